@@ -1,0 +1,1 @@
+//! Samples to batches: augment, normalise and collate ahead of the consumer

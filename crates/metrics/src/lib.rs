@@ -1,0 +1,1 @@
+//! Classification metrics, streaming, as scikit-learn defines them

@@ -1,0 +1,1 @@
+//! Augmentations of one image, each a file, and the pipeline that draws them
