@@ -1,1 +1,21 @@
-//! How a network runs on a CPU: memory plan, kernels, forward, backward, optimizers
+//! How a network runs on a CPU: memory plan, kernels, forward, backward, optimizers.
+//!
+//! In: a [`pupila_network::Network`] and batches `[N, H, W, C]`. Out: logits, losses, and trained values. The engine works
+//! on the threads of the rayon pool that it is called from ([`thread_pool`]); how work is cut never depends on how many
+//! there are, and every sum has a fixed order, so results are the same to the bit for any number of threads.
+
+mod arena;
+mod engine;
+mod float;
+mod isa;
+pub mod kernels;
+mod layout;
+pub mod optimizer;
+mod parallel;
+
+pub use engine::{Engine, StepContext};
+pub use float::Float;
+pub use isa::Isa;
+pub use kernels::loss::{LossSum, cross_entropy, softmax};
+pub use optimizer::{Optimizer, OptimizerConfig};
+pub use parallel::thread_pool;

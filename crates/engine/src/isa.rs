@@ -1,0 +1,91 @@
+//! The instruction set, found once at run time, and the macro that compiles an elementwise kernel once for each.
+
+use std::sync::OnceLock;
+
+/// The instruction sets that kernels are compiled for. One binary holds them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    /// AVX-512 F, VL, BW and DQ, with FMA.
+    Avx512,
+    /// AVX2 with FMA.
+    Avx2,
+    /// What every processor of the target has (SSE2 on x86-64, NEON on 64-bit ARM).
+    Baseline,
+}
+
+impl Isa {
+    /// The best one that this machine has. The environment variable `PUPILA_ISA` (`avx2` or `baseline`) asks for a
+    /// lesser one, for tests and measurements; what the machine lacks cannot be asked for.
+    pub fn detected() -> Isa {
+        static ISA: OnceLock<Isa> = OnceLock::new();
+        *ISA.get_or_init(|| {
+            let asked = std::env::var("PUPILA_ISA").unwrap_or_default();
+            let (avx512, avx2) = best();
+            match asked.as_str() {
+                "baseline" => Isa::Baseline,
+                "avx2" if avx2 => Isa::Avx2,
+                _ if avx512 => Isa::Avx512,
+                _ if avx2 => Isa::Avx2,
+                _ => Isa::Baseline,
+            }
+        })
+    }
+
+    /// The name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::Avx512 => "AVX-512",
+            Isa::Avx2 => "AVX2",
+            Isa::Baseline => "baseline",
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn best() -> (bool, bool) {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq");
+    (avx2 && avx512, avx2)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn best() -> (bool, bool) {
+    (false, false)
+}
+
+/// Defines a function whose body is compiled once per instruction set, and which calls the one that the machine has.
+///
+/// The body must be plain elementwise code that the compiler vectorises; it is inlined into each variant.
+macro_rules! per_isa {
+    ($(#[$attribute:meta])* $visible:vis fn $name:ident<$t:ident: Float>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$attribute])*
+        #[allow(unsafe_code)]
+        $visible fn $name<$t: $crate::float::Float>($($argument: $type),*) {
+            #[inline(always)]
+            fn body<$t: $crate::float::Float>($($argument: $type),*) $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+                fn avx512<$t: $crate::float::Float>($($argument: $type),*) {
+                    body::<$t>($($argument),*);
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2<$t: $crate::float::Float>($($argument: $type),*) {
+                    body::<$t>($($argument),*);
+                }
+                match $crate::isa::Isa::detected() {
+                    // SAFETY: `detected` names an instruction set only where the processor has all of these features.
+                    $crate::isa::Isa::Avx512 => return unsafe { avx512::<$t>($($argument),*) },
+                    // SAFETY: as above.
+                    $crate::isa::Isa::Avx2 => return unsafe { avx2::<$t>($($argument),*) },
+                    $crate::isa::Isa::Baseline => {}
+                }
+            }
+            body::<$t>($($argument),*);
+        }
+    };
+}
+pub(crate) use per_isa;

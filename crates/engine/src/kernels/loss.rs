@@ -1,0 +1,69 @@
+//! Softmax and cross-entropy, as `torch.nn.functional.cross_entropy` with the mean over the batch.
+
+use crate::float::Float;
+
+/// What a batch's loss is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LossSum {
+    /// Sum of the samples' losses; divide by `samples` for PyTorch's mean.
+    pub loss: f64,
+    /// Samples whose largest logit is the target's. Of equal logits the first counts, as in PyTorch and numpy.
+    pub correct: usize,
+    /// Samples.
+    pub samples: usize,
+}
+
+impl std::ops::AddAssign for LossSum {
+    fn add_assign(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+        self.samples += other.samples;
+    }
+}
+
+/// The loss of `logits: [batch, classes]`, and its gradient divided by the batch into `gradient` (same shape), if given.
+///
+/// With label smoothing s the target distribution is (1 - s) at the target plus s / classes everywhere (Szegedy et al. 2016).
+pub fn cross_entropy<T: Float>(
+    logits: &[T],
+    classes: usize,
+    targets: &[u32],
+    label_smoothing: f64,
+    mut gradient: Option<&mut [T]>,
+) -> LossSum {
+    let mut total = LossSum::default();
+    let scale = 1.0 / targets.len() as f64;
+    let share = label_smoothing / classes as f64;
+    for (i, (row, &target)) in logits.chunks_exact(classes).zip(targets).enumerate() {
+        let target = target as usize;
+        let mut best = 0;
+        for (k, x) in row.iter().enumerate() {
+            if *x > row[best] {
+                best = k;
+            }
+        }
+        let max = row[best].to_f64();
+        let log_sum = max + row.iter().map(|x| (x.to_f64() - max).exp()).sum::<f64>().ln();
+        let smooth: f64 =
+            if label_smoothing > 0.0 { row.iter().map(|x| log_sum - x.to_f64()).sum() } else { 0.0 };
+        total.loss += (1.0 - label_smoothing) * (log_sum - row[target].to_f64()) + share * smooth;
+        total.correct += usize::from(best == target && row.iter().all(|x| x.finite()));
+        total.samples += 1;
+        if let Some(gradient) = gradient.as_deref_mut() {
+            for (k, (g, x)) in gradient[i * classes..][..classes].iter_mut().zip(row).enumerate() {
+                let wanted = share + if k == target { 1.0 - label_smoothing } else { 0.0 };
+                *g = T::of(((x.to_f64() - log_sum).exp() - wanted) * scale);
+            }
+        }
+    }
+    total
+}
+
+/// The probabilities of `logits: [batch, classes]`, in place.
+pub fn softmax<T: Float>(logits: &mut [T], classes: usize) {
+    for row in logits.chunks_exact_mut(classes) {
+        let max = row.iter().fold(f64::NEG_INFINITY, |m, x| m.max(x.to_f64()));
+        let sum: f64 = row.iter().map(|x| (x.to_f64() - max).exp()).sum();
+        row.iter_mut().for_each(|x| *x = T::of((x.to_f64() - max).exp() / sum));
+    }
+}

@@ -1,0 +1,8 @@
+//! The kernels: forward and backward of each op over a whole batch, generic over the float type.
+
+pub(crate) mod activation;
+pub(crate) mod batch_norm;
+pub(crate) mod dropout;
+pub(crate) mod linear;
+pub(crate) mod loss;
+pub mod tile;

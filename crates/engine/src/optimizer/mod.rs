@@ -1,0 +1,160 @@
+//! Optimizers: rules that turn a gradient into a step, one file each, and their registry.
+//!
+//! A rule works on any run of values by itself, so the engine can hand it a piece of gradient the moment that piece is
+//! computed. Its moments stand in arenas that are laid out like the parameters.
+
+mod adam;
+
+use crate::arena::Arena;
+use crate::float::Float;
+use crate::parallel::{Shared, for_each};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// The `[optimizer]` section of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// The rule: a name from `pupila list optimizers`.
+    pub name: String,
+    /// Learning rate.
+    pub lr: f64,
+    /// Strength of weight decay; for `adam` it is added to the gradient (L2), as in PyTorch.
+    pub weight_decay: f64,
+    /// Decay of the running mean and of the running square of the gradient.
+    pub betas: [f64; 2],
+    /// Added to the denominator.
+    pub eps: f64,
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        OptimizerConfig { name: "adam".into(), lr: 1e-3, weight_decay: 0.0, betas: [0.9, 0.999], eps: 1e-8 }
+    }
+}
+
+/// An optimizer in the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct OptimizerEntry {
+    /// The name in a recipe.
+    pub name: &'static str,
+    /// One line for `pupila list optimizers`.
+    pub description: &'static str,
+    /// Moments kept for each parameter.
+    pub moments: usize,
+    rule: fn(&OptimizerConfig, lr: f64, step: u64) -> Rule,
+}
+
+/// Every optimizer, in the order of `pupila list optimizers`.
+pub const REGISTRY: &[OptimizerEntry] = &[adam::ADAM, adam::ADAMW];
+
+impl OptimizerConfig {
+    /// Every wrong value: the key in the `[optimizer]` section and what is wrong with it.
+    pub fn check(&self) -> Vec<(&'static str, String)> {
+        let mut errors = Vec::new();
+        if !REGISTRY.iter().any(|entry| entry.name == self.name) {
+            let known = REGISTRY.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
+            errors.push(("name", format!("there is no optimizer `{}`; there are: {known}", self.name)));
+        }
+        let mut positive = |key, value: f64, zero_too: bool| {
+            if !(value.is_finite() && (value > 0.0 || zero_too && value == 0.0)) {
+                let bound = if zero_too { "at least 0" } else { "above 0" };
+                errors.push((key, format!("must be a number {bound}, got {value}")));
+            }
+        };
+        positive("lr", self.lr, false);
+        positive("weight_decay", self.weight_decay, true);
+        positive("eps", self.eps, true);
+        if let Some(beta) = self.betas.iter().find(|beta| !(0.0..1.0).contains(*beta)) {
+            errors.push(("betas", format!("each must be at least 0 and below 1, got {beta}")));
+        }
+        errors
+    }
+}
+
+/// A rule with the numbers of one step worked out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rule {
+    Adam(adam::Step),
+}
+
+/// An optimizer over all parameters of a network: a configuration, its moments and the number of steps taken.
+#[derive(Debug)]
+pub struct Optimizer<T> {
+    config: OptimizerConfig,
+    entry: OptimizerEntry,
+    moments: Vec<Arena<T>>,
+    steps: u64,
+}
+
+impl<T: Float> Optimizer<T> {
+    /// An optimizer for `len` values that has taken no step.
+    ///
+    /// # Errors
+    /// The configuration's first fault, in words.
+    pub fn new(config: &OptimizerConfig, len: usize) -> Result<Self, String> {
+        if let Some((key, message)) = config.check().into_iter().next() {
+            return Err(format!("optimizer.{key}: {message}"));
+        }
+        let entry = REGISTRY.iter().find(|entry| entry.name == config.name);
+        let entry = *entry.ok_or_else(|| format!("there is no optimizer `{}`", config.name))?;
+        let moments = (0..entry.moments).map(|_| Arena::zeroed(len)).collect();
+        Ok(Optimizer { config: config.clone(), entry, moments, steps: 0 })
+    }
+
+    /// Steps taken so far.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Begins the next step at a learning rate.
+    pub(crate) fn begin(&mut self, lr: f64) -> Updates<'_, T> {
+        self.steps += 1;
+        let rule = (self.entry.rule)(&self.config, lr, self.steps);
+        let mut moments = self.moments.iter_mut();
+        let mut next = || Shared::new(moments.next().map_or(&mut [][..], |arena| &mut **arena));
+        Updates { rule, moments: [next(), next()] }
+    }
+}
+
+/// One step of an optimizer, applied piece by piece.
+pub(crate) struct Updates<'a, T> {
+    rule: Rule,
+    moments: [Shared<'a, T>; 2],
+}
+
+/// Values that one job updates.
+const BLOCK: usize = 16 << 10;
+
+impl<T: Float> Updates<'_, T> {
+    /// Updates the values at `range` of the parameters with their gradient.
+    ///
+    /// # Safety
+    /// No two calls at the same time have ranges that overlap.
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn apply(&self, range: Range<usize>, values: &mut [T], gradient: &[T]) {
+        match &self.rule {
+            Rule::Adam(step) => {
+                // SAFETY: the moments' ranges are as disjoint as the caller's.
+                let (m, v) = unsafe { (self.moments[0].part(range.clone()), self.moments[1].part(range)) };
+                adam::update(step, values, m, v, gradient);
+            }
+        }
+    }
+
+    /// Updates a whole tensor, whose values begin at `first` of the parameters, on all threads.
+    pub(crate) fn apply_all(&mut self, first: usize, values: &mut [T], gradient: &[T]) {
+        let (len, shared) = (values.len(), Shared::new(values));
+        let this = &*self;
+        for_each(len.div_ceil(BLOCK), |job| {
+            let range = job * BLOCK..len.min((job + 1) * BLOCK);
+            let moments = first + range.start..first + range.end;
+            // SAFETY: each job has its own range, and `&mut self` keeps any other caller out.
+            #[allow(unsafe_code)]
+            unsafe {
+                this.apply(moments, shared.part(range.clone()), &gradient[range]);
+            }
+        });
+    }
+}

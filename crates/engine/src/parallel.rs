@@ -1,0 +1,54 @@
+//! Work on all threads with a result that no number of threads can change: the jobs are cut by the problem alone, each
+//! writes its own part, and whatever is summed is summed in the order of the jobs.
+
+use rayon::prelude::*;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Runs `job(0..jobs)` on the threads of the current pool.
+pub(crate) fn for_each(jobs: usize, job: impl Fn(usize) + Sync + Send) {
+    if jobs <= 1 || rayon::current_num_threads() == 1 {
+        (0..jobs).for_each(job);
+    } else {
+        (0..jobs).into_par_iter().with_max_len(1).for_each(job);
+    }
+}
+
+/// A slice that several jobs write to at once, each its own part.
+pub(crate) struct Shared<'a, T> {
+    start: *mut T,
+    len: usize,
+    of: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it is a `&mut [T]` handed to several threads; `part` makes its caller promise that the parts are disjoint.
+#[allow(unsafe_code)]
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl<T: Send> Send for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
+        Shared { start: slice.as_mut_ptr(), len: slice.len(), of: PhantomData }
+    }
+
+    /// The part at `range`, which is checked against the length.
+    ///
+    /// # Safety
+    /// No two parts that are alive at the same time overlap.
+    #[allow(unsafe_code, clippy::mut_from_ref)]
+    pub(crate) unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: in bounds by the assertion, alone by the caller's promise, alive as long as the borrow in `of`.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}
+
+/// A pool of exactly `threads` threads, in which the engine's work is to run; see [`rayon::ThreadPool::install`].
+///
+/// # Errors
+/// The system refuses to start a thread.
+pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("engine-{i}")).build()
+}

@@ -1,0 +1,108 @@
+//! Every op's gradient against a numerical one, in f64.
+
+use pupila_engine::{Engine, StepContext, cross_entropy};
+use pupila_network::{Activation, Init, ModelConfig, Shape, architectures};
+use pupila_random::{Purpose, Stream};
+
+const CONTEXT: StepContext = StepContext { seed: 5, step: 3, label_smoothing: 0.1 };
+
+/// The loss of a batch in training mode.
+fn loss(engine: &mut Engine<f64>, images: &[f64], targets: &[u32]) -> f64 {
+    let classes = engine.network().classes();
+    let logits = engine.forward_training(images, targets.len(), &CONTEXT).to_vec();
+    cross_entropy(&logits, classes, targets, CONTEXT.label_smoothing, None).loss / targets.len() as f64
+}
+
+/// The largest difference between analytic and central-difference gradient over all values, relative to the largest
+/// gradient. With h = 1e-6 the difference's own error is about h^2 + 1e-16 / h, so 1e-7 leaves a margin of 1000.
+fn check(config: &ModelConfig, input: Shape, classes: usize, batch: usize) {
+    let network = architectures::build(config, input, classes).unwrap();
+    let mut engine = Engine::<f64>::new(&network, batch, true);
+    engine.load(&Init::Pytorch.state(&network, 1)).unwrap();
+    let mut stream = Stream::new(9, Purpose::Bootstrap, 0, 0);
+    let images: Vec<f64> = (0..batch * input.len()).map(|_| stream.uniform(-1.0, 1.0)).collect();
+    let targets: Vec<u32> = (0..batch).map(|i| (i % classes) as u32).collect();
+    engine.gradients(&images, &targets, &CONTEXT);
+    let analytic = engine.gradient().to_vec();
+    let largest = analytic.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+    assert!(largest > 1e-3, "a gradient that vanishes proves nothing");
+    let h = 1e-6;
+    let mut compared = 0;
+    for i in 0..analytic.len() {
+        let value = engine.values()[i];
+        engine.values_mut()[i] = value + h;
+        let above = loss(&mut engine, &images, &targets);
+        engine.values_mut()[i] = value - h;
+        let below = loss(&mut engine, &images, &targets);
+        engine.values_mut()[i] = value;
+        // The filling between tensors has no influence and must have no gradient.
+        if above == below && analytic[i] == 0.0 {
+            continue;
+        }
+        let numeric = (above - below) / (2.0 * h);
+        let error = (numeric - analytic[i]).abs() / largest;
+        assert!(error < 1e-7, "{config:?}: value {i}: numeric {numeric}, analytic {}", analytic[i]);
+        compared += 1;
+    }
+    // Units that ReLU or dropout silences have no gradient; most others must.
+    assert!(compared * 3 > network.parameter_count(), "compared {compared} of {}", network.parameter_count());
+}
+
+#[test]
+fn every_activation() {
+    for activation in Activation::ALL {
+        let config = ModelConfig { hidden: Some(vec![7, 5]), activation, ..ModelConfig::default() };
+        check(&config, Shape::Vector(6), 3, 4);
+    }
+}
+
+#[test]
+fn batch_norm_and_dropout() {
+    for activation in [Activation::Relu, Activation::Tanh] {
+        let config = ModelConfig {
+            hidden: Some(vec![6, 5]),
+            activation,
+            batch_norm: true,
+            dropout: 0.4,
+            ..ModelConfig::default()
+        };
+        check(&config, Shape::Vector(5), 4, 9);
+    }
+}
+
+#[test]
+fn odd_widths_across_panels_and_a_batch_of_one() {
+    let config = ModelConfig { hidden: Some(vec![33]), activation: Activation::Silu, ..ModelConfig::default() };
+    check(&config, Shape::Map { height: 3, width: 2, channels: 3 }, 2, 1);
+    check(&config, Shape::Map { height: 1, width: 1, channels: 1 }, 35, 5);
+    check(&ModelConfig { hidden: Some(vec![]), ..ModelConfig::default() }, Shape::Vector(70), 3, 6);
+}
+
+/// Large enough that every loop over blocks turns more than once; checked along random directions, since single values
+/// would take too long.
+#[test]
+fn blocks_of_batch_depth_and_panels() {
+    let config = ModelConfig { hidden: Some(vec![300, 40]), activation: Activation::Tanh, ..ModelConfig::default() };
+    let (input, classes, batch) = (Shape::Map { height: 19, width: 20, channels: 3 }, 3, 261);
+    let network = architectures::build(&config, input, classes).unwrap();
+    let mut engine = Engine::<f64>::new(&network, batch, true);
+    engine.load(&Init::Pytorch.state(&network, 1)).unwrap();
+    let mut stream = Stream::new(9, Purpose::Bootstrap, 0, 0);
+    let images: Vec<f64> = (0..batch * input.len()).map(|_| stream.uniform(-1.0, 1.0)).collect();
+    let targets: Vec<u32> = (0..batch).map(|i| (i % classes) as u32).collect();
+    engine.gradients(&images, &targets, &CONTEXT);
+    let analytic = engine.gradient().to_vec();
+    let start = engine.values().to_vec();
+    for _ in 0..5 {
+        let direction: Vec<f64> = start.iter().map(|_| stream.uniform(-1.0, 1.0)).collect();
+        let slope: f64 = analytic.iter().zip(&direction).map(|(g, d)| g * d).sum();
+        let h = 1e-6;
+        let mut at = |h: f64| {
+            let moved = engine.values_mut().iter_mut().zip(&start).zip(&direction);
+            moved.for_each(|((w, s), d)| *w = s + h * d);
+            loss(&mut engine, &images, &targets)
+        };
+        let numeric = (at(h) - at(-h)) / (2.0 * h);
+        assert!((numeric - slope).abs() < 1e-6 * (1.0 + slope.abs()), "numeric {numeric}, analytic {slope}");
+    }
+}

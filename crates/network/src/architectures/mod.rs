@@ -1,0 +1,75 @@
+//! The architectures, one file each, and their registry.
+
+mod mlp;
+
+use crate::config::{ConfigError, ModelConfig};
+use crate::network::Network;
+use crate::op::Shape;
+
+/// An architecture in the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Architecture {
+    /// The name in a recipe.
+    pub name: &'static str,
+    /// One line for `pupila list models`.
+    pub description: &'static str,
+    /// The keys of `[model]` that it heeds besides `name` and `init`.
+    pub keys: &'static [&'static str],
+    build: fn(&ModelConfig, Shape, usize) -> Result<Network, ConfigError>,
+}
+
+/// Every architecture, in the order of `pupila list models`.
+pub const REGISTRY: &[Architecture] = &[mlp::ARCHITECTURE];
+
+/// Builds the network that a configuration names, for one sample's shape and a number of classes.
+///
+/// # Errors
+/// An unknown name, a value out of its range, or an input too small for the architecture.
+pub fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, ConfigError> {
+    if let Some(error) = config.check().into_iter().next() {
+        return Err(error);
+    }
+    let Some(architecture) = REGISTRY.iter().find(|a| a.name == config.name) else {
+        let known = REGISTRY.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
+        return Err(ConfigError::UnknownModel { name: config.name.clone(), known });
+    };
+    (architecture.build)(config, input, classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_registered_name_builds_for_any_input_and_any_number_of_classes() {
+        for architecture in REGISTRY {
+            for (height, width, channels) in [(64, 64, 3), (28, 28, 1), (33, 47, 3), (1, 1, 1)] {
+                for classes in [2, 9, 100] {
+                    let config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
+                    let network = build(&config, Shape::Map { height, width, channels }, classes).unwrap();
+                    assert_eq!(network.classes(), classes);
+                    assert_eq!(network.architecture, architecture.name);
+                    let names: std::collections::BTreeSet<_> =
+                        network.parameters().into_iter().map(|p| p.name).collect();
+                    assert_eq!(names.len(), network.parameters().len(), "parameter names are unique");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_models_are_refused_with_what_is_right() {
+        let input = Shape::Map { height: 4, width: 4, channels: 3 };
+        let error =
+            build(&ModelConfig { name: "mpl".into(), ..ModelConfig::default() }, input, 3).unwrap_err();
+        assert!(error.to_string().contains("there is no model `mpl`; there are: mlp"));
+        for (config, key) in [
+            (ModelConfig { dropout: 1.0, ..ModelConfig::default() }, "dropout"),
+            (ModelConfig { dropout: f64::NAN, ..ModelConfig::default() }, "dropout"),
+            (ModelConfig { hidden: Some(vec![8, 0]), ..ModelConfig::default() }, "hidden"),
+            (ModelConfig { hidden: Some(vec![usize::MAX]), ..ModelConfig::default() }, "hidden"),
+        ] {
+            assert_eq!(build(&config, input, 3).unwrap_err().key(), key);
+        }
+    }
+}

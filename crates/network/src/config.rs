@@ -1,0 +1,95 @@
+//! The `[model]` section of a recipe.
+
+use crate::init::Init;
+use crate::network::ShapeError;
+use crate::op::Activation;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which network to build. A key that is left out takes the architecture's own default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The architecture: a name from `pupila list models`.
+    pub name: String,
+    /// Widths of the hidden linear layers; `[512, 128]` for `mlp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Vec<usize>>,
+    /// The activation behind every hidden layer.
+    pub activation: Activation,
+    /// Batch normalisation between a hidden layer and its activation.
+    pub batch_norm: bool,
+    /// Probability of dropping a unit behind every hidden activation while training; 0 is no dropout.
+    pub dropout: f64,
+    /// How weights start: a name from `pupila list initializers`.
+    pub init: Init,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        ModelConfig {
+            name: "mlp".into(),
+            hidden: None,
+            activation: Activation::default(),
+            batch_norm: false,
+            dropout: 0.0,
+            init: Init::default(),
+        }
+    }
+}
+
+/// A model that cannot be built. `key` is the recipe's key without `model.`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No architecture has that name.
+    #[error("there is no model `{name}`; there are: {known}")]
+    UnknownModel {
+        /// What was asked for.
+        name: String,
+        /// Every registered name.
+        known: String,
+    },
+    /// A value out of its range.
+    #[error("{message}")]
+    Value {
+        /// The key in the `[model]` section.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// An op that cannot follow another at this input size.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+}
+
+impl ConfigError {
+    /// The key in the `[model]` section that the error is about.
+    pub fn key(&self) -> &'static str {
+        match self {
+            ConfigError::UnknownModel { .. } => "name",
+            ConfigError::Value { key, .. } => key,
+            ConfigError::Shape(_) => "name",
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Every value out of its range, whatever the architecture and the input.
+    pub fn check(&self) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
+        let mut refuse = |key, message: String| errors.push(ConfigError::Value { key, message });
+        if !(0.0..1.0).contains(&self.dropout) {
+            refuse("dropout", format!("must be at least 0 and below 1, got {}", self.dropout));
+        }
+        if let Some(width) = self.hidden.iter().flatten().find(|&&width| width == 0 || width > MAX_WIDTH) {
+            refuse("hidden", format!("a layer's width must be from 1 to {MAX_WIDTH}, got {width}"));
+        }
+        if let Err(message) = self.init.check() {
+            refuse("init", message);
+        }
+        errors
+    }
+}
+
+/// Wider layers than this are a typing error: one such layer behind another already has 2^32 weights.
+const MAX_WIDTH: usize = 1 << 16;

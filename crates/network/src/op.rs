@@ -1,0 +1,177 @@
+//! The ops of a network and the shapes that flow between them. One value of [`Op`] is one PyTorch module without its
+//! tensors; shapes are per sample, the batch is added by the engine.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The shape of one sample between two ops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A feature map, stored height, width, channels (NHWC with the batch).
+    Map {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// Channels, contiguous in memory.
+        channels: usize,
+    },
+    /// A vector of features.
+    Vector(usize),
+}
+
+impl Shape {
+    /// Number of elements of one sample.
+    pub fn len(self) -> usize {
+        match self {
+            Shape::Map { height, width, channels } => height * width * channels,
+            Shape::Vector(n) => n,
+        }
+    }
+
+    /// True where the shape holds no element.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of features: the channels of a map, the length of a vector. It is the innermost dimension in memory.
+    pub fn features(self) -> usize {
+        match self {
+            Shape::Map { channels, .. } => channels,
+            Shape::Vector(n) => n,
+        }
+    }
+}
+
+/// The shape as PyTorch shows it without the batch: `3x64x64` (channels first) or `512`.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Shape::Map { height, width, channels } => format!("{channels}x{height}x{width}"),
+            Shape::Vector(n) => n.to_string(),
+        };
+        f.pad(&text)
+    }
+}
+
+/// An elementwise activation, as the PyTorch module of the same name with its default arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// max(0, x)
+    #[default]
+    Relu,
+    /// min(max(0, x), 6)
+    Relu6,
+    /// x where positive, else 0.01 x
+    LeakyRelu,
+    /// 1 / (1 + exp(-x))
+    Sigmoid,
+    /// tanh(x)
+    Tanh,
+    /// x Phi(x) with the exact normal distribution (Hendrycks and Gimpel 2016)
+    Gelu,
+    /// x sigmoid(x) (Elfwing, Uchibe and Doya 2017)
+    Silu,
+}
+
+impl Activation {
+    /// Every activation.
+    pub const ALL: [Activation; 7] = [
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::LeakyRelu,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Gelu,
+        Activation::Silu,
+    ];
+
+    /// The slope that LeakyReLU has below zero.
+    pub const LEAKY_SLOPE: f64 = 0.01;
+
+    /// The recommended gain for initialisation (`torch.nn.init.calculate_gain`); sqrt 2 for the smooth relatives of
+    /// ReLU, for which PyTorch names none.
+    pub fn gain(self) -> f64 {
+        match self {
+            Activation::Relu | Activation::Relu6 | Activation::Gelu | Activation::Silu => 2f64.sqrt(),
+            Activation::LeakyRelu => (2.0 / (1.0 + Self::LEAKY_SLOPE * Self::LEAKY_SLOPE)).sqrt(),
+            Activation::Sigmoid => 1.0,
+            Activation::Tanh => 5.0 / 3.0,
+        }
+    }
+
+    /// The name of the PyTorch module.
+    pub fn module(self) -> &'static str {
+        match self {
+            Activation::Relu => "ReLU",
+            Activation::Relu6 => "ReLU6",
+            Activation::LeakyRelu => "LeakyReLU",
+            Activation::Sigmoid => "Sigmoid",
+            Activation::Tanh => "Tanh",
+            Activation::Gelu => "GELU",
+            Activation::Silu => "SiLU",
+        }
+    }
+}
+
+/// One op of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// The input of the network: decoded, normalised images.
+    Input,
+    /// A map to a vector. In memory nothing moves: the vector is in height, width, channels order, and the layout of
+    /// the [`Op::Linear`] behind it makes up for PyTorch's channels-first order.
+    Flatten,
+    /// y = x W + b
+    Linear {
+        /// Input features.
+        inputs: usize,
+        /// Output features.
+        outputs: usize,
+    },
+    /// Batch normalisation over every dimension but the features (Ioffe and Szegedy 2015; PyTorch's BatchNorm1d and 2d).
+    BatchNorm {
+        /// Features, each with its own statistics.
+        features: usize,
+        /// Added to the variance.
+        eps: f64,
+        /// Share of the new batch in the running statistics.
+        momentum: f64,
+    },
+    /// An elementwise activation.
+    Activation(Activation),
+    /// Zeroes each element with probability `p` while training and scales the others by 1 / (1 - p) (Srivastava et al. 2014).
+    Dropout {
+        /// Probability of a zero.
+        p: f64,
+    },
+}
+
+impl Op {
+    /// PyTorch's default BatchNorm for so many features.
+    pub fn batch_norm(features: usize) -> Self {
+        Op::BatchNorm { features, eps: 1e-5, momentum: 0.1 }
+    }
+
+    /// The name of the PyTorch module.
+    pub fn module(&self) -> &'static str {
+        match self {
+            Op::Input => "Input",
+            Op::Flatten => "Flatten",
+            Op::Linear { .. } => "Linear",
+            Op::BatchNorm { .. } => "BatchNorm",
+            Op::Activation(activation) => activation.module(),
+            Op::Dropout { .. } => "Dropout",
+        }
+    }
+
+    /// Multiply-adds of one sample, counted as two operations each. Elementwise work is not counted, as is usual.
+    pub fn flops(&self, _output: Shape) -> u64 {
+        match self {
+            Op::Linear { inputs, outputs } => 2 * (*inputs as u64) * (*outputs as u64),
+            _ => 0,
+        }
+    }
+}
