@@ -1,0 +1,170 @@
+//! One pass over the samples: a thread that prepares batches, and the side that takes them.
+
+use crate::{LoaderError, Source};
+use pupila_transforms::{Frame, Normalization, Pipeline, SampleKey, Shape, ShapeError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Batches that wait for the consumer at most. With one at the consumer and one in the making, a loader holds
+/// four.
+pub const AHEAD: usize = 2;
+
+/// Samples that the network takes at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// The normalised images. `[N, H, W, C]`
+    pub images: Vec<f32>,
+    /// Their classes. `[N]`
+    pub targets: Vec<u32>,
+    /// Their positions in the source. `[N]`
+    pub samples: Vec<u32>,
+    /// The shape of an image.
+    pub shape: Shape,
+}
+
+impl Batch {
+    /// The number of samples, N.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether there is none; a loader gives no such batch.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+}
+
+/// The batches of one epoch, in order. Dropping it early stops their preparation.
+#[derive(Debug)]
+pub struct Epoch {
+    // An option, so that dropping can hang up before it waits for the thread.
+    ready: Option<Receiver<Result<Batch, ShapeError>>>,
+    worker: Option<JoinHandle<()>>,
+    spare: Arc<Mutex<Vec<Batch>>>,
+    waited: Duration,
+}
+
+/// All that decides what is in a batch.
+pub(crate) struct Recipe {
+    pub source: Source,
+    pub pipeline: Arc<Pipeline>,
+    pub normalization: Arc<Normalization>,
+    pub shape: Shape,
+    pub batch: usize,
+    pub seed: u64,
+    pub epoch: u32,
+}
+
+impl Recipe {
+    /// Prepares the batches of `samples` one by one, until there are no more or no one takes them.
+    fn prepare(
+        &self,
+        samples: &[u32],
+        spare: &Mutex<Vec<Batch>>,
+        ready: &SyncSender<Result<Batch, ShapeError>>,
+    ) {
+        let mut frame = Frame::new();
+        for samples in samples.chunks(self.batch) {
+            let recycled = lock(spare).pop();
+            let batch = self.fill(recycled, samples, &mut frame);
+            let failed = batch.is_err();
+            if ready.send(batch).is_err() || failed {
+                return;
+            }
+        }
+    }
+
+    fn fill(&self, recycled: Option<Batch>, samples: &[u32], frame: &mut Frame) -> Result<Batch, ShapeError> {
+        let shape = self.shape;
+        let mut batch = recycled.unwrap_or_else(|| Batch {
+            images: Vec::with_capacity(self.batch * shape.values()),
+            targets: Vec::with_capacity(self.batch),
+            samples: Vec::with_capacity(self.batch),
+            shape,
+        });
+        batch.shape = shape;
+        batch.images.resize(samples.len() * shape.values(), 0.0);
+        batch.targets.clear();
+        batch.samples.clear();
+        for (&sample, out) in samples.iter().zip(batch.images.chunks_exact_mut(shape.values().max(1))) {
+            let (pixels, label) = self.source.image(sample);
+            batch.targets.push(label);
+            batch.samples.push(sample);
+            if self.pipeline.is_empty() {
+                self.normalization.apply(pixels, out);
+                continue;
+            }
+            frame.load(self.source.shape(), pixels)?;
+            self.pipeline.apply(frame, SampleKey { seed: self.seed, epoch: self.epoch, sample });
+            frame.normalize_into(&self.normalization, out)?;
+        }
+        Ok(batch)
+    }
+}
+
+impl Epoch {
+    pub(crate) fn start(
+        recipe: Recipe,
+        samples: Vec<u32>,
+        spare: Arc<Mutex<Vec<Batch>>>,
+    ) -> std::io::Result<Self> {
+        let (send, receive) = sync_channel(AHEAD);
+        let recycled = Arc::clone(&spare);
+        let worker = std::thread::Builder::new()
+            .name("loader".to_owned())
+            .spawn(move || recipe.prepare(&samples, &recycled, &send))?;
+        Ok(Epoch { ready: Some(receive), worker: Some(worker), spare, waited: Duration::ZERO })
+    }
+
+    /// Gives a batch's buffers back, to be filled again. Not doing so costs an allocation, no more.
+    pub fn recycle(&self, batch: Batch) {
+        lock(&self.spare).push(batch);
+    }
+
+    /// How long [`next`](Iterator::next) has waited for batches so far.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+/// A batch, or why there are no more: [`LoaderError::Transform`] and [`LoaderError::Panicked`], both of which
+/// are mistakes of a transform and end the epoch.
+impl Iterator for Epoch {
+    type Item = Result<Batch, LoaderError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = Instant::now();
+        let received = self.ready.as_ref()?.recv();
+        self.waited += start.elapsed();
+        match received {
+            Ok(batch) => Some(batch.map_err(LoaderError::Transform)),
+            Err(_) => {
+                // The worker has hung up: it is done, or it has panicked, which must not pass for a short
+                // epoch.
+                self.ready = None;
+                let panic = self.worker.take()?.join().err()?;
+                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                Some(Err(LoaderError::Panicked(text)))
+            }
+        }
+    }
+}
+
+impl Drop for Epoch {
+    fn drop(&mut self) {
+        // Hanging up first wakes a worker that waits for its batch to be taken.
+        self.ready = None;
+        if let Some(worker) = self.worker.take() {
+            // The epoch was abandoned: what went wrong in the batches nobody saw does not matter.
+            let _ = worker.join();
+        }
+    }
+}
+
+/// The spare batches. A thread that panicked while it held the lock leaves a list that is still whole.
+fn lock(spare: &Mutex<Vec<Batch>>) -> std::sync::MutexGuard<'_, Vec<Batch>> {
+    spare.lock().unwrap_or_else(PoisonError::into_inner)
+}

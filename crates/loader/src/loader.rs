@@ -1,0 +1,182 @@
+//! What an epoch goes through, and how.
+
+use crate::epoch::{Batch, Epoch, Recipe};
+use crate::{Block, Source};
+use pupila_random::{Purpose, Stream};
+use pupila_transforms::{Normalization, Pipeline, Shape};
+use std::sync::{Arc, Mutex};
+
+/// The order of the samples in an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As they were given, in every epoch: for evaluation.
+    AsGiven,
+    /// Another uniformly random order in every epoch, from the stream `(seed, Shuffle, epoch, 0)`: for
+    /// training.
+    Shuffled,
+}
+
+/// Makes epochs of batches from a source. The buffers of the batches outlive an epoch and are used again by
+/// the next.
+#[derive(Debug)]
+pub struct Loader {
+    source: Source,
+    samples: Vec<u32>,
+    order: Order,
+    batch: usize,
+    seed: u64,
+    pipeline: Arc<Pipeline>,
+    normalization: Arc<Normalization>,
+    shape: Shape,
+    spare: Arc<Mutex<Vec<Batch>>>,
+}
+
+/// Why there is no loader, or no epoch.
+#[derive(Debug, thiserror::Error)]
+pub enum LoaderError {
+    /// Batches of no samples.
+    #[error("expected a batch of at least one sample, got 0")]
+    EmptyBatch,
+    /// A sample that the source does not have.
+    #[error("sample {sample} is outside the {len} images of the source")]
+    Sample {
+        /// The sample asked for.
+        sample: u32,
+        /// Images in the source.
+        len: usize,
+    },
+    /// A normalisation for another number of channels.
+    #[error("the images have {images} channels, and the normalisation is for {normalization}")]
+    Channels {
+        /// Channels after the transforms.
+        images: usize,
+        /// Channels of the normalisation.
+        normalization: usize,
+    },
+    /// The transforms give images of different shapes, which no batch can hold.
+    #[error("the transforms change the shape of some images only; set p = 1 for those that do")]
+    VaryingShape,
+    /// The operating system gave no thread.
+    #[error("cannot start the thread that prepares the batches")]
+    Thread(#[source] std::io::Error),
+    /// A transform gave an image of another shape than it declares.
+    #[error("a transform gave an image of another shape than it declares")]
+    Transform(#[source] pupila_transforms::ShapeError),
+    /// The thread that prepares the batches has panicked.
+    #[error("the preparation of a batch failed: {0}")]
+    Panicked(String),
+}
+
+impl Loader {
+    /// A loader of all images of the source.
+    ///
+    /// # Errors
+    /// Where a batch would be empty, or the images do not suit the normalisation or come out in several
+    /// shapes.
+    pub fn new(
+        source: Source,
+        pipeline: Pipeline,
+        normalization: Normalization,
+        order: Order,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Self, LoaderError> {
+        if batch == 0 {
+            return Err(LoaderError::EmptyBatch);
+        }
+        let shape = pipeline.output_shape(source.shape()).ok_or(LoaderError::VaryingShape)?;
+        if shape.channels != normalization.channels() {
+            let (images, normalization) = (shape.channels, normalization.channels());
+            return Err(LoaderError::Channels { images, normalization });
+        }
+        Ok(Loader {
+            samples: (0..source.len() as u32).collect(),
+            source,
+            order,
+            batch,
+            seed,
+            pipeline: Arc::new(pipeline),
+            normalization: Arc::new(normalization),
+            shape,
+            spare: Arc::default(),
+        })
+    }
+
+    /// Restricts it to some samples, by their positions in the source, in this order; one may occur several
+    /// times.
+    ///
+    /// # Errors
+    /// Where the source does not have a sample.
+    pub fn with_samples(mut self, samples: Vec<u32>) -> Result<Self, LoaderError> {
+        let len = self.source.len();
+        match samples.iter().find(|&&sample| sample as usize >= len) {
+            Some(&sample) => Err(LoaderError::Sample { sample, len }),
+            None => {
+                self.samples = samples;
+                Ok(self)
+            }
+        }
+    }
+
+    /// Samples in an epoch.
+    pub fn samples(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// Batches in an epoch; the last may be smaller than the others.
+    pub fn batches(&self) -> usize {
+        self.samples.len().div_ceil(self.batch)
+    }
+
+    /// The shape of an image in a batch.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The samples of an epoch in their order, as positions in the source.
+    pub fn order(&self, epoch: u32) -> Vec<u32> {
+        let mut samples = self.samples.clone();
+        if self.order == Order::Shuffled {
+            Stream::new(self.seed, Purpose::Shuffle, epoch, 0).shuffle(&mut samples);
+        }
+        samples
+    }
+
+    /// Starts an epoch.
+    ///
+    /// # Errors
+    /// [`LoaderError::Thread`] only.
+    pub fn epoch(&self, epoch: u32) -> Result<Epoch, LoaderError> {
+        self.epoch_from(epoch, 0)
+    }
+
+    /// Starts an epoch after its first `done` batches, as a resumed run does.
+    ///
+    /// # Errors
+    /// [`LoaderError::Thread`] only.
+    pub fn epoch_from(&self, epoch: u32, done: usize) -> Result<Epoch, LoaderError> {
+        let mut samples = self.order(epoch);
+        samples.drain(..done.saturating_mul(self.batch).min(samples.len()));
+        let recipe = Recipe {
+            source: self.source.clone(),
+            pipeline: Arc::clone(&self.pipeline),
+            normalization: Arc::clone(&self.normalization),
+            shape: self.shape,
+            batch: self.batch,
+            seed: self.seed,
+            epoch,
+        };
+        Epoch::start(recipe, samples, Arc::clone(&self.spare)).map_err(LoaderError::Thread)
+    }
+}
+
+impl Source {
+    /// A source of bytes that a vector holds.
+    ///
+    /// # Errors
+    /// As [`Source::new`].
+    pub fn from_vec(pixels: Vec<u8>, labels: Vec<u32>, shape: Shape) -> Result<Self, crate::SourceError> {
+        let pixels: Block = Arc::new(pixels);
+        Source::new(pixels, labels.into(), shape)
+    }
+}

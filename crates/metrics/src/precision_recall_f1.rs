@@ -1,0 +1,124 @@
+//! Precision, recall and F1 of each class, and their averages.
+//!
+//! Reference: `sklearn.metrics.precision_recall_fscore_support(labels=range(K), zero_division=0)`.
+
+use crate::metric::{Compute, Direction, Metric};
+use crate::{ConfusionMatrix, Undefined};
+
+const fn average(
+    name: &'static str,
+    description: &'static str,
+    compute: fn(&ConfusionMatrix) -> f64,
+) -> Metric {
+    let compute = Compute::Counts(compute);
+    Metric { name, description, unit: "frac", range: (0.0, 1.0), direction: Direction::Higher, compute }
+}
+
+pub(crate) const MACRO_F1: Metric = average("macro_f1", "mean F1 of all classes", |confusion| {
+    PrecisionRecallF1::new(confusion).macro_average().f1
+});
+pub(crate) const WEIGHTED_F1: Metric =
+    average("weighted_f1", "mean F1 of all classes, weighted by their samples", |confusion| {
+        PrecisionRecallF1::new(confusion).weighted_average().f1
+    });
+pub(crate) const MACRO_PRECISION: Metric =
+    average("macro_precision", "mean precision of all classes", |confusion| {
+        PrecisionRecallF1::new(confusion).macro_average().precision
+    });
+pub(crate) const MACRO_RECALL: Metric = average("macro_recall", "mean recall of all classes", |confusion| {
+    PrecisionRecallF1::new(confusion).macro_average().recall
+});
+
+/// Precision, recall and F1 of a class, or an average of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClassScores {
+    /// Of the samples predicted as the class, the fraction that are; 0 where none was predicted.
+    pub precision: f64,
+    /// Of the samples of the class, the fraction predicted as such; 0 where there are none.
+    pub recall: f64,
+    /// The harmonic mean of the two; 0 where the class neither occurs nor is predicted.
+    pub f1: f64,
+    /// Samples of the class.
+    pub support: u64,
+}
+
+/// The scores of all classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrecisionRecallF1 {
+    /// By class. `[K]`
+    pub per_class: Vec<ClassScores>,
+    /// The values that are 0 for want of samples or predictions.
+    pub undefined: Vec<Undefined>,
+    correct: u64,
+}
+
+impl PrecisionRecallF1 {
+    /// The scores of the classes of a confusion matrix.
+    pub fn new(confusion: &ConfusionMatrix) -> Self {
+        let mut undefined = Vec::new();
+        let predicted = confusion.predicted_counts();
+        let per_class = confusion
+            .rows()
+            .zip(predicted)
+            .enumerate()
+            .map(|(class, (row, predicted))| {
+                let (correct, support) = (row[class], row.iter().sum::<u64>());
+                let mut ratio = |metric, part: u64, whole: u64| {
+                    if whole == 0 {
+                        undefined.push(Undefined { metric, class: Some(class as u32) });
+                        return 0.0;
+                    }
+                    part as f64 / whole as f64
+                };
+                ClassScores {
+                    precision: ratio("precision", correct, predicted),
+                    recall: ratio("recall", correct, support),
+                    f1: ratio("f1", 2 * correct, support + predicted),
+                    support,
+                }
+            })
+            .collect();
+        PrecisionRecallF1 { per_class, undefined, correct: confusion.correct() }
+    }
+
+    /// The number of samples.
+    pub fn total(&self) -> u64 {
+        self.per_class.iter().map(|scores| scores.support).sum()
+    }
+
+    /// The mean over the classes, also over those without samples.
+    pub fn macro_average(&self) -> ClassScores {
+        self.mean(|_| 1.0)
+    }
+
+    /// The mean over the classes, weighted by their samples.
+    pub fn weighted_average(&self) -> ClassScores {
+        self.mean(|scores| scores.support as f64)
+    }
+
+    /// Over all samples at once: with one label a sample, all three are the accuracy.
+    pub fn micro_average(&self) -> ClassScores {
+        let support = self.total();
+        let accuracy = if support == 0 { 0.0 } else { self.correct as f64 / support as f64 };
+        ClassScores { precision: accuracy, recall: accuracy, f1: accuracy, support }
+    }
+
+    fn mean(&self, weight: impl Fn(&ClassScores) -> f64) -> ClassScores {
+        let (mut precision, mut recall, mut f1, mut weights) = (0.0, 0.0, 0.0, 0.0);
+        for scores in &self.per_class {
+            let weight = weight(scores);
+            precision += weight * scores.precision;
+            recall += weight * scores.recall;
+            f1 += weight * scores.f1;
+            weights += weight;
+        }
+        // No samples at all: scikit-learn gives its zero_division.
+        let weights = if weights == 0.0 { 1.0 } else { weights };
+        ClassScores {
+            precision: precision / weights,
+            recall: recall / weights,
+            f1: f1 / weights,
+            support: self.total(),
+        }
+    }
+}

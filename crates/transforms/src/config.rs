@@ -1,0 +1,336 @@
+//! What a recipe says about a transform, and all that can be wrong with it.
+
+use crate::{AnyTransform, SymmetricRange, Transform, entry, registry};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// A transform as a recipe names it: `{ horizontal_flip = { p = 0.5 } }`.
+///
+/// Reading one checks its form only. Names and values are checked by
+/// [`Pipeline::from_config`](crate::Pipeline::from_config), which reports the mistakes of all of them at
+/// once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransformConfig {
+    /// The name, which may not exist.
+    pub name: String,
+    /// The parameters given, which may not exist either.
+    pub parameters: Map<String, Value>,
+}
+
+impl TransformConfig {
+    pub(crate) fn build(&self, problems: &mut Problems) -> Option<Box<dyn AnyTransform>> {
+        match entry(&self.name) {
+            Some(entry) => problems
+                .within(&format!(".{}", self.name), |problems| entry.build(&self.parameters, problems)),
+            None => {
+                let names = registry().iter().map(|entry| entry.name.to_owned());
+                problems.push(Problem::unknown("transform", &self.name, names.collect()));
+                None
+            }
+        }
+    }
+}
+
+/// The transform of some parameters, the others at their defaults.
+pub(crate) fn build<T: Transform>(given: &Map<String, Value>, problems: &mut Problems) -> Option<T> {
+    let defaults = T::default().parameters();
+    let before = problems.errors.len();
+    for (name, value) in given {
+        problems.within(&format!(".{name}"), |problems| {
+            if !defaults.contains_key(name) {
+                problems.push(Problem::unknown("parameter", name, defaults.keys().cloned().collect()));
+                return;
+            }
+            // One parameter at a time, so that each mistake is found and its place is known.
+            let mut alone = defaults.clone();
+            alone.insert(name.clone(), value.clone());
+            if let Err(error) = serde_json::from_value::<T>(Value::Object(alone)) {
+                problems.push(Problem::Type(error.to_string()));
+            }
+        });
+    }
+    if problems.errors.len() > before {
+        return None;
+    }
+    let mut parameters = defaults;
+    parameters.extend(given.clone());
+    match serde_json::from_value::<T>(Value::Object(parameters)) {
+        Ok(transform) => {
+            if !(0.0..=1.0).contains(&Transform::p(&transform)) {
+                problems.refuse("p", "a probability from 0 to 1", &Transform::p(&transform));
+            }
+            transform.check(problems);
+            (problems.errors.len() == before).then_some(transform)
+        }
+        Err(error) => {
+            problems.push(Problem::Type(error.to_string()));
+            None
+        }
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// A name that does not exist.
+    #[error("unknown {kind} `{name}`{}; expected {}", did_you_mean(suggestion.as_deref()), valid.join(", "))]
+    Unknown {
+        /// What is named: a transform or a parameter.
+        kind: &'static str,
+        /// The name given.
+        name: String,
+        /// The most similar valid name, if one is similar.
+        suggestion: Option<String>,
+        /// All valid names.
+        valid: Vec<String>,
+    },
+    /// A value of another type than the parameter's.
+    #[error("{0}")]
+    Type(String),
+    /// A value of the right type that is out of range.
+    #[error("expected {expected}, got {got}")]
+    Range {
+        /// What would be right.
+        expected: String,
+        /// The value given.
+        got: String,
+    },
+    /// More transforms than the key of their random numbers can tell apart.
+    #[error("expected at most 65535 transforms, got {got}")]
+    TooMany {
+        /// Transforms given.
+        got: usize,
+    },
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
+}
+
+impl Problem {
+    fn unknown(kind: &'static str, name: &str, valid: Vec<String>) -> Self {
+        // Users of Albumentations write HorizontalFlip: compare without case and underscores.
+        let plain = |name: &str| name.replace(['_', '-'], "").to_lowercase();
+        let suggestion = valid
+            .iter()
+            .map(|candidate| (strsim::jaro_winkler(&plain(name), &plain(candidate)), candidate))
+            .filter(|&(similarity, _)| similarity > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, candidate)| candidate.clone());
+        Problem::Unknown { kind, name: name.to_owned(), suggestion, valid }
+    }
+}
+
+/// A problem and where in the recipe it is.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{path}: {problem}")]
+pub struct ConfigError {
+    /// The place, such as `transforms[1].random_brightness_contrast.p`.
+    pub path: String,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// All the problems of a configuration, a line each.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+/// Collects problems while a configuration is checked, and knows the place that is being checked.
+#[derive(Debug)]
+pub struct Problems {
+    path: String,
+    errors: Vec<ConfigError>,
+}
+
+impl Problems {
+    /// None yet, at `path`.
+    pub fn new(path: &str) -> Self {
+        Problems { path: path.to_owned(), errors: Vec::new() }
+    }
+
+    /// Records a problem of the place being checked.
+    pub fn push(&mut self, problem: Problem) {
+        self.errors.push(ConfigError { path: self.path.clone(), problem });
+    }
+
+    /// Records a parameter that is out of range.
+    pub fn refuse(&mut self, parameter: &str, expected: &str, got: &dyn std::fmt::Display) {
+        let problem = Problem::Range { expected: expected.to_owned(), got: got.to_string() };
+        self.within(&format!(".{parameter}"), |problems| problems.push(problem));
+    }
+
+    /// Records a range whose ends are not finite or not in order.
+    pub fn range(&mut self, parameter: &str, range: &SymmetricRange) {
+        if !range.is_ordered() {
+            self.refuse(parameter, "[low, high] with low <= high", range);
+        }
+    }
+
+    /// Checks a place inside the present one; `segment` is appended to the path, such as `.p` or `[3]`.
+    pub fn within<R>(&mut self, segment: &str, check: impl FnOnce(&mut Problems) -> R) -> R {
+        let length = self.path.len();
+        self.path += segment;
+        let result = check(self);
+        self.path.truncate(length);
+        result
+    }
+
+    /// The value, or all the problems.
+    ///
+    /// # Errors
+    /// Where there is any problem.
+    pub fn into_result<T>(self, value: T) -> Result<T, ConfigErrors> {
+        if self.errors.is_empty() { Ok(value) } else { Err(ConfigErrors(self.errors)) }
+    }
+}
+
+impl Serialize for TransformConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&self.name, &self.parameters)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for TransformConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneName;
+        impl<'de> Visitor<'de> for OneName {
+            type Value = TransformConfig;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("one transform, such as { horizontal_flip = { p = 0.5 } }")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TransformConfig, A::Error> {
+                let Some((name, parameters)) = map.next_entry()? else {
+                    return Err(A::Error::invalid_length(0, &self));
+                };
+                let mut names = 1;
+                while map.next_key::<String>()?.is_some() {
+                    map.next_value::<Value>()?;
+                    names += 1;
+                }
+                match names {
+                    1 => Ok(TransformConfig { name, parameters }),
+                    _ => Err(A::Error::invalid_length(names, &self)),
+                }
+            }
+        }
+        deserializer.deserialize_map(OneName)
+    }
+}
+
+impl JsonSchema for TransformConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "Transform".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one_of: Vec<Schema> = registry()
+            .iter()
+            .map(|entry| {
+                json_schema!({
+                    "type": "object",
+                    "description": entry.description,
+                    "properties": { (entry.name): entry.schema(generator) },
+                    "required": [entry.name],
+                    "additionalProperties": false,
+                })
+            })
+            .collect();
+        json_schema!({ "description": "A transform by its name.", "oneOf": one_of })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Pipeline, Shape};
+
+    #[derive(Deserialize)]
+    struct Augment {
+        transforms: Vec<TransformConfig>,
+    }
+
+    fn read(text: &str) -> Vec<TransformConfig> {
+        toml::from_str::<Augment>(text).unwrap().transforms
+    }
+
+    #[test]
+    fn a_recipe_resolves_to_all_parameters_and_back() {
+        let configs = read(
+            "transforms = [ { horizontal_flip = {} }, \
+             { random_brightness_contrast = { p = 1, brightness_limit = 0.1 } } ]",
+        );
+        let pipeline = Pipeline::from_config(&configs).unwrap();
+        let resolved = pipeline.resolved();
+        assert_eq!(
+            serde_json::to_value(&resolved).unwrap(),
+            serde_json::json!([
+                { "horizontal_flip": { "p": 0.5 } },
+                { "random_brightness_contrast": {
+                    "brightness_limit": [-0.1, 0.1],
+                    "contrast_limit": [-0.2, 0.2],
+                    "brightness_by_max": true,
+                    "ensure_safe_range": false,
+                    "p": 1.0,
+                } },
+            ])
+        );
+        assert_eq!(Pipeline::from_config(&resolved).unwrap().resolved(), resolved);
+        let shape = Shape { height: 2, width: 3, channels: 1 };
+        assert_eq!(pipeline.output_shape(shape), Some(shape));
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_at_once_with_their_places() {
+        let configs = read(
+            "transforms = [ { HorizontalFlp = {} }, { vertical_flip = { p = 1.5 } }, { zebra = {} }, \
+             { random_brightness_contrast = \
+               { p = \"often\", brightnes_limit = 0.1, contrast_limit = [1, 2, 3] } }, \
+             { random_brightness_contrast = \
+               { p = -1, contrast_limit = [0.3, 0.1], brightness_limit = -0.2 } } ]",
+        );
+        let expected = "\
+transforms[0]: unknown transform `HorizontalFlp`, did you mean `horizontal_flip`?; expected horizontal_flip, \
+vertical_flip, random_brightness_contrast
+transforms[1].vertical_flip.p: expected a probability from 0 to 1, got 1.5
+transforms[2]: unknown transform `zebra`; expected horizontal_flip, vertical_flip, random_brightness_contrast
+transforms[3].random_brightness_contrast.brightnes_limit: unknown parameter `brightnes_limit`, did you mean \
+`brightness_limit`?; expected brightness_limit, contrast_limit, brightness_by_max, ensure_safe_range, p
+transforms[3].random_brightness_contrast.contrast_limit: invalid length 3, expected a number or [low, high]
+transforms[3].random_brightness_contrast.p: invalid type: string \"often\", expected f64
+transforms[4].random_brightness_contrast.p: expected a probability from 0 to 1, got -1
+transforms[4].random_brightness_contrast.brightness_limit: expected [low, high] with low <= high, \
+got [0.2, -0.2]
+transforms[4].random_brightness_contrast.contrast_limit: expected [low, high] with low <= high, \
+got [0.3, 0.1]";
+        assert_eq!(Pipeline::from_config(&configs).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn only_one_name_a_table() {
+        for text in ["transforms = [ {} ]", "transforms = [ { horizontal_flip = {}, vertical_flip = {} } ]"] {
+            let message = toml::from_str::<Augment>(text).err().unwrap().message().to_owned();
+            assert!(
+                message.ends_with("expected one transform, such as { horizontal_flip = { p = 0.5 } }"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_schema_knows_every_transform_and_its_defaults() {
+        let schema = schemars::schema_for!(TransformConfig);
+        assert_eq!(schema.get("oneOf").unwrap().as_array().unwrap().len(), registry().len());
+        let defaults = schema.pointer("/$defs/RandomBrightnessContrast/properties/brightness_limit/default");
+        assert_eq!(defaults, Some(&serde_json::json!([-0.2, 0.2])));
+        let unknown = schema.pointer("/$defs/HorizontalFlip/additionalProperties");
+        assert_eq!(unknown, Some(&Value::Bool(false)));
+    }
+}

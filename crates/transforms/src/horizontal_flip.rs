@@ -1,0 +1,41 @@
+//! Left becomes right. Reference: `albumentations.HorizontalFlip`.
+
+use crate::{Frame, Transform};
+use pupila_random::Stream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Flips the image around its vertical axis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HorizontalFlip {
+    /// Probability of applying it.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub p: f64,
+}
+
+impl Default for HorizontalFlip {
+    fn default() -> Self {
+        HorizontalFlip { p: 0.5 }
+    }
+}
+
+impl Transform for HorizontalFlip {
+    const NAME: &'static str = "horizontal_flip";
+    const DESCRIPTION: &'static str = "flips left and right";
+
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn apply(&self, frame: &mut Frame, _: &mut Stream) {
+        frame.rearrange(|pixels, shape| {
+            for row in pixels.chunks_exact_mut(shape.row().max(1)) {
+                match shape.channels {
+                    3 => row.as_chunks_mut::<3>().0.reverse(),
+                    _ => row.reverse(),
+                }
+            }
+        });
+    }
+}

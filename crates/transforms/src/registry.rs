@@ -1,0 +1,67 @@
+//! The registry: every transform by name.
+
+use crate::{
+    AnyTransform, HorizontalFlip, Problems, RandomBrightnessContrast, Transform, TransformConfig,
+    VerticalFlip,
+};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value};
+
+const REGISTRY: &[Entry] =
+    &[Entry::of::<HorizontalFlip>(), Entry::of::<VerticalFlip>(), Entry::of::<RandomBrightnessContrast>()];
+
+/// All transforms. A new one is a file with its struct and a line here.
+pub fn registry() -> &'static [Entry] {
+    REGISTRY
+}
+
+/// The transform of a name.
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    REGISTRY.iter().find(|entry| entry.name == name)
+}
+
+type Build = fn(&Map<String, Value>, &mut Problems) -> Option<Box<dyn AnyTransform>>;
+
+/// A registered transform.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its name in a recipe.
+    pub name: &'static str,
+    /// One line for `pupila list transforms`.
+    pub description: &'static str,
+    default: fn() -> Box<dyn AnyTransform>,
+    build: Build,
+    schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl Entry {
+    const fn of<T: Transform>() -> Self {
+        Entry {
+            name: T::NAME,
+            description: T::DESCRIPTION,
+            default: || Box::new(T::default()),
+            build: |parameters, problems| Some(Box::new(crate::config::build::<T>(parameters, problems)?)),
+            schema: |generator| generator.subschema_for::<T>(),
+        }
+    }
+
+    /// Its configuration with all parameters at their defaults.
+    pub fn default_config(&self) -> TransformConfig {
+        TransformConfig { name: self.name.to_owned(), parameters: (self.default)().parameters() }
+    }
+
+    /// The transform of some parameters, the others at their defaults; or `None` and the reasons in
+    /// `problems`.
+    pub fn build(
+        &self,
+        parameters: &Map<String, Value>,
+        problems: &mut Problems,
+    ) -> Option<Box<dyn AnyTransform>> {
+        (self.build)(parameters, problems)
+    }
+
+    /// The JSON schema of its parameters.
+    pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.schema)(generator)
+    }
+}

@@ -1,0 +1,40 @@
+//! Top becomes bottom. Reference: `albumentations.VerticalFlip`.
+
+use crate::{Frame, Transform};
+use pupila_random::Stream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Flips the image around its horizontal axis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerticalFlip {
+    /// Probability of applying it.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub p: f64,
+}
+
+impl Default for VerticalFlip {
+    fn default() -> Self {
+        VerticalFlip { p: 0.5 }
+    }
+}
+
+impl Transform for VerticalFlip {
+    const NAME: &'static str = "vertical_flip";
+    const DESCRIPTION: &'static str = "flips top and bottom";
+
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn apply(&self, frame: &mut Frame, _: &mut Stream) {
+        frame.rearrange(|pixels, shape| {
+            let row = shape.row().max(1);
+            let (top, bottom) = pixels.split_at_mut(shape.height / 2 * row);
+            for (upper, lower) in top.chunks_exact_mut(row).zip(bottom.chunks_exact_mut(row).rev()) {
+                upper.swap_with_slice(lower);
+            }
+        });
+    }
+}

@@ -1,0 +1,59 @@
+"""Compares 200 random evaluations with scikit-learn, to 1e-12.
+
+    cargo build --release -p pupila-metrics --example metrics_json
+    python parity/metrics/check_random.py target/release/examples/metrics_json [SEED]
+
+Exits with 1 and lists the differences where there are any.
+"""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+from reference import compute, differences
+
+CASES = 200
+TOLERANCE = 1e-12
+
+
+def evaluations(rng):
+    for _ in range(CASES):
+        classes = int(rng.choice([2, 3, 4, 6, 10, 30]))
+        samples = int(rng.integers(1, 400))
+        present = rng.choice(classes, rng.integers(1, classes + 1), replace=False)
+        targets = rng.choice(present, samples)
+        logits = rng.normal(size=(samples, classes)) * rng.choice([0.1, 1, 5, 40])
+        logits[np.arange(samples), targets] += rng.normal(1, 2)
+        if rng.random() < 0.3:
+            logits = np.round(logits)
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        yield classes, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32), targets
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    rng = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    cases = list(evaluations(rng))
+    lines = "".join(
+        # A float32 is exact as a float64, and that is printed so that it reads back the same.
+        json.dumps({"classes": k, "probabilities": p.astype(float).tolist(), "targets": t.tolist()}) + "\n"
+        for k, p, t in cases
+    )
+    printed = subprocess.run([sys.argv[1]], input=lines, capture_output=True, text=True, check=True).stdout
+    answers = [json.loads(line) for line in printed.splitlines()]
+    wrong = 0
+    if len(answers) != len(cases):
+        sys.exit(f"{len(cases)} answers expected, got {len(answers)}")
+    for place, (case, answer) in enumerate(zip(cases, answers)):
+        found = differences(compute(*case), answer, TOLERANCE)
+        wrong += bool(found)
+        for line in found:
+            print(f"case {place} ({case[0]} classes, {len(case[2])} samples) {line}")
+    print(f"{len(cases) - wrong} of {len(cases)} evaluations agree to {TOLERANCE}")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
