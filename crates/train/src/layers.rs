@@ -1,0 +1,330 @@
+//! What was typed to what is meant: defaults, then the recipe file, then the command line, with every fault at once and
+//! the origin of every value.
+
+use crate::recipe::{Fault, Recipe};
+use crate::schema;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing was said.
+    Default,
+    /// A line of the recipe file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// An option of the command line, such as `--lr` or `--set optimizer.lr=0.01`.
+    CommandLine(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Default => f.write_str("default"),
+            Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Origin::CommandLine(option) => f.write_str(option),
+        }
+    }
+}
+
+/// What was typed, weakest first.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    /// The recipe file and its text.
+    pub file: Option<(PathBuf, String)>,
+    /// `key=value` pairs, the value in TOML (a bare word counts as a string), with the option they came by.
+    pub settings: Vec<Setting>,
+}
+
+/// One value of the command line.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// `section.key=value`
+    pub assignment: String,
+    /// The option as it was typed, for messages.
+    pub option: String,
+}
+
+/// A checked recipe that knows where each of its values comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Origins of the values that are not defaults, by key.
+    origins: BTreeMap<String, Origin>,
+}
+
+/// Everything that is wrong with what was typed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct RecipeErrors(pub Vec<String>);
+
+/// A value on its way into the recipe.
+struct Entry {
+    key: String,
+    value: Value,
+    origin: Origin,
+}
+
+impl Layers {
+    /// Puts the layers over one another and checks the result.
+    ///
+    /// # Errors
+    /// All faults, each with its origin: unknown keys (with the most similar known one), wrong types, wrong values.
+    pub fn resolve(&self) -> Result<Resolved, RecipeErrors> {
+        let mut errors = Vec::new();
+        let mut entries = Vec::new();
+        if let Some((path, text)) = &self.file {
+            read_file(path, text, &mut entries, &mut errors);
+        }
+        for setting in &self.settings {
+            match setting.assignment.split_once('=') {
+                Some((key, value)) => entries.push(Entry {
+                    key: key.trim().to_owned(),
+                    value: parse_value(value.trim()),
+                    origin: Origin::CommandLine(setting.option.clone()),
+                }),
+                None => {
+                    errors.push(format!("{}: expected KEY=VALUE, such as optimizer.lr=0.001", setting.option))
+                }
+            }
+        }
+        let mut table = Table::new();
+        let mut origins = BTreeMap::new();
+        for Entry { key, value, origin } in entries {
+            if let Err(message) = admit(&key, &value) {
+                errors.push(format!("{origin}: {message}"));
+                continue;
+            }
+            if let Some((section, name)) = key.split_once('.') {
+                let section = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+                if let Value::Table(section) = section {
+                    section.insert(name.to_owned(), value);
+                }
+            }
+            origins.insert(key, origin);
+        }
+        match Value::Table(table).try_into::<Recipe>() {
+            Ok(recipe) => {
+                let place = |fault: &Fault| {
+                    let key = origins
+                        .keys()
+                        .find(|key| fault.key == **key || fault.key.starts_with(&format!("{key}[")));
+                    key.and_then(|key| origins.get(key)).map_or(String::new(), |origin| format!("{origin}: "))
+                };
+                let faults = recipe.check();
+                errors.extend(
+                    faults.iter().map(|fault| format!("{}{} {}", place(fault), fault.key, fault.message)),
+                );
+                if errors.is_empty() { Ok(Resolved { recipe, origins }) } else { Err(RecipeErrors(errors)) }
+            }
+            Err(error) => {
+                errors.push(error.message().to_owned());
+                Err(RecipeErrors(errors))
+            }
+        }
+    }
+}
+
+/// Reads the file's keys with the lines they stand in.
+fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, errors: &mut Vec<String>) {
+    let line_of = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
+    let document = match toml_edit::Document::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let line = error.span().map_or(1, |span| line_of(span.start));
+            errors.push(format!("{}:{line}: not TOML: {}", path.display(), error.message()));
+            return;
+        }
+    };
+    let origin = |span: Option<std::ops::Range<usize>>| Origin::File {
+        path: path.to_owned(),
+        line: span.map_or(1, |span| line_of(span.start)),
+    };
+    // The same text once more, as plain values: toml_edit's items carry formatting that the recipe has no use for.
+    let plain: Table = match toml::from_str(text) {
+        Ok(plain) => plain,
+        Err(error) => {
+            errors.push(format!("{}: not TOML: {}", path.display(), error.message()));
+            return;
+        }
+    };
+    for (section, value) in &plain {
+        let item = document.as_table().get_key_value(section);
+        let Value::Table(keys) = value else {
+            let at = origin(item.and_then(|(key, _)| key.span()));
+            errors.push(format!(
+                "{at}: `{section}` stands outside of any section; {}",
+                schema::sections_hint(section)
+            ));
+            continue;
+        };
+        if !schema::sections().contains(section) {
+            let at = origin(item.and_then(|(key, item)| item.span().or(key.span())));
+            errors.push(format!("{at}: unknown section [{section}]; {}", schema::sections_hint(section)));
+            continue;
+        }
+        let items = item.and_then(|(_, item)| item.as_table_like());
+        for (name, value) in keys {
+            let span = items
+                .and_then(|items| items.get_key_value(name))
+                .and_then(|(key, item)| key.span().or(item.span()));
+            entries.push(Entry {
+                key: format!("{section}.{name}"),
+                value: value.clone(),
+                origin: origin(span),
+            });
+        }
+    }
+}
+
+/// A value as TOML has it; what is not TOML is a string, so that nobody has to quote a name on the command line.
+fn parse_value(text: &str) -> Value {
+    let parsed = toml::from_str::<Table>(&format!("value = {text}")).ok();
+    parsed.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Whether the key exists and its section takes a value of this type.
+fn admit(key: &str, value: &Value) -> Result<(), String> {
+    let known = schema::keys();
+    if !known.iter().any(|k| k == key) {
+        let hint = schema::suggestion(key, &known)
+            .map_or_else(String::new, |key| format!("; did you mean `{key}`?"));
+        let section = key.split_once('.').map(|(section, _)| section).unwrap_or_default();
+        let siblings: Vec<_> =
+            known.iter().filter_map(|k| k.strip_prefix(section)?.strip_prefix('.')).collect();
+        let valid = match siblings.is_empty() {
+            true => schema::sections_hint(section),
+            false => format!("[{section}] has {}", siblings.join(", ")),
+        };
+        return Err(format!("unknown key `{key}`{hint} ({valid})"));
+    }
+    let (section, name) = key.split_once('.').unwrap_or((key, ""));
+    let alone = Table::from_iter([(name.to_owned(), value.clone())]);
+    let alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
+    match Value::Table(alone).try_into::<Recipe>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{key} = {value}: {}", error.message())),
+    }
+}
+
+impl Resolved {
+    /// The default recipe.
+    pub fn default_recipe() -> Self {
+        Resolved { recipe: Recipe::default(), origins: BTreeMap::new() }
+    }
+
+    /// Where a key's value comes from.
+    pub fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// The whole recipe as TOML, each value with a comment that says where it comes from. It reads back as the same
+    /// recipe.
+    pub fn to_toml(&self) -> String {
+        let mut text =
+            String::from("# The recipe of this run, every value spelled out, with where it comes from.\n");
+        let Ok(Value::Table(table)) = Value::try_from(&self.recipe) else { return text };
+        let known = schema::keys();
+        for section in schema::sections() {
+            text += &format!("\n[{section}]\n");
+            let values = table.get(section).and_then(Value::as_table);
+            for key in known.iter().filter(|key| key.split_once('.').is_some_and(|(s, _)| s == section)) {
+                let name = &key[section.len() + 1..];
+                text += &match values.and_then(|values| values.get(name)) {
+                    Some(value) => format!("{:<44} # {}\n", format!("{name} = {value}"), self.origin(key)),
+                    None => format!("# {name} is not set\n"),
+                };
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(file: &str, settings: &[&str]) -> Result<Resolved, RecipeErrors> {
+        let setting = |s: &&str| Setting { assignment: (*s).to_owned(), option: format!("--set {s}") };
+        let file = (!file.is_empty()).then(|| (PathBuf::from("r.toml"), file.to_owned()));
+        Layers { file, settings: settings.iter().map(setting).collect() }.resolve()
+    }
+
+    #[test]
+    fn nothing_typed_is_the_default_recipe_and_it_is_valid() {
+        let resolved = resolve("", &[]).unwrap();
+        assert_eq!(resolved.recipe, Recipe::default());
+        let r = &resolved.recipe;
+        assert_eq!((r.input.size, r.train.batch, r.train.epochs, r.optimizer.lr), (64, 32, 30, 1e-3));
+        assert_eq!(
+            r.augment.transforms.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(),
+            ["horizontal_flip", "random_brightness_contrast"]
+        );
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file_and_both_are_remembered() {
+        let file = "[optimizer]\nlr = 0.01\nweight_decay = 1e-4\n\n[model]\nhidden = [64]\n";
+        let resolved =
+            resolve(file, &["optimizer.lr=3e-4", "model.init=kaiming_normal", "train.epochs=2"]).unwrap();
+        assert_eq!(resolved.recipe.optimizer.lr, 3e-4);
+        assert_eq!(resolved.recipe.optimizer.weight_decay, 1e-4);
+        assert_eq!(resolved.origin("optimizer.lr").to_string(), "--set optimizer.lr=3e-4");
+        assert_eq!(resolved.origin("optimizer.weight_decay").to_string(), "r.toml:3");
+        assert_eq!(resolved.origin("model.hidden").to_string(), "r.toml:6");
+        assert_eq!(resolved.origin("train.batch"), Origin::Default);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_with_its_place_and_what_would_be_right() {
+        let file = "[optimiser]\nlr = 1\n[optimizer]\nlrr = 0.1\nlr = \"fast\"\n[train]\nbatch = 0\nmonitor = \"val/f1\"\n\
+            [augment]\ntransforms = [{ HorizontalFlip = {} }, { random_brightness_contrast = { p = 2 } }]\n";
+        let settings =
+            ["model.dropout=1.5", "nonsense", "input.interpolation=bilinear", "early_stoping.patience=3"];
+        let RecipeErrors(errors) = resolve(file, &settings).unwrap_err();
+        let all = errors.join("\n");
+        for expected in [
+            "r.toml:1: unknown section [optimiser]; did you mean [optimizer]?",
+            "r.toml:4: unknown key `optimizer.lrr`; did you mean `optimizer.lr`?",
+            "r.toml:5: optimizer.lr = \"fast\"",
+            "r.toml:7: train.batch must be from 1 to 65536 images, got 0",
+            "r.toml:8: train.monitor no metric is named `f1`",
+            "r.toml:10: augment.transforms[0]",
+            "horizontal_flip",
+            "r.toml:10: augment.transforms[1].random_brightness_contrast.p expected a probability from 0 to 1, got 2",
+            "--set model.dropout=1.5: model.dropout must be at least 0 and below 1",
+            "--set nonsense: expected KEY=VALUE",
+            "--set input.interpolation=bilinear: input.interpolation = \"bilinear\"",
+            "unknown key `early_stoping.patience`; did you mean `early_stopping.patience`?",
+        ] {
+            assert!(all.contains(expected), "{expected:?} is not in:\n{all}");
+        }
+        assert_eq!(errors.len(), 11, "{all}");
+    }
+
+    #[test]
+    fn broken_toml_names_the_line() {
+        let RecipeErrors(errors) = resolve("[train]\nepochs = \n", &[]).unwrap_err();
+        assert!(errors[0].starts_with("r.toml:2: not TOML"), "{errors:?}");
+    }
+
+    #[test]
+    fn the_resolved_recipe_reads_back_as_itself() {
+        let file = "[data]\nnormalize = { mean = [0.5], std = [0.25] }\nexclude = [\"*/thumbs\"]\n[early_stopping]\npatience = 4\n";
+        let resolved =
+            resolve(file, &["model.init={ uniform = { low = -0.1, high = 0.1 } }", "data.max_per_class=5"])
+                .unwrap();
+        let text = resolved.to_toml();
+        assert!(text.contains("# r.toml:2") && text.contains("# default"), "{text}");
+        let again = resolve(&text, &[]).unwrap();
+        assert_eq!(again.recipe, resolved.recipe, "{text}");
+    }
+}

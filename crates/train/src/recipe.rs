@@ -1,0 +1,328 @@
+//! The recipe: everything that a person can choose about a run, every key optional, and what makes a value wrong.
+
+use pupila_dataset::{OnBadImage, ScanOptions};
+use pupila_engine::OptimizerConfig;
+use pupila_image::Interpolation;
+use pupila_metrics::{Direction, metric};
+use pupila_network::ModelConfig;
+use pupila_transforms::{Normalize, Pipeline, TransformConfig};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A recipe. Sections and keys are those of the TOML file; what is left out has the default shown.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Which images are used.
+    pub data: Data,
+    /// What the network sees of an image.
+    pub input: Input,
+    /// How training images are varied.
+    pub augment: Augment,
+    /// The network.
+    pub model: ModelConfig,
+    /// How the network's values change.
+    pub optimizer: OptimizerConfig,
+    /// What is minimised: cross-entropy.
+    pub loss: Loss,
+    /// How long, in what pieces, and which epoch is the best.
+    pub train: Train,
+    /// When to stop before the last epoch.
+    pub early_stopping: EarlyStopping,
+}
+
+/// Which images are used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// What an image that cannot be read does: `skip` leaves it out, lists and counts it; `fail` ends the run.
+    #[serde(with = "by_name")]
+    #[schemars(with = "BadImageName")]
+    pub on_bad_image: OnBadImage,
+    /// Patterns (`*`, `**` and `?`) of paths, relative to the data's folder, that are left out.
+    pub exclude: Vec<String>,
+    /// Share of each class's training images that is used.
+    pub fraction: f64,
+    /// Most training images that are used of a class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_per_class: Option<usize>,
+    /// Share of each class that is set aside for validation where the data brings no validation set.
+    pub val_frac: f64,
+    /// How pixels become numbers: `imagenet`, or `{ mean = [...], std = [...] }`.
+    pub normalize: Normalize,
+    /// Keep decoded images on disk, so that the next run over them starts at once.
+    pub cache: bool,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        let scan = ScanOptions::default();
+        Data {
+            on_bad_image: scan.on_bad_image,
+            exclude: scan.exclude,
+            fraction: scan.fraction,
+            max_per_class: scan.max_per_class,
+            val_frac: scan.val_frac,
+            normalize: Normalize::default(),
+            cache: true,
+        }
+    }
+}
+
+/// What the network sees of an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Input {
+    /// Height and width that every image is resized to, in pixels.
+    pub size: u32,
+    /// 3 for color, 1 for gray.
+    pub channels: u8,
+    /// How images are resized, as OpenCV does: `area` averages when shrinking, `linear` does not.
+    #[serde(with = "by_name")]
+    #[schemars(with = "InterpolationName")]
+    pub interpolation: Interpolation,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Input { size: 64, channels: 3, interpolation: Interpolation::Area }
+    }
+}
+
+/// How training images are varied.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augment {
+    /// Transforms in the order in which they are applied; names and parameters are Albumentations', in snake case.
+    pub transforms: Vec<TransformConfig>,
+}
+
+impl Default for Augment {
+    fn default() -> Self {
+        let transform = |name: &str, p: f64| {
+            let mut config = pupila_transforms::entry(name)?.default_config();
+            config.parameters.insert("p".into(), p.into());
+            Some(config)
+        };
+        let course = [transform("horizontal_flip", 0.5), transform("random_brightness_contrast", 0.2)];
+        Augment { transforms: course.into_iter().flatten().collect() }
+    }
+}
+
+/// What is minimised: cross-entropy.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Loss {
+    /// Share of each target that is spread evenly over all classes.
+    pub label_smoothing: f64,
+}
+
+/// How long, in what pieces, and which epoch is the best.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Train {
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images in a step.
+    pub batch: usize,
+    /// The number that every random draw of the run follows from.
+    pub seed: u64,
+    /// The metric of the validation set that decides which epoch is the best, such as `val/loss` or `val/macro_f1`.
+    pub monitor: String,
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Train { epochs: 30, batch: 32, seed: 0, monitor: "val/loss".into() }
+    }
+}
+
+/// When to stop before the last epoch.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Stop after so many epochs in a row in which `train.monitor` did not improve; left out, all epochs run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u32>,
+    /// The least change of the metric that counts as an improvement.
+    pub min_delta: f64,
+}
+
+/// Names for the schema of `on_bad_image`.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code)]
+enum BadImageName {
+    Skip,
+    Fail,
+}
+
+/// Names for the schema of `interpolation`.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code)]
+enum InterpolationName {
+    Nearest,
+    Linear,
+    Cubic,
+    Area,
+    Lanczos,
+}
+
+/// Values that are written by their names.
+mod by_name {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::{fmt::Display, str::FromStr};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A wrong value: its key, such as `optimizer.lr`, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The key in the recipe.
+    pub key: String,
+    /// What is wrong, what would be right.
+    pub message: String,
+}
+
+/// A larger side makes an MLP of a few hidden units exceed any memory.
+const MAX_SIZE: u32 = 4096;
+
+impl Recipe {
+    /// Every wrong value that can be told without the data.
+    pub fn check(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut refuse = |key: String, message: String| faults.push(Fault { key, message });
+        let Recipe { data, input, augment, model, optimizer, loss, train, early_stopping } = self;
+        if !(data.fraction > 0.0 && data.fraction <= 1.0) {
+            refuse("data.fraction".into(), format!("must be above 0 and at most 1, got {}", data.fraction));
+        }
+        if data.max_per_class == Some(0) {
+            refuse("data.max_per_class".into(), "must be at least 1".into());
+        }
+        if !(data.val_frac > 0.0 && data.val_frac < 1.0) {
+            refuse("data.val_frac".into(), format!("must be above 0 and below 1, got {}", data.val_frac));
+        }
+        if let Err(error) = data.normalize.resolve(usize::from(input.channels)) {
+            refuse("data.normalize".into(), error.to_string());
+        }
+        if !(1..=MAX_SIZE).contains(&input.size) {
+            refuse("input.size".into(), format!("must be from 1 to {MAX_SIZE} pixels, got {}", input.size));
+        }
+        if !matches!(input.channels, 1 | 3) {
+            refuse("input.channels".into(), format!("must be 3 (color) or 1 (gray), got {}", input.channels));
+        }
+        match Pipeline::from_config(&augment.transforms) {
+            Ok(pipeline) => {
+                let side = input.size as usize;
+                let channels = usize::from(input.channels);
+                let shape = pupila_transforms::Shape { height: side, width: side, channels };
+                if pipeline.output_shape(shape) != Some(shape) {
+                    refuse("augment.transforms".into(), "must give images of the size they take".into());
+                }
+            }
+            Err(errors) => {
+                for error in errors.0 {
+                    refuse(format!("augment.{}", error.path), error.problem.to_string());
+                }
+            }
+        }
+        for error in model.check() {
+            refuse(format!("model.{}", error.key()), error.to_string());
+        }
+        for (key, message) in optimizer.check() {
+            refuse(format!("optimizer.{key}"), message);
+        }
+        if !(0.0..1.0).contains(&loss.label_smoothing) {
+            refuse(
+                "loss.label_smoothing".into(),
+                format!("must be at least 0 and below 1, got {}", loss.label_smoothing),
+            );
+        }
+        if train.epochs == 0 {
+            refuse("train.epochs".into(), "must be at least 1".into());
+        }
+        if !(1..=MAX_BATCH).contains(&train.batch) {
+            refuse(
+                "train.batch".into(),
+                format!("must be from 1 to {MAX_BATCH} images, got {}", train.batch),
+            );
+        }
+        if let Err(message) = Monitor::parse(&train.monitor) {
+            refuse("train.monitor".into(), message);
+        }
+        if early_stopping.patience == Some(0) {
+            refuse(
+                "early_stopping.patience".into(),
+                "must be at least 1 epoch; leave it out to run all epochs".into(),
+            );
+        }
+        if !(early_stopping.min_delta.is_finite() && early_stopping.min_delta >= 0.0) {
+            let got = early_stopping.min_delta;
+            refuse("early_stopping.min_delta".into(), format!("must be at least 0, got {got}"));
+        }
+        faults
+    }
+
+    /// The options of the scan of the data.
+    pub fn scan_options(&self) -> ScanOptions {
+        ScanOptions {
+            val_frac: self.data.val_frac,
+            seed: self.train.seed,
+            on_bad_image: self.data.on_bad_image,
+            exclude: self.data.exclude.clone(),
+            fraction: self.data.fraction,
+            max_per_class: self.data.max_per_class,
+        }
+    }
+}
+
+/// More images in a step than any memory plan here is made for.
+const MAX_BATCH: usize = 1 << 16;
+
+/// The metric that decides which epoch is the best.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Monitor {
+    /// Its bare name, such as `loss`.
+    pub name: &'static str,
+    /// Which way is better.
+    pub direction: Direction,
+}
+
+impl Monitor {
+    /// The metric of a key such as `val/macro_f1`.
+    ///
+    /// # Errors
+    /// What is wrong, with the valid names.
+    pub fn parse(key: &str) -> Result<Monitor, String> {
+        match key.split_once('/') {
+            Some(("val", name)) => {
+                let metric = metric(name).map_err(|error| error.to_string())?;
+                Ok(Monitor { name: metric.name, direction: metric.direction })
+            }
+            _ => Err(format!(
+                "must be a metric of the validation set, such as val/loss or val/macro_f1, got `{key}`"
+            )),
+        }
+    }
+
+    /// Whether `candidate` is better than `best` by more than `min_delta`. NaN never is; anything is better than NaN.
+    pub fn improves(&self, candidate: f64, best: f64, min_delta: f64) -> bool {
+        let gain = match self.direction {
+            Direction::Higher => candidate - best,
+            Direction::Lower => best - candidate,
+        };
+        !candidate.is_nan() && (best.is_nan() || gain > min_delta)
+    }
+}

@@ -1,0 +1,87 @@
+//! The recipe's JSON schema, for editors, and the names of all sections and keys, which follow from it.
+
+use crate::recipe::Recipe;
+use serde_json::Value;
+use std::sync::OnceLock;
+
+/// The JSON schema (2020-12) of a recipe.
+pub fn json_schema() -> Value {
+    let mut schema = schemars::schema_for!(Recipe).to_value();
+    schema["title"] = "Pupila recipe".into();
+    schema
+}
+
+/// The sections of a recipe, in their order.
+pub fn sections() -> &'static [String] {
+    &names().0
+}
+
+/// All keys of a recipe, `section.key`, in their order.
+pub fn keys() -> Vec<String> {
+    names().1.clone()
+}
+
+fn names() -> &'static (Vec<String>, Vec<String>) {
+    static NAMES: OnceLock<(Vec<String>, Vec<String>)> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        let schema = json_schema();
+        let (mut sections, mut keys) = (Vec::new(), Vec::new());
+        for (section, property) in schema["properties"].as_object().into_iter().flatten() {
+            sections.push(section.clone());
+            let definition =
+                property["$ref"].as_str().and_then(|r| schema.pointer(r.trim_start_matches('#')));
+            let properties = definition.unwrap_or(property)["properties"].as_object();
+            keys.extend(properties.into_iter().flatten().map(|(key, _)| format!("{section}.{key}")));
+        }
+        (sections, keys)
+    })
+}
+
+/// What to say of a section that does not exist.
+pub(crate) fn sections_hint(name: &str) -> String {
+    match suggestion(name, sections()) {
+        Some(section) => format!("did you mean [{section}]?"),
+        None => format!("sections are {}", sections().join(", ")),
+    }
+}
+
+/// The known name that is most similar to a wrong one, if one is.
+pub(crate) fn suggestion<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    // A key under a wrong section is found by its own name.
+    let bare = |name: &str| name.rsplit('.').next().unwrap_or_default().to_lowercase();
+    let score = |candidate: &str| {
+        let whole = strsim::jaro_winkler(&name.to_lowercase(), candidate);
+        let same_key = name.contains('.') && bare(name) == bare(candidate);
+        if same_key { whole.max(0.95) } else { whole }
+    };
+    let scored = known.iter().map(|candidate| (score(candidate), candidate));
+    scored
+        .filter(|(score, _)| *score > 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_names_every_key_that_the_default_recipe_writes() {
+        let written = serde_json::to_value(Recipe::default()).unwrap();
+        let mut count = 0;
+        for (section, values) in written.as_object().unwrap() {
+            for key in values.as_object().unwrap().keys() {
+                assert!(keys().contains(&format!("{section}.{key}")), "{section}.{key}");
+                count += 1;
+            }
+        }
+        assert!(count > 20 && keys().len() >= count);
+        assert!(keys().contains(&"early_stopping.patience".to_owned()));
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_section_is_found() {
+        assert_eq!(suggestion("train.lr", &keys()), Some("optimizer.lr"));
+        assert_eq!(suggestion("lr", &keys()), None);
+    }
+}
