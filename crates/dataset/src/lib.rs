@@ -1,1 +1,30 @@
-//! Images on disk as samples: folders, manifests, IDX files, splits, and the cache of decoded pixels
+//! Images on disk as samples: folders, manifests, IDX files, splits, and the cache of decoded pixels.
+//!
+//! In: a path that a person typed. [`scan`] turns it into a [`Dataset`]: samples with a label, a split, a content hash
+//! and a size, in an order that does not depend on the file system or the number of threads. [`load`] turns samples into
+//! [`Pixels`]: one block of `[N, H, W, C]` bytes, each image decoded and resized once, and kept on disk in a [`Cache`]
+//! so that the next run only reads it.
+//!
+//! A bad image is never silently replaced or dropped: it is listed with its reason, and [`OnBadImage`] decides whether
+//! the work goes on without it.
+
+mod cache;
+mod dataset;
+mod error;
+mod load;
+mod notice;
+mod options;
+mod pattern;
+mod sample;
+mod scan;
+mod split;
+mod suggest;
+
+pub use cache::Cache;
+pub use dataset::{Dataset, DuplicateGroup, Form};
+pub use error::{BadLine, IdxError, LoadError, ScanError, Skipped, UnknownClass};
+pub use load::{Loaded, Pixels, ResizeRule, load};
+pub use notice::Notice;
+pub use options::{OnBadImage, ScanOptions, UnknownPolicy};
+pub use sample::{IdxImages, Sample, Source, Split, UnknownSplit};
+pub use scan::scan;

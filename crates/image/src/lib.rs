@@ -1,1 +1,22 @@
-//! Images of 8-bit samples: decoding with limits, orientation, resizing, encoding
+//! Images of 8-bit samples: decoding with limits, orientation, resizing, encoding.
+//!
+//! In: the bytes of a file that may be broken or hostile. Out: an [`Image`] (rows of interleaved gray or RGB samples), or
+//! an error that says what is wrong with the file. Never a half-decoded picture, a panic or an unbounded allocation.
+//!
+//! References: Pillow for what a file's pixels are (`convert("RGB")`, `convert("L")`, `ImageOps.exif_transpose`), and
+//! OpenCV for what resizing them gives (`cv2.resize`).
+
+mod contain;
+mod decode;
+mod encode;
+mod format;
+mod jpeg;
+mod orient;
+mod pixels;
+mod resize;
+
+pub use decode::{DecodeError, Header, Limits, decode, probe};
+pub use encode::{EncodeError, encode_png};
+pub use format::Format;
+pub use pixels::{Image, ImageError};
+pub use resize::{Interpolation, UnknownInterpolation, resize};

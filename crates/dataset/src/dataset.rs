@@ -1,0 +1,108 @@
+//! [`Dataset`]: the samples of a scan, and questions about them as a whole.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::{Notice, Sample, Skipped, Split};
+
+/// How the data is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A folder with `train`, perhaps `val` and `test`, of class folders.
+    SplitFolders,
+    /// A folder of class folders.
+    ClassFolders,
+    /// A CSV file with a row for each image.
+    Manifest,
+    /// The IDX files of the MNIST family.
+    Idx,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Form::SplitFolders => "split folders",
+            Form::ClassFolders => "class folders",
+            Form::Manifest => "manifest",
+            Form::Idx => "IDX files",
+        })
+    }
+}
+
+/// Samples that are exact copies of one another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DuplicateGroup {
+    /// Indices into [`Dataset::samples`], ascending, at least two.
+    pub samples: Vec<usize>,
+}
+
+/// What a scan found.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// The path that was scanned.
+    pub root: PathBuf,
+    /// How the data is laid out.
+    pub form: Form,
+    /// Names of the classes, ascending by their UTF-8 bytes; `label` is the place in this list.
+    pub classes: Vec<String>,
+    /// The usable samples, by split, class and path where the splits are given; by class and path where the validation
+    /// set was split off; in the file's order for manifests and IDX files.
+    pub samples: Vec<Sample>,
+    /// Whether the validation set was split off the training set here, because the data brings none.
+    pub val_from_train: bool,
+    /// Images that cannot be used.
+    pub skipped: Vec<Skipped>,
+    /// Files that are no images by their names.
+    pub ignored_files: usize,
+    /// Images left out by `exclude`; the content of a folder that is left out is not counted, the folder counts as one.
+    pub excluded: usize,
+    /// Training samples left out by `fraction` and `max_per_class`.
+    pub held_back: usize,
+    /// What else should be known.
+    pub notices: Vec<Notice>,
+}
+
+impl Dataset {
+    /// The indices of a split's samples, ascending.
+    pub fn indices(&self, split: Split) -> Vec<usize> {
+        (0..self.samples.len()).filter(|&i| self.samples[i].split == split).collect()
+    }
+
+    /// The number of samples of each class in a split, in the order of `classes`.
+    pub fn class_counts(&self, split: Split) -> Vec<usize> {
+        let mut counts = vec![0; self.classes.len()];
+        for sample in self.samples.iter().filter(|sample| sample.split == split) {
+            counts[sample.label as usize] += 1;
+        }
+        counts
+    }
+
+    /// All groups of exact copies, by their first sample.
+    pub fn duplicates(&self) -> Vec<DuplicateGroup> {
+        let mut groups: HashMap<u128, Vec<usize>> = HashMap::with_capacity(self.samples.len());
+        for (i, sample) in self.samples.iter().enumerate() {
+            groups.entry(sample.content).or_default().push(i);
+        }
+        let mut groups: Vec<_> = groups.into_values().filter(|samples| samples.len() > 1).collect();
+        groups.sort_unstable();
+        groups.into_iter().map(|samples| DuplicateGroup { samples }).collect()
+    }
+
+    /// Exact copies in more than one split: the model is judged on what it was trained on.
+    pub fn cross_split_duplicates(&self) -> Vec<DuplicateGroup> {
+        self.duplicates_that_differ(|sample| sample.split)
+    }
+
+    /// Exact copies with more than one label: at least one of them is wrong.
+    pub fn conflicting_duplicates(&self) -> Vec<DuplicateGroup> {
+        self.duplicates_that_differ(|sample| sample.label)
+    }
+
+    fn duplicates_that_differ<T: PartialEq>(&self, by: impl Fn(&Sample) -> T) -> Vec<DuplicateGroup> {
+        let differ = |group: &DuplicateGroup| {
+            group.samples.windows(2).any(|pair| by(&self.samples[pair[0]]) != by(&self.samples[pair[1]]))
+        };
+        self.duplicates().into_iter().filter(differ).collect()
+    }
+}

@@ -1,0 +1,345 @@
+//! Everything that can be wrong with the data, in words for the person whose data it is.
+
+use std::fmt::{self, Write as _};
+use std::io;
+use std::path::PathBuf;
+
+use crate::Split;
+
+/// An image that is not used, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// Why it cannot be used.
+    pub reason: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.reason)
+    }
+}
+
+/// A line of a manifest that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// The line's number, from 1 for the header.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.reason)
+    }
+}
+
+/// A class of the validation or test set that the training set lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownClass {
+    /// Its name.
+    pub class: String,
+    /// How many images it has.
+    pub images: usize,
+    /// A class of the training set with a similar name.
+    pub similar: Option<String>,
+}
+
+impl fmt::Display for UnknownClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" ({} images)", self.class, self.images)?;
+        match &self.similar {
+            Some(similar) => write!(f, ", is it \"{similar}\"?"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is wrong with an IDX file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdxError {
+    /// It cannot be read or unpacked.
+    #[error("it cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// The first four bytes are not those of the file's kind.
+    #[error("it starts with {got:#010x} instead of {expected:#010x}, so it does not hold {what}")]
+    Magic {
+        /// The first four bytes.
+        got: u32,
+        /// What they should be.
+        expected: u32,
+        /// What the file should hold.
+        what: &'static str,
+    },
+    /// The header announces no image, an image without pixels, or more than can be held.
+    #[error("its header announces {count} items of {height}x{width}, which cannot be; download it again")]
+    Shape {
+        /// Items.
+        count: u32,
+        /// Rows.
+        height: u32,
+        /// Columns.
+        width: u32,
+    },
+    /// It ends too early.
+    #[error("it is truncated: {got} of {expected} bytes; download it again")]
+    Truncated {
+        /// The bytes there are, unpacked.
+        got: u64,
+        /// The bytes that the header announces.
+        expected: u64,
+    },
+    /// It goes on after its end.
+    #[error("more bytes follow the {expected} that its header announces; download it again")]
+    Trailing {
+        /// The bytes that the header announces.
+        expected: u64,
+    },
+    /// Images and labels do not pair up.
+    #[error("it has {labels} labels for the {images} images of {images_path}", images_path = images_path.display())]
+    Count {
+        /// The number of labels.
+        labels: usize,
+        /// The number of images.
+        images: usize,
+        /// The file with the images.
+        images_path: PathBuf,
+    },
+    /// The other file of the pair is missing.
+    #[error("its counterpart {0} is missing from the folder")]
+    Unpaired(&'static str),
+}
+
+/// Why a path is not a data set.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// There is nothing there.
+    #[error("{path} does not exist{hint}", path = path.display(), hint = did_you_mean(suggestion.as_deref()))]
+    Missing {
+        /// What was asked for.
+        path: PathBuf,
+        /// A name beside it that is similar.
+        suggestion: Option<String>,
+    },
+    /// A file that is no manifest.
+    #[error(
+        "{path} is a file, but data is a folder of class folders, a folder with train/ and val/, a folder with IDX \
+         files, or a manifest whose name ends in .csv", path = path.display()
+    )]
+    NotData {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder or file cannot be opened.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// An option is out of its range.
+    #[error("data.{key} is {got}, but must be {expected}")]
+    Option {
+        /// The option.
+        key: &'static str,
+        /// Its value.
+        got: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// Not one usable image.
+    #[error("no images in {path}: {found}; looked for .jpg .jpeg .png .bmp .gif .tif .tiff .webp", path = path.display())]
+    NoImages {
+        /// The root.
+        path: PathBuf,
+        /// What is there instead.
+        found: String,
+    },
+    /// Two folders claim to be the same split.
+    #[error("{path} has both {first}/ and {second}/ for the {split} set; rename or remove one", path = path.display())]
+    AmbiguousSplit {
+        /// The root.
+        path: PathBuf,
+        /// The split.
+        split: Split,
+        /// One folder.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// There are other splits, but nothing to train on.
+    #[error("{path} has no training set, only {others}; name the folder, or the split of the rows, \"train\"",
+        path = path.display(), others = others.join(", "))]
+    NoTrain {
+        /// The root.
+        path: PathBuf,
+        /// What there is.
+        others: Vec<String>,
+    },
+    /// A split has no class folders.
+    #[error("{path} has no class folders: a class is a folder with its images, such as {path}/cat/1.jpg",
+        path = path.display())]
+    NoClassFolders {
+        /// The split's folder.
+        path: PathBuf,
+    },
+    /// A given validation set has no images.
+    #[error("the {split} set in {path} has no images; fill it, or remove it so that a part of train/ is used",
+        path = path.display())]
+    EmptySplit {
+        /// The split.
+        split: Split,
+        /// Its folder or manifest.
+        path: PathBuf,
+    },
+    /// One class.
+    #[error("{path} has one class, \"{class}\", and a classifier needs two{hint}",
+        path = path.display(), hint = did_you_mean(suggestion.as_deref()))]
+    OneClass {
+        /// The root or manifest.
+        path: PathBuf,
+        /// The class.
+        class: String,
+        /// A folder below that looks like the data set's root.
+        suggestion: Option<String>,
+    },
+    /// Class folders of the training set without an image.
+    #[error("these class folders of the training set have no images: {list}; fill them, remove them, or leave them \
+        out with data.exclude", list = list(paths.iter().map(|p| p.display())))]
+    EmptyClasses {
+        /// The folders.
+        paths: Vec<PathBuf>,
+    },
+    /// Classes to be validated or tested that cannot be learnt.
+    #[error("the {split} set has classes that the training set lacks: {list}; rename them, add them to train, or \
+        leave them out with data.exclude", list = list(classes))]
+    UnknownClasses {
+        /// Where they are.
+        split: Split,
+        /// What they are.
+        classes: Vec<UnknownClass>,
+    },
+    /// A class folder's name is not text.
+    #[error("the name of the class folder {path} is not valid UTF-8; rename it, since class names are written into \
+        models and reports", path = path.display())]
+    ClassName {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Images that cannot be read, with the policy to fail.
+    #[error("{}", bad_images(bad))]
+    BadImages {
+        /// All of them.
+        bad: Vec<Skipped>,
+    },
+    /// Classes of the training set of which no image can be read.
+    #[error("no image of these classes can be read: {classes}; the first is {first}", classes = list(classes))]
+    ClassLost {
+        /// Their names.
+        classes: Vec<String>,
+        /// One of the images.
+        first: Box<Skipped>,
+    },
+    /// Lines of a manifest are wrong.
+    #[error("{path} has {n} bad line{s}:{lines}", path = path.display(), n = lines.len(),
+        s = if lines.len() == 1 { "" } else { "s" }, lines = first_lines(lines))]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// All bad lines.
+        lines: Vec<BadLine>,
+    },
+    /// An IDX file is wrong.
+    #[error("{path}: {source}", path = path.display())]
+    Idx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: IdxError,
+    },
+}
+
+/// Why samples did not become pixels.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// Images that cannot be decoded, with the policy to fail.
+    #[error("{}", bad_images(bad))]
+    BadImages {
+        /// All of them.
+        bad: Vec<Skipped>,
+    },
+    /// Classes of which no image can be decoded.
+    #[error("no image of these classes can be decoded: {classes}; the first is {first}", classes = list(classes))]
+    ClassLost {
+        /// Their names.
+        classes: Vec<String>,
+        /// One of the images.
+        first: Box<Skipped>,
+    },
+    /// The pixels do not fit into memory.
+    #[error(
+        "{images} images of {bytes_each} bytes do not fit into memory; make input.size or data.fraction smaller"
+    )]
+    Memory {
+        /// How many images.
+        images: usize,
+        /// Bytes of one.
+        bytes_each: usize,
+    },
+    /// The rule has no pixels, or channels that no image has.
+    #[error(
+        "images cannot be resized to {width}x{height} with {channels} channels: a side is at least 1, and channels \
+        are 1 or 3"
+    )]
+    Rule {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Samples a pixel.
+        channels: u8,
+    },
+    /// The caller asked to stop. What was decoded until then is in the cache.
+    #[error("interrupted while loading images")]
+    Interrupted,
+}
+
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|s| format!(", did you mean {s}?")).unwrap_or_default()
+}
+
+/// As many items as can be taken in at a glance; the error's fields hold all of them.
+const SHOWN: usize = 20;
+
+fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut items = items.into_iter();
+    let mut text = items.by_ref().take(SHOWN).map(|item| item.to_string()).collect::<Vec<_>>().join(", ");
+    let more = items.count();
+    if more > 0 {
+        let _ = write!(text, " and {more} more");
+    }
+    text
+}
+
+fn first_lines<T: fmt::Display>(items: &[T]) -> String {
+    let mut text = String::new();
+    for item in items.iter().take(SHOWN) {
+        let _ = write!(text, "\n  {item}");
+    }
+    if items.len() > SHOWN {
+        let _ = write!(text, "\n  and {} more", items.len() - SHOWN);
+    }
+    text
+}
+
+fn bad_images(bad: &[Skipped]) -> String {
+    let (n, s) = (bad.len(), if bad.len() == 1 { "" } else { "s" });
+    let advice = "repair or remove them, or set data.on_bad_image to \"skip\"";
+    format!("{n} image{s} cannot be used ({advice}):{}", first_lines(bad))
+}

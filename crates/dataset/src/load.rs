@@ -1,0 +1,285 @@
+//! Samples to pixels: every image decoded and resized once, into one block of memory.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pupila_image::{Image, Interpolation, Limits, decode, resize};
+use rayon::prelude::*;
+use twox_hash::XxHash3_128;
+
+use crate::{Cache, Dataset, LoadError, Notice, OnBadImage, Sample, Skipped, Source};
+
+/// The size to which all images of a run are brought, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ResizeRule {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Samples a pixel: 1 (gray) or 3 (RGB).
+    pub channels: u8,
+    /// How samples between pixels are made. The sides are scaled separately: the aspect ratio is not kept.
+    pub interpolation: Interpolation,
+}
+
+impl ResizeRule {
+    /// Bytes of one image.
+    pub fn bytes(&self) -> usize {
+        self.width as usize * self.height as usize * usize::from(self.channels)
+    }
+
+    fn check(&self) -> Result<(), LoadError> {
+        let ResizeRule { width, height, channels, .. } = *self;
+        let bytes = u64::from(width) * u64::from(height);
+        let fits = bytes > 0 && bytes <= Limits::default().max_pixels && matches!(channels, 1 | 3);
+        if fits { Ok(()) } else { Err(LoadError::Rule { width, height, channels }) }
+    }
+
+    fn apply(&self, image: Image) -> Result<Image, pupila_image::ImageError> {
+        // Channels first: this is the order of a program that opens an image in a mode and then resizes it.
+        Ok(resize(&image.to_channels(self.channels)?, self.width, self.height, self.interpolation))
+    }
+}
+
+/// Images of one size, one after the other in memory.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pixels {
+    rule: ResizeRule,
+    data: Vec<u8>,
+}
+
+impl Pixels {
+    /// The size of every image.
+    pub fn rule(&self) -> &ResizeRule {
+        &self.rule
+    }
+
+    /// All samples, `[N, H, W, C]`.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The number of images, `N`.
+    pub fn len(&self) -> usize {
+        self.data.len() / self.rule.bytes()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// The samples of image `i`, `[H, W, C]`.
+    pub fn image(&self, i: usize) -> &[u8] {
+        let bytes = self.rule.bytes();
+        &self.data[i * bytes..][..bytes]
+    }
+}
+
+impl fmt::Debug for Pixels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pixels({} images, {:?})", self.len(), self.rule)
+    }
+}
+
+/// What [`load`] gives.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The images of `kept`, in that order.
+    pub pixels: Pixels,
+    /// Indices into [`Dataset::samples`]: those that were asked for, less the bad ones, in the order in which they were.
+    pub kept: Vec<usize>,
+    /// Images that cannot be decoded.
+    pub skipped: Vec<Skipped>,
+    /// How many images came from the cache.
+    pub from_cache: usize,
+    /// How many images were decoded now.
+    pub decoded: usize,
+    /// What else should be known, such as a cache that cannot be written.
+    pub notices: Vec<Notice>,
+}
+
+/// What became of one image.
+#[derive(Debug, Clone, PartialEq)]
+enum Slot {
+    Waiting,
+    /// From the pack with this number.
+    Cached(usize),
+    Decoded,
+    Bad(String),
+}
+
+/// Loads the samples `which` (indices into [`Dataset::samples`]) as pixels, on all threads: from the cache where it has
+/// them, otherwise by decoding. What was decoded is added to the cache.
+///
+/// `progress` is called with the number of images that are done since it was last called, from any thread.
+/// `interrupted` is asked before each image; once it says yes, the work stops.
+///
+/// # Errors
+/// Where an image is bad and the policy is to fail (the error lists all bad ones), where no image of a class can be
+/// decoded, where the pixels do not fit into memory, or on interruption.
+pub fn load(
+    dataset: &Dataset,
+    which: &[usize],
+    rule: &ResizeRule,
+    cache: Option<&Cache>,
+    policy: OnBadImage,
+    progress: &(dyn Fn(usize) + Sync),
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Result<Loaded, LoadError> {
+    rule.check()?;
+    let bytes = rule.bytes();
+    let mut data = allocate(which.len(), bytes)?;
+    let mut slots = vec![Slot::Waiting; which.len()];
+    // Images of an IDX file are in memory as they are; keeping them on disk once more would gain nothing.
+    let from_files = which.iter().any(|&i| matches!(dataset.samples[i].source, Source::File));
+    let cache = cache.filter(|_| from_files);
+    let packs = cache.map(|cache| cache.packs(rule)).unwrap_or_default();
+    // Where the pixels of a content are. A content may be in several packs; any will do.
+    let mut places: HashMap<u128, (usize, usize)> = HashMap::new();
+    for (number, pack) in packs.iter().enumerate() {
+        places.extend(pack.index.iter().enumerate().map(|(slot, entry)| (entry.0, (number, slot))));
+    }
+    let damaged: Vec<AtomicBool> = packs.iter().map(|_| AtomicBool::new(false)).collect();
+    let used: Vec<AtomicBool> = packs.iter().map(|_| AtomicBool::new(false)).collect();
+    let stopped = AtomicBool::new(false);
+    let work = data.par_chunks_exact_mut(bytes).zip(&mut slots).zip(which);
+    work.for_each(|((pixels, slot), &i)| {
+        if stopped.load(Ordering::Relaxed) || interrupted() {
+            stopped.store(true, Ordering::Relaxed);
+            return;
+        }
+        let sample = &dataset.samples[i];
+        *slot = 'slot: {
+            if let (Source::File, Some(&(number, place))) = (&sample.source, places.get(&sample.content)) {
+                if packs[number].read(place, pixels) {
+                    used[number].store(true, Ordering::Relaxed);
+                    break 'slot Slot::Cached(number);
+                }
+                damaged[number].store(true, Ordering::Relaxed);
+            }
+            match pixels_of(sample, rule) {
+                Ok(decoded) => {
+                    pixels.copy_from_slice(&decoded);
+                    Slot::Decoded
+                }
+                Err(reason) => Slot::Bad(reason),
+            }
+        };
+        progress(1);
+    });
+    if let Some(cache) = cache {
+        let is_damaged = |number: usize| damaged[number].load(Ordering::Relaxed);
+        for (number, pack) in packs.iter().enumerate() {
+            if is_damaged(number) {
+                pack.delete();
+            } else if used[number].load(Ordering::Relaxed) {
+                pack.touch();
+            }
+        }
+        // What was decoded, and what was saved from damaged packs; copies of an image once.
+        let mut fresh = HashMap::new();
+        for (place, slot) in slots.iter().enumerate() {
+            if matches!(slot, Slot::Decoded) || matches!(slot, Slot::Cached(number) if is_damaged(*number)) {
+                fresh.entry(dataset.samples[which[place]].content).or_insert(place);
+            }
+        }
+        if !fresh.is_empty() {
+            let mut fresh: Vec<(u128, usize)> = fresh.into_iter().collect();
+            // In the order of the samples, so that reading them back goes straight through the file.
+            fresh.sort_unstable_by_key(|&(_, place)| place);
+            let entries = fresh.iter().map(|&(content, place)| (content, &data[place * bytes..][..bytes]));
+            cache.write_pack(rule, entries);
+        }
+    }
+    if stopped.into_inner() {
+        return Err(LoadError::Interrupted);
+    }
+    let mut loaded = gather(dataset, which, *rule, data, slots, policy)?;
+    if let Some(cache) = cache {
+        loaded.notices.extend(cache.take_warnings().into_iter().map(|message| Notice::Cache { message }));
+    }
+    Ok(loaded)
+}
+
+/// `images` x `bytes` zeros, or an error where they do not fit; an allocation that fails later would end the process.
+fn allocate(images: usize, bytes: usize) -> Result<Vec<u8>, LoadError> {
+    let memory = LoadError::Memory { images, bytes_each: bytes };
+    let Some(total) = images.checked_mul(bytes) else { return Err(memory) };
+    if Vec::<u8>::new().try_reserve_exact(total).is_err() {
+        return Err(memory);
+    }
+    // Zeroed by the system, page by page as the threads get there; writing zeros first would take as long as reading
+    // the whole cache.
+    Ok(vec![0; total])
+}
+
+/// The sample's pixels by the rule, `[H, W, C]`.
+fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<Vec<u8>, String> {
+    let image = match &sample.source {
+        Source::File => {
+            let bytes = std::fs::read(&sample.path).map_err(|error| format!("it cannot be read: {error}"))?;
+            // Its pixels would be kept in the cache under the name of what the file held before.
+            if XxHash3_128::oneshot(&bytes) != sample.content {
+                return Err("it changed while it was in use".to_owned());
+            }
+            decode(&bytes, rule.channels, &Limits::default()).map_err(|error| error.to_string())?
+        }
+        Source::Idx { images, index } => {
+            Image::new(images.width, images.height, 1, images.image(*index).to_vec())
+                .map_err(|error| error.to_string())?
+        }
+    };
+    Ok(rule.apply(image).map_err(|error| error.to_string())?.into_data())
+}
+
+/// Closes the gaps that bad images left, and decides by the policy.
+fn gather(
+    dataset: &Dataset,
+    which: &[usize],
+    rule: ResizeRule,
+    mut data: Vec<u8>,
+    slots: Vec<Slot>,
+    policy: OnBadImage,
+) -> Result<Loaded, LoadError> {
+    let bytes = rule.bytes();
+    let mut kept = Vec::with_capacity(which.len());
+    let mut skipped = Vec::new();
+    let (mut from_cache, mut decoded) = (0, 0);
+    // For each class: whether an image was good, and the first bad one.
+    let mut good = vec![false; dataset.classes.len()];
+    let mut first_bad = vec![None; dataset.classes.len()];
+    for (place, (slot, &i)) in slots.into_iter().zip(which).enumerate() {
+        let sample = &dataset.samples[i];
+        match slot {
+            Slot::Cached(_) => from_cache += 1,
+            Slot::Decoded => decoded += 1,
+            Slot::Bad(reason) => {
+                first_bad[sample.label as usize].get_or_insert(skipped.len());
+                skipped.push(Skipped { path: sample.path.clone(), reason });
+                continue;
+            }
+            Slot::Waiting => continue,
+        }
+        good[sample.label as usize] = true;
+        if kept.len() < place {
+            data.copy_within(place * bytes..(place + 1) * bytes, kept.len() * bytes);
+        }
+        kept.push(i);
+    }
+    data.truncate(kept.len() * bytes);
+    if policy == OnBadImage::Fail && !skipped.is_empty() {
+        return Err(LoadError::BadImages { bad: skipped });
+    }
+    let lost: Vec<(usize, usize)> = (0..good.len())
+        .filter(|&class| !good[class])
+        .filter_map(|class| Some((class, first_bad[class]?)))
+        .collect();
+    if let Some(&(_, first)) = lost.first() {
+        let classes = lost.iter().map(|&(class, _)| dataset.classes[class].clone()).collect();
+        return Err(LoadError::ClassLost { classes, first: Box::new(skipped[first].clone()) });
+    }
+    let pixels = Pixels { rule, data };
+    Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices: Vec::new() })
+}

@@ -1,0 +1,89 @@
+//! What a person should know about the data although the work goes on.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::Split;
+
+/// One thing worth saying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Classes of the training set that a given split lacks, so that it cannot judge them.
+    ClassesMissing {
+        /// The split.
+        split: Split,
+        /// The classes.
+        classes: Vec<String>,
+    },
+    /// Classes of which no image could be set aside for validation: one image, or only copies of one.
+    NotValidated {
+        /// The classes.
+        classes: Vec<String>,
+    },
+    /// Images beside the class folders, which belong to no class.
+    LooseImages {
+        /// The folder.
+        path: PathBuf,
+        /// How many.
+        images: usize,
+    },
+    /// A folder beside `train` that is no split.
+    IgnoredFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A test folder without class folders, so that its images have no labels.
+    Unlabelled {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A link to a folder that was already visited.
+    LinkedTwice {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A pattern of `exclude` that matched nothing.
+    UnmatchedExclude {
+        /// The pattern.
+        pattern: String,
+    },
+    /// The cache could not be used; the results are the same, but the next run starts as slowly as this one.
+    Cache {
+        /// What went wrong, and where.
+        message: String,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::ClassesMissing { split, classes } => {
+                write!(f, "the {split} set has no images of {}", classes.join(", "))
+            }
+            Notice::NotValidated { classes } => {
+                write!(f, "too few different images to validate {}", classes.join(", "))
+            }
+            Notice::LooseImages { path, images } => {
+                write!(
+                    f,
+                    "{images} images directly in {} belong to no class and are not used",
+                    path.display()
+                )
+            }
+            Notice::IgnoredFolder { path } => {
+                write!(f, "{} is neither train, val nor test and is not used", path.display())
+            }
+            Notice::Unlabelled { path } => {
+                write!(f, "{} has no class folders; without labels its images are not used", path.display())
+            }
+            Notice::LinkedTwice { path } => {
+                write!(f, "{} links to a folder of the same class that was already read", path.display())
+            }
+            Notice::UnmatchedExclude { pattern } => {
+                write!(f, "the data.exclude pattern \"{pattern}\" matches nothing")
+            }
+            Notice::Cache { message } => f.write_str(message),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What a scan may be told; the keys of a recipe's `[data]` section.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ScanError;
+
+/// What to do where an image cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnBadImage {
+    /// Go on without it, and list it.
+    #[default]
+    Skip,
+    /// Look at all images, then fail with a list of all bad ones.
+    Fail,
+}
+
+impl fmt::Display for OnBadImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OnBadImage::Skip => "skip",
+            OnBadImage::Fail => "fail",
+        })
+    }
+}
+
+/// A word that is no [`OnBadImage`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown policy \"{0}\": use skip or fail")]
+pub struct UnknownPolicy(String);
+
+impl FromStr for OnBadImage {
+    type Err = UnknownPolicy;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "skip" => Ok(OnBadImage::Skip),
+            "fail" => Ok(OnBadImage::Fail),
+            _ => Err(UnknownPolicy(word.to_owned())),
+        }
+    }
+}
+
+/// How a path is turned into samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScanOptions {
+    /// The part of each class that becomes the validation set where the data brings none, in (0, 1).
+    pub val_frac: f64,
+    /// Which images those are, and which ones `fraction` and `max_per_class` keep.
+    pub seed: u64,
+    /// What to do where a file cannot be read or is no image.
+    pub on_bad_image: OnBadImage,
+    /// Patterns of files and folders to leave out, matched against the path below the root with `/` between its parts.
+    /// `*` and `?` stand for text within one part, `**` for any text. A pattern without `/` matches a part at any depth
+    /// (a class name, a file name); one with `/` starts at the root. A folder that matches is left out with its content.
+    pub exclude: Vec<String>,
+    /// The part of each class's training samples to keep, in (0, 1]. A smaller fraction keeps a subset of what a larger
+    /// one keeps. Validation and test samples all stay.
+    pub fraction: f64,
+    /// The most training samples to keep of a class; applied after `fraction`.
+    pub max_per_class: Option<usize>,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        ScanOptions {
+            val_frac: 0.2,
+            seed: 0,
+            on_bad_image: OnBadImage::default(),
+            exclude: Vec::new(),
+            fraction: 1.0,
+            max_per_class: None,
+        }
+    }
+}
+
+impl ScanOptions {
+    pub(crate) fn check(&self) -> Result<(), ScanError> {
+        let wrong = |key: &'static str, got: String, expected: &'static str| {
+            Err(ScanError::Option { key, got, expected })
+        };
+        if !(self.val_frac > 0.0 && self.val_frac < 1.0) {
+            return wrong("val_frac", self.val_frac.to_string(), "a number between 0 and 1, such as 0.2");
+        }
+        if !(self.fraction > 0.0 && self.fraction <= 1.0) {
+            return wrong("fraction", self.fraction.to_string(), "a number above 0 and at most 1");
+        }
+        if self.max_per_class == Some(0) {
+            return wrong("max_per_class", "0".to_owned(), "at least 1");
+        }
+        if self.exclude.iter().any(|pattern| pattern.trim_matches('/').is_empty()) {
+            return wrong("exclude", "an empty pattern".to_owned(), "patterns such as \"blurred_*\"");
+        }
+        Ok(())
+    }
+}

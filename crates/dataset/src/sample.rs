@@ -1,0 +1,121 @@
+//! One labelled image, before it is decoded.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// What a sample is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Split {
+    /// Parameters are fitted to it.
+    Train,
+    /// Choices are made by it: the best epoch, the best recipe.
+    Val,
+    /// Looked at once, at the end.
+    Test,
+}
+
+impl Split {
+    /// Every split.
+    pub const ALL: [Split; 3] = [Split::Train, Split::Val, Split::Test];
+
+    /// `train`, `val` or `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Val => "val",
+            Split::Test => "test",
+        }
+    }
+
+    /// The names that a folder or a manifest may use for this split, in lower case; the first is the usual one.
+    pub fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Split::Train => &["train", "training"],
+            Split::Val => &["val", "valid", "validation"],
+            Split::Test => &["test", "testing"],
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no split.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown split \"{0}\": use train, val or test")]
+pub struct UnknownSplit(String);
+
+impl FromStr for Split {
+    type Err = UnknownSplit;
+
+    /// Reads any alias, in any case.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let lower = name.trim().to_ascii_lowercase();
+        Split::ALL
+            .into_iter()
+            .find(|split| split.aliases().contains(&lower.as_str()))
+            .ok_or_else(|| UnknownSplit(name.to_owned()))
+    }
+}
+
+/// The images of one IDX file: `count` gray images of `[height, width]` bytes, one after the other.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IdxImages {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) pixels: Vec<u8>,
+}
+
+impl IdxImages {
+    /// The samples of image `index`, `[H, W]`.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let len = self.width as usize * self.height as usize;
+        &self.pixels[index * len..][..len]
+    }
+}
+
+impl fmt::Debug for IdxImages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdxImages({}x{}, {} bytes)", self.width, self.height, self.pixels.len())
+    }
+}
+
+/// Where a sample's pixels are.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// An image file, at [`Sample::path`].
+    File,
+    /// An image of an IDX file, which is read whole.
+    Idx {
+        /// The file's images.
+        images: Arc<IdxImages>,
+        /// Which of them, from 0.
+        index: usize,
+    },
+}
+
+/// One labelled image.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The file; for IDX, what to show instead, such as `train-images-idx3-ubyte[17]`.
+    pub path: PathBuf,
+    /// Which of [`Dataset::classes`](crate::Dataset::classes).
+    pub label: u32,
+    /// What it is for.
+    pub split: Split,
+    /// Where its pixels are.
+    pub source: Source,
+    /// XXH3-128 of the file's bytes (for IDX: of the pixels). Equal for exact copies, whatever they are called.
+    pub content: u128,
+    /// Columns by the file's header, after the EXIF orientation.
+    pub width: u32,
+    /// Rows by the file's header, after the EXIF orientation.
+    pub height: u32,
+    /// 1 for gray, 3 for colour, by the file's header.
+    pub channels: u8,
+}

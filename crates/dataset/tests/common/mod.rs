@@ -1,0 +1,94 @@
+//! Small data sets, made on disk for one test.
+
+#![allow(dead_code, clippy::unwrap_used)] // each test file uses a part of this
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pupila_dataset::{Cache, Dataset, ResizeRule, ScanError, ScanOptions, scan};
+use pupila_image::{Image, Interpolation, encode_png};
+use tempfile::TempDir;
+
+pub const RULE: ResizeRule =
+    ResizeRule { width: 4, height: 4, channels: 3, interpolation: Interpolation::Area };
+
+/// A folder that is deleted with this value.
+pub struct Data(TempDir);
+
+impl Data {
+    pub fn new() -> Data {
+        Data(TempDir::new().unwrap())
+    }
+
+    /// A folder of class folders with `n` different images each.
+    pub fn classes(classes: &[&str], n: u32) -> Data {
+        let data = Data::new();
+        data.add_classes("", classes, n);
+        data
+    }
+
+    pub fn add_classes(&self, under: &str, classes: &[&str], n: u32) {
+        for class in classes {
+            for i in 0..n {
+                let name = format!("{i:03}.png");
+                let path = Path::new(under).join(class).join(name);
+                let seed =
+                    path.to_str().unwrap().bytes().fold(0u32, |h, b| h.wrapping_mul(31) + u32::from(b));
+                self.png(&path, seed);
+            }
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn join(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.path().join(path)
+    }
+
+    pub fn write(&self, path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
+        let path = self.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    pub fn png(&self, path: impl AsRef<Path>, seed: u32) {
+        self.write(path, png(seed));
+    }
+
+    pub fn scan(&self) -> Result<Dataset, ScanError> {
+        scan(self.path(), &ScanOptions::default(), None)
+    }
+
+    pub fn scan_with(&self, cache: &Cache) -> Dataset {
+        scan(self.path(), &ScanOptions::default(), Some(cache)).unwrap()
+    }
+
+    pub fn scan_by(&self, options: &ScanOptions) -> Result<Dataset, ScanError> {
+        scan(self.path(), options, None)
+    }
+}
+
+/// A 7x5 image that depends on the seed.
+pub fn png(seed: u32) -> Vec<u8> {
+    let data =
+        (0..7 * 5 * 3).map(|i: u32| (i * 37).wrapping_add(seed.wrapping_mul(2_654_435_761) >> 7) as u8);
+    let mut data: Vec<u8> = data.collect();
+    data[..4].copy_from_slice(&seed.to_le_bytes());
+    encode_png(&Image::new(7, 5, 3, data).unwrap()).unwrap()
+}
+
+/// Relative paths of the samples, with `/`.
+pub fn paths(dataset: &Dataset) -> Vec<String> {
+    let relative = |path: &Path| path.strip_prefix(&dataset.root).unwrap_or(path).to_owned();
+    dataset.samples.iter().map(|s| relative(&s.path).to_string_lossy().replace('\\', "/")).collect()
+}
+
+/// The samples of both splits, for comparison.
+pub fn summary(dataset: &Dataset) -> Vec<(PathBuf, u32, pupila_dataset::Split, u128, u32, u32, u8)> {
+    let of = |s: &pupila_dataset::Sample| {
+        (s.path.clone(), s.label, s.split, s.content, s.width, s.height, s.channels)
+    };
+    dataset.samples.iter().map(of).collect()
+}

@@ -1,0 +1,312 @@
+//! Pixels and the cache: the same bytes whatever happens to the cache.
+
+#![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use common::{Data, RULE, png, summary};
+use pupila_dataset::{Cache, Dataset, LoadError, Loaded, OnBadImage, ResizeRule, load};
+use tempfile::TempDir;
+
+const MAX: u64 = 1 << 30;
+
+fn load_all(dataset: &Dataset, cache: Option<&Cache>) -> Loaded {
+    let which: Vec<usize> = (0..dataset.samples.len()).collect();
+    load(dataset, &which, &RULE, cache, OnBadImage::Skip, &|_| {}, &|| false).unwrap()
+}
+
+fn packs(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for rule in fs::read_dir(folder.join("v1/pixels")).into_iter().flatten().flatten() {
+        found.extend(fs::read_dir(rule.path()).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    found.sort();
+    found
+}
+
+fn total_bytes(folder: &Path) -> u64 {
+    packs(folder).iter().map(|pack| fs::metadata(pack).unwrap().len()).sum()
+}
+
+#[test]
+fn the_cache_gives_the_pixels_that_decoding_gave() {
+    let data = Data::classes(&["a", "b"], 20);
+    data.png("a/copy.png", 1234);
+    data.png("b/copy.png", 1234);
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    let dataset = data.scan().unwrap();
+    let plain = load_all(&dataset, None);
+    assert_eq!((plain.decoded, plain.from_cache, plain.pixels.len()), (42, 0, 42));
+    let cold = load_all(&dataset, Some(&cache));
+    assert_eq!((cold.decoded, cold.from_cache), (42, 0));
+    let warm = load_all(&dataset, Some(&cache));
+    assert_eq!((warm.decoded, warm.from_cache), (0, 42));
+    assert!(plain.pixels == cold.pixels && cold.pixels == warm.pixels);
+    assert_eq!(warm.kept, (0..42).collect::<Vec<_>>());
+    // Another rule has its own packs; a part in another order is found by content.
+    let small = ResizeRule { width: 2, channels: 1, ..RULE };
+    let which = [7, 3, 3];
+    let done = AtomicUsize::new(0);
+    let progress = |n| {
+        done.fetch_add(n, Ordering::Relaxed);
+    };
+    let first = load(&dataset, &which, &small, Some(&cache), OnBadImage::Skip, &progress, &|| false).unwrap();
+    assert_eq!((first.decoded, first.pixels.len(), done.into_inner()), (3, 3, 3));
+    assert_eq!(first.pixels.image(1), first.pixels.image(2));
+    assert_eq!(packs(folder.path()).len(), 2);
+    assert!(cache.take_warnings().is_empty());
+}
+
+#[test]
+fn damage_anywhere_in_a_pack_is_noticed() {
+    let data = Data::classes(&["a", "b"], 4);
+    let dataset = data.scan().unwrap();
+    let right = load_all(&dataset, None).pixels;
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    load_all(&dataset, Some(&cache));
+    let whole = fs::read(&packs(folder.path())[0]).unwrap();
+    let restore = |bytes: &[u8]| {
+        let all = packs(folder.path());
+        for pack in &all {
+            fs::remove_file(pack).unwrap();
+        }
+        fs::write(folder.path().join("v1/pixels/4x4x3-area-d1/x.pack"), bytes).unwrap();
+    };
+    let mut cases = 0;
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        restore(&damaged);
+        let loaded = load_all(&dataset, Some(&cache));
+        assert!(loaded.pixels == right, "byte {at}");
+        assert!(loaded.decoded > 0, "byte {at} of {} is not checked", whole.len());
+        // The damaged pack is gone, and nothing of it is lost.
+        assert!(!folder.path().join("v1/pixels/4x4x3-area-d1/x.pack").exists());
+        assert_eq!(load_all(&dataset, Some(&cache)).from_cache, 8);
+        cases += 1;
+    }
+    for len in 0..whole.len() {
+        restore(&whole[..len]);
+        let loaded = load_all(&dataset, Some(&cache));
+        assert!(loaded.pixels == right && loaded.decoded == 8, "{len} bytes");
+        cases += 1;
+    }
+    assert_eq!(cases, 2 * whole.len());
+}
+
+#[test]
+fn a_file_with_new_content_is_decoded_again() {
+    let data = Data::classes(&["a", "b"], 4);
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    let before = data.scan_with(&cache);
+    load_all(&before, Some(&cache));
+    // Same length, and as soon after the scan as can be.
+    data.png("a/000.png", 999);
+    let after = data.scan_with(&cache);
+    assert_ne!(before.samples[0].content, after.samples[0].content);
+    let loaded = load_all(&after, Some(&cache));
+    assert_eq!((loaded.decoded, loaded.from_cache), (1, 7));
+    assert!(loaded.pixels == load_all(&after, None).pixels);
+}
+
+#[test]
+fn a_file_that_changes_between_scan_and_load_does_not_reach_the_cache() {
+    let data = Data::classes(&["a", "b"], 4);
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    let dataset = data.scan().unwrap();
+    let original = fs::read(data.join("a/000.png")).unwrap();
+    data.png("a/000.png", 999);
+    let loaded = load_all(&dataset, Some(&cache));
+    assert_eq!(loaded.skipped[0].reason, "it changed while it was in use");
+    data.write("a/000.png", original);
+    assert!(load_all(&dataset, Some(&cache)).pixels == load_all(&dataset, None).pixels);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_stat_index_is_used_for_old_files_and_notices_every_change() {
+    let data = Data::classes(&["a", "b"], 4);
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    let old = SystemTime::now() - Duration::from_secs(1000);
+    let set_old =
+        |path: &Path| fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
+    let index_len = || {
+        let index = fs::read_dir(folder.path().join("v1/stat")).unwrap().next().unwrap().unwrap().path();
+        (fs::metadata(&index).unwrap().len(), index)
+    };
+    let first = data.scan_with(&cache);
+    // All files are younger than the granularity of time that is trusted.
+    assert_eq!(index_len().0, 28);
+    std::thread::sleep(Duration::from_millis(2100));
+    assert_eq!(summary(&data.scan_with(&cache)), summary(&first));
+    assert_eq!(index_len().0, 28 + 8 * 80);
+    let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(index_len().1).unwrap());
+    let written = inode();
+    assert_eq!(summary(&data.scan_with(&cache)), summary(&first));
+    assert_eq!(inode(), written, "a scan that learns nothing writes nothing");
+    // Same length and an old modification time again: the change time tells.
+    let path = data.join("a/000.png");
+    set_old(&path);
+    data.png("a/000.png", 999);
+    set_old(&path);
+    assert_ne!(data.scan_with(&cache).samples[0].content, first.samples[0].content);
+    // A damaged index is no index.
+    let (_, index) = index_len();
+    let mut bytes = fs::read(&index).unwrap();
+    let reference = summary(&data.scan().unwrap());
+    for at in (0..bytes.len()).step_by(7) {
+        bytes[at] ^= 4;
+        fs::write(&index, &bytes).unwrap();
+        assert_eq!(summary(&data.scan_with(&cache)), reference);
+        bytes[at] ^= 4;
+    }
+}
+
+#[test]
+fn bad_pixels_are_skipped_or_fail_by_the_policy() {
+    let data = Data::classes(&["a", "b"], 4);
+    // The header is whole, the pixels are not.
+    let whole = png(5);
+    data.write("a/001.png", &whole[..whole.len() - 30]);
+    let dataset = data.scan().unwrap();
+    let which: Vec<usize> = (0..8).collect();
+    let loaded = load_all(&dataset, None);
+    assert_eq!(loaded.kept, [0, 2, 3, 4, 5, 6, 7]);
+    assert!(loaded.skipped[0].path.ends_with("a/001.png"), "{:?}", loaded.skipped);
+    for (place, &i) in loaded.kept.iter().enumerate() {
+        let one = load(&dataset, &[i], &RULE, None, OnBadImage::Skip, &|_| {}, &|| false).unwrap();
+        assert_eq!(one.pixels.image(0), loaded.pixels.image(place));
+    }
+    let error = load(&dataset, &which, &RULE, None, OnBadImage::Fail, &|_| {}, &|| false).unwrap_err();
+    assert!(matches!(&error, LoadError::BadImages { bad } if bad.len() == 1), "{error}");
+    for i in [0, 2, 3] {
+        data.write(format!("a/{i:03}.png"), &whole[..whole.len() - 30]);
+    }
+    let error = load(&dataset, &which, &RULE, None, OnBadImage::Skip, &|_| {}, &|| false).unwrap_err();
+    assert!(matches!(&error, LoadError::ClassLost { classes, .. } if classes == &["a"]), "{error}");
+    let rule = ResizeRule { height: 0, ..RULE };
+    let error = load(&dataset, &which, &rule, None, OnBadImage::Skip, &|_| {}, &|| false).unwrap_err();
+    assert!(matches!(error, LoadError::Rule { .. }));
+}
+
+#[test]
+fn what_was_decoded_before_an_interruption_is_kept() {
+    let data = Data::classes(&["a", "b"], 30);
+    let dataset = data.scan().unwrap();
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    let which: Vec<usize> = (0..60).collect();
+    let done = AtomicUsize::new(0);
+    let progress = |n| {
+        done.fetch_add(n, Ordering::Relaxed);
+    };
+    let interrupted = || done.load(Ordering::Relaxed) >= 20;
+    let error =
+        load(&dataset, &which, &RULE, Some(&cache), OnBadImage::Fail, &progress, &interrupted).unwrap_err();
+    assert!(matches!(error, LoadError::Interrupted));
+    let loaded = load_all(&dataset, Some(&cache));
+    assert_eq!(loaded.from_cache, done.into_inner());
+    assert!((20..60).contains(&loaded.from_cache));
+    assert!(loaded.pixels == load_all(&dataset, None).pixels);
+}
+
+#[test]
+fn the_size_is_bounded_and_what_was_used_last_stays() {
+    let sets: Vec<Data> = (0..5).map(|i| Data::classes(&[&format!("a{i}"), &format!("b{i}")], 10)).collect();
+    let datasets: Vec<Dataset> = sets.iter().map(|data| data.scan().unwrap()).collect();
+    let folder = TempDir::new().unwrap();
+    load_all(&datasets[0], Some(&Cache::open(folder.path(), MAX)));
+    let one = total_bytes(folder.path());
+    let cache = Cache::open(folder.path(), one * 3);
+    for dataset in &datasets[1..4] {
+        std::thread::sleep(Duration::from_millis(20));
+        load_all(&datasets[0], Some(&cache)); // in use all the time
+        std::thread::sleep(Duration::from_millis(20));
+        load_all(dataset, Some(&cache));
+        assert!(total_bytes(folder.path()) <= one * 3);
+    }
+    assert_eq!(load_all(&datasets[0], Some(&cache)).from_cache, 20);
+    assert_eq!(load_all(&datasets[3], Some(&cache)).from_cache, 20);
+    assert_eq!(load_all(&datasets[1], Some(&cache)).from_cache, 0);
+    // A pack that alone is over the bound is not written, and that is said.
+    let tiny = Cache::open(folder.path().join("tiny"), 100);
+    let loaded = load_all(&datasets[4], Some(&tiny));
+    assert_eq!((loaded.decoded, loaded.notices.len()), (20, 1));
+    assert!(packs(&folder.path().join("tiny")).is_empty());
+}
+
+#[test]
+fn many_small_packs_become_few() {
+    let data = Data::classes(&["a", "b"], 30);
+    let dataset = data.scan().unwrap();
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    for i in 0..60 {
+        load(&dataset, &[i], &RULE, Some(&cache), OnBadImage::Skip, &|_| {}, &|| false).unwrap();
+        assert!(packs(folder.path()).len() <= 16);
+    }
+    let loaded = load_all(&dataset, Some(&cache));
+    assert_eq!(loaded.from_cache, 60);
+    assert!(loaded.pixels == load_all(&dataset, None).pixels);
+}
+
+#[test]
+fn a_cache_that_cannot_be_used_changes_nothing() {
+    let data = Data::classes(&["a", "b"], 4);
+    let right = load_all(&data.scan().unwrap(), None).pixels;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "not a folder").unwrap();
+    // A file in its place, a folder below a file, and where nobody can make one.
+    let nobodys = cfg!(target_os = "linux").then(|| PathBuf::from("/proc/nowhere"));
+    for dir in [file.clone(), file.join("below")].into_iter().chain(nobodys) {
+        let cache = Cache::open(&dir, MAX);
+        let dataset = data.scan_with(&cache);
+        assert!(dataset.notices.iter().any(|n| n.to_string().contains("going on without it")), "{dataset:?}");
+        let loaded = load_all(&dataset, Some(&cache));
+        assert!(loaded.pixels == right && loaded.decoded == 8);
+        assert!(!loaded.notices.is_empty());
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "not a folder");
+}
+
+#[test]
+fn runs_at_the_same_time_share_a_cache() {
+    let data = Data::classes(&["a", "b", "c"], 20);
+    let dataset = data.scan().unwrap();
+    let right = load_all(&dataset, None).pixels;
+    let folder = TempDir::new().unwrap();
+    // So small that packs are deleted and merged under the readers all the time.
+    let bound = 40 * (RULE.bytes() as u64 + 24);
+    std::thread::scope(|scope| {
+        for thread in 0..4usize {
+            let (dataset, right, folder) = (&dataset, &right, folder.path());
+            scope.spawn(move || {
+                for round in 0..40usize {
+                    let cache = Cache::open(folder, bound);
+                    data_is_right(dataset, right, &cache, thread * 7 + round * 3);
+                    assert_eq!(cache.take_warnings(), Vec::<String>::new());
+                }
+            });
+        }
+    });
+    assert!(total_bytes(folder.path()) <= bound);
+}
+
+fn data_is_right(dataset: &Dataset, right: &pupila_dataset::Pixels, cache: &Cache, start: usize) {
+    let which: Vec<usize> = (0..10).map(|i| (start + i) % dataset.samples.len()).collect();
+    let loaded = load(dataset, &which, &RULE, Some(cache), OnBadImage::Fail, &|_| {}, &|| false).unwrap();
+    for (place, &i) in which.iter().enumerate() {
+        assert_eq!(loaded.pixels.image(place), right.image(i));
+    }
+}

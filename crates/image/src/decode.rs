@@ -1,0 +1,224 @@
+//! A file's bytes to an [`Image`]. Broken and hostile files are the normal case: every way out is an error value.
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader};
+
+use crate::contain::contain;
+use crate::orient::{orient, swaps_sides};
+use crate::{Format, Image, jpeg};
+
+/// How much a file may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest image in pixels. It is compared with the header before any pixel is allocated, and bounds what a
+    /// decoder may allocate in all to 8 bytes a pixel (16-bit RGBA, the largest that is decoded).
+    pub max_pixels: u64,
+}
+
+impl Default for Limits {
+    /// 178,956,970 pixels: half a gigabyte as RGB, beyond every camera, and where Pillow refuses to open an image as a
+    /// decompression bomb.
+    fn default() -> Self {
+        Limits { max_pixels: 178_956_970 }
+    }
+}
+
+/// What a file's header says of its image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Columns, after the EXIF orientation.
+    pub width: u32,
+    /// Rows, after the EXIF orientation.
+    pub height: u32,
+    /// 1 for gray, 3 for everything that has colour; alpha is not counted.
+    pub channels: u8,
+    /// The format by the file's content.
+    pub format: Format,
+}
+
+/// Why a file is not an image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The file has no content.
+    #[error("the file is empty")]
+    Empty,
+    /// The first bytes are those of no format that is known here.
+    #[error("not a JPEG, PNG, BMP, GIF, TIFF or WebP file (it starts with {start})")]
+    UnknownFormat {
+        /// The first bytes, as text or in hexadecimal.
+        start: String,
+    },
+    /// The header announces more pixels than [`Limits`] allow.
+    #[error(
+        "{format} of {width}x{height} pixels; the limit is {max_pixels} pixels, so shrink the image or remove it"
+    )]
+    TooLarge {
+        /// The format by the file's content.
+        format: Format,
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// The limit.
+        max_pixels: u64,
+    },
+    /// The file ends before its image does.
+    #[error("truncated {format}: {reason}")]
+    Truncated {
+        /// The format by the file's content.
+        format: Format,
+        /// What is missing.
+        reason: String,
+    },
+    /// The file breaks the rules of its format, or uses a part of it that is not supported.
+    #[error("damaged or unsupported {format}: {reason}")]
+    Malformed {
+        /// The format by the file's content.
+        format: Format,
+        /// The decoder's words.
+        reason: String,
+    },
+    /// The caller asked for a number of channels that no image has.
+    #[error(transparent)]
+    Image(#[from] crate::ImageError),
+}
+
+/// Reads a file's header: its format, and the shape of its image. Pixels are neither decoded nor allocated.
+///
+/// # Errors
+/// Where the format is unknown or the header is damaged.
+pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
+    let format = sniff(bytes)?;
+    contained(format, || match format {
+        Format::Jpeg => jpeg::probe(bytes),
+        _ => {
+            let mut decoder = open(bytes, format, &Limits::default())?;
+            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            let channels = if decoder.color_type().has_color() { 3 } else { 1 };
+            Ok(header(decoder.dimensions(), orientation, channels, format))
+        }
+    })
+}
+
+/// Decodes a file to an image of `channels` channels (1 or 3), turned upright as its EXIF orientation says.
+///
+/// The format is told from the content. Alpha is dropped, not blended, and 16-bit samples keep their high byte, both as
+/// Pillow does. The first image of an animation or of a many-page file is taken.
+///
+/// # Errors
+/// Where the file is not a whole, valid image of at most [`Limits::max_pixels`]: in particular where it is truncated.
+pub fn decode(bytes: &[u8], channels: u8, limits: &Limits) -> Result<Image, DecodeError> {
+    if !matches!(channels, 1 | 3) {
+        return Err(crate::ImageError::Channels(channels).into());
+    }
+    let format = sniff(bytes)?;
+    contained(format, || match format {
+        Format::Jpeg => jpeg::decode(bytes, channels, limits),
+        _ => decode_other(bytes, format, limits)?.to_channels(channels).map_err(DecodeError::from),
+    })
+}
+
+/// Everything but JPEG: `image`'s decoders, with its limits set from ours.
+fn decode_other(bytes: &[u8], format: Format, limits: &Limits) -> Result<Image, DecodeError> {
+    let mut decoder = open(bytes, format, limits)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height, format, limits)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
+    let (channels, data) = match decoded {
+        DynamicImage::ImageLuma8(gray) => (1, gray.into_raw()),
+        DynamicImage::ImageRgb8(rgb) => (3, rgb.into_raw()),
+        DynamicImage::ImageLumaA8(gray) => (1, without_alpha::<1>(gray.as_raw())),
+        DynamicImage::ImageRgba8(rgb) => (3, without_alpha::<3>(rgb.as_raw())),
+        DynamicImage::ImageLuma16(gray) => (1, high_bytes(gray.as_raw())),
+        DynamicImage::ImageRgb16(rgb) => (3, high_bytes(rgb.as_raw())),
+        DynamicImage::ImageLumaA16(gray) => (1, without_alpha::<1>(&high_bytes(gray.as_raw()))),
+        DynamicImage::ImageRgba16(rgb) => (3, without_alpha::<3>(&high_bytes(rgb.as_raw()))),
+        // Floating-point TIFF: 0 to 1 is black to white.
+        other if other.color().has_color() => (3, other.into_rgb8().into_raw()),
+        other => (1, other.into_luma8().into_raw()),
+    };
+    Ok(orient(Image::new(width, height, channels, data)?, orientation))
+}
+
+fn without_alpha<const COLORS: usize>(samples: &[u8]) -> Vec<u8> {
+    samples.chunks_exact(COLORS + 1).flat_map(|pixel| &pixel[..COLORS]).copied().collect()
+}
+
+fn high_bytes(samples: &[u16]) -> Vec<u8> {
+    samples.iter().map(|&sample| (sample >> 8) as u8).collect()
+}
+
+fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {
+    let mut reader = ImageReader::with_format(
+        Cursor::new(bytes),
+        match format {
+            Format::Jpeg => image::ImageFormat::Jpeg,
+            Format::Png => image::ImageFormat::Png,
+            Format::Bmp => image::ImageFormat::Bmp,
+            Format::Gif => image::ImageFormat::Gif,
+            Format::Tiff => image::ImageFormat::Tiff,
+            Format::WebP => image::ImageFormat::WebP,
+        },
+    );
+    let mut allowed = image::Limits::default();
+    allowed.max_alloc = Some(limits.max_pixels.saturating_mul(8));
+    reader.limits(allowed);
+    reader.into_decoder().map_err(|error| explain(format, error))
+}
+
+pub(crate) fn header(
+    (width, height): (u32, u32),
+    orientation: Orientation,
+    channels: u8,
+    format: Format,
+) -> Header {
+    let (width, height) = if swaps_sides(orientation) { (height, width) } else { (width, height) };
+    Header { width, height, channels, format }
+}
+
+pub(crate) fn check_size(
+    width: u32,
+    height: u32,
+    format: Format,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
+    let max_pixels = limits.max_pixels;
+    if u64::from(width) * u64::from(height) > max_pixels {
+        return Err(DecodeError::TooLarge { format, width, height, max_pixels });
+    }
+    Ok(())
+}
+
+fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    Format::sniff(bytes).ok_or_else(|| {
+        let start = &bytes[..bytes.len().min(8)];
+        let printable = start.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
+        let hex = || start.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
+        let start = if printable { format!("\"{}\"", String::from_utf8_lossy(start)) } else { hex() };
+        DecodeError::UnknownFormat { start }
+    })
+}
+
+fn contained<T>(format: Format, work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    contain(work).unwrap_or_else(|panic| {
+        Err(DecodeError::Malformed { format, reason: format!("the decoder gave up ({panic})") })
+    })
+}
+
+fn explain(format: Format, error: image::ImageError) -> DecodeError {
+    let end_of_file = match &error {
+        image::ImageError::IoError(io) => io.kind() == std::io::ErrorKind::UnexpectedEof,
+        _ => false,
+    };
+    if end_of_file {
+        return DecodeError::Truncated { format, reason: "the file ends too early".to_owned() };
+    }
+    DecodeError::Malformed { format, reason: error.to_string() }
+}
