@@ -20,7 +20,8 @@ fn main() {
         let t = Instant::now();
         engine.state();
         println!("state {:?}", t.elapsed());
-        let mut optimizer = Optimizer::new(&OptimizerConfig::default(), engine.values().len()).expect("valid");
+        let mut optimizer =
+            Optimizer::new(&OptimizerConfig::default(), engine.values().len()).expect("valid");
         let images: Vec<f32> = (0..batch * input.len()).map(|i| (i % 255) as f32 / 128.0 - 1.0).collect();
         let targets: Vec<u32> = (0..batch as u32).map(|i| i % 10).collect();
         let mut times = Vec::new();

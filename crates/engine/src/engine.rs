@@ -28,6 +28,13 @@ pub struct Engine<T> {
     partial: Vec<f64>,
 }
 
+/// A copy of a network's values in the engine's own order.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot<T> {
+    trained: Vec<T>,
+    tracked: Vec<T>,
+}
+
 /// Where a tensor stands: in `values` where it is trained, else in `tracked`.
 #[derive(Debug)]
 struct Slot {
@@ -217,6 +224,19 @@ impl<T: Float> Engine<T> {
             (spec.name.clone(), Tensor { shape: spec.shape.clone(), data })
         };
         self.slots.iter().map(tensor).collect()
+    }
+
+    /// Copies all values, tracked ones included, into `snapshot`.
+    pub fn save_to(&self, snapshot: &mut Snapshot<T>) {
+        snapshot.trained.clear();
+        snapshot.trained.extend_from_slice(&self.values);
+        snapshot.tracked.clone_from(&self.tracked);
+    }
+
+    /// Takes back the values of a snapshot of this network.
+    pub fn restore(&mut self, snapshot: &Snapshot<T>) {
+        self.values.copy_from_slice(&snapshot.trained);
+        self.tracked.copy_from_slice(&snapshot.tracked);
     }
 
     /// The logits of `images: [batch, input]` in evaluation mode: `[batch, classes]`.

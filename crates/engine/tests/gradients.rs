@@ -72,7 +72,8 @@ fn batch_norm_and_dropout() {
 
 #[test]
 fn odd_widths_across_panels_and_a_batch_of_one() {
-    let config = ModelConfig { hidden: Some(vec![33]), activation: Activation::Silu, ..ModelConfig::default() };
+    let config =
+        ModelConfig { hidden: Some(vec![33]), activation: Activation::Silu, ..ModelConfig::default() };
     check(&config, Shape::Map { height: 3, width: 2, channels: 3 }, 2, 1);
     check(&config, Shape::Map { height: 1, width: 1, channels: 1 }, 35, 5);
     check(&ModelConfig { hidden: Some(vec![]), ..ModelConfig::default() }, Shape::Vector(70), 3, 6);
@@ -82,7 +83,8 @@ fn odd_widths_across_panels_and_a_batch_of_one() {
 /// would take too long.
 #[test]
 fn blocks_of_batch_depth_and_panels() {
-    let config = ModelConfig { hidden: Some(vec![300, 40]), activation: Activation::Tanh, ..ModelConfig::default() };
+    let config =
+        ModelConfig { hidden: Some(vec![300, 40]), activation: Activation::Tanh, ..ModelConfig::default() };
     let (input, classes, batch) = (Shape::Map { height: 19, width: 20, channels: 3 }, 3, 261);
     let network = architectures::build(&config, input, classes).unwrap();
     let mut engine = Engine::<f64>::new(&network, batch, true);

@@ -76,7 +76,8 @@ mod tests {
     fn every_event_is_one_line_and_nothing_is_lost() {
         let path = std::env::temp_dir().join(format!("pupila-jsonl-{}", std::process::id()));
         let mut jsonl = Jsonl::create(&path).unwrap();
-        let values = vec![("train/loss".into(), f64::NAN), ("lr".into(), f64::INFINITY), ("val/loss".into(), 0.1)];
+        let values =
+            vec![("train/loss".into(), f64::NAN), ("lr".into(), f64::INFINITY), ("val/loss".into(), 0.1)];
         let classes = vec!["a\n\"b\"".to_owned()];
         for event in [
             Event::Start { run: "r".into(), classes, parameters: 1, train_images: 2, val_images: 3 },

@@ -1,9 +1,22 @@
 //! A recipe becomes a plan, a plan becomes a run: the training loop and what it leaves behind.
 
+mod best;
+mod data;
+mod evaluate;
 mod layers;
+mod model_file;
 mod recipe;
+mod run_folder;
 mod schema;
+mod summary;
+mod trainer;
 
+pub use data::{DataError, Images, fingerprint, scan_for};
+pub use evaluate::{EvaluateError, evaluate};
 pub use layers::{Layers, Origin, RecipeErrors, Resolved, Setting};
+pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, write_whole};
 pub use recipe::{Augment, Data, EarlyStopping, Fault, Input, Loss, Monitor, Recipe, Train};
+pub use run_folder::{RunFolder, RunFolderError, environment, peak_rss_bytes, predictions_csv};
 pub use schema::json_schema;
+pub use summary::{Timing, run_summary};
+pub use trainer::{EpochRecord, Observer, Outcome, Plan, TrainError, train};

@@ -1,0 +1,121 @@
+//! The best epoch so far, and when to stop looking for a better one.
+
+use crate::recipe::{EarlyStopping, Monitor};
+use pupila_engine::{Engine, Snapshot};
+
+/// Keeps the values of the best epoch by a monitored metric.
+#[derive(Debug)]
+pub(crate) struct Best {
+    monitor: Monitor,
+    patience: Option<u32>,
+    min_delta: f64,
+    /// The best epoch and its metric.
+    best: Option<(u32, f64)>,
+    /// The metric that the next improvement for early stopping is measured from. It lags behind `best` where an epoch was
+    /// better by less than `min_delta`.
+    reference: f64,
+    waited: u32,
+    snapshot: Snapshot<f32>,
+}
+
+impl Best {
+    pub(crate) fn new(monitor: Monitor, early_stopping: &EarlyStopping) -> Self {
+        Best {
+            monitor,
+            patience: early_stopping.patience,
+            min_delta: early_stopping.min_delta,
+            best: None,
+            reference: f64::NAN,
+            waited: 0,
+            snapshot: Snapshot::default(),
+        }
+    }
+
+    /// Takes the metrics of an epoch; true where it is the best so far, whose values are then kept.
+    ///
+    /// The very first epoch is kept whatever its metric, so that there always is a model.
+    pub(crate) fn offer(&mut self, epoch: u32, val: &[(&'static str, f64)], engine: &Engine<f32>) -> bool {
+        let metric =
+            val.iter().find(|(name, _)| *name == self.monitor.name).map_or(f64::NAN, |&(_, value)| value);
+        if self.monitor.improves(metric, self.reference, self.min_delta) {
+            self.reference = metric;
+            self.waited = 0;
+        } else {
+            self.waited += 1;
+        }
+        let better = self.best.is_none_or(|(_, best)| self.monitor.improves(metric, best, 0.0));
+        if better {
+            self.best = Some((epoch, metric));
+            engine.save_to(&mut self.snapshot);
+        }
+        better
+    }
+
+    /// Whether patience has run out.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.patience.is_some_and(|patience| self.waited >= patience)
+    }
+
+    /// Gives the best values back to the engine; the epoch that they are of.
+    pub(crate) fn restore(&self, engine: &mut Engine<f32>) -> Option<u32> {
+        let (epoch, _) = self.best?;
+        engine.restore(&self.snapshot);
+        Some(epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pupila_network::{ModelConfig, Shape, architectures};
+
+    fn run(
+        monitor: &str,
+        patience: Option<u32>,
+        min_delta: f64,
+        metrics: &[f64],
+    ) -> (Option<u32>, usize, f32) {
+        let config = ModelConfig { hidden: Some(vec![]), ..ModelConfig::default() };
+        let network = architectures::build(&config, Shape::Vector(1), 2).unwrap();
+        let mut engine = Engine::new(&network, 1, false);
+        let monitor = Monitor::parse(monitor).unwrap();
+        let mut best = Best::new(monitor, &EarlyStopping { patience, min_delta });
+        let mut ran = 0;
+        for (i, &metric) in metrics.iter().enumerate() {
+            engine.values_mut()[0] = i as f32 + 1.0;
+            best.offer(i as u32 + 1, &[(monitor.name, metric)], &engine);
+            ran = i + 1;
+            if best.exhausted() {
+                break;
+            }
+        }
+        (best.restore(&mut engine), ran, engine.values()[0])
+    }
+
+    #[test]
+    fn the_best_values_come_back_whichever_way_is_better() {
+        assert_eq!(run("val/loss", None, 0.0, &[3.0, 1.0, 2.0]), (Some(2), 3, 2.0));
+        assert_eq!(run("val/accuracy", None, 0.0, &[0.3, 0.1, 0.2]), (Some(1), 3, 1.0));
+        // Of equal epochs the first is kept.
+        assert_eq!(run("val/accuracy", None, 0.0, &[0.3, 0.5, 0.5]), (Some(2), 3, 2.0));
+    }
+
+    #[test]
+    fn patience_counts_epochs_without_improvement() {
+        assert_eq!(run("val/loss", Some(2), 0.0, &[3.0, 1.0, 2.0, 2.0, 0.0]), (Some(2), 4, 2.0));
+        assert_eq!(run("val/loss", Some(2), 0.0, &[3.0, 4.0, 2.0, 3.0, 1.0]), (Some(5), 5, 5.0));
+    }
+
+    #[test]
+    fn small_steps_below_min_delta_do_not_reset_patience_but_the_best_is_still_kept() {
+        assert_eq!(run("val/loss", Some(3), 0.1, &[1.0, 0.95, 0.92, 0.91, 0.5]), (Some(4), 4, 4.0));
+        // Together they are more than min_delta below the reference.
+        assert_eq!(run("val/loss", Some(3), 0.1, &[1.0, 0.95, 0.85, 0.84, 0.5]), (Some(5), 5, 5.0));
+    }
+
+    #[test]
+    fn an_undefined_metric_never_wins_over_a_defined_one() {
+        assert_eq!(run("val/macro_auc", None, 0.0, &[f64::NAN, 0.6, f64::NAN]), (Some(2), 3, 2.0));
+        assert_eq!(run("val/macro_auc", Some(2), 0.0, &[f64::NAN, f64::NAN, 0.6]), (Some(1), 2, 1.0));
+    }
+}

@@ -1,0 +1,164 @@
+//! From a path to pixels in memory: the scan, the decoding, and what is said of both.
+
+use crate::recipe::Recipe;
+use pupila_dataset::{
+    Cache, Dataset, LoadError, Loaded, OnBadImage, ResizeRule, ScanError, Skipped, Split, load, scan,
+};
+use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
+use pupila_transforms::{Normalization, Pipeline, Shape};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Images in memory with their labels, and the data set that they are of.
+#[derive(Debug)]
+pub struct Images {
+    /// The data set. Its `skipped` and `notices` include those of the decoding.
+    pub dataset: Dataset,
+    /// For each image in memory its place in the data set's samples.
+    pub kept: Vec<usize>,
+    /// How many of them came from the cache.
+    pub from_cache: usize,
+    /// How many of them were decoded now.
+    pub decoded: usize,
+    /// How long the decoding took, or the reading of the cache.
+    pub decode_time: Duration,
+    source: Source,
+}
+
+/// Data that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The scan failed.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// The decoding failed.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Pixels and labels don't belong together.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Batches cannot be made.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+}
+
+/// Scans the data of a training run.
+///
+/// # Errors
+/// See [`ScanError`].
+pub fn scan_for(
+    recipe: &Recipe,
+    path: &Path,
+    cache: Option<&Cache>,
+) -> Result<(Dataset, Duration), DataError> {
+    let start = Instant::now();
+    let dataset = scan(path, &recipe.scan_options(), cache)?;
+    Ok((dataset, start.elapsed()))
+}
+
+impl Images {
+    /// Decodes the samples `which` of a data set, on all threads of the current pool.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn decode(
+        mut dataset: Dataset,
+        which: &[usize],
+        rule: &ResizeRule,
+        cache: Option<&Cache>,
+        policy: OnBadImage,
+        progress: &(dyn Fn(usize) + Sync),
+        interrupted: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Images, DataError> {
+        let start = Instant::now();
+        let Loaded { pixels, kept, skipped, from_cache, decoded, notices } =
+            load(&dataset, which, rule, cache, policy, progress, interrupted)?;
+        dataset.skipped.extend(skipped);
+        dataset.notices.extend(notices);
+        let labels: Vec<u32> = kept.iter().map(|&i| dataset.samples[i].label).collect();
+        let shape = Shape {
+            height: rule.height as usize,
+            width: rule.width as usize,
+            channels: usize::from(rule.channels),
+        };
+        let source = Source::new(std::sync::Arc::new(pixels.into_data()), labels.into(), shape)?;
+        Ok(Images { dataset, kept, from_cache, decoded, decode_time: start.elapsed(), source })
+    }
+
+    /// The places, among the images in memory, of those of a split.
+    pub fn positions(&self, split: Split) -> Vec<u32> {
+        let of = |&(_, &i): &(usize, &usize)| self.dataset.samples[i].split == split;
+        self.kept.iter().enumerate().filter(of).map(|(position, _)| position as u32).collect()
+    }
+
+    /// The paths of some images, by their places.
+    pub fn paths(&self, positions: &[u32]) -> Vec<String> {
+        let path = |&p: &u32| self.dataset.samples[self.kept[p as usize]].path.to_string_lossy().into_owned();
+        positions.iter().map(path).collect()
+    }
+
+    /// Number of images in memory.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// True where no image is in memory.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Images that are left out, of the scan and of the decoding.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.dataset.skipped
+    }
+
+    /// Batches of some images in another random order every epoch, varied by the pipeline.
+    ///
+    /// # Errors
+    /// See [`LoaderError`].
+    pub fn training_loader(
+        &self,
+        positions: Vec<u32>,
+        pipeline: Pipeline,
+        normalization: Normalization,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Loader, LoaderError> {
+        Loader::new(self.source.clone(), pipeline, normalization, Order::Shuffled, batch, seed)?
+            .with_samples(positions)
+    }
+
+    /// Batches of some images as they are, in order.
+    ///
+    /// # Errors
+    /// See [`LoaderError`].
+    pub fn evaluation_loader(
+        &self,
+        positions: Vec<u32>,
+        normalization: Normalization,
+        batch: usize,
+    ) -> Result<Loader, LoaderError> {
+        let loader =
+            Loader::new(self.source.clone(), Pipeline::default(), normalization, Order::AsGiven, batch, 0)?;
+        loader.with_samples(positions)
+    }
+}
+
+/// A number that changes with any change of the images used, their labels or their splits: in hexadecimal.
+pub fn fingerprint(dataset: &Dataset) -> String {
+    use std::hash::Hasher;
+    let mut hasher = twox_hash::XxHash3_64::new();
+    for class in &dataset.classes {
+        hasher.write(class.as_bytes());
+        hasher.write(&[0]);
+    }
+    // Not by path: the same data in another folder is the same data.
+    let mut samples: Vec<_> = dataset.samples.iter().map(|s| (s.content, s.label, s.split.name())).collect();
+    samples.sort_unstable();
+    for (content, label, split) in samples {
+        hasher.write(&content.to_le_bytes());
+        hasher.write(&label.to_le_bytes());
+        hasher.write(split.as_bytes());
+    }
+    format!("{:016x}", hasher.finish())
+}

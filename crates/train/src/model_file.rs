@@ -1,0 +1,205 @@
+//! The model file: safetensors with PyTorch's names and layouts, and everything needed to use the model again (classes,
+//! input, normalisation, architecture) in its metadata, so that nothing has to be said twice.
+
+use crate::recipe::Input;
+use pupila_network::{ModelConfig, Network, Shape, StateDict, Tensor, architectures};
+use pupila_transforms::{Normalization, NormalizationError};
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The one key of the file's metadata. One alone, since safetensors writes several in any order and a model file is to
+/// be the same to the byte.
+const KEY: &str = "pupila";
+/// The version of the metadata.
+const FORMAT: u32 = 1;
+
+/// What a model is and what it expects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// The version of this structure, 1.
+    pub format: u32,
+    /// The version of Pupila that wrote it.
+    pub version: String,
+    /// The classes in the order of the logits.
+    pub classes: Vec<String>,
+    /// How an image is brought to the network's input.
+    pub input: Input,
+    /// How its pixels become numbers.
+    pub normalization: CardNormalization,
+    /// The architecture.
+    pub model: ModelConfig,
+    /// The epoch that the values are of, from 1.
+    pub epoch: u32,
+}
+
+/// A normalisation as the file holds it: (pixel / max_pixel_value - mean) / std for each channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardNormalization {
+    /// Mean of each channel.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel.
+    pub std: Vec<f32>,
+    /// The largest value of a pixel.
+    pub max_pixel_value: f32,
+}
+
+/// A model that was read.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    /// What it is.
+    pub card: ModelCard,
+    /// Its values.
+    pub state: StateDict,
+}
+
+/// A model file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFileError {
+    /// It cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not a safetensors file, or a damaged one.
+    #[error("{}: not a readable safetensors file: {source}", path.display())]
+    SafeTensors {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: SafeTensorError,
+    },
+    /// It is a safetensors file of something else.
+    #[error("{}: {reason}", path.display())]
+    NotAModel {
+        /// The file.
+        path: PathBuf,
+        /// What it lacks.
+        reason: String,
+    },
+}
+
+impl ModelCard {
+    /// The card of a model.
+    pub fn new(
+        classes: Vec<String>,
+        input: Input,
+        normalization: &Normalization,
+        max_pixel_value: f32,
+        model: ModelConfig,
+    ) -> Self {
+        let normalization = CardNormalization {
+            mean: normalization.mean().to_vec(),
+            std: normalization.std().to_vec(),
+            max_pixel_value,
+        };
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        ModelCard { format: FORMAT, version, classes, input, normalization, model, epoch: 0 }
+    }
+
+    /// The shape of one image as the network sees it.
+    pub fn input_shape(&self) -> Shape {
+        let side = self.input.size as usize;
+        Shape::Map { height: side, width: side, channels: usize::from(self.input.channels) }
+    }
+
+    /// The network.
+    ///
+    /// # Errors
+    /// The card names a model that this version does not know, or values out of their range.
+    pub fn network(&self) -> Result<Network, pupila_network::ConfigError> {
+        architectures::build(&self.model, self.input_shape(), self.classes.len())
+    }
+
+    /// The normalisation.
+    ///
+    /// # Errors
+    /// Values that cannot be divided by.
+    pub fn normalization(&self) -> Result<Normalization, NormalizationError> {
+        let CardNormalization { mean, std, max_pixel_value } = self.normalization.clone();
+        Normalization::new(mean, std, max_pixel_value)
+    }
+}
+
+impl ModelFile {
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// See [`ModelFileError`]. The file is not trusted: its sizes are checked before anything is allocated.
+    pub fn read(path: &Path) -> Result<ModelFile, ModelFileError> {
+        let path = path.to_owned();
+        let bytes = fs::read(&path).map_err(|source| ModelFileError::Io { path: path.clone(), source })?;
+        let damaged = |source| ModelFileError::SafeTensors { path: path.clone(), source };
+        let foreign = |reason: String| ModelFileError::NotAModel { path: path.clone(), reason };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let text = text.ok_or_else(|| {
+            foreign("it holds tensors, but was not written by Pupila: no classes, no input size".into())
+        })?;
+        let card: ModelCard = serde_json::from_str(text)
+            .map_err(|error| foreign(format!("its description is damaged: {error}")))?;
+        if card.format != FORMAT {
+            let version = &card.version;
+            return Err(foreign(format!(
+                "written by version {version} in format {}, this version reads {FORMAT}",
+                card.format
+            )));
+        }
+        let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let mut state = StateDict::new();
+        for (name, view) in tensors.iter() {
+            if view.dtype() != Dtype::F32 {
+                return Err(foreign(format!("tensor {name} is {:?}, expected F32", view.dtype())));
+            }
+            let data =
+                view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            state.insert(name.to_owned(), Tensor { shape: view.shape().to_vec(), data });
+        }
+        Ok(ModelFile { card, state })
+    }
+
+    /// Writes a model file: to another name first, then renamed, so that a file of this name is always whole.
+    ///
+    /// # Errors
+    /// [`ModelFileError::Io`], for example a full disk. An older file of this name is still there then.
+    pub fn write(card: &ModelCard, state: &StateDict, path: &Path) -> Result<(), ModelFileError> {
+        let failed = |source: io::Error| ModelFileError::Io { path: path.to_owned(), source };
+        let bytes: Vec<(&String, Vec<u8>, &Tensor)> = state
+            .iter()
+            .map(|(name, t)| (name, t.data.iter().flat_map(|x| x.to_le_bytes()).collect(), t))
+            .collect();
+        let mut views = Vec::new();
+        for (name, bytes, tensor) in &bytes {
+            let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
+            views.push((name, view.map_err(|error| failed(io::Error::other(error)))?));
+        }
+        let text = serde_json::to_string(card).map_err(|error| failed(error.into()))?;
+        let metadata = HashMap::from([(KEY.to_owned(), text)]);
+        let file =
+            safetensors::serialize(views, Some(metadata)).map_err(|error| failed(io::Error::other(error)))?;
+        write_whole(path, &file).map_err(failed)
+    }
+}
+
+/// Writes a file under another name and renames it, so that whoever reads `path` sees the old content or all of the new.
+///
+/// # Errors
+/// The file cannot be written; what was written of it is removed.
+pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let written = fs::write(&partial, content).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        // The first error is the one to tell; a partial file that stays is only untidy.
+        let _ = fs::remove_file(&partial);
+    }
+    written
+}

@@ -1,0 +1,219 @@
+//! The training loop.
+
+use crate::best::Best;
+use crate::evaluate::{EvaluateError, evaluate};
+use crate::recipe::{Monitor, Recipe};
+use pupila_engine::{Engine, LossSum, Optimizer, StepContext};
+use pupila_loader::{Loader, LoaderError};
+use pupila_metrics::{Predictions, PredictionsError, summary};
+use pupila_network::{Init, Network};
+use pupila_trackers::{Event, RunEnd};
+use std::time::{Duration, Instant};
+
+/// What to train on what.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// The checked recipe.
+    pub recipe: &'a Recipe,
+    /// The network.
+    pub network: &'a Network,
+    /// Training batches.
+    pub train: &'a Loader,
+    /// Validation batches.
+    pub val: &'a Loader,
+}
+
+/// An epoch that has ended.
+#[derive(Debug, Clone)]
+pub struct EpochRecord {
+    /// From 1.
+    pub epoch: u32,
+    /// Optimizer updates so far.
+    pub step: u64,
+    /// Mean loss over the training images as they were when trained on, augmented.
+    pub train_loss: f64,
+    /// Accuracy over the same.
+    pub train_accuracy: f64,
+    /// Every metric of the validation set by its name; NaN where undefined.
+    pub val: Vec<(&'static str, f64)>,
+    /// Whether the monitored metric improved, so that these values are now the best.
+    pub improved: bool,
+    /// Time of the training part.
+    pub train_time: Duration,
+    /// Time of the validation part.
+    pub eval_time: Duration,
+    /// Time in which training waited for batches.
+    pub waited: Duration,
+    /// Training images a second.
+    pub images_per_s: f64,
+}
+
+impl EpochRecord {
+    /// A metric of the validation set by its bare name; NaN where there is none.
+    pub fn val(&self, name: &str) -> f64 {
+        self.val.iter().find(|(metric, _)| *metric == name).map_or(f64::NAN, |&(_, value)| value)
+    }
+}
+
+/// Whoever watches a run: the terminal, the trackers, the keeper of the best model.
+pub trait Observer {
+    /// A step has ended: `done` of `steps` of this epoch, with the sums of the epoch so far.
+    fn step(&mut self, epoch: u32, done: usize, steps: usize, so_far: &LossSum);
+    /// An epoch has ended. `engine` has its values.
+    fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>);
+    /// Something that trackers record.
+    fn event(&mut self, event: &Event);
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Every epoch that ended.
+    pub epochs: Vec<EpochRecord>,
+    /// The epoch whose values the engine has now, from 1; none where no epoch ended.
+    pub best_epoch: Option<u32>,
+    /// How the run ended.
+    pub end: RunEnd,
+    /// Where the loss stopped being finite: epoch (from 1) and step of the run (from 1).
+    pub diverged: Option<(u32, u64)>,
+    /// The validation set's predictions with the best values.
+    pub predictions: Option<Predictions>,
+    /// When the first step began.
+    pub first_step: Option<Instant>,
+}
+
+/// A run that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A batch could not be prepared.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// The validation set could not be judged.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    /// The optimizer cannot be made.
+    #[error("{0}")]
+    Optimizer(String),
+    /// The initial values don't fit the network.
+    #[error(transparent)]
+    State(#[from] pupila_network::StateError),
+    /// The monitored metric does not exist.
+    #[error("train.monitor {0}")]
+    Monitor(String),
+}
+
+/// Trains a network from its first values to its best ones, which `engine` has afterwards.
+///
+/// Runs on the threads of the current rayon pool; the result is the same to the bit for any number of them.
+/// `interrupted` is asked at every step; once it says yes, the run ends with the best values so far.
+///
+/// # Errors
+/// See [`TrainError`]. A loss that is not finite is no error but an [`Outcome`].
+pub fn train(
+    plan: &Plan<'_>,
+    engine: &mut Engine<f32>,
+    observer: &mut dyn Observer,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Outcome, TrainError> {
+    let Recipe { train: config, early_stopping, optimizer: rule, loss, model, .. } = plan.recipe;
+    let init: &Init = &model.init;
+    engine.load(&init.state(plan.network, config.seed))?;
+    let mut optimizer = Optimizer::new(rule, engine.values().len()).map_err(TrainError::Optimizer)?;
+    let monitor = Monitor::parse(&config.monitor).map_err(TrainError::Monitor)?;
+    let mut best = Best::new(monitor, early_stopping);
+    let mut outcome = Outcome {
+        epochs: Vec::new(),
+        best_epoch: None,
+        end: RunEnd::Completed,
+        diverged: None,
+        predictions: None,
+        first_step: None,
+    };
+
+    'epochs: for epoch in 1..=config.epochs {
+        let start = Instant::now();
+        let mut sums = LossSum::default();
+        let mut batches = plan.train.epoch(epoch)?;
+        let mut done = 0;
+        while let Some(batch) = batches.next() {
+            let batch = batch?;
+            if interrupted() {
+                outcome.end = RunEnd::Interrupted;
+                break 'epochs;
+            }
+            outcome.first_step.get_or_insert_with(Instant::now);
+            let context = StepContext {
+                seed: config.seed,
+                step: optimizer.steps(),
+                label_smoothing: loss.label_smoothing,
+            };
+            let loss = engine.step(&batch.images, &batch.targets, &context, &mut optimizer, rule.lr);
+            batches.recycle(batch);
+            if !loss.loss.is_finite() {
+                outcome.diverged = Some((epoch, optimizer.steps() + 1));
+                outcome.end = RunEnd::Diverged;
+                break 'epochs;
+            }
+            sums += loss;
+            done += 1;
+            observer.step(epoch, done, plan.train.batches(), &sums);
+        }
+        let (train_time, waited) = (start.elapsed(), batches.waited());
+
+        let predictions = match evaluate(engine, plan.val, interrupted) {
+            Ok(_) if interrupted() => {
+                outcome.end = RunEnd::Interrupted;
+                break;
+            }
+            Ok(predictions) => predictions,
+            // Finite losses, but a last update that made the logits overflow.
+            Err(EvaluateError::Predictions(PredictionsError::NotFinite { .. })) => {
+                outcome.diverged = Some((epoch, optimizer.steps()));
+                outcome.end = RunEnd::Diverged;
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let val = summary(&predictions).values;
+        let eval_time = start.elapsed() - train_time;
+        let improved = best.offer(epoch, &val, engine);
+        let samples = sums.samples as f64;
+        let record = EpochRecord {
+            epoch,
+            step: optimizer.steps(),
+            train_loss: sums.loss / samples,
+            train_accuracy: sums.correct as f64 / samples,
+            val,
+            improved,
+            train_time,
+            eval_time,
+            waited,
+            images_per_s: samples / train_time.as_secs_f64(),
+        };
+        observer.epoch(&record, engine);
+        observer.event(&scalars(&record, rule.lr));
+        outcome.epochs.push(record);
+        if best.exhausted() {
+            outcome.end = RunEnd::StoppedEarly;
+            break;
+        }
+    }
+
+    outcome.best_epoch = best.restore(engine);
+    if outcome.best_epoch.is_some() {
+        outcome.predictions = Some(evaluate(engine, plan.val, &|| false)?);
+    }
+    observer.event(&Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
+    Ok(outcome)
+}
+
+fn scalars(record: &EpochRecord, lr: f64) -> Event {
+    let mut values = vec![
+        ("train/loss".to_owned(), record.train_loss),
+        ("train/accuracy".to_owned(), record.train_accuracy),
+        ("train/images_per_s".to_owned(), record.images_per_s),
+        ("lr".to_owned(), lr),
+    ];
+    values.extend(record.val.iter().map(|&(name, value)| (format!("val/{name}"), value)));
+    Event::Scalars { epoch: record.epoch, step: record.step, values }
+}
