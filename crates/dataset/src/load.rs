@@ -8,7 +8,7 @@ use pupila_image::{Image, Interpolation, Limits, decode, resize};
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
-use crate::{Cache, Dataset, LoadError, Notice, OnBadImage, Sample, Skipped, Source};
+use crate::{Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, Sample, Skipped, Source, Split};
 
 /// The size to which all images of a run are brought, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,6 +58,11 @@ impl Pixels {
     /// All samples, `[N, H, W, C]`.
     pub fn data(&self) -> &[u8] {
         &self.data
+    }
+
+    /// All samples, `[N, H, W, C]`, without the rule.
+    pub fn into_data(self) -> Vec<u8> {
+        self.data
     }
 
     /// The number of images, `N`.
@@ -117,8 +122,8 @@ enum Slot {
 /// `interrupted` is asked before each image; once it says yes, the work stops.
 ///
 /// # Errors
-/// Where an image is bad and the policy is to fail (the error lists all bad ones), where no image of a class can be
-/// decoded, where the pixels do not fit into memory, or on interruption.
+/// Where an image is bad and the policy is to fail (the error lists all bad ones), where not one can be decoded, or of a
+/// class that is to be learnt not one training image, where the pixels do not fit into memory, or on interruption.
 pub fn load(
     dataset: &Dataset,
     which: &[usize],
@@ -247,7 +252,8 @@ fn gather(
     let mut kept = Vec::with_capacity(which.len());
     let mut skipped = Vec::new();
     let (mut from_cache, mut decoded) = (0, 0);
-    // For each class: whether an image was good, and the first bad one.
+    // For each class that is to be learnt: whether an image was good, and the first bad one.
+    let is_learnt = |sample: &Sample| dataset.purpose == Purpose::Training && sample.split == Split::Train;
     let mut good = vec![false; dataset.classes.len()];
     let mut first_bad = vec![None; dataset.classes.len()];
     for (place, (slot, &i)) in slots.into_iter().zip(which).enumerate() {
@@ -256,13 +262,17 @@ fn gather(
             Slot::Cached(_) => from_cache += 1,
             Slot::Decoded => decoded += 1,
             Slot::Bad(reason) => {
-                first_bad[sample.label as usize].get_or_insert(skipped.len());
+                if is_learnt(sample) {
+                    first_bad[sample.label as usize].get_or_insert(skipped.len());
+                }
                 skipped.push(Skipped { path: sample.path.clone(), reason });
                 continue;
             }
             Slot::Waiting => continue,
         }
-        good[sample.label as usize] = true;
+        if is_learnt(sample) {
+            good[sample.label as usize] = true;
+        }
         if kept.len() < place {
             data.copy_within(place * bytes..(place + 1) * bytes, kept.len() * bytes);
         }
@@ -279,6 +289,9 @@ fn gather(
     if let Some(&(_, first)) = lost.first() {
         let classes = lost.iter().map(|&(class, _)| dataset.classes[class].clone()).collect();
         return Err(LoadError::ClassLost { classes, first: Box::new(skipped[first].clone()) });
+    }
+    if kept.is_empty() && !skipped.is_empty() {
+        return Err(LoadError::NoneUsable { bad: skipped });
     }
     let pixels = Pixels { rule, data };
     Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices: Vec::new() })

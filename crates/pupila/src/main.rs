@@ -1,2 +1,38 @@
-//! The command line.
-fn main() {}
+//! The command line: what was typed becomes a checked request, the libraries do the work, and what they found is told to a
+//! person (standard output) or to a program (`--json`).
+
+mod cli;
+mod commands;
+mod failure;
+mod interrupt;
+mod output;
+
+use clap::Parser;
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let cli = cli::Cli::parse();
+    start_log(cli.verbose);
+    let outcome = match cli.command {
+        cli::Command::Train(arguments) => commands::train::run(&arguments, started),
+        cli::Command::Eval(arguments) => commands::eval::run(&arguments),
+        cli::Command::Predict(arguments) => commands::predict::run(&arguments),
+        cli::Command::List(arguments) => commands::list::run(&arguments),
+        cli::Command::Schema => commands::schema::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Warnings of the libraries go to standard error; `PUPILA_LOG` or `--verbose` shows more.
+fn start_log(verbose: bool) {
+    use tracing_subscriber::EnvFilter;
+    // Without either, nothing: what a person must know is part of the command's own output.
+    let default = if verbose { "debug" } else { "off" };
+    let filter = EnvFilter::try_from_env("PUPILA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}

@@ -1,0 +1,151 @@
+//! What can be typed. Values of the recipe are taken as text here and checked with the recipe, so that all mistakes are
+//! told at once.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Train, judge and use image classifiers from folders of images.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 110, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Show what the libraries do, on standard error
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a classifier on a folder of images
+    Train(Train),
+    /// Judge a trained model on labelled images
+    Eval(Eval),
+    /// Classify images with a trained model
+    Predict(Predict),
+    /// List what a recipe can name
+    List(List),
+    /// Print the JSON schema of recipes, for editors
+    Schema,
+}
+
+/// DATA is a folder with train/ and val/ (and perhaps test/) of class folders, a folder of class folders, a CSV manifest
+/// (path,label[,split]), or a folder with the IDX files of the MNIST family.
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    /// Folder or CSV manifest of labelled images
+    pub(crate) data: PathBuf,
+    /// Recipe file (TOML); every key is optional
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set any key of the recipe, such as optimizer.weight_decay=1e-4; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Architecture, from `pupila list models` [model.name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Side that images are resized to, in pixels [input.size]
+    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
+    pub(crate) size: Option<String>,
+    /// Passes over the training images [train.epochs]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) epochs: Option<String>,
+    /// Images in a step [train.batch]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) batch: Option<String>,
+    /// Learning rate [optimizer.lr]
+    #[arg(long, value_name = "X", allow_hyphen_values = true)]
+    pub(crate) lr: Option<String>,
+    /// The number that every random draw follows from [train.seed]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) seed: Option<String>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Folder that runs are made in
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub(crate) runs: PathBuf,
+    /// Name of the run's folder; otherwise the data's and the model's names and a number
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// Run folder, or a model file
+    pub(crate) run: PathBuf,
+    /// Labelled images; without it, those that the run was trained on
+    pub(crate) data: Option<PathBuf>,
+    /// Which part of the data: train, val or test
+    #[arg(long, value_name = "NAME")]
+    pub(crate) split: Option<String>,
+    /// Write the predictions of every image to a CSV file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Run folder, or a model file
+    pub(crate) run: PathBuf,
+    /// Images, or folders of images
+    #[arg(required = true, value_name = "IMAGE_OR_FOLDER")]
+    pub(crate) images: Vec<PathBuf>,
+    /// Show the K most likely classes
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) top: u16,
+    /// Write the probabilities of every class to a CSV file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// What to list
+    pub(crate) what: Listed,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Listed {
+    /// Architectures, for model.name
+    Models,
+    /// Augmentations, for augment.transforms
+    Transforms,
+    /// Optimizers, for optimizer.name
+    Optimizers,
+    /// Initialisers, for model.init
+    Initializers,
+    /// Metrics, for train.monitor
+    Metrics,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Threads {
+    /// Threads to work on; all cores if left out. Results don't depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+}
+
+impl Threads {
+    pub(crate) fn count(&self) -> usize {
+        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Json {
+    /// Print one JSON object on standard output, and everything else on standard error
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,53 @@
+//! `pupila list`: what a recipe can name.
+
+use crate::cli::{List, Listed};
+use crate::failure::Failure;
+use crate::output::Output;
+use serde_json::json;
+
+pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
+    let output = Output::new(arguments.json.json);
+    let rows: Vec<(String, String)> = match arguments.what {
+        Listed::Models => {
+            let row = |a: &pupila_network::architectures::Architecture| {
+                (a.name.to_owned(), format!("{}; heeds {}", a.description, a.keys.join(", ")))
+            };
+            pupila_network::architectures::REGISTRY.iter().map(row).collect()
+        }
+        Listed::Transforms => {
+            let row = |entry: &pupila_transforms::Entry| {
+                let parameters = entry.default_config().parameters;
+                let parameters: Vec<_> =
+                    parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+                (entry.name.to_owned(), format!("{} {{ {} }}", entry.description, parameters.join(", ")))
+            };
+            pupila_transforms::registry().iter().map(row).collect()
+        }
+        Listed::Optimizers => {
+            let row = |entry: &pupila_engine::optimizer::OptimizerEntry| {
+                (entry.name.to_owned(), entry.description.to_owned())
+            };
+            pupila_engine::optimizer::REGISTRY.iter().map(row).collect()
+        }
+        Listed::Initializers => {
+            let row =
+                |entry: &pupila_network::InitEntry| (entry.name.to_owned(), entry.description.to_owned());
+            pupila_network::Init::REGISTRY.iter().map(row).collect()
+        }
+        Listed::Metrics => {
+            let row = |metric: &pupila_metrics::Metric| {
+                let better = if metric.higher_is_better() { "higher" } else { "lower" };
+                (format!("val/{}", metric.name), format!("{}; {better} is better", metric.description))
+            };
+            pupila_metrics::METRICS.iter().map(row).collect()
+        }
+    };
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    if !arguments.json.json {
+        rows.iter().for_each(|(name, description)| output.say(format_args!("{name:<width$}  {description}")));
+    }
+    let objects = rows.iter().map(|(name, description)| json!({ "name": name, "description": description }));
+    let what = format!("{:?}", arguments.what).to_lowercase();
+    output.object(&json!({ (what): objects.collect::<Vec<_>>() }));
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The commands, one file each.
+
+pub(crate) mod eval;
+pub(crate) mod list;
+mod model;
+pub(crate) mod predict;
+pub(crate) mod schema;
+mod tell;
+pub(crate) mod train;

@@ -1,0 +1,312 @@
+//! What a person reads of the data, the model, the training and the result.
+
+use crate::output::{Output, count, images, percent};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pupila_dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
+use pupila_metrics::{ClassificationReport, Predictions};
+use pupila_network::Network;
+use pupila_train::{EpochRecord, Images, Monitor, Outcome, Recipe, Resolved, RunFolder};
+use serde_json::Value;
+use std::path::Path;
+
+/// Items of a list that are shown before it is cut.
+const SHOWN: usize = 10;
+
+/// A progress bar on standard error; it is hidden where that is no terminal.
+pub(crate) fn bar(len: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(len), ProgressDrawTarget::stderr_with_hz(10));
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// What the scan found: classes, counts, sizes.
+pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path) {
+    output.heading(format_args!("Data: {} ({})", path.display(), dataset.form));
+    let splits: Vec<_> = Split::ALL.into_iter().filter(|&split| !dataset.indices(split).is_empty()).collect();
+    let counts: Vec<_> = splits.iter().map(|&split| dataset.class_counts(split)).collect();
+    let width =
+        dataset.classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max("class".len());
+    let row = |name: &str, cells: Vec<String>| {
+        let cells: String = cells.iter().map(|cell| format!("{cell:>8}")).collect();
+        output.say(format_args!("  {name:<width$}{cells}"));
+    };
+    row("class", splits.iter().map(|split| split.name().to_owned()).collect());
+    let shown = if dataset.classes.len() > 2 * SHOWN { SHOWN } else { dataset.classes.len() };
+    for (i, class) in dataset.classes.iter().enumerate().take(shown) {
+        row(class, counts.iter().map(|of| count(of[i])).collect());
+    }
+    if shown < dataset.classes.len() {
+        output.say(format_args!("  ... and {} more classes", dataset.classes.len() - shown));
+    }
+    row("total", counts.iter().map(|of| count(of.iter().sum())).collect());
+    output.say(format_args!("  {}", sizes(dataset)));
+    if dataset.val_from_train {
+        output.say(
+            "  the data brings no validation set: one was split off by class and seed, copies kept together",
+        );
+    }
+}
+
+fn sizes(dataset: &Dataset) -> String {
+    let mut sizes: Vec<_> = dataset.samples.iter().map(|s| (s.width, s.height)).collect();
+    sizes.sort_unstable_by_key(|&(w, h)| (u64::from(w) * u64::from(h), w));
+    let gray = dataset.samples.iter().filter(|s| s.channels == 1).count();
+    let color = match (gray, dataset.samples.len()) {
+        (0, _) => "all in color".to_owned(),
+        (gray, all) if gray == all => "all gray".to_owned(),
+        (gray, _) => format!("{} gray among them", count(gray)),
+    };
+    match (sizes.first(), sizes.get(sizes.len() / 2), sizes.last()) {
+        (Some(least), _, Some(most)) if least == most => {
+            format!("{} of {}x{} px, {color}", images(sizes.len()), least.0, least.1)
+        }
+        (Some(least), Some(middle), Some(most)) => format!(
+            "{} from {}x{} to {}x{} px, most about {}x{}, {color}",
+            images(sizes.len()),
+            least.0,
+            least.1,
+            most.0,
+            most.1,
+            middle.0,
+            middle.1
+        ),
+        _ => "no images".to_owned(),
+    }
+}
+
+/// Where the pixels came from and how long that took.
+pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
+    let seconds = images.decode_time.as_secs_f64();
+    let color = if rule.channels == 1 { "gray" } else { "color" };
+    output.say(format_args!(
+        "  resized to {}x{} px {color} ({}): {} decoded, {} from the cache, in {seconds:.2} s",
+        rule.width,
+        rule.height,
+        rule.interpolation,
+        count(images.decoded),
+        count(images.from_cache),
+    ));
+}
+
+/// What should be known about the data before a number is believed.
+pub(crate) fn warnings(output: Output, dataset: &Dataset) {
+    for notice in &dataset.notices {
+        output.warn(notice);
+    }
+    skipped(output, &dataset.skipped);
+    if dataset.ignored_files > 0 {
+        output.say(format_args!(
+            "  {} other files are no images by their names and were ignored",
+            dataset.ignored_files
+        ));
+    }
+    if dataset.excluded > 0 {
+        output.say(format_args!("  {} left out by data.exclude", count(dataset.excluded)));
+    }
+    if dataset.held_back > 0 {
+        let held_back = images(dataset.held_back);
+        output.say(format_args!("  {held_back} left out by data.fraction or data.max_per_class"));
+    }
+    let leaks = dataset.cross_split_duplicates();
+    if !leaks.is_empty() {
+        output.warn(format_args!(
+            "{} in more than one split: the scores are flattered by images that were trained on",
+            groups(&leaks)
+        ));
+        show_groups(output, dataset, &leaks);
+    }
+    let conflicts = dataset.conflicting_duplicates();
+    if !conflicts.is_empty() {
+        output.warn(format_args!("{} with different labels: at least one is wrong", groups(&conflicts)));
+        show_groups(output, dataset, &conflicts);
+    }
+}
+
+/// Images that were left out, and why.
+pub(crate) fn skipped(output: Output, skipped: &[Skipped]) {
+    if skipped.is_empty() {
+        return;
+    }
+    output.warn(format_args!("{} cannot be read and left out:", images(skipped.len())));
+    for skipped in skipped.iter().take(SHOWN) {
+        output.say(format_args!("    {}: {}", skipped.path.display(), skipped.reason));
+    }
+    if skipped.len() > SHOWN {
+        let more = skipped.len() - SHOWN;
+        output.say(format_args!("    ... and {more} more; summary.json lists all under skipped_images"));
+    }
+}
+
+fn groups(groups: &[DuplicateGroup]) -> String {
+    match groups.len() {
+        1 => "one image has exact copies".to_owned(),
+        n => format!("{} images have exact copies", count(n)),
+    }
+}
+
+fn show_groups(output: Output, dataset: &Dataset, groups: &[DuplicateGroup]) {
+    for group in groups.iter().take(3) {
+        let paths: Vec<_> =
+            group.samples.iter().map(|&i| dataset.samples[i].path.display().to_string()).collect();
+        output.say(format_args!("    {}", paths.join(" = ")));
+    }
+    if groups.len() > 3 {
+        output.say(format_args!("    ... and {} more", groups.len() - 3));
+    }
+}
+
+/// The layers.
+pub(crate) fn model(output: Output, network: &Network) {
+    output.heading(format_args!("Model: {}, input {}", network.architecture, network.input()));
+    output.say(network.summary());
+}
+
+/// What the training will do.
+pub(crate) fn plan(output: Output, resolved: &Resolved, steps: usize, threads: usize) {
+    let Recipe { train, optimizer, early_stopping, augment, .. } = &resolved.recipe;
+    output.heading(format_args!(
+        "Training: {} epochs of {} steps, batch {}, {} at lr {}, seed {}, {} thread{}",
+        train.epochs,
+        count(steps),
+        train.batch,
+        optimizer.name,
+        optimizer.lr,
+        train.seed,
+        threads,
+        if threads == 1 { "" } else { "s" },
+    ));
+    let transforms: Vec<_> = augment.transforms.iter().map(|t| t.name.as_str()).collect();
+    let augmented = if transforms.is_empty() { "no augmentation".to_owned() } else { transforms.join(", ") };
+    let stopping = match early_stopping.patience {
+        Some(patience) => format!("stops after {patience} epochs without a better {}", train.monitor),
+        None => "no early stopping".to_owned(),
+    };
+    output.say(format_args!("  augmented by {augmented}; {stopping}"));
+}
+
+/// The head of the table of epochs.
+pub(crate) fn epoch_header(output: Output, monitor: &str) {
+    output.say(format_args!(
+        "\n  {:>9}   {:>10} {:>9}   {:>10} {:>9}   {:>9}   best by {monitor}",
+        "epoch", "train loss", "accuracy", "val loss", "accuracy", "images/s"
+    ));
+}
+
+/// The line of an epoch.
+pub(crate) fn epoch(output: Output, record: &EpochRecord, recipe: &Recipe) {
+    let epoch = format!("{}/{}", record.epoch, recipe.train.epochs);
+    let monitored =
+        Monitor::parse(&recipe.train.monitor).map_or(f64::NAN, |monitor| record.val(monitor.name));
+    let line = format!(
+        "  {epoch:>9}   {:>10.4} {:>9}   {:>10.4} {:>9}   {:>9}   {}",
+        record.train_loss,
+        percent(record.train_accuracy),
+        record.val("loss"),
+        percent(record.val("accuracy")),
+        count(record.images_per_s as usize),
+        if record.improved { format!("* {monitored:.4}") } else { String::new() },
+    );
+    output.say(line.trim_end());
+}
+
+/// How good the classifier is.
+pub(crate) fn outcome(
+    output: Output,
+    outcome: &Outcome,
+    recipe: &Recipe,
+    dataset: &Dataset,
+    summary: &Value,
+) {
+    let (Some(best), Some(predictions)) = (outcome.best_epoch, &outcome.predictions) else { return };
+    let Some(record) = outcome.epochs.iter().find(|record| record.epoch == best) else { return };
+    let ran = outcome.epochs.len();
+    output.heading(format_args!("Result: epoch {best} of {ran}, the best by {}", recipe.train.monitor));
+    judgement(output, predictions, &dataset.classes, &summary["val_intervals"]);
+    let gap = record.train_accuracy - record.val("accuracy");
+    if gap > 0.15 {
+        output.say(format_args!(
+            "  It knows the training images ({}) much better than new ones ({}): it overfits.",
+            percent(record.train_accuracy),
+            percent(record.val("accuracy")),
+        ));
+    }
+    if outcome.end == pupila_trackers::RunEnd::Completed && best as usize == ran && ran > 1 {
+        output.say("  The last epoch was the best: training longer may still help (--epochs).");
+    }
+    tables(output, predictions, &dataset.classes);
+}
+
+/// The headline: accuracy with its uncertainty, against what needs no learning.
+pub(crate) fn judgement(output: Output, predictions: &Predictions, classes: &[String], intervals: &Value) {
+    let summary = pupila_metrics::summary(predictions);
+    let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
+    let interval = |name: &str| match (intervals[name][0].as_f64(), intervals[name][1].as_f64()) {
+        (Some(low), Some(high)) => format!(" (95 % interval {:.1} to {:.1})", 100.0 * low, 100.0 * high),
+        _ => String::new(),
+    };
+    let counts = predictions.confusion().true_counts();
+    let majority = counts.iter().enumerate().max_by_key(|&(i, &n)| (n, std::cmp::Reverse(i)));
+    output.say(format_args!(
+        "  accuracy           {}{} on {}",
+        percent(value("accuracy")),
+        interval("accuracy"),
+        images(predictions.len())
+    ));
+    if let Some((class, &n)) = majority {
+        let share = n as f64 / predictions.len() as f64;
+        let name = classes.get(class).map_or("", String::as_str);
+        output.say(format_args!("  without learning   {} by always answering {name}", percent(share)));
+        let low = intervals["accuracy"][0].as_f64().unwrap_or(1.0);
+        if low <= share {
+            output.say("                     the difference may be chance: the interval reaches down to it");
+        }
+    }
+    let balanced = interval("balanced_accuracy");
+    output.say(format_args!(
+        "  balanced accuracy  {}{balanced}, the mean recall",
+        percent(value("balanced_accuracy"))
+    ));
+    let auc = value("macro_auc");
+    if !auc.is_nan() {
+        output.say(format_args!("  macro AUC          {auc:.3} (0.5 is guessing, 1 is perfect ranking)"));
+    }
+}
+
+/// The per-class report and the confusion matrix.
+pub(crate) fn tables(output: Output, predictions: &Predictions, classes: &[String]) {
+    let report = ClassificationReport::new(predictions.confusion());
+    output.heading("Per class");
+    output.say(report.render(classes).trim_end_matches('\n'));
+    if !report.undefined.is_empty() {
+        let mut ids: Vec<_> = report.undefined.iter().filter_map(|undefined| undefined.class).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let names: Vec<_> =
+            ids.iter().filter_map(|&class| classes.get(class as usize)).map(String::as_str).collect();
+        output.say(format_args!(
+            "  0.00 also stands for what is undefined: never predicted or absent are {}",
+            names.join(", ")
+        ));
+    }
+    output.heading("Confusion matrix (rows: true, columns: predicted)");
+    output.say(predictions.confusion().render(classes, output.width()).trim_end_matches('\n'));
+}
+
+/// Where everything is, and what can be done with it.
+pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset) {
+    let path = folder.path().display();
+    output.heading(format_args!("Run folder: {path}"));
+    output.say(
+        "  best.safetensors, predictions.csv, summary.json, metrics.jsonl, recipe.toml, environment.json",
+    );
+    output.say(format_args!("  classify a photograph:  pupila predict {path} PHOTO.jpg"));
+    let test = dataset.indices(Split::Test).len();
+    if test > 0 {
+        output.say(format_args!(
+            "  {} of the test set are untouched:  pupila eval {path} --split test",
+            images(test)
+        ));
+    }
+}

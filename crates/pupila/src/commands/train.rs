@@ -1,0 +1,326 @@
+//! `pupila train`: from a path to a judged classifier.
+
+use super::tell;
+use crate::cli;
+use crate::failure::Failure;
+use crate::interrupt::{interrupted, listen};
+use crate::output::{Output, count, images};
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pupila_dataset::{Cache, Dataset, ResizeRule, Split};
+use pupila_engine::{Engine, LossSum, thread_pool};
+use pupila_network::{Network, architectures};
+use pupila_trackers::{Event, Jsonl, RunEnd, Tracker};
+use pupila_train::{
+    EpochRecord, Images, Layers, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Setting,
+    Timing, environment, fingerprint, predictions_csv, run_summary, scan_for,
+};
+use pupila_transforms::Pipeline;
+use serde_json::json;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How often, at most, a better model is written to disk while training goes on. At the end it always is.
+const SAVE_INTERVAL: Duration = Duration::from_secs(10);
+/// What a pixel is divided by before the mean is taken off.
+const MAX_PIXEL_VALUE: f32 = 255.0;
+
+pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failure> {
+    let output = Output::new(arguments.json.json);
+    let resolved = resolve(arguments)?;
+    listen();
+    let threads = arguments.threads.count();
+    let pool = thread_pool(threads).context("cannot start the threads").map_err(Failure::Work)?;
+    pool.install(|| train(arguments, &resolved, threads, started, output))
+}
+
+/// The recipe from everything that was typed.
+fn resolve(arguments: &cli::Train) -> Result<Resolved, Failure> {
+    let file = match &arguments.recipe {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the recipe {}", path.display()))
+                .map_err(Failure::Request)?;
+            Some((path.clone(), text))
+        }
+        None => None,
+    };
+    let flags = [
+        ("model", "model.name", &arguments.model),
+        ("size", "input.size", &arguments.size),
+        ("epochs", "train.epochs", &arguments.epochs),
+        ("batch", "train.batch", &arguments.batch),
+        ("lr", "optimizer.lr", &arguments.lr),
+        ("seed", "train.seed", &arguments.seed),
+    ];
+    let sets =
+        arguments.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
+    let flags = flags.iter().filter_map(|(flag, key, value)| {
+        let value = value.as_ref()?;
+        Some(Setting { assignment: format!("{key}={value}"), option: format!("--{flag} {value}") })
+    });
+    Layers { file, settings: sets.chain(flags).collect() }.resolve().map_err(Failure::request)
+}
+
+fn train(
+    arguments: &cli::Train,
+    resolved: &Resolved,
+    threads: usize,
+    started: Instant,
+    output: Output,
+) -> Result<(), Failure> {
+    let recipe = &resolved.recipe;
+    if let Some(name) = &arguments.name
+        && arguments.runs.join(name).exists()
+    {
+        return Err(Failure::request(pupila_train::RunFolderError::Exists(arguments.runs.join(name))));
+    }
+
+    let cache = recipe
+        .data
+        .cache
+        .then(Cache::default_dir)
+        .flatten()
+        .map(|dir| Cache::open(dir, Cache::DEFAULT_MAX_BYTES));
+    let (dataset, scan_time) = scan_for(recipe, &arguments.data, cache.as_ref())?;
+    tell::dataset(output, &dataset, &arguments.data);
+
+    let (side, channels) = (recipe.input.size, recipe.input.channels);
+    let rule = ResizeRule { width: side, height: side, channels, interpolation: recipe.input.interpolation };
+    let images = decode(dataset, &rule, cache.as_ref(), recipe, output)?;
+    tell::decoding(output, &images, &rule);
+    tell::warnings(output, &images.dataset);
+
+    let normalization = recipe.data.normalize.resolve(usize::from(channels)).map_err(Failure::request)?;
+    let classes = images.dataset.classes.clone();
+    let card = ModelCard::new(
+        classes.clone(),
+        recipe.input.clone(),
+        &normalization,
+        MAX_PIXEL_VALUE,
+        recipe.model.clone(),
+    );
+    let network = architectures::build(&recipe.model, card.input_shape(), classes.len())
+        .map_err(|error| Failure::wrong(format_args!("model.{}: {error}", error.key())))?;
+    let pipeline = Pipeline::from_config(&recipe.augment.transforms).map_err(Failure::request)?;
+    let (batch, seed) = (recipe.train.batch, recipe.train.seed);
+    let val_positions = images.positions(Split::Val);
+    let train_loader = images
+        .training_loader(images.positions(Split::Train), pipeline, normalization.clone(), batch, seed)
+        .map_err(Failure::work)?;
+    let val_loader =
+        images.evaluation_loader(val_positions.clone(), normalization, batch).map_err(Failure::work)?;
+
+    let stem = stem(&arguments.data, &recipe.model.name);
+    let folder =
+        RunFolder::create(&arguments.runs, arguments.name.as_deref(), &stem).map_err(Failure::request)?;
+    let data = json!({
+        "path": std::fs::canonicalize(&arguments.data).unwrap_or_else(|_| arguments.data.clone()).to_string_lossy(),
+        "form": images.dataset.form.to_string(),
+        "fingerprint": fingerprint(&images.dataset),
+        "train_images": train_loader.samples(),
+        "val_images": val_loader.samples(),
+    });
+    let typed: Vec<_> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    folder.write_start(resolved, &environment(&data, threads, &typed)).map_err(Failure::work)?;
+
+    tell::model(output, &network);
+    tell::plan(output, resolved, train_loader.batches(), threads);
+    // No larger than the data asks for: a batch size beyond it costs no memory.
+    let largest = batch.min(train_loader.samples().max(val_loader.samples()));
+    let mut engine = Engine::<f32>::new(&network, largest, true);
+    let mut watch = Watch::new(output, recipe, &folder, card, train_loader.batches())?;
+    watch.event(&Event::Start {
+        run: folder.name(),
+        classes: classes.clone(),
+        parameters: network.parameter_count(),
+        train_images: train_loader.samples(),
+        val_images: val_loader.samples(),
+    });
+    let plan = Plan { recipe, network: &network, train: &train_loader, val: &val_loader };
+    let outcome = pupila_train::train(&plan, &mut engine, &mut watch, &interrupted).map_err(Failure::work)?;
+    watch.progress.finish_and_clear();
+
+    if let Some(epoch) = outcome.best_epoch {
+        watch.save(&engine, epoch).map_err(Failure::work)?;
+    }
+    if let Some(predictions) = &outcome.predictions {
+        let csv = predictions_csv(&classes, &images.paths(&val_positions), true, predictions);
+        folder.write(RunFolder::PREDICTIONS, &csv).map_err(Failure::work)?;
+    }
+    let startup = outcome.first_step.map_or(started.elapsed(), |first| first - started);
+    let timing = Timing { startup, scan: scan_time, decode: images.decode_time, total: started.elapsed() };
+    let summary = run_summary(&network, &classes, &outcome, images.skipped(), &timing, seed, threads);
+    folder.write(RunFolder::SUMMARY, &format!("{summary:#}\n")).map_err(Failure::work)?;
+
+    tell::outcome(output, &outcome, recipe, &images.dataset, &summary);
+    let mut object = summary;
+    object["run"] = folder.path().to_string_lossy().into();
+    output.object(&object);
+    ending(output, &outcome, &folder, &images.dataset, recipe, &network)
+}
+
+/// How it ended, as an exit code, and where everything is.
+fn ending(
+    output: Output,
+    outcome: &Outcome,
+    folder: &RunFolder,
+    dataset: &Dataset,
+    recipe: &pupila_train::Recipe,
+    network: &Network,
+) -> Result<(), Failure> {
+    if outcome.best_epoch.is_some() {
+        tell::where_it_is(output, folder, dataset);
+    }
+    match (outcome.end, outcome.diverged) {
+        (RunEnd::Completed | RunEnd::StoppedEarly, _) => Ok(()),
+        (RunEnd::Interrupted, _) => Err(Failure::Interrupted(match outcome.best_epoch {
+            Some(epoch) => {
+                format!("interrupted; the model of epoch {epoch} is kept in {}", folder.path().display())
+            }
+            None => "interrupted before the first epoch ended, so there is no model to keep".into(),
+        })),
+        (RunEnd::Diverged, place) => {
+            let (epoch, step) = place.unwrap_or_default();
+            let kept = match outcome.best_epoch {
+                Some(best) => format!("the model of epoch {best} is kept"),
+                None => "no epoch ended, so there is no model to keep".into(),
+            };
+            Err(Failure::work(anyhow::anyhow!(
+                "the loss is no longer a number in epoch {epoch}, step {step}: training has diverged; {kept}\n\
+                 try a smaller learning rate: --lr {} (it was {}){}",
+                recipe.optimizer.lr / 10.0,
+                recipe.optimizer.lr,
+                if network.parameters().iter().any(|p| p.name.ends_with("running_mean")) {
+                    ""
+                } else {
+                    ", or --set model.batch_norm=true"
+                },
+            )))
+        }
+    }
+}
+
+/// Decodes the training and validation images with a bar.
+fn decode(
+    dataset: Dataset,
+    rule: &ResizeRule,
+    cache: Option<&Cache>,
+    recipe: &pupila_train::Recipe,
+    output: Output,
+) -> Result<Images, Failure> {
+    // Training images first: their places are the coordinates of their augmentation.
+    let mut which = dataset.indices(Split::Train);
+    which.extend(dataset.indices(Split::Val));
+    let bar = tell::bar(which.len() as u64, "reading images {bar:40} {pos}/{len} {eta}");
+    let policy = recipe.data.on_bad_image;
+    let progress = |n: usize| bar.inc(n as u64);
+    let decoded = Images::decode(dataset, &which, rule, cache, policy, &progress, &interrupted);
+    bar.finish_and_clear();
+    let decoded = decoded?;
+    if decoded.is_empty() {
+        return Err(Failure::wrong(format_args!("{} left to train on", images(0))));
+    }
+    let _ = output;
+    Ok(decoded)
+}
+
+/// The name of a run: of its data and its model.
+fn stem(data: &Path, model: &str) -> String {
+    let path = std::fs::canonicalize(data).unwrap_or_else(|_| data.to_owned());
+    let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name: String =
+        name.chars().map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect();
+    format!("{}-{model}", name.trim_start_matches('.'))
+}
+
+/// Follows the run: the bar, a line an epoch, `metrics.jsonl`, and the best model on disk.
+struct Watch<'a> {
+    output: Output,
+    recipe: &'a pupila_train::Recipe,
+    folder: &'a RunFolder,
+    card: ModelCard,
+    tracker: Option<Jsonl>,
+    progress: ProgressBar,
+    saved: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(
+        output: Output,
+        recipe: &'a pupila_train::Recipe,
+        folder: &'a RunFolder,
+        card: ModelCard,
+        steps: usize,
+    ) -> Result<Self, Failure> {
+        let metrics = folder.file(RunFolder::METRICS);
+        let tracker = Jsonl::create(&metrics)
+            .with_context(|| format!("cannot write {}", metrics.display()))
+            .map_err(Failure::Work)?;
+        let progress =
+            ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr_with_hz(10));
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps  {msg}") {
+            progress.set_style(style);
+        }
+        tell::epoch_header(output, &recipe.train.monitor);
+        Ok(Watch { output, recipe, folder, card, tracker: Some(tracker), progress, saved: None })
+    }
+
+    fn save(&mut self, engine: &Engine<f32>, epoch: u32) -> Result<(), pupila_train::ModelFileError> {
+        self.card.epoch = epoch;
+        self.saved = Some(Instant::now());
+        ModelFile::write(&self.card, &engine.state(), &self.folder.file(RunFolder::MODEL))
+    }
+}
+
+impl Observer for Watch<'_> {
+    fn step(&mut self, epoch: u32, done: usize, _steps: usize, so_far: &LossSum) {
+        if self.progress.is_hidden() {
+            return;
+        }
+        self.progress.set_prefix(format!("epoch {epoch}/{}", self.recipe.train.epochs));
+        self.progress.set_message(format!("loss {:.4}", so_far.loss / so_far.samples as f64));
+        self.progress.set_position(done as u64);
+    }
+
+    fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>) {
+        let (output, recipe) = (self.output, self.recipe);
+        self.progress.suspend(|| tell::epoch(output, record, recipe));
+        // A run that is killed keeps a model that is at most this old; a failure is told at the end, when it is final.
+        if record.improved && self.saved.is_none_or(|saved| saved.elapsed() > SAVE_INTERVAL) {
+            if record.epoch == 1 {
+                // The first epochs come quickly; what is to be kept of them is written later.
+                self.saved = Some(Instant::now());
+            } else if let Err(error) = self.save(engine, record.epoch) {
+                self.output.warn(format_args!("the model so far could not be written: {error}"));
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let Some(tracker) = &mut self.tracker else { return };
+        if let Err(error) = tracker.record(event) {
+            self.output.warn(format_args!("{} cannot be written any more: {error}", tracker.name()));
+            self.tracker = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_after_its_data_and_model() {
+        assert_eq!(stem(Path::new("some/skin photos"), "mlp"), "skin_photos-mlp");
+        assert_eq!(stem(Path::new("labels.csv"), "mlp"), "labels-mlp");
+    }
+
+    #[test]
+    fn a_count_reads_well() {
+        assert_eq!(
+            (images(1), images(1200), count(10)),
+            ("1 image".into(), "1,200 images".into(), "10".into())
+        );
+    }
+}
