@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{Notice, Sample, Skipped, Split};
 
@@ -17,6 +17,8 @@ pub enum Form {
     Manifest,
     /// The IDX files of the MNIST family.
     Idx,
+    /// Image files without labels.
+    Images,
 }
 
 impl fmt::Display for Form {
@@ -26,8 +28,20 @@ impl fmt::Display for Form {
             Form::ClassFolders => "class folders",
             Form::Manifest => "manifest",
             Form::Idx => "IDX files",
+            Form::Images => "images",
         })
     }
+}
+
+/// What the samples are there for, which decides what is demanded of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A model learns from them: every class needs a training sample, or [`load`](crate::load()) fails.
+    Training,
+    /// A model that knows the classes is judged on them; it may be on a few of its classes only.
+    Evaluation,
+    /// A model labels them. They have no labels, and [`Dataset::classes`] is empty.
+    Prediction,
 }
 
 /// Samples that are exact copies of one another.
@@ -40,11 +54,14 @@ pub struct DuplicateGroup {
 /// What a scan found.
 #[derive(Debug, Clone)]
 pub struct Dataset {
-    /// The path that was scanned.
+    /// The path that was scanned; empty where it was several.
     pub root: PathBuf,
     /// How the data is laid out.
     pub form: Form,
-    /// Names of the classes, ascending by their UTF-8 bytes; `label` is the place in this list.
+    /// What the samples are there for.
+    pub purpose: Purpose,
+    /// Names of the classes; `label` is the place in this list. Ascending by their UTF-8 bytes where they come from a
+    /// training set, otherwise in the model's order; none where there are no labels.
     pub classes: Vec<String>,
     /// The usable samples, by split, class and path where the splits are given; by class and path where the validation
     /// set was split off; in the file's order for manifests and IDX files.
@@ -64,16 +81,42 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// No samples yet.
+    pub(crate) fn new(root: &Path, form: Form, purpose: Purpose, classes: Vec<String>) -> Dataset {
+        Dataset {
+            root: root.to_owned(),
+            form,
+            purpose,
+            classes,
+            samples: Vec::new(),
+            val_from_train: false,
+            skipped: Vec::new(),
+            ignored_files: 0,
+            excluded: 0,
+            held_back: 0,
+            notices: Vec::new(),
+        }
+    }
+
+    /// The classes without a sample in a split.
+    pub(crate) fn classes_missing(&self, split: Split) -> Vec<String> {
+        let counts = self.class_counts(split);
+        let missing = self.classes.iter().zip(counts).filter(|(_, n)| *n == 0);
+        missing.map(|(class, _)| class.clone()).collect()
+    }
+
     /// The indices of a split's samples, ascending.
     pub fn indices(&self, split: Split) -> Vec<usize> {
         (0..self.samples.len()).filter(|&i| self.samples[i].split == split).collect()
     }
 
-    /// The number of samples of each class in a split, in the order of `classes`.
+    /// The number of samples of each class in a split, in the order of `classes`; empty where there are no labels.
     pub fn class_counts(&self, split: Split) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         for sample in self.samples.iter().filter(|sample| sample.split == split) {
-            counts[sample.label as usize] += 1;
+            if let Some(count) = counts.get_mut(sample.label as usize) {
+                *count += 1;
+            }
         }
         counts
     }

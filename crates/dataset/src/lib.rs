@@ -5,6 +5,9 @@
 //! [`Pixels`]: one block of `[N, H, W, C]` bytes, each image decoded and resized once, and kept on disk in a [`Cache`]
 //! so that the next run only reads it.
 //!
+//! [`scan`] is for training, and finds the classes. [`scan_labelled`] is for data on which a model is judged that knows
+//! its classes, and [`scan_images`] for images that a model is to label.
+//!
 //! A bad image is never silently replaced or dropped: it is listed with its reason, and [`OnBadImage`] decides whether
 //! the work goes on without it.
 
@@ -21,10 +24,10 @@ mod split;
 mod suggest;
 
 pub use cache::Cache;
-pub use dataset::{Dataset, DuplicateGroup, Form};
+pub use dataset::{Dataset, DuplicateGroup, Form, Purpose};
 pub use error::{BadLine, IdxError, LoadError, ScanError, Skipped, UnknownClass};
 pub use load::{Loaded, Pixels, ResizeRule, load};
 pub use notice::Notice;
-pub use options::{OnBadImage, ScanOptions, UnknownPolicy};
+pub use options::{LabelledOptions, OnBadImage, ScanOptions, UnknownPolicy};
 pub use sample::{IdxImages, Sample, Source, Split, UnknownSplit};
-pub use scan::scan;
+pub use scan::{Labelled, list_images, scan, scan_images, scan_labelled};

@@ -11,8 +11,8 @@ use crate::Split;
 pub enum Notice {
     /// Classes of the training set that a given split lacks, so that it cannot judge them.
     ClassesMissing {
-        /// The split.
-        split: Split,
+        /// The split; `None` where the data has no splits.
+        split: Option<Split>,
         /// The classes.
         classes: Vec<String>,
     },
@@ -58,8 +58,11 @@ pub enum Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notice::ClassesMissing { split, classes } => {
+            Notice::ClassesMissing { split: Some(split), classes } => {
                 write!(f, "the {split} set has no images of {}", classes.join(", "))
+            }
+            Notice::ClassesMissing { split: None, classes } => {
+                write!(f, "the data has no images of {}", classes.join(", "))
             }
             Notice::NotValidated { classes } => {
                 write!(f, "too few different images to validate {}", classes.join(", "))
@@ -78,7 +81,7 @@ impl fmt::Display for Notice {
                 write!(f, "{} has no class folders; without labels its images are not used", path.display())
             }
             Notice::LinkedTwice { path } => {
-                write!(f, "{} links to a folder of the same class that was already read", path.display())
+                write!(f, "{} links to a folder that was already read", path.display())
             }
             Notice::UnmatchedExclude { pattern } => {
                 write!(f, "the data.exclude pattern \"{pattern}\" matches nothing")

@@ -1,9 +1,9 @@
-//! What a scan may be told; the keys of a recipe's `[data]` section.
+//! What a scan may be told: the keys of a recipe's `[data]` section, and the choice of a split.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::ScanError;
+use crate::{ScanError, Split};
 
 /// What to do where an image cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,9 +88,25 @@ impl ScanOptions {
         if self.max_per_class == Some(0) {
             return wrong("max_per_class", "0".to_owned(), "at least 1");
         }
-        if self.exclude.iter().any(|pattern| pattern.trim_matches('/').is_empty()) {
-            return wrong("exclude", "an empty pattern".to_owned(), "patterns such as \"blurred_*\"");
-        }
-        Ok(())
+        check_exclude(&self.exclude)
     }
+}
+
+/// How data is found on which a trained model is judged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LabelledOptions {
+    /// Which split, where the data has splits; without a choice `val`, else `test`.
+    pub split: Option<Split>,
+    /// What to do where a file cannot be read or is no image.
+    pub on_bad_image: OnBadImage,
+    /// Patterns of files and folders to leave out, as [`ScanOptions::exclude`].
+    pub exclude: Vec<String>,
+}
+
+pub(crate) fn check_exclude(exclude: &[String]) -> Result<(), ScanError> {
+    if exclude.iter().any(|pattern| pattern.trim_matches('/').is_empty()) {
+        let (got, expected) = ("an empty pattern".to_owned(), "patterns such as \"blurred_*\"");
+        return Err(ScanError::Option { key: "exclude", got, expected });
+    }
+    Ok(())
 }

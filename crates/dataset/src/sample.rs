@@ -104,7 +104,7 @@ pub enum Source {
 pub struct Sample {
     /// The file; for IDX, what to show instead, such as `train-images-idx3-ubyte[17]`.
     pub path: PathBuf,
-    /// Which of [`Dataset::classes`](crate::Dataset::classes).
+    /// Which of [`Dataset::classes`](crate::Dataset::classes); 0 where there are no labels.
     pub label: u32,
     /// What it is for.
     pub split: Split,

@@ -58,7 +58,7 @@ fn given_splits_are_kept_under_any_of_their_names() {
         assert_eq!(dataset.class_counts(Split::Train), [4, 4]);
         assert_eq!(dataset.class_counts(Split::Val), [3, 3]);
         assert_eq!(dataset.class_counts(Split::Test), [2, 0]);
-        let missing = Notice::ClassesMissing { split: Split::Test, classes: vec!["b".to_owned()] };
+        let missing = Notice::ClassesMissing { split: Some(Split::Test), classes: vec!["b".to_owned()] };
         assert_eq!(dataset.notices, [missing]);
     }
 }
@@ -116,6 +116,11 @@ fn exclude_fraction_and_max_per_class_leave_samples_out() {
     assert_eq!(dataset.samples.len(), 30);
     assert_eq!(dataset.excluded, 11);
     assert_eq!(dataset.notices, [Notice::UnmatchedExclude { pattern: "nothing*".to_owned() }]);
+    let splits = Data::new();
+    splits.add_classes("train", &["a", "b", "old"], 2);
+    splits.add_classes("old", &["a"], 2);
+    let exclude = vec!["old".to_owned()];
+    assert_eq!(splits.scan_by(&ScanOptions { exclude, ..Default::default() }).unwrap().excluded, 2);
     let part = ScanOptions { fraction: 0.5, max_per_class: Some(6), ..Default::default() };
     let dataset = data.scan_by(&part).unwrap();
     assert_eq!(dataset.class_counts(Split::Train), [6, 6, 6]);

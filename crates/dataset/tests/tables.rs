@@ -6,7 +6,7 @@ mod common;
 
 use std::io::Write;
 
-use common::{Data, RULE, paths};
+use common::{Data, RULE, files, idx, pair, paths};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pupila_dataset::{
@@ -16,14 +16,6 @@ use pupila_dataset::{
 fn scan_manifest(data: &Data, text: &str) -> Result<Dataset, ScanError> {
     data.write("data.csv", text);
     scan(&data.join("data.csv"), &ScanOptions::default(), None)
-}
-
-fn files(n: u32) -> Data {
-    let data = Data::new();
-    for i in 0..n {
-        data.png(format!("images/{i}.png"), i);
-    }
-    data
 }
 
 #[test]
@@ -94,24 +86,10 @@ fn a_manifest_that_cannot_be_one_is_explained() {
     assert!(dataset.skipped[0].reason.contains("no such file"));
 }
 
-fn idx(magic: u32, dims: &[u32], body: &[u8]) -> Vec<u8> {
-    let mut bytes = magic.to_be_bytes().to_vec();
-    bytes.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));
-    bytes.extend_from_slice(body);
-    bytes
-}
-
 fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
-}
-
-/// `n` images of 3x2 whose samples count up, with labels 0, 1, ... `classes` - 1 in turn.
-fn pair(n: u32, classes: u32) -> (Vec<u8>, Vec<u8>) {
-    let pixels: Vec<u8> = (0..n * 6).map(|i| (i * 5) as u8).collect();
-    let labels: Vec<u8> = (0..n).map(|i| (i % classes) as u8).collect();
-    (idx(0x803, &[n, 2, 3], &pixels), idx(0x801, &[n], &labels))
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The `[model]` section of a recipe.
 
+use crate::architectures;
 use crate::init::Init;
 use crate::network::ShapeError;
 use crate::op::Activation;
@@ -42,10 +43,12 @@ impl Default for ModelConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// No architecture has that name.
-    #[error("there is no model `{name}`; there are: {known}")]
+    #[error("there is no model `{name}`{}; there are: {known}", did_you_mean(*suggestion))]
     UnknownModel {
         /// What was asked for.
         name: String,
+        /// The most similar registered name, if one is similar.
+        suggestion: Option<&'static str>,
         /// Every registered name.
         known: String,
     },
@@ -62,6 +65,10 @@ pub enum ConfigError {
     Shape(#[from] ShapeError),
 }
 
+fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
 impl ConfigError {
     /// The key in the `[model]` section that the error is about.
     pub fn key(&self) -> &'static str {
@@ -76,7 +83,7 @@ impl ConfigError {
 impl ModelConfig {
     /// Every value out of its range, whatever the architecture and the input.
     pub fn check(&self) -> Vec<ConfigError> {
-        let mut errors = Vec::new();
+        let mut errors: Vec<_> = architectures::find(&self.name).err().into_iter().collect();
         let mut refuse = |key, message: String| errors.push(ConfigError::Value { key, message });
         if !(0.0..1.0).contains(&self.dropout) {
             refuse("dropout", format!("must be at least 0 and below 1, got {}", self.dropout));

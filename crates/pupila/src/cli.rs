@@ -80,6 +80,9 @@ pub(crate) struct Eval {
     /// Which part of the data: train, val or test
     #[arg(long, value_name = "NAME")]
     pub(crate) split: Option<String>,
+    /// Leave out files and folders of DATA that match a pattern (`*`, `**`, `?`); may be repeated
+    #[arg(long, value_name = "PATTERN", requires = "data")]
+    pub(crate) exclude: Vec<String>,
     /// Write the predictions of every image to a CSV file
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,

@@ -211,8 +211,21 @@ fn admit(key: &str, value: &Value) -> Result<(), String> {
     let alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
     match Value::Table(alone).try_into::<Recipe>() {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("{key} = {value}: {}", error.message())),
+        Err(error) => Err(format!("{key} = {value}: {}", in_words(error.message()))),
     }
+}
+
+/// The message of a wrong type without the names of Rust's types.
+fn in_words(message: &str) -> String {
+    let names = [
+        ("expected u32", "expected a whole number"),
+        ("expected u64", "expected a whole number"),
+        ("expected usize", "expected a whole number"),
+        ("expected u8", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+    ];
+    names.iter().fold(message.to_owned(), |message, (rust, words)| message.replace(rust, words))
 }
 
 impl Resolved {

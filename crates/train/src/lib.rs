@@ -18,5 +18,5 @@ pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, wr
 pub use recipe::{Augment, Data, EarlyStopping, Fault, Input, Loss, Monitor, Recipe, Train};
 pub use run_folder::{RunFolder, RunFolderError, environment, peak_rss_bytes, predictions_csv};
 pub use schema::json_schema;
-pub use summary::{Timing, run_summary};
+pub use summary::{Timing, intervals, run_summary};
 pub use trainer::{EpochRecord, Observer, Outcome, Plan, TrainError, train};

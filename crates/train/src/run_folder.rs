@@ -49,17 +49,25 @@ impl RunFolder {
     /// Machine, versions and data.
     pub const ENVIRONMENT: &'static str = "environment.json";
 
+    /// Whether a run of that name could be made below `runs`: to be asked before long work.
+    ///
+    /// # Errors
+    /// A run of that name exists, or the name is no folder name.
+    pub fn check_name(runs: &Path, name: &str) -> Result<(), RunFolderError> {
+        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
+            return Err(RunFolderError::Name(name.to_owned()));
+        }
+        let path = runs.join(name);
+        if path.exists() { Err(RunFolderError::Exists(path)) } else { Ok(()) }
+    }
+
     /// Makes a new run folder below `runs`: of the given name, or of `stem` and the first free number.
     ///
     /// # Errors
     /// A run of the given name exists, the name is no folder name, or the folder cannot be made.
     pub fn create(runs: &Path, name: Option<&str>, stem: &str) -> Result<RunFolder, RunFolderError> {
         let failed = |path: &Path, source| RunFolderError::Io { path: path.to_owned(), source };
-        if let Some(name) = name
-            && (name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']))
-        {
-            return Err(RunFolderError::Name(name.to_owned()));
-        }
+        name.map_or(Ok(()), |name| RunFolder::check_name(runs, name))?;
         std::fs::create_dir_all(runs).map_err(|source| failed(runs, source))?;
         for number in 1u32.. {
             let path = runs.join(name.map_or_else(|| format!("{stem}-{number}"), str::to_owned));

@@ -78,7 +78,7 @@ fn val_block(values: &[(&'static str, f64)]) -> Value {
 }
 
 /// 95 % bootstrap intervals over images, `[low, high]` by metric.
-fn intervals(predictions: &Predictions, seed: u64) -> Value {
+pub fn intervals(predictions: &Predictions, seed: u64) -> Value {
     let metrics = WITH_INTERVAL.iter().filter_map(|name| metric(name).ok());
     let interval = |m: &'static Metric| {
         let i = bootstrap_interval(predictions, m, RESAMPLES, seed).ok()?;

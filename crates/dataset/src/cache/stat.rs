@@ -7,7 +7,7 @@
 //!
 //! `v1/stat/<hash of the root>.idx`, little-endian: magic, entries of [`ENTRY`] bytes, XXH3-128 of all before it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, Metadata};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -83,6 +83,12 @@ impl StatIndex {
     /// What is known of a file, if it still has the same stamp.
     pub(crate) fn get(&self, key: u128, stamp: &Stamp) -> Option<Facts> {
         self.entries.get(&key).filter(|(known, _)| known == stamp).map(|(_, facts)| *facts)
+    }
+
+    /// The entries of other files than those with `keys`.
+    pub(crate) fn others(&self, keys: &HashSet<u128>) -> impl Iterator<Item = (u128, Stamp, Facts)> {
+        let others = self.entries.iter().filter(|(key, _)| !keys.contains(key));
+        others.map(|(key, (stamp, facts))| (*key, *stamp, *facts))
     }
 
     fn parse(bytes: &[u8]) -> Option<StatIndex> {

@@ -1,20 +1,73 @@
-//! Reads each file once, for what a scan needs of it: a hash of the content and the header of the image.
+//! Reads each file once, for what a sample says of it: a hash of the content and the header of the image.
 
+use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
-use crate::Cache;
 use crate::cache::{Facts, Stamp, StatIndex};
+use crate::{Cache, Sample, Skipped, Source, Split};
 
 /// The largest file that is taken for an image.
 const MAX_FILE_BYTES: u64 = 2 << 30;
 
+/// A file, with what its sample will say of it.
+pub(super) struct Candidate {
+    pub(super) path: PathBuf,
+    pub(super) label: u32,
+    pub(super) split: Split,
+}
+
+/// Candidates whose files were read.
+#[derive(Default)]
+pub(super) struct Examined {
+    pub(super) samples: Vec<Sample>,
+    pub(super) skipped: Vec<Skipped>,
+    /// The labels of `skipped`.
+    pub(super) skipped_labels: Vec<u32>,
+}
+
+/// By what earlier scans are remembered.
+pub(super) struct Memory<'a> {
+    pub(super) cache: Option<&'a Cache>,
+    /// The folder that the files are in.
+    pub(super) root: &'a Path,
+    /// Whether it holds other files of the data set, which are to be remembered as well.
+    pub(super) partial: bool,
+}
+
+/// Makes a sample of each candidate, in their order; those whose files cannot be used are listed instead.
+pub(super) fn samples(candidates: Vec<Candidate>, memory: &Memory<'_>) -> Examined {
+    let paths: Vec<&Path> = candidates.iter().map(|candidate| candidate.path.as_path()).collect();
+    let facts = examine(&paths, memory);
+    let mut examined = Examined::default();
+    for (Candidate { path, label, split }, facts) in candidates.into_iter().zip(facts) {
+        match facts {
+            Ok(facts) => examined.samples.push(Sample {
+                path,
+                label,
+                split,
+                source: Source::File,
+                content: facts.content,
+                width: facts.width,
+                height: facts.height,
+                channels: facts.channels,
+            }),
+            Err(reason) => {
+                examined.skipped.push(Skipped { path, reason });
+                examined.skipped_labels.push(label);
+            }
+        }
+    }
+    examined
+}
+
 /// The facts of each of `paths`, in their order, or the reason why there are none.
-pub(super) fn examine(root: &Path, paths: &[&Path], cache: Option<&Cache>) -> Vec<Result<Facts, String>> {
+fn examine(paths: &[&Path], memory: &Memory<'_>) -> Vec<Result<Facts, String>> {
+    let Memory { cache, root, partial } = *memory;
     let index = cache.map(|cache| cache.stat_index(root)).unwrap_or_default();
     // Examined: the facts, the file's stamp, and whether the index knew them.
     let examined: Vec<Result<(Facts, Stamp, bool), String>> = paths
@@ -36,7 +89,12 @@ pub(super) fn examine(root: &Path, paths: &[&Path], cache: Option<&Cache>) -> Ve
             let (facts, stamp, _) = examined.as_ref().ok()?;
             Some((StatIndex::key(root, path), *stamp, *facts))
         });
-        cache.write_stat_index(root, entries);
+        let keys: HashSet<u128> = match partial {
+            true => paths.iter().map(|path| StatIndex::key(root, path)).collect(),
+            false => HashSet::new(),
+        };
+        let others = partial.then(|| index.others(&keys)).into_iter().flatten();
+        cache.write_stat_index(root, entries.chain(others));
     }
     examined.into_iter().map(|examined| examined.map(|(facts, ..)| facts)).collect()
 }

@@ -10,58 +10,87 @@ use std::path::{Path, PathBuf};
 use pupila_image::Format;
 use rayon::prelude::*;
 
+use super::labelled::choose;
 use super::{Listed, Listing};
 use crate::pattern::Patterns;
 use crate::{Form, Notice, ScanError, Split};
 
+/// All splits, or all class folders, to train on.
 pub(super) fn list(root: &Path, patterns: &Patterns<'_>) -> Result<Listing, ScanError> {
     let top = Folder::read(root, root, patterns)?;
-    let splits = splits_in(root, &top)?;
+    let splits = splits_in(root, &top, None)?;
     let mut walk = Walk { root, patterns, found: Found::default() };
     let form = if splits.is_empty() {
-        walk.found.loose_images(root, &top);
-        walk.classes(&top.folders, Split::Train)?;
+        walk.class_folders(root, &top, None)?;
         Form::ClassFolders
     } else {
-        let others = top.folders.iter().filter(|folder| splits.iter().all(|(_, split)| split != *folder));
-        walk.found.notices.extend(others.map(|path| Notice::IgnoredFolder { path: path.clone() }));
+        walk.found.beside_splits(&top, &splits);
         for (split, path) in &splits {
             let folder = Folder::read(root, path, patterns)?;
             if folder.folders.is_empty() && *split == Split::Test && folder.images.len() > 1 {
                 walk.found.notices.push(Notice::Unlabelled { path: path.clone() });
                 continue;
             }
-            walk.found.loose_images(path, &folder);
-            if folder.folders.is_empty() && !folder.images.is_empty() {
-                return Err(ScanError::NoClassFolders { path: path.clone() });
-            }
             let before = walk.found.files.len();
-            walk.classes(&folder.folders, *split)?;
+            walk.split_folder(path, &folder, *split)?;
             if walk.found.files.len() == before && *split == Split::Val {
                 return Err(ScanError::EmptySplit { split: *split, path: path.clone() });
             }
         }
         Form::SplitFolders
     };
-    let mut found = walk.found;
-    found.excluded += top.excluded;
-    if found.files.is_empty() {
-        let kinds = [
-            (top.folders.len(), "folders"),
-            (found.ignored, "files of other kinds"),
-            (found.excluded, "left out by data.exclude"),
-            (top.images.len(), "images that are in no class folder"),
-        ];
-        let kinds = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}"));
-        let kinds = kinds.collect::<Vec<_>>().join(", ");
-        let found = if kinds.is_empty() { "the folder is empty".to_owned() } else { kinds };
-        return Err(ScanError::NoImages { path: root.to_owned(), found });
+    let Found { files, ignored, excluded, empty_classes, notices } = walk.found;
+    if files.is_empty() {
+        return Err(no_images(root, &top, ignored, excluded));
     }
-    if !found.empty_classes.is_empty() {
-        return Err(ScanError::EmptyClasses { paths: found.empty_classes });
+    if !empty_classes.is_empty() {
+        return Err(ScanError::EmptyClasses { paths: empty_classes });
     }
-    let Found { files, ignored, excluded, notices, .. } = found;
-    Ok(Listing { form, files, ignored_files: ignored, excluded, notices })
+    Ok(Listing { form, files, partial: false, ignored_files: ignored, excluded, notices })
+}
+
+/// The one split that is `wanted` (see [`choose`]), or all class folders, for a model that knows `classes`.
+pub(super) fn list_one(
+    root: &Path,
+    patterns: &Patterns<'_>,
+    classes: &[String],
+    wanted: Option<Split>,
+) -> Result<Listing, ScanError> {
+    let top = Folder::read(root, root, patterns)?;
+    let splits = splits_in(root, &top, Some(classes))?;
+    let there: Vec<Split> = splits.iter().map(|(split, _)| *split).collect();
+    let chosen = choose(root, wanted, &there)?;
+    let mut walk = Walk { root, patterns, found: Found::default() };
+    // The folder that holds the class folders, and what is in it.
+    let (form, path, folder) = match splits.iter().find(|(split, _)| Some(*split) == chosen) {
+        Some((split, path)) => {
+            walk.found.beside_splits(&top, &splits);
+            let folder = Folder::read(root, path, patterns)?;
+            walk.split_folder(path, &folder, *split)?;
+            (Form::SplitFolders, path.as_path(), folder)
+        }
+        None => {
+            walk.class_folders(root, &top, None)?;
+            (Form::ClassFolders, root, top)
+        }
+    };
+    let Found { files, ignored, excluded, notices, .. } = walk.found;
+    if files.is_empty() {
+        return Err(no_images(path, &folder, ignored, excluded));
+    }
+    Ok(Listing { form, files, partial: there.len() > 1, ignored_files: ignored, excluded, notices })
+}
+
+/// All images below a folder of which nothing is known, and what else should be known of it.
+pub(super) fn images_below(root: &Path) -> Result<(Folder, Vec<Notice>), ScanError> {
+    let (mut all, mut notices) = (Folder::default(), Vec::new());
+    let walk = Walk { root, patterns: &Patterns::new(&[]), found: Found::default() };
+    walk.descend(root, &mut all, &mut HashSet::new(), &mut notices)?;
+    if all.images.is_empty() {
+        let top = Folder::read(root, root, walk.patterns)?;
+        return Err(no_images(root, &top, all.other_files, 0));
+    }
+    Ok((all, notices))
 }
 
 /// Whether a folder would be taken for one with splits.
@@ -69,8 +98,29 @@ pub(super) fn looks_like_root(path: &Path) -> bool {
     Split::Train.aliases().iter().any(|name| path.join(name).is_dir())
 }
 
-/// The folders of the splits; none where `top` holds the classes themselves.
-fn splits_in(root: &Path, top: &Folder) -> Result<Vec<(Split, PathBuf)>, ScanError> {
+fn no_images(path: &Path, folder: &Folder, ignored: usize, excluded: usize) -> ScanError {
+    if folder.folders.is_empty() && !folder.images.is_empty() {
+        return ScanError::NoClassFolders { path: path.to_owned() };
+    }
+    let kinds = [
+        (folder.folders.len(), "folders"),
+        (ignored, "files of other kinds"),
+        (excluded, "left out by data.exclude"),
+        (folder.images.len(), "images that are in no class folder"),
+    ];
+    let kinds = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}"));
+    let kinds = kinds.collect::<Vec<_>>().join(", ");
+    let found = if kinds.is_empty() { "the folder is empty".to_owned() } else { kinds };
+    ScanError::NoImages { path: path.to_owned(), found }
+}
+
+/// The folders of the splits; none where `top` holds the classes themselves. `known` are the classes of a model that is
+/// to be judged; where there are none yet, there must be something to train on.
+fn splits_in(
+    root: &Path,
+    top: &Folder,
+    known: Option<&[String]>,
+) -> Result<Vec<(Split, PathBuf)>, ScanError> {
     let mut splits: Vec<(Split, PathBuf)> = Vec::new();
     for path in &top.folders {
         let Some(split) = name_of(path).and_then(|name| name.parse::<Split>().ok()) else { continue };
@@ -85,19 +135,33 @@ fn splits_in(root: &Path, top: &Folder) -> Result<Vec<(Split, PathBuf)>, ScanErr
         splits.push((split, path.clone()));
     }
     splits.sort();
-    match splits.first() {
-        Some((Split::Train, train)) => {
+    let has_folders = |path: &Path| -> Result<bool, ScanError> {
+        Ok(!Folder::read(root, path, &Patterns::new(&[]))?.folders.is_empty())
+    };
+    let is_known = |path: &Path| {
+        name_of(path).is_some_and(|name| known.is_some_and(|known| known.iter().any(|class| class == name)))
+    };
+    match (splits.first(), known) {
+        (None, _) => Ok(splits),
+        (Some((Split::Train, train)), _) => {
             // A train is also a thing to classify: a folder of images among others that are no splits.
-            let is_class = splits.len() == 1
-                && top.folders.len() > 1
-                && Folder::read(root, train, &Patterns::new(&[]))?.folders.is_empty();
-            Ok(if is_class { Vec::new() } else { splits })
+            let may_be_class = splits.len() == 1 && (top.folders.len() > 1 || is_known(train));
+            Ok(if may_be_class && !has_folders(train)? { Vec::new() } else { splits })
         }
-        Some(_) if splits.len() == top.folders.len() => {
+        (Some(_), None) if splits.len() == top.folders.len() => {
             let others = splits.iter().filter_map(|(_, path)| Some(name_of(path)?.to_owned())).collect();
             Err(ScanError::NoTrain { path: root.to_owned(), others })
         }
-        _ => Ok(Vec::new()),
+        (Some(_), None) => Ok(Vec::new()),
+        (Some(_), Some(_)) => {
+            for path in top.folders.iter().filter(|path| is_known(path)) {
+                let named_as_split = splits.iter().any(|(_, split)| split == path);
+                if !named_as_split || !has_folders(path)? {
+                    return Ok(Vec::new());
+                }
+            }
+            Ok(splits)
+        }
     }
 }
 
@@ -115,10 +179,10 @@ fn is_image(path: &Path) -> bool {
 
 /// What is directly in a folder, each kind sorted by name.
 #[derive(Default)]
-struct Folder {
+pub(super) struct Folder {
     folders: Vec<PathBuf>,
-    images: Vec<PathBuf>,
-    other_files: usize,
+    pub(super) images: Vec<PathBuf>,
+    pub(super) other_files: usize,
     excluded: usize,
 }
 
@@ -163,11 +227,20 @@ struct Found {
 }
 
 impl Found {
-    fn loose_images(&mut self, path: &Path, folder: &Folder) {
+    /// Notes what is beside the class folders in `folder`.
+    fn beside_classes(&mut self, path: &Path, folder: &Folder) {
         self.ignored += folder.other_files;
+        self.excluded += folder.excluded;
         if !folder.images.is_empty() {
             self.notices.push(Notice::LooseImages { path: path.to_owned(), images: folder.images.len() });
         }
+    }
+
+    /// Notes what is beside the folders of the splits.
+    fn beside_splits(&mut self, top: &Folder, splits: &[(Split, PathBuf)]) {
+        self.excluded += top.excluded;
+        let others = top.folders.iter().filter(|folder| splits.iter().all(|(_, split)| split != *folder));
+        self.notices.extend(others.map(|path| Notice::IgnoredFolder { path: path.clone() }));
     }
 }
 
@@ -178,9 +251,19 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Lists each class folder with all that is below it.
-    fn classes(&mut self, folders: &[PathBuf], split: Split) -> Result<(), ScanError> {
-        let listed: Vec<(Folder, Vec<Notice>)> = folders
+    /// Lists the folder of a split, which was read before.
+    fn split_folder(&mut self, path: &Path, folder: &Folder, split: Split) -> Result<(), ScanError> {
+        if folder.folders.is_empty() && !folder.images.is_empty() {
+            return Err(ScanError::NoClassFolders { path: path.to_owned() });
+        }
+        self.class_folders(path, folder, Some(split))
+    }
+
+    /// Lists each class folder in `folder` with all that is below it.
+    fn class_folders(&mut self, path: &Path, folder: &Folder, split: Option<Split>) -> Result<(), ScanError> {
+        self.found.beside_classes(path, folder);
+        let listed: Vec<(Folder, Vec<Notice>)> = folder
+            .folders
             .par_iter()
             .map(|path| {
                 let (mut all, mut notices) = (Folder::default(), Vec::new());
@@ -188,9 +271,9 @@ impl Walk<'_> {
                 Ok((all, notices))
             })
             .collect::<Result<_, ScanError>>()?;
-        for (path, (all, notices)) in folders.iter().zip(listed) {
+        for (path, (all, notices)) in folder.folders.iter().zip(listed) {
             let class = name_of(path).ok_or_else(|| ScanError::ClassName { path: path.clone() })?;
-            if all.images.is_empty() && all.excluded == 0 && split == Split::Train {
+            if all.images.is_empty() && all.excluded == 0 && matches!(split, None | Some(Split::Train)) {
                 self.found.empty_classes.push(path.clone());
             }
             let files = all.images.into_iter().map(|path| Listed { path, class: class.to_owned(), split });
@@ -203,7 +286,7 @@ impl Walk<'_> {
     }
 
     /// Adds what is below `path` to `all`: its own images first, then those of its folders. `seen` holds the real paths
-    /// of the class's folders, so that links can neither go round in circles nor bring the same image twice.
+    /// of the folders so far, so that links can neither go round in circles nor bring the same image twice.
     fn descend(
         &self,
         path: &Path,

@@ -12,20 +12,21 @@ use flate2::bufread::MultiGzDecoder;
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
+use super::training::classes_of;
 use crate::pattern::Patterns;
-use crate::{Dataset, Form, IdxError, IdxImages, Sample, ScanError, Source, Split};
+use crate::{Dataset, Form, IdxError, IdxImages, Purpose, Sample, ScanError, Source, Split};
 
 /// The largest file that is read, unpacked; the family's largest, EMNIST by class, has 0.55 GB.
 const MAX_BYTES: u64 = 8 << 30;
 
 /// The two files of a split.
 pub(super) struct Pair {
-    split: Split,
+    pub(super) split: Split,
     images: PathBuf,
     labels: PathBuf,
 }
 
-/// The pairs of files in a folder; `None` where there is no IDX file of the training set.
+/// The pairs of files in a folder; `None` where there are none.
 pub(super) fn find(root: &Path) -> Result<Option<Vec<Pair>>, ScanError> {
     let mut pairs = Vec::new();
     for (split, prefix) in [(Split::Train, "train"), (Split::Test, "t10k")] {
@@ -46,19 +47,69 @@ pub(super) fn find(root: &Path) -> Result<Option<Vec<Pair>>, ScanError> {
             (None, Some(path)) => {
                 return Err(ScanError::Idx { path, source: IdxError::Unpaired(images_name) });
             }
-            (None, None) if split == Split::Train => return Ok(None),
             (None, None) => {}
         }
     }
-    Ok(Some(pairs))
+    Ok((!pairs.is_empty()).then_some(pairs))
 }
 
+/// What the two files of a split hold.
+pub(super) struct Contents {
+    split: Split,
+    /// The name of the file of images, to be shown.
+    name: String,
+    images: Arc<IdxImages>,
+    pub(super) labels: Vec<u8>,
+}
+
+impl Contents {
+    pub(super) fn read(pair: &Pair) -> Result<Contents, ScanError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| ScanError::Idx { path, source }
+        };
+        let ([count, height, width], pixels) =
+            read_file::<3>(&pair.images, "images").map_err(failed(&pair.images))?;
+        let (_, labels) = read_file::<1>(&pair.labels, "labels").map_err(failed(&pair.labels))?;
+        if labels.len() != count as usize {
+            let images_path = pair.images.clone();
+            let source = IdxError::Count { labels: labels.len(), images: count as usize, images_path };
+            return Err(ScanError::Idx { path: pair.labels.clone(), source });
+        }
+        let name = pair.images.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
+        Ok(Contents {
+            split: pair.split,
+            name,
+            images: Arc::new(IdxImages { width, height, pixels }),
+            labels,
+        })
+    }
+
+    /// Adds the samples to a data set, in which `label_of` has a label for each value.
+    pub(super) fn add_to(&self, dataset: &mut Dataset, label_of: &HashMap<u8, u32>, patterns: &Patterns<'_>) {
+        let images = &self.images;
+        let contents: Vec<u128> =
+            (0..self.labels.len()).into_par_iter().map(|i| XxHash3_128::oneshot(images.image(i))).collect();
+        for (index, (label, content)) in self.labels.iter().zip(contents).enumerate() {
+            let path = PathBuf::from(format!("{}[{index}]", self.name));
+            if patterns.exclude(&path) {
+                dataset.excluded += 1;
+                continue;
+            }
+            let source = Source::Idx { images: Arc::clone(images), index };
+            let (label, split) = (label_of[label], self.split);
+            let (width, height, channels) = (images.width, images.height, 1);
+            dataset.samples.push(Sample { path, label, split, source, content, width, height, channels });
+        }
+    }
+}
+
+/// All pairs, to train on.
 pub(super) fn read(root: &Path, pairs: &[Pair], patterns: &Patterns<'_>) -> Result<Dataset, ScanError> {
-    // (split, shown name, images, labels)
-    let read: Vec<(Split, String, Arc<IdxImages>, Vec<u8>)> =
-        pairs.par_iter().map(read_pair).collect::<Result<_, _>>()?;
+    let read: Vec<Contents> = pairs.par_iter().map(Contents::read).collect::<Result<_, _>>()?;
     let values = |split| {
-        let labels = read.iter().filter(move |(s, ..)| *s == split).flat_map(|(.., labels)| labels);
+        let labels = read.iter().filter(move |contents| contents.split == split).flat_map(|c| &c.labels);
         labels.copied().collect::<BTreeSet<u8>>()
     };
     let trained = values(Split::Train);
@@ -67,60 +118,17 @@ pub(super) fn read(root: &Path, pairs: &[Pair], patterns: &Patterns<'_>) -> Resu
     let name = |label: u8| format!("{label:0digits$}");
     let names = Split::ALL.into_iter().flat_map(|split| values(split).into_iter().map(move |v| (v, split)));
     let names: Vec<(String, Split)> = names.map(|(value, split)| (name(value), split)).collect();
-    let classes = super::classes_of(root, names.iter().map(|(name, split)| (name.as_str(), *split)))?;
+    let classes = classes_of(root, names.iter().map(|(name, split)| (name.as_str(), *split)))?;
     let label_of: HashMap<u8, u32> = trained.into_iter().zip(0..).collect();
-
-    let mut samples = Vec::new();
-    let mut excluded = 0;
-    for (split, shown, images, labels) in &read {
-        let contents: Vec<u128> =
-            (0..labels.len()).into_par_iter().map(|i| XxHash3_128::oneshot(images.image(i))).collect();
-        for (index, (&label, content)) in labels.iter().zip(contents).enumerate() {
-            let path = PathBuf::from(format!("{shown}[{index}]"));
-            if patterns.exclude(&path) {
-                excluded += 1;
-                continue;
-            }
-            let source = Source::Idx { images: Arc::clone(images), index };
-            let (width, height, channels) = (images.width, images.height, 1);
-            let label = label_of[&label];
-            samples.push(Sample { path, label, split: *split, source, content, width, height, channels });
-        }
+    let mut dataset = Dataset::new(root, Form::Idx, Purpose::Training, classes);
+    for contents in &read {
+        contents.add_to(&mut dataset, &label_of, patterns);
     }
-    if samples.iter().all(|sample| sample.split != Split::Train) {
+    if dataset.indices(Split::Train).is_empty() {
         let found = "data.exclude leaves out every training image".to_owned();
         return Err(ScanError::NoImages { path: root.to_owned(), found });
     }
-    Ok(Dataset {
-        root: root.to_owned(),
-        form: Form::Idx,
-        classes,
-        samples,
-        val_from_train: false,
-        skipped: Vec::new(),
-        ignored_files: 0,
-        excluded,
-        held_back: 0,
-        notices: Vec::new(),
-    })
-}
-
-fn read_pair(pair: &Pair) -> Result<(Split, String, Arc<IdxImages>, Vec<u8>), ScanError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| ScanError::Idx { path, source }
-    };
-    let ([count, height, width], pixels) =
-        read_file::<3>(&pair.images, "images").map_err(failed(&pair.images))?;
-    let (_, labels) = read_file::<1>(&pair.labels, "labels").map_err(failed(&pair.labels))?;
-    if labels.len() != count as usize {
-        let images_path = pair.images.clone();
-        let source = IdxError::Count { labels: labels.len(), images: count as usize, images_path };
-        return Err(ScanError::Idx { path: pair.labels.clone(), source });
-    }
-    let name = pair.images.file_name().unwrap_or_default().to_string_lossy();
-    let shown = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
-    Ok((pair.split, shown, Arc::new(IdxImages { width, height, pixels }), labels))
+    Ok(dataset)
 }
 
 /// The dimensions and the bytes of a file of rank `RANK`; the last two dimensions count as 1 where they are absent.

@@ -50,7 +50,8 @@ pub(super) fn list(manifest: &Path, patterns: &Patterns<'_>) -> Result<Listing, 
         );
         return Err(ScanError::NoImages { path: manifest.to_owned(), found });
     }
-    Ok(Listing { form: Form::Manifest, files, ignored_files: 0, excluded, notices: Vec::new() })
+    let form = Form::Manifest;
+    Ok(Listing { form, files, partial: false, ignored_files: 0, excluded, notices: Vec::new() })
 }
 
 /// Where the columns are.
@@ -94,8 +95,10 @@ impl Rows<'_> {
         let path = field(self.columns.path, "path")?;
         let label = field(self.columns.label, "label")?;
         let split = match self.columns.split {
-            Some(column) => field(column, "split")?.parse::<Split>().map_err(|error| error.to_string())?,
-            None => Split::Train,
+            Some(column) => {
+                Some(field(column, "split")?.parse::<Split>().map_err(|error| error.to_string())?)
+            }
+            None => None,
         };
         if self.patterns.exclude(Path::new(path)) {
             self.excluded += 1;

@@ -92,3 +92,27 @@ pub fn summary(dataset: &Dataset) -> Vec<(PathBuf, u32, pupila_dataset::Split, u
     };
     dataset.samples.iter().map(of).collect()
 }
+
+/// Images without labels: `images/0.png` and so on.
+pub fn files(n: u32) -> Data {
+    let data = Data::new();
+    for i in 0..n {
+        data.png(format!("images/{i}.png"), i);
+    }
+    data
+}
+
+/// An IDX file.
+pub fn idx(magic: u32, dims: &[u32], body: &[u8]) -> Vec<u8> {
+    let mut bytes = magic.to_be_bytes().to_vec();
+    bytes.extend(dims.iter().flat_map(|dim| dim.to_be_bytes()));
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// `n` images of 3x2 whose samples count up, with labels 0, 1, ... `classes` - 1 in turn.
+pub fn pair(n: u32, classes: u32) -> (Vec<u8>, Vec<u8>) {
+    let pixels: Vec<u8> = (0..n * 6).map(|i| (i * 5) as u8).collect();
+    let labels: Vec<u8> = (0..n).map(|i| (i % classes) as u8).collect();
+    (idx(0x803, &[n, 2, 3], &pixels), idx(0x801, &[n], &labels))
+}

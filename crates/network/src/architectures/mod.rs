@@ -29,11 +29,25 @@ pub fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Netwo
     if let Some(error) = config.check().into_iter().next() {
         return Err(error);
     }
-    let Some(architecture) = REGISTRY.iter().find(|a| a.name == config.name) else {
-        let known = REGISTRY.iter().map(|a| a.name).collect::<Vec<_>>().join(", ");
-        return Err(ConfigError::UnknownModel { name: config.name.clone(), known });
-    };
-    (architecture.build)(config, input, classes)
+    (find(&config.name)?.build)(config, input, classes)
+}
+
+/// The architecture of a name.
+///
+/// # Errors
+/// [`ConfigError::UnknownModel`] with the most similar name.
+pub fn find(name: &str) -> Result<&'static Architecture, ConfigError> {
+    REGISTRY.iter().find(|architecture| architecture.name == name).ok_or_else(|| {
+        let known = REGISTRY.iter().map(|a| a.name);
+        let scored = known.clone().map(|known| (strsim::osa_distance(&name.to_lowercase(), known), known));
+        let similar =
+            scored.filter(|&(edits, known)| edits <= known.len() / 2).min_by_key(|&(edits, _)| edits);
+        ConfigError::UnknownModel {
+            name: name.to_owned(),
+            suggestion: similar.map(|(_, known)| known),
+            known: known.collect::<Vec<_>>().join(", "),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -62,7 +76,7 @@ mod tests {
         let input = Shape::Map { height: 4, width: 4, channels: 3 };
         let error =
             build(&ModelConfig { name: "mpl".into(), ..ModelConfig::default() }, input, 3).unwrap_err();
-        assert!(error.to_string().contains("there is no model `mpl`; there are: mlp"));
+        assert!(error.to_string().contains("there is no model `mpl`; did you mean `mlp`?; there are: mlp"));
         for (config, key) in [
             (ModelConfig { dropout: 1.0, ..ModelConfig::default() }, "dropout"),
             (ModelConfig { dropout: f64::NAN, ..ModelConfig::default() }, "dropout"),

@@ -6,7 +6,7 @@ use pupila_dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
 use pupila_metrics::{ClassificationReport, Predictions};
 use pupila_network::Network;
 use pupila_train::{EpochRecord, Images, Monitor, Outcome, Recipe, Resolved, RunFolder};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// Items of a list that are shown before it is cut.
@@ -22,7 +22,7 @@ pub(crate) fn bar(len: u64, template: &str) -> ProgressBar {
 }
 
 /// What the scan found: classes, counts, sizes.
-pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path) {
+pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &Recipe) {
     output.heading(format_args!("Data: {} ({})", path.display(), dataset.form));
     let splits: Vec<_> = Split::ALL.into_iter().filter(|&split| !dataset.indices(split).is_empty()).collect();
     let counts: Vec<_> = splits.iter().map(|&split| dataset.class_counts(split)).collect();
@@ -42,10 +42,28 @@ pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path) {
     }
     row("total", counts.iter().map(|of| count(of.iter().sum())).collect());
     output.say(format_args!("  {}", sizes(dataset)));
+    advice(output, dataset, recipe);
     if dataset.val_from_train {
         output.say(
             "  the data brings no validation set: one was split off by class and seed, copies kept together",
         );
+    }
+}
+
+/// Where the recipe asks for more than the images hold.
+fn advice(output: Output, dataset: &Dataset, recipe: &Recipe) {
+    let (size, channels) = (recipe.input.size, recipe.input.channels);
+    let largest = dataset.samples.iter().map(|s| s.width.max(s.height)).max().unwrap_or(size);
+    let mut better = Vec::new();
+    if largest < size {
+        better.push(format!("--size {largest}"));
+    }
+    if channels == 3 && dataset.samples.iter().all(|s| s.channels == 1) {
+        better.push("--set input.channels=1".to_owned());
+    }
+    if !better.is_empty() {
+        output
+            .say(format_args!("  the images hold no more than {} would use, at less work", better.join(" ")));
     }
 }
 
@@ -92,9 +110,7 @@ pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
 
 /// What should be known about the data before a number is believed.
 pub(crate) fn warnings(output: Output, dataset: &Dataset) {
-    for notice in &dataset.notices {
-        output.warn(notice);
-    }
+    notices(output, dataset);
     skipped(output, &dataset.skipped);
     if dataset.ignored_files > 0 {
         output.say(format_args!(
@@ -122,6 +138,23 @@ pub(crate) fn warnings(output: Output, dataset: &Dataset) {
         output.warn(format_args!("{} with different labels: at least one is wrong", groups(&conflicts)));
         show_groups(output, dataset, &conflicts);
     }
+}
+
+/// What the scan and the decoding have to say.
+pub(crate) fn notices(output: Output, dataset: &Dataset) {
+    dataset.notices.iter().for_each(|notice| output.warn(notice));
+}
+
+/// Images that were left out, for `--json`.
+pub(crate) fn skipped_json(skipped: &[Skipped]) -> Vec<Value> {
+    skipped.iter().map(|s| json!({ "path": s.path.to_string_lossy(), "reason": s.reason })).collect()
+}
+
+/// What a model is judged on.
+pub(crate) fn judged(output: Output, dataset: &Dataset, which: &[usize], split: Option<Split>) {
+    let split = split.map_or(String::new(), |split| format!(", the {split} set"));
+    let root = dataset.root.display();
+    output.heading(format_args!("Data: {root} ({}){split}: {}", dataset.form, images(which.len())));
 }
 
 /// Images that were left out, and why.
@@ -297,16 +330,22 @@ pub(crate) fn tables(output: Output, predictions: &Predictions, classes: &[Strin
 /// Where everything is, and what can be done with it.
 pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset) {
     let path = folder.path().display();
+    let program = program();
     output.heading(format_args!("Run folder: {path}"));
     output.say(
         "  best.safetensors, predictions.csv, summary.json, metrics.jsonl, recipe.toml, environment.json",
     );
-    output.say(format_args!("  classify a photograph:  pupila predict {path} PHOTO.jpg"));
+    output.say(format_args!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));
     let test = dataset.indices(Split::Test).len();
     if test > 0 {
         output.say(format_args!(
-            "  {} of the test set are untouched:  pupila eval {path} --split test",
+            "  {} of the test set are untouched:  {program} eval {path} --split test",
             images(test)
         ));
     }
+}
+
+/// The program as it was called, so that what is suggested can be copied.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "pupila".into())
 }

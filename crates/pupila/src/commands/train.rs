@@ -4,7 +4,7 @@ use super::tell;
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::{interrupted, listen};
-use crate::output::{Output, count, images};
+use crate::output::{Output, images};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila_dataset::{Cache, Dataset, ResizeRule, Split};
@@ -70,24 +70,16 @@ fn train(
     output: Output,
 ) -> Result<(), Failure> {
     let recipe = &resolved.recipe;
-    if let Some(name) = &arguments.name
-        && arguments.runs.join(name).exists()
-    {
-        return Err(Failure::request(pupila_train::RunFolderError::Exists(arguments.runs.join(name))));
+    if let Some(name) = &arguments.name {
+        RunFolder::check_name(&arguments.runs, name).map_err(Failure::request)?;
     }
-
-    let cache = recipe
-        .data
-        .cache
-        .then(Cache::default_dir)
-        .flatten()
-        .map(|dir| Cache::open(dir, Cache::DEFAULT_MAX_BYTES));
+    let cache = if recipe.data.cache { super::model::cache() } else { None };
     let (dataset, scan_time) = scan_for(recipe, &arguments.data, cache.as_ref())?;
-    tell::dataset(output, &dataset, &arguments.data);
+    tell::dataset(output, &dataset, &arguments.data, recipe);
 
     let (side, channels) = (recipe.input.size, recipe.input.channels);
     let rule = ResizeRule { width: side, height: side, channels, interpolation: recipe.input.interpolation };
-    let images = decode(dataset, &rule, cache.as_ref(), recipe, output)?;
+    let images = decode(dataset, &rule, cache.as_ref(), recipe)?;
     tell::decoding(output, &images, &rule);
     tell::warnings(output, &images.dataset);
 
@@ -117,6 +109,7 @@ fn train(
     let data = json!({
         "path": std::fs::canonicalize(&arguments.data).unwrap_or_else(|_| arguments.data.clone()).to_string_lossy(),
         "form": images.dataset.form.to_string(),
+        "val_split_off": images.dataset.val_from_train,
         "fingerprint": fingerprint(&images.dataset),
         "train_images": train_loader.samples(),
         "val_images": val_loader.samples(),
@@ -207,7 +200,6 @@ fn decode(
     rule: &ResizeRule,
     cache: Option<&Cache>,
     recipe: &pupila_train::Recipe,
-    output: Output,
 ) -> Result<Images, Failure> {
     // Training images first: their places are the coordinates of their augmentation.
     let mut which = dataset.indices(Split::Train);
@@ -221,7 +213,6 @@ fn decode(
     if decoded.is_empty() {
         return Err(Failure::wrong(format_args!("{} left to train on", images(0))));
     }
-    let _ = output;
     Ok(decoded)
 }
 
@@ -314,13 +305,5 @@ mod tests {
     fn a_run_is_named_after_its_data_and_model() {
         assert_eq!(stem(Path::new("some/skin photos"), "mlp"), "skin_photos-mlp");
         assert_eq!(stem(Path::new("labels.csv"), "mlp"), "labels-mlp");
-    }
-
-    #[test]
-    fn a_count_reads_well() {
-        assert_eq!(
-            (images(1), images(1200), count(10)),
-            ("1 image".into(), "1,200 images".into(), "10".into())
-        );
     }
 }

@@ -1,8 +1,12 @@
 //! Everything that can be wrong with the data, in words for the person whose data it is.
 
+mod idx;
+
 use std::fmt::{self, Write as _};
 use std::io;
 use std::path::PathBuf;
+
+pub use idx::IdxError;
 
 use crate::Split;
 
@@ -36,81 +40,26 @@ impl fmt::Display for BadLine {
     }
 }
 
-/// A class of the validation or test set that the training set lacks.
+/// A class that is to be judged, but is unknown to the training set or the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownClass {
     /// Its name.
     pub class: String,
     /// How many images it has.
     pub images: usize,
-    /// A class of the training set with a similar name.
+    /// A known class with a similar name.
     pub similar: Option<String>,
 }
 
 impl fmt::Display for UnknownClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" ({} images)", self.class, self.images)?;
+        let s = if self.images == 1 { "" } else { "s" };
+        write!(f, "\"{}\" ({} image{s})", self.class, self.images)?;
         match &self.similar {
             Some(similar) => write!(f, ", is it \"{similar}\"?"),
             None => Ok(()),
         }
     }
-}
-
-/// What is wrong with an IDX file.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum IdxError {
-    /// It cannot be read or unpacked.
-    #[error("it cannot be read: {0}")]
-    Read(#[from] io::Error),
-    /// The first four bytes are not those of the file's kind.
-    #[error("it starts with {got:#010x} instead of {expected:#010x}, so it does not hold {what}")]
-    Magic {
-        /// The first four bytes.
-        got: u32,
-        /// What they should be.
-        expected: u32,
-        /// What the file should hold.
-        what: &'static str,
-    },
-    /// The header announces no image, an image without pixels, or more than can be held.
-    #[error("its header announces {count} items of {height}x{width}, which cannot be; download it again")]
-    Shape {
-        /// Items.
-        count: u32,
-        /// Rows.
-        height: u32,
-        /// Columns.
-        width: u32,
-    },
-    /// It ends too early.
-    #[error("it is truncated: {got} of {expected} bytes; download it again")]
-    Truncated {
-        /// The bytes there are, unpacked.
-        got: u64,
-        /// The bytes that the header announces.
-        expected: u64,
-    },
-    /// It goes on after its end.
-    #[error("more bytes follow the {expected} that its header announces; download it again")]
-    Trailing {
-        /// The bytes that the header announces.
-        expected: u64,
-    },
-    /// Images and labels do not pair up.
-    #[error("it has {labels} labels for the {images} images of {images_path}", images_path = images_path.display())]
-    Count {
-        /// The number of labels.
-        labels: usize,
-        /// The number of images.
-        images: usize,
-        /// The file with the images.
-        images_path: PathBuf,
-    },
-    /// The other file of the pair is missing.
-    #[error("its counterpart {0} is missing from the folder")]
-    Unpaired(&'static str),
 }
 
 /// Why a path is not a data set.
@@ -181,11 +130,11 @@ pub enum ScanError {
         /// What there is.
         others: Vec<String>,
     },
-    /// A split has no class folders.
+    /// A folder of images has no class folders.
     #[error("{path} has no class folders: a class is a folder with its images, such as {path}/cat/1.jpg",
         path = path.display())]
     NoClassFolders {
-        /// The split's folder.
+        /// The folder.
         path: PathBuf,
     },
     /// A given validation set has no images.
@@ -224,6 +173,40 @@ pub enum ScanError {
         /// What they are.
         classes: Vec<UnknownClass>,
     },
+    /// Classes that the model to be judged does not know.
+    #[error("{path} has classes that the model does not know: {list}; it knows {model}; rename them, or leave them out \
+        with data.exclude{hint}", path = path.display(), list = list(classes), model = list(model),
+        hint = did_you_mean(suggestion.as_deref()))]
+    UnknownToModel {
+        /// The root or manifest.
+        path: PathBuf,
+        /// What they are.
+        classes: Vec<UnknownClass>,
+        /// The model's classes.
+        model: Vec<String>,
+        /// A folder below that looks like the data set's root.
+        suggestion: Option<String>,
+    },
+    /// The split that was asked for is not there, or there is none that is taken unasked.
+    #[error("{path} has no {wanted} set of its own, only {there}; {advice}", path = path.display(),
+        wanted = wanted.map_or("val or test", Split::name), there = list(there), advice = split_advice(there))]
+    NoSuchSplit {
+        /// The root or manifest.
+        path: PathBuf,
+        /// The split; `None` where the choice was left open.
+        wanted: Option<Split>,
+        /// The splits that there are.
+        there: Vec<Split>,
+    },
+    /// A split was asked for in data that has none.
+    #[error("{path} has no splits, so no {wanted} set; leave out --split to take all of its images",
+        path = path.display())]
+    NoSplits {
+        /// The root or manifest.
+        path: PathBuf,
+        /// The split.
+        wanted: Split,
+    },
     /// A class folder's name is not text.
     #[error("the name of the class folder {path} is not valid UTF-8; rename it, since class names are written into \
         models and reports", path = path.display())]
@@ -244,6 +227,12 @@ pub enum ScanError {
         classes: Vec<String>,
         /// One of the images.
         first: Box<Skipped>,
+    },
+    /// Not one of the images can be read.
+    #[error("{}", none_usable(bad))]
+    NoneUsable {
+        /// All of them.
+        bad: Vec<Skipped>,
     },
     /// Lines of a manifest are wrong.
     #[error("{path} has {n} bad line{s}:{lines}", path = path.display(), n = lines.len(),
@@ -274,13 +263,19 @@ pub enum LoadError {
         /// All of them.
         bad: Vec<Skipped>,
     },
-    /// Classes of which no image can be decoded.
+    /// Classes of the training set of which no image can be decoded.
     #[error("no image of these classes can be decoded: {classes}; the first is {first}", classes = list(classes))]
     ClassLost {
         /// Their names.
         classes: Vec<String>,
         /// One of the images.
         first: Box<Skipped>,
+    },
+    /// Not one of the images can be decoded.
+    #[error("{}", none_usable(bad))]
+    NoneUsable {
+        /// All of them.
+        bad: Vec<Skipped>,
     },
     /// The pixels do not fit into memory.
     #[error(
@@ -342,4 +337,16 @@ fn bad_images(bad: &[Skipped]) -> String {
     let (n, s) = (bad.len(), if bad.len() == 1 { "" } else { "s" });
     let advice = "repair or remove them, or set data.on_bad_image to \"skip\"";
     format!("{n} image{s} cannot be used ({advice}):{}", first_lines(bad))
+}
+
+fn none_usable(bad: &[Skipped]) -> String {
+    match bad {
+        [only] => format!("the only image cannot be used: {only}"),
+        _ => format!("none of the {} images can be used:{}", bad.len(), first_lines(bad)),
+    }
+}
+
+fn split_advice(there: &[Split]) -> String {
+    let choices: Vec<String> = there.iter().map(|split| format!("--split {split}")).collect();
+    format!("choose {}", choices.join(" or "))
 }

@@ -1,0 +1,104 @@
+//! Images for a model to label: files and folders of which nothing else is known.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::examine::{Candidate, Memory, samples};
+use super::labelled::check_bad;
+use super::{folders, metadata};
+use crate::{Cache, Dataset, Form, Notice, OnBadImage, Purpose, ScanError, Split};
+
+/// The images at `paths`: a file is taken as it is, whatever its name; a folder stands for the images anywhere below it,
+/// by the names and in the order of [`scan`](crate::scan()). What is named twice, or is in a folder that is also named, comes
+/// once, at its first place; a link beside the file that it points to is another image.
+///
+/// # Errors
+/// Where a path does not exist, or a folder cannot be read or has no images.
+pub fn list_images(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScanError> {
+    Ok(list(paths)?.into_iter().flat_map(|given| given.images).collect())
+}
+
+/// Finds images for a model to label, as [`list_images`] does, and reads each once. The data set has no classes, every
+/// label is 0 and every split [`Split::Test`]; [`load`](crate::load()) takes it as any other.
+///
+/// # Errors
+/// As [`list_images`]; and where an image is bad and the policy is to fail, or all are.
+pub fn scan_images(
+    paths: &[PathBuf],
+    on_bad_image: OnBadImage,
+    cache: Option<&Cache>,
+) -> Result<Dataset, ScanError> {
+    let root = match paths {
+        [path] => path,
+        _ => Path::new(""),
+    };
+    let mut dataset = Dataset::new(root, Form::Images, Purpose::Prediction, Vec::new());
+    for Given { folder, images, other_files, notices } in list(paths)? {
+        // A file that somebody names is not remembered: there is no folder of a data set to which it belongs.
+        let memory = Memory {
+            cache: cache.filter(|_| folder.is_some()),
+            root: folder.unwrap_or(root),
+            partial: false,
+        };
+        let candidates = images.into_iter().map(|path| Candidate { path, label: 0, split: Split::Test });
+        let examined = samples(candidates.collect(), &memory);
+        dataset.samples.extend(examined.samples);
+        dataset.skipped.extend(examined.skipped);
+        dataset.ignored_files += other_files;
+        dataset.notices.extend(notices);
+    }
+    check_bad(&dataset.samples, &dataset.skipped, on_bad_image)?;
+    dataset.notices.extend(super::warnings(cache));
+    Ok(dataset)
+}
+
+/// What one folder, or a row of files, stands for.
+struct Given<'a> {
+    /// The folder; `None` for files.
+    folder: Option<&'a Path>,
+    images: Vec<PathBuf>,
+    other_files: usize,
+    notices: Vec<Notice>,
+}
+
+fn list(paths: &[PathBuf]) -> Result<Vec<Given<'_>>, ScanError> {
+    let mut all: Vec<Given<'_>> = Vec::new();
+    let mut seen = Seen::default();
+    for path in paths {
+        if metadata(path)?.is_dir() {
+            let (folder, notices) = folders::images_below(path)?;
+            let images = folder.images.into_iter().filter(|image| seen.insert(image)).collect();
+            all.push(Given { folder: Some(path), images, other_files: folder.other_files, notices });
+        } else if seen.insert(path) {
+            match all.last_mut() {
+                Some(Given { folder: None, images, .. }) => images.push(path.clone()),
+                _ => all.push(Given {
+                    folder: None,
+                    images: vec![path.clone()],
+                    other_files: 0,
+                    notices: Vec::new(),
+                }),
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The files so far, by the real path of their folder and their name.
+#[derive(Default)]
+struct Seen {
+    real: HashMap<PathBuf, PathBuf>,
+    files: HashSet<PathBuf>,
+}
+
+impl Seen {
+    /// Adds a file; false where it was there.
+    fn insert(&mut self, path: &Path) -> bool {
+        let (folder, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        let real = self.real.entry(folder.to_owned()).or_insert_with(|| {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+        });
+        self.files.insert(real.join(name))
+    }
+}

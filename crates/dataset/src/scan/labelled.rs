@@ -1,0 +1,203 @@
+//! Data to judge a model on: the classes are the model's, and any of them may be missing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::examine::{Candidate, Examined, Memory, samples};
+use super::{Data, Listing, folders, idx, manifest};
+use crate::options::check_exclude;
+use crate::pattern::Patterns;
+use crate::suggest::nearest;
+use crate::{
+    Cache, Dataset, Form, LabelledOptions, Notice, OnBadImage, Purpose, Sample, ScanError, Skipped, Split,
+    UnknownClass,
+};
+
+/// What [`scan_labelled`] gives.
+#[derive(Debug, Clone)]
+pub struct Labelled {
+    /// The samples of one split, as they were found; [`Split::Test`] where the data has no splits. Their labels are
+    /// places in the model's classes. There is at least one.
+    pub dataset: Dataset,
+    /// The split that was taken; `None` where the data has no splits, and all of it was.
+    pub split: Option<Split>,
+}
+
+/// Finds the samples at `path` on which a model that knows `classes`, in that order, is judged. The forms of data are
+/// those of [`scan`](crate::scan()), and bad images, links, hidden files and `exclude` are treated as there; but one class
+/// is enough, and no training set is needed.
+///
+/// Of data with splits one is taken, and the others are not looked at: the one in `options`, else `val`, else `test`; of
+/// IDX files, which have no `val`, `test`. The training set is taken only where it is asked for. A folder that is called
+/// after a split and after a class of the model (a *train* is also a thing to classify) is a class where it holds images
+/// and no folders. IDX labels belong to the class with the number as its name, zero-padded or not.
+///
+/// A pattern of `exclude` that matches nothing is reported only where all of the data was looked at.
+///
+/// # Errors
+/// Where `path` is no data set, has a class that the model does not know, lacks the split, or has no readable image.
+pub fn scan_labelled(
+    path: &Path,
+    classes: &[String],
+    options: &LabelledOptions,
+    cache: Option<&Cache>,
+) -> Result<Labelled, ScanError> {
+    check_exclude(&options.exclude)?;
+    let patterns = Patterns::new(&options.exclude);
+    let wanted = options.split;
+    let of_files = |listing: Listing| -> Result<(Labelled, bool), ScanError> {
+        let partial = listing.partial;
+        Ok((from_files(path, listing, classes, options.on_bad_image, cache)?, partial))
+    };
+    let (Labelled { mut dataset, split }, partial) = match Data::at(path)? {
+        Data::Idx(pairs) => (from_idx(path, &pairs, classes, wanted, &patterns)?, pairs.len() > 1),
+        Data::Manifest => of_files(one_split_of(path, manifest::list(path, &patterns)?, wanted)?)?,
+        Data::Folder => of_files(folders::list_one(path, &patterns, classes, wanted)?)?,
+    };
+    if !partial {
+        dataset.notices.extend(super::unmatched(&patterns));
+    }
+    let missing = dataset.classes_missing(split.unwrap_or(UNSPLIT));
+    if !missing.is_empty() {
+        dataset.notices.push(Notice::ClassesMissing { split, classes: missing });
+    }
+    dataset.notices.extend(super::warnings(cache));
+    Ok(Labelled { dataset, split })
+}
+
+/// What samples of data without splits are for.
+const UNSPLIT: Split = Split::Test;
+
+/// Which of the splits that are `there` a model is judged on; `None` where there are none.
+pub(super) fn choose(
+    path: &Path,
+    wanted: Option<Split>,
+    there: &[Split],
+) -> Result<Option<Split>, ScanError> {
+    let chosen = match (wanted, there) {
+        (None, []) => return Ok(None),
+        (Some(wanted), []) => return Err(ScanError::NoSplits { path: path.to_owned(), wanted }),
+        (Some(wanted), _) => Some(wanted).filter(|split| there.contains(split)),
+        (None, _) => [Split::Val, Split::Test].into_iter().find(|split| there.contains(split)),
+    };
+    match chosen {
+        Some(_) => Ok(chosen),
+        None => Err(ScanError::NoSuchSplit { path: path.to_owned(), wanted, there: there.to_vec() }),
+    }
+}
+
+fn one_split_of(path: &Path, mut listing: Listing, wanted: Option<Split>) -> Result<Listing, ScanError> {
+    let mut there: Vec<Split> = listing.files.iter().filter_map(|file| file.split).collect();
+    there.sort_unstable();
+    there.dedup();
+    let chosen = choose(path, wanted, &there)?;
+    listing.files.retain(|file| file.split == chosen);
+    listing.partial = there.len() > 1;
+    Ok(listing)
+}
+
+fn from_files(
+    root: &Path,
+    listing: Listing,
+    classes: &[String],
+    on_bad_image: OnBadImage,
+    cache: Option<&Cache>,
+) -> Result<Labelled, ScanError> {
+    let label_of: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+    let unknown = listing.files.iter().map(|file| file.class.as_str());
+    all_known(root, classes, unknown.filter(|class| !label_of.contains_key(class)))?;
+    let memory = Memory { cache, root: listing.base(root), partial: listing.partial };
+    let Listing { form, files, ignored_files, excluded, notices, .. } = listing;
+    // All files have the same split, or none.
+    let split = files.first().and_then(|file| file.split);
+    let candidates = files.into_iter().map(|file| Candidate {
+        label: label_of[file.class.as_str()],
+        split: split.unwrap_or(UNSPLIT),
+        path: file.path,
+    });
+    let Examined { samples, skipped, .. } = samples(candidates.collect(), &memory);
+    check_bad(&samples, &skipped, on_bad_image)?;
+    let dataset = Dataset::new(root, form, Purpose::Evaluation, classes.to_vec());
+    let dataset = Dataset { samples, skipped, ignored_files, excluded, notices, ..dataset };
+    Ok(Labelled { dataset, split })
+}
+
+fn from_idx(
+    root: &Path,
+    pairs: &[idx::Pair],
+    classes: &[String],
+    wanted: Option<Split>,
+    patterns: &Patterns<'_>,
+) -> Result<Labelled, ScanError> {
+    let there: Vec<Split> = pairs.iter().map(|pair| pair.split).collect();
+    let split = choose(root, wanted, &there)?;
+    let mut dataset = Dataset::new(root, Form::Idx, Purpose::Evaluation, classes.to_vec());
+    for pair in pairs.iter().filter(|pair| Some(pair.split) == split) {
+        let contents = idx::Contents::read(pair)?;
+        let label_of: HashMap<u8, u32> =
+            (0..=u8::MAX).filter_map(|value| Some((value, label_of_value(value, classes)?))).collect();
+        let unknown: Vec<String> =
+            contents.labels.iter().filter(|v| !label_of.contains_key(v)).map(u8::to_string).collect();
+        all_known(root, classes, unknown.iter().map(String::as_str))?;
+        contents.add_to(&mut dataset, &label_of, patterns);
+    }
+    if dataset.samples.is_empty() {
+        let found = "data.exclude leaves out every image".to_owned();
+        return Err(ScanError::NoImages { path: root.to_owned(), found });
+    }
+    Ok(Labelled { dataset, split })
+}
+
+/// The class that is called by a number, as it is or zero-padded (as in a data set of more than ten classes).
+fn label_of_value(value: u8, classes: &[String]) -> Option<u32> {
+    let name = value.to_string();
+    let digits = |name: &str| name.trim_start_matches('0').to_owned();
+    let is_number = |class: &str| !class.is_empty() && class.bytes().all(|byte| byte.is_ascii_digit());
+    let padded = |class: &String| is_number(class) && digits(class) == digits(&name);
+    let exact = classes.iter().position(|class| *class == name);
+    exact.or_else(|| classes.iter().position(padded)).and_then(|place| u32::try_from(place).ok())
+}
+
+/// Fails where there are `unknown` classes, which come once for each image.
+fn all_known<'a>(
+    root: &Path,
+    model: &[String],
+    unknown: impl Iterator<Item = &'a str>,
+) -> Result<(), ScanError> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for class in unknown {
+        *counts.entry(class).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return Ok(());
+    }
+    // One folder that holds the data set, rather than a class.
+    let inner = counts.keys().next().filter(|_| counts.len() == 1).map(|class| root.join(class));
+    let is_root =
+        |path: &Path| folders::looks_like_root(path) || model.iter().any(|class| path.join(class).is_dir());
+    let classes = counts.into_iter().map(|(class, images)| UnknownClass {
+        class: class.to_owned(),
+        images,
+        similar: nearest(class, model.iter().map(String::as_str)).map(str::to_owned),
+    });
+    Err(ScanError::UnknownToModel {
+        path: root.to_owned(),
+        classes: classes.collect(),
+        model: model.to_vec(),
+        suggestion: inner.filter(|path| is_root(path)).map(|path| path.display().to_string()),
+    })
+}
+
+/// Fails where the policy says so, or where nothing is left.
+pub(super) fn check_bad(
+    samples: &[Sample],
+    skipped: &[Skipped],
+    on_bad_image: OnBadImage,
+) -> Result<(), ScanError> {
+    match (samples, skipped) {
+        (_, []) => Ok(()),
+        ([], _) => Err(ScanError::NoneUsable { bad: skipped.to_vec() }),
+        _ if on_bad_image == OnBadImage::Fail => Err(ScanError::BadImages { bad: skipped.to_vec() }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,133 @@
+//! Data to train on: the classes are found here, and so is a validation set where none is given.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::examine::{Candidate, Examined, Memory, samples};
+use super::{Data, Listing, folders, idx, manifest};
+use crate::pattern::Patterns;
+use crate::suggest::nearest;
+use crate::{
+    Cache, Dataset, Notice, OnBadImage, Purpose, ScanError, ScanOptions, Split, UnknownClass, split,
+};
+
+/// Finds the samples at `path`, in whichever form it is (see [`Form`](crate::Form)). Each file is read once, on all
+/// threads, for its content hash and its header; with a cache, files that have not changed since the last scan are not
+/// even opened.
+///
+/// The same files under the same options are split in the same way, wherever the folder is and on any number of threads.
+///
+/// # Errors
+/// Where `path` is no data set, or one that no classifier can be trained on; see [`ScanError`].
+pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<Dataset, ScanError> {
+    options.check()?;
+    let patterns = Patterns::new(&options.exclude);
+    let mut dataset = match Data::at(path)? {
+        Data::Manifest => from_files(path, manifest::list(path, &patterns)?, options, cache)?,
+        Data::Idx(pairs) => idx::read(path, &pairs, &patterns)?,
+        Data::Folder => from_files(path, folders::list(path, &patterns)?, options, cache)?,
+    };
+    dataset.notices.extend(super::unmatched(&patterns));
+    finish(&mut dataset, options);
+    dataset.notices.extend(super::warnings(cache));
+    Ok(dataset)
+}
+
+fn from_files(
+    root: &Path,
+    listing: Listing,
+    options: &ScanOptions,
+    cache: Option<&Cache>,
+) -> Result<Dataset, ScanError> {
+    // Where the data says nothing of splits, all of it is for training.
+    let files = listing.files.iter().map(|file| (file.class.as_str(), file.split.unwrap_or(Split::Train)));
+    let classes = classes_of(root, files)?;
+    let label_of: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+    let memory = Memory { cache, root: listing.base(root), partial: listing.partial };
+    let Listing { form, files, ignored_files, excluded, notices, .. } = listing;
+    let candidates = files.into_iter().map(|file| Candidate {
+        label: label_of[file.class.as_str()],
+        split: file.split.unwrap_or(Split::Train),
+        path: file.path,
+    });
+    let Examined { samples, skipped, skipped_labels } = samples(candidates.collect(), &memory);
+    if options.on_bad_image == OnBadImage::Fail && !skipped.is_empty() {
+        return Err(ScanError::BadImages { bad: skipped });
+    }
+    let mut dataset = Dataset::new(root, form, Purpose::Training, classes);
+    dataset.samples = samples;
+    let lost = dataset.classes_missing(Split::Train);
+    let is_lost = |label: u32| lost.contains(&dataset.classes[label as usize]);
+    if let Some(first) = skipped_labels.iter().position(|&label| is_lost(label)) {
+        return Err(ScanError::ClassLost { classes: lost, first: Box::new(skipped[first].clone()) });
+    }
+    Ok(Dataset { skipped, ignored_files, excluded, notices, ..dataset })
+}
+
+/// The sorted classes of the training set, of which there are at least two, and which know every class elsewhere.
+pub(super) fn classes_of<'a>(
+    root: &Path,
+    files: impl Iterator<Item = (&'a str, Split)>,
+) -> Result<Vec<String>, ScanError> {
+    let mut counts: BTreeMap<&str, [usize; 3]> = BTreeMap::new();
+    for (class, split) in files {
+        counts.entry(class).or_default()[split as usize] += 1;
+    }
+    let trained = |count: &[usize; 3]| count[Split::Train as usize] > 0;
+    let classes: Vec<&str> = counts.iter().filter(|(_, n)| trained(n)).map(|(class, _)| *class).collect();
+    if classes.is_empty() {
+        let others = Split::ALL.into_iter().filter(|&split| counts.values().any(|n| n[split as usize] > 0));
+        let others = others.map(|split| split.to_string()).collect();
+        return Err(ScanError::NoTrain { path: root.to_owned(), others });
+    }
+    for split in [Split::Val, Split::Test] {
+        let unknown: Vec<UnknownClass> = counts
+            .iter()
+            .filter(|(_, n)| !trained(n) && n[split as usize] > 0)
+            .map(|(class, n)| UnknownClass {
+                class: (*class).to_owned(),
+                images: n[split as usize],
+                similar: nearest(class, classes.iter().copied()).map(str::to_owned),
+            })
+            .collect();
+        if !unknown.is_empty() {
+            return Err(ScanError::UnknownClasses { split, classes: unknown });
+        }
+    }
+    if let [class] = classes[..] {
+        let inner = root.join(class);
+        let nested = folders::looks_like_root(&inner).then(|| inner.display().to_string());
+        return Err(ScanError::OneClass {
+            path: root.to_owned(),
+            class: class.to_owned(),
+            suggestion: nested,
+        });
+    }
+    Ok(classes.into_iter().map(str::to_owned).collect())
+}
+
+/// The validation set where none is given, then the part of the training set that was asked for, then what to say.
+fn finish(dataset: &mut Dataset, options: &ScanOptions) {
+    let classes = dataset.classes.len();
+    if dataset.samples.iter().all(|sample| sample.split != Split::Val) {
+        dataset.val_from_train = true;
+        split::split_off_val(&mut dataset.samples, classes, options.val_frac, options.seed);
+        let classes = dataset.classes_missing(Split::Val);
+        if !classes.is_empty() {
+            dataset.notices.push(Notice::NotValidated { classes });
+        }
+    }
+    for split in [Split::Val, Split::Test] {
+        let given = dataset.samples.iter().any(|sample| sample.split == split);
+        let missing = dataset.classes_missing(split);
+        if given && !missing.is_empty() && !(split == Split::Val && dataset.val_from_train) {
+            dataset.notices.push(Notice::ClassesMissing { split: Some(split), classes: missing });
+        }
+    }
+    let (fraction, max) = (options.fraction, options.max_per_class);
+    let keep = split::keep_part(&dataset.samples, classes, fraction, max, options.seed);
+    let before = dataset.samples.len();
+    let mut keep = keep.into_iter();
+    dataset.samples.retain(|_| keep.next().unwrap_or(true));
+    dataset.held_back = before - dataset.samples.len();
+}

@@ -1,0 +1,83 @@
+//! A training step allocates nothing once it has run: all buffers are laid out with the engine.
+//!
+//! This file has one test, so that no other test allocates meanwhile.
+
+// The counter is an allocator, and those are unsafe to implement.
+#![allow(unsafe_code)]
+
+use pupila_engine::{Engine, Optimizer, OptimizerConfig, StepContext, thread_pool};
+use pupila_network::{Init, ModelConfig, Shape, architectures};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+/// The system's allocator, which counts the requests for memory of all threads.
+struct Counting;
+
+static REQUESTS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to `System` unchanged; counting touches no memory of the allocations.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        REQUESTS.fetch_add(1, SeqCst);
+        // SAFETY: the caller's promise is `System`'s.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        REQUESTS.fetch_add(1, SeqCst);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        REQUESTS.fetch_add(1, SeqCst);
+        // SAFETY: as above.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_step_allocates_nothing() {
+    let input = Shape::Map { height: 32, width: 32, channels: 3 };
+    let config = ModelConfig {
+        hidden: Some(vec![512, 128]),
+        batch_norm: true,
+        dropout: 0.2,
+        ..ModelConfig::default()
+    };
+    let network = architectures::build(&config, input, 7).unwrap();
+    let batch = 48;
+    let images = vec![0.25f32; batch * input.len()];
+    let targets: Vec<u32> = (0..batch as u32).map(|i| i % 7).collect();
+    for threads in [1, 2, 4] {
+        let (warm_up, counted) = thread_pool(threads).unwrap().install(|| {
+            let mut engine = Engine::<f32>::new(&network, batch, true);
+            engine.load(&Init::Pytorch.state(&network, 0)).unwrap();
+            let mut optimizer = Optimizer::new(&OptimizerConfig::default(), engine.values().len()).unwrap();
+            let mut steps = |range: std::ops::Range<u64>| {
+                let before = REQUESTS.load(SeqCst);
+                for step in range {
+                    let context = StepContext { seed: 0, step, label_smoothing: 0.1 };
+                    // A last, smaller batch among them.
+                    let samples = if step % 2 == 0 { batch } else { 11 };
+                    let images = &images[..samples * input.len()];
+                    engine.step(images, &targets[..samples], &context, &mut optimizer, 1e-3);
+                    engine.forward(images, samples);
+                }
+                REQUESTS.load(SeqCst) - before
+            };
+            (steps(0..3), steps(3..8))
+        });
+        println!("{threads} threads: {warm_up} requests in 3 steps, {counted} in the next 5");
+        assert_eq!(counted, 0, "requests for memory in 5 steps on {threads} threads");
+    }
+    assert!(REQUESTS.load(SeqCst) > 0, "the counter counts");
+}

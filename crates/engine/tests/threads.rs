@@ -1,0 +1,114 @@
+//! Results that no number of threads and no neighbours in a batch can change, to the bit.
+
+use pupila_engine::{Engine, Optimizer, OptimizerConfig, StepContext, thread_pool};
+use pupila_network::{Activation, Init, ModelConfig, Network, Shape, architectures};
+use pupila_random::{Purpose, Stream};
+
+const INPUT: Shape = Shape::Map { height: 23, width: 20, channels: 3 };
+const CLASSES: usize = 5;
+
+/// Wide and deep enough that every kernel cuts its work into several jobs: 1380 inputs, 300 outputs.
+fn network() -> Network {
+    let config = ModelConfig {
+        hidden: Some(vec![300, 70]),
+        activation: Activation::Gelu,
+        batch_norm: true,
+        dropout: 0.3,
+        ..ModelConfig::default()
+    };
+    architectures::build(&config, INPUT, CLASSES).unwrap()
+}
+
+fn images(samples: usize) -> Vec<f32> {
+    let mut stream = Stream::new(11, Purpose::Bootstrap, 0, 0);
+    (0..samples * INPUT.len()).map(|_| stream.uniform(-2.0, 2.0) as f32).collect()
+}
+
+fn bits(values: impl IntoIterator<Item = f32>) -> Vec<u32> {
+    values.into_iter().map(f32::to_bits).collect()
+}
+
+/// Trains for 20 steps over batches of 270 and a smaller one, and returns the engine with all losses.
+fn train(threads: usize) -> (Engine<f32>, Vec<u64>) {
+    const BATCH: usize = 270;
+    const SAMPLES: usize = BATCH + 37;
+    let images = images(SAMPLES);
+    let targets: Vec<u32> = (0..SAMPLES).map(|i| (i % CLASSES) as u32).collect();
+    let network = network();
+    let pool = thread_pool(threads).unwrap();
+    assert_eq!(pool.current_num_threads(), threads);
+    pool.install(|| {
+        let mut engine = Engine::<f32>::new(&network, BATCH, true);
+        engine.load(&Init::Pytorch.state(&network, 2)).unwrap();
+        let config = OptimizerConfig { weight_decay: 1e-2, ..OptimizerConfig::default() };
+        let mut optimizer = Optimizer::new(&config, engine.values().len()).unwrap();
+        let losses = (0..20).map(|step| {
+            let range = if step % 2 == 0 { 0..BATCH } else { BATCH..SAMPLES };
+            let context = StepContext { seed: 4, step, label_smoothing: 0.1 };
+            let images = &images[range.start * INPUT.len()..range.end * INPUT.len()];
+            engine.step(images, &targets[range], &context, &mut optimizer, 1e-3).loss.to_bits()
+        });
+        let losses = losses.collect();
+        (engine, losses)
+    })
+}
+
+#[test]
+fn training_is_the_same_for_every_number_of_threads() {
+    let (engine, losses) = train(1);
+    let state = engine.state();
+    let start = Init::Pytorch.state(engine.network(), 2);
+    assert!(state.iter().all(|(name, tensor)| tensor.data != start[name].data), "every tensor has moved");
+    for threads in [2, 3, 4, 8] {
+        let (other, other_losses) = train(threads);
+        assert_eq!(losses, other_losses, "losses with {threads} threads");
+        assert_eq!(
+            bits(engine.values().iter().copied()),
+            bits(other.values().iter().copied()),
+            "{threads} threads"
+        );
+        for (name, tensor) in &other.state() {
+            // The running statistics too.
+            assert_eq!(
+                bits(tensor.data.iter().copied()),
+                bits(state[name].data.iter().copied()),
+                "{name} with {threads} threads"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_sample_has_the_same_logits_in_every_batch() {
+    const BATCH: usize = 33;
+    let (trained, _) = train(1);
+    let state = trained.state();
+    let images = images(BATCH);
+    let sample = |i: usize| &images[i * INPUT.len()..][..INPUT.len()];
+    let mut compared = 0;
+    for threads in [1, 3] {
+        thread_pool(threads).unwrap().install(|| {
+            let mut engine = Engine::<f32>::new(trained.network(), BATCH, false);
+            engine.load(&state).unwrap();
+            let together = bits(engine.forward(&images, BATCH).iter().copied());
+            assert!(together.iter().collect::<std::collections::BTreeSet<_>>().len() > 100);
+            // Alone in the same buffers, and alone in an engine laid out for one.
+            let mut single = Engine::<f32>::new(trained.network(), 1, false);
+            single.load(&state).unwrap();
+            for i in 0..BATCH {
+                let expected = &together[i * CLASSES..][..CLASSES];
+                for engine in [&mut engine, &mut single] {
+                    assert_eq!(bits(engine.forward(sample(i), 1).iter().copied()), expected, "sample {i}");
+                }
+                compared += 1;
+            }
+            // In every smaller batch, at whatever place.
+            for start in 0..BATCH {
+                let batch = BATCH - start;
+                let logits = bits(engine.forward(&images[start * INPUT.len()..], batch).iter().copied());
+                assert_eq!(logits, together[start * CLASSES..], "the last {batch} samples");
+            }
+        });
+    }
+    assert_eq!(compared, 2 * BATCH);
+}
