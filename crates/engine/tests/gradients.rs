@@ -1,5 +1,7 @@
 //! Every op's gradient against a numerical one, in f64.
 
+#![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
+
 use pupila_engine::{Engine, StepContext, cross_entropy};
 use pupila_network::{Activation, Init, ModelConfig, Shape, architectures};
 use pupila_random::{Purpose, Stream};

@@ -3,6 +3,8 @@
 //! The generator also says how far PyTorch in float32 is from PyTorch in float64, which is what rounding alone does to a
 //! result. The tolerances stand a little above that; the twin in f64 shows that nothing but rounding is left.
 
+#![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
+
 use pupila_engine::{Engine, Float, Optimizer, OptimizerConfig, StepContext};
 use pupila_network::{Activation, ModelConfig, Network, Shape, StateDict, Tensor, architectures};
 use safetensors::SafeTensors;

@@ -1,5 +1,7 @@
 //! Results that no number of threads and no neighbours in a batch can change, to the bit.
 
+#![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
+
 use pupila_engine::{Engine, Optimizer, OptimizerConfig, StepContext, thread_pool};
 use pupila_network::{Activation, Init, ModelConfig, Network, Shape, architectures};
 use pupila_random::{Purpose, Stream};

@@ -60,8 +60,16 @@ impl From<pupila_train::DataError> for Failure {
     }
 }
 
+/// Prints an error and what caused it; a cause that the message already holds is not said twice.
 fn eprint_error(error: &anyhow::Error) {
-    let text = format!("{error:#}");
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
     let mut lines = text.lines();
     eprintln!("error: {}", lines.next().unwrap_or_default());
     lines.for_each(|line| eprintln!("       {line}"));

@@ -77,6 +77,10 @@ fn train(
     let (dataset, scan_time) = scan_for(recipe, &arguments.data, cache.as_ref())?;
     tell::dataset(output, &dataset, &arguments.data, recipe);
 
+    // Before the long work: a place that cannot be written to is better known now.
+    std::fs::create_dir_all(&arguments.runs)
+        .with_context(|| format!("cannot make the folder {}", arguments.runs.display()))
+        .map_err(Failure::Request)?;
     let (side, channels) = (recipe.input.size, recipe.input.channels);
     let rule = ResizeRule { width: side, height: side, channels, interpolation: recipe.input.interpolation };
     let images = decode(dataset, &rule, cache.as_ref(), recipe)?;
@@ -134,19 +138,18 @@ fn train(
     let outcome = pupila_train::train(&plan, &mut engine, &mut watch, &interrupted).map_err(Failure::work)?;
     watch.progress.finish_and_clear();
 
-    if let Some(epoch) = outcome.best_epoch {
-        watch.save(&engine, epoch).map_err(Failure::work)?;
-    }
+    let model_saved = outcome.best_epoch.map_or(Ok(()), |epoch| watch.save(&engine, epoch));
+    let startup = outcome.first_step.map_or(started.elapsed(), |first| first - started);
+    let timing = Timing { startup, scan: scan_time, decode: images.decode_time, total: started.elapsed() };
+    let summary = run_summary(&network, &classes, &outcome, images.skipped(), &timing, seed, threads);
+    tell::outcome(output, &outcome, recipe, &images.dataset, &summary);
+    // Only now, so that a full disk takes the files but not the result from the user.
+    model_saved.map_err(Failure::work)?;
     if let Some(predictions) = &outcome.predictions {
         let csv = predictions_csv(&classes, &images.paths(&val_positions), true, predictions);
         folder.write(RunFolder::PREDICTIONS, &csv).map_err(Failure::work)?;
     }
-    let startup = outcome.first_step.map_or(started.elapsed(), |first| first - started);
-    let timing = Timing { startup, scan: scan_time, decode: images.decode_time, total: started.elapsed() };
-    let summary = run_summary(&network, &classes, &outcome, images.skipped(), &timing, seed, threads);
     folder.write(RunFolder::SUMMARY, &format!("{summary:#}\n")).map_err(Failure::work)?;
-
-    tell::outcome(output, &outcome, recipe, &images.dataset, &summary);
     let mut object = summary;
     object["run"] = folder.path().to_string_lossy().into();
     output.object(&object);
