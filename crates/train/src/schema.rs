@@ -80,6 +80,29 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_in_docs_is_the_one_of_this_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/recipe.schema.json");
+        let written: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert!(written == json_schema(), "run `cargo xtask schema`");
+    }
+
+    #[test]
+    fn every_recipe_in_the_repository_is_valid() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes");
+        let mut count = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let layers = crate::Layers { file: Some((path, text)), settings: Vec::new() };
+                layers.resolve().unwrap();
+                count += 1;
+            }
+        }
+        assert!(count >= 3);
+    }
+
+    #[test]
     fn a_key_in_the_wrong_section_is_found() {
         assert_eq!(suggestion("train.lr", &keys()), Some("optimizer.lr"));
         assert_eq!(suggestion("lr", &keys()), None);
