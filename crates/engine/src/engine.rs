@@ -2,8 +2,10 @@
 
 use crate::arena::Arena;
 use crate::float::Float;
+use crate::kernels::conv2d::Conv2d;
 use crate::kernels::linear::Linear;
 use crate::kernels::loss::{LossSum, cross_entropy};
+use crate::kernels::max_pool::MaxPool;
 use crate::kernels::{activation, batch_norm, dropout};
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
@@ -48,6 +50,8 @@ struct Slot {
 struct NodeBuffers<T> {
     /// The node whose output this one reads, past those that only rename memory.
     source: NodeId,
+    /// What the op works out once.
+    prepared: Prepared,
     /// Weight or scale, then bias or shift, in `values`.
     trained: [Range<usize>; 2],
     /// Running mean and variance, in `tracked`.
@@ -58,6 +62,14 @@ struct NodeBuffers<T> {
     delta: Vec<T>,
     /// What the backward pass needs besides input and output: BatchNorm's mean and inverse deviation, dropout's mask.
     saved: Vec<T>,
+}
+
+/// What an op works out from the shapes alone.
+#[derive(Debug)]
+enum Prepared {
+    Nothing,
+    Conv2d(Conv2d),
+    MaxPool(MaxPool),
 }
 
 /// What one training step depends on besides the batch and the values.
@@ -121,10 +133,18 @@ impl<T: Float> Engine<T> {
             _ => node.shape.len() * self.capacity,
         };
         let (mut saved, mut scratch, mut partial) = (0, 0, 0);
+        let mut prepared = Prepared::Nothing;
+        let input = self.network.nodes()[source].shape;
         match node.op {
             Op::Linear { inputs, outputs } => {
                 scratch = Linear { batch: self.capacity, inputs, outputs }.scratch_len::<T>();
             }
+            Op::Conv2d { window, padding_mode, .. } => {
+                let convolution = Conv2d::new::<T>(input, node.shape, window, padding_mode);
+                scratch = if training { convolution.scratch_len(self.capacity) } else { 0 };
+                prepared = Prepared::Conv2d(convolution);
+            }
+            Op::MaxPool(window) => prepared = Prepared::MaxPool(MaxPool::new(input, node.shape, window)),
             Op::BatchNorm { features, .. } => {
                 saved = 2 * features;
                 partial = batch_norm::scratch_len(len / features, features) + 2 * features;
@@ -134,6 +154,7 @@ impl<T: Float> Engine<T> {
         }
         let buffers = NodeBuffers {
             source,
+            prepared,
             trained: [range(&[Role::Weight, Role::Scale]), range(&[Role::Bias, Role::Shift])],
             tracked: [range(&[Role::RunningMean]), range(&[Role::RunningVar])],
             output: vec![T::ZERO; len],
@@ -304,7 +325,8 @@ impl<T: Float> Engine<T> {
                 continue;
             }
             let (before, after) = nodes.split_at_mut(id);
-            let NodeBuffers { source, trained, tracked: running, output, saved, .. } = &mut after[0];
+            let NodeBuffers { source, prepared, trained, tracked: running, output, saved, .. } =
+                &mut after[0];
             let x = if *source == 0 { images } else { &before[*source].output };
             let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
             let len = batch * node.shape.len();
@@ -313,6 +335,16 @@ impl<T: Float> Engine<T> {
                 Op::Input | Op::Flatten => {}
                 Op::Linear { inputs, outputs } => {
                     Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch);
+                }
+                Op::Conv2d { .. } => {
+                    if let Prepared::Conv2d(convolution) = prepared {
+                        convolution.forward(batch, x, first, second, y);
+                    }
+                }
+                Op::MaxPool(_) => {
+                    if let Prepared::MaxPool(pool) = prepared {
+                        pool.forward(batch, x, y);
+                    }
                 }
                 Op::BatchNorm { features, eps, momentum } => {
                     let affine = batch_norm::Affine { scale: first, shift: second };
@@ -361,7 +393,7 @@ impl<T: Float> Engine<T> {
                 continue;
             }
             let (before, after) = nodes.split_at_mut(id);
-            let NodeBuffers { source, trained, output, delta, saved, .. } = &mut after[0];
+            let NodeBuffers { source, prepared, trained, output, delta, saved, .. } = &mut after[0];
             let [first, second] = trained;
             let len = batch * node.shape.len();
             let dy = &delta[..len];
@@ -408,6 +440,29 @@ impl<T: Float> Engine<T> {
                             &mut values[second.clone()],
                             &gradients[second.clone()],
                         );
+                    }
+                }
+                Op::Conv2d { .. } => {
+                    if let Prepared::Conv2d(convolution) = prepared {
+                        if wanted {
+                            convolution.backward_input(batch, dy, &values[first.clone()], dx, scratch);
+                        }
+                        convolution.backward_bias(batch, dy, &mut gradients[second.clone()]);
+                        convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()], scratch);
+                    }
+                    if let Sink::Update(updates) = &mut sink {
+                        for range in [first, second] {
+                            updates.apply_all(
+                                range.start,
+                                &mut values[range.clone()],
+                                &gradients[range.clone()],
+                            );
+                        }
+                    }
+                }
+                Op::MaxPool(_) => {
+                    if let (Prepared::MaxPool(pool), true) = (&*prepared, wanted) {
+                        pool.backward(batch, x, &output[..len], dy, dx);
                     }
                 }
                 Op::BatchNorm { features, .. } => {

@@ -8,7 +8,8 @@ use pupila_network::{FlattenedMap, ParameterSpec, Role};
 pub enum Layout {
     /// The same order in both.
     Plain(usize),
-    /// A linear weight. File: `[outputs, inputs]`, the inputs channels first where they were a map. Memory: panels of 32
+    /// The weight of a linear op or a convolution. File: `[outputs, inputs]`, the inputs channels first where they were a map,
+    /// as a convolution's window is. Memory: panels of 32
     /// outputs, each `[inputs, 32]` with the inputs channels last; the last panel is filled up with zeros. A tile reads a
     /// panel in order, and the gradient of a run of rows is a run of memory.
     Panels {
@@ -23,7 +24,7 @@ impl Layout {
     /// The layout that the engine gives a tensor.
     pub fn of(spec: &ParameterSpec) -> Layout {
         match (spec.role, spec.shape.as_slice()) {
-            (Role::Weight, &[outputs, inputs]) => Layout::Panels {
+            (Role::Weight, &[outputs, inputs]) | (Role::Weight, &[outputs, inputs, _, _]) => Layout::Panels {
                 outputs,
                 map: spec.flattened.unwrap_or(FlattenedMap { positions: inputs, channels: 1 }),
             },

@@ -110,3 +110,64 @@ fn blocks_of_batch_depth_and_panels() {
         assert!((numeric - slope).abs() < 1e-6 * (1.0 + slope.abs()), "numeric {numeric}, analytic {slope}");
     }
 }
+
+#[test]
+fn convolutions_of_either_padding_and_pooling() {
+    use pupila_network::PaddingMode;
+    for (padding, filters, input) in [
+        (PaddingMode::Reflect, vec![3, 4], Shape::Map { height: 8, width: 9, channels: 3 }),
+        (PaddingMode::Zeros, vec![5], Shape::Map { height: 5, width: 4, channels: 1 }),
+        (PaddingMode::Reflect, vec![33], Shape::Map { height: 4, width: 6, channels: 2 }),
+    ] {
+        let config = ModelConfig {
+            name: "cnn".into(),
+            filters: Some(filters),
+            hidden: Some(vec![4]),
+            padding,
+            activation: Activation::Silu,
+            batch_norm: true,
+            ..ModelConfig::default()
+        };
+        check(&config, input, 3, 3);
+    }
+}
+
+/// The tiles of this machine compute in f32 what the portable ones do in f64: the largest difference of logits and gradient,
+/// relative to the largest value, stays within a few hundred roundings (2^-24 each).
+#[test]
+fn single_precision_agrees_with_double() {
+    let config = ModelConfig {
+        name: "cnn".into(),
+        filters: Some(vec![16, 40, 33]),
+        hidden: Some(vec![20]),
+        batch_norm: true,
+        ..ModelConfig::default()
+    };
+    let (input, classes, batch) = (Shape::Map { height: 33, width: 30, channels: 3 }, 5, 7);
+    let network = architectures::build(&config, input, classes).unwrap();
+    let state = Init::KaimingNormal.state(&network, 1);
+    let mut stream = Stream::new(9, Purpose::Bootstrap, 0, 0);
+    let images: Vec<f64> = (0..batch * input.len()).map(|_| stream.uniform(-1.0, 1.0)).collect();
+    let targets: Vec<u32> = (0..batch).map(|i| (i % classes) as u32).collect();
+    let mut double = Engine::<f64>::new(&network, batch, true);
+    double.load(&state).unwrap();
+    double.gradients(&images, &targets, &CONTEXT);
+    let mut single = Engine::<f32>::new(&network, batch, true);
+    single.load(&state).unwrap();
+    let single_images: Vec<f32> = images.iter().map(|&x| x as f32).collect();
+    single.gradients(&single_images, &targets, &CONTEXT);
+    let compare = |what: &str, found: &[f32], expected: &[f64]| {
+        let largest = expected.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        let error = found.iter().zip(expected).map(|(&f, e)| (f64::from(f) - e).abs()).fold(0.0, f64::max);
+        assert!(error < 2e-5 * largest, "{what}: {error} of {largest}");
+    };
+    let found = single.forward_training(&single_images, batch, &CONTEXT).to_vec();
+    compare("logits", &found, double.forward_training(&images, batch, &CONTEXT));
+    for (name, found) in single.gradient_state() {
+        let expected: Vec<f64> = double.gradient_state()[&name].data.iter().map(|&x| f64::from(x)).collect();
+        // The bias before a BatchNorm has no influence: its gradient is rounding alone.
+        if expected.iter().any(|x| x.abs() > 1e-6) {
+            compare(&name, &found.data, &expected);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use crate::architectures;
 use crate::init::Init;
 use crate::network::ShapeError;
-use crate::op::Activation;
+use crate::op::{Activation, PaddingMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,20 @@ use serde::{Deserialize, Serialize};
 pub struct ModelConfig {
     /// The architecture: a name from `pupila list models`.
     pub name: String,
-    /// Widths of the hidden linear layers; `[512, 128]` for `mlp`.
+    /// Widths of the hidden linear layers; `[512, 128]` for `mlp`, `[128]` for `cnn`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden: Option<Vec<usize>>,
+    /// Output channels of the convolutions; `[16, 32, 64]` for `cnn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<Vec<usize>>,
+    /// What convolutions see beyond the edge.
+    pub padding: PaddingMode,
     /// The activation behind every hidden layer.
     pub activation: Activation,
     /// Batch normalisation between a hidden layer and its activation.
     pub batch_norm: bool,
-    /// Probability of dropping a unit behind every hidden activation while training; 0 is no dropout.
+    /// Probability of dropping a unit while training, behind the hidden activations of `mlp` and those of the convolutions
+    /// of `cnn`; 0 is no dropout.
     pub dropout: f64,
     /// How weights start: a name from `pupila list initializers`.
     pub init: Init,
@@ -31,6 +37,8 @@ impl Default for ModelConfig {
         ModelConfig {
             name: "mlp".into(),
             hidden: None,
+            filters: None,
+            padding: PaddingMode::default(),
             activation: Activation::default(),
             batch_norm: false,
             dropout: 0.0,
@@ -88,8 +96,10 @@ impl ModelConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             refuse("dropout", format!("must be at least 0 and below 1, got {}", self.dropout));
         }
-        if let Some(width) = self.hidden.iter().flatten().find(|&&width| width == 0 || width > MAX_WIDTH) {
-            refuse("hidden", format!("a layer's width must be from 1 to {MAX_WIDTH}, got {width}"));
+        for (key, widths) in [("hidden", &self.hidden), ("filters", &self.filters)] {
+            if let Some(width) = widths.iter().flatten().find(|&&width| width == 0 || width > MAX_WIDTH) {
+                refuse(key, format!("a layer's width must be from 1 to {MAX_WIDTH}, got {width}"));
+            }
         }
         if let Err(message) = self.init.check() {
             refuse("init", message);

@@ -1,6 +1,6 @@
 //! A network: a list of ops whose inputs stand before them, with the shape of every output.
 
-use crate::op::{Op, Shape};
+use crate::op::{Op, PaddingMode, Shape, Window};
 use crate::parameter::{FlattenedMap, ParameterSpec, Role};
 
 /// The place of a node in [`Network::nodes`].
@@ -84,6 +84,25 @@ impl Builder {
                 Shape::Vector(n) if n == inputs && inputs > 0 && outputs > 0 => Shape::Vector(outputs),
                 _ => return Err(refuse(format!("it needs a vector of {inputs} and gives {outputs}"))),
             },
+            Op::Conv2d { inputs, outputs, window, padding_mode } => match input {
+                Shape::Map { height, width, channels } if channels == inputs && inputs > 0 && outputs > 0 => {
+                    if padding_mode == PaddingMode::Reflect && window.padding >= height.min(width) {
+                        let expected =
+                            format!("to be mirrored by {} it needs more rows and columns", window.padding);
+                        return Err(refuse(expected));
+                    }
+                    let (height, width) = windows(window, height, width).map_err(&refuse)?;
+                    Shape::Map { height, width, channels: outputs }
+                }
+                _ => return Err(refuse(format!("it needs a map of {inputs} channels and gives {outputs}"))),
+            },
+            Op::MaxPool(window) => match input {
+                Shape::Map { height, width, channels } => {
+                    let (height, width) = windows(window, height, width).map_err(&refuse)?;
+                    Shape::Map { height, width, channels }
+                }
+                Shape::Vector(_) => return Err(refuse("it needs a map".into())),
+            },
             Op::BatchNorm { features, .. } if features != input.features() => {
                 return Err(refuse(format!("it needs {features} features")));
             }
@@ -97,6 +116,14 @@ impl Builder {
     /// Ends the network at its last node.
     pub fn finish(self, architecture: impl Into<String>) -> Network {
         Network { architecture: architecture.into(), nodes: self.nodes }
+    }
+}
+
+/// Windows along the height and the width of a map.
+fn windows(window: Window, height: usize, width: usize) -> Result<(usize, usize), String> {
+    match (window.count(height), window.count(width)) {
+        (0, _) | (_, 0) => Err(format!("a window of {} needs as many rows and columns", window.kernel)),
+        counts => Ok(counts),
     }
 }
 
@@ -129,12 +156,19 @@ impl Network {
                     add(Role::Weight, vec![outputs, inputs], self.flattened(id), inputs, outputs);
                     add(Role::Bias, vec![outputs], None, inputs, outputs);
                 }
+                Op::Conv2d { inputs, outputs, window, .. } => {
+                    let (side, positions) = (window.kernel, window.kernel * window.kernel);
+                    let map = FlattenedMap { positions, channels: inputs };
+                    let (fan_in, fan_out) = (inputs * positions, outputs * positions);
+                    add(Role::Weight, vec![outputs, inputs, side, side], Some(map), fan_in, fan_out);
+                    add(Role::Bias, vec![outputs], None, fan_in, fan_out);
+                }
                 Op::BatchNorm { features, .. } => {
                     for role in [Role::Scale, Role::Shift, Role::RunningMean, Role::RunningVar] {
                         add(role, vec![features], None, 0, 0);
                     }
                 }
-                Op::Input | Op::Flatten | Op::Activation(_) | Op::Dropout { .. } => {}
+                Op::Input | Op::Flatten | Op::MaxPool(_) | Op::Activation(_) | Op::Dropout { .. } => {}
             }
         }
         specs
@@ -154,7 +188,7 @@ impl Network {
                 }
                 // What works element by element keeps the order.
                 Op::Activation(_) | Op::Dropout { .. } | Op::BatchNorm { .. } => {}
-                Op::Input | Op::Linear { .. } => return None,
+                Op::Input | Op::Linear { .. } | Op::Conv2d { .. } | Op::MaxPool(_) => return None,
             }
         }
     }

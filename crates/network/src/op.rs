@@ -116,6 +116,36 @@ impl Activation {
     }
 }
 
+/// What a convolution sees beyond the edge of its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaddingMode {
+    /// Zeros.
+    Zeros,
+    /// The input mirrored at the edge, the edge itself not repeated.
+    #[default]
+    Reflect,
+}
+
+/// The window of a convolution or of pooling: square, the same in both directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Height and width.
+    pub kernel: usize,
+    /// Rows and columns from one window to the next.
+    pub stride: usize,
+    /// Rows and columns added on each side of the input.
+    pub padding: usize,
+}
+
+impl Window {
+    /// Number of windows along a side; 0 where the input is smaller than one.
+    pub fn count(self, side: usize) -> usize {
+        let padded = side + 2 * self.padding;
+        if padded < self.kernel { 0 } else { (padded - self.kernel) / self.stride + 1 }
+    }
+}
+
 /// One op of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
@@ -131,6 +161,19 @@ pub enum Op {
         /// Output features.
         outputs: usize,
     },
+    /// A convolution (cross-correlation, as everywhere in deep learning) over all input channels.
+    Conv2d {
+        /// Input channels.
+        inputs: usize,
+        /// Output channels.
+        outputs: usize,
+        /// The window.
+        window: Window,
+        /// What is beyond the edge.
+        padding_mode: PaddingMode,
+    },
+    /// The largest value of each window and channel.
+    MaxPool(Window),
     /// Batch normalisation over every dimension but the features (Ioffe and Szegedy 2015; PyTorch's BatchNorm1d and 2d).
     BatchNorm {
         /// Features, each with its own statistics.
@@ -161,6 +204,8 @@ impl Op {
             Op::Input => "Input",
             Op::Flatten => "Flatten",
             Op::Linear { .. } => "Linear",
+            Op::Conv2d { .. } => "Conv2d",
+            Op::MaxPool(_) => "MaxPool2d",
             Op::BatchNorm { .. } => "BatchNorm",
             Op::Activation(activation) => activation.module(),
             Op::Dropout { .. } => "Dropout",
@@ -168,9 +213,12 @@ impl Op {
     }
 
     /// Multiply-adds of one sample, counted as two operations each. Elementwise work is not counted, as is usual.
-    pub fn flops(&self, _output: Shape) -> u64 {
+    pub fn flops(&self, output: Shape) -> u64 {
         match self {
             Op::Linear { inputs, outputs } => 2 * (*inputs as u64) * (*outputs as u64),
+            Op::Conv2d { inputs, window, .. } => {
+                2 * (inputs * window.kernel * window.kernel) as u64 * output.len() as u64
+            }
             _ => 0,
         }
     }

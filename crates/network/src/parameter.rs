@@ -37,7 +37,7 @@ impl Role {
     }
 }
 
-/// A map that an [`crate::Op::Flatten`] turned into a vector of `positions * channels` values.
+/// A map seen as a vector of `positions * channels` values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlattenedMap {
     /// Height times width.
@@ -57,8 +57,9 @@ pub struct ParameterSpec {
     pub role: Role,
     /// Its shape in a PyTorch state dict.
     pub shape: Vec<usize>,
-    /// The map whose flattened vector a linear weight sees. PyTorch counts that vector channels first, the engine
-    /// channels last, so whoever moves the weight between the two needs the map's shape.
+    /// The map whose flattened vector a weight sees: of a linear op the flattened input, of a convolution one window.
+    /// PyTorch counts that vector channels first, the engine channels last, so whoever moves the weight between the two
+    /// needs the map's shape.
     pub flattened: Option<FlattenedMap>,
     /// Inputs that one output sums over; 0 where the notion has no meaning.
     pub fan_in: usize,

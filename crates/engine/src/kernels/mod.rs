@@ -2,7 +2,10 @@
 
 pub(crate) mod activation;
 pub(crate) mod batch_norm;
+pub(crate) mod conv2d;
 pub(crate) mod dropout;
+pub(crate) mod gather;
 pub(crate) mod linear;
 pub(crate) mod loss;
+pub(crate) mod max_pool;
 pub mod tile;

@@ -8,6 +8,7 @@
 
 use crate::float::Float;
 use crate::isa::{Isa, per_isa};
+use crate::kernels::gather::{Gather, NOWHERE};
 
 /// Width of a tile, and of the panels that weights are kept in: two AVX-512 registers of f32.
 pub const COLUMNS: usize = 32;
@@ -19,6 +20,15 @@ pub struct Tile<T> {
     pub rows: usize,
     run:
         unsafe fn(rows: usize, depth: usize, a: *const T, b: *const T, c: *mut T, c_stride: usize, add: bool),
+    gather: unsafe fn(
+        rows: usize,
+        taps: usize,
+        depth: usize,
+        offsets: *const u32,
+        x: *const T,
+        b: *const T,
+        c: *mut T,
+    ),
 }
 
 impl<T: Float> Tile<T> {
@@ -34,22 +44,37 @@ impl<T: Float> Tile<T> {
         // that are c_stride apart, which the assertions have just bounded; its instruction set was detected.
         unsafe { (self.run)(rows, depth, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), c_stride, add) }
     }
+
+    /// `c[r][0..32] = sum over taps and elements of x[window r] * b` for the windows of the group that begins at `window`.
+    ///
+    /// `x`: an image, `b`: `[taps * depth, 32]`, `c`: `[rows, 32]`.
+    #[inline]
+    pub fn gather(&self, gather: &Gather, window: usize, x: &[T], b: &[T], c: &mut [T]) {
+        let &Gather { windows, taps, depth, rows, .. } = gather;
+        assert!(rows == self.rows && window.is_multiple_of(rows) && window < windows);
+        let count = rows.min(windows - window);
+        assert!(x.len() >= gather.end() && b.len() >= taps * depth * COLUMNS && c.len() >= count * COLUMNS);
+        let offsets = gather.group(window);
+        // SAFETY: `new` has bounded every offset by `end`, which is within `x`; `b` and `c` are long enough by the assertion;
+        // the instruction set was detected.
+        unsafe { (self.gather)(count, taps, depth, offsets.as_ptr(), x.as_ptr(), b.as_ptr(), c.as_mut_ptr()) }
+    }
 }
 
 /// The f32 tile of this machine.
 pub fn f32_tile() -> Tile<f32> {
     match Isa::detected() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => Tile { rows: x86::ROWS_AVX512, run: x86::avx512 },
+        Isa::Avx512 => Tile { rows: x86::ROWS_AVX512, run: x86::avx512, gather: x86::avx512_gather },
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => Tile { rows: x86::ROWS_AVX2, run: x86::avx2 },
-        _ => Tile { rows: ROWS, run: portable::<f32> },
+        Isa::Avx2 => Tile { rows: x86::ROWS_AVX2, run: x86::avx2, gather: x86::avx2_gather },
+        _ => Tile { rows: ROWS, run: portable::<f32>, gather: portable_gather::<f32, ROWS> },
     }
 }
 
 /// The f64 tile: the portable one everywhere, since only gradient checks run in f64.
 pub fn f64_tile() -> Tile<f64> {
-    Tile { rows: ROWS, run: portable::<f64> }
+    Tile { rows: ROWS, run: portable::<f64>, gather: portable_gather::<f64, ROWS> }
 }
 
 /// Rows of the portable tile.
@@ -101,9 +126,52 @@ per_isa! {
     }
 }
 
+/// The windows' pixels packed into a panel, tap by tap, and multiplied as one: for the instruction sets without a gathering
+/// tile of their own.
+///
+/// # Safety
+/// As [`Tile::gather`] says it: the caller has bounded the offsets and the pointers.
+unsafe fn portable_gather<T: Float, const R: usize>(
+    rows: usize,
+    taps: usize,
+    depth: usize,
+    offsets: *const u32,
+    x: *const T,
+    b: *const T,
+    c: *mut T,
+) {
+    const PACKED: usize = 512;
+    let tile = T::tile();
+    let mut packed = [T::ZERO; PACKED];
+    let step = PACKED / R;
+    let mut first = true;
+    for tap in 0..taps {
+        for start in (0..depth).step_by(step) {
+            let depth_part = step.min(depth - start);
+            for r in 0..R {
+                // SAFETY: the table has `taps` rows of R offsets, and one that is somewhere leaves `depth` elements of `x`.
+                let pixel = unsafe {
+                    let offset = *offsets.add(tap * R + r);
+                    (offset != NOWHERE)
+                        .then(|| std::slice::from_raw_parts(x.add(offset as usize + start), depth_part))
+                };
+                for (k, group) in packed.chunks_exact_mut(R).enumerate().take(depth_part) {
+                    group[r] = pixel.map_or(T::ZERO, |pixel| pixel[k]);
+                }
+            }
+            // SAFETY: `packed` has depth_part rows of R, `b` has taps * depth rows, `c` has `rows` rows of COLUMNS.
+            unsafe {
+                let b = b.add((tap * depth + start) * COLUMNS);
+                (tile.run)(rows, depth_part, packed.as_ptr(), b, c, COLUMNS, !first);
+            }
+            first = false;
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::COLUMNS;
+    use super::{COLUMNS, NOWHERE};
     use std::arch::x86_64::*;
 
     /// 8 rows by two registers: 16 sums, which hide the latency of the multiply-add and leave room for the operands.
@@ -169,6 +237,102 @@ mod x86 {
                 }
             }
         }
+    }
+
+    /// # Safety
+    /// The processor has AVX-512 F, and offsets and pointers are bounded as [`super::Tile::gather`] says.
+    pub(super) unsafe fn avx512_gather(
+        rows: usize,
+        taps: usize,
+        depth: usize,
+        offsets: *const u32,
+        x: *const f32,
+        b: *const f32,
+        c: *mut f32,
+    ) {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            match rows {
+                1 => avx512_gather_rows::<1>(taps, depth, offsets, x, b, c),
+                2 => avx512_gather_rows::<2>(taps, depth, offsets, x, b, c),
+                3 => avx512_gather_rows::<3>(taps, depth, offsets, x, b, c),
+                4 => avx512_gather_rows::<4>(taps, depth, offsets, x, b, c),
+                5 => avx512_gather_rows::<5>(taps, depth, offsets, x, b, c),
+                6 => avx512_gather_rows::<6>(taps, depth, offsets, x, b, c),
+                7 => avx512_gather_rows::<7>(taps, depth, offsets, x, b, c),
+                _ => avx512_gather_rows::<8>(taps, depth, offsets, x, b, c),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`avx512_gather`], with exactly `R` rows.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn avx512_gather_rows<const R: usize>(
+        taps: usize,
+        depth: usize,
+        offsets: *const u32,
+        x: *const f32,
+        mut b: *const f32,
+        c: *mut f32,
+    ) {
+        let mut sums = [[_mm512_setzero_ps(); 2]; R];
+        // SAFETY: an offset that is somewhere leaves `depth` elements of `x`; `b` advances one row for each of them.
+        unsafe {
+            for tap in 0..taps {
+                let mut pixels = [x; R];
+                let mut inside = [true; R];
+                for r in 0..R {
+                    let offset = *offsets.add(tap * ROWS_AVX512 + r);
+                    if offset == NOWHERE {
+                        inside[r] = false;
+                    } else {
+                        pixels[r] = x.add(offset as usize);
+                    }
+                }
+                if inside == [true; R] {
+                    for k in 0..depth {
+                        let (b0, b1) = (_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16)));
+                        for r in 0..R {
+                            let value = _mm512_set1_ps(*pixels[r].add(k));
+                            sums[r][0] = _mm512_fmadd_ps(value, b0, sums[r][0]);
+                            sums[r][1] = _mm512_fmadd_ps(value, b1, sums[r][1]);
+                        }
+                        b = b.add(COLUMNS);
+                    }
+                } else {
+                    for k in 0..depth {
+                        let (b0, b1) = (_mm512_loadu_ps(b), _mm512_loadu_ps(b.add(16)));
+                        for r in 0..R {
+                            let value = if inside[r] { *pixels[r].add(k) } else { 0.0 };
+                            let value = _mm512_set1_ps(value);
+                            sums[r][0] = _mm512_fmadd_ps(value, b0, sums[r][0]);
+                            sums[r][1] = _mm512_fmadd_ps(value, b1, sums[r][1]);
+                        }
+                        b = b.add(COLUMNS);
+                    }
+                }
+            }
+            for r in 0..R {
+                _mm512_storeu_ps(c.add(r * COLUMNS), sums[r][0]);
+                _mm512_storeu_ps(c.add(r * COLUMNS + 16), sums[r][1]);
+            }
+        }
+    }
+
+    /// # Safety
+    /// The processor has AVX2 and FMA, and offsets and pointers are bounded as [`super::Tile::gather`] says.
+    pub(super) unsafe fn avx2_gather(
+        rows: usize,
+        taps: usize,
+        depth: usize,
+        offsets: *const u32,
+        x: *const f32,
+        b: *const f32,
+        c: *mut f32,
+    ) {
+        // SAFETY: passed on from the caller; the tile of this machine is the AVX2 one.
+        unsafe { super::portable_gather::<f32, ROWS_AVX2>(rows, taps, depth, offsets, x, b, c) }
     }
 
     /// # Safety
@@ -275,14 +439,23 @@ mod tests {
     #[test]
     fn every_tile_that_this_machine_has_multiplies() {
         assert_eq!(check(f64_tile()), ROWS * 10);
-        assert_eq!(check(Tile::<f32> { rows: ROWS, run: portable::<f32> }), ROWS * 10);
+        assert_eq!(
+            check(Tile::<f32> { rows: ROWS, run: portable::<f32>, gather: portable_gather::<f32, ROWS> }),
+            ROWS * 10
+        );
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-                assert_eq!(check(Tile { rows: x86::ROWS_AVX2, run: x86::avx2 }), 60);
+                assert_eq!(
+                    check(Tile { rows: x86::ROWS_AVX2, run: x86::avx2, gather: x86::avx2_gather }),
+                    60
+                );
             }
             if is_x86_feature_detected!("avx512f") {
-                assert_eq!(check(Tile { rows: x86::ROWS_AVX512, run: x86::avx512 }), 80);
+                assert_eq!(
+                    check(Tile { rows: x86::ROWS_AVX512, run: x86::avx512, gather: x86::avx512_gather }),
+                    80
+                );
             }
         }
     }

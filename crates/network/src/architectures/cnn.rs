@@ -1,0 +1,81 @@
+//! The course's convolutional network: for each number of filters Conv 3x3, (BatchNorm,) activation, (Dropout,) MaxPool 2;
+//! then Flatten, hidden linear layers, and the logits. Names are those of the `nn.Sequential` with the same modules.
+
+use super::Architecture;
+use crate::config::{ConfigError, ModelConfig};
+use crate::network::{Builder, Network};
+use crate::op::{Op, Shape, Window};
+
+pub(super) const ARCHITECTURE: Architecture = Architecture {
+    name: "cnn",
+    description: "3x3 convolutions, each halved by max-pooling (default 16, 32, 64 filters), then a hidden layer",
+    keys: &["filters", "hidden", "padding", "activation", "batch_norm", "dropout"],
+    build,
+};
+
+/// The filters of the course's network.
+const FILTERS: [usize; 3] = [16, 32, 64];
+/// Its hidden layer.
+const HIDDEN: [usize; 1] = [128];
+/// Keeps height and width.
+const CONVOLUTION: Window = Window { kernel: 3, stride: 1, padding: 1 };
+/// Halves them.
+const POOL: Window = Window { kernel: 2, stride: 2, padding: 0 };
+
+fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, ConfigError> {
+    let mut builder = Builder::new(input);
+    let mut index = 0;
+    let mut push = |op| {
+        let name = index.to_string();
+        index += 1;
+        builder.push(name, op).map(|node| (node, builder.shape()))
+    };
+    let (mut channels, mut shape) = (input.features(), input);
+    for &filters in config.filters.as_deref().unwrap_or(&FILTERS) {
+        let (window, padding_mode) = (CONVOLUTION, config.padding);
+        push(Op::Conv2d { inputs: channels, outputs: filters, window, padding_mode })?;
+        if config.batch_norm {
+            push(Op::batch_norm(filters))?;
+        }
+        push(Op::Activation(config.activation))?;
+        if config.dropout > 0.0 {
+            push(Op::Dropout { p: config.dropout })?;
+        }
+        (_, shape) = push(Op::MaxPool(POOL))?;
+        channels = filters;
+    }
+    push(Op::Flatten)?;
+    let mut width = shape.len();
+    for &hidden in config.hidden.as_deref().unwrap_or(&HIDDEN) {
+        push(Op::Linear { inputs: width, outputs: hidden })?;
+        push(Op::Activation(config.activation))?;
+        width = hidden;
+    }
+    push(Op::Linear { inputs: width, outputs: classes })?;
+    Ok(builder.finish(ARCHITECTURE.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_the_course_network() {
+        let network =
+            build(&ModelConfig::default(), Shape::Map { height: 64, width: 64, channels: 3 }, 9).unwrap();
+        // 448 + 4640 + 18496 + 4096*128 + 128 + 128*9 + 9, as PyTorch counts them.
+        assert_eq!(network.parameter_count(), 549_161);
+        let names: Vec<_> = network.parameters().into_iter().map(|p| (p.name, p.shape)).take(3).collect();
+        let expected =
+            [("0.weight", vec![16, 3, 3, 3]), ("0.bias", vec![16]), ("3.weight", vec![32, 16, 3, 3])];
+        assert_eq!(names, expected.map(|(name, shape)| (name.to_owned(), shape)));
+        assert_eq!(network.parameters()[6].name, "10.weight");
+    }
+
+    #[test]
+    fn an_input_too_small_to_be_halved_is_refused() {
+        let error =
+            build(&ModelConfig::default(), Shape::Map { height: 4, width: 4, channels: 3 }, 2).unwrap_err();
+        assert!(error.to_string().contains("cannot take an input of"), "{error}");
+    }
+}
