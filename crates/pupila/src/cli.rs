@@ -29,11 +29,10 @@ pub(crate) enum Command {
     Schema,
 }
 
-/// DATA is a folder with train/ and val/ (and perhaps test/) of class folders, a folder of class folders, a CSV manifest
-/// (path,label[,split]), or a folder with the IDX files of the MNIST family.
 #[derive(Debug, Args)]
 pub(crate) struct Train {
-    /// Folder or CSV manifest of labelled images
+    /// A folder with train/ and val/ (and perhaps test/) of class folders, a folder of class folders, a CSV manifest with
+    /// the columns path, label and perhaps split, or a folder with the IDX files of the MNIST family
     pub(crate) data: PathBuf,
     /// Recipe file (TOML); every key is optional
     #[arg(long, value_name = "FILE")]
