@@ -36,10 +36,20 @@ SAMPLES, BATCH, STEPS = 75, 32, 50
 
 def network(model, size, classes):
     """The nn.Sequential that a `[model]` section stands for, in float64."""
-    layers, width = [nn.Flatten()], int(np.prod(size))
+    convolutional = model.get("name") == "cnn"
+    layers, (height, width, channels) = [], size
+    if convolutional:
+        for filters in model["filters"]:
+            layers.append(nn.Conv2d(channels, filters, 3, padding=1, padding_mode=model["padding"]))
+            if model.get("batch_norm"):
+                layers.append(nn.BatchNorm2d(filters))
+            layers += [ACTIVATIONS[model["activation"]](), nn.MaxPool2d(2)]
+            height, width, channels = height // 2, width // 2, filters
+    layers.append(nn.Flatten())
+    width *= height * channels
     for hidden in model["hidden"]:
         layers.append(nn.Linear(width, hidden))
-        if model.get("batch_norm"):
+        if model.get("batch_norm") and not convolutional:
             layers.append(nn.BatchNorm1d(hidden))
         layers.append(ACTIVATIONS[model["activation"]]())
         width = hidden
@@ -52,9 +62,9 @@ def fill(module, rng, gain):
         kind = name.split(".")[1]
         if kind == "num_batches_tracked":
             continue
-        norm = isinstance(module[int(name.split(".")[0])], nn.BatchNorm1d)
+        norm = isinstance(module[int(name.split(".")[0])], (nn.BatchNorm1d, nn.BatchNorm2d))
         if kind == "weight" and not norm:
-            values = rng.normal(0, gain / np.sqrt(tensor.shape[1]), tensor.shape)
+            values = rng.normal(0, gain / np.sqrt(np.prod(tensor.shape[1:])), tensor.shape)
         elif kind == "running_var" or kind == "weight":
             values = rng.uniform(0.3, 3, tensor.shape)
         else:
@@ -89,6 +99,11 @@ def passes():
     yield "gray_batch_norm", {"hidden": [70], "activation": "relu", "batch_norm": True}, [6, 7, 1], 2, 33, 0.0
     yield "batch_of_one", {"hidden": [33, 5], "activation": "silu"}, [3, 5, 3], 3, 1, 0.1
     yield "no_hidden_layer", {"hidden": [], "activation": "relu"}, [9, 5, 3], 35, 4, 0.1
+    cnn = {"name": "cnn", "hidden": [7], "activation": "relu", "padding": "reflect"}
+    yield "cnn", cnn | {"filters": [5, 33]}, [9, 10, 3], 3, 4, 0.0
+    yield "cnn_zeros", cnn | {"filters": [34], "padding": "zeros"}, [6, 5, 1], 3, 3, 0.1
+    yield "cnn_batch_norm", cnn | {"filters": [4, 6, 8], "batch_norm": True, "activation": "silu"}, [17, 16, 3], 4, 5, 0.0
+    yield "cnn_batch_of_one", cnn | {"filters": [3], "activation": "tanh", "hidden": []}, [7, 4, 3], 2, 1, 0.0
     yield "one_pixel", {"hidden": [1, 2], "activation": "tanh"}, [1, 1, 3], 2, 3, 0.0
 
 
@@ -129,12 +144,22 @@ def runs():
                 yield f"{model}_{name}_smoothing_{smoothing}", model, optimizer, 1e-3, smoothing
     other = {"name": "adam", "betas": [0.8, 0.95], "eps": 1e-4}
     yield "plain_other_betas_and_eps", "plain", other, 1e-3, 0.0
+    for name, lr, optimizer in [
+        ("sgd", 1e-2, {"name": "sgd"}),
+        ("sgd_momentum_l2", 1e-2, {"name": "sgd", "momentum": 0.9, "weight_decay": 1e-2}),
+        ("sgd_nesterov", 1e-2, {"name": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 1e-3}),
+        ("rmsprop", 1e-3, {"name": "rmsprop"}),
+        ("rmsprop_momentum_l2", 1e-4, {"name": "rmsprop", "momentum": 0.9, "alpha": 0.9, "weight_decay": 1e-2}),
+    ]:
+        yield f"plain_{name}", "plain", optimizer, lr, 0.0
 
 
 def run_steps(case, model, images, targets, order, tensors, dtype):
     module = load(network(model, [16, 16, 3], 3), tensors).to(dtype)
     options = {key: value for key, value in case["optimizer"].items() if key != "name"}
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[case["optimizer"]["name"]]
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    kinds |= {"sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop}
+    kind = kinds[case["optimizer"]["name"]]
     # AdamW decays by 0.01 when nothing is said; every AdamW here says it.
     optimizer = kind(module.parameters(), lr=case["lr"], **options)
     criterion = nn.CrossEntropyLoss(label_smoothing=case["label_smoothing"])

@@ -209,8 +209,8 @@ fn logits_losses_gradients_and_running_statistics_are_pytorchs() {
     running.below(PASS, "running statistics");
     logits64.below(DOUBLE, "logits in f64");
     losses64.below(DOUBLE, "losses in f64");
-    assert_eq!(fixtures.cases.passes.len(), 15);
-    assert_eq!(tensors, 98);
+    assert_eq!(fixtures.cases.passes.len(), 19);
+    assert_eq!(tensors, 138);
     assert_eq!(activations.len(), Activation::ALL.len());
 }
 
@@ -273,8 +273,8 @@ fn fifty_steps_of_every_optimizer_follow_pytorchs() {
     behind_norm.below(LOGITS_BEHIND_BATCH_NORM, "logits afterwards behind BatchNorm");
     losses64.below(DOUBLE, "losses in f64");
     logits64.below(DOUBLE, "logits afterwards in f64");
-    assert_eq!(fixtures.cases.runs.len(), 13);
-    assert_eq!(steps, 13 * 50);
+    assert_eq!(fixtures.cases.runs.len(), 18);
+    assert_eq!(steps, 18 * 50);
     let registered: BTreeSet<_> =
         pupila_engine::optimizer::REGISTRY.iter().map(|entry| entry.name.to_owned()).collect();
     assert_eq!(optimizers, registered, "every optimizer is compared");

@@ -7,6 +7,7 @@ use crate::isa::per_isa;
 pub(super) const ADAM: OptimizerEntry = OptimizerEntry {
     name: "adam",
     description: "Adam; weight_decay is L2, added to the gradient",
+    keys: &["betas", "eps"],
     moments: 2,
     rule: |config, lr, step| Rule::Adam(Step::new(config, lr, step, false)),
 };
@@ -14,6 +15,7 @@ pub(super) const ADAM: OptimizerEntry = OptimizerEntry {
 pub(super) const ADAMW: OptimizerEntry = OptimizerEntry {
     name: "adamw",
     description: "Adam with decoupled weight decay",
+    keys: &["betas", "eps"],
     moments: 2,
     rule: |config, lr, step| Rule::Adam(Step::new(config, lr, step, true)),
 };

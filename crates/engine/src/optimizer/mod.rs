@@ -4,6 +4,8 @@
 //! computed. Its moments stand in arenas that are laid out like the parameters.
 
 mod adam;
+mod rmsprop;
+mod sgd;
 
 use crate::arena::Arena;
 use crate::float::Float;
@@ -22,15 +24,30 @@ pub struct OptimizerConfig {
     pub lr: f64,
     /// Strength of weight decay; for `adam` it is added to the gradient (L2), as in PyTorch.
     pub weight_decay: f64,
-    /// Decay of the running mean and of the running square of the gradient.
+    /// Decay of the running mean and of the running square of the gradient, for `adam` and `adamw`.
     pub betas: [f64; 2],
-    /// Added to the denominator.
+    /// Added to the denominator, for all but `sgd`.
     pub eps: f64,
+    /// Share of the last step's velocity that is kept, for `sgd` and `rmsprop`.
+    pub momentum: f64,
+    /// Nesterov's momentum, for `sgd`.
+    pub nesterov: bool,
+    /// Decay of the running square of the gradient, for `rmsprop`.
+    pub alpha: f64,
 }
 
 impl Default for OptimizerConfig {
     fn default() -> Self {
-        OptimizerConfig { name: "adam".into(), lr: 1e-3, weight_decay: 0.0, betas: [0.9, 0.999], eps: 1e-8 }
+        OptimizerConfig {
+            name: "adam".into(),
+            lr: 1e-3,
+            weight_decay: 0.0,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            momentum: 0.0,
+            nesterov: false,
+            alpha: 0.99,
+        }
     }
 }
 
@@ -41,13 +58,15 @@ pub struct OptimizerEntry {
     pub name: &'static str,
     /// One line for `pupila list optimizers`.
     pub description: &'static str,
+    /// The keys of `[optimizer]` that it heeds besides `name`, `lr` and `weight_decay`.
+    pub keys: &'static [&'static str],
     /// Moments kept for each parameter.
     pub moments: usize,
     rule: fn(&OptimizerConfig, lr: f64, step: u64) -> Rule,
 }
 
 /// Every optimizer, in the order of `pupila list optimizers`.
-pub const REGISTRY: &[OptimizerEntry] = &[adam::ADAM, adam::ADAMW];
+pub const REGISTRY: &[OptimizerEntry] = &[adam::ADAM, adam::ADAMW, sgd::SGD, rmsprop::RMSPROP];
 
 impl OptimizerConfig {
     /// Every wrong value: the key in the `[optimizer]` section and what is wrong with it.
@@ -66,6 +85,14 @@ impl OptimizerConfig {
         positive("lr", self.lr, false);
         positive("weight_decay", self.weight_decay, true);
         positive("eps", self.eps, true);
+        for (key, share) in [("momentum", self.momentum), ("alpha", self.alpha)] {
+            if !(0.0..1.0).contains(&share) {
+                errors.push((key, format!("must be at least 0 and below 1, got {share}")));
+            }
+        }
+        if self.nesterov && self.momentum == 0.0 {
+            errors.push(("nesterov", "needs optimizer.momentum above 0, such as 0.9".into()));
+        }
         if let Some(beta) = self.betas.iter().find(|beta| !(0.0..1.0).contains(*beta)) {
             errors.push(("betas", format!("each must be at least 0 and below 1, got {beta}")));
         }
@@ -77,6 +104,8 @@ impl OptimizerConfig {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Rule {
     Adam(adam::Step),
+    Sgd(sgd::Step),
+    RmsProp(rmsprop::Step),
 }
 
 /// An optimizer over all parameters of a network: a configuration, its moments and the number of steps taken.
@@ -134,11 +163,16 @@ impl<T: Float> Updates<'_, T> {
     /// No two calls at the same time have ranges that overlap.
     #[allow(unsafe_code)]
     pub(crate) unsafe fn apply(&self, range: Range<usize>, values: &mut [T], gradient: &[T]) {
+        let [first, second] = &self.moments;
+        // SAFETY: the moments' ranges are as disjoint as the caller's.
+        let first = unsafe { first.part(range.clone()) };
         match &self.rule {
-            Rule::Adam(step) => {
-                // SAFETY: the moments' ranges are as disjoint as the caller's.
-                let (m, v) = unsafe { (self.moments[0].part(range.clone()), self.moments[1].part(range)) };
-                adam::update(step, values, m, v, gradient);
+            // SAFETY: as above.
+            Rule::Adam(step) => adam::update(step, values, first, unsafe { second.part(range) }, gradient),
+            Rule::Sgd(step) => sgd::update(step, values, first, gradient),
+            // SAFETY: as above.
+            Rule::RmsProp(step) => {
+                rmsprop::update(step, values, first, unsafe { second.part(range) }, gradient)
             }
         }
     }
