@@ -1,0 +1,87 @@
+"""The model file in PyTorch: its tensors in the equivalent nn.Sequential give the run's own probabilities."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import SKIN
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "silu": nn.SiLU}
+
+
+def card(run):
+    with safe_open(run.model, "pt") as file:
+        return json.loads(file.metadata()["pupila"])
+
+
+def network(card):
+    """The nn.Sequential that the file's description stands for."""
+    model, side, channels = card["model"], card["input"]["size"], card["input"]["channels"]
+    activation = ACTIVATIONS[model["activation"]]
+    dropout = [nn.Dropout(model["dropout"])] if model["dropout"] else []
+    layers = []
+    if model["name"] == "cnn":
+        for filters in model.get("filters", [16, 32, 64]):
+            layers.append(nn.Conv2d(channels, filters, 3, padding=1, padding_mode=model["padding"]))
+            layers += [nn.BatchNorm2d(filters)] if model["batch_norm"] else []
+            layers += [activation(), *dropout, nn.MaxPool2d(2)]
+            channels, side = filters, side // 2
+    layers.append(nn.Flatten())
+    width = side * side * channels
+    for hidden in model.get("hidden", [128] if model["name"] == "cnn" else [512, 128]):
+        layers.append(nn.Linear(width, hidden))
+        if model["name"] == "mlp":
+            layers += [nn.BatchNorm1d(hidden)] if model["batch_norm"] else []
+            layers += [activation(), *dropout]
+        else:
+            layers.append(activation())
+        width = hidden
+    return nn.Sequential(*layers, nn.Linear(width, len(card["classes"])))
+
+
+def probabilities(run, paths):
+    described = card(run)
+    module = network(described)
+    module.load_state_dict(load_file(run.model), strict=True)
+    module.eval()
+    size, norm = described["input"]["size"], described["normalization"]
+    mode = "L" if described["input"]["channels"] == 1 else "RGB"
+    images = []
+    for path in paths:
+        image = cv2.resize(np.array(Image.open(path).convert(mode)), (size, size), interpolation=cv2.INTER_AREA)
+        image = image.reshape(size, size, -1).astype(np.float32) / norm["max_pixel_value"]
+        images.append((image - np.float32(norm["mean"])) / np.float32(norm["std"]))
+    with torch.no_grad():
+        logits = module(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous())
+    return logits.softmax(1).numpy()
+
+
+CASES = {
+    "mlp": [],
+    "mlp_regularised": ["--set", "model.batch_norm=true", "--set", "model.dropout=0.3", "--set", "model.activation=gelu"],
+    "cnn": ["--model", "cnn"],
+    "cnn_zeros": ["--model", "cnn", "--set", "model.padding=zeros", "--set", "model.batch_norm=true", "--set", "model.dropout=0.1"],
+    "gray": ["--set", "input.channels=1", "--set", "model.hidden=[33]"],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_probabilities_agree(program, small_png, name):
+    run = program.train(small_png, name, "--size", 32, *CASES[name])
+    paths, _, _, ours, classes = run.predictions()
+    assert classes == card(run)["classes"] == sorted(p.name for p in (small_png / "train").iterdir())
+    # Rounding of f32 over a few thousand terms, and of two orders of normalising.
+    np.testing.assert_allclose(probabilities(run, paths), ours, atol=1e-4)
+
+
+def test_photographs_agree_within_what_decoders_differ(program):
+    run = program.train(SKIN, "photographs")
+    paths, _, _, ours, _ = run.predictions()
+    # JPEG decoders differ by a level or two of 255 at single pixels.
+    np.testing.assert_allclose(probabilities(run, paths), ours, atol=2e-2)
