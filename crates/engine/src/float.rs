@@ -38,8 +38,6 @@ pub trait Float:
     fn exp(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// `self * a + b` with one rounding.
-    fn fused(self, a: Self, b: Self) -> Self;
     /// True where neither infinite nor NaN.
     fn finite(self) -> bool;
     /// The matrix tile of this type on this machine.
@@ -70,10 +68,6 @@ macro_rules! float {
             #[inline(always)]
             fn tanh(self) -> Self {
                 self.tanh()
-            }
-            #[inline(always)]
-            fn fused(self, a: Self, b: Self) -> Self {
-                self.mul_add(a, b)
             }
             #[inline(always)]
             fn finite(self) -> bool {

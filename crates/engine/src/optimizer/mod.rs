@@ -163,17 +163,12 @@ impl<T: Float> Updates<'_, T> {
     /// No two calls at the same time have ranges that overlap.
     #[allow(unsafe_code)]
     pub(crate) unsafe fn apply(&self, range: Range<usize>, values: &mut [T], gradient: &[T]) {
-        let [first, second] = &self.moments;
         // SAFETY: the moments' ranges are as disjoint as the caller's.
-        let first = unsafe { first.part(range.clone()) };
+        let moment = |i: usize| unsafe { self.moments[i].part(range.clone()) };
         match &self.rule {
-            // SAFETY: as above.
-            Rule::Adam(step) => adam::update(step, values, first, unsafe { second.part(range) }, gradient),
-            Rule::Sgd(step) => sgd::update(step, values, first, gradient),
-            // SAFETY: as above.
-            Rule::RmsProp(step) => {
-                rmsprop::update(step, values, first, unsafe { second.part(range) }, gradient)
-            }
+            Rule::Adam(step) => adam::update(step, values, moment(0), moment(1), gradient),
+            Rule::Sgd(step) => sgd::update(step, values, moment(0), gradient),
+            Rule::RmsProp(step) => rmsprop::update(step, values, moment(0), moment(1), gradient),
         }
     }
 
