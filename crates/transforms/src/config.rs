@@ -301,10 +301,10 @@ transforms[0]: unknown transform `HorizontalFlp`, did you mean `horizontal_flip`
 vertical_flip, random_brightness_contrast
 transforms[1].vertical_flip.p: expected a probability from 0 to 1, got 1.5
 transforms[2]: unknown transform `zebra`; expected horizontal_flip, vertical_flip, random_brightness_contrast
+transforms[3].random_brightness_contrast.p: invalid type: string \"often\", expected f64
 transforms[3].random_brightness_contrast.brightnes_limit: unknown parameter `brightnes_limit`, did you mean \
 `brightness_limit`?; expected brightness_limit, contrast_limit, brightness_by_max, ensure_safe_range, p
 transforms[3].random_brightness_contrast.contrast_limit: invalid length 3, expected a number or [low, high]
-transforms[3].random_brightness_contrast.p: invalid type: string \"often\", expected f64
 transforms[4].random_brightness_contrast.p: expected a probability from 0 to 1, got -1
 transforms[4].random_brightness_contrast.brightness_limit: expected [low, high] with low <= high, \
 got [0.2, -0.2]

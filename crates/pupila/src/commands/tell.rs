@@ -162,7 +162,8 @@ pub(crate) fn skipped(output: Output, skipped: &[Skipped]) {
     if skipped.is_empty() {
         return;
     }
-    output.warn(format_args!("{} cannot be read and left out:", images(skipped.len())));
+    let are = if skipped.len() == 1 { "is" } else { "are" };
+    output.warn(format_args!("{} cannot be read and {are} left out:", images(skipped.len())));
     for skipped in skipped.iter().take(SHOWN) {
         output.say(format_args!("    {}: {}", skipped.path.display(), skipped.reason));
     }
