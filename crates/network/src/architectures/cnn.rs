@@ -10,6 +10,8 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "cnn",
     description: "3x3 convolutions, each halved by max-pooling (default 16, 32, 64 filters), then a hidden layer",
     keys: &["filters", "hidden", "padding", "activation", "batch_norm", "dropout"],
+    hidden: &HIDDEN,
+    filters: &FILTERS,
     build,
 };
 

@@ -10,6 +10,8 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "mlp",
     description: "multilayer perceptron: Flatten, then hidden layers of any width (default 512, 128)",
     keys: &["hidden", "activation", "batch_norm", "dropout"],
+    hidden: &HIDDEN,
+    filters: &[],
     build,
 };
 

@@ -16,6 +16,10 @@ pub struct Architecture {
     pub description: &'static str,
     /// The keys of `[model]` that it heeds besides `name` and `init`.
     pub keys: &'static [&'static str],
+    /// `hidden` where nothing is said.
+    hidden: &'static [usize],
+    /// `filters` where nothing is said; empty where the architecture has none.
+    filters: &'static [usize],
     build: fn(&ModelConfig, Shape, usize) -> Result<Network, ConfigError>,
 }
 
@@ -31,6 +35,21 @@ pub fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Netwo
         return Err(error);
     }
     (find(&config.name)?.build)(config, input, classes)
+}
+
+/// The configuration with the architecture's own defaults spelled out, as a model file keeps it: a later change of a default
+/// must not alter what an old file means.
+///
+/// # Errors
+/// An unknown name.
+pub fn resolve(config: &ModelConfig) -> Result<ModelConfig, ConfigError> {
+    let architecture = find(&config.name)?;
+    let mut resolved = config.clone();
+    resolved.hidden.get_or_insert_with(|| architecture.hidden.to_vec());
+    if !architecture.filters.is_empty() {
+        resolved.filters.get_or_insert_with(|| architecture.filters.to_vec());
+    }
+    Ok(resolved)
 }
 
 /// The architecture of a name.
@@ -63,6 +82,12 @@ mod tests {
                     let config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
                     let network = build(&config, Shape::Map { height, width, channels }, classes).unwrap();
                     assert_eq!(network.classes(), classes);
+                    let resolved = resolve(&config).unwrap();
+                    assert!(resolved.hidden.is_some());
+                    assert_eq!(
+                        build(&resolved, Shape::Map { height, width, channels }, classes).unwrap(),
+                        network
+                    );
                     assert_eq!(network.architecture, architecture.name);
                     let names: std::collections::BTreeSet<_> =
                         network.parameters().into_iter().map(|p| p.name).collect();

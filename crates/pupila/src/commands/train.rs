@@ -89,13 +89,8 @@ fn train(
 
     let normalization = recipe.data.normalize.resolve(usize::from(channels)).map_err(Failure::request)?;
     let classes = images.dataset.classes.clone();
-    let card = ModelCard::new(
-        classes.clone(),
-        recipe.input.clone(),
-        &normalization,
-        MAX_PIXEL_VALUE,
-        recipe.model.clone(),
-    );
+    let model = architectures::resolve(&recipe.model).map_err(Failure::request)?;
+    let card = ModelCard::new(classes.clone(), recipe.input.clone(), &normalization, MAX_PIXEL_VALUE, model);
     let network = architectures::build(&recipe.model, card.input_shape(), classes.len())
         .map_err(|error| Failure::wrong(format_args!("model.{}: {error}", error.key())))?;
     let pipeline = Pipeline::from_config(&recipe.augment.transforms).map_err(Failure::request)?;
