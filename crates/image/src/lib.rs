@@ -19,4 +19,4 @@ pub use decode::{DecodeError, Header, Limits, decode, probe};
 pub use encode::{EncodeError, encode_png};
 pub use format::Format;
 pub use pixels::{Image, ImageError};
-pub use resize::{Interpolation, UnknownInterpolation, resize};
+pub use resize::{Interpolation, UnknownInterpolation, resize, resize_samples};

@@ -1,6 +1,6 @@
 //! What a recipe says about a transform, and all that can be wrong with it.
 
-use crate::{AnyTransform, SymmetricRange, Transform, entry, registry};
+use crate::{AnyTransform, Range, RangeKind, Transform, WholeRange, entry, registry};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
@@ -134,6 +134,15 @@ pub struct ConfigError {
     pub problem: Problem,
 }
 
+fn bounds(low: f64, high: f64) -> String {
+    match (low.is_finite(), high.is_finite()) {
+        (true, true) => format!("from {low} to {high}"),
+        (true, false) => format!("of at least {low}"),
+        (false, true) => format!("of at most {high}"),
+        (false, false) => "that is finite".to_owned(),
+    }
+}
+
 /// All the problems of a configuration, a line each.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -164,9 +173,38 @@ impl Problems {
     }
 
     /// Records a range whose ends are not finite or not in order.
-    pub fn range(&mut self, parameter: &str, range: &SymmetricRange) {
+    pub fn range<K: RangeKind>(&mut self, parameter: &str, range: &Range<K>) {
         if !range.is_ordered() {
             self.refuse(parameter, "[low, high] with low <= high", range);
+        }
+    }
+
+    /// Records a range that is not in order within `low..=high`; an infinite bound is none.
+    pub fn range_within<K: RangeKind>(&mut self, parameter: &str, range: &Range<K>, low: f64, high: f64) {
+        if !range.is_within(low, high) {
+            let expected = format!("[low, high] with low <= high, {}", bounds(low, high));
+            self.refuse(parameter, &expected, range);
+        }
+    }
+
+    /// Records a number that is not within `low..=high`; an infinite bound is none.
+    pub fn number_within(&mut self, parameter: &str, number: f64, low: f64, high: f64) {
+        if !(number.is_finite() && number >= low && number <= high) {
+            self.refuse(parameter, &format!("a number {}", bounds(low, high)), &number);
+        }
+    }
+
+    /// Records whole numbers that are not in order within `low..=high`.
+    pub fn whole_range_within<K: RangeKind>(
+        &mut self,
+        parameter: &str,
+        range: &WholeRange<K>,
+        low: i64,
+        high: i64,
+    ) {
+        if !range.is_within(low, high) {
+            let expected = format!("[low, high] with low <= high, from {low} to {high}");
+            self.refuse(parameter, &expected, range);
         }
     }
 

@@ -48,8 +48,25 @@ pub struct Frame {
     shape: Shape,
     pixels: Vec<u8>,
     spare: Vec<u8>,
+    scratch: Scratch,
     table: [u8; 256],
     table_pending: bool,
+}
+
+/// Memory for what is between two images, kept from image to image: taking it anew from the system costs more than many a
+/// transform. What it holds at first is arbitrary.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    /// Pixels spread over 64 bits, or other wide words.
+    pub wide: Vec<u64>,
+    /// Numbers of each value of an image, or coordinates.
+    pub floats: Vec<f32>,
+    /// The same, where two are needed at once.
+    pub more_floats: Vec<f32>,
+    /// Bytes, such as a plane of the image.
+    pub bytes: Vec<u8>,
+    /// 16-bit sums or differences.
+    pub shorts: Vec<i16>,
 }
 
 impl Default for Frame {
@@ -58,6 +75,7 @@ impl Default for Frame {
             shape: Shape { height: 0, width: 0, channels: 0 },
             pixels: Vec::new(),
             spare: Vec::new(),
+            scratch: Scratch::default(),
             table: [0; 256],
             table_pending: false,
         }
@@ -130,7 +148,26 @@ impl Frame {
     /// Replaces the image by one of another shape, or of the same where pixels cannot change in place: `draw`
     /// gets the present pixels and those to write, whose values are arbitrary before.
     pub fn redraw(&mut self, shape: Shape, draw: impl FnOnce(&[u8], &mut [u8])) {
+        self.redraw_with(shape, |from, to, _| draw(from, to));
+    }
+
+    /// The same, for those who need memory on the way.
+    pub fn redraw_with(&mut self, shape: Shape, draw: impl FnOnce(&[u8], &mut [u8], &mut Scratch)) {
         self.pixels_mut();
+        self.spare.resize(shape.values(), 0);
+        draw(&self.pixels, &mut self.spare, &mut self.scratch);
+        std::mem::swap(&mut self.pixels, &mut self.spare);
+        self.shape = shape;
+    }
+
+    /// Changes the pixels in place, for those who need memory on the way.
+    pub fn change_with(&mut self, change: impl FnOnce(&mut [u8], &mut Scratch)) {
+        self.pixels_mut();
+        change(&mut self.pixels, &mut self.scratch);
+    }
+
+    /// [`redraw`](Self::redraw) for those who do not look at the values: a table of [`map`](Self::map) stays pending.
+    pub fn rearrange_into(&mut self, shape: Shape, draw: impl FnOnce(&[u8], &mut [u8])) {
         self.spare.resize(shape.values(), 0);
         draw(&self.pixels, &mut self.spare);
         std::mem::swap(&mut self.pixels, &mut self.spare);

@@ -1,6 +1,6 @@
 //! Left becomes right. Reference: `albumentations.HorizontalFlip`.
 
-use crate::{Frame, Transform};
+use crate::{Frame, Nothing, Shape, Transform};
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,11 +24,21 @@ impl Transform for HorizontalFlip {
     const NAME: &'static str = "horizontal_flip";
     const DESCRIPTION: &'static str = "flips left and right";
 
+    type Drawn = Nothing;
+
     fn p(&self) -> f64 {
         self.p
     }
 
-    fn apply(&self, frame: &mut Frame, _: &mut Stream) {
+    fn draw(&self, _: Shape, _: &mut Stream) -> Nothing {
+        Nothing {}
+    }
+
+    fn apply_to_mask(&self, drawn: &Nothing, mask: &mut Frame) {
+        self.apply(drawn, mask);
+    }
+
+    fn apply(&self, _: &Nothing, frame: &mut Frame) {
         frame.rearrange(|pixels, shape| {
             for row in pixels.chunks_exact_mut(shape.row().max(1)) {
                 match shape.channels {

@@ -1,19 +1,10 @@
 //! The transforms of a recipe, one after the other.
 
-use crate::{AnyTransform, ConfigErrors, Frame, Problem, Problems, Shape, TransformConfig};
+use crate::{
+    AnyTransform, ConfigErrors, DrawKey, Frame, Problem, Problems, SampleKey, Shape, ShapeError,
+    TransformConfig,
+};
 use pupila_image::{Image, ImageError};
-use pupila_random::{Purpose, Stream};
-
-/// What the random numbers of one image are keyed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SampleKey {
-    /// The seed of the run.
-    pub seed: u64,
-    /// The epoch.
-    pub epoch: u32,
-    /// The position of the sample in its source, not in the epoch's order.
-    pub sample: u32,
-}
 
 /// Transforms in the order in which they apply.
 #[derive(Debug, Default)]
@@ -65,14 +56,38 @@ impl Pipeline {
     /// Transforms the image in the frame.
     ///
     /// The transform at place `i` draws from the stream `(seed, Augment(i), epoch, sample)`: first whether it
-    /// applies, then its values.
+    /// applies, then its values. The children of a composition have streams of their own ([`DrawKey::child`]).
     pub fn apply(&self, frame: &mut Frame, key: SampleKey) {
         for (transform, place) in self.transforms.iter().zip(0u16..) {
-            let mut draw = Stream::new(key.seed, Purpose::Augment(place), key.epoch, key.sample);
-            if draw.chance(transform.p()) {
-                transform.apply(frame, &mut draw);
-            }
+            transform.run_by_chance(frame, None, DrawKey::new(key, place));
         }
+    }
+
+    /// Transforms an image and its mask by the same draws: geometry moves both, the mask's values without mixing them, and
+    /// what changes colors leaves the mask as it is.
+    ///
+    /// # Errors
+    /// Where the mask is not as high and as wide as the image; then nothing is changed.
+    pub fn apply_with_mask(
+        &self,
+        frame: &mut Frame,
+        mask: &mut Frame,
+        key: SampleKey,
+    ) -> Result<(), ShapeError> {
+        let (image, of_mask) = (frame.shape(), mask.shape());
+        if (image.height, image.width) != (of_mask.height, of_mask.width) {
+            let expected = Shape { channels: of_mask.channels, ..image };
+            return Err(ShapeError { shape: expected, got: of_mask.values() });
+        }
+        for (transform, place) in self.transforms.iter().zip(0u16..) {
+            transform.run_by_chance(frame, Some(mask), DrawKey::new(key, place));
+        }
+        Ok(())
+    }
+
+    /// The transforms, in order.
+    pub fn transforms(&self) -> &[Box<dyn AnyTransform>] {
+        &self.transforms
     }
 
     /// Transforms one image, apart from any training.

@@ -1,6 +1,6 @@
 //! Brighter or darker, and with more or less contrast. Reference: `albumentations.RandomBrightnessContrast`.
 
-use crate::{Frame, Problems, SymmetricRange, Transform};
+use crate::{Frame, Problems, Shape, SymmetricRange, Transform};
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,9 +36,21 @@ impl Default for RandomBrightnessContrast {
     }
 }
 
+/// What one draw decides.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrightnessContrast {
+    /// The change of the factor.
+    pub contrast: f64,
+    /// What is added, as a fraction of white or of the mean.
+    pub brightness: f64,
+}
+
 impl Transform for RandomBrightnessContrast {
     const NAME: &'static str = "random_brightness_contrast";
     const DESCRIPTION: &'static str = "changes brightness and contrast";
+
+    type Drawn = BrightnessContrast;
 
     fn p(&self) -> f64 {
         self.p
@@ -49,10 +61,14 @@ impl Transform for RandomBrightnessContrast {
         problems.range("contrast_limit", &self.contrast_limit);
     }
 
-    fn apply(&self, frame: &mut Frame, draw: &mut Stream) {
-        let mut factor = 1.0 + self.contrast_limit.draw(draw);
-        let brightness = self.brightness_limit.draw(draw);
-        let mut added = brightness * if self.brightness_by_max { WHITE } else { mean(frame.pixels()) };
+    fn draw(&self, _: Shape, stream: &mut Stream) -> BrightnessContrast {
+        let contrast = self.contrast_limit.draw(stream);
+        BrightnessContrast { contrast, brightness: self.brightness_limit.draw(stream) }
+    }
+
+    fn apply(&self, drawn: &BrightnessContrast, frame: &mut Frame) {
+        let mut factor = 1.0 + drawn.contrast;
+        let mut added = drawn.brightness * if self.brightness_by_max { WHITE } else { mean(frame.pixels()) };
         if self.ensure_safe_range {
             (factor, added) = safe(factor, added);
         }

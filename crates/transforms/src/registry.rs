@@ -1,14 +1,54 @@
 //! The registry: every transform by name.
 
 use crate::{
-    AnyTransform, HorizontalFlip, Problems, RandomBrightnessContrast, Transform, TransformConfig,
-    VerticalFlip,
+    Affine, AnyTransform, CenterCrop, ChannelShuffle, Clahe, CoarseDropout, ColorJitter, ElasticTransform,
+    Equalize, GaussNoise, GaussianBlur, GridDistortion, GridDropout, HorizontalFlip, HueSaturationValue,
+    InvertImg, LongestMaxSize, MotionBlur, OpticalDistortion, PadIfNeeded, Perspective, Posterize, Problems,
+    RandomBrightnessContrast, RandomCrop, RandomGamma, RandomResizedCrop, RandomRotate90, Resize, RgbShift,
+    Rotate, Sharpen, ShiftScaleRotate, SmallestMaxSize, Solarize, ToGray, Transform, TransformConfig,
+    Transpose, VerticalFlip,
 };
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
 
-const REGISTRY: &[Entry] =
-    &[Entry::of::<HorizontalFlip>(), Entry::of::<VerticalFlip>(), Entry::of::<RandomBrightnessContrast>()];
+const REGISTRY: &[Entry] = &[
+    Entry::of::<HorizontalFlip>(),
+    Entry::of::<VerticalFlip>(),
+    Entry::of::<Transpose>(),
+    Entry::of::<RandomRotate90>(),
+    Entry::of::<Resize>(),
+    Entry::of::<SmallestMaxSize>(),
+    Entry::of::<LongestMaxSize>(),
+    Entry::of::<CenterCrop>(),
+    Entry::of::<RandomCrop>(),
+    Entry::of::<RandomResizedCrop>(),
+    Entry::of::<PadIfNeeded>(),
+    Entry::of::<Rotate>(),
+    Entry::of::<ShiftScaleRotate>(),
+    Entry::of::<Affine>(),
+    Entry::of::<Perspective>(),
+    Entry::of::<ElasticTransform>(),
+    Entry::of::<GridDistortion>(),
+    Entry::of::<OpticalDistortion>(),
+    Entry::of::<RandomBrightnessContrast>(),
+    Entry::of::<ColorJitter>(),
+    Entry::of::<HueSaturationValue>(),
+    Entry::of::<RgbShift>(),
+    Entry::of::<RandomGamma>(),
+    Entry::of::<Clahe>(),
+    Entry::of::<ToGray>(),
+    Entry::of::<ChannelShuffle>(),
+    Entry::of::<InvertImg>(),
+    Entry::of::<Posterize>(),
+    Entry::of::<Solarize>(),
+    Entry::of::<Equalize>(),
+    Entry::of::<GaussianBlur>(),
+    Entry::of::<MotionBlur>(),
+    Entry::of::<Sharpen>(),
+    Entry::of::<GaussNoise>(),
+    Entry::of::<CoarseDropout>(),
+    Entry::of::<GridDropout>(),
+];
 
 /// All transforms. A new one is a file with its struct and a line here.
 pub fn registry() -> &'static [Entry] {

@@ -1,14 +1,18 @@
 //! What a transform is.
 
-use crate::{Frame, Problems, Shape};
+use crate::{DrawKey, Frame, Problems, Shape};
 use pupila_random::Stream;
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt::Debug;
 
-/// A random change of an image: a struct of its parameters, whose default are the defaults of the recipe.
+/// A random change of an image: a struct of its parameters, whose defaults are the defaults of the recipe.
+///
+/// It works in two steps. [`draw`](Self::draw) takes all the randomness there is and says what is to be done;
+/// [`apply`](Self::apply) does it, and is a pure function. So a test can pin what was drawn, and an image and its mask
+/// are changed alike.
 ///
 /// The struct derives `Serialize`, `Deserialize` and `JsonSchema` with `#[serde(default,
 /// deny_unknown_fields)]`; the doc comments of its fields are what an editor shows. It is registered by a
@@ -20,6 +24,9 @@ pub trait Transform:
     const NAME: &'static str;
     /// One line for `pupila list transforms`.
     const DESCRIPTION: &'static str;
+
+    /// What one draw decides.
+    type Drawn: Debug + Serialize + DeserializeOwned;
 
     /// The probability of applying it, `0..=1`.
     fn p(&self) -> f64;
@@ -35,12 +42,36 @@ pub trait Transform:
         input
     }
 
-    /// Changes the image. That `p` has fired is settled before; the values are drawn from `draw`, which
-    /// belongs to this transform, sample and epoch alone.
-    fn apply(&self, frame: &mut Frame, draw: &mut Stream);
+    /// Decides what to do with an image of shape `input`. That `p` has fired is settled before; `stream` belongs to this
+    /// transform, sample and epoch alone.
+    fn draw(&self, input: Shape, stream: &mut Stream) -> Self::Drawn;
+
+    /// Changes the image as drawn for its shape.
+    fn apply(&self, drawn: &Self::Drawn, frame: &mut Frame);
+
+    /// Changes a mask of the image as drawn. Only geometry does, and takes the nearest value; other transforms leave a mask
+    /// as it is.
+    fn apply_to_mask(&self, drawn: &Self::Drawn, mask: &mut Frame) {
+        let _ = (drawn, mask);
+    }
 }
 
-/// A [`Transform`] whose type is not known: what a pipeline holds.
+/// The draw of a transform that has nothing to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// A draw that does not fit the transform.
+#[derive(Debug, thiserror::Error)]
+#[error("{transform}: what was drawn cannot be read: {source}")]
+pub struct DrawnError {
+    /// The transform's name.
+    pub transform: &'static str,
+    /// What is wrong.
+    pub source: serde_json::Error,
+}
+
+/// A [`Transform`] or a composition whose type is not known: what a pipeline holds.
 pub trait AnyTransform: Debug + Send + Sync {
     /// [`Transform::NAME`].
     fn name(&self) -> &'static str;
@@ -50,8 +81,25 @@ pub trait AnyTransform: Debug + Send + Sync {
     fn parameters(&self) -> Map<String, Value>;
     /// [`Transform::output_shape`], given that it may not be applied at all.
     fn output_shape(&self, input: Option<Shape>) -> Option<Shape>;
-    /// [`Transform::apply`].
-    fn apply(&self, frame: &mut Frame, draw: &mut Stream);
+
+    /// Draws and applies, to a mask too if there is one. `stream` is the key's own, from which `p` has been drawn; the
+    /// children of a composition draw from the streams of keys below.
+    fn run(&self, frame: &mut Frame, mask: Option<&mut Frame>, key: DrawKey, stream: &mut Stream);
+
+    /// Applies what was drawn elsewhere: the JSON of [`Transform::Drawn`].
+    ///
+    /// # Errors
+    /// Where it is no draw of this transform. A composition has none of its own.
+    fn run_drawn(&self, drawn: &Value, frame: &mut Frame, mask: Option<&mut Frame>)
+    -> Result<(), DrawnError>;
+
+    /// Draws whether it applies, and runs it if so.
+    fn run_by_chance(&self, frame: &mut Frame, mask: Option<&mut Frame>, key: DrawKey) {
+        let mut stream = key.stream();
+        if stream.chance(self.p()) {
+            self.run(frame, mask, key, &mut stream);
+        }
+    }
 }
 
 impl<T: Transform> AnyTransform for T {
@@ -76,7 +124,26 @@ impl<T: Transform> AnyTransform for T {
         if Transform::p(self) < 1.0 && output != input { None } else { output }
     }
 
-    fn apply(&self, frame: &mut Frame, draw: &mut Stream) {
-        Transform::apply(self, frame, draw);
+    fn run(&self, frame: &mut Frame, mask: Option<&mut Frame>, _: DrawKey, stream: &mut Stream) {
+        let drawn = self.draw(frame.shape(), stream);
+        self.apply(&drawn, frame);
+        if let Some(mask) = mask {
+            self.apply_to_mask(&drawn, mask);
+        }
+    }
+
+    fn run_drawn(
+        &self,
+        drawn: &Value,
+        frame: &mut Frame,
+        mask: Option<&mut Frame>,
+    ) -> Result<(), DrawnError> {
+        let drawn =
+            T::Drawn::deserialize(drawn).map_err(|source| DrawnError { transform: T::NAME, source })?;
+        self.apply(&drawn, frame);
+        if let Some(mask) = mask {
+            self.apply_to_mask(&drawn, mask);
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Top becomes bottom. Reference: `albumentations.VerticalFlip`.
 
-use crate::{Frame, Transform};
+use crate::{Frame, Nothing, Shape, Transform};
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,11 +24,21 @@ impl Transform for VerticalFlip {
     const NAME: &'static str = "vertical_flip";
     const DESCRIPTION: &'static str = "flips top and bottom";
 
+    type Drawn = Nothing;
+
     fn p(&self) -> f64 {
         self.p
     }
 
-    fn apply(&self, frame: &mut Frame, _: &mut Stream) {
+    fn draw(&self, _: Shape, _: &mut Stream) -> Nothing {
+        Nothing {}
+    }
+
+    fn apply_to_mask(&self, drawn: &Nothing, mask: &mut Frame) {
+        self.apply(drawn, mask);
+    }
+
+    fn apply(&self, _: &Nothing, frame: &mut Frame) {
         frame.rearrange(|pixels, shape| {
             let row = shape.row().max(1);
             let (top, bottom) = pixels.split_at_mut(shape.height / 2 * row);

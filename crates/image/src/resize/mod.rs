@@ -75,32 +75,52 @@ pub fn resize(image: &Image, width: u32, height: u32, interpolation: Interpolati
     if (width, height) == (image.width(), image.height()) {
         return image.clone();
     }
-    // Area is the mean only where no side grows.
-    let grows = width > image.width() || height > image.height();
-    let whole = image.width().is_multiple_of(width) && image.height().is_multiple_of(height);
-    let data = if interpolation == Interpolation::Area && whole {
-        let (across, down) = (image.width() / width, image.height() / height);
-        match image.channels() {
-            1 => block_means::<1>(image, across as usize, down as usize),
-            _ => block_means::<3>(image, across as usize, down as usize),
-        }
-    } else {
-        let columns = Weights::new(image.width(), width, interpolation, grows);
-        let rows = Weights::new(image.height(), height, interpolation, grows);
-        match image.channels() {
-            1 => apply::<1>(image, &rows, &columns),
-            _ => apply::<3>(image, &rows, &columns),
-        }
-    };
-    // `apply` writes one sample for each (row, column, channel).
+    let mut data = vec![0; width as usize * height as usize * usize::from(image.channels())];
+    let (from, to) = ([image.height(), image.width()], [height, width]);
+    resize_samples(image.data(), from, &mut data, to, image.channels(), interpolation);
+    // `data` is as long as the shape says.
     Image::new(width, height, image.channels(), data).unwrap_or_else(|_| image.clone())
 }
 
-fn apply<const C: usize>(image: &Image, rows: &Weights, columns: &Weights) -> Vec<u8> {
-    let row_len = image.width() as usize * C;
-    let source = image.data();
+/// [`resize`] of bare samples. `source: [from[0], from[1], C]`, `data: [to[0], to[1], C]`, `C` of 1 or 3.
+///
+/// # Panics
+/// Where a slice is shorter than its shape.
+pub fn resize_samples(
+    source: &[u8],
+    from: [u32; 2],
+    data: &mut [u8],
+    to: [u32; 2],
+    channels: u8,
+    interpolation: Interpolation,
+) {
+    if from.contains(&0) || to.contains(&0) {
+        return;
+    }
+    let whole = from[0].is_multiple_of(to[0]) && from[1].is_multiple_of(to[1]);
+    if from == to {
+        data.copy_from_slice(source);
+    } else if interpolation == Interpolation::Area && whole {
+        let (down, across) = ((from[0] / to[0]) as usize, (from[1] / to[1]) as usize);
+        match channels {
+            1 => block_means::<1>(source, from[1] as usize, data, across, down),
+            _ => block_means::<3>(source, from[1] as usize, data, across, down),
+        }
+    } else {
+        // Area is the mean only where no side grows.
+        let grows = to[0] > from[0] || to[1] > from[1];
+        let rows = Weights::new(from[0], to[0], interpolation, grows);
+        let columns = Weights::new(from[1], to[1], interpolation, grows);
+        match channels {
+            1 => apply::<1>(source, from[1] as usize, data, &rows, &columns),
+            _ => apply::<3>(source, from[1] as usize, data, &rows, &columns),
+        }
+    }
+}
+
+fn apply<const C: usize>(source: &[u8], width: usize, data: &mut [u8], rows: &Weights, columns: &Weights) {
+    let row_len = width * C;
     let out_len = columns.len() * C;
-    let mut data = vec![0; rows.len() * out_len];
     let mut sums = vec![0f32; row_len];
     for (y, out) in data.chunks_exact_mut(out_len).enumerate() {
         let (first, weights) = rows.at(y);
@@ -120,36 +140,33 @@ fn apply<const C: usize>(image: &Image, rows: &Weights, columns: &Weights) -> Ve
             }
         }
     }
-    data
 }
 
 /// The mean of each block of `across` x `down` pixels, exactly as OpenCV has it for whole factors: a whole sum times the
 /// reciprocal in f32, halves to even; 2x2 alone has a path of its own there, with halves up.
-fn block_means<const C: usize>(image: &Image, across: usize, down: usize) -> Vec<u8> {
-    let row_len = image.width() as usize * C;
-    let width = image.width() as usize / across;
+fn block_means<const C: usize>(source: &[u8], width: usize, data: &mut [u8], across: usize, down: usize) {
+    let row_len = width * C;
+    let out_len = row_len / across;
     let scale = (1.0 / (across * down) as f64) as f32;
     let two_by_two = across == 2 && down == 2;
-    let mut data = Vec::with_capacity(image.data().len() / (across * down));
     let mut sums = vec![0u32; row_len];
-    for block in image.data().chunks_exact(row_len * down) {
+    for (block, out) in source.chunks_exact(row_len * down).zip(data.chunks_exact_mut(out_len)) {
         sums.fill(0);
         for row in block.chunks_exact(row_len) {
             sums.iter_mut().zip(row).for_each(|(sum, &sample)| *sum += u32::from(sample));
         }
-        for pixels in sums.chunks_exact(across * C).take(width) {
+        for (pixels, out) in sums.chunks_exact(across * C).zip(out.as_chunks_mut::<C>().0) {
             let mut totals = [0u32; C];
             for pixel in pixels.as_chunks::<C>().0 {
                 totals.iter_mut().zip(pixel).for_each(|(total, &sum)| *total += sum);
             }
-            if two_by_two {
-                data.extend(totals.map(|total| ((total + 2) >> 2) as u8));
+            *out = if two_by_two {
+                totals.map(|total| ((total + 2) >> 2) as u8)
             } else {
-                data.extend(totals.map(|total| (total as f32 * scale).round_ties_even() as u8));
-            }
+                totals.map(|total| (total as f32 * scale).round_ties_even() as u8)
+            };
         }
     }
-    data
 }
 
 /// `sums[j] = sum over i of weights[i] * row(i)[j]`, four rows at a time, so that the sums are read and written once for

@@ -1,0 +1,155 @@
+//! Cutting pixels off and adding some around, for the transforms that do.
+
+use crate::{BorderMode, Fill, Frame, Interpolation, Shape};
+use pupila_random::Stream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where an image stands in the larger one that padding makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PadPosition {
+    /// In the middle; of an odd number of pixels one more is added right and below.
+    #[default]
+    Center,
+    /// Above and on the left.
+    TopLeft,
+    /// Above and on the right.
+    TopRight,
+    /// Below and on the left.
+    BottomLeft,
+    /// Below and on the right.
+    BottomRight,
+    /// Anywhere.
+    Random,
+}
+
+/// Pixels added on each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Padding {
+    /// Above.
+    pub top: usize,
+    /// Below.
+    pub bottom: usize,
+    /// On the left.
+    pub left: usize,
+    /// On the right.
+    pub right: usize,
+}
+
+impl Padding {
+    /// As many rows and columns more as given, where `position` says.
+    pub(crate) fn placed(rows: usize, columns: usize, position: PadPosition, stream: &mut Stream) -> Self {
+        let mut anywhere = |n: usize| stream.below(n as u32 + 1) as usize;
+        let (top, left) = match position {
+            PadPosition::Center => (rows / 2, columns / 2),
+            PadPosition::TopLeft => (0, 0),
+            PadPosition::TopRight => (0, columns),
+            PadPosition::BottomLeft => (rows, 0),
+            PadPosition::BottomRight => (rows, columns),
+            PadPosition::Random => (anywhere(rows), anywhere(columns)),
+        };
+        Padding { top, bottom: rows - top, left, right: columns - left }
+    }
+}
+
+/// A rectangle of pixels; the maxima are not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CropBox {
+    /// The first column.
+    pub x_min: usize,
+    /// The first row.
+    pub y_min: usize,
+    /// The column after the last.
+    pub x_max: usize,
+    /// The row after the last.
+    pub y_max: usize,
+}
+
+impl CropBox {
+    /// `height` x `width` pixels at the fraction (`down`, `across`) of the room that there is.
+    pub(crate) fn at(input: Shape, height: usize, width: usize, down: f64, across: f64) -> Self {
+        let (height, width) = (height.min(input.height), width.min(input.width));
+        let start = |room: usize, at: f64| (((room + 1) as f64 * at) as usize).min(room);
+        let (y_min, x_min) = (start(input.height - height, down), start(input.width - width, across));
+        CropBox { x_min, y_min, x_max: x_min + width, y_max: y_min + height }
+    }
+
+    /// `height` x `width` pixels in the middle.
+    pub(crate) fn centered(input: Shape, height: usize, width: usize) -> Self {
+        let (height, width) = (height.min(input.height), width.min(input.width));
+        let (y_min, x_min) = ((input.height - height) / 2, (input.width - width) / 2);
+        CropBox { x_min, y_min, x_max: x_min + width, y_max: y_min + height }
+    }
+}
+
+/// Pixels to add, and then those to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PadAndCrop {
+    /// Pixels added on each side.
+    #[serde(default)]
+    pub padding: Padding,
+    /// Those to keep, in the padded image.
+    pub crop: CropBox,
+}
+
+/// Keeps the pixels of the rectangle, as far as it is inside of the image.
+pub(crate) fn crop(frame: &mut Frame, CropBox { x_min, y_min, x_max, y_max }: CropBox) {
+    let shape = frame.shape();
+    let (x_max, y_max) = (x_max.min(shape.width), y_max.min(shape.height));
+    if x_min >= x_max || y_min >= y_max || (x_max - x_min, y_max - y_min) == (shape.width, shape.height) {
+        return;
+    }
+    let out = Shape { height: y_max - y_min, width: x_max - x_min, ..shape };
+    frame.rearrange_into(out, |from, to| {
+        for (y, to) in to.chunks_exact_mut(out.row()).enumerate() {
+            let start = (y_min + y) * shape.row() + x_min * shape.channels;
+            to.copy_from_slice(&from[start..start + out.row()]);
+        }
+    });
+}
+
+/// Adds pixels around the image. Reference: `cv2.copyMakeBorder`.
+pub(crate) fn pad(frame: &mut Frame, padding: Padding, border: BorderMode, fill: &Fill) {
+    let shape = frame.shape();
+    let Padding { top, bottom, left, right } = padding;
+    if padding == Padding::default() || shape.values() == 0 {
+        return;
+    }
+    let out = Shape { height: shape.height + top + bottom, width: shape.width + left + right, ..shape };
+    let fill = fill.pixel();
+    let fill = &fill[..shape.channels];
+    frame.redraw(out, |from, to| {
+        let channels = shape.channels;
+        let write = |to: &mut [u8], row: &[u8]| {
+            to[left * channels..][..row.len()].copy_from_slice(row);
+            for x in (0..left).chain(left + shape.width..out.width) {
+                let source = border.position(x as i64 - left as i64, shape.width);
+                let pixel = source.map_or(fill, |source| &row[source * channels..][..channels]);
+                to[x * channels..][..channels].copy_from_slice(pixel);
+            }
+        };
+        for (y, to) in to.chunks_exact_mut(out.row()).enumerate() {
+            match border.position(y as i64 - top as i64, shape.height) {
+                Some(row) => write(to, &from[row * shape.row()..][..shape.row()]),
+                None => to.chunks_exact_mut(channels).for_each(|pixel| pixel.copy_from_slice(fill)),
+            }
+        }
+    });
+}
+
+/// Resizes the image to `height` x `width` pixels. Reference: `cv2.resize`.
+pub(crate) fn resize(frame: &mut Frame, height: usize, width: usize, interpolation: Interpolation) {
+    let shape = frame.shape();
+    if (shape.height, shape.width) == (height, width) || shape.values() == 0 {
+        return;
+    }
+    let out = Shape { height, width, ..shape };
+    frame.redraw(out, |from, to| {
+        let (before, after) = ([shape.height as u32, shape.width as u32], [height as u32, width as u32]);
+        pupila_image::resize_samples(from, before, to, after, shape.channels as u8, interpolation.into());
+    });
+}

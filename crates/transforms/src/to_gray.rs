@@ -1,0 +1,104 @@
+//! Gray. Reference: `albumentations.ToGray`.
+
+use crate::color::{Lab, gray};
+use crate::{Frame, Nothing, Problems, Shape, Transform};
+use pupila_random::Stream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the gray of a color is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrayMethod {
+    /// 0.299 red, 0.587 green and 0.114 blue.
+    WeightedAverage,
+    /// The lightness of CIE L*a*b*.
+    FromLab,
+    /// The middle of the largest and the smallest value.
+    Desaturation,
+    /// The mean of the values.
+    Average,
+    /// The largest value.
+    Max,
+}
+
+/// Makes a color image gray.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ToGray {
+    /// Channels of the result: 3 equal ones, or 1.
+    pub num_output_channels: u8,
+    /// What gray is.
+    pub method: GrayMethod,
+    /// Probability of applying it.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub p: f64,
+}
+
+impl Default for ToGray {
+    fn default() -> Self {
+        ToGray { num_output_channels: 3, method: GrayMethod::WeightedAverage, p: 0.5 }
+    }
+}
+
+impl Transform for ToGray {
+    const NAME: &'static str = "to_gray";
+    const DESCRIPTION: &'static str = "makes gray";
+
+    type Drawn = Nothing;
+
+    fn p(&self) -> f64 {
+        self.p
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        if !matches!(self.num_output_channels, 1 | 3) {
+            problems.refuse("num_output_channels", "1 or 3", &self.num_output_channels);
+        }
+    }
+
+    fn output_shape(&self, input: Option<Shape>) -> Option<Shape> {
+        let channels = usize::from(self.num_output_channels).min(input?.channels);
+        Some(Shape { channels, ..input? })
+    }
+
+    fn draw(&self, _: Shape, _: &mut Stream) -> Nothing {
+        Nothing {}
+    }
+
+    fn apply(&self, _: &Nothing, frame: &mut Frame) {
+        if frame.shape().channels != 3 {
+            return;
+        }
+        match self.method {
+            GrayMethod::WeightedAverage => self.write(frame, gray),
+            GrayMethod::FromLab => {
+                let lab = Lab::tables();
+                self.write(frame, |rgb| lab.from_rgb(rgb)[0]);
+            }
+            GrayMethod::Desaturation => self.write(frame, |[r, g, b]| {
+                let sum = u16::from(r.max(g).max(b)) + u16::from(r.min(g).min(b));
+                (sum / 2) as u8
+            }),
+            GrayMethod::Average => {
+                self.write(frame, |[r, g, b]| ((u16::from(r) + u16::from(g) + u16::from(b)) / 3) as u8)
+            }
+            GrayMethod::Max => self.write(frame, |[r, g, b]| r.max(g).max(b)),
+        }
+    }
+}
+
+impl ToGray {
+    fn write(&self, frame: &mut Frame, gray: impl Fn([u8; 3]) -> u8) {
+        if self.num_output_channels == 3 {
+            for pixel in frame.pixels_mut().as_chunks_mut::<3>().0 {
+                *pixel = [gray(*pixel); 3];
+            }
+        } else {
+            let shape = Shape { channels: 1, ..frame.shape() };
+            frame.redraw(shape, |from, to| {
+                to.iter_mut().zip(from.as_chunks::<3>().0).for_each(|(to, &rgb)| *to = gray(rgb));
+            });
+        }
+    }
+}
