@@ -96,31 +96,53 @@ pub(crate) struct Lab {
     /// The cube root of CIE, in 15 bits.
     root: Vec<i32>,
     coefficients: [[i32; 3]; 3],
-    /// `f(Y)` of each L.
-    root_of_light: [f32; 256],
-    /// Linear RGB of XYZ relative to white.
-    to_rgb: [[f32; 3]; 3],
-    /// sRGB levels of linear light in 1/4095.
+    /// Y and its cube root of each L, in 14 bits.
+    light: [[i32; 2]; 256],
+    /// What is added to the cube root of Y for that of X, of each a.
+    by_a: [i32; 256],
+    /// What is taken from it for that of Z, of each b.
+    by_b: [i32; 256],
+    /// The inverse of the cube root of CIE, from [`LEAST_ROOT`].
+    cube: Vec<i32>,
+    /// Linear RGB of XYZ relative to white, in 12 bits.
+    to_rgb: [[i32; 3]; 3],
+    /// sRGB levels of linear light in 12 bits.
     level: Vec<u8>,
 }
+
+const LEAST_ROOT: i32 = -8145;
 
 static LAB: LazyLock<Lab> = LazyLock::new(|| {
     let linear = |x: f64| if x <= 0.04045 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) };
     let level = |x: f64| if x <= 0.003_130_8 { 12.92 * x } else { 1.055 * x.powf(1.0 / 2.4) - 0.055 };
     let root = |x: f64| if x < 0.008_856 { x * 7.787 + 16.0 / 116.0 } else { x.cbrt() };
+    let whole = |x: f64| x.round_ties_even() as i32;
     let back = crate::warp::inverse(&TO_XYZ);
+    let base = 16384.0;
     Lab {
-        linear: std::array::from_fn(|i| (2040.0 * linear(i as f64 / 255.0)).round_ties_even() as i32),
-        root: (0..3072).map(|i| (32768.0 * root(f64::from(i) / 2040.0)).round_ties_even() as i32).collect(),
-        coefficients: std::array::from_fn(|i| {
-            TO_XYZ[i].map(|c| (4096.0 * c / WHITE[i]).round_ties_even() as i32)
+        linear: std::array::from_fn(|i| whole(2040.0 * linear(i as f64 / 255.0))),
+        root: (0..3072).map(|i| whole(32768.0 * root(f64::from(i) / 2040.0))).collect(),
+        coefficients: std::array::from_fn(|i| TO_XYZ[i].map(|c| whole(4096.0 * c / WHITE[i]))),
+        light: std::array::from_fn(|l| {
+            let l = l as f64;
+            if l <= 20.0 {
+                let y = l * base * 180.0 / (17.0 * 29f64.powi(3));
+                [whole(y), whole(base * 16.0 / 116.0 + l * base * 5.0 / (3.0 * 17.0 * 29.0))]
+            } else {
+                let root = l * 100.0 * base / (255.0 * 116.0) + 16.0 * base / 116.0;
+                [whole(root.powi(3) / base / base), whole(root)]
+            }
         }),
-        root_of_light: std::array::from_fn(|l| {
-            let l = l as f64 * 100.0 / 255.0;
-            if l <= 8.0 { (7.787 * l / 903.3 + 16.0 / 116.0) as f32 } else { ((l + 16.0) / 116.0) as f32 }
-        }),
-        to_rgb: std::array::from_fn(|i| std::array::from_fn(|j| (back[i][j] * WHITE[j] * 4095.0) as f32)),
-        level: (0..4096).map(|i| (255.0 * level(f64::from(i) / 4095.0)).round() as u8).collect(),
+        by_a: std::array::from_fn(|a| ((5 * a as i32 * 53_687 + (1 << 7)) >> 13) - 128 * 16_384 / 500),
+        by_b: std::array::from_fn(|b| ((b as i32 * 41_943 + (1 << 4)) >> 9) - 128 * 16_384 / 200 + 1),
+        cube: (LEAST_ROOT..LEAST_ROOT + 36_864)
+            .map(|root| match root {
+                ..=3390 => root * 108 / 841 - 16_384 * 16 / 116 * 108 / 841,
+                _ => root * root / 16_384 * root / 16_384,
+            })
+            .collect(),
+        to_rgb: std::array::from_fn(|i| std::array::from_fn(|j| whole(4096.0 * back[i][j] * WHITE[j]))),
+        level: (0..4096).map(|i| whole(255.0 * level(f64::from(i) / 4096.0)) as u8).collect(),
     }
 });
 
@@ -130,7 +152,7 @@ impl Lab {
         &LAB
     }
 
-    /// `COLOR_RGB2LAB`.
+    /// `COLOR_RGB2LAB`, to the bit.
     #[inline]
     pub(crate) fn from_rgb(&self, rgb: [u8; 3]) -> [u8; 3] {
         let light = rgb.map(|level| self.linear[usize::from(level)]);
@@ -143,19 +165,16 @@ impl Lab {
         [l, scaled(500 * (x - y) + (128 << 15)), scaled(200 * (y - z) + (128 << 15))]
     }
 
-    /// `COLOR_LAB2RGB`, within 1.
+    /// `COLOR_LAB2RGB`, to the bit.
     #[inline]
     pub(crate) fn to_rgb(&self, [l, a, b]: [u8; 3]) -> [u8; 3] {
-        let y = self.root_of_light[usize::from(l)];
-        let x = y + (f32::from(a) - 128.0) * (1.0 / 500.0);
-        let z = y - (f32::from(b) - 128.0) * (1.0 / 200.0);
-        let cube = |t: f32| {
-            if t <= 6.0 / 29.0 { (t - 16.0 / 116.0) * (1.0 / 7.787) } else { t * t * t }
-        };
-        let (x, y, z) = (cube(x), cube(y), cube(z));
+        let [y, root] = self.light[usize::from(l)];
+        let cube = |root: i32| self.cube[((root - LEAST_ROOT).max(0) as usize).min(self.cube.len() - 1)];
+        let x = cube(root + self.by_a[usize::from(a)]);
+        let z = cube(root - self.by_b[usize::from(b)]);
         self.to_rgb.map(|c| {
-            let light = c[0] * x + c[1] * y + c[2] * z;
-            self.level[(light + 0.5).clamp(0.0, 4095.0) as usize & 4095]
+            let light = (c[0] * x + c[1] * y + c[2] * z + (1 << 13)) >> 14;
+            self.level[light.clamp(0, 4095) as usize]
         })
     }
 }

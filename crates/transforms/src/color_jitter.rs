@@ -124,11 +124,12 @@ fn mean_gray(frame: &mut Frame) -> f64 {
 }
 
 fn saturate(pixels: &mut [u8], factor: f64) {
-    let (own, of_gray) = (factor as f32, (1.0 - factor) as f32);
+    let (own, of_gray) = (f64::from(factor as f32), (1.0 - factor) as f32);
     for pixel in pixels.as_chunks_mut::<3>().0 {
-        let gray = f32::from(gray(*pixel)) * of_gray;
+        let gray = f64::from(f32::from(gray(*pixel)) * of_gray);
         *pixel = pixel.map(|value| {
-            let mixed = (f32::from(value) * own + gray).clamp(0.0, 255.0);
+            // `cv2.addWeighted` fuses this multiplication and addition: only the sum is rounded to f32.
+            let mixed = ((f64::from(value) * own + gray) as f32).clamp(0.0, 255.0);
             // Rounded, halves to even.
             (mixed + 8_388_608.0).to_bits() as u8
         });

@@ -113,11 +113,13 @@ impl OpticalDistortion {
                 (radius, radius, k, 0.0)
             }
         };
-        let columns: Vec<f32> = (0..shape.width).map(|x| x as f32 - centre_x).collect();
+        // OpenCV puts the centre of the result half a pixel before that of the source.
+        let shift = if self.mode == LensMode::Camera { 0.5 } else { 0.0 };
+        let columns: Vec<f32> = (0..shape.width).map(|x| x as f32 - (centre_x - shift)).collect();
         let squares: Vec<f32> = columns.iter().map(|x| (x / unit_x).powi(2)).collect();
         frame.redraw_with(shape, |from, to, scratch| {
             by_position(from, shape, to, shape.width, sampling, scratch, |y, xs, ys| {
-                let y = y as f32 - centre_y;
+                let y = y as f32 - (centre_y - shift);
                 let square_y = (y / unit_y).powi(2);
                 for (((to_x, to_y), &x), &square) in xs.iter_mut().zip(ys).zip(&columns).zip(&squares) {
                     let r2 = square + square_y;

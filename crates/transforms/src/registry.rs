@@ -3,10 +3,10 @@
 use crate::{
     Affine, AnyTransform, CenterCrop, ChannelShuffle, Clahe, CoarseDropout, ColorJitter, ElasticTransform,
     Equalize, GaussNoise, GaussianBlur, GridDistortion, GridDropout, HorizontalFlip, HueSaturationValue,
-    InvertImg, LongestMaxSize, MotionBlur, OpticalDistortion, PadIfNeeded, Perspective, Posterize, Problems,
-    RandomBrightnessContrast, RandomCrop, RandomGamma, RandomResizedCrop, RandomRotate90, Resize, RgbShift,
-    Rotate, Sharpen, ShiftScaleRotate, SmallestMaxSize, Solarize, ToGray, Transform, TransformConfig,
-    Transpose, VerticalFlip,
+    ImageCompression, InvertImg, LongestMaxSize, MedianBlur, MotionBlur, OpticalDistortion, PadIfNeeded,
+    Perspective, Posterize, Problems, RandomBrightnessContrast, RandomCrop, RandomGamma, RandomResizedCrop,
+    RandomRotate90, Resize, RgbShift, Rotate, Sharpen, ShiftScaleRotate, SmallestMaxSize, Solarize, ToGray,
+    Transform, TransformConfig, Transpose, VerticalFlip,
 };
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
@@ -44,8 +44,10 @@ const REGISTRY: &[Entry] = &[
     Entry::of::<Equalize>(),
     Entry::of::<GaussianBlur>(),
     Entry::of::<MotionBlur>(),
+    Entry::of::<MedianBlur>(),
     Entry::of::<Sharpen>(),
     Entry::of::<GaussNoise>(),
+    Entry::of::<ImageCompression>(),
     Entry::of::<CoarseDropout>(),
     Entry::of::<GridDropout>(),
 ];

@@ -16,6 +16,7 @@ impl Weights {
     pub(super) fn new(source: u32, target: u32, interpolation: Interpolation, grows: bool) -> Self {
         let mut table = Weights { spans: Vec::with_capacity(target as usize + 1), weights: Vec::new() };
         let scale = f64::from(source) / f64::from(target);
+        let inverse = f64::from(target) / f64::from(source);
         let last = i64::from(source) - 1;
         for position in 0..target {
             let position = f64::from(position);
@@ -25,7 +26,8 @@ impl Weights {
             let offset = centre - left;
             let left = left as i64;
             match interpolation {
-                Interpolation::Nearest => table.push(last, (position * scale).floor() as i64, &[1.0]),
+                // The reciprocal of the other ratio, as OpenCV has it: at whole positions rounding decides.
+                Interpolation::Nearest => table.push(last, (position * (1.0 / inverse)).floor() as i64, &[1.0]),
                 Interpolation::Linear => table.push(last, left, &[1.0 - offset, offset]),
                 Interpolation::Cubic => table.push(last, left - 1, &cubic(offset)),
                 Interpolation::Lanczos => table.push(last, left - 3, &lanczos4(offset)),
