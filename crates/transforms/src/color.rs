@@ -36,52 +36,76 @@ static HSV_DIVISION: LazyLock<[[i32; 256]; 2]> = LazyLock::new(|| {
 
 /// Converts pixels to hue (0..180), saturation and value, changes these, and converts back: `COLOR_RGB2HSV`, tables for the
 /// three, `COLOR_HSV2RGB`. A pixel without saturation keeps none if `keep_gray`.
+///
+/// OpenCV converts back 32 pixels of a row at a time and cuts values off; what is left of the row it rounds. So does this.
 pub(crate) fn map_hsv(
     pixels: &mut [u8],
+    width: usize,
     hue: &[u8; 256],
     saturation: &[u8; 256],
     value: &[u8; 256],
     keep_gray: bool,
 ) {
-    let [by_value, by_range] = &*HSV_DIVISION;
-    let sectors: [(usize, f32); 256] = std::array::from_fn(|h| {
-        let h = h as f32 * (6.0 / 180.0);
-        (h as usize % 6, h - h.floor())
-    });
-    for pixel in pixels.as_chunks_mut::<3>().0 {
-        let [r, g, b] = pixel.map(i32::from);
-        let v = r.max(g).max(b);
-        let range = v - r.min(g).min(b);
-        let s = (range * by_value[v as usize] + (1 << 11)) >> 12;
-        let turn = if v == r {
-            g - b
-        } else if v == g {
-            b - r + 2 * range
-        } else {
-            r - g + 4 * range
-        };
-        let h = (turn * by_range[range as usize] + (1 << 11)) >> 12;
-        let h = if h < 0 { h + 180 } else { h };
-        let s = if keep_gray && s == 0 { 0 } else { saturation[s as usize & 255] };
-        *pixel = from_hsv(sectors[usize::from(hue[h as usize & 255])], s, value[v as usize & 255]);
+    let tables = HsvTables::new(hue, saturation, value, keep_gray);
+    for row in pixels.as_chunks_mut::<3>().0.chunks_mut(width.max(1)) {
+        let (blocks, rest) = row.split_at_mut(width - width % 32);
+        tables.map::<false>(blocks);
+        tables.map::<true>(rest);
+    }
+}
+
+struct HsvTables<'a> {
+    /// The sixth of the circle of each hue after it was changed, and the rest.
+    hue: [(u8, f32); 256],
+    saturation: &'a [u8; 256],
+    value: &'a [u8; 256],
+    keep_gray: bool,
+}
+
+impl<'a> HsvTables<'a> {
+    fn new(hue: &[u8; 256], saturation: &'a [u8; 256], value: &'a [u8; 256], keep_gray: bool) -> Self {
+        let hue = hue.map(|h| {
+            let h = f32::from(h) * (6.0 / 180.0);
+            (h as u8 % 6, h - h.floor())
+        });
+        HsvTables { hue, saturation, value, keep_gray }
+    }
+
+    fn map<const ROUND: bool>(&self, pixels: &mut [[u8; 3]]) {
+        let [by_value, by_range] = &*HSV_DIVISION;
+        for pixel in pixels {
+            let [r, g, b] = pixel.map(i32::from);
+            let v = r.max(g).max(b);
+            let range = v - r.min(g).min(b);
+            let s = (range * by_value[v as usize & 255] + (1 << 11)) >> 12;
+            let turn = if v == r {
+                g - b
+            } else if v == g {
+                b - r + 2 * range
+            } else {
+                r - g + 4 * range
+            };
+            let h = (turn * by_range[range as usize & 255] + (1 << 11)) >> 12;
+            let h = if h < 0 { h + 180 } else { h };
+            let s = if self.keep_gray && s == 0 { 0 } else { self.saturation[s as usize & 255] };
+            *pixel = from_hsv::<ROUND>(self.hue[h as usize & 255], s, self.value[v as usize & 255]);
+        }
     }
 }
 
 /// `COLOR_HSV2RGB` of a hue given as its sixth of the circle and the rest.
 #[inline]
-fn from_hsv((sector, rest): (usize, f32), s: u8, v: u8) -> [u8; 3] {
+fn from_hsv<const ROUND: bool>((sector, rest): (u8, f32), s: u8, v: u8) -> [u8; 3] {
     let (s, value) = (f32::from(s) * (1.0 / 255.0), f32::from(v));
-    let low = (value * (1.0 - s)) as u8;
-    let falling = (value * (1.0 - s * rest)) as u8;
-    let rising = (value * (1.0 - s * (1.0 - rest))) as u8;
-    match sector {
-        0 => [v, rising, low],
-        1 => [falling, v, low],
-        2 => [low, v, rising],
-        3 => [low, falling, v],
-        4 => [rising, low, v],
-        _ => [v, low, falling],
-    }
+    let byte = |x: f32| if ROUND { (x + 8_388_608.0).to_bits() as u8 } else { x as i32 as u8 };
+    let low = byte(value * (1.0 - s));
+    let falling = byte(value * (1.0 - s * rest));
+    let rising = byte(value * (1.0 - s * (1.0 - rest)));
+    // Where red, green and blue are taken from in each sixth.
+    const CHOICE: [[u8; 3]; 8] =
+        [[0, 3, 1], [2, 0, 1], [1, 0, 3], [1, 2, 0], [3, 1, 0], [0, 1, 2], [0; 3], [0; 3]];
+    let values = [v, low, falling, rising];
+    CHOICE[usize::from(sector & 7)].map(|choice| values[usize::from(choice & 3)])
 }
 
 /// sRGB's primaries and D65, as OpenCV has them: rows give X, Y, Z.

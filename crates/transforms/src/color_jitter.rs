@@ -99,7 +99,8 @@ impl Transform for ColorJitter {
                 3 if color && drawn.hue != 0.0 => {
                     let same = std::array::from_fn(|i| i as u8);
                     let hue = std::array::from_fn(|i| (i as f64 + 180.0 * drawn.hue).rem_euclid(180.0) as u8);
-                    map_hsv(frame.pixels_mut(), &hue, &same, &same, false);
+                    let width = frame.shape().width;
+                    map_hsv(frame.pixels_mut(), width, &hue, &same, &same, false);
                 }
                 _ => {}
             }

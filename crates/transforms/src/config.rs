@@ -1,7 +1,8 @@
 //! What a recipe says about a transform, and all that can be wrong with it.
 
-use crate::{AnyTransform, Range, RangeKind, Transform, WholeRange, entry, registry};
+use crate::{AnyTransform, Children, Composition, Range, RangeKind, Transform, WholeRange, entry, registry};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::DeserializeOwned;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
@@ -70,6 +71,72 @@ pub(crate) fn build<T: Transform>(given: &Map<String, Value>, problems: &mut Pro
             None
         }
     }
+}
+
+/// The parameters of a composition, taken out one by one.
+#[derive(Debug)]
+pub struct Given<'a> {
+    parameters: &'a Map<String, Value>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Given<'a> {
+    pub(crate) fn new(parameters: &'a Map<String, Value>) -> Self {
+        Given { parameters, known: Vec::new() }
+    }
+
+    /// The parameter `transforms`, which must be there.
+    pub fn children(&mut self, problems: &mut Problems) -> Children {
+        self.known.push("transforms");
+        problems
+            .within(".transforms", |problems| Children::build(self.parameters.get("transforms"), problems))
+    }
+
+    /// The parameter of a name, or its default.
+    pub fn value<V: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        default: V,
+        problems: &mut Problems,
+    ) -> V {
+        self.known.push(name);
+        let Some(value) = self.parameters.get(name) else { return default };
+        V::deserialize(value).unwrap_or_else(|error| {
+            problems.within(&format!(".{name}"), |problems| problems.push(Problem::Type(error.to_string())));
+            default
+        })
+    }
+
+    /// The probability `p`.
+    pub fn p(&mut self, default: f64, problems: &mut Problems) -> f64 {
+        let p = self.value("p", default, problems);
+        if !(0.0..=1.0).contains(&p) {
+            problems.refuse("p", "a probability from 0 to 1", &p);
+        }
+        p
+    }
+
+    /// Reports the parameters that were not asked for.
+    pub(crate) fn finish(self, problems: &mut Problems) {
+        for name in self.parameters.keys().filter(|name| !self.known.contains(&name.as_str())) {
+            let known = self.known.iter().map(|&known| known.to_owned()).collect();
+            problems.within(&format!(".{name}"), |problems| {
+                problems.push(Problem::unknown("parameter", name, known))
+            });
+        }
+    }
+}
+
+/// The composition of some parameters, if nothing is wrong with them.
+pub(crate) fn build_composition<C: Composition>(
+    parameters: &Map<String, Value>,
+    problems: &mut Problems,
+) -> Option<C> {
+    let before = problems.errors.len();
+    let mut given = Given::new(parameters);
+    let composition = C::build(&mut given, problems);
+    given.finish(problems);
+    (problems.errors.len() == before).then_some(composition)
 }
 
 /// What is wrong with a configuration.
@@ -215,6 +282,11 @@ impl Problems {
         let result = check(self);
         self.path.truncate(length);
         result
+    }
+
+    /// How many compositions the place being checked is in.
+    pub(crate) fn depth(&self) -> usize {
+        self.path.matches(".transforms").count()
     }
 
     /// The value, or all the problems.

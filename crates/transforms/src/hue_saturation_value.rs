@@ -78,7 +78,8 @@ impl Transform for HueSaturationValue {
             frame.map(&value);
         } else if drawn.hue != 0.0 || drawn.saturation != 0.0 || drawn.value != 0.0 {
             let hue = std::array::from_fn(|i| (i as f64 + drawn.hue).rem_euclid(180.0) as u8);
-            map_hsv(frame.pixels_mut(), &hue, &shifted(drawn.saturation), &value, true);
+            let width = frame.shape().width;
+            map_hsv(frame.pixels_mut(), width, &hue, &shifted(drawn.saturation), &value, true);
         }
     }
 }

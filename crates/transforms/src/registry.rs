@@ -1,12 +1,14 @@
 //! The registry: every transform by name.
 
+use crate::composition::{Composed, Composition};
+use crate::config::Given;
 use crate::{
     Affine, AnyTransform, CenterCrop, ChannelShuffle, Clahe, CoarseDropout, ColorJitter, ElasticTransform,
     Equalize, GaussNoise, GaussianBlur, GridDistortion, GridDropout, HorizontalFlip, HueSaturationValue,
-    ImageCompression, InvertImg, LongestMaxSize, MedianBlur, MotionBlur, OpticalDistortion, PadIfNeeded,
-    Perspective, Posterize, Problems, RandomBrightnessContrast, RandomCrop, RandomGamma, RandomResizedCrop,
-    RandomRotate90, Resize, RgbShift, Rotate, Sharpen, ShiftScaleRotate, SmallestMaxSize, Solarize, ToGray,
-    Transform, TransformConfig, Transpose, VerticalFlip,
+    ImageCompression, InvertImg, IsoNoise, LongestMaxSize, MedianBlur, MotionBlur, OneOf, OpticalDistortion,
+    PadIfNeeded, Perspective, Posterize, Problems, RandomBrightnessContrast, RandomCrop, RandomGamma,
+    RandomResizedCrop, RandomRotate90, Resize, RgbShift, Rotate, Sequential, Sharpen, ShiftScaleRotate,
+    SmallestMaxSize, Solarize, SomeOf, ToGray, Transform, TransformConfig, Transpose, VerticalFlip,
 };
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
@@ -47,9 +49,13 @@ const REGISTRY: &[Entry] = &[
     Entry::of::<MedianBlur>(),
     Entry::of::<Sharpen>(),
     Entry::of::<GaussNoise>(),
+    Entry::of::<IsoNoise>(),
     Entry::of::<ImageCompression>(),
     Entry::of::<CoarseDropout>(),
     Entry::of::<GridDropout>(),
+    Entry::composition::<OneOf>(),
+    Entry::composition::<SomeOf>(),
+    Entry::composition::<Sequential>(),
 ];
 
 /// All transforms. A new one is a file with its struct and a line here.
@@ -84,6 +90,23 @@ impl Entry {
             default: || Box::new(T::default()),
             build: |parameters, problems| Some(Box::new(crate::config::build::<T>(parameters, problems)?)),
             schema: |generator| generator.subschema_for::<T>(),
+        }
+    }
+
+    const fn composition<C: Composition>() -> Self {
+        Entry {
+            name: C::NAME,
+            description: C::DESCRIPTION,
+            default: || {
+                let mut problems = Problems::new("");
+                let mut none = Map::new();
+                none.insert("transforms".to_owned(), Value::Array(Vec::new()));
+                Box::new(Composed(C::build(&mut Given::new(&none), &mut problems)))
+            },
+            build: |parameters, problems| {
+                Some(Box::new(Composed(crate::config::build_composition::<C>(parameters, problems)?)))
+            },
+            schema: crate::composition::schema::<C>,
         }
     }
 

@@ -82,6 +82,9 @@ pub trait AnyTransform: Debug + Send + Sync {
     /// [`Transform::output_shape`], given that it may not be applied at all.
     fn output_shape(&self, input: Option<Shape>) -> Option<Shape>;
 
+    /// The same, given that it is applied.
+    fn output_shape_applied(&self, input: Option<Shape>) -> Option<Shape>;
+
     /// Draws and applies, to a mask too if there is one. `stream` is the key's own, from which `p` has been drawn; the
     /// children of a composition draw from the streams of keys below.
     fn run(&self, frame: &mut Frame, mask: Option<&mut Frame>, key: DrawKey, stream: &mut Stream);
@@ -122,6 +125,10 @@ impl<T: Transform> AnyTransform for T {
     fn output_shape(&self, input: Option<Shape>) -> Option<Shape> {
         let output = Transform::output_shape(self, input);
         if Transform::p(self) < 1.0 && output != input { None } else { output }
+    }
+
+    fn output_shape_applied(&self, input: Option<Shape>) -> Option<Shape> {
+        Transform::output_shape(self, input)
     }
 
     fn run(&self, frame: &mut Frame, mask: Option<&mut Frame>, _: DrawKey, stream: &mut Stream) {

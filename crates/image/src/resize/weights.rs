@@ -27,7 +27,9 @@ impl Weights {
             let left = left as i64;
             match interpolation {
                 // The reciprocal of the other ratio, as OpenCV has it: at whole positions rounding decides.
-                Interpolation::Nearest => table.push(last, (position * (1.0 / inverse)).floor() as i64, &[1.0]),
+                Interpolation::Nearest => {
+                    table.push(last, (position * (1.0 / inverse)).floor() as i64, &[1.0])
+                }
                 Interpolation::Linear => table.push(last, left, &[1.0 - offset, offset]),
                 Interpolation::Cubic => table.push(last, left - 1, &cubic(offset)),
                 Interpolation::Lanczos => table.push(last, left - 3, &lanczos4(offset)),
