@@ -29,6 +29,7 @@ BORDERS = {
 }
 CLASSES = {
     "clahe": A.CLAHE,
+    "iso_noise": A.ISONoise,
     "rgb_shift": A.RGBShift,
     "random_rotate90": A.RandomRotate90,
 }

@@ -406,11 +406,13 @@ mod tests {
              { random_brightness_contrast = \
                { p = -1, contrast_limit = [0.3, 0.1], brightness_limit = -0.2 } } ]",
         );
-        let expected = "\
-transforms[0]: unknown transform `HorizontalFlp`, did you mean `horizontal_flip`?; expected horizontal_flip, \
-vertical_flip, random_brightness_contrast
+        let names: Vec<_> = registry().iter().map(|entry| entry.name).collect();
+        let names = names.join(", ");
+        let expected = format!(
+            "\
+transforms[0]: unknown transform `HorizontalFlp`, did you mean `horizontal_flip`?; expected {names}
 transforms[1].vertical_flip.p: expected a probability from 0 to 1, got 1.5
-transforms[2]: unknown transform `zebra`; expected horizontal_flip, vertical_flip, random_brightness_contrast
+transforms[2]: unknown transform `zebra`; expected {names}
 transforms[3].random_brightness_contrast.p: invalid type: string \"often\", expected f64
 transforms[3].random_brightness_contrast.brightnes_limit: unknown parameter `brightnes_limit`, did you mean \
 `brightness_limit`?; expected brightness_limit, contrast_limit, brightness_by_max, ensure_safe_range, p
@@ -419,7 +421,27 @@ transforms[4].random_brightness_contrast.p: expected a probability from 0 to 1, 
 transforms[4].random_brightness_contrast.brightness_limit: expected [low, high] with low <= high, \
 got [0.2, -0.2]
 transforms[4].random_brightness_contrast.contrast_limit: expected [low, high] with low <= high, \
-got [0.3, 0.1]";
+got [0.3, 0.1]"
+        );
+        assert_eq!(Pipeline::from_config(&configs).unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn mistakes_inside_of_compositions_have_the_path_of_the_child() {
+        let configs = read(
+            "transforms = [ { one_of = { p = 2, tranforms = [], transforms = [ { clahe = { clip_limit = 0.5 } }, \
+             { some_of = { n = \"two\", transforms = [ { rotate = { limt = 3 } }, 7 ] } } ] } }, { sequential = {} } ]",
+        );
+        let expected = "\
+transforms[0].one_of.transforms[0].clahe.clip_limit: expected [low, high] with low <= high, of at least 1, got [0.5, 1]
+transforms[0].one_of.transforms[1].some_of.transforms[0].rotate.limt: unknown parameter `limt`, did you mean `limit`?; \
+expected limit, interpolation, mask_interpolation, border_mode, fill, fill_mask, crop_border, p
+transforms[0].one_of.transforms[1].some_of.transforms[1]: invalid type: integer `7`, expected one transform, such as \
+{ horizontal_flip = { p = 0.5 } }
+transforms[0].one_of.transforms[1].some_of.n: invalid type: string \"two\", expected u32
+transforms[0].one_of.p: expected a probability from 0 to 1, got 2
+transforms[0].one_of.tranforms: unknown parameter `tranforms`, did you mean `transforms`?; expected transforms, p
+transforms[1].sequential.transforms: expected a list of transforms";
         assert_eq!(Pipeline::from_config(&configs).unwrap_err().to_string(), expected);
     }
 

@@ -46,6 +46,10 @@ fn defaults_are_complete_and_round_trip() {
         assert!(config.parameters.contains_key("p"), "{}", one.name);
         let pipeline = Pipeline::from_config(std::slice::from_ref(&config)).unwrap();
         assert_eq!(pipeline.resolved().as_slice(), std::slice::from_ref(&config));
+        if config.parameters.contains_key("transforms") {
+            // A composition of nothing has to say so.
+            continue;
+        }
         let empty = TransformConfig { name: one.name.to_owned(), parameters: Default::default() };
         let resolved = Pipeline::from_config(&[empty]).unwrap().resolved();
         assert_eq!(resolved.as_slice(), std::slice::from_ref(&config));
