@@ -1,4 +1,4 @@
-"""Writes cases.json: images, transforms whose values are pinned, and what Albumentations makes of them.
+"""Writes cases.json and random_cases.jsonl: images, transforms whose values are pinned, and what Albumentations makes of them.
 
     python parity/transforms/generate.py
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import albumentations as A
 import numpy as np
+import reference
 
 HERE = Path(__file__).parent
 SHAPES = [(1, 1), (1, 5), (5, 1), (7, 5), (4, 4), (9, 13)]
@@ -93,6 +94,36 @@ def main():
     lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in written)
     (HERE / "cases.json").write_text(f"[\n{lines}\n]\n")
     print(f"{len(written)} cases")
+    random_cases()
+
+
+def random_cases():
+    """Some cases of every transform with random parameters (reference.py), on small images of every awkward shape."""
+    shapes = [(1, 1), (1, 7), (9, 1), (2, 2), (5, 7), (8, 6), (13, 9)]
+    lines = []
+    for place, name in enumerate(reference.PARAMETERS):
+        rng = np.random.default_rng([20261123, place])
+        for shape in shapes:
+            lines.append(json.dumps(random_case(name, rng, shape), separators=(",", ":")))
+    (HERE / "random_cases.jsonl").write_text("\n".join(lines) + "\n")
+    print(f"{len(lines)} random cases")
+
+
+def random_case(name, rng, shape):
+    while True:
+        try:
+            parameters, drawn, image, mask, after, mask_after = reference.case(name, rng, shape)
+        except (ValueError, ZeroDivisionError, A.augmentations.crops.transforms.CropSizeError):
+            # What the reference refuses: a crop of nothing, a grid finer than the image.
+            continue
+        if after.ndim == 3 and after.shape[2] == 1:
+            after = after[:, :, 0]
+        return case(name, parameters, image, after) | {
+            "drawn": drawn,
+            "after_shape": after.shape[:2] + (1 if after.ndim == 2 else after.shape[2],),
+            "mask": mask.tobytes().hex(),
+            "mask_after": np.ascontiguousarray(mask_after).tobytes().hex(),
+        }
 
 
 def case(name, parameters, before, after):

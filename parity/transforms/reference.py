@@ -100,9 +100,14 @@ def fill(rng, channels):
 def geometry(rng, h, w, channels):
     # OpenCV does not return from reflecting at an image of one row or column, nor soon from far outside of it.
     borders = ["constant", "constant", "replicate"] + ["reflect", "wrap", "reflect_101"] * (min(h, w) > 1)
+    interpolation = one_of(rng, "linear", "linear", "nearest", "cubic", "area", "lanczos")
+    border = one_of(rng, *borders)
+    # OpenCV's cubic kernel mirrors the image only once: ours does for any distance, as its other kernels do.
+    if interpolation == "cubic" and border.startswith("reflect"):
+        border = "replicate"
     return {
-        "interpolation": one_of(rng, "linear", "linear", "nearest", "cubic", "area", "lanczos"),
-        "border_mode": one_of(rng, *borders),
+        "interpolation": interpolation,
+        "border_mode": border,
         "fill": fill(rng, channels),
     }
 
@@ -175,7 +180,8 @@ def pad_if_needed(rng, h, w, c):
 
 
 def rotate(rng, h, w, c):
-    angle = float(one_of(rng, rng.uniform(-180, 180), 0, 90, -45))
+    # Not 45 degrees, where every other position is half way between pixels and the last bit decides.
+    angle = float(one_of(rng, rng.uniform(-180, 180), 0, 90, -30))
     # The reference refuses to crop where nothing is left.
     crop_border = bool(rng.random() < 0.3 and min(h, w) > 5 and max(h, w) < 4 * min(h, w))
     return {"limit": pinned(angle), "crop_border": crop_border, **geometry(rng, h, w, c)}, None

@@ -37,6 +37,16 @@ pub(crate) fn inverse(m: &Matrix) -> Matrix {
     std::array::from_fn(|i| std::array::from_fn(|j| minor(j, i) * scale))
 }
 
+/// The inverse of an affine matrix with the operations of OpenCV in its order: where a position is half way between two
+/// pixels, the last bit decides.
+fn affine_inverse(m: &Matrix) -> Matrix {
+    let determinant = m[0][0] * m[1][1] - m[0][1] * m[1][0];
+    let scale = if determinant == 0.0 { 0.0 } else { 1.0 / determinant };
+    let [a, b] = [m[1][1] * scale, m[0][1] * -scale];
+    let [d, e] = [m[1][0] * -scale, m[0][0] * scale];
+    [[a, b, -a * m[0][2] - b * m[1][2]], [d, e, -d * m[0][2] - e * m[1][2]], [0.0, 0.0, 1.0]]
+}
+
 /// Warps by a matrix that takes source positions to target positions. `from: [H, W, C]`, `to: [H', W', C]`
 pub(crate) fn by_matrix(
     from: &[u8],
@@ -47,13 +57,13 @@ pub(crate) fn by_matrix(
     sampling: Sampling,
     scratch: &mut Scratch,
 ) {
-    let back = inverse(matrix).map(|row| row.map(|x| x as f32));
-    let [[a, b, c], [d, e, f], [g, h, i]] = back;
+    let is_affine = matrix[2][..2] == [0.0, 0.0];
+    let back = if is_affine { affine_inverse(matrix) } else { inverse(matrix) };
+    let [[a, b, c], [d, e, f], [g, h, i]] = back.map(|row| row.map(|x| x as f32));
     // The target's columns, once: a counter that is converted keeps the loops below from being vectorised.
     let columns: Vec<f32> = (0..width).map(|x| x as f32).collect();
-    if g == 0.0 && h == 0.0 && sampling.interpolation == Interpolation::Lanczos {
+    if is_affine && sampling.interpolation == Interpolation::Lanczos {
         // OpenCV steps in 1/1024 of a pixel here and keeps 1/32.
-        let back = inverse(matrix);
         let steps = |x: f64| (x * 1024.0).round_ties_even();
         let position = |sum: f64| ((sum + 16.0) / 32.0).floor() as f32 / 32.0;
         by_position(from, shape, to, width, sampling, scratch, |y, xs, ys| {
@@ -66,7 +76,7 @@ pub(crate) fn by_matrix(
                 *sy = position(start_y + steps(back[1][0] * x));
             }
         });
-    } else if g == 0.0 && h == 0.0 {
+    } else if is_affine {
         by_position(from, shape, to, width, sampling, scratch, |y, xs, ys| {
             let y = y as f32;
             let (c, f) = (b * y + c, e * y + f);

@@ -15,8 +15,10 @@ impl Weights {
     /// which changes what [`Interpolation::Area`] is on both.
     pub(super) fn new(source: u32, target: u32, interpolation: Interpolation, grows: bool) -> Self {
         let mut table = Weights { spans: Vec::with_capacity(target as usize + 1), weights: Vec::new() };
-        let scale = f64::from(source) / f64::from(target);
+        // The reciprocal of the other ratio, as OpenCV has it: at whole positions rounding decides.
+        // The reciprocal of the other ratio, as OpenCV has it: at whole positions rounding decides.
         let inverse = f64::from(target) / f64::from(source);
+        let scale = 1.0 / inverse;
         let last = i64::from(source) - 1;
         for position in 0..target {
             let position = f64::from(position);
@@ -26,16 +28,13 @@ impl Weights {
             let offset = centre - left;
             let left = left as i64;
             match interpolation {
-                // The reciprocal of the other ratio, as OpenCV has it: at whole positions rounding decides.
-                Interpolation::Nearest => {
-                    table.push(last, (position * (1.0 / inverse)).floor() as i64, &[1.0])
-                }
+                Interpolation::Nearest => table.push(last, (position * scale).floor() as i64, &[1.0]),
                 Interpolation::Linear => table.push(last, left, &[1.0 - offset, offset]),
                 Interpolation::Cubic => table.push(last, left - 1, &cubic(offset)),
                 Interpolation::Lanczos => table.push(last, left - 3, &lanczos4(offset)),
                 Interpolation::Area if grows => {
                     let left = (position * scale).floor();
-                    let offset = (position + 1.0) - (left + 1.0) / scale;
+                    let offset = f64::from(((position + 1.0) - (left + 1.0) * inverse) as f32);
                     let offset = if offset <= 0.0 { 0.0 } else { offset.fract() };
                     table.push(last, left as i64, &[1.0 - offset, offset]);
                 }
