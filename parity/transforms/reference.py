@@ -102,7 +102,7 @@ def geometry(rng, h, w, channels):
     borders = ["constant", "constant", "replicate"] + ["reflect", "wrap", "reflect_101"] * (min(h, w) > 1)
     interpolation = one_of(rng, "linear", "linear", "nearest", "cubic", "area", "lanczos")
     border = one_of(rng, *borders)
-    # OpenCV's cubic kernel mirrors the image only once: ours does for any distance, as its other kernels do.
+    # Not compared: far outside of the image OpenCV's cubic kernel and ours mirror it differently.
     if interpolation == "cubic" and border.startswith("reflect"):
         border = "replicate"
     return {

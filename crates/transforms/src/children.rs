@@ -43,11 +43,11 @@ impl Children {
 
     /// Their configurations, complete: what a resolved recipe holds.
     pub(crate) fn parameters(&self) -> Value {
-        let config = |transform: &Box<dyn AnyTransform>| {
+        let config = |transform: &dyn AnyTransform| {
             let mut config = Map::new();
             config.insert(transform.name().to_owned(), Value::Object(transform.parameters()));
             Value::Object(config)
         };
-        self.transforms.iter().map(config).collect()
+        self.transforms.iter().map(|transform| config(&**transform)).collect()
     }
 }

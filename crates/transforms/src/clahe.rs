@@ -71,7 +71,7 @@ impl Transform for Clahe {
             let light = &mut scratch.bytes;
             light.clear();
             light.extend(pixels.as_chunks_mut::<3>().0.iter_mut().map(|pixel| {
-                *pixel = lab.from_rgb(*pixel);
+                *pixel = lab.of_rgb(*pixel);
                 pixel[0]
             }));
             equalize(light, shape.width, drawn.clip_limit, grid);
@@ -145,8 +145,6 @@ fn clip(histogram: &mut [u32; 256], limit: u32) {
     }
     let (each, rest) = (cut / 256, (cut % 256) as usize);
     histogram.iter_mut().for_each(|count| *count += each);
-    if rest > 0 {
-        let step = (256 / rest).max(1);
-        histogram.iter_mut().step_by(step).take(rest).for_each(|count| *count += 1);
-    }
+    let step = 256usize.checked_div(rest).unwrap_or(256).max(1);
+    histogram.iter_mut().step_by(step).take(rest).for_each(|count| *count += 1);
 }

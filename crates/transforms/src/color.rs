@@ -178,7 +178,7 @@ impl Lab {
 
     /// `COLOR_RGB2LAB`, to the bit.
     #[inline]
-    pub(crate) fn from_rgb(&self, rgb: [u8; 3]) -> [u8; 3] {
+    pub(crate) fn of_rgb(&self, rgb: [u8; 3]) -> [u8; 3] {
         let light = rgb.map(|level| self.linear[usize::from(level)]);
         let [x, y, z] = self.coefficients.map(|c| {
             let sum = c[0] * light[0] + c[1] * light[1] + c[2] * light[2];
@@ -212,7 +212,7 @@ mod tests {
         // cv2.cvtColor of OpenCV 5.0 of single pixels.
         assert_eq!([[255, 0, 0], [0, 255, 0], [10, 200, 90]].map(gray), [76, 150, 131]);
         let lab = Lab::tables();
-        assert_eq!(lab.from_rgb([255, 255, 255]), [255, 128, 128]);
+        assert_eq!(lab.of_rgb([255, 255, 255]), [255, 128, 128]);
         assert_eq!(lab.to_rgb([255, 128, 128]), [255, 255, 255]);
         assert_eq!(to_ycrcb([255, 255, 255]), [255, 128, 128]);
         assert_eq!(from_ycrcb([255, 128, 128]), [255, 255, 255]);

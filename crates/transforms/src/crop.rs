@@ -124,8 +124,15 @@ pub(crate) fn pad(frame: &mut Frame, padding: Padding, border: BorderMode, fill:
     let fill = &fill[..shape.channels];
     frame.redraw(out, |from, to| {
         let channels = shape.channels;
+        let empty: Vec<u8> = fill.iter().copied().cycle().take(out.row()).collect();
         let write = |to: &mut [u8], row: &[u8]| {
             to[left * channels..][..row.len()].copy_from_slice(row);
+            if border == BorderMode::Constant {
+                let (before, after) = (left * channels, left * channels + row.len());
+                to[..before].copy_from_slice(&empty[..before]);
+                to[after..].copy_from_slice(&empty[after..]);
+                return;
+            }
             for x in (0..left).chain(left + shape.width..out.width) {
                 let source = border.position(x as i64 - left as i64, shape.width);
                 let pixel = source.map_or(fill, |source| &row[source * channels..][..channels]);
@@ -135,7 +142,7 @@ pub(crate) fn pad(frame: &mut Frame, padding: Padding, border: BorderMode, fill:
         for (y, to) in to.chunks_exact_mut(out.row()).enumerate() {
             match border.position(y as i64 - top as i64, shape.height) {
                 Some(row) => write(to, &from[row * shape.row()..][..shape.row()]),
-                None => to.chunks_exact_mut(channels).for_each(|pixel| pixel.copy_from_slice(fill)),
+                None => to.copy_from_slice(&empty),
             }
         }
     });

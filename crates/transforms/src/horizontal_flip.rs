@@ -39,13 +39,34 @@ impl Transform for HorizontalFlip {
     }
 
     fn apply(&self, _: &Nothing, frame: &mut Frame) {
-        frame.rearrange(|pixels, shape| {
-            for row in pixels.chunks_exact_mut(shape.row().max(1)) {
-                match shape.channels {
-                    3 => row.as_chunks_mut::<3>().0.reverse(),
-                    _ => row.reverse(),
-                }
+        let shape = frame.shape();
+        if shape.channels != 3 {
+            frame.rearrange(|pixels, shape| {
+                pixels.chunks_exact_mut(shape.row().max(1)).for_each(<[u8]>::reverse);
+            });
+            return;
+        }
+        frame.rearrange_into(shape, |from, to| {
+            let row = shape.row().max(1);
+            for (from, to) in from.chunks_exact(row).zip(to.chunks_exact_mut(row)) {
+                flip_row(from, to);
             }
         });
     }
+}
+
+/// Writes the pixels in the opposite order. Four bytes at a time, of which the last is overwritten by the next pixel's
+/// first: a copy of three bytes is two.
+fn flip_row(from: &[u8], to: &mut [u8]) {
+    let n = from.len() / 3;
+    if n < 2 {
+        to.copy_from_slice(from);
+        return;
+    }
+    to[..3].copy_from_slice(&from[3 * n - 3..]);
+    for i in 1..n - 1 {
+        let source = (n - 1 - i) * 3;
+        to[i * 3..i * 3 + 4].copy_from_slice(&from[source..source + 4]);
+    }
+    to[3 * n - 3..].copy_from_slice(&from[..3]);
 }

@@ -173,7 +173,8 @@ impl Plane {
             out.iter_mut().enumerate().for_each(|(x, out)| *out = own[x / 2]);
             return;
         }
-        let near = if y % 2 == 0 { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(self.height - 1) };
+        let near =
+            if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(self.height - 1) };
         for ((sum, &own), &near) in sums.iter_mut().zip(own).zip(row(near)) {
             *sum = 3 * u16::from(own) + u16::from(near);
         }

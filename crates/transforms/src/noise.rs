@@ -29,7 +29,7 @@ impl Noise {
         match self {
             Noise::Seed(seed) => {
                 let quantiles = QUANTILES.as_slice();
-                self::fill(*seed, out, |bits| quantiles[usize::from(bits)]);
+                fill(*seed, out, |bits| quantiles[usize::from(bits)]);
             }
             Noise::Given(values) => out.iter_mut().zip(values).for_each(|(out, &value)| *out = value),
         }
@@ -38,9 +38,7 @@ impl Noise {
     /// Writes values uniform in -1..1, or those given as far as they go.
     pub(crate) fn uniform(&self, out: &mut [f32]) {
         match self {
-            Noise::Seed(seed) => {
-                self::fill(*seed, out, |bits| (f32::from(bits) + 0.5) * (1.0 / 32768.0) - 1.0)
-            }
+            Noise::Seed(seed) => fill(*seed, out, |bits| (f32::from(bits) + 0.5) * (1.0 / 32768.0) - 1.0),
             Noise::Given(values) => out.iter_mut().zip(values).for_each(|(out, &value)| *out = value),
         }
     }

@@ -83,10 +83,13 @@ impl Transform for RgbShift {
         let up: [u8; 48] = std::array::from_fn(|i| up[i % 3]);
         let down: [u8; 48] = std::array::from_fn(|i| down[i % 3]);
         let (blocks, rest) = frame.pixels_mut().as_chunks_mut::<48>();
-        for values in blocks.iter_mut().map(|block| &mut block[..]).chain([rest]) {
-            for ((value, up), down) in values.iter_mut().zip(up).zip(down) {
-                *value = value.saturating_add(up).saturating_sub(down);
+        for block in blocks {
+            for i in 0..48 {
+                block[i] = block[i].saturating_add(up[i]).saturating_sub(down[i]);
             }
+        }
+        for ((value, up), down) in rest.iter_mut().zip(up).zip(down) {
+            *value = value.saturating_add(up).saturating_sub(down);
         }
     }
 }

@@ -74,7 +74,7 @@ impl Transform for ToGray {
             GrayMethod::WeightedAverage => self.write(frame, gray),
             GrayMethod::FromLab => {
                 let lab = Lab::tables();
-                self.write(frame, |rgb| lab.from_rgb(rgb)[0]);
+                self.write(frame, |rgb| lab.of_rgb(rgb)[0]);
             }
             GrayMethod::Desaturation => self.write(frame, |[r, g, b]| {
                 let sum = u16::from(r.max(g).max(b)) + u16::from(r.min(g).min(b));
