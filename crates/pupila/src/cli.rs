@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Classify images with a trained model
     Predict(Predict),
+    /// Show what the augmentation of a recipe does to an image, or to a batch of a data set
+    Augment(Augment),
     /// List what a recipe can name
     List(List),
     /// Print the JSON schema of recipes, for editors
@@ -106,6 +108,30 @@ pub(crate) struct Predict {
     pub(crate) csv: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Augment {
+    /// An image, or data as for `train`
+    #[arg(value_name = "IMAGE_OR_DATA")]
+    pub(crate) what: PathBuf,
+    /// PNG file to write: a grid of draws with the original first, or a labelled batch
+    #[arg(long, value_name = "FILE.png")]
+    pub(crate) out: PathBuf,
+    /// Recipe file (TOML); without it, the augmentation that `train` has by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set any key of the recipe; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// The number that every random draw follows from [train.seed]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) seed: Option<String>,
+    /// Write one transformed image itself, in its own size; only for an image
+    #[arg(long)]
+    pub(crate) single: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

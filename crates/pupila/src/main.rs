@@ -3,7 +3,9 @@
 
 mod cli;
 mod commands;
+mod contact_sheet;
 mod failure;
+mod font;
 mod interrupt;
 mod output;
 
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
         cli::Command::Train(arguments) => commands::train::run(&arguments, started),
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
         cli::Command::Predict(arguments) => commands::predict::run(&arguments),
+        cli::Command::Augment(arguments) => commands::augment::run(&arguments),
         cli::Command::List(arguments) => commands::list::run(&arguments),
         cli::Command::Schema => commands::schema::run(),
     };

@@ -79,6 +79,18 @@ impl Layers {
     /// # Errors
     /// All faults, each with its origin: unknown keys (with the most similar known one), wrong types, wrong values.
     pub fn resolve(&self) -> Result<Resolved, RecipeErrors> {
+        self.resolve_but(|_| false)
+    }
+
+    /// The same for someone who only looks at augmented images: they may have any size.
+    ///
+    /// # Errors
+    /// All mistakes of all layers but that one.
+    pub fn resolve_for_viewing(&self) -> Result<Resolved, RecipeErrors> {
+        self.resolve_but(|fault| fault.key == "augment.transforms")
+    }
+
+    fn resolve_but(&self, pardoned: impl Fn(&Fault) -> bool) -> Result<Resolved, RecipeErrors> {
         let mut errors = Vec::new();
         let mut entries = Vec::new();
         if let Some((path, text)) = &self.file {
@@ -119,7 +131,8 @@ impl Layers {
                         .find(|key| fault.key == **key || fault.key.starts_with(&format!("{key}[")));
                     key.and_then(|key| origins.get(key)).map_or(String::new(), |origin| format!("{origin}: "))
                 };
-                let faults = recipe.check();
+                let mut faults = recipe.check();
+                faults.retain(|fault| !pardoned(fault));
                 errors.extend(
                     faults.iter().map(|fault| format!("{}{} {}", place(fault), fault.key, fault.message)),
                 );

@@ -37,7 +37,7 @@ impl TransformConfig {
 
 /// The transform of some parameters, the others at their defaults.
 pub(crate) fn build<T: Transform>(given: &Map<String, Value>, problems: &mut Problems) -> Option<T> {
-    let defaults = T::default().parameters();
+    let defaults = crate::transform::all_parameters(&T::default());
     let before = problems.errors.len();
     for (name, value) in given {
         problems.within(&format!(".{name}"), |problems| {

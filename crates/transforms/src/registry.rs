@@ -78,8 +78,16 @@ pub struct Entry {
     /// One line for `pupila list transforms`.
     pub description: &'static str,
     default: fn() -> Box<dyn AnyTransform>,
+    parameters: fn() -> Map<String, Value>,
     build: Build,
     schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+/// A composition of nothing.
+fn empty<C: Composition>() -> Composed<C> {
+    let mut none = Map::new();
+    none.insert("transforms".to_owned(), Value::Array(Vec::new()));
+    Composed(C::build(&mut Given::new(&none), &mut Problems::new("")))
 }
 
 impl Entry {
@@ -88,6 +96,7 @@ impl Entry {
             name: T::NAME,
             description: T::DESCRIPTION,
             default: || Box::new(T::default()),
+            parameters: || crate::transform::all_parameters(&T::default()),
             build: |parameters, problems| Some(Box::new(crate::config::build::<T>(parameters, problems)?)),
             schema: |generator| generator.subschema_for::<T>(),
         }
@@ -97,17 +106,18 @@ impl Entry {
         Entry {
             name: C::NAME,
             description: C::DESCRIPTION,
-            default: || {
-                let mut problems = Problems::new("");
-                let mut none = Map::new();
-                none.insert("transforms".to_owned(), Value::Array(Vec::new()));
-                Box::new(Composed(C::build(&mut Given::new(&none), &mut problems)))
-            },
+            default: || Box::new(empty::<C>()),
+            parameters: || empty::<C>().parameters(),
             build: |parameters, problems| {
                 Some(Box::new(Composed(crate::config::build_composition::<C>(parameters, problems)?)))
             },
             schema: crate::composition::schema::<C>,
         }
+    }
+
+    /// All its parameters and their defaults, null for those that may be left out.
+    pub fn parameters(&self) -> Map<String, Value> {
+        (self.parameters)()
     }
 
     /// Its configuration with all parameters at their defaults.

@@ -77,7 +77,7 @@ pub trait AnyTransform: Debug + Send + Sync {
     fn name(&self) -> &'static str;
     /// [`Transform::p`].
     fn p(&self) -> f64;
-    /// All parameters by name.
+    /// The parameters by name, without those that are left out.
     fn parameters(&self) -> Map<String, Value>;
     /// [`Transform::output_shape`], given that it may not be applied at all.
     fn output_shape(&self, input: Option<Shape>) -> Option<Shape>;
@@ -105,6 +105,15 @@ pub trait AnyTransform: Debug + Send + Sync {
     }
 }
 
+/// All parameters by name, those that are left out as null.
+pub(crate) fn all_parameters<T: Transform>(transform: &T) -> Map<String, Value> {
+    match serde_json::to_value(transform) {
+        Ok(Value::Object(parameters)) => parameters,
+        // A struct of numbers, texts and lists serialises to an object.
+        _ => Map::new(),
+    }
+}
+
 impl<T: Transform> AnyTransform for T {
     fn name(&self) -> &'static str {
         T::NAME
@@ -115,11 +124,10 @@ impl<T: Transform> AnyTransform for T {
     }
 
     fn parameters(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(parameters)) => parameters,
-            // A struct of numbers, texts and lists serialises to an object.
-            _ => Map::new(),
-        }
+        let mut parameters = all_parameters(self);
+        // TOML has no null: what is left out is left out of the resolved recipe too.
+        parameters.retain(|_, value| !value.is_null());
+        parameters
     }
 
     fn output_shape(&self, input: Option<Shape>) -> Option<Shape> {

@@ -16,9 +16,12 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
         }
         Listed::Transforms => {
             let row = |entry: &pupila_transforms::Entry| {
-                let parameters = entry.default_config().parameters;
-                let parameters: Vec<_> =
-                    parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+                // A parameter without a value may be left out.
+                let parameter = |(name, value): (&String, &serde_json::Value)| match value {
+                    serde_json::Value::Null => name.clone(),
+                    value => format!("{name} = {value}"),
+                };
+                let parameters: Vec<_> = entry.parameters().iter().map(parameter).collect();
                 (entry.name.to_owned(), format!("{} {{ {} }}", entry.description, parameters.join(", ")))
             };
             pupila_transforms::registry().iter().map(row).collect()

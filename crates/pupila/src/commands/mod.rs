@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod augment;
 pub(crate) mod eval;
 pub(crate) mod list;
 mod model;
