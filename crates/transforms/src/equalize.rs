@@ -99,7 +99,7 @@ fn opencv_table(histogram: &[u32; 256]) -> [u8; 256] {
     })
 }
 
-pub(crate) fn pillow_table(histogram: &[u32; 256]) -> [u8; 256] {
+fn pillow_table(histogram: &[u32; 256]) -> [u8; 256] {
     let same = std::array::from_fn(|level| level as u8);
     let total: u32 = histogram.iter().sum();
     let last = histogram.iter().rev().copied().find(|&count| count > 0).unwrap_or(0);
@@ -112,5 +112,21 @@ pub(crate) fn pillow_table(histogram: &[u32; 256]) -> [u8; 256] {
     std::array::from_fn(|level| {
         sum += histogram[level];
         ((sum + step / 2) / step).min(255) as u8
+    })
+}
+
+/// Pillow's own table: a level becomes the share of the pixels below it.
+pub(crate) fn histogram_equalize_pillow(histogram: &[u32; 256]) -> [u8; 256] {
+    let total: u32 = histogram.iter().sum();
+    let last = histogram.iter().rev().copied().find(|&count| count > 0).unwrap_or(0);
+    let step = (total - last) / 255;
+    if step == 0 {
+        return std::array::from_fn(|level| level as u8);
+    }
+    let mut sum = step / 2;
+    std::array::from_fn(|level| {
+        let value = (sum / step).min(255) as u8;
+        sum += histogram[level];
+        value
     })
 }

@@ -6,9 +6,10 @@ use crate::{
     Affine, AnyTransform, CenterCrop, ChannelShuffle, Clahe, CoarseDropout, ColorJitter, ElasticTransform,
     Equalize, GaussNoise, GaussianBlur, GridDistortion, GridDropout, HorizontalFlip, HueSaturationValue,
     ImageCompression, InvertImg, IsoNoise, LongestMaxSize, MedianBlur, MotionBlur, OneOf, OpticalDistortion,
-    PadIfNeeded, Perspective, Posterize, Problems, RandomBrightnessContrast, RandomCrop, RandomGamma,
-    RandomResizedCrop, RandomRotate90, Resize, RgbShift, Rotate, Sequential, Sharpen, ShiftScaleRotate,
-    SmallestMaxSize, Solarize, SomeOf, ToGray, Transform, TransformConfig, Transpose, VerticalFlip,
+    PadIfNeeded, Perspective, Posterize, Problems, RandAugment, RandomBrightnessContrast, RandomCrop,
+    RandomGamma, RandomResizedCrop, RandomRotate90, Resize, RgbShift, Rotate, Sequential, Sharpen,
+    ShiftScaleRotate, SmallestMaxSize, Solarize, SomeOf, ToGray, Transform, TransformConfig, Transpose,
+    TrivialAugment, VerticalFlip,
 };
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
@@ -53,6 +54,8 @@ const REGISTRY: &[Entry] = &[
     Entry::of::<ImageCompression>(),
     Entry::of::<CoarseDropout>(),
     Entry::of::<GridDropout>(),
+    Entry::of::<RandAugment>(),
+    Entry::of::<TrivialAugment>(),
     Entry::composition::<OneOf>(),
     Entry::composition::<SomeOf>(),
     Entry::composition::<Sequential>(),
