@@ -1,0 +1,101 @@
+//! `pupila augment` on an image and on data.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Sandbox, skin};
+use pupila_image::{Image, Limits, decode, encode_png};
+
+fn picture() -> Image {
+    let data = (0..20 * 12 * 3).map(|i| (i * 7) as u8).collect();
+    Image::new(20, 12, 3, data).unwrap()
+}
+
+fn read(sandbox: &Sandbox, name: &str) -> Image {
+    decode(&std::fs::read(sandbox.path(name)).unwrap(), 3, &Limits::default()).unwrap()
+}
+
+#[test]
+fn one_image_alone_is_what_the_recipe_makes_of_it() {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("in.png"), encode_png(&picture()).unwrap()).unwrap();
+    let recipe = "[augment]\ntransforms = [{ center_crop = { height = 6, width = 10 } }, { invert_img = { p = 1 } }]\n";
+    std::fs::write(sandbox.path("r.toml"), recipe).unwrap();
+    let ran =
+        sandbox.run(&["augment", "in.png", "--recipe", "r.toml", "--single", "--out", "out.png", "--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!((&ran.json()["width"], &ran.json()["height"]), (&10.into(), &6.into()));
+    let (before, after) = (picture(), read(&sandbox, "out.png"));
+    for y in 0..6 {
+        for x in 0..30 {
+            assert_eq!(after.data()[y * 30 + x], !before.data()[(y + 3) * 60 + 15 + x]);
+        }
+    }
+    let training = sandbox.run(&["train", "nothing", "--recipe", "r.toml"]);
+    assert!(training.stderr.contains("must give images of the size they take"), "{}", training.stderr);
+}
+
+#[test]
+fn a_grid_begins_with_the_original_and_follows_the_seed() {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("in.png"), encode_png(&picture()).unwrap()).unwrap();
+    let grid = |out: &str, seed: &str| {
+        let ran = sandbox.run(&["augment", "in.png", "--out", out, "--seed", seed]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(
+            ran.stdout.contains("12 images by horizontal_flip, random_brightness_contrast"),
+            "{}",
+            ran.stdout
+        );
+        read(&sandbox, out)
+    };
+    let (first, again, other) = (grid("a.png", "1"), grid("b.png", "1"), grid("c.png", "2"));
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    // The picture is enlarged 11 times into a square of 224 pixels: its first pixel, 2 and 46 pixels from the corner.
+    let at = |x: usize, y: usize| &first.data()[(y * first.width() as usize + x) * 3..][..3];
+    assert_eq!(at(8 + 2, 8 + 46), &picture().data()[..3]);
+}
+
+#[test]
+fn data_gives_a_batch_with_its_classes() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["augment", skin().to_str().unwrap(), "--out", "batch.png", "--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.json()["images"], 16);
+    let page = read(&sandbox, "batch.png");
+    assert_eq!((page.width(), page.height()), (4 * 232 + 8, 4 * (232 + 22) + 8));
+    let ink = |top: usize| {
+        let rows = page.data().chunks_exact(page.width() as usize * 3).skip(top).take(16);
+        rows.flatten().filter(|&&value| value == 40).count()
+    };
+    // A caption under each row of pictures.
+    assert!((0..4).all(|row| ink(8 + row * 254 + 226) > 100));
+}
+
+#[test]
+fn mistakes_are_told() {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("no.png"), "text").unwrap();
+    for (arguments, expected) in [
+        (vec!["augment", "no.png", "--out", "x.png"], "no.png is no image that can be read"),
+        (vec!["augment", "missing.png", "--out", "x.png"], "cannot read missing.png"),
+        (vec!["augment", ".", "--single", "--out", "x.png"], "--single writes one transformed image"),
+        (
+            vec![
+                "augment",
+                "no.png",
+                "--out",
+                "x.png",
+                "--set",
+                "augment.transforms=[{ one_of = { transforms = [{ clah = {} }] } }]",
+            ],
+            "augment.transforms[0].one_of.transforms[0] unknown transform `clah`, did you mean `clahe`?",
+        ),
+    ] {
+        let ran = sandbox.run(&arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}");
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+        assert!(!sandbox.path("x.png").exists());
+    }
+}
