@@ -2,16 +2,18 @@
 
 use crate::arena::Arena;
 use crate::float::Float;
-use crate::kernels::conv2d::Conv2d;
+use crate::kernels::batch_norm;
+use crate::kernels::column_sums;
+use crate::kernels::dropout;
 use crate::kernels::linear::Linear;
 use crate::kernels::loss::{LossSum, cross_entropy};
-use crate::kernels::max_pool::MaxPool;
-use crate::kernels::{activation, batch_norm, dropout};
+use crate::kernels::pointwise::{Affine, Moments, ResidualGradient};
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::Shared;
-use pupila_network::{Network, Node, NodeId, Op, ParameterSpec, Role, StateDict, StateError, Tensor};
-use std::mem::take;
+use crate::plan::{BufferId, Planner};
+use crate::stage::{Kind, Source, Stage, stages};
+use pupila_network::{Network, ParameterSpec, Role, StateDict, StateError, Tensor};
 use std::ops::Range;
 
 /// A network ready to run on the threads of the current rayon pool.
@@ -25,8 +27,12 @@ pub struct Engine<T> {
     values: Arena<T>,
     gradients: Arena<T>,
     tracked: Vec<T>,
-    nodes: Vec<NodeBuffers<T>>,
+    stages: Vec<Stage>,
+    buffers: Vec<Buffers<T>>,
+    /// Outputs, their gradients and what else lives for a part of a step, placed by the memory plan.
+    memory: Arena<T>,
     scratch: Vec<T>,
+    zeros: Vec<T>,
     partial: Vec<f64>,
 }
 
@@ -45,31 +51,25 @@ struct Slot {
     range: Range<usize>,
 }
 
-/// The buffers of one node.
+/// The buffers of one stage.
 #[derive(Debug)]
-struct NodeBuffers<T> {
-    /// The node whose output this one reads, past those that only rename memory.
-    source: NodeId,
-    /// What the op works out once.
-    prepared: Prepared,
+struct Buffers<T> {
     /// Weight or scale, then bias or shift, in `values`.
     trained: [Range<usize>; 2],
     /// Running mean and variance, in `tracked`.
     tracked: [Range<usize>; 2],
-    /// `[batch, shape]`
-    output: Vec<T>,
-    /// Gradient of the loss by the output.
-    delta: Vec<T>,
-    /// What the backward pass needs besides input and output: BatchNorm's mean and inverse deviation, dropout's mask.
-    saved: Vec<T>,
-}
-
-/// What an op works out from the shapes alone.
-#[derive(Debug)]
-enum Prepared {
-    Nothing,
-    Conv2d(Conv2d),
-    MaxPool(MaxPool),
+    /// `[batch, shape]`, in `memory`.
+    output: Range<usize>,
+    /// Gradient of the loss by the output, in `memory`.
+    delta: Range<usize>,
+    /// What else the backward pass needs, in `memory`: a convolution's copy of its input with padding, dropout's mask.
+    saved: Range<usize>,
+    /// The input's gradient where it is to be added to what another stage has given already, in `memory`.
+    temporary: Range<usize>,
+    /// Whether another stage has already given a gradient to the input, and to the residual.
+    adds: [bool; 2],
+    /// BatchNorm's mean, inverse deviation, multiplier and summand, and coefficients of its gradient: `[7, features]`.
+    norm: Vec<T>,
 }
 
 /// What one training step depends on besides the batch and the values.
@@ -110,67 +110,124 @@ impl<T: Float> Engine<T> {
             values: Arena::zeroed(ends[0]),
             gradients: Arena::zeroed(if training { ends[0] } else { 0 }),
             tracked: vec![T::ZERO; ends[1]],
-            nodes: Vec::new(),
+            stages: stages(network, training.then_some(capacity)),
+            buffers: Vec::new(),
+            memory: Arena::zeroed(0),
             slots,
             scratch: Vec::new(),
+            zeros: Vec::new(),
             partial: Vec::new(),
         };
-        for (id, node) in network.nodes().iter().enumerate() {
-            let buffers = engine.lay_out(id, node, training);
-            engine.nodes.push(buffers);
-        }
+        engine.plan(training);
         engine
     }
 
-    fn lay_out(&mut self, id: NodeId, node: &Node, training: bool) -> NodeBuffers<T> {
-        let source = node.inputs.first().map_or(0, |&input| self.resolve(input));
-        let range = |roles: &[Role]| {
-            let slot = self.slots.iter().find(|slot| slot.spec.node == id && roles.contains(&slot.spec.role));
-            slot.map_or(0..0, |slot| slot.range.clone())
-        };
-        let len = match node.op {
-            Op::Input | Op::Flatten => 0,
-            _ => node.shape.len() * self.capacity,
-        };
-        let (mut saved, mut scratch, mut partial) = (0, 0, 0);
-        let mut prepared = Prepared::Nothing;
-        let input = self.network.nodes()[source].shape;
-        match node.op {
-            Op::Linear { inputs, outputs } => {
-                scratch = Linear { batch: self.capacity, inputs, outputs }.scratch_len::<T>();
-            }
-            Op::Conv2d { window, padding_mode, .. } => {
-                let convolution = Conv2d::new::<T>(input, node.shape, window, padding_mode);
-                scratch = if training { convolution.scratch_len(self.capacity) } else { 0 };
-                prepared = Prepared::Conv2d(convolution);
-            }
-            Op::MaxPool(window) => prepared = Prepared::MaxPool(MaxPool::new(input, node.shape, window)),
-            Op::BatchNorm { features, .. } => {
-                saved = 2 * features;
-                partial = batch_norm::scratch_len(len / features, features) + 2 * features;
-            }
-            Op::Dropout { .. } if training => saved = len,
-            Op::Dropout { .. } | Op::Input | Op::Flatten | Op::Activation(_) => {}
+    /// Lays out what lives for a part of a step. The forward pass of stage i is at time i, its backward pass at time
+    /// 2 stages - i, the loss between them.
+    fn plan(&mut self, training: bool) {
+        let (count, capacity) = (self.stages.len(), self.capacity);
+        let backward = |stage: usize| 2 * count - stage;
+        let mut planner = Planner::default();
+        let mut ids = Vec::new();
+        for (index, stage) in self.stages.iter().enumerate() {
+            let len = stage.shape.len() * capacity;
+            let saved = match &stage.kind {
+                Kind::Conv2d(convolution) => convolution.padded_len() * capacity,
+                Kind::Dropout { .. } if training => len,
+                _ => 0,
+            };
+            let end = if training { backward(index) } else { index };
+            let output = planner.request(len, index, index);
+            let saved = planner.request(saved, index, end);
+            let delta = planner.request(if training { len } else { 0 }, backward(index), backward(index));
+            ids.push((output, delta, saved));
         }
-        let buffers = NodeBuffers {
-            source,
-            prepared,
-            trained: [range(&[Role::Weight, Role::Scale]), range(&[Role::Bias, Role::Shift])],
-            tracked: [range(&[Role::RunningMean]), range(&[Role::RunningVar])],
-            output: vec![T::ZERO; len],
-            delta: vec![T::ZERO; if training { len } else { 0 }],
-            saved: vec![T::ZERO; saved],
-        };
-        grow(&mut self.scratch, scratch);
-        grow(&mut self.partial, partial);
-        buffers
-    }
-
-    /// The node that a node's output stands in.
-    fn resolve(&self, id: NodeId) -> NodeId {
-        match self.network.nodes()[id].op {
-            Op::Flatten => self.nodes[id].source,
-            _ => id,
+        let mut given = vec![false; count];
+        // The logits' gradient comes from the loss.
+        if let Some(last) = given.last_mut() {
+            *last = true;
+            planner.extend(ids[count - 1].0, count);
+            planner.extend(ids[count - 1].1, count);
+        }
+        let mut adds = vec![[false; 2]; count];
+        let mut temporary = Vec::new();
+        for (index, stage) in self.stages.iter().enumerate().rev() {
+            let mut len = 0;
+            for (slot, source) in [Some(stage.input), stage.residual].into_iter().enumerate() {
+                let Some(Source::Stage(from)) = source else { continue };
+                planner.extend(ids[from].0, index);
+                if !training {
+                    continue;
+                }
+                if stage.reads_inputs_again() {
+                    planner.extend(ids[from].0, backward(index));
+                }
+                planner.extend(ids[from].1, backward(index));
+                adds[index][slot] = std::mem::replace(&mut given[from], true);
+                let by_itself = matches!(stage.kind, Kind::Conv2d(_) | Kind::Grouped(_));
+                if slot == 0 && adds[index][0] && !by_itself {
+                    len = stage.input_shape.len() * capacity;
+                }
+            }
+            temporary.push(planner.request(len, backward(index), backward(index)));
+        }
+        temporary.reverse();
+        let (places, total) = planner.place();
+        self.memory = Arena::zeroed(total);
+        for (index, stage) in self.stages.iter().enumerate() {
+            let range = |roles: &[Role]| {
+                let of = |slot: &&Slot| slot.spec.node == stage.tensors && roles.contains(&slot.spec.role);
+                self.slots.iter().find(of).map_or(0..0, |slot| slot.range.clone())
+            };
+            let place = |id: BufferId| places[id.index()].clone();
+            let features = stage.input_shape.features();
+            let (mut scratch, mut zeros, mut partial, mut norm_len) = (0, 0, 0, 0);
+            match &stage.kind {
+                &Kind::Linear { inputs, outputs } => {
+                    scratch = Linear { batch: capacity, inputs, outputs }.scratch_len::<T>();
+                }
+                Kind::Conv2d(convolution) => {
+                    scratch = if training { convolution.scratch_len() } else { 0 };
+                    zeros = convolution.zeros_len();
+                    partial = if training {
+                        column_sums::partial_len(capacity * stage.shape.len(), stage.shape)
+                    } else {
+                        0
+                    };
+                }
+                Kind::Grouped(_) => {
+                    partial = if training {
+                        column_sums::partial_len(capacity * stage.shape.len(), stage.shape)
+                    } else {
+                        0
+                    };
+                }
+                Kind::Pointwise { pointwise, norm } if training => {
+                    partial = pointwise.partial_len(capacity);
+                    if norm.is_some() {
+                        let rows = capacity * stage.input_shape.len() / features;
+                        partial = partial.max(batch_norm::partial_len(rows, features));
+                    }
+                    partial += 2 * features;
+                    norm_len = 7 * features;
+                }
+                Kind::Pointwise { .. } => norm_len = 7 * features,
+                Kind::AvgPool(_) | Kind::Dropout { .. } => {}
+            }
+            let buffers = Buffers {
+                trained: [range(&[Role::Weight, Role::Scale]), range(&[Role::Bias, Role::Shift])],
+                tracked: [range(&[Role::RunningMean]), range(&[Role::RunningVar])],
+                output: place(ids[index].0),
+                delta: place(ids[index].1),
+                saved: place(ids[index].2),
+                temporary: place(temporary[index]),
+                adds: adds[index],
+                norm: vec![T::ZERO; norm_len],
+            };
+            self.buffers.push(buffers);
+            grow(&mut self.scratch, scratch);
+            grow(&mut self.zeros, zeros);
+            grow(&mut self.partial, partial);
         }
     }
 
@@ -301,15 +358,16 @@ impl<T: Float> Engine<T> {
     }
 
     fn logits(&self, batch: usize) -> &[T] {
-        &self.nodes[self.resolve(self.nodes.len() - 1)].output[..batch * self.network.classes()]
+        let len = batch * self.network.classes();
+        self.buffers.last().map_or(&[], |last| &self.memory[last.output.clone()][..len])
     }
 
     fn loss(&mut self, targets: &[u32], context: &StepContext) -> LossSum {
         let classes = self.network.classes();
-        let last = self.resolve(self.nodes.len() - 1);
-        let NodeBuffers { output, delta, .. } = &mut self.nodes[last];
+        let Some(last) = self.buffers.last() else { return LossSum::default() };
+        let [logits, delta] = parts(&mut self.memory, [&last.output, &last.delta]);
         let len = targets.len() * classes;
-        cross_entropy(&output[..len], classes, targets, context.label_smoothing, Some(&mut delta[..len]))
+        cross_entropy(&logits[..len], classes, targets, context.label_smoothing, Some(&mut delta[..len]))
     }
 
     fn run(&mut self, images: &[T], batch: usize, training: Option<&StepContext>) {
@@ -319,191 +377,294 @@ impl<T: Float> Engine<T> {
             self.capacity
         );
         assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
-        let Engine { network, nodes, values, tracked, scratch, partial, .. } = self;
-        for (id, node) in network.nodes().iter().enumerate() {
-            if matches!(node.op, Op::Input | Op::Flatten) {
-                continue;
-            }
-            let (before, after) = nodes.split_at_mut(id);
-            let NodeBuffers { source, prepared, trained, tracked: running, output, saved, .. } =
-                &mut after[0];
-            let x = if *source == 0 { images } else { &before[*source].output };
+        let Engine { stages, buffers, memory, values, tracked, scratch, zeros, partial, .. } = self;
+        for index in 0..stages.len() {
+            let stage = &stages[index];
+            let place = |source| match source {
+                Some(Source::Stage(from)) => buffers[from].output.clone(),
+                _ => 0..0,
+            };
+            let (input, residual) = (place(Some(stage.input)), place(stage.residual));
+            let Buffers { trained, tracked: running, output, saved, norm, .. } = &mut buffers[index];
+            // One stage may be both inputs, which a residual sum of a map with itself is.
+            let same = stage.residual == Some(stage.input);
+            let residual = if same { 0..0 } else { residual };
+            let [x, r, y, saved] = parts(memory, [&input, &residual, output, saved]);
+            let x = if stage.input == Source::Images { images } else { &*x };
+            let x = &x[..batch * stage.input_shape.len()];
+            let r = match stage.residual {
+                None => &[],
+                Some(_) if same => x,
+                Some(Source::Images) => images,
+                Some(Source::Stage(_)) => &r[..x.len()],
+            };
+            let y = &mut y[..batch * stage.shape.len()];
             let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
-            let len = batch * node.shape.len();
-            let y = &mut output[..len];
-            match node.op {
-                Op::Input | Op::Flatten => {}
-                Op::Linear { inputs, outputs } => {
+            match &stage.kind {
+                &Kind::Linear { inputs, outputs } => {
                     Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch);
                 }
-                Op::Conv2d { .. } => {
-                    if let Prepared::Conv2d(convolution) = prepared {
-                        convolution.forward(batch, x, first, second, y);
-                    }
-                }
-                Op::MaxPool(_) => {
-                    if let Prepared::MaxPool(pool) = prepared {
-                        pool.forward(batch, x, y);
-                    }
-                }
-                Op::BatchNorm { features, eps, momentum } => {
-                    let affine = batch_norm::Affine { scale: first, shift: second };
-                    let (mean, inv_std) = saved.split_at_mut(features);
-                    let x = &x[..len];
-                    let (running_mean, running_var) = (running[0].clone(), running[1].clone());
-                    if training.is_some() {
-                        let (totals, partial) = partial.split_at_mut(2 * features);
-                        let (batch_mean, batch_var) = totals.split_at_mut(features);
-                        batch_norm::statistics(x, features, batch_mean, batch_var, partial);
-                        let rows = (len / features) as f64;
-                        let unbiased = rows / (rows - 1.0).max(1.0);
-                        for f in 0..features {
-                            (mean[f], inv_std[f]) =
-                                (T::of(batch_mean[f]), T::of(1.0 / (batch_var[f] + eps).sqrt()));
-                            let mut track = |at: usize, new: f64| {
-                                tracked[at] = T::of((1.0 - momentum) * tracked[at].to_f64() + momentum * new);
-                            };
-                            track(running_mean.start + f, batch_mean[f]);
-                            track(running_var.start + f, batch_var[f] * unbiased);
-                        }
-                    } else {
-                        mean.copy_from_slice(&tracked[running_mean]);
-                        for (inv_std, var) in inv_std.iter_mut().zip(&tracked[running_var]) {
-                            *inv_std = T::of(1.0 / (var.to_f64() + eps).sqrt());
-                        }
-                    }
-                    batch_norm::normalise(x, affine, mean, inv_std, y);
-                }
-                Op::Activation(kind) => activation::forward(kind, &x[..len], y),
-                Op::Dropout { p } => match training {
+                Kind::Conv2d(convolution) => convolution.forward(batch, x, first, second, zeros, saved, y),
+                Kind::Grouped(convolution) => convolution.forward(batch, x, first, second, y),
+                Kind::AvgPool(pool) => pool.forward(batch, x, y),
+                &Kind::Dropout { p } => match training {
                     Some(context) => {
-                        dropout::draw(&mut saved[..len], p, context.seed, id, context.step);
-                        dropout::apply(x, &saved[..len], y);
+                        let key = dropout::Key { seed: context.seed, layer: stage.node, step: context.step };
+                        dropout::forward(x, p, key, &mut saved[..y.len()], y);
                     }
-                    None => y.copy_from_slice(&x[..len]),
+                    None => y.copy_from_slice(x),
                 },
+                Kind::Pointwise { pointwise, norm: None } => {
+                    pointwise.forward(batch, x, r, Affine { multiply: &[], add: &[] }, y);
+                }
+                Kind::Pointwise { pointwise, norm: Some(constants) } => {
+                    let features = pointwise.features;
+                    if training.is_some() {
+                        let (moments, partial) = partial.split_at_mut(2 * features);
+                        let (mean, var) = moments.split_at_mut(features);
+                        batch_norm::statistics(x, features, mean, var, partial);
+                        let [running_mean, running_var] = running;
+                        let rows = x.len() / features;
+                        track(&mut tracked[running_mean.clone()], mean, constants.momentum, 1.0);
+                        let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
+                        track(&mut tracked[running_var.clone()], var, constants.momentum, unbiased);
+                        let moments = mean.iter().copied().zip(var.iter().copied());
+                        prepare(moments, constants.eps, first, second, norm);
+                    } else {
+                        let mean = tracked[running[0].clone()].iter().map(|x| x.to_f64());
+                        let var = tracked[running[1].clone()].iter().map(|x| x.to_f64());
+                        prepare(mean.zip(var), constants.eps, first, second, norm);
+                    }
+                    let (multiply, add) = norm[2 * features..4 * features].split_at(features);
+                    pointwise.forward(batch, x, r, Affine { multiply, add }, y);
+                }
             }
         }
     }
 
     fn backward(&mut self, images: &[T], batch: usize, mut sink: Sink<'_, '_, T>) {
-        let Engine { network, nodes, values, gradients, scratch, partial, .. } = self;
-        for (id, node) in network.nodes().iter().enumerate().rev() {
-            if matches!(node.op, Op::Input | Op::Flatten) {
-                continue;
-            }
-            let (before, after) = nodes.split_at_mut(id);
-            let NodeBuffers { source, prepared, trained, output, delta, saved, .. } = &mut after[0];
+        let Engine { stages, buffers, memory, values, gradients, scratch, zeros, partial, .. } = self;
+        for index in (0..stages.len()).rev() {
+            let stage = &stages[index];
+            let of = |source| match source {
+                Some(Source::Stage(from)) => (buffers[from].output.clone(), buffers[from].delta.clone()),
+                _ => (0..0, 0..0),
+            };
+            let ((input, input_delta), (residual, residual_delta)) =
+                (of(Some(stage.input)), of(stage.residual));
+            let Buffers { trained, delta, saved, temporary, adds, norm, .. } = &mut buffers[index];
             let [first, second] = trained;
-            let len = batch * node.shape.len();
-            let dy = &delta[..len];
             // The images need no gradient.
-            let wanted = *source != 0;
-            let mut dx_buffer = if wanted { take(&mut before[*source].delta) } else { Vec::new() };
-            let x = if *source == 0 { images } else { &before[*source].output };
-            let dx = &mut dx_buffer[..];
-            match node.op {
-                Op::Input | Op::Flatten => {}
-                Op::Linear { inputs, outputs } => {
+            let wanted = stage.input != Source::Images;
+            let same = stage.residual == Some(stage.input);
+            let separate = temporary.start < temporary.end;
+            let again = stage.reads_inputs_again();
+            let (residual, residual_delta) = if same { (0..0, 0..0) } else { (residual, residual_delta) };
+            let unread = 0..0;
+            let [x, r, dy, saved, given, other, to_add] = parts(
+                memory,
+                [
+                    if again { &input } else { &unread },
+                    if again { &residual } else { &unread },
+                    delta,
+                    saved,
+                    &input_delta,
+                    &residual_delta,
+                    temporary,
+                ],
+            );
+            let len = batch * stage.input_shape.len();
+            let (dx, given) = match (wanted, separate) {
+                (false, _) => (&mut [][..], &mut [][..]),
+                (true, false) => (&mut given[..len], &mut [][..]),
+                (true, true) => (&mut to_add[..len], &mut given[..len]),
+            };
+            let x = if stage.input == Source::Images { images } else { &*x };
+            let x = if again { &x[..len] } else { &[] };
+            let dy = &dy[..batch * stage.shape.len()];
+            match &stage.kind {
+                &Kind::Linear { inputs, outputs } => {
                     let linear = Linear { batch, inputs, outputs };
                     if wanted {
                         // Before the weight changes under the update.
                         linear.backward_input(dy, &values[first.clone()], dx, scratch);
                     }
                     linear.backward_bias(dy, &mut gradients[second.clone()]);
-                    let at = |piece_first: usize, piece: &[T]| piece_first..piece_first + piece.len();
-                    match &sink {
-                        Sink::Keep => {
-                            let weight = Shared::new(&mut gradients[first.clone()]);
-                            linear.backward_weight(x, dy, scratch, |piece_first, piece| {
-                                // SAFETY: the pieces are disjoint.
-                                #[allow(unsafe_code)]
-                                let weight = unsafe { weight.part(at(piece_first, piece)) };
-                                weight.copy_from_slice(piece);
-                            });
-                        }
-                        Sink::Update(updates) => {
-                            let shared = Shared::new(&mut values[..]);
-                            linear.backward_weight(x, dy, scratch, |piece_first, piece| {
-                                let range = at(first.start + piece_first, piece);
-                                // SAFETY: the pieces are disjoint, and so are their values and moments.
-                                #[allow(unsafe_code)]
-                                unsafe {
-                                    updates.apply(range.clone(), shared.part(range), piece);
-                                }
-                            });
-                        }
+                    linear_weight(linear, x, dy, first.clone(), values, gradients, scratch, &sink);
+                    sink.update(values, gradients, [0..0, second.clone()]);
+                }
+                Kind::Conv2d(convolution) => {
+                    if wanted {
+                        let weight = &values[first.clone()];
+                        convolution.backward_input(batch, dy, weight, zeros, adds[0], dx, scratch);
                     }
-                    if let Sink::Update(updates) = &mut sink {
-                        updates.apply_all(
-                            second.start,
-                            &mut values[second.clone()],
-                            &gradients[second.clone()],
+                    column_sums::of(dy, &mut gradients[second.clone()], partial);
+                    convolution.backward_weight(batch, x, saved, dy, &mut gradients[first.clone()]);
+                    sink.update(values, gradients, [first.clone(), second.clone()]);
+                }
+                Kind::Grouped(convolution) => {
+                    if wanted {
+                        convolution.backward_input(batch, dy, &values[first.clone()], adds[0], dx);
+                    }
+                    column_sums::of(dy, &mut gradients[second.clone()], partial);
+                    convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
+                    sink.update(values, gradients, [first.clone(), second.clone()]);
+                }
+                Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, dx),
+                Kind::Dropout { .. } if wanted => dropout::backward(dy, &saved[..dy.len()], dx),
+                Kind::AvgPool(_) | Kind::Dropout { .. } => {}
+                Kind::Pointwise { pointwise, norm: constants } => {
+                    let features = pointwise.features;
+                    let r = match stage.residual {
+                        None => &[],
+                        Some(_) if same => x,
+                        Some(Source::Images) => images,
+                        Some(Source::Stage(_)) => &r[..len],
+                    };
+                    let (moments, coefficients) = norm.split_at_mut(4 * features);
+                    let (moments, affine) = moments.split_at(2 * features);
+                    let affine = affine.split_at(features);
+                    let (mean, inv_std) = moments.split_at(features);
+                    let moments = constants.is_some().then_some(Moments { mean, inv_std });
+                    let affine = match constants {
+                        Some(_) => Affine { multiply: affine.0, add: affine.1 },
+                        None => Affine { multiply: &[], add: &[] },
+                    };
+                    let towards_residual = matches!(stage.residual, Some(Source::Stage(_))) && !same;
+                    let residual_gradient = towards_residual
+                        .then(|| ResidualGradient { values: &mut other[..len], add: adds[1] });
+                    let (sums, partial) = partial.split_at_mut(2 * features);
+                    if wanted {
+                        pointwise.backward(
+                            batch,
+                            x,
+                            r,
+                            affine,
+                            moments,
+                            dy,
+                            dx,
+                            residual_gradient,
+                            partial,
+                            sums,
+                        );
+                        if let Some(moments) = moments {
+                            let scale = &values[first.clone()];
+                            batch_norm::backward(x, scale, moments, sums, dx, coefficients);
+                        }
+                        if same {
+                            // Both inputs of the sum are one: twice the gradient. A norm never stands before such a sum.
+                            dx.iter_mut().for_each(|d| *d += *d);
+                        }
+                    } else if moments.is_some() {
+                        // Nothing stands before it, but its own tensors want their gradient.
+                        let dz = &mut scratch[..len];
+                        pointwise.backward(
+                            batch,
+                            x,
+                            r,
+                            affine,
+                            moments,
+                            dy,
+                            dz,
+                            residual_gradient,
+                            partial,
+                            sums,
                         );
                     }
-                }
-                Op::Conv2d { .. } => {
-                    if let Prepared::Conv2d(convolution) = prepared {
-                        if wanted {
-                            convolution.backward_input(batch, dy, &values[first.clone()], dx, scratch);
-                        }
-                        convolution.backward_bias(batch, dy, &mut gradients[second.clone()]);
-                        convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()], scratch);
-                    }
-                    if let Sink::Update(updates) = &mut sink {
-                        for range in [first, second] {
-                            updates.apply_all(
-                                range.start,
-                                &mut values[range.clone()],
-                                &gradients[range.clone()],
-                            );
-                        }
+                    if constants.is_some() {
+                        let sums = sums.split_at(features);
+                        let shift = gradients[second.clone()].iter_mut().zip(sums.0);
+                        shift.for_each(|(to, &sum)| *to = T::of(sum));
+                        let scale = gradients[first.clone()].iter_mut().zip(sums.1);
+                        scale.for_each(|(to, &sum)| *to = T::of(sum));
+                        sink.update(values, gradients, [first.clone(), second.clone()]);
                     }
                 }
-                Op::MaxPool(_) => {
-                    if let (Prepared::MaxPool(pool), true) = (&*prepared, wanted) {
-                        pool.backward(batch, x, &output[..len], dy, dx);
-                    }
-                }
-                Op::BatchNorm { features, .. } => {
-                    let (mean, inv_std) = saved.split_at(features);
-                    let (dscale, dshift) =
-                        gradients[first.start..second.end].split_at_mut(second.start - first.start);
-                    let (totals, partial) = partial.split_at_mut(2 * features);
-                    let dx = wanted.then_some(&mut dx[..len]);
-                    let scale = &values[first.clone()];
-                    batch_norm::backward(
-                        &x[..len],
-                        dy,
-                        scale,
-                        mean,
-                        inv_std,
-                        dscale,
-                        dshift,
-                        dx,
-                        partial,
-                        totals,
-                    );
-                    if let Sink::Update(updates) = &mut sink {
-                        for range in [first, second] {
-                            updates.apply_all(
-                                range.start,
-                                &mut values[range.clone()],
-                                &gradients[range.clone()],
-                            );
-                        }
-                    }
-                }
-                Op::Activation(kind) if wanted => {
-                    activation::backward(kind, &x[..len], &output[..len], dy, &mut dx[..len]);
-                }
-                Op::Dropout { .. } if wanted => dropout::apply(dy, &saved[..len], &mut dx[..len]),
-                Op::Activation(_) | Op::Dropout { .. } => {}
             }
-            if wanted {
-                before[*source].delta = dx_buffer;
+            given.iter_mut().zip(&*dx).for_each(|(sum, &d)| *sum += d);
+        }
+    }
+}
+
+impl<T: Float> Sink<'_, '_, T> {
+    /// Updates some tensors with their gradients, if that is what becomes of them.
+    fn update(&mut self, values: &mut [T], gradients: &[T], ranges: [Range<usize>; 2]) {
+        if let Sink::Update(updates) = self {
+            for range in ranges {
+                updates.apply_all(range.start, &mut values[range.clone()], &gradients[range]);
             }
         }
+    }
+}
+
+/// The gradient of a linear weight, piece by piece into the gradients or straight into the update.
+fn linear_weight<T: Float>(
+    linear: Linear,
+    x: &[T],
+    dy: &[T],
+    weight: Range<usize>,
+    values: &mut [T],
+    gradients: &mut [T],
+    scratch: &mut [T],
+    sink: &Sink<'_, '_, T>,
+) {
+    let start = weight.start;
+    let at = |first: usize, piece: &[T]| start + first..start + first + piece.len();
+    match sink {
+        Sink::Keep => {
+            let gradients = Shared::new(gradients);
+            linear.backward_weight(x, dy, scratch, |first, piece| {
+                // SAFETY: the pieces are disjoint.
+                #[allow(unsafe_code)]
+                let gradients = unsafe { gradients.part(at(first, piece)) };
+                gradients.copy_from_slice(piece);
+            });
+        }
+        Sink::Update(updates) => {
+            let values = Shared::new(values);
+            linear.backward_weight(x, dy, scratch, |first, piece| {
+                let range = at(first, piece);
+                // SAFETY: the pieces are disjoint, and so are their values and moments.
+                #[allow(unsafe_code)]
+                unsafe {
+                    updates.apply(range.clone(), values.part(range), piece);
+                }
+            });
+        }
+    }
+}
+
+/// What a BatchNorm does with given moments, into `norm: [4.., features]`: mean, inverse deviation, multiplier, summand.
+fn prepare<T: Float>(
+    moments: impl Iterator<Item = (f64, f64)>,
+    eps: f64,
+    scale: &[T],
+    shift: &[T],
+    norm: &mut [T],
+) {
+    let features = scale.len();
+    for (f, (mean, var)) in moments.enumerate() {
+        let inv_std = 1.0 / (var + eps).sqrt();
+        let multiply = inv_std * scale[f].to_f64();
+        let values = [mean, inv_std, multiply, shift[f].to_f64() - mean * multiply];
+        values.into_iter().enumerate().for_each(|(row, value)| norm[row * features + f] = T::of(value));
+    }
+}
+
+/// Moves running statistics towards those of a batch.
+fn track<T: Float>(running: &mut [T], batch: &[f64], momentum: f64, factor: f64) {
+    for (running, new) in running.iter_mut().zip(batch) {
+        *running = T::of((1.0 - momentum) * running.to_f64() + momentum * new * factor);
+    }
+}
+
+/// Buffers of the memory plan that are alive at one time, and so stand apart.
+fn parts<'a, T, const N: usize>(memory: &'a mut [T], ranges: [&Range<usize>; N]) -> [&'a mut [T]; N] {
+    // An empty range within another one would count as an overlap.
+    let ranges = ranges.map(|range| if range.is_empty() { 0..0 } else { range.clone() });
+    match memory.get_disjoint_mut(ranges) {
+        Ok(parts) => parts,
+        Err(overlap) => unreachable!("the memory plan keeps buffers apart that live together: {overlap}"),
     }
 }
 

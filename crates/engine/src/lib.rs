@@ -12,6 +12,8 @@ pub mod kernels;
 mod layout;
 pub mod optimizer;
 mod parallel;
+mod plan;
+mod stage;
 
 pub use engine::{Engine, Snapshot, StepContext};
 pub use float::Float;

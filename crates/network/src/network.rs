@@ -123,7 +123,10 @@ fn output_shape(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
                     return Err(format!("{groups} groups must divide {inputs} and {outputs} channels"));
                 }
                 if padding_mode == PaddingMode::Reflect && window.padding >= height.min(width) {
-                    return Err(format!("to be mirrored by {} it needs more rows and columns", window.padding));
+                    return Err(format!(
+                        "to be mirrored by {} it needs more rows and columns",
+                        window.padding
+                    ));
                 }
                 let (height, width) = windows(window, height, width)?;
                 Ok(Shape::Map { height, width, channels: outputs })

@@ -75,7 +75,7 @@ per_isa! {
             let count = FEATURE_BLOCK.min(features - first);
             let mean = &mut mean[first..first + count];
             let squares = &mut squares[first..first + count];
-            let mut sums = |centre: &[T; FEATURE_BLOCK], square: bool, totals: &mut [f64]| {
+            let sums = |centre: &[T; FEATURE_BLOCK], square: bool, totals: &mut [f64]| {
                 for start in (0..rows).step_by(SUM_ROWS) {
                     let mut sums = [T::ZERO; FEATURE_BLOCK];
                     for row in start..rows.min(start + SUM_ROWS) {

@@ -48,8 +48,7 @@ impl Conv2d {
         let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
         let (side, stride, padding) = (window.kernel, window.stride, window.padding);
         let windows = out_height * out_width;
-        let padded =
-            (inputs < FEW_CHANNELS).then_some((height + 2 * padding, width + 2 * padding));
+        let padded = (inputs < FEW_CHANNELS).then_some((height + 2 * padding, width + 2 * padding));
         let forward = match padded {
             Some((tall, wide)) => {
                 let depth = (side * inputs, inputs);
@@ -99,12 +98,13 @@ impl Conv2d {
                 .collect();
             let windows = rows.len() * columns.len();
             let pixel = |index: usize| (rows[index / columns.len()], columns[index % columns.len()]);
-            let gather = Gather::new(windows, taps.len(), (outputs, outputs), dy_image, inputs, |index, tap| {
-                let (row, column) = pixel(index);
-                let y = seen(row, taps[tap] / side, out_height)?;
-                let x = seen(column, taps[tap] % side, out_width)?;
-                Some(y * out_width + x)
-            });
+            let gather =
+                Gather::new(windows, taps.len(), (outputs, outputs), dy_image, inputs, |index, tap| {
+                    let (row, column) = pixel(index);
+                    let y = seen(row, taps[tap] / side, out_height)?;
+                    let x = seen(column, taps[tap] % side, out_width)?;
+                    Some(y * out_width + x)
+                });
             let places = (0..windows).map(|index| pixel(index).0 * width + pixel(index).1);
             self.input_gradient.push(Phase { gather: gather.to(height * width, places), taps });
         }
@@ -116,9 +116,8 @@ impl Conv2d {
             let mut pairs = Vec::new();
             for window in 0..out_height * out_width {
                 let at = (window / out_width * stride + tap / side, window % out_width * stride + tap % side);
-                let find = |mode| {
-                    Some((place(at.0, padding, height, mode)?, place(at.1, padding, width, mode)?))
-                };
+                let find =
+                    |mode| Some((place(at.0, padding, height, mode)?, place(at.1, padding, width, mode)?));
                 if let (None, Some((row, column))) = (find(PaddingMode::Zeros), find(PaddingMode::Reflect)) {
                     pairs.push((window, row * width + column));
                 }
@@ -210,7 +209,8 @@ impl Conv2d {
         let positions = window.kernel * window.kernel;
         let mut rest = &mut scratch[..panels * COLUMNS * outputs * positions];
         let mut run = |taps: &[usize], gather: &Gather, results, by_image| {
-            let (turned, left) = std::mem::take(&mut rest).split_at_mut(panels * COLUMNS * outputs * taps.len());
+            let (turned, left) =
+                std::mem::take(&mut rest).split_at_mut(panels * COLUMNS * outputs * taps.len());
             rest = left;
             self.turn(weight, taps, turned);
             gather.run(batch, dy, turned, zeros, results, by_image, dx);

@@ -58,7 +58,10 @@ impl Gather {
         outputs: usize,
         pixel: impl Fn(usize, usize) -> Option<usize>,
     ) -> Self {
-        assert!(image < NOWHERE as usize && windows * outputs < NOWHERE as usize, "an image of 2^32 elements");
+        assert!(
+            image < NOWHERE as usize && windows * outputs < NOWHERE as usize,
+            "an image of 2^32 elements"
+        );
         let mut offsets = vec![NOWHERE; windows * taps];
         for (window, offsets) in offsets.chunks_exact_mut(taps.max(1)).enumerate() {
             for (tap, offset) in offsets.iter_mut().enumerate() {
@@ -150,14 +153,19 @@ impl Gather {
                 let mut row_of = [(0, 0); MAX_ROWS];
                 for (r, c) in c.iter_mut().enumerate().take(rows) {
                     let (image, window) = ((first + r) / self.windows, (first + r) % self.windows);
-                    let place =
-                        if self.places.is_empty() { window * self.outputs } else { self.places[window] as usize };
+                    let place = if self.places.is_empty() {
+                        window * self.outputs
+                    } else {
+                        self.places[window] as usize
+                    };
                     let at = image * self.out_image + place + panel * COLUMNS;
                     // SAFETY: jobs have their own windows or panels, and so their own part of `y`.
                     *c = unsafe { y.part(at..at + columns) }.as_mut_ptr();
                     row_of[r] = (image * self.image, window * self.taps);
                 }
-                for taps in (0..self.taps).step_by(MAX_TAPS).map(|tap| tap..self.taps.min(tap + MAX_TAPS)) {
+                // Without a tap, as a pixel that a stride leaves out, the sums are zero.
+                let starts = (0..self.taps.max(1)).step_by(MAX_TAPS);
+                for taps in starts.map(|tap| tap..self.taps.min(tap + MAX_TAPS)) {
                     for (pixels, tap) in pixels.chunks_exact_mut(rows).zip(taps.clone()) {
                         for (pixel, (image, window)) in pixels.iter_mut().zip(row_of) {
                             let offset = self.offsets[window + tap];

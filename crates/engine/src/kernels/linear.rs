@@ -6,7 +6,7 @@
 //! can use it up without the gradient ever being written at full size.
 
 use crate::float::Float;
-use crate::kernels::tile::{COLUMNS, Tile};
+use crate::kernels::tile::{COLUMNS, MAX_TILE, Tile};
 use crate::parallel::{Shared, for_each};
 
 /// Rows of the batch that one job of the forward pass works on.
@@ -61,7 +61,7 @@ impl Linear {
                     let a = &packed[row * inputs + start * tile.rows..];
                     let b = &weight[start * COLUMNS..];
                     let mut sums = [T::ZERO; MAX_TILE];
-                    tile.run(count, depth, a, b, &mut sums, COLUMNS, false);
+                    tile.packed(count, depth, a, b, &mut sums, COLUMNS);
                     for r in 0..count {
                         let at = (row + r) * outputs + panel * COLUMNS;
                         // SAFETY: each job has its own rows and columns of `y`, and this is the only part alive in it.
@@ -100,15 +100,8 @@ impl Linear {
                 for row in (0..batch).step_by(tile.rows) {
                     let count = tile.rows.min(batch - row);
                     let mut sums = [T::ZERO; MAX_TILE];
-                    tile.run(
-                        count,
-                        depth,
-                        &packed[row * outputs + start * tile.rows..],
-                        &turned,
-                        &mut sums,
-                        COLUMNS,
-                        false,
-                    );
+                    let a = &packed[row * outputs + start * tile.rows..];
+                    tile.packed(count, depth, a, &turned, &mut sums, COLUMNS);
                     for r in 0..count {
                         let at = (row + r) * inputs + first;
                         // SAFETY: each job has its own columns of `dx`, and this is the only part alive in it.
@@ -155,7 +148,7 @@ impl Linear {
                 for row in (0..rows).step_by(tile.rows) {
                     let count = tile.rows.min(rows - row);
                     let a = &left[(first + row) * batch..];
-                    tile.run(count, batch, a, dy, &mut piece[row * COLUMNS..], COLUMNS, false);
+                    tile.packed(count, batch, a, dy, &mut piece[row * COLUMNS..], COLUMNS);
                 }
                 sink((panel * inputs + first) * COLUMNS, &piece[..rows * COLUMNS]);
                 first += rows;
@@ -173,9 +166,6 @@ impl Linear {
         }
     }
 }
-
-/// Elements of the largest tile of any instruction set.
-const MAX_TILE: usize = 8 * COLUMNS;
 
 fn block_rows<T>(tile: &Tile<T>) -> usize {
     BATCH_BLOCK / tile.rows * tile.rows

@@ -3,6 +3,7 @@
 pub(crate) mod activation;
 pub(crate) mod avg_pool;
 pub(crate) mod batch_norm;
+pub(crate) mod column_sums;
 pub(crate) mod conv2d;
 pub(crate) mod dropout;
 pub(crate) mod gather;

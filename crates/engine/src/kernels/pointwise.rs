@@ -79,7 +79,7 @@ impl Pointwise {
             // Windows that overlap keep an image to one job.
             Some(pool) if pool.overlaps() => pool.height,
             Some(pool) => (JOB / (pool.window.stride * self.width * self.features)).clamp(1, pool.height),
-            None => (JOB / self.features).next_multiple_of(SUM_ROWS),
+            None => (JOB / self.features).max(1).next_multiple_of(SUM_ROWS),
         }
     }
 
@@ -215,8 +215,7 @@ impl Pointwise {
         let (image, group) = (job / per_image, job % per_image);
         let row = self.width * self.features;
         // The last group takes the rows behind the last window too.
-        let end =
-            if group + 1 == per_image { self.height } else { (group + 1) * rows * pool.window.stride };
+        let end = if group + 1 == per_image { self.height } else { (group + 1) * rows * pool.window.stride };
         image * self.image() + group * rows * pool.window.stride * row..image * self.image() + end * row
     }
 }

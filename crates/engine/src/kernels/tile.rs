@@ -76,8 +76,7 @@ impl<T: Float> Tile<T> {
         assert!(c.len() >= (rows - 1) * stride + COLUMNS);
         let start = c.as_mut_ptr();
         // SAFETY: each row begins within `c` by the assertion.
-        let c: [*mut T; MAX_ROWS] =
-            std::array::from_fn(|r| unsafe { start.add(r.min(rows - 1) * stride) });
+        let c: [*mut T; MAX_ROWS] = std::array::from_fn(|r| unsafe { start.add(r.min(rows - 1) * stride) });
         // SAFETY: the kernel reads depth * self.rows of `a` and depth * COLUMNS of `b` and writes rows of COLUMNS of `c`,
         // which the assertions have bounded; its instruction set was detected.
         unsafe {

@@ -167,4 +167,3 @@ impl WeightGradient {
         &to[..pairs.len()]
     }
 }
-

@@ -26,7 +26,7 @@ pub struct Architecture {
 }
 
 /// Every architecture, in the order of `pupila list models`.
-pub const REGISTRY: &[Architecture] = 
+pub const REGISTRY: &[Architecture] =
     &[mlp::ARCHITECTURE, cnn::ARCHITECTURE, resnet::RESNET18, resnet::RESNET34, mobilenet_v2::ARCHITECTURE];
 
 /// Builds the network that a configuration names, for one sample's shape and a number of classes.

@@ -2,7 +2,7 @@
 //! so that its state dicts load and its logits come out.
 
 use super::Architecture;
-use crate::config::{ConfigError, ModelConfig};
+use crate::config::ConfigError;
 use crate::network::{Builder, Network, NodeId, ShapeError};
 use crate::op::{Activation, Convolution, Op, Shape, Window};
 
@@ -30,7 +30,8 @@ const CHANNELS: [usize; 4] = [64, 128, 256, 512];
 fn build(name: &str, blocks: [usize; 4], input: Shape, classes: usize) -> Result<Network, ConfigError> {
     let mut builder = Builder::new(input);
     let stem = Window { kernel: 7, stride: 2, padding: 3 };
-    builder.push("conv1", Op::Conv2d(Convolution::new(input.features(), CHANNELS[0], stem).without_bias()))?;
+    builder
+        .push("conv1", Op::Conv2d(Convolution::new(input.features(), CHANNELS[0], stem).without_bias()))?;
     builder.push("bn1", Op::batch_norm(CHANNELS[0]))?;
     builder.push("relu", Op::Activation(Activation::Relu))?;
     builder.push("maxpool", Op::MaxPool(Window { kernel: 3, stride: 2, padding: 1 }))?;
@@ -72,6 +73,7 @@ fn block(builder: &mut Builder, name: &str, channels: usize, stride: usize) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ModelConfig;
 
     /// The counts of `sum(p.numel() for p in torchvision.models.resnet18().parameters())` and its sister.
     #[test]
