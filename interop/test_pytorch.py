@@ -85,3 +85,18 @@ def test_photographs_agree_within_what_decoders_differ(program):
     paths, _, _, ours, _ = run.predictions()
     # JPEG decoders differ by a level or two of 255 at single pixels.
     np.testing.assert_allclose(probabilities(run, paths), ours, atol=2e-2)
+
+
+def test_shrinking_by_whole_factors_is_opencvs(program, tmp_path):
+    """256 to 64 px: the mean of 16 samples falls on a half often, and every half is to be rounded as OpenCV does."""
+    rng = np.random.default_rng(64)
+    for split, images in (("train", 8), ("val", 6)):
+        for name, level in (("dark", 90), ("light", 160)):
+            folder = tmp_path / "data" / split / name
+            folder.mkdir(parents=True)
+            for i in range(images):
+                pixels = np.clip(rng.normal(level, 50, (256, 256, 3)), 0, 255).astype(np.uint8)
+                assert cv2.imwrite(str(folder / f"{i}.png"), pixels)
+    run = program.train(tmp_path / "data", "whole_factors", "--size", 64)
+    paths, _, _, ours, _ = run.predictions()
+    np.testing.assert_allclose(probabilities(run, paths), ours, atol=1e-4)

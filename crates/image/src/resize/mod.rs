@@ -77,11 +77,20 @@ pub fn resize(image: &Image, width: u32, height: u32, interpolation: Interpolati
     }
     // Area is the mean only where no side grows.
     let grows = width > image.width() || height > image.height();
-    let columns = Weights::new(image.width(), width, interpolation, grows);
-    let rows = Weights::new(image.height(), height, interpolation, grows);
-    let data = match image.channels() {
-        1 => apply::<1>(image, &rows, &columns),
-        _ => apply::<3>(image, &rows, &columns),
+    let whole = image.width().is_multiple_of(width) && image.height().is_multiple_of(height);
+    let data = if interpolation == Interpolation::Area && whole {
+        let (across, down) = (image.width() / width, image.height() / height);
+        match image.channels() {
+            1 => block_means::<1>(image, across as usize, down as usize),
+            _ => block_means::<3>(image, across as usize, down as usize),
+        }
+    } else {
+        let columns = Weights::new(image.width(), width, interpolation, grows);
+        let rows = Weights::new(image.height(), height, interpolation, grows);
+        match image.channels() {
+            1 => apply::<1>(image, &rows, &columns),
+            _ => apply::<3>(image, &rows, &columns),
+        }
     };
     // `apply` writes one sample for each (row, column, channel).
     Image::new(width, height, image.channels(), data).unwrap_or_else(|_| image.clone())
@@ -108,6 +117,35 @@ fn apply<const C: usize>(image: &Image, rows: &Weights, columns: &Weights) -> Ve
             for c in 0..C {
                 // A cast from float to u8 saturates, which cubic and Lanczos need.
                 pixel[c] = (total[c] + 0.5) as u8;
+            }
+        }
+    }
+    data
+}
+
+/// The mean of each block of `across` x `down` pixels, exactly as OpenCV has it for whole factors: a whole sum times the
+/// reciprocal in f32, halves to even; 2x2 alone has a path of its own there, with halves up.
+fn block_means<const C: usize>(image: &Image, across: usize, down: usize) -> Vec<u8> {
+    let row_len = image.width() as usize * C;
+    let width = image.width() as usize / across;
+    let scale = (1.0 / (across * down) as f64) as f32;
+    let two_by_two = across == 2 && down == 2;
+    let mut data = Vec::with_capacity(image.data().len() / (across * down));
+    let mut sums = vec![0u32; row_len];
+    for block in image.data().chunks_exact(row_len * down) {
+        sums.fill(0);
+        for row in block.chunks_exact(row_len) {
+            sums.iter_mut().zip(row).for_each(|(sum, &sample)| *sum += u32::from(sample));
+        }
+        for pixels in sums.chunks_exact(across * C).take(width) {
+            let mut totals = [0u32; C];
+            for pixel in pixels.as_chunks::<C>().0 {
+                totals.iter_mut().zip(pixel).for_each(|(total, &sum)| *total += sum);
+            }
+            if two_by_two {
+                data.extend(totals.map(|total| ((total + 2) >> 2) as u8));
+            } else {
+                data.extend(totals.map(|total| (total as f32 * scale).round_ties_even() as u8));
             }
         }
     }
