@@ -10,7 +10,7 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     let rows: Vec<(String, String)> = match arguments.what {
         Listed::Models => {
             let row = |a: &pupila_network::architectures::Architecture| {
-                (a.name.to_owned(), format!("{}; heeds {}", a.description, a.keys.join(", ")))
+                (a.name.to_owned(), heeding(a.description, a.keys))
             };
             pupila_network::architectures::REGISTRY.iter().map(row).collect()
         }
@@ -50,4 +50,9 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     let what = format!("{:?}", arguments.what).to_lowercase();
     output.object(&json!({ (what): objects.collect::<Vec<_>>() }));
     Ok(())
+}
+
+/// A description with the keys that are heeded, if any.
+fn heeding(description: &str, keys: &[&str]) -> String {
+    if keys.is_empty() { description.to_owned() } else { format!("{description}; heeds {}", keys.join(", ")) }
 }
