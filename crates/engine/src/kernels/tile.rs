@@ -2,8 +2,8 @@
 //!
 //! A tile keeps `rows` x 32 sums in registers while it walks over the depth (Goto and van de Geijn 2008, "Anatomy of
 //! High-Performance Matrix Multiplication"). There are three ways to walk, which differ in where the left operand lies:
-//! packed ([`Tile::packed`]), gathered pixel by pixel ([`Tile::gathered`]), or along a list of pixel pairs ([`Tile::outer`]).
-//! Each is written once over [`Lanes`] and compiled for every instruction set. Every sum is one chain of multiply-adds over
+//! packed (`Tile::packed`), gathered pixel by pixel (`Tile::gathered`), or along a list of pixel pairs (`Tile::outer`).
+//! Each is written once over `Lanes` and compiled for every instruction set. Every sum is one chain of multiply-adds over
 //! the depth, in order, so that its value depends on nothing but its row, its column and the instruction set.
 #![allow(unsafe_code)]
 
