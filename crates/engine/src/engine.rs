@@ -1,16 +1,15 @@
 //! A network with its values: forward, backward and the step, over buffers that are laid out once.
 
+mod passes;
+
 use crate::arena::Arena;
 use crate::float::Float;
 use crate::kernels::batch_norm;
 use crate::kernels::column_sums;
-use crate::kernels::dropout;
 use crate::kernels::linear::Linear;
 use crate::kernels::loss::{LossSum, cross_entropy};
-use crate::kernels::pointwise::{Affine, Moments, ResidualGradient};
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
-use crate::parallel::Shared;
 use crate::plan::{BufferId, Planner};
 use crate::stage::{Kind, Source, Stage, stages};
 use pupila_network::{Network, ParameterSpec, Role, StateDict, StateError, Tensor};
@@ -187,31 +186,26 @@ impl<T: Float> Engine<T> {
                     scratch = Linear { batch: capacity, inputs, outputs }.scratch_len::<T>();
                 }
                 Kind::Conv2d(convolution) => {
-                    scratch = if training { convolution.scratch_len() } else { 0 };
+                    scratch = convolution.scratch_len();
                     zeros = convolution.zeros_len();
-                    partial = if training {
-                        column_sums::partial_len(capacity * stage.shape.len(), stage.shape)
-                    } else {
-                        0
-                    };
+                    partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
                 }
                 Kind::Grouped(_) => {
-                    partial = if training {
-                        column_sums::partial_len(capacity * stage.shape.len(), stage.shape)
-                    } else {
-                        0
-                    };
+                    partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
                 }
-                Kind::Pointwise { pointwise, norm } if training => {
+                Kind::Pointwise { pointwise, norm } => {
                     partial = pointwise.partial_len(capacity);
                     if norm.is_some() {
                         let rows = capacity * stage.input_shape.len() / features;
                         partial = partial.max(batch_norm::partial_len(rows, features));
                     }
                     partial += 2 * features;
+                    if stage.input == Source::Images {
+                        // The gradient that only the norm or the residual wants.
+                        scratch = capacity * stage.input_shape.len();
+                    }
                     norm_len = 7 * features;
                 }
-                Kind::Pointwise { .. } => norm_len = 7 * features,
                 Kind::AvgPool(_) | Kind::Dropout { .. } => {}
             }
             let buffers = Buffers {
@@ -225,9 +219,11 @@ impl<T: Float> Engine<T> {
                 norm: vec![T::ZERO; norm_len],
             };
             self.buffers.push(buffers);
-            grow(&mut self.scratch, scratch);
+            // What the backward pass alone needs; only a linear map packs in the forward pass too.
+            let always = training || matches!(stage.kind, Kind::Linear { .. });
+            grow(&mut self.scratch, if always { scratch } else { 0 });
             grow(&mut self.zeros, zeros);
-            grow(&mut self.partial, partial);
+            grow(&mut self.partial, if training { partial } else { 0 });
         }
     }
 
@@ -368,293 +364,6 @@ impl<T: Float> Engine<T> {
         let [logits, delta] = parts(&mut self.memory, [&last.output, &last.delta]);
         let len = targets.len() * classes;
         cross_entropy(&logits[..len], classes, targets, context.label_smoothing, Some(&mut delta[..len]))
-    }
-
-    fn run(&mut self, images: &[T], batch: usize, training: Option<&StepContext>) {
-        assert!(
-            0 < batch && batch <= self.capacity,
-            "a batch of {batch}, laid out for up to {}",
-            self.capacity
-        );
-        assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
-        let Engine { stages, buffers, memory, values, tracked, scratch, zeros, partial, .. } = self;
-        for index in 0..stages.len() {
-            let stage = &stages[index];
-            let place = |source| match source {
-                Some(Source::Stage(from)) => buffers[from].output.clone(),
-                _ => 0..0,
-            };
-            let (input, residual) = (place(Some(stage.input)), place(stage.residual));
-            let Buffers { trained, tracked: running, output, saved, norm, .. } = &mut buffers[index];
-            // One stage may be both inputs, which a residual sum of a map with itself is.
-            let same = stage.residual == Some(stage.input);
-            let residual = if same { 0..0 } else { residual };
-            let [x, r, y, saved] = parts(memory, [&input, &residual, output, saved]);
-            let x = if stage.input == Source::Images { images } else { &*x };
-            let x = &x[..batch * stage.input_shape.len()];
-            let r = match stage.residual {
-                None => &[],
-                Some(_) if same => x,
-                Some(Source::Images) => images,
-                Some(Source::Stage(_)) => &r[..x.len()],
-            };
-            let y = &mut y[..batch * stage.shape.len()];
-            let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
-            match &stage.kind {
-                &Kind::Linear { inputs, outputs } => {
-                    Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch);
-                }
-                Kind::Conv2d(convolution) => convolution.forward(batch, x, first, second, zeros, saved, y),
-                Kind::Grouped(convolution) => convolution.forward(batch, x, first, second, y),
-                Kind::AvgPool(pool) => pool.forward(batch, x, y),
-                &Kind::Dropout { p } => match training {
-                    Some(context) => {
-                        let key = dropout::Key { seed: context.seed, layer: stage.node, step: context.step };
-                        dropout::forward(x, p, key, &mut saved[..y.len()], y);
-                    }
-                    None => y.copy_from_slice(x),
-                },
-                Kind::Pointwise { pointwise, norm: None } => {
-                    pointwise.forward(batch, x, r, Affine { multiply: &[], add: &[] }, y);
-                }
-                Kind::Pointwise { pointwise, norm: Some(constants) } => {
-                    let features = pointwise.features;
-                    if training.is_some() {
-                        let (moments, partial) = partial.split_at_mut(2 * features);
-                        let (mean, var) = moments.split_at_mut(features);
-                        batch_norm::statistics(x, features, mean, var, partial);
-                        let [running_mean, running_var] = running;
-                        let rows = x.len() / features;
-                        track(&mut tracked[running_mean.clone()], mean, constants.momentum, 1.0);
-                        let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
-                        track(&mut tracked[running_var.clone()], var, constants.momentum, unbiased);
-                        let moments = mean.iter().copied().zip(var.iter().copied());
-                        prepare(moments, constants.eps, first, second, norm);
-                    } else {
-                        let mean = tracked[running[0].clone()].iter().map(|x| x.to_f64());
-                        let var = tracked[running[1].clone()].iter().map(|x| x.to_f64());
-                        prepare(mean.zip(var), constants.eps, first, second, norm);
-                    }
-                    let (multiply, add) = norm[2 * features..4 * features].split_at(features);
-                    pointwise.forward(batch, x, r, Affine { multiply, add }, y);
-                }
-            }
-        }
-    }
-
-    fn backward(&mut self, images: &[T], batch: usize, mut sink: Sink<'_, '_, T>) {
-        let Engine { stages, buffers, memory, values, gradients, scratch, zeros, partial, .. } = self;
-        for index in (0..stages.len()).rev() {
-            let stage = &stages[index];
-            let of = |source| match source {
-                Some(Source::Stage(from)) => (buffers[from].output.clone(), buffers[from].delta.clone()),
-                _ => (0..0, 0..0),
-            };
-            let ((input, input_delta), (residual, residual_delta)) =
-                (of(Some(stage.input)), of(stage.residual));
-            let Buffers { trained, delta, saved, temporary, adds, norm, .. } = &mut buffers[index];
-            let [first, second] = trained;
-            // The images need no gradient.
-            let wanted = stage.input != Source::Images;
-            let same = stage.residual == Some(stage.input);
-            let separate = temporary.start < temporary.end;
-            let again = stage.reads_inputs_again();
-            let (residual, residual_delta) = if same { (0..0, 0..0) } else { (residual, residual_delta) };
-            let unread = 0..0;
-            let [x, r, dy, saved, given, other, to_add] = parts(
-                memory,
-                [
-                    if again { &input } else { &unread },
-                    if again { &residual } else { &unread },
-                    delta,
-                    saved,
-                    &input_delta,
-                    &residual_delta,
-                    temporary,
-                ],
-            );
-            let len = batch * stage.input_shape.len();
-            let (dx, given) = match (wanted, separate) {
-                (false, _) => (&mut [][..], &mut [][..]),
-                (true, false) => (&mut given[..len], &mut [][..]),
-                (true, true) => (&mut to_add[..len], &mut given[..len]),
-            };
-            let x = if stage.input == Source::Images { images } else { &*x };
-            let x = if again { &x[..len] } else { &[] };
-            let dy = &dy[..batch * stage.shape.len()];
-            match &stage.kind {
-                &Kind::Linear { inputs, outputs } => {
-                    let linear = Linear { batch, inputs, outputs };
-                    if wanted {
-                        // Before the weight changes under the update.
-                        linear.backward_input(dy, &values[first.clone()], dx, scratch);
-                    }
-                    linear.backward_bias(dy, &mut gradients[second.clone()]);
-                    linear_weight(linear, x, dy, first.clone(), values, gradients, scratch, &sink);
-                    sink.update(values, gradients, [0..0, second.clone()]);
-                }
-                Kind::Conv2d(convolution) => {
-                    if wanted {
-                        let weight = &values[first.clone()];
-                        convolution.backward_input(batch, dy, weight, zeros, adds[0], dx, scratch);
-                    }
-                    column_sums::of(dy, &mut gradients[second.clone()], partial);
-                    convolution.backward_weight(batch, x, saved, dy, &mut gradients[first.clone()]);
-                    sink.update(values, gradients, [first.clone(), second.clone()]);
-                }
-                Kind::Grouped(convolution) => {
-                    if wanted {
-                        convolution.backward_input(batch, dy, &values[first.clone()], adds[0], dx);
-                    }
-                    column_sums::of(dy, &mut gradients[second.clone()], partial);
-                    convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
-                    sink.update(values, gradients, [first.clone(), second.clone()]);
-                }
-                Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, dx),
-                Kind::Dropout { .. } if wanted => dropout::backward(dy, &saved[..dy.len()], dx),
-                Kind::AvgPool(_) | Kind::Dropout { .. } => {}
-                Kind::Pointwise { pointwise, norm: constants } => {
-                    let features = pointwise.features;
-                    let r = match stage.residual {
-                        None => &[],
-                        Some(_) if same => x,
-                        Some(Source::Images) => images,
-                        Some(Source::Stage(_)) => &r[..len],
-                    };
-                    let (moments, coefficients) = norm.split_at_mut(4 * features);
-                    let (moments, affine) = moments.split_at(2 * features);
-                    let affine = affine.split_at(features);
-                    let (mean, inv_std) = moments.split_at(features);
-                    let moments = constants.is_some().then_some(Moments { mean, inv_std });
-                    let affine = match constants {
-                        Some(_) => Affine { multiply: affine.0, add: affine.1 },
-                        None => Affine { multiply: &[], add: &[] },
-                    };
-                    let towards_residual = matches!(stage.residual, Some(Source::Stage(_))) && !same;
-                    let residual_gradient = towards_residual
-                        .then(|| ResidualGradient { values: &mut other[..len], add: adds[1] });
-                    let (sums, partial) = partial.split_at_mut(2 * features);
-                    if wanted {
-                        pointwise.backward(
-                            batch,
-                            x,
-                            r,
-                            affine,
-                            moments,
-                            dy,
-                            dx,
-                            residual_gradient,
-                            partial,
-                            sums,
-                        );
-                        if let Some(moments) = moments {
-                            let scale = &values[first.clone()];
-                            batch_norm::backward(x, scale, moments, sums, dx, coefficients);
-                        }
-                        if same {
-                            // Both inputs of the sum are one: twice the gradient. A norm never stands before such a sum.
-                            dx.iter_mut().for_each(|d| *d += *d);
-                        }
-                    } else if moments.is_some() {
-                        // Nothing stands before it, but its own tensors want their gradient.
-                        let dz = &mut scratch[..len];
-                        pointwise.backward(
-                            batch,
-                            x,
-                            r,
-                            affine,
-                            moments,
-                            dy,
-                            dz,
-                            residual_gradient,
-                            partial,
-                            sums,
-                        );
-                    }
-                    if constants.is_some() {
-                        let sums = sums.split_at(features);
-                        let shift = gradients[second.clone()].iter_mut().zip(sums.0);
-                        shift.for_each(|(to, &sum)| *to = T::of(sum));
-                        let scale = gradients[first.clone()].iter_mut().zip(sums.1);
-                        scale.for_each(|(to, &sum)| *to = T::of(sum));
-                        sink.update(values, gradients, [first.clone(), second.clone()]);
-                    }
-                }
-            }
-            given.iter_mut().zip(&*dx).for_each(|(sum, &d)| *sum += d);
-        }
-    }
-}
-
-impl<T: Float> Sink<'_, '_, T> {
-    /// Updates some tensors with their gradients, if that is what becomes of them.
-    fn update(&mut self, values: &mut [T], gradients: &[T], ranges: [Range<usize>; 2]) {
-        if let Sink::Update(updates) = self {
-            for range in ranges {
-                updates.apply_all(range.start, &mut values[range.clone()], &gradients[range]);
-            }
-        }
-    }
-}
-
-/// The gradient of a linear weight, piece by piece into the gradients or straight into the update.
-fn linear_weight<T: Float>(
-    linear: Linear,
-    x: &[T],
-    dy: &[T],
-    weight: Range<usize>,
-    values: &mut [T],
-    gradients: &mut [T],
-    scratch: &mut [T],
-    sink: &Sink<'_, '_, T>,
-) {
-    let start = weight.start;
-    let at = |first: usize, piece: &[T]| start + first..start + first + piece.len();
-    match sink {
-        Sink::Keep => {
-            let gradients = Shared::new(gradients);
-            linear.backward_weight(x, dy, scratch, |first, piece| {
-                // SAFETY: the pieces are disjoint.
-                #[allow(unsafe_code)]
-                let gradients = unsafe { gradients.part(at(first, piece)) };
-                gradients.copy_from_slice(piece);
-            });
-        }
-        Sink::Update(updates) => {
-            let values = Shared::new(values);
-            linear.backward_weight(x, dy, scratch, |first, piece| {
-                let range = at(first, piece);
-                // SAFETY: the pieces are disjoint, and so are their values and moments.
-                #[allow(unsafe_code)]
-                unsafe {
-                    updates.apply(range.clone(), values.part(range), piece);
-                }
-            });
-        }
-    }
-}
-
-/// What a BatchNorm does with given moments, into `norm: [4.., features]`: mean, inverse deviation, multiplier, summand.
-fn prepare<T: Float>(
-    moments: impl Iterator<Item = (f64, f64)>,
-    eps: f64,
-    scale: &[T],
-    shift: &[T],
-    norm: &mut [T],
-) {
-    let features = scale.len();
-    for (f, (mean, var)) in moments.enumerate() {
-        let inv_std = 1.0 / (var + eps).sqrt();
-        let multiply = inv_std * scale[f].to_f64();
-        let values = [mean, inv_std, multiply, shift[f].to_f64() - mean * multiply];
-        values.into_iter().enumerate().for_each(|(row, value)| norm[row * features + f] = T::of(value));
-    }
-}
-
-/// Moves running statistics towards those of a batch.
-fn track<T: Float>(running: &mut [T], batch: &[f64], momentum: f64, factor: f64) {
-    for (running, new) in running.iter_mut().zip(batch) {
-        *running = T::of((1.0 - momentum) * running.to_f64() + momentum * new * factor);
     }
 }
 

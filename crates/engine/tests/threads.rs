@@ -80,6 +80,51 @@ fn training_is_the_same_for_every_number_of_threads() {
     }
 }
 
+/// Three epochs of each architecture over two batches and a smaller one.
+#[test]
+fn every_architecture_is_the_same_for_every_number_of_threads() {
+    const BATCH: usize = 6;
+    const SAMPLES: usize = 2 * BATCH + 5;
+    let images = images(SAMPLES);
+    let targets: Vec<u32> = (0..SAMPLES).map(|i| (i % CLASSES) as u32).collect();
+    for architecture in architectures::REGISTRY {
+        let mut config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
+        config.batch_norm = architecture.keys.contains(&"batch_norm");
+        config.dropout = if architecture.keys.contains(&"dropout") { 0.2 } else { 0.0 };
+        let network = architectures::build(&config, INPUT, CLASSES).unwrap();
+        let start = Init::Pytorch.state(&network, 2);
+        let train = |threads: usize| {
+            thread_pool(threads).unwrap().install(|| {
+                let mut engine = Engine::<f32>::new(&network, BATCH, true);
+                engine.load(&start).unwrap();
+                let len = engine.values().len();
+                let mut optimizer = Optimizer::new(&OptimizerConfig::default(), len).unwrap();
+                for step in 0..9 {
+                    let range = step as usize % 3 * BATCH..SAMPLES.min((step as usize % 3 + 1) * BATCH);
+                    let context = StepContext { seed: 4, step, label_smoothing: 0.1 };
+                    let images = &images[range.start * INPUT.len()..range.end * INPUT.len()];
+                    let loss = engine.step(images, &targets[range], &context, &mut optimizer, 1e-3);
+                    assert!(loss.loss.is_finite());
+                }
+                engine.state()
+            })
+        };
+        let state = train(1);
+        let moved = state.iter().filter(|(name, tensor)| tensor.data != start[*name].data).count();
+        assert_eq!(moved, state.len(), "every tensor of {} has moved", architecture.name);
+        for threads in [2, 3, 8] {
+            for (name, tensor) in &train(threads) {
+                assert_eq!(
+                    bits(tensor.data.iter().copied()),
+                    bits(state[name].data.iter().copied()),
+                    "{}: {name} with {threads} threads",
+                    architecture.name
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_sample_has_the_same_logits_in_every_batch() {
     const BATCH: usize = 33;

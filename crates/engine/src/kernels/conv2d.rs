@@ -24,6 +24,7 @@ pub(crate) struct Conv2d {
     /// Set where the input is copied with its padding.
     padded: Option<(usize, usize)>,
     input_gradient: Vec<Phase>,
+    /// For each tap the pixels that windows have seen there in the mirror.
     edges: Vec<(usize, Gather)>,
     weight_gradient: Option<WeightGradient>,
 }
@@ -36,7 +37,7 @@ struct Phase {
 }
 
 impl Conv2d {
-    /// `training` lays out the gradient of the weight for batches of up to `batch`, `wanted` that of the input.
+    /// `training`, the largest batch, lays out the gradient of the weight; with it `wanted` that of the input.
     pub(crate) fn new(
         convolution: Convolution,
         input: Shape,
@@ -137,7 +138,7 @@ impl Conv2d {
         self.padded.map_or(0, |(tall, wide)| tall * wide * self.convolution.inputs)
     }
 
-    /// Elements of scratch that the gradient of the input needs, and elements that are zero in all passes.
+    /// Elements of scratch that the gradient of the input needs: the weight turned.
     pub(crate) fn scratch_len(&self) -> usize {
         let Convolution { inputs, outputs, window, .. } = self.convolution;
         inputs.next_multiple_of(COLUMNS) * outputs * window.kernel * window.kernel

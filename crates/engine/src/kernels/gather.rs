@@ -48,8 +48,8 @@ pub(crate) enum Results<'a, T> {
 }
 
 impl Gather {
-    /// The table for `windows` windows of `taps` pixels of `depth` elements of an image of `pixels` pixels: `pixel(window, tap)`
-    /// is where one begins, in pixels of `step` elements.
+    /// The table for `windows` windows of `taps` pixels of `depth` elements in an image of `image` elements:
+    /// `pixel(window, tap)` is where one begins, counted in `step` elements.
     pub(crate) fn new(
         windows: usize,
         taps: usize,
@@ -159,8 +159,7 @@ impl Gather {
                         self.places[window] as usize
                     };
                     let at = image * self.out_image + place + panel * COLUMNS;
-                    // SAFETY: jobs have their own windows or panels, and so their own part of `y`.
-                    *c = unsafe { y.part(at..at + columns) }.as_mut_ptr();
+                    *c = y.pointer(at..at + columns);
                     row_of[r] = (image * self.image, window * self.taps);
                 }
                 // Without a tap, as a pixel that a stride leaves out, the sums are zero.
@@ -186,7 +185,8 @@ impl Gather {
                     };
                     let weight = &weight[taps.start * self.depth * COLUMNS..];
                     let pixels = &pixels[..taps.len() * rows];
-                    // SAFETY: each pixel is good for `depth` elements, each of `c` for `columns`, and no other job has them.
+                    // SAFETY: each pixel is good for `depth` elements, each of `c` for `columns`; jobs have their own windows
+                    // or panels, and so their own part of `y`.
                     unsafe { tile.gathered(rows, self.depth, pixels, weight, columns, finish, &c[..rows]) };
                 }
             }

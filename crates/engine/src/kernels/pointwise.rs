@@ -1,5 +1,5 @@
 //! What stands between two linear maps, in one pass over memory: BatchNorm, the residual sum, the activation and max-pooling,
-//! each of them or not. Nothing in between is ever written.
+//! each of them or not. Nothing in between is written.
 //!
 //! With z = x multiply + add + residual the result is f(z), or the largest f(z) of each window. The backward pass works z out
 //! again from x instead of having kept it: reading x twice costs less than writing and reading z.
@@ -25,7 +25,7 @@ pub(crate) struct Pointwise {
     pub(crate) features: usize,
     height: usize,
     width: usize,
-    pub(crate) activation: Option<Activation>,
+    activation: Option<Activation>,
     pool: Option<Pool>,
 }
 
@@ -41,6 +41,28 @@ struct Pool {
 pub(crate) struct Affine<'a, T> {
     pub(crate) multiply: &'a [T],
     pub(crate) add: &'a [T],
+}
+
+/// What z is worked out from: z = x multiply + add + residual.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operands<'a, T> {
+    /// `[batch, H, W, features]`
+    pub(crate) x: &'a [T],
+    /// As `x`, or empty.
+    pub(crate) residual: &'a [T],
+    pub(crate) affine: Affine<'a, T>,
+}
+
+impl<T> Operands<'_, T> {
+    /// Some of the elements.
+    #[inline(always)]
+    fn part(&self, range: Range<usize>) -> Operands<'_, T>
+    where
+        T: Copy,
+    {
+        let Operands { x, residual, affine } = *self;
+        Operands { x: &x[range.clone()], residual: residual.get(range).unwrap_or_default(), affine }
+    }
 }
 
 /// Where the residual's gradient goes.
@@ -73,7 +95,7 @@ impl Pointwise {
         self.height * self.width * self.features
     }
 
-    /// Rows of the output that one job works on, for each image; or rows of features of the whole batch.
+    /// Rows that one job works on: of an image's output where there is a pooling, else of features over the whole batch.
     fn job_rows(&self) -> usize {
         match self.pool {
             // Windows that overlap keep an image to one job.
@@ -95,15 +117,8 @@ impl Pointwise {
         self.jobs(batch) * 2 * self.features
     }
 
-    /// `x`, `residual`: `[batch, H, W, features]`, the residual perhaps empty; `y`: `[batch, H', W', features]`.
-    pub(crate) fn forward<T: Float>(
-        &self,
-        batch: usize,
-        x: &[T],
-        residual: &[T],
-        affine: Affine<'_, T>,
-        y: &mut [T],
-    ) {
+    /// `y`: `[batch, H', W', features]`.
+    pub(crate) fn forward<T: Float>(&self, batch: usize, operands: Operands<'_, T>, y: &mut [T]) {
         let Some(pool) = self.pool else {
             let (rows, total) = (self.job_rows(), batch * self.height * self.width);
             let y = Shared::new(&mut y[..total * self.features]);
@@ -112,8 +127,7 @@ impl Pointwise {
                 // SAFETY: each job has its own rows.
                 #[allow(unsafe_code)]
                 let y = unsafe { y.part(range.clone()) };
-                let residual = residual.get(range.clone()).unwrap_or_default();
-                rows_forward(self, &x[range], residual, affine, y);
+                rows_forward(self, operands.part(range), y);
             });
             return;
         };
@@ -128,8 +142,7 @@ impl Pointwise {
             #[allow(unsafe_code)]
             let y = unsafe { y.part(at(group.start)..at(group.end)) };
             let range = image * self.image()..(image + 1) * self.image();
-            let residual = residual.get(range.clone()).unwrap_or_default();
-            windows_forward(self, pool, group, &x[range], residual, affine, y);
+            windows_forward(self, pool, group, operands.part(range), y);
         });
     }
 
@@ -138,9 +151,7 @@ impl Pointwise {
     pub(crate) fn backward<T: Float>(
         &self,
         batch: usize,
-        x: &[T],
-        residual: &[T],
-        affine: Affine<'_, T>,
+        operands: Operands<'_, T>,
         moments: Option<Moments<'_, T>>,
         dy: &[T],
         dz: &mut [T],
@@ -167,9 +178,8 @@ impl Pointwise {
                 let dz = unsafe { dz.part(range.clone()) };
                 match self.pool {
                     None => {
-                        let (x, dy) = (&x[range.clone()], &dy[range.clone()]);
-                        let residual = residual.get(range.clone()).unwrap_or_default();
-                        rows_backward(self, x, residual, affine, moments, dy, dz, sums);
+                        let dy = &dy[range.clone()];
+                        rows_backward(self, operands.part(range.clone()), moments, dy, dz, sums);
                     }
                     Some(pool) => {
                         let (rows, per_image) = (self.job_rows(), pool.height.div_ceil(self.job_rows()));
@@ -178,11 +188,9 @@ impl Pointwise {
                         let out = pool.height * pool.width * features;
                         let dy = &dy[image * out..][..out];
                         let whole = image * self.image()..(image + 1) * self.image();
-                        let residual = residual.get(whole.clone()).unwrap_or_default();
                         let start = range.start - whole.start;
-                        windows_backward(
-                            self, pool, group, start, &x[whole], residual, affine, moments, dy, dz, sums,
-                        );
+                        let operands = operands.part(whole);
+                        windows_backward(self, pool, group, start, operands, moments, dy, dz, sums);
                     }
                 }
                 if let Some(gradient) = &residual_gradient {
@@ -251,20 +259,14 @@ fn channels<T: Float>(values: &[T], first: usize, count: usize, filling: T) -> [
 }
 
 per_isa! {
-    fn rows_forward<T: Float>(this: &Pointwise, x: &[T], residual: &[T], affine: Affine<'_, T>, y: &mut [T]) {
-        with_activation!(this.activation, rows_forward_with::<T>(this, x, residual, affine, y));
+    fn rows_forward<T: Float>(this: &Pointwise, operands: Operands<'_, T>, y: &mut [T]) {
+        with_activation!(this.activation, rows_forward_with::<T>(this, operands, y));
     }
 }
 
 #[inline(always)]
-fn rows_forward_with<T: Float, A: Elementwise>(
-    this: &Pointwise,
-    x: &[T],
-    residual: &[T],
-    affine: Affine<'_, T>,
-    y: &mut [T],
-) {
-    let features = this.features;
+fn rows_forward_with<T: Float, A: Elementwise>(this: &Pointwise, operands: Operands<'_, T>, y: &mut [T]) {
+    let (Operands { x, residual, affine }, features) = (operands, this.features);
     if affine.multiply.is_empty() {
         if residual.is_empty() {
             y.iter_mut().zip(x).for_each(|(y, &x)| *y = A::value(x));
@@ -293,12 +295,10 @@ per_isa! {
         this: &Pointwise,
         pool: Pool,
         rows: Range<usize>,
-        x: &[T],
-        residual: &[T],
-        affine: Affine<'_, T>,
+        operands: Operands<'_, T>,
         y: &mut [T],
     ) {
-        with_activation!(this.activation, windows_forward_with::<T>(this, pool, rows, x, residual, affine, y));
+        with_activation!(this.activation, windows_forward_with::<T>(this, pool, rows, operands, y));
     }
 }
 
@@ -307,12 +307,10 @@ fn windows_forward_with<T: Float, A: Elementwise>(
     this: &Pointwise,
     pool: Pool,
     rows: Range<usize>,
-    x: &[T],
-    residual: &[T],
-    affine: Affine<'_, T>,
+    operands: Operands<'_, T>,
     y: &mut [T],
 ) {
-    let features = this.features;
+    let (Operands { x, residual, affine }, features) = (operands, this.features);
     for first in (0..features).step_by(BLOCK) {
         let count = BLOCK.min(features - first);
         let multiply = channels(affine.multiply, first, count, T::ONE);
@@ -361,30 +359,26 @@ fn larger<T: Float, A: Elementwise>(
 per_isa! {
     fn rows_backward<T: Float>(
         this: &Pointwise,
-        x: &[T],
-        residual: &[T],
-        affine: Affine<'_, T>,
+        operands: Operands<'_, T>,
         moments: Option<Moments<'_, T>>,
         dy: &[T],
         dz: &mut [T],
         sums: &mut [f64],
     ) {
-        with_activation!(this.activation, rows_backward_with::<T>(this, x, residual, affine, moments, dy, dz, sums));
+        with_activation!(this.activation, rows_backward_with::<T>(this, operands, moments, dy, dz, sums));
     }
 }
 
 #[inline(always)]
 fn rows_backward_with<T: Float, A: Elementwise>(
     this: &Pointwise,
-    x: &[T],
-    residual: &[T],
-    affine: Affine<'_, T>,
+    operands: Operands<'_, T>,
     moments: Option<Moments<'_, T>>,
     dy: &[T],
     dz: &mut [T],
     sums: &mut [f64],
 ) {
-    let features = this.features;
+    let (Operands { x, residual, affine }, features) = (operands, this.features);
     let Some(moments) = moments else {
         for (index, (dz, (&x, &dy))) in dz.iter_mut().zip(x.iter().zip(dy)).enumerate() {
             let z = if residual.is_empty() { x } else { x + residual[index] };
@@ -429,9 +423,7 @@ per_isa! {
         pool: Pool,
         rows: Range<usize>,
         start: usize,
-        x: &[T],
-        residual: &[T],
-        affine: Affine<'_, T>,
+        operands: Operands<'_, T>,
         moments: Option<Moments<'_, T>>,
         dy: &[T],
         dz: &mut [T],
@@ -439,7 +431,7 @@ per_isa! {
     ) {
         with_activation!(
             this.activation,
-            windows_backward_with::<T>(this, pool, rows, start, x, residual, affine, moments, dy, dz, sums)
+            windows_backward_with::<T>(this, pool, rows, start, operands, moments, dy, dz, sums)
         );
     }
 }
@@ -451,20 +443,20 @@ fn windows_backward_with<T: Float, A: Elementwise>(
     pool: Pool,
     rows: Range<usize>,
     start: usize,
-    x: &[T],
-    residual: &[T],
-    affine: Affine<'_, T>,
+    operands: Operands<'_, T>,
     moments: Option<Moments<'_, T>>,
     dy: &[T],
     dz: &mut [T],
     sums: &mut [f64],
 ) {
-    let features = this.features;
+    let (Operands { x, residual, affine }, features) = (operands, this.features);
     let overlaps = pool.overlaps();
-    // Pixels that no window covers get none; of windows that don't overlap every other pixel is written below.
+    // Pixels that no window covers get none. Windows that lie side by side over the whole map write every pixel below.
+    let Window { kernel, stride, .. } = pool.window;
     if overlaps
-        || !this.width.is_multiple_of(pool.window.stride)
-        || !this.height.is_multiple_of(pool.window.stride)
+        || stride > kernel
+        || !this.width.is_multiple_of(stride)
+        || !this.height.is_multiple_of(stride)
     {
         dz.fill(T::ZERO);
     }

@@ -115,6 +115,11 @@ mod tests {
             (ModelConfig { dropout: f64::NAN, ..ModelConfig::default() }, "dropout"),
             (ModelConfig { hidden: Some(vec![8, 0]), ..ModelConfig::default() }, "hidden"),
             (ModelConfig { hidden: Some(vec![usize::MAX]), ..ModelConfig::default() }, "hidden"),
+            (ModelConfig { filters: Some(vec![8]), ..ModelConfig::default() }, "filters"),
+            (
+                ModelConfig { name: "resnet18".into(), batch_norm: true, ..ModelConfig::default() },
+                "batch_norm",
+            ),
         ] {
             assert_eq!(build(&config, input, 3).unwrap_err().key(), key);
         }
