@@ -1,6 +1,9 @@
 //! A network with its values: forward, backward and the step, over buffers that are laid out once.
 
 mod passes;
+mod profile;
+
+pub use profile::StageTime;
 
 use crate::arena::Arena;
 use crate::float::Float;
@@ -33,6 +36,8 @@ pub struct Engine<T> {
     scratch: Vec<T>,
     zeros: Vec<T>,
     partial: Vec<f64>,
+    /// Empty unless a profile is made.
+    profile: Vec<StageTime>,
 }
 
 /// A copy of a network's values in the engine's own order.
@@ -116,6 +121,7 @@ impl<T: Float> Engine<T> {
             scratch: Vec::new(),
             zeros: Vec::new(),
             partial: Vec::new(),
+            profile: Vec::new(),
         };
         engine.plan(training);
         engine

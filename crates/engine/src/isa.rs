@@ -13,6 +13,16 @@ pub enum Isa {
     Baseline,
 }
 
+impl std::fmt::Display for Isa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Isa::Avx512 => "AVX-512",
+            Isa::Avx2 => "AVX2",
+            Isa::Baseline => "baseline",
+        })
+    }
+}
+
 impl Isa {
     /// The best one that this machine has. The environment variable `PUPILA_ISA` (`avx2` or `baseline`) asks for a
     /// lesser one, for tests and measurements; what the machine lacks cannot be asked for.

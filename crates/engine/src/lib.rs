@@ -6,6 +6,7 @@
 
 mod arena;
 mod engine;
+pub mod floor;
 mod float;
 mod isa;
 pub mod kernels;
@@ -15,7 +16,7 @@ mod parallel;
 mod plan;
 mod stage;
 
-pub use engine::{Engine, Snapshot, StepContext};
+pub use engine::{Engine, Snapshot, StageTime, StepContext};
 pub use float::Float;
 pub use isa::Isa;
 pub use kernels::loss::{LossSum, cross_entropy, softmax};

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Classify images with a trained model
     Predict(Predict),
+    /// Measure how fast a network trains on this machine
+    Bench(Bench),
     /// List what a recipe can name
     List(List),
     /// Print the JSON schema of recipes, for editors
@@ -104,6 +106,38 @@ pub(crate) struct Predict {
     /// Write the probabilities of every class to a CSV file
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// Recipe file (TOML) to take the model and its settings from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set any key of the recipe, such as model.filters=[32,64,128]; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Architecture, from `pupila list models` [model.name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Side of the images, in pixels [input.size]
+    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
+    pub(crate) size: Option<String>,
+    /// Images in a step [train.batch]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) batch: Option<String>,
+    /// Classes that the network tells apart
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) classes: u16,
+    /// Steps that are measured
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) steps: u32,
+    /// Show the time of every stage of the network
+    #[arg(long)]
+    pub(crate) profile: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
     #[command(flatten)]

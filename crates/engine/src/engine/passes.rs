@@ -1,5 +1,6 @@
 //! The two passes over the stages of a network.
 
+use super::profile::Watch;
 use super::{Buffers, Engine, Sink, StepContext, parts};
 use crate::float::Float;
 use crate::kernels::linear::Linear;
@@ -18,8 +19,10 @@ impl<T: Float> Engine<T> {
             self.capacity
         );
         assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
-        let Engine { stages, buffers, memory, values, tracked, scratch, zeros, partial, .. } = self;
+        let Engine { stages, buffers, memory, values, tracked, scratch, zeros, partial, profile, .. } =
+            self;
         for index in 0..stages.len() {
+            let watch = Watch::start(profile);
             let stage = &stages[index];
             let place = |source| match source {
                 Some(Source::Stage(from)) => buffers[from].output.clone(),
@@ -82,13 +85,16 @@ impl<T: Float> Engine<T> {
                     pointwise.forward(batch, Operands { x, residual: r, affine }, y);
                 }
             }
+            watch.stop(profile.get_mut(index).map(|stage| &mut stage.forward));
         }
     }
 
     /// The backward pass, from the logits' gradient.
     pub(super) fn backward(&mut self, images: &[T], batch: usize, mut sink: Sink<'_, '_, T>) {
-        let Engine { stages, buffers, memory, values, gradients, scratch, zeros, partial, .. } = self;
+        let Engine { stages, buffers, memory, values, gradients, scratch, zeros, partial, profile, .. } =
+            self;
         for index in (0..stages.len()).rev() {
+            let watch = Watch::start(profile);
             let stage = &stages[index];
             let of = |source| match source {
                 Some(Source::Stage(from)) => (buffers[from].output.clone(), buffers[from].delta.clone()),
@@ -204,6 +210,7 @@ impl<T: Float> Engine<T> {
                 }
             }
             given.iter_mut().zip(&*dx).for_each(|(sum, &d)| *sum += d);
+            watch.stop(profile.get_mut(index).map(|stage| &mut stage.backward));
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
+pub(crate) mod bench;
 pub(crate) mod eval;
 pub(crate) mod list;
 mod model;
 pub(crate) mod predict;
+mod recipe;
 pub(crate) mod schema;
 mod tell;
 pub(crate) mod train;

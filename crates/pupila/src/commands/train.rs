@@ -1,5 +1,6 @@
 //! `pupila train`: from a path to a judged classifier.
 
+use super::recipe::{Flag, resolve};
 use super::tell;
 use crate::cli;
 use crate::failure::Failure;
@@ -12,8 +13,7 @@ use pupila_engine::{Engine, LossSum, thread_pool};
 use pupila_network::{Network, architectures};
 use pupila_trackers::{Event, Jsonl, RunEnd, Tracker};
 use pupila_train::{
-    EpochRecord, Images, Layers, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Setting,
-    Timing, environment, fingerprint, predictions_csv, run_summary, scan_for,
+    EpochRecord, Images, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing, environment, fingerprint, predictions_csv, run_summary, scan_for,
 };
 use pupila_transforms::Pipeline;
 use serde_json::json;
@@ -27,39 +27,19 @@ const MAX_PIXEL_VALUE: f32 = 255.0;
 
 pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let resolved = resolve(arguments)?;
+    let flags = [
+        Flag::new("model", "model.name", &arguments.model),
+        Flag::new("size", "input.size", &arguments.size),
+        Flag::new("epochs", "train.epochs", &arguments.epochs),
+        Flag::new("batch", "train.batch", &arguments.batch),
+        Flag::new("lr", "optimizer.lr", &arguments.lr),
+        Flag::new("seed", "train.seed", &arguments.seed),
+    ];
+    let resolved = resolve(arguments.recipe.as_deref(), &arguments.settings, &flags)?;
     listen();
     let threads = arguments.threads.count();
     let pool = thread_pool(threads).context("cannot start the threads").map_err(Failure::Work)?;
     pool.install(|| train(arguments, &resolved, threads, started, output))
-}
-
-/// The recipe from everything that was typed.
-fn resolve(arguments: &cli::Train) -> Result<Resolved, Failure> {
-    let file = match &arguments.recipe {
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read the recipe {}", path.display()))
-                .map_err(Failure::Request)?;
-            Some((path.clone(), text))
-        }
-        None => None,
-    };
-    let flags = [
-        ("model", "model.name", &arguments.model),
-        ("size", "input.size", &arguments.size),
-        ("epochs", "train.epochs", &arguments.epochs),
-        ("batch", "train.batch", &arguments.batch),
-        ("lr", "optimizer.lr", &arguments.lr),
-        ("seed", "train.seed", &arguments.seed),
-    ];
-    let sets =
-        arguments.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
-    let flags = flags.iter().filter_map(|(flag, key, value)| {
-        let value = value.as_ref()?;
-        Some(Setting { assignment: format!("{key}={value}"), option: format!("--{flag} {value}") })
-    });
-    Layers { file, settings: sets.chain(flags).collect() }.resolve().map_err(Failure::request)
 }
 
 fn train(

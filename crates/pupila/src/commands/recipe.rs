@@ -1,0 +1,42 @@
+//! The recipe from everything that was typed.
+
+use crate::failure::Failure;
+use anyhow::Context;
+use pupila_train::{Layers, Resolved, Setting};
+use std::path::Path;
+
+/// An option that stands for a key of the recipe.
+pub(super) struct Flag<'a> {
+    name: &'static str,
+    key: &'static str,
+    value: &'a Option<String>,
+}
+
+impl<'a> Flag<'a> {
+    pub(super) fn new(name: &'static str, key: &'static str, value: &'a Option<String>) -> Self {
+        Flag { name, key, value }
+    }
+}
+
+/// The defaults, under the recipe file, under `--set`, under the flags.
+pub(super) fn resolve(
+    file: Option<&Path>,
+    settings: &[String],
+    flags: &[Flag<'_>],
+) -> Result<Resolved, Failure> {
+    let file = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the recipe {}", path.display()))
+                .map_err(Failure::Request)?;
+            Some((path.to_owned(), text))
+        }
+        None => None,
+    };
+    let sets = settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
+    let flags = flags.iter().filter_map(|Flag { name, key, value }| {
+        let value = value.as_ref()?;
+        Some(Setting { assignment: format!("{key}={value}"), option: format!("--{name} {value}") })
+    });
+    Layers { file, settings: sets.chain(flags).collect() }.resolve().map_err(Failure::request)
+}
