@@ -15,11 +15,7 @@ pub enum Isa {
 
 impl std::fmt::Display for Isa {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Isa::Avx512 => "AVX-512",
-            Isa::Avx2 => "AVX2",
-            Isa::Baseline => "baseline",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -79,9 +79,14 @@ per_isa! {
                 for start in (0..rows).step_by(SUM_ROWS) {
                     let mut sums = [T::ZERO; FEATURE_BLOCK];
                     for row in start..rows.min(start + SUM_ROWS) {
-                        let x = &x[row * features + first..][..count];
+                        let x = &x[row * features + first..];
                         let mut values = [T::ZERO; FEATURE_BLOCK];
-                        values[..count].copy_from_slice(x);
+                        // Of a length that is known, it is a load and no call.
+                        if count == FEATURE_BLOCK {
+                            values.copy_from_slice(&x[..FEATURE_BLOCK]);
+                        } else {
+                            values[..count].copy_from_slice(&x[..count]);
+                        }
                         for j in 0..FEATURE_BLOCK {
                             let d = values[j] - centre[j];
                             sums[j] += if square { d * d } else { d };

@@ -1,6 +1,7 @@
 //! Sums over all rows of `[rows, features]`: the gradient of a convolution's bias.
 
 use crate::float::Float;
+use crate::isa::per_isa;
 use crate::parallel::{Shared, for_each};
 use pupila_network::Shape;
 
@@ -26,9 +27,7 @@ pub(crate) fn of<T: Float>(x: &[T], sums: &mut [T], partial: &mut [f64]) {
         #[allow(unsafe_code)]
         let sums = unsafe { shared.part(job * features..(job + 1) * features) };
         sums.fill(0.0);
-        for row in x[job * block..x.len().min((job + 1) * block)].chunks_exact(features) {
-            sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.to_f64());
-        }
+        block_sums(&x[job * block..x.len().min((job + 1) * block)], sums);
     });
     let mut total = [0.0; 64];
     for (first, sums) in (0..features).step_by(64).zip(sums.chunks_mut(64)) {
@@ -38,5 +37,32 @@ pub(crate) fn of<T: Float>(x: &[T], sums: &mut [T], partial: &mut [f64]) {
             total.iter_mut().zip(&partial[first..]).for_each(|(total, part)| *total += part);
         }
         sums.iter_mut().zip(total).for_each(|(sum, total)| *sum = T::of(*total));
+    }
+}
+
+/// Rows whose sums are taken in single precision before they go on in double.
+const SUM_ROWS: usize = 32;
+/// Features that are summed side by side.
+const FEATURE_BLOCK: usize = 16;
+
+per_isa! {
+    fn block_sums<T: Float>(x: &[T], sums: &mut [f64]) {
+        let features = sums.len();
+        for rows in x.chunks(SUM_ROWS * features) {
+            for first in (0..features).step_by(FEATURE_BLOCK) {
+                let count = FEATURE_BLOCK.min(features - first);
+                let mut sum = [T::ZERO; FEATURE_BLOCK];
+                for row in rows.chunks_exact(features) {
+                    let mut values = [T::ZERO; FEATURE_BLOCK];
+                    if count == FEATURE_BLOCK {
+                        values.copy_from_slice(&row[first..first + FEATURE_BLOCK]);
+                    } else {
+                        values[..count].copy_from_slice(&row[first..]);
+                    }
+                    sum.iter_mut().zip(values).for_each(|(sum, x)| *sum += x);
+                }
+                sums[first..first + count].iter_mut().zip(sum).for_each(|(to, sum)| *to += sum.to_f64());
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use pupila_network::{Activation, Shape, Window};
 use std::ops::Range;
 
 /// Channels that are worked on side by side.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 /// Rows whose sums are taken in single precision before they go on in double.
 const SUM_ROWS: usize = 64;
 /// Elements that one job works on, about.
@@ -233,9 +233,17 @@ impl Pool {
         self.window.stride < self.window.kernel || self.window.padding > 0
     }
 
-    /// The rows or columns of the input that a window covers.
+    /// Whether windows of 2 x 2 lie side by side: the usual case, which is worth loops of a known length.
+    fn halves(self) -> bool {
+        matches!(self.window, Window { kernel: 2, stride: 2, padding: 0 })
+    }
+
+    /// The rows or columns of the input that a window covers. `HALVES` is [`Pool::halves`], or false for any pooling.
     #[inline(always)]
-    fn cover(self, index: usize, side: usize) -> Range<usize> {
+    fn cover<const HALVES: bool>(self, index: usize, side: usize) -> Range<usize> {
+        if HALVES {
+            return 2 * index..2 * index + 2;
+        }
         let first = index * self.window.stride;
         first.saturating_sub(self.window.padding)
             ..side.min((first + self.window.kernel).saturating_sub(self.window.padding))
@@ -248,14 +256,35 @@ fn pre_activation<T: Float>(x: T, multiply: T, add: T, residual: T) -> T {
     x * multiply + add + residual
 }
 
-/// The channels `first..` of `values`, or `filling` where there are none.
+/// The channels `first..` of `values`, or `filling` where there are none. `WHOLE` says that there are as many as a block has,
+/// which makes them one load instead of a copy of a length unknown.
 #[inline(always)]
-fn channels<T: Float>(values: &[T], first: usize, count: usize, filling: T) -> [T; BLOCK] {
+fn channels<T: Float, const WHOLE: bool>(
+    values: &[T],
+    first: usize,
+    count: usize,
+    filling: T,
+) -> [T; BLOCK] {
     let mut block = [filling; BLOCK];
-    if !values.is_empty() {
+    if values.is_empty() {
+        return block;
+    }
+    if WHOLE {
+        block.copy_from_slice(&values[first..first + BLOCK]);
+    } else {
         block[..count].copy_from_slice(&values[first..first + count]);
     }
     block
+}
+
+/// Writes a block's channels.
+#[inline(always)]
+fn put<T: Float, const WHOLE: bool>(block: &[T; BLOCK], to: &mut [T], count: usize) {
+    if WHOLE {
+        to[..BLOCK].copy_from_slice(block);
+    } else {
+        to[..count].copy_from_slice(&block[..count]);
+    }
 }
 
 per_isa! {
@@ -310,49 +339,52 @@ fn windows_forward_with<T: Float, A: Elementwise>(
     operands: Operands<'_, T>,
     y: &mut [T],
 ) {
-    let (Operands { x, residual, affine }, features) = (operands, this.features);
-    for first in (0..features).step_by(BLOCK) {
-        let count = BLOCK.min(features - first);
-        let multiply = channels(affine.multiply, first, count, T::ONE);
-        let add = channels(affine.add, first, count, T::ZERO);
-        for row in rows.clone() {
-            for column in 0..pool.width {
-                let mut best = [T::ZERO; BLOCK];
-                let mut begun = false;
-                for y_in in pool.cover(row, this.height) {
-                    for x_in in pool.cover(column, this.width) {
-                        let at = (y_in * this.width + x_in) * features + first;
-                        // Whole blocks have a length that the compiler knows.
-                        if count == BLOCK {
-                            let r = channels(residual, at, BLOCK, T::ZERO);
-                            larger::<T, A>(&x[at..][..BLOCK], &multiply, &add, &r, &mut best, begun);
-                        } else {
-                            let r = channels(residual, at, count, T::ZERO);
-                            larger::<T, A>(&x[at..][..count], &multiply, &add, &r, &mut best, begun);
-                        }
-                        begun = true;
-                    }
-                }
-                let at = ((row - rows.start) * pool.width + column) * features + first;
-                y[at..][..count].copy_from_slice(&best[..count]);
-            }
+    for first in (0..this.features).step_by(BLOCK) {
+        let count = BLOCK.min(this.features - first);
+        let rows = rows.clone();
+        match (count == BLOCK, pool.halves()) {
+            (true, true) => largest::<T, A, true, true>(this, pool, rows, operands, y, first, count),
+            (true, false) => largest::<T, A, true, false>(this, pool, rows, operands, y, first, count),
+            (false, _) => largest::<T, A, false, false>(this, pool, rows, operands, y, first, count),
         }
     }
 }
 
+/// The largest values of all windows of some rows for a block of channels.
 #[inline(always)]
-fn larger<T: Float, A: Elementwise>(
-    x: &[T],
-    multiply: &[T; BLOCK],
-    add: &[T; BLOCK],
-    residual: &[T; BLOCK],
-    best: &mut [T; BLOCK],
-    begun: bool,
+fn largest<T: Float, A: Elementwise, const WHOLE: bool, const HALVES: bool>(
+    this: &Pointwise,
+    pool: Pool,
+    rows: Range<usize>,
+    operands: Operands<'_, T>,
+    y: &mut [T],
+    first: usize,
+    count: usize,
 ) {
-    for (j, &x) in x.iter().enumerate() {
-        let value = A::value(pre_activation(x, multiply[j], add[j], residual[j]));
-        // A NaN is passed on, as in PyTorch.
-        best[j] = if !begun || value > best[j] || value.is_nan() { value } else { best[j] };
+    let (Operands { x, residual, affine }, features) = (operands, this.features);
+    let multiply = channels::<T, WHOLE>(affine.multiply, first, count, T::ONE);
+    let add = channels::<T, WHOLE>(affine.add, first, count, T::ZERO);
+    for row in rows.clone() {
+        for column in 0..pool.width {
+            let mut best = [T::ZERO; BLOCK];
+            let mut begun = false;
+            for y_in in pool.cover::<HALVES>(row, this.height) {
+                for x_in in pool.cover::<HALVES>(column, this.width) {
+                    let at = (y_in * this.width + x_in) * features + first;
+                    let r = channels::<T, WHOLE>(residual, at, count, T::ZERO);
+                    let x = channels::<T, WHOLE>(x, at, count, T::ZERO);
+                    for j in 0..BLOCK {
+                        let value = A::value(pre_activation(x[j], multiply[j], add[j], r[j]));
+                        // A NaN is passed on, as in PyTorch.
+                        best[j] =
+                            if !begun || value > best[j] || value.is_nan() { value } else { best[j] };
+                    }
+                    begun = true;
+                }
+            }
+            let at = ((row - rows.start) * pool.width + column) * features + first;
+            put::<T, WHOLE>(&best, &mut y[at..], count);
+        }
     }
 }
 
@@ -378,7 +410,7 @@ fn rows_backward_with<T: Float, A: Elementwise>(
     dz: &mut [T],
     sums: &mut [f64],
 ) {
-    let (Operands { x, residual, affine }, features) = (operands, this.features);
+    let (Operands { x, residual, .. }, features) = (operands, this.features);
     let Some(moments) = moments else {
         for (index, (dz, (&x, &dy))) in dz.iter_mut().zip(x.iter().zip(dy)).enumerate() {
             let z = if residual.is_empty() { x } else { x + residual[index] };
@@ -388,32 +420,54 @@ fn rows_backward_with<T: Float, A: Elementwise>(
     };
     let rows = x.len() / features;
     for start in (0..rows).step_by(SUM_ROWS) {
+        let rows = start..rows.min(start + SUM_ROWS);
         for first in (0..features).step_by(BLOCK) {
             let count = BLOCK.min(features - first);
-            let multiply = channels(affine.multiply, first, count, T::ONE);
-            let add = channels(affine.add, first, count, T::ZERO);
-            let mean = channels(moments.mean, first, count, T::ZERO);
-            let inv_std = channels(moments.inv_std, first, count, T::ZERO);
-            let (mut sum, mut sum_xhat) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-            for row in start..rows.min(start + SUM_ROWS) {
-                let at = row * features + first;
-                let r = channels(residual, at, count, T::ZERO);
-                let x = channels(x, at, count, T::ZERO);
-                let dy = channels(dy, at, count, T::ZERO);
-                let mut d = [T::ZERO; BLOCK];
-                for j in 0..BLOCK {
-                    let z = pre_activation(x[j], multiply[j], add[j], r[j]);
-                    d[j] = dy[j] * A::slope(z, A::value(z));
-                    sum[j] += d[j];
-                    sum_xhat[j] += d[j] * ((x[j] - mean[j]) * inv_std[j]);
-                }
-                dz[at..at + count].copy_from_slice(&d[..count]);
-            }
-            for j in 0..count {
-                sums[first + j] += sum[j].to_f64();
-                sums[features + first + j] += sum_xhat[j].to_f64();
+            if count == BLOCK {
+                slopes::<T, A, true>(features, rows.clone(), operands, moments, dy, dz, sums, first, count);
+            } else {
+                slopes::<T, A, false>(features, rows.clone(), operands, moments, dy, dz, sums, first, count);
             }
         }
+    }
+}
+
+/// dz of some rows for a block of channels, and its sums.
+#[inline(always)]
+fn slopes<T: Float, A: Elementwise, const WHOLE: bool>(
+    features: usize,
+    rows: Range<usize>,
+    operands: Operands<'_, T>,
+    moments: Moments<'_, T>,
+    dy: &[T],
+    dz: &mut [T],
+    sums: &mut [f64],
+    first: usize,
+    count: usize,
+) {
+    let Operands { x, residual, affine } = operands;
+    let multiply = channels::<T, WHOLE>(affine.multiply, first, count, T::ONE);
+    let add = channels::<T, WHOLE>(affine.add, first, count, T::ZERO);
+    let mean = channels::<T, WHOLE>(moments.mean, first, count, T::ZERO);
+    let inv_std = channels::<T, WHOLE>(moments.inv_std, first, count, T::ZERO);
+    let (mut sum, mut sum_xhat) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
+    for row in rows {
+        let at = row * features + first;
+        let r = channels::<T, WHOLE>(residual, at, count, T::ZERO);
+        let x = channels::<T, WHOLE>(x, at, count, T::ZERO);
+        let dy = channels::<T, WHOLE>(dy, at, count, T::ZERO);
+        let mut d = [T::ZERO; BLOCK];
+        for j in 0..BLOCK {
+            let z = pre_activation(x[j], multiply[j], add[j], r[j]);
+            d[j] = dy[j] * A::slope(z, A::value(z));
+            sum[j] += d[j];
+            sum_xhat[j] += d[j] * ((x[j] - mean[j]) * inv_std[j]);
+        }
+        put::<T, WHOLE>(&d, &mut dz[at..], count);
+    }
+    for j in 0..count {
+        sums[first + j] += sum[j].to_f64();
+        sums[features + first + j] += sum_xhat[j].to_f64();
     }
 }
 
@@ -449,8 +503,7 @@ fn windows_backward_with<T: Float, A: Elementwise>(
     dz: &mut [T],
     sums: &mut [f64],
 ) {
-    let (Operands { x, residual, affine }, features) = (operands, this.features);
-    let overlaps = pool.overlaps();
+    let (features, overlaps) = (this.features, pool.overlaps());
     // Pixels that no window covers get none. Windows that lie side by side over the whole map write every pixel below.
     let Window { kernel, stride, .. } = pool.window;
     if overlaps
@@ -462,69 +515,100 @@ fn windows_backward_with<T: Float, A: Elementwise>(
     }
     for first in (0..features).step_by(BLOCK) {
         let count = BLOCK.min(features - first);
-        let multiply = channels(affine.multiply, first, count, T::ONE);
-        let add = channels(affine.add, first, count, T::ZERO);
-        let (mean, inv_std) = match moments {
-            Some(Moments { mean, inv_std }) => {
-                (channels(mean, first, count, T::ZERO), channels(inv_std, first, count, T::ZERO))
+        let (rows, at) = (rows.clone(), (start, first, count));
+        match (count == BLOCK, pool.halves()) {
+            (true, true) => {
+                window_slopes::<T, A, true, true>(this, pool, rows, at, operands, moments, dy, dz, sums);
             }
-            None => ([T::ZERO; BLOCK], [T::ZERO; BLOCK]),
-        };
-        for row in rows.clone() {
-            let (mut sum, mut sum_xhat) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-            for column in 0..pool.width {
-                // The first of the largest values: its value, its x and z, and its number in the window.
-                let mut best = [T::ZERO; BLOCK];
-                let (mut best_x, mut best_z) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
-                let mut place = [0u32; BLOCK];
-                let mut number = 0;
-                for y_in in pool.cover(row, this.height) {
-                    for x_in in pool.cover(column, this.width) {
-                        let at = (y_in * this.width + x_in) * features + first;
-                        let r = channels(residual, at, count, T::ZERO);
-                        let x = channels(x, at, count, T::ZERO);
-                        for j in 0..BLOCK {
-                            let z = pre_activation(x[j], multiply[j], add[j], r[j]);
-                            let value = A::value(z);
-                            let wins = number == 0 || value > best[j] || value.is_nan();
-                            best[j] = if wins { value } else { best[j] };
-                            best_x[j] = if wins { x[j] } else { best_x[j] };
-                            best_z[j] = if wins { z } else { best_z[j] };
-                            place[j] = if wins { number } else { place[j] };
-                        }
-                        number += 1;
+            (true, false) => {
+                window_slopes::<T, A, true, false>(this, pool, rows, at, operands, moments, dy, dz, sums);
+            }
+            (false, _) => {
+                window_slopes::<T, A, false, false>(this, pool, rows, at, operands, moments, dy, dz, sums);
+            }
+        }
+    }
+}
+
+/// dz under all windows of some rows for a block of channels, and its sums.
+#[inline(always)]
+fn window_slopes<T: Float, A: Elementwise, const WHOLE: bool, const HALVES: bool>(
+    this: &Pointwise,
+    pool: Pool,
+    rows: Range<usize>,
+    (start, first, count): (usize, usize, usize),
+    operands: Operands<'_, T>,
+    moments: Option<Moments<'_, T>>,
+    dy: &[T],
+    dz: &mut [T],
+    sums: &mut [f64],
+) {
+    let (Operands { x, residual, affine }, features) = (operands, this.features);
+    let overlaps = pool.overlaps();
+    let multiply = channels::<T, WHOLE>(affine.multiply, first, count, T::ONE);
+    let add = channels::<T, WHOLE>(affine.add, first, count, T::ZERO);
+    let (mean, inv_std) = match moments {
+        Some(Moments { mean, inv_std }) => (
+            channels::<T, WHOLE>(mean, first, count, T::ZERO),
+            channels::<T, WHOLE>(inv_std, first, count, T::ZERO),
+        ),
+        None => ([T::ZERO; BLOCK], [T::ZERO; BLOCK]),
+    };
+    for row in rows {
+        let (mut sum, mut sum_xhat) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
+        for column in 0..pool.width {
+            // The first of the largest values: its value, its x and z, and its number in the window.
+            let mut best = [T::ZERO; BLOCK];
+            let (mut best_x, mut best_z) = ([T::ZERO; BLOCK], [T::ZERO; BLOCK]);
+            let mut place = [0u32; BLOCK];
+            let mut number = 0;
+            for y_in in pool.cover::<HALVES>(row, this.height) {
+                for x_in in pool.cover::<HALVES>(column, this.width) {
+                    let at = (y_in * this.width + x_in) * features + first;
+                    let r = channels::<T, WHOLE>(residual, at, count, T::ZERO);
+                    let x = channels::<T, WHOLE>(x, at, count, T::ZERO);
+                    for j in 0..BLOCK {
+                        let z = pre_activation(x[j], multiply[j], add[j], r[j]);
+                        let value = A::value(z);
+                        let wins = number == 0 || value > best[j] || value.is_nan();
+                        best[j] = if wins { value } else { best[j] };
+                        best_x[j] = if wins { x[j] } else { best_x[j] };
+                        best_z[j] = if wins { z } else { best_z[j] };
+                        place[j] = if wins { number } else { place[j] };
                     }
-                }
-                let dy = channels(dy, (row * pool.width + column) * features + first, count, T::ZERO);
-                let mut d = [T::ZERO; BLOCK];
-                for j in 0..BLOCK {
-                    d[j] = dy[j] * A::slope(best_z[j], best[j]);
-                    sum[j] += d[j];
-                    sum_xhat[j] += d[j] * ((best_x[j] - mean[j]) * inv_std[j]);
-                }
-                number = 0;
-                for y_in in pool.cover(row, this.height) {
-                    for x_in in pool.cover(column, this.width) {
-                        let at = (y_in * this.width + x_in) * features + first - start;
-                        let dz = &mut dz[at..][..count];
-                        let mut given = [T::ZERO; BLOCK];
-                        for j in 0..BLOCK {
-                            given[j] = if place[j] == number { d[j] } else { T::ZERO };
-                        }
-                        if overlaps {
-                            dz.iter_mut().zip(given).for_each(|(dz, given)| *dz += given);
-                        } else {
-                            dz.copy_from_slice(&given[..count]);
-                        }
-                        number += 1;
-                    }
+                    number += 1;
                 }
             }
-            if moments.is_some() {
-                for j in 0..count {
-                    sums[first + j] += sum[j].to_f64();
-                    sums[features + first + j] += sum_xhat[j].to_f64();
+            let dy =
+                channels::<T, WHOLE>(dy, (row * pool.width + column) * features + first, count, T::ZERO);
+            let mut d = [T::ZERO; BLOCK];
+            for j in 0..BLOCK {
+                d[j] = dy[j] * A::slope(best_z[j], best[j]);
+                sum[j] += d[j];
+                sum_xhat[j] += d[j] * ((best_x[j] - mean[j]) * inv_std[j]);
+            }
+            number = 0;
+            for y_in in pool.cover::<HALVES>(row, this.height) {
+                for x_in in pool.cover::<HALVES>(column, this.width) {
+                    let at = (y_in * this.width + x_in) * features + first - start;
+                    let dz = &mut dz[at..];
+                    let mut given = [T::ZERO; BLOCK];
+                    for j in 0..BLOCK {
+                        given[j] = if place[j] == number { d[j] } else { T::ZERO };
+                    }
+                    if overlaps {
+                        dz[..count].iter_mut().zip(given).for_each(|(dz, given)| *dz += given);
+                    } else {
+                        put::<T, WHOLE>(&given, dz, count);
+                    }
+                    number += 1;
                 }
+            }
+        }
+        if moments.is_some() {
+            for j in 0..count {
+                sums[first + j] += sum[j].to_f64();
+                sums[features + first + j] += sum_xhat[j].to_f64();
             }
         }
     }
