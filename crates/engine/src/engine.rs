@@ -192,7 +192,7 @@ impl<T: Float> Engine<T> {
                     scratch = Linear { batch: capacity, inputs, outputs }.scratch_len::<T>();
                 }
                 Kind::Conv2d(convolution) => {
-                    scratch = convolution.scratch_len();
+                    scratch = convolution.scratch_len::<T>();
                     zeros = convolution.zeros_len();
                     partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
                 }

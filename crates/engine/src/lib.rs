@@ -6,8 +6,8 @@
 
 mod arena;
 mod engine;
-pub mod floor;
 mod float;
+pub mod floor;
 mod isa;
 pub mod kernels;
 mod layout;

@@ -26,6 +26,8 @@ pub(crate) struct Stage {
     pub(crate) residual: Option<Source>,
     pub(crate) input_shape: Shape,
     pub(crate) shape: Shape,
+    /// A convolution whose bias the BatchNorm behind it takes off again: the bias has no effect, and its gradient is zero.
+    pub(crate) bias_cancels: bool,
 }
 
 /// What a stage does, with whatever it works out once.
@@ -154,7 +156,18 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
         };
         let tensors = gathered.norm.map_or(id, |(node, _)| node);
         let residual = gathered.add.map(source);
-        Stage { node: tail, tensors, kind, input, residual, input_shape, shape: nodes[tail].shape }
+        let bias_cancels = matches!(nodes[id].op, Op::Conv2d(_))
+            && matches!(consumers[id][..], [next] if matches!(nodes[next].op, Op::BatchNorm { .. }));
+        Stage {
+            node: tail,
+            tensors,
+            kind,
+            input,
+            residual,
+            input_shape,
+            shape: nodes[tail].shape,
+            bias_cancels,
+        }
     };
     drafts.iter().map(make).collect()
 }

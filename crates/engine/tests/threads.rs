@@ -110,8 +110,17 @@ fn every_architecture_is_the_same_for_every_number_of_threads() {
             })
         };
         let state = train(1);
-        let moved = state.iter().filter(|(name, tensor)| tensor.data != start[*name].data).count();
-        assert_eq!(moved, state.len(), "every tensor of {} has moved", architecture.name);
+        // A convolution's bias before a BatchNorm has no effect, and so no gradient.
+        let cancels = |name: &str| {
+            let shift = |(id, bias): (usize, &str)| {
+                state.contains_key(&format!("{}.running_mean", id + 1)) && bias == "bias"
+            };
+            name.split_once('.').is_some_and(|(id, rest)| id.parse().is_ok_and(|id| shift((id, rest))))
+        };
+        for (name, tensor) in &state {
+            let moved = tensor.data != start[name].data;
+            assert_eq!(moved, !cancels(name), "{} of {}", name, architecture.name);
+        }
         for threads in [2, 3, 8] {
             for (name, tensor) in &train(threads) {
                 assert_eq!(

@@ -19,8 +19,7 @@ impl<T: Float> Engine<T> {
             self.capacity
         );
         assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
-        let Engine { stages, buffers, memory, values, tracked, scratch, zeros, partial, profile, .. } =
-            self;
+        let Engine { stages, buffers, memory, values, tracked, scratch, zeros, partial, profile, .. } = self;
         for index in 0..stages.len() {
             let watch = Watch::start(profile);
             let stage = &stages[index];
@@ -148,15 +147,19 @@ impl<T: Float> Engine<T> {
                         let weight = &values[first.clone()];
                         convolution.backward_input(batch, dy, weight, zeros, adds[0], dx, scratch);
                     }
-                    column_sums::of(dy, &mut gradients[second.clone()], partial);
-                    convolution.backward_weight(batch, x, saved, dy, &mut gradients[first.clone()]);
+                    if !stage.bias_cancels {
+                        column_sums::of(dy, &mut gradients[second.clone()], partial);
+                    }
+                    convolution.backward_weight(batch, x, saved, dy, &mut gradients[first.clone()], scratch);
                     sink.update(values, gradients, [first.clone(), second.clone()]);
                 }
                 Kind::Grouped(convolution) => {
                     if wanted {
                         convolution.backward_input(batch, dy, &values[first.clone()], adds[0], dx);
                     }
-                    column_sums::of(dy, &mut gradients[second.clone()], partial);
+                    if !stage.bias_cancels {
+                        column_sums::of(dy, &mut gradients[second.clone()], partial);
+                    }
                     convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
                     sink.update(values, gradients, [first.clone(), second.clone()]);
                 }

@@ -138,10 +138,12 @@ impl Conv2d {
         self.padded.map_or(0, |(tall, wide)| tall * wide * self.convolution.inputs)
     }
 
-    /// Elements of scratch that the gradient of the input needs: the weight turned.
-    pub(crate) fn scratch_len(&self) -> usize {
+    /// Elements of scratch that the gradients need: for the input's the weight turned, for the weight's its parts.
+    pub(crate) fn scratch_len<T: Float>(&self) -> usize {
         let Convolution { inputs, outputs, window, .. } = self.convolution;
-        inputs.next_multiple_of(COLUMNS) * outputs * window.kernel * window.kernel
+        let turned = inputs.next_multiple_of(COLUMNS) * outputs * window.kernel * window.kernel;
+        let parts = self.weight_gradient.as_ref().map_or(0, |gradient| gradient.scratch_len(T::tile().rows));
+        turned.max(parts)
     }
 
     /// Elements that a row of zeros must have.
@@ -169,7 +171,7 @@ impl Conv2d {
 
     /// Copies each image with its padding.
     fn pad<T: Float>(&self, batch: usize, x: &[T], padded: &mut [T]) {
-        let Some((tall, wide)) = self.padded else { return };
+        let Some((_, wide)) = self.padded else { return };
         let Convolution { inputs, window, padding_mode, .. } = self.convolution;
         let (height, width) = self.input;
         let (image, len) = (height * width * inputs, self.padded_len());
@@ -179,14 +181,20 @@ impl Conv2d {
             #[allow(unsafe_code)]
             let padded = unsafe { padded.part(index * len..(index + 1) * len) };
             let x = &x[index * image..][..image];
-            for row in 0..tall {
-                let from = place(row, window.padding, height, padding_mode);
-                for column in 0..wide {
-                    let to = &mut padded[(row * wide + column) * inputs..][..inputs];
-                    match from.zip(place(column, window.padding, width, padding_mode)) {
-                        Some((y, x_at)) => {
-                            to.copy_from_slice(&x[(y * width + x_at) * inputs..][..inputs]);
-                        }
+            for (row, to) in padded.chunks_exact_mut(wide * inputs).enumerate() {
+                let Some(y) = place(row, window.padding, height, padding_mode) else {
+                    to.fill(T::ZERO);
+                    continue;
+                };
+                let from = &x[y * width * inputs..][..width * inputs];
+                let (left, rest) = to.split_at_mut(window.padding * inputs);
+                let (middle, right) = rest.split_at_mut(width * inputs);
+                middle.copy_from_slice(from);
+                let edges = left.chunks_exact_mut(inputs).chain(right.chunks_exact_mut(inputs));
+                let columns = (0..window.padding).chain(window.padding + width..wide);
+                for (to, column) in edges.zip(columns) {
+                    match place(column, window.padding, width, padding_mode) {
+                        Some(at) => to.copy_from_slice(&from[at * inputs..][..inputs]),
                         None => to.fill(T::ZERO),
                     }
                 }
@@ -259,10 +267,11 @@ impl Conv2d {
         padded: &[T],
         dy: &[T],
         dw: &mut [T],
+        scratch: &mut [T],
     ) {
         let x = if self.padded.is_some() { padded } else { x };
         if let Some(gradient) = &self.weight_gradient {
-            gradient.run(batch, x, dy, dw);
+            gradient.run(batch, x, dy, dw, scratch);
         }
     }
 }

@@ -147,12 +147,13 @@ impl Gather {
             if let Results::Bias(values) = results {
                 bias[..columns].copy_from_slice(&values[panel * COLUMNS..][..columns]);
             }
+            // The image and the window in it, counted along: a division for each row costs as much as a small tile.
+            let (mut image, mut window) = (windows.start / self.windows, windows.start % self.windows);
             for first in windows.clone().step_by(tile.rows) {
                 let rows = tile.rows.min(windows.end - first);
                 let mut c = [std::ptr::null_mut(); MAX_ROWS];
                 let mut row_of = [(0, 0); MAX_ROWS];
-                for (r, c) in c.iter_mut().enumerate().take(rows) {
-                    let (image, window) = ((first + r) / self.windows, (first + r) % self.windows);
+                for (c, row_of) in c.iter_mut().zip(&mut row_of).take(rows) {
                     let place = if self.places.is_empty() {
                         window * self.outputs
                     } else {
@@ -160,7 +161,11 @@ impl Gather {
                     };
                     let at = image * self.out_image + place + panel * COLUMNS;
                     *c = y.pointer(at..at + columns);
-                    row_of[r] = (image * self.image, window * self.taps);
+                    *row_of = (image * self.image, window * self.taps);
+                    window += 1;
+                    if window == self.windows {
+                        (image, window) = (image + 1, 0);
+                    }
                 }
                 // Without a tap, as a pixel that a stride leaves out, the sums are zero.
                 let starts = (0..self.taps.max(1)).step_by(MAX_TAPS);

@@ -259,12 +259,7 @@ fn pre_activation<T: Float>(x: T, multiply: T, add: T, residual: T) -> T {
 /// The channels `first..` of `values`, or `filling` where there are none. `WHOLE` says that there are as many as a block has,
 /// which makes them one load instead of a copy of a length unknown.
 #[inline(always)]
-fn channels<T: Float, const WHOLE: bool>(
-    values: &[T],
-    first: usize,
-    count: usize,
-    filling: T,
-) -> [T; BLOCK] {
+fn channels<T: Float, const WHOLE: bool>(values: &[T], first: usize, count: usize, filling: T) -> [T; BLOCK] {
     let mut block = [filling; BLOCK];
     if values.is_empty() {
         return block;
@@ -376,8 +371,7 @@ fn largest<T: Float, A: Elementwise, const WHOLE: bool, const HALVES: bool>(
                     for j in 0..BLOCK {
                         let value = A::value(pre_activation(x[j], multiply[j], add[j], r[j]));
                         // A NaN is passed on, as in PyTorch.
-                        best[j] =
-                            if !begun || value > best[j] || value.is_nan() { value } else { best[j] };
+                        best[j] = if !begun || value > best[j] || value.is_nan() { value } else { best[j] };
                     }
                     begun = true;
                 }
@@ -579,8 +573,7 @@ fn window_slopes<T: Float, A: Elementwise, const WHOLE: bool, const HALVES: bool
                     number += 1;
                 }
             }
-            let dy =
-                channels::<T, WHOLE>(dy, (row * pool.width + column) * features + first, count, T::ZERO);
+            let dy = channels::<T, WHOLE>(dy, (row * pool.width + column) * features + first, count, T::ZERO);
             let mut d = [T::ZERO; BLOCK];
             for j in 0..BLOCK {
                 d[j] = dy[j] * A::slope(best_z[j], best[j]);

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// Windows that are walked over for all taps before the next ones: with 32 columns of dy they fill half the first-level cache.
 const WINDOW_BLOCK: usize = 128;
-/// Jobs that the gradient is cut into, at least, where the weight is large enough.
+/// Jobs that the gradient is cut into, at least.
 const JOBS: usize = 12;
 
 /// The table of one convolution.
@@ -60,45 +60,65 @@ impl WeightGradient {
         WeightGradient { outputs, windows, taps, depth, image: forward.image(), images, pairs, starts }
     }
 
+    /// Elements of scratch that [`WeightGradient::run`] needs.
+    pub(crate) fn scratch_len(&self, rows: usize) -> usize {
+        let jobs = self.outputs.div_ceil(COLUMNS) * self.taps * self.depth.div_ceil(rows);
+        if jobs < JOBS { JOBS.div_ceil(jobs) * self.len() } else { 0 }
+    }
+
+    /// Elements of the weight.
+    fn len(&self) -> usize {
+        self.outputs.div_ceil(COLUMNS) * self.taps * self.depth * COLUMNS
+    }
+
     /// `x`: `[batch, image]`, `dy`: `[batch, windows, outputs]`, `dw`: panels of 32 outputs, overwritten.
-    pub(crate) fn run<T: Float>(&self, batch: usize, x: &[T], dy: &[T], dw: &mut [T]) {
+    pub(crate) fn run<T: Float>(&self, batch: usize, x: &[T], dy: &[T], dw: &mut [T], scratch: &mut [T]) {
         assert!(x.len() >= batch * self.image && dy.len() >= batch * self.windows * self.outputs);
         let tile = T::tile();
         let panels = self.outputs.div_ceil(COLUMNS);
         // Pieces of nearly one height, of which a tap has the fewest.
-        let per_tap = self.depth.div_ceil(tile.rows);
-        let mut cut = per_tap * self.taps;
-        let mut parts = per_tap;
-        if cut * panels < JOBS {
-            parts = JOBS.div_ceil(self.taps * panels).min(self.depth);
-            cut = parts * self.taps;
-        }
+        let parts = self.depth.div_ceil(tile.rows);
+        let cut = parts * self.taps;
         let piece = |index: usize| {
             let (tap, part) = (index / parts, index % parts);
             let (first, end) = (part * self.depth / parts, (part + 1) * self.depth / parts);
             Piece { tap, first, rows: end - first }
         };
-        let shares = JOBS.div_ceil(panels).min(cut);
         let row = |index: usize| {
             let Piece { tap, first, .. } = piece(index);
             if index == cut { self.taps * self.depth } else { tap * self.depth + first }
         };
-        let dw = Shared::new(&mut dw[..panels * self.taps * self.depth * COLUMNS]);
-        for_each(panels * shares, |job| {
+        // A small weight has too few pieces for all threads: then the batch is cut, and the parts are summed in order.
+        let groups = batch.div_ceil(self.images);
+        let runs = if cut * panels < JOBS { JOBS.div_ceil(cut * panels).min(groups) } else { 1 };
+        let shares = if runs > 1 { 1 } else { JOBS.div_ceil(panels).min(cut) };
+        let dw = &mut dw[..self.len()];
+        let sums = Shared::new(if runs > 1 { &mut scratch[..runs * dw.len()] } else { &mut *dw });
+        for_each(panels * shares * runs, |job| {
+            let (job, run) = (job % (panels * shares), job / (panels * shares));
+            let images = |run: usize| batch.min(run * groups / runs * self.images);
             let (panel, share) = (job / shares, job % shares);
             let pieces = share * cut / shares..(share + 1) * cut / shares;
-            let at = |row: usize| (panel * self.taps * self.depth + row) * COLUMNS;
-            // SAFETY: each job has its own rows of its own panel.
-            let dw = unsafe { dw.part(at(row(pieces.start))..at(row(pieces.end))) };
-            dw.fill(T::ZERO);
-            self.share(batch, x, dy, panel, pieces.clone().map(piece), dw);
+            let at = |row: usize| run * self.len() + (panel * self.taps * self.depth + row) * COLUMNS;
+            // SAFETY: each job has its own rows of its own panel in its own run.
+            let sums = unsafe { sums.part(at(row(pieces.start))..at(row(pieces.end))) };
+            sums.fill(T::ZERO);
+            let images = images(run)..images(run + 1);
+            self.share(batch, images, x, dy, panel, pieces.clone().map(piece), sums);
         });
+        if runs > 1 {
+            dw.fill(T::ZERO);
+            for part in scratch.chunks_exact(dw.len()).take(runs) {
+                dw.iter_mut().zip(part).for_each(|(sum, part)| *sum += *part);
+            }
+        }
     }
 
-    /// The gradient of some rows of a panel.
+    /// The gradient of some rows of a panel by some images of the batch.
     fn share<T: Float>(
         &self,
         batch: usize,
+        images: Range<usize>,
         x: &[T],
         dy: &[T],
         panel: usize,
@@ -111,7 +131,7 @@ impl WeightGradient {
         let pack = !columns.is_multiple_of(tile.lanes);
         let mut packed = [T::ZERO; WINDOW_BLOCK * COLUMNS];
         let mut packed_pairs = [[0; 2]; WINDOW_BLOCK];
-        for group in (0..batch).step_by(self.images) {
+        for group in images.step_by(self.images) {
             let present = (batch - group).min(self.images) * self.windows;
             let x = &x[group * self.image..];
             let dy = &dy[group * self.windows * self.outputs..];

@@ -241,8 +241,7 @@ fn tell_profile(output: Output, profile: &[StageTime], batch: usize, steps: u32)
         let rate = |times: f64, ms: f64| {
             if work > 0.0 { format!("{:.0}", times * work / ms) } else { String::new() }
         };
-        let (ahead, back) =
-            (rate(1.0, forward), rate(if index == 0 { 1.0 } else { 2.0 }, backward));
+        let (ahead, back) = (rate(1.0, forward), rate(if index == 0 { 1.0 } else { 2.0 }, backward));
         output.say(format_args!(
             "  {:<width$} {:<18} {forward:>10.3} {ahead:>9} {backward:>11.3} {back:>9}",
             stage.layer, stage.module

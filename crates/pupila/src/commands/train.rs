@@ -13,7 +13,8 @@ use pupila_engine::{Engine, LossSum, thread_pool};
 use pupila_network::{Network, architectures};
 use pupila_trackers::{Event, Jsonl, RunEnd, Tracker};
 use pupila_train::{
-    EpochRecord, Images, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing, environment, fingerprint, predictions_csv, run_summary, scan_for,
+    EpochRecord, Images, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing,
+    environment, fingerprint, predictions_csv, run_summary, scan_for,
 };
 use pupila_transforms::Pipeline;
 use serde_json::json;
