@@ -1,8 +1,11 @@
 //! A network with its values: forward, backward and the step, over buffers that are laid out once.
 
+mod gradient;
 mod passes;
+mod probe;
 mod profile;
 
+pub use probe::NotFinite;
 pub use profile::StageTime;
 
 use crate::arena::Arena;
@@ -36,6 +39,12 @@ pub struct Engine<T> {
     scratch: Vec<T>,
     zeros: Vec<T>,
     partial: Vec<f64>,
+    /// One for each class, or none.
+    class_weights: Vec<f64>,
+    /// Gradients of several batches and the sum of the weights behind them.
+    accumulated: Option<(Arena<T>, f64)>,
+    /// While probing, the first stage whose output is not finite.
+    probe: probe::Probe,
     /// Empty unless a profile is made.
     profile: Vec<StageTime>,
 }
@@ -121,6 +130,9 @@ impl<T: Float> Engine<T> {
             scratch: Vec::new(),
             zeros: Vec::new(),
             partial: Vec::new(),
+            class_weights: Vec::new(),
+            accumulated: None,
+            probe: probe::Probe::default(),
             profile: Vec::new(),
         };
         engine.plan(training);
@@ -231,6 +243,15 @@ impl<T: Float> Engine<T> {
             grow(&mut self.zeros, zeros);
             grow(&mut self.partial, if training { partial } else { 0 });
         }
+    }
+
+    /// Weighs each class in the loss; none weighs all alike.
+    ///
+    /// # Panics
+    /// With another number of weights than classes.
+    pub fn set_class_weights(&mut self, weights: &[f64]) {
+        assert!(weights.is_empty() || weights.len() == self.network.classes(), "one weight for each class");
+        self.class_weights = weights.to_vec();
     }
 
     /// The network.
@@ -369,7 +390,15 @@ impl<T: Float> Engine<T> {
         let Some(last) = self.buffers.last() else { return LossSum::default() };
         let [logits, delta] = parts(&mut self.memory, [&last.output, &last.delta]);
         let len = targets.len() * classes;
-        cross_entropy(&logits[..len], classes, targets, context.label_smoothing, Some(&mut delta[..len]))
+        let smoothing = context.label_smoothing;
+        cross_entropy(
+            &logits[..len],
+            classes,
+            targets,
+            smoothing,
+            &self.class_weights,
+            Some(&mut delta[..len]),
+        )
     }
 }
 

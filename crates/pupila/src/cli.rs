@@ -117,7 +117,7 @@ pub(crate) struct Bench {
     /// Recipe file (TOML) to take the model and its settings from
     #[arg(long, value_name = "FILE")]
     pub(crate) recipe: Option<PathBuf>,
-    /// Set any key of the recipe, such as model.filters=[32,64,128]; may be repeated
+    /// Set any key of the recipe, such as model.batch_norm=true; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
     /// Architecture, from `pupila list models` [model.name]
@@ -160,6 +160,8 @@ pub(crate) enum Listed {
     Transforms,
     /// Optimizers, for optimizer.name
     Optimizers,
+    /// Learning-rate schedules, for schedule.name
+    Schedules,
     /// Initialisers, for model.init
     Initializers,
     /// Metrics, for train.monitor

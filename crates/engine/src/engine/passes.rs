@@ -19,7 +19,9 @@ impl<T: Float> Engine<T> {
             self.capacity
         );
         assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
-        let Engine { stages, buffers, memory, values, tracked, scratch, zeros, partial, profile, .. } = self;
+        let Engine {
+            stages, buffers, memory, values, tracked, scratch, zeros, partial, profile, probe, ..
+        } = self;
         for index in 0..stages.len() {
             let watch = Watch::start(profile);
             let stage = &stages[index];
@@ -84,6 +86,7 @@ impl<T: Float> Engine<T> {
                     pointwise.forward(batch, Operands { x, residual: r, affine }, y);
                 }
             }
+            probe.look(stage.node, y);
             watch.stop(profile.get_mut(index).map(|stage| &mut stage.forward));
         }
     }
@@ -140,7 +143,7 @@ impl<T: Float> Engine<T> {
                     }
                     linear.backward_bias(dy, &mut gradients[second.clone()]);
                     linear_weight(linear, x, dy, first.clone(), values, gradients, scratch, &sink);
-                    sink.update(values, gradients, [0..0, second.clone()]);
+                    sink.update(values, gradients, [0..0, second.clone()], true);
                 }
                 Kind::Conv2d(convolution) => {
                     if wanted {
@@ -151,7 +154,7 @@ impl<T: Float> Engine<T> {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
                     convolution.backward_weight(batch, x, saved, dy, &mut gradients[first.clone()], scratch);
-                    sink.update(values, gradients, [first.clone(), second.clone()]);
+                    sink.update(values, gradients, [first.clone(), second.clone()], true);
                 }
                 Kind::Grouped(convolution) => {
                     if wanted {
@@ -161,7 +164,7 @@ impl<T: Float> Engine<T> {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
                     convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
-                    sink.update(values, gradients, [first.clone(), second.clone()]);
+                    sink.update(values, gradients, [first.clone(), second.clone()], true);
                 }
                 Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, dx),
                 Kind::Dropout { .. } if wanted => dropout::backward(dy, &saved[..dy.len()], dx),
@@ -208,23 +211,12 @@ impl<T: Float> Engine<T> {
                         shift.for_each(|(to, &sum)| *to = T::of(sum));
                         let scale = gradients[first.clone()].iter_mut().zip(sums.1);
                         scale.for_each(|(to, &sum)| *to = T::of(sum));
-                        sink.update(values, gradients, [first.clone(), second.clone()]);
+                        sink.update(values, gradients, [first.clone(), second.clone()], false);
                     }
                 }
             }
             given.iter_mut().zip(&*dx).for_each(|(sum, &d)| *sum += d);
             watch.stop(profile.get_mut(index).map(|stage| &mut stage.backward));
-        }
-    }
-}
-
-impl<T: Float> Sink<'_, '_, T> {
-    /// Updates some tensors with their gradients, if that is what becomes of them.
-    fn update(&mut self, values: &mut [T], gradients: &[T], ranges: [Range<usize>; 2]) {
-        if let Sink::Update(updates) = self {
-            for range in ranges {
-                updates.apply_all(range.start, &mut values[range.clone()], &gradients[range]);
-            }
         }
     }
 }
@@ -259,7 +251,7 @@ fn linear_weight<T: Float>(
                 // SAFETY: the pieces are disjoint, and so are their values and moments.
                 #[allow(unsafe_code)]
                 unsafe {
-                    updates.apply(range.clone(), values.part(range), piece);
+                    updates.apply(range.clone(), values.part(range), piece, true);
                 }
             });
         }

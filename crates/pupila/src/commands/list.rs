@@ -29,6 +29,12 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
             };
             pupila_engine::optimizer::REGISTRY.iter().map(row).collect()
         }
+        Listed::Schedules => {
+            let row = |entry: &pupila_train::schedule::ScheduleEntry| {
+                (entry.name.to_owned(), heeding(entry.description, entry.keys))
+            };
+            pupila_train::schedule::SCHEDULES.iter().map(row).collect()
+        }
         Listed::Initializers => {
             let row =
                 |entry: &pupila_network::InitEntry| (entry.name.to_owned(), entry.description.to_owned());

@@ -110,7 +110,14 @@ fn train(
         train_images: train_loader.samples(),
         val_images: val_loader.samples(),
     });
-    let plan = Plan { recipe, network: &network, train: &train_loader, val: &val_loader };
+    let class_images = images.class_counts(Split::Train);
+    let plan = Plan {
+        recipe,
+        network: &network,
+        train: &train_loader,
+        val: &val_loader,
+        class_images: &class_images,
+    };
     let outcome = pupila_train::train(&plan, &mut engine, &mut watch, &interrupted).map_err(Failure::work)?;
     watch.progress.finish_and_clear();
 
@@ -158,8 +165,10 @@ fn ending(
                 Some(best) => format!("the model of epoch {best} is kept"),
                 None => "no epoch ended, so there is no model to keep".into(),
             };
+            let first = outcome.not_finite.as_ref();
+            let first = first.map(|place| format!(", first in {place}")).unwrap_or_default();
             Err(Failure::work(anyhow::anyhow!(
-                "the loss is no longer a number in epoch {epoch}, step {step}: training has diverged; {kept}\n\
+                "the loss is no longer a number in epoch {epoch}, step {step}: training has diverged{first}; {kept}\n\
                  try a smaller learning rate: --lr {} (it was {}){}",
                 recipe.optimizer.lr / 10.0,
                 recipe.optimizer.lr,
@@ -249,7 +258,7 @@ impl Observer for Watch<'_> {
             return;
         }
         self.progress.set_prefix(format!("epoch {epoch}/{}", self.recipe.train.epochs));
-        self.progress.set_message(format!("loss {:.4}", so_far.loss / so_far.samples as f64));
+        self.progress.set_message(format!("loss {:.4}", so_far.mean()));
         self.progress.set_position(done as u64);
     }
 
