@@ -5,7 +5,7 @@ mod passes;
 mod probe;
 mod profile;
 
-pub use probe::NotFinite;
+pub use probe::{NotFinite, Spread};
 pub use profile::StageTime;
 
 use crate::arena::Arena;
@@ -332,6 +332,26 @@ impl<T: Float> Engine<T> {
         snapshot.trained.clear();
         snapshot.trained.extend_from_slice(&self.values);
         snapshot.tracked.clone_from(&self.tracked);
+    }
+
+    /// Moves the snapshot's trained values to `decay` of what they are and the rest of what they are here, the exponential
+    /// moving average of `torch.optim.swa_utils`; what is tracked is copied. An empty snapshot takes everything as it is.
+    pub fn average_into(&self, snapshot: &mut Snapshot<T>, decay: f64) {
+        if snapshot.trained.is_empty() {
+            return self.save_to(snapshot);
+        }
+        let (keep, take) = (T::of(decay), T::of(1.0 - decay));
+        for (average, &value) in snapshot.trained.iter_mut().zip(&*self.values) {
+            *average = keep * *average + take * value;
+        }
+        snapshot.tracked.copy_from_slice(&self.tracked);
+    }
+
+    /// Bytes that the network takes: values, gradients, and what lives for a part of a step.
+    pub fn memory_bytes(&self) -> [usize; 3] {
+        let trained = self.values.len() + self.tracked.len();
+        let step = self.memory.len() + self.scratch.len() + self.zeros.len();
+        [trained, self.gradients.len(), step].map(|len| len * size_of::<T>())
     }
 
     /// Takes back the values of a snapshot of this network.

@@ -1,7 +1,7 @@
 //! Updates from whole gradients, class weights, values that are not finite, and what the two modes of a network do.
 #![allow(clippy::unwrap_used)]
 
-use pupila_engine::{Engine, NotFinite, Optimizer, OptimizerConfig, StepContext, cross_entropy};
+use pupila_engine::{Engine, NotFinite, Optimizer, OptimizerConfig, Snapshot, StepContext, cross_entropy};
 use pupila_network::{Init, ModelConfig, Network, Shape, architectures};
 use serde_json::Value;
 
@@ -156,6 +156,54 @@ fn the_first_place_that_is_not_finite_is_named() {
     let found = engine.find_not_finite(&images, 4, &CONTEXT);
     assert_eq!(found, Some(NotFinite::Layer("4".into(), "Conv2d")));
     assert_eq!(found.unwrap().to_string(), "the output of 4 (Conv2d)");
+}
+
+#[test]
+fn averages_follow_the_formula() {
+    let network = network("mlp", true, 0.0);
+    let mut engine = engine::<f64>(&network, 4);
+    let mut sgd = optimizer(&engine, sgd());
+    let mut average = Snapshot::default();
+    let mut wanted: Vec<f64> = Vec::new();
+    for step in 0..4 {
+        engine.step(&images(4), &[0, 2, 1, 1], &CONTEXT, &mut sgd, 0.1);
+        engine.average_into(&mut average, 0.9);
+        if step == 0 {
+            wanted = engine.values().to_vec();
+        }
+        wanted.iter_mut().zip(engine.values()).for_each(|(a, v)| *a = 0.9 * *a + 0.1 * v);
+    }
+    let raw = engine.values().to_vec();
+    engine.restore(&average);
+    assert!(distance(engine.values(), &wanted) < 1e-12 && distance(&raw, &wanted) > 1e-3);
+}
+
+/// With Kaiming's variance activations keep their scale behind ReLUs, with a hundredth of it they vanish layer by layer.
+#[test]
+fn spreads_tell_initialisers_apart() {
+    let hidden = Some(vec![256; 5]);
+    let config = ModelConfig { name: "mlp".into(), hidden, ..ModelConfig::default() };
+    let network = architectures::build(&config, INPUT, 3).unwrap();
+    let spreads = |init: Init| {
+        let mut engine = Engine::<f64>::new(&network, 32, true);
+        let state = init.state(&network, 3);
+        engine.load(&state).unwrap();
+        let targets: Vec<u32> = (0..32).map(|i| i % 3).collect();
+        let spreads = engine.spreads(&images(32), &targets, &CONTEXT);
+        assert_eq!(engine.state(), state);
+        spreads.into_iter().filter(|spread| spread.module == "Linear").collect::<Vec<_>>()
+    };
+    let kaiming = spreads(Init::KaimingNormal);
+    let small = spreads(Init::Normal { std: 0.005 });
+    assert_eq!(kaiming.len(), 6);
+    for pair in kaiming[..5].windows(2) {
+        let factor = pair[1].activation_variance / pair[0].activation_variance;
+        assert!((0.4..2.5).contains(&factor), "{factor}");
+    }
+    for pair in small[..5].windows(2) {
+        assert!(pair[1].activation_variance < 0.05 * pair[0].activation_variance);
+        assert!(pair[0].gradient_variance < 0.05 * pair[1].gradient_variance);
+    }
 }
 
 /// What a person sees who judges a model in training mode: other numbers every time, which depend on the batch around the

@@ -138,6 +138,9 @@ pub(crate) struct Bench {
     /// Show the time of every stage of the network
     #[arg(long)]
     pub(crate) profile: bool,
+    /// Show how activations and gradients spread in every layer right after the initialisation, for normal noise as images
+    #[arg(long)]
+    pub(crate) init_report: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
     #[command(flatten)]

@@ -164,13 +164,25 @@ pub struct Train {
     /// Most that the norm of the whole gradient may be: a larger one is scaled down to it. Left out, it is as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+    /// Judge and keep the exponential moving average of the values instead of the values, with this decay an update, such as
+    /// 0.999. Left out, the values themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
     /// The metric of the validation set that decides which epoch is the best, such as `val/loss` or `val/macro_f1`.
     pub monitor: String,
 }
 
 impl Default for Train {
     fn default() -> Self {
-        Train { epochs: 30, batch: 32, seed: 0, accumulate: 1, clip_norm: None, monitor: "val/loss".into() }
+        Train {
+            epochs: 30,
+            batch: 32,
+            seed: 0,
+            accumulate: 1,
+            clip_norm: None,
+            ema_decay: None,
+            monitor: "val/loss".into(),
+        }
     }
 }
 
@@ -286,6 +298,9 @@ impl Recipe {
         }
         if train.accumulate == 0 {
             refuse("train.accumulate".into(), "must be at least 1 batch".into());
+        }
+        if let Some(decay) = train.ema_decay.filter(|decay| !(0.0..1.0).contains(decay)) {
+            refuse("train.ema_decay".into(), format!("must be at least 0 and below 1, got {decay}"));
         }
         if let Some(norm) = train.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
             refuse("train.clip_norm".into(), format!("must be above 0, got {norm}; leave it out for none"));

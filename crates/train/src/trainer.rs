@@ -4,7 +4,7 @@ use crate::best::Best;
 use crate::evaluate::{EvaluateError, evaluate};
 use crate::recipe::{Monitor, Recipe};
 use crate::schedule::Schedule;
-use pupila_engine::{Engine, LossSum, NotFinite, Optimizer, StepContext};
+use pupila_engine::{Engine, LossSum, NotFinite, Optimizer, Snapshot, StepContext};
 use pupila_loader::{Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError, summary};
 use pupila_network::{Init, Network};
@@ -139,6 +139,7 @@ pub fn train(
     // Without either, the update can follow each gradient at once.
     let whole_gradient = config.accumulate > 1 || config.clip_norm.is_some();
     let mut batches_run = 0;
+    let (mut average, mut raw) = (Snapshot::default(), Snapshot::default());
     let mut outcome = Outcome {
         epochs: Vec::new(),
         best_epoch: None,
@@ -166,7 +167,8 @@ pub fn train(
             let context =
                 StepContext { seed: config.seed, step: batches_run, label_smoothing: loss.label_smoothing };
             batches_run += 1;
-            lr = schedule.lr(epoch - 1, optimizer.steps());
+            let updates = optimizer.steps();
+            lr = schedule.lr(epoch - 1, updates);
             let (loss, norm) = if whole_gradient {
                 let loss = engine.accumulate(&batch.images, &batch.targets, &context);
                 let due = (done + 1) % config.accumulate == 0 || done + 1 == batches_per_epoch;
@@ -182,12 +184,19 @@ pub fn train(
                 break 'epochs;
             }
             batches.recycle(batch);
+            if let Some(decay) = config.ema_decay.filter(|_| optimizer.steps() > updates) {
+                engine.average_into(&mut average, decay);
+            }
             sums += loss;
             done += 1;
             observer.step(epoch, done, plan.train.batches(), &sums);
         }
         let (train_time, waited) = (start.elapsed(), batches.waited());
 
+        if config.ema_decay.is_some() {
+            engine.save_to(&mut raw);
+            engine.restore(&average);
+        }
         let predictions = match evaluate(engine, plan.val, interrupted) {
             Ok(_) if interrupted() => {
                 outcome.end = RunEnd::Interrupted;
@@ -223,6 +232,9 @@ pub fn train(
         };
         observer.epoch(&record, engine);
         observer.event(&scalars(&record));
+        if config.ema_decay.is_some() {
+            engine.restore(&raw);
+        }
         outcome.epochs.push(record);
         if best.exhausted() {
             outcome.end = RunEnd::StoppedEarly;

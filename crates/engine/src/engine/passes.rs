@@ -86,15 +86,26 @@ impl<T: Float> Engine<T> {
                     pointwise.forward(batch, Operands { x, residual: r, affine }, y);
                 }
             }
-            probe.look(stage.node, y);
+            probe.forward(index, stage.node, y);
             watch.stop(profile.get_mut(index).map(|stage| &mut stage.forward));
         }
     }
 
     /// The backward pass, from the logits' gradient.
     pub(super) fn backward(&mut self, images: &[T], batch: usize, mut sink: Sink<'_, '_, T>) {
-        let Engine { stages, buffers, memory, values, gradients, scratch, zeros, partial, profile, .. } =
-            self;
+        let Engine {
+            stages,
+            buffers,
+            memory,
+            values,
+            gradients,
+            scratch,
+            zeros,
+            partial,
+            profile,
+            probe,
+            ..
+        } = self;
         for index in (0..stages.len()).rev() {
             let watch = Watch::start(profile);
             let stage = &stages[index];
@@ -134,6 +145,7 @@ impl<T: Float> Engine<T> {
             let x = if stage.input == Source::Images { images } else { &*x };
             let x = if again { &x[..len] } else { &[] };
             let dy = &dy[..batch * stage.shape.len()];
+            probe.backward(index, dy);
             match &stage.kind {
                 &Kind::Linear { inputs, outputs } => {
                     let linear = Linear { batch, inputs, outputs };

@@ -1,4 +1,4 @@
-//! Where a value that is not finite comes from.
+//! A look into a pass: where a value that is not finite comes from, and how activations and gradients spread layer by layer.
 
 use super::{Engine, StepContext};
 use crate::float::Float;
@@ -25,19 +25,55 @@ impl std::fmt::Display for NotFinite {
     }
 }
 
-/// Looks at the output of every stage while a pass runs.
+/// How the output of a layer and the gradient of the loss by it spread over a batch.
+#[derive(Debug, Clone, Default)]
+pub struct Spread {
+    /// Name of the layer; where ops run together, of the last of them.
+    pub layer: String,
+    /// Its PyTorch module.
+    pub module: &'static str,
+    /// Mean of the output's elements.
+    pub activation_mean: f64,
+    /// Variance of the output's elements.
+    pub activation_variance: f64,
+    /// Share of the output's elements that are exactly zero, as behind a ReLU.
+    pub zeros_frac: f64,
+    /// Variance of the gradient's elements.
+    pub gradient_variance: f64,
+}
+
+/// Looks at every stage while a pass runs.
 #[derive(Debug, Default)]
 pub(super) struct Probe {
     looking: bool,
     found: Option<NodeId>,
+    /// One for each stage, if they are asked for.
+    spreads: Vec<Spread>,
 }
 
 impl Probe {
-    pub(super) fn look<T: Float>(&mut self, node: NodeId, output: &[T]) {
+    pub(super) fn forward<T: Float>(&mut self, stage: usize, node: NodeId, output: &[T]) {
         if self.looking && self.found.is_none() && !output.iter().all(|x| x.finite()) {
             self.found = Some(node);
         }
+        if let Some(spread) = self.spreads.get_mut(stage) {
+            (spread.activation_mean, spread.activation_variance) = moments(output);
+            let zeros = output.iter().filter(|x| **x == T::ZERO).count();
+            spread.zeros_frac = zeros as f64 / output.len() as f64;
+        }
     }
+
+    pub(super) fn backward<T: Float>(&mut self, stage: usize, gradient: &[T]) {
+        if let Some(spread) = self.spreads.get_mut(stage) {
+            spread.gradient_variance = moments(gradient).1;
+        }
+    }
+}
+
+fn moments<T: Float>(values: &[T]) -> (f64, f64) {
+    let mean = values.iter().map(|x| x.to_f64()).sum::<f64>() / values.len() as f64;
+    let squares = values.iter().map(|x| (x.to_f64() - mean) * (x.to_f64() - mean)).sum::<f64>();
+    (mean, squares / values.len() as f64)
 }
 
 impl<T: Float> Engine<T> {
@@ -59,11 +95,26 @@ impl<T: Float> Engine<T> {
             }
         }
         let tracked = self.tracked.clone();
-        self.probe = Probe { looking: true, found: None };
+        self.probe = Probe { looking: true, ..Probe::default() };
         self.run(images, batch, Some(context));
         let found = std::mem::take(&mut self.probe).found;
         self.tracked = tracked;
         let node = &self.network.nodes()[found?];
         Some(NotFinite::Layer(node.name.clone(), node.op.module()))
+    }
+
+    /// How activations and gradients spread in training mode, layer by layer in the order of the forward pass: what tells
+    /// one initialiser from another (Glorot and Bengio 2010, He et al. 2015). Values stay as they are.
+    pub fn spreads(&mut self, images: &[T], targets: &[u32], context: &StepContext) -> Vec<Spread> {
+        let nodes = self.network.nodes();
+        let spread = |stage: &crate::stage::Stage| {
+            let node = &nodes[stage.node];
+            Spread { layer: node.name.clone(), module: node.op.module(), ..Spread::default() }
+        };
+        self.probe = Probe { spreads: self.stages.iter().map(spread).collect(), ..Probe::default() };
+        let tracked = self.tracked.clone();
+        self.gradients(images, targets, context);
+        self.tracked = tracked;
+        std::mem::take(&mut self.probe).spreads
     }
 }

@@ -139,6 +139,11 @@ impl<T: Float> Optimizer<T> {
         Ok(Optimizer { config: config.clone(), others, entry, moments, steps: 0 })
     }
 
+    /// Bytes of the moments.
+    pub fn memory_bytes(&self) -> usize {
+        self.moments.iter().map(|arena| arena.len() * size_of::<T>()).sum()
+    }
+
     /// Steps taken so far.
     pub fn steps(&self) -> u64 {
         self.steps

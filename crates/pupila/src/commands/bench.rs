@@ -7,7 +7,7 @@ use crate::interrupt::{interrupted, listen};
 use crate::output::{Output, count};
 use anyhow::Context;
 use pupila_engine::floor::Floor;
-use pupila_engine::{Engine, Isa, Optimizer, StageTime, StepContext, thread_pool};
+use pupila_engine::{Engine, Isa, Optimizer, Spread, StageTime, StepContext, thread_pool};
 use pupila_network::{Network, Op, Shape, architectures};
 use pupila_random::{Purpose, Stream};
 use pupila_train::{Recipe, peak_rss_bytes};
@@ -61,16 +61,16 @@ fn bench(arguments: &cli::Bench, recipe: &Recipe, threads: usize, output: Output
     engine.load(&state).map_err(Failure::work)?;
     let mut optimizer = Optimizer::new(&recipe.optimizer, engine.values().len())
         .map_err(|error| Failure::wrong(format_args!("optimizer: {error}")))?;
+    let at_start =
+        StepContext { seed: recipe.train.seed, step: 0, label_smoothing: recipe.loss.label_smoothing };
+    let spreads =
+        if arguments.init_report { engine.spreads(&images, &targets, &at_start) } else { Vec::new() };
     let mut taken = Vec::new();
     for step in 0..WARM_UP + steps {
         if step == WARM_UP && arguments.profile {
             engine.begin_profile();
         }
-        let context = StepContext {
-            seed: recipe.train.seed,
-            step: optimizer.steps(),
-            label_smoothing: recipe.loss.label_smoothing,
-        };
+        let context = StepContext { step: optimizer.steps(), ..at_start };
         let started = Instant::now();
         engine.step(&images, &targets, &context, &mut optimizer, recipe.optimizer.lr);
         if step >= WARM_UP {
@@ -112,6 +112,9 @@ fn bench(arguments: &cli::Bench, recipe: &Recipe, threads: usize, output: Output
     if arguments.profile {
         let stages = tell_profile(output, engine.profile(), batch, steps);
         object["stages"] = stages;
+    }
+    if arguments.init_report {
+        object["init"] = tell_spreads(output, &spreads, recipe);
     }
     output.object(&object);
     Ok(())
@@ -251,5 +254,37 @@ fn tell_profile(output: Output, profile: &[StageTime], batch: usize, steps: u32)
     let total = |of: fn(&StageTime) -> Duration| profile.iter().map(|stage| ms(of(stage))).sum::<f64>();
     let (forward, backward) = (total(|stage| stage.forward), total(|stage| stage.backward));
     output.say(format_args!("  {:<width$} {:<18} {forward:>10.3} {:>9} {backward:>11.3}", "total", "", ""));
+    Value::Array(rows)
+}
+
+/// The table of how activations and gradients spread, and the same as JSON.
+fn tell_spreads(output: Output, spreads: &[Spread], recipe: &Recipe) -> Value {
+    let init = serde_json::to_string(&recipe.model.init).unwrap_or_default();
+    output.heading(format_args!(
+        "Right after the initialisation ({}), for normal noise",
+        init.trim_matches('"')
+    ));
+    let width = spreads.iter().map(|spread| spread.layer.len()).fold(8, usize::max);
+    output.say(format_args!(
+        "  {:<width$} {:<18} {:>15} {:>19} {:>6} {:>17}",
+        "layer", "module", "activation mean", "activation variance", "zeros", "gradient variance"
+    ));
+    let mut rows = Vec::new();
+    for spread in spreads {
+        let Spread { layer, module, activation_mean, activation_variance, zeros_frac, gradient_variance } =
+            spread;
+        output.say(format_args!(
+            "  {layer:<width$} {module:<18} {activation_mean:>15.4} {activation_variance:>19.3e} {:>5.0}% {gradient_variance:>17.3e}",
+            100.0 * zeros_frac
+        ));
+        rows.push(json!({
+            "layer": layer,
+            "module": module,
+            "activation_mean": activation_mean,
+            "activation_variance": activation_variance,
+            "zeros_frac": zeros_frac,
+            "gradient_variance": gradient_variance,
+        }));
+    }
     Value::Array(rows)
 }

@@ -3,6 +3,7 @@
 use crate::output::{Output, count, images, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila_dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
+use pupila_engine::{Engine, OptimizerConfig};
 use pupila_metrics::{ClassificationReport, Predictions};
 use pupila_network::Network;
 use pupila_train::{EpochRecord, Images, Monitor, Outcome, Recipe, Resolved, RunFolder};
@@ -195,6 +196,22 @@ fn show_groups(output: Output, dataset: &Dataset, groups: &[DuplicateGroup]) {
 pub(crate) fn model(output: Output, network: &Network) {
     output.heading(format_args!("Model: {}, input {}", network.architecture, network.input()));
     output.say(network.summary());
+}
+
+/// What the network takes while it is trained, besides the images.
+pub(crate) fn memory(output: Output, engine: &Engine<f32>, optimizer: &OptimizerConfig) {
+    let [values, gradients, step] = engine.memory_bytes();
+    let entry = pupila_engine::optimizer::REGISTRY.iter().find(|entry| entry.name == optimizer.name);
+    let moments = entry.map_or(0, |entry| entry.moments) * gradients;
+    let mb = |bytes: usize| format!("{:.1}", bytes as f64 / 1e6);
+    output.say(format_args!(
+        "  memory {} MB: values {}, gradients {}, moments {}, activations and scratch {}",
+        mb(values + gradients + moments + step),
+        mb(values),
+        mb(gradients),
+        mb(moments),
+        mb(step)
+    ));
 }
 
 /// What the training will do.

@@ -98,10 +98,11 @@ fn train(
     folder.write_start(resolved, &environment(&data, threads, &typed)).map_err(Failure::work)?;
 
     tell::model(output, &network);
-    tell::plan(output, resolved, train_loader.batches(), threads);
     // No larger than the data asks for: a batch size beyond it costs no memory.
     let largest = batch.min(train_loader.samples().max(val_loader.samples()));
     let mut engine = Engine::<f32>::new(&network, largest, true);
+    tell::memory(output, &engine, &recipe.optimizer);
+    tell::plan(output, resolved, train_loader.batches(), threads);
     let mut watch = Watch::new(output, recipe, &folder, card, train_loader.batches())?;
     watch.event(&Event::Start {
         run: folder.name(),
