@@ -242,3 +242,45 @@ fn ctrl_c_keeps_the_best_model_so_far() {
     let eval = sandbox.run(&["eval", "runs/run", "--json"]);
     assert_eq!(eval.json()["metrics"], summary["val"]);
 }
+
+#[test]
+fn an_average_without_memory_is_the_values_and_one_with_memory_is_not() {
+    let sandbox = Sandbox::new();
+    let model = |name: &str, more: &[&str]| {
+        let ran = sandbox.train(&skin(), name, more);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        std::fs::read(sandbox.path(&format!("runs/{name}/best.safetensors"))).unwrap()
+    };
+    let plain = model("plain", &[]);
+    assert!(plain == model("zero", &["--set", "train.ema_decay=0"]));
+    assert!(plain != model("slow", &["--set", "train.ema_decay=0.9"]));
+    assert!(plain != model("warm", &["--set", "schedule.warmup_steps=4"]));
+    assert!(plain != model("clipped", &["--set", "train.clip_norm=0.01"]));
+    let balanced = model("balanced", &["--set", "loss.class_weights=balanced"]);
+    assert!(plain == balanced, "the sample's classes are all of one size, and so is every weight 1");
+}
+
+#[test]
+fn accumulated_batches_make_fewer_updates() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.train(&skin(), "run", &["--set", "train.accumulate=3"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let scalars = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let metrics = sandbox.read("runs/run/metrics.jsonl");
+    let first = metrics.lines().map(scalars).find(|line| line["event"] == "scalars").unwrap();
+    let recipe = sandbox.read("runs/run/recipe.toml");
+    let batch = recipe.lines().find_map(|line| line.strip_prefix("batch = ")).unwrap();
+    let batch: usize = batch.split_whitespace().next().unwrap().parse().unwrap();
+    // The last update of an epoch takes what is left.
+    assert_eq!(first["step"], 240_usize.div_ceil(batch).div_ceil(3));
+}
+
+#[test]
+fn a_run_that_diverges_names_the_place_and_a_way_out() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.train(&skin(), "run", &["--lr", "1e20"]);
+    assert_eq!(ran.code, Some(1));
+    for part in ["training has diverged, first in the ", "try a smaller learning rate: --lr 1"] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
+}
