@@ -37,7 +37,7 @@ cases = [
     ("step", {"step_epochs": 3, "gamma": 0.5}, run(lambda o: s.StepLR(o, 3, 0.5))),
     ("exponential", {"gamma": 0.9}, run(lambda o: s.ExponentialLR(o, 0.9))),
     ("cosine", {"min_lr": 0.001}, run(lambda o: s.CosineAnnealingLR(o, EPOCHS, 0.001))),
-    ("one_cycle", {}, run(lambda o: s.OneCycleLR(o, LR, total_steps=EPOCHS * STEPS + 1 - 1, cycle_momentum=False), True)),
+    ("one_cycle", {}, run(lambda o: s.OneCycleLR(o, LR, total_steps=EPOCHS * STEPS, cycle_momentum=False), True)),
     (
         "one_cycle",
         {"rise_frac": 0.4, "start_divisor": 10.0, "end_divisor": 100.0},

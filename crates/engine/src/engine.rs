@@ -41,9 +41,9 @@ pub struct Engine<T> {
     partial: Vec<f64>,
     /// One for each class, or none.
     class_weights: Vec<f64>,
-    /// Gradients of several batches and the sum of the weights behind them.
-    accumulated: Option<(Arena<T>, f64)>,
-    /// While probing, the first stage whose output is not finite.
+    /// Gradients that wait for [`Engine::apply`], once there have been any.
+    accumulated: Option<gradient::Accumulated<T>>,
+    /// Looks into passes while something is asked for.
     probe: probe::Probe,
     /// Empty unless a profile is made.
     profile: Vec<StageTime>,
@@ -341,9 +341,9 @@ impl<T: Float> Engine<T> {
             return self.save_to(snapshot);
         }
         let (keep, take) = (T::of(decay), T::of(1.0 - decay));
-        for (average, &value) in snapshot.trained.iter_mut().zip(&*self.values) {
+        gradient::combine(&mut snapshot.trained, &self.values, |average, value| {
             *average = keep * *average + take * value;
-        }
+        });
         snapshot.tracked.copy_from_slice(&self.tracked);
     }
 

@@ -1,7 +1,7 @@
 //! What the machine itself can do: the floor under the time of a step.
 
 use crate::arena::Arena;
-use crate::kernels::tile::{COLUMNS, f32_tile};
+use crate::kernels::tile::{COLUMNS, MAX_ROWS, MAX_TILE, f32_tile};
 use crate::parallel::{Shared, for_each};
 use std::time::Instant;
 
@@ -9,6 +9,8 @@ use std::time::Instant;
 const DEPTH: usize = 128;
 /// Elements of each array that the bandwidth is measured with: three of 32 MiB are beyond any desktop's last-level cache.
 const ELEMENTS: usize = 8 << 20;
+/// Tiles that one job works out.
+const TILES: usize = 4000;
 /// Elements that one job moves.
 const BLOCK: usize = 64 << 10;
 
@@ -28,12 +30,11 @@ impl Floor {
         let (x, mut y) = (Arena::<f32>::zeroed(ELEMENTS), Arena::<f32>::zeroed(ELEMENTS));
         let (mut flops_per_s, mut bytes_per_s) = (0.0_f64, 0.0_f64);
         for _ in 0..rounds.max(1) {
-            const TILES: usize = 4000;
             let tile = f32_tile();
             let started = Instant::now();
             for_each(threads * 4, |_| {
-                let (a, b) = ([1.0; DEPTH * 12], [0.5; DEPTH * COLUMNS]);
-                let mut c = [0.0; 12 * COLUMNS];
+                let (a, b) = ([1.0; DEPTH * MAX_ROWS], [0.5; DEPTH * COLUMNS]);
+                let mut c = [0.0; MAX_TILE];
                 for _ in 0..TILES {
                     tile.packed(tile.rows, DEPTH, &a, &b, &mut c, COLUMNS);
                     std::hint::black_box(&mut c);

@@ -26,7 +26,7 @@ pub(crate) struct Stage {
     pub(crate) residual: Option<Source>,
     pub(crate) input_shape: Shape,
     pub(crate) shape: Shape,
-    /// A convolution whose bias the BatchNorm behind it takes off again: the bias has no effect, and its gradient is zero.
+    /// A linear map whose bias the BatchNorm behind it takes off again: the bias has no effect, and its gradient is zero.
     pub(crate) bias_cancels: bool,
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
         };
         let tensors = gathered.norm.map_or(id, |(node, _)| node);
         let residual = gathered.add.map(source);
-        let bias_cancels = matches!(nodes[id].op, Op::Conv2d(_))
+        let bias_cancels = matches!(nodes[id].op, Op::Conv2d(_) | Op::Linear { .. })
             && matches!(consumers[id][..], [next] if matches!(nodes[next].op, Op::BatchNorm { .. }));
         Stage {
             node: tail,

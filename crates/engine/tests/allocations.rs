@@ -7,7 +7,7 @@
 // The counter is an allocator, and those are unsafe to implement.
 #![allow(unsafe_code)]
 
-use pupila_engine::{Engine, Optimizer, OptimizerConfig, StepContext, thread_pool};
+use pupila_engine::{Engine, Optimizer, OptimizerConfig, Snapshot, StepContext, thread_pool};
 use pupila_network::{Init, ModelConfig, Network, Shape, architectures};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -67,6 +67,7 @@ fn steps_of(network: &Network, input: Shape) {
             let mut engine = Engine::<f32>::new(network, batch, true);
             engine.load(&Init::Pytorch.state(network, 0)).unwrap();
             let mut optimizer = Optimizer::new(&OptimizerConfig::default(), engine.values().len()).unwrap();
+            let mut average = Snapshot::default();
             let mut steps = |range: std::ops::Range<u64>| {
                 let before = REQUESTS.load(SeqCst);
                 for step in range {
@@ -76,6 +77,9 @@ fn steps_of(network: &Network, input: Shape) {
                     let images = &images[..samples * input.len()];
                     engine.step(images, &targets[..samples], &context, &mut optimizer, 1e-3);
                     engine.forward(images, samples);
+                    engine.accumulate(images, &targets[..samples], &context);
+                    engine.apply(&mut optimizer, 1e-3, Some(1.0));
+                    engine.average_into(&mut average, 0.9);
                 }
                 REQUESTS.load(SeqCst) - before
             };

@@ -1,7 +1,9 @@
 //! Updates from whole gradients, class weights, values that are not finite, and what the two modes of a network do.
 #![allow(clippy::unwrap_used)]
 
-use pupila_engine::{Engine, NotFinite, Optimizer, OptimizerConfig, Snapshot, StepContext, cross_entropy};
+use pupila_engine::{
+    Engine, NotFinite, Optimizer, OptimizerConfig, Snapshot, StepContext, cross_entropy, thread_pool,
+};
 use pupila_network::{Init, ModelConfig, Network, Shape, architectures};
 use serde_json::Value;
 
@@ -228,4 +230,28 @@ fn forgetting_evaluation_mode_makes_a_prediction_depend_on_its_batch_and_on_chan
     assert_ne!(one, fewer, "BatchNorm takes the batch's statistics");
     assert_ne!(one, among);
     assert_ne!(first(engine.forward(&images, 6)), among, "and the running statistics have moved meanwhile");
+}
+
+#[test]
+fn clipped_and_averaged_values_are_the_same_for_every_number_of_threads() {
+    // More values than one block, so that the norm is a sum of several.
+    let config = ModelConfig { name: "mlp".into(), hidden: Some(vec![600, 40]), ..ModelConfig::default() };
+    let network = architectures::build(&config, INPUT, 3).unwrap();
+    let run = |threads: usize| {
+        thread_pool(threads).unwrap().install(|| {
+            let mut engine = engine::<f64>(&network, 4);
+            let mut adam = optimizer(&engine, OptimizerConfig::default());
+            let (mut average, mut norms) = (Snapshot::default(), Vec::new());
+            for _ in 0..4 {
+                engine.accumulate(&images(4), &[0, 2, 1, 1], &CONTEXT);
+                norms.push(engine.apply(&mut adam, 0.01, Some(0.5)).to_bits());
+                engine.average_into(&mut average, 0.9);
+            }
+            engine.restore(&average);
+            (norms, engine.values().iter().map(|x| x.to_bits()).collect::<Vec<_>>())
+        })
+    };
+    let alone = run(1);
+    assert!(alone.1.len() > 1 << 16);
+    assert!([2, 3, 8].iter().all(|&threads| run(threads) == alone));
 }

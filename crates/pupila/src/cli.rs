@@ -36,24 +36,11 @@ pub(crate) struct Train {
     /// A folder with train/ and val/ (and perhaps test/) of class folders, a folder of class folders, a CSV manifest with
     /// the columns path, label and perhaps split, or a folder with the IDX files of the MNIST family
     pub(crate) data: PathBuf,
-    /// Recipe file (TOML); every key is optional
-    #[arg(long, value_name = "FILE")]
-    pub(crate) recipe: Option<PathBuf>,
-    /// Set any key of the recipe, such as optimizer.weight_decay=1e-4; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) settings: Vec<String>,
-    /// Architecture, from `pupila list models` [model.name]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// Side that images are resized to, in pixels [input.size]
-    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
-    pub(crate) size: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: RecipeChoice,
     /// Passes over the training images [train.epochs]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) epochs: Option<String>,
-    /// Images in a step [train.batch]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub(crate) batch: Option<String>,
     /// Learning rate [optimizer.lr]
     #[arg(long, value_name = "X", allow_hyphen_values = true)]
     pub(crate) lr: Option<String>,
@@ -114,21 +101,8 @@ pub(crate) struct Predict {
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// Recipe file (TOML) to take the model and its settings from
-    #[arg(long, value_name = "FILE")]
-    pub(crate) recipe: Option<PathBuf>,
-    /// Set any key of the recipe, such as model.batch_norm=true; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) settings: Vec<String>,
-    /// Architecture, from `pupila list models` [model.name]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// Side of the images, in pixels [input.size]
-    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
-    pub(crate) size: Option<String>,
-    /// Images in a step [train.batch]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub(crate) batch: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: RecipeChoice,
     /// Classes that the network tells apart
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(2..))]
     pub(crate) classes: u16,
@@ -169,6 +143,26 @@ pub(crate) enum Listed {
     Initializers,
     /// Metrics, for train.monitor
     Metrics,
+}
+
+/// What every command that builds a network takes of the recipe.
+#[derive(Debug, Args)]
+pub(crate) struct RecipeChoice {
+    /// Recipe file (TOML); every key is optional
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set any key of the recipe, such as optimizer.weight_decay=1e-4; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Architecture, from `pupila list models` [model.name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Side that images are resized to, in pixels [input.size]
+    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
+    pub(crate) size: Option<String>,
+    /// Images in a step [train.batch]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) batch: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -378,6 +378,11 @@ impl Monitor {
         }
     }
 
+    /// The metric's value among those of an epoch; NaN where it is not.
+    pub fn of(&self, values: &[(&'static str, f64)]) -> f64 {
+        values.iter().find(|(name, _)| *name == self.name).map_or(f64::NAN, |&(_, value)| value)
+    }
+
     /// Whether `candidate` is better than `best` by more than `min_delta`. NaN never is; anything is better than NaN.
     pub fn improves(&self, candidate: f64, best: f64, min_delta: f64) -> bool {
         let gain = match self.direction {

@@ -35,7 +35,7 @@ pub struct EpochRecord {
     pub step: u64,
     /// Learning rate of the epoch's last update.
     pub lr: f64,
-    /// Mean loss over the training images as they were when trained on, augmented.
+    /// Mean loss over the training images as they were when trained on, augmented and weighted by class.
     pub train_loss: f64,
     /// Accuracy over the same.
     pub train_accuracy: f64,
@@ -213,8 +213,7 @@ pub fn train(
         };
         let val = summary(&predictions).values;
         let eval_time = start.elapsed() - train_time;
-        schedule
-            .epoch_ended(val.iter().find(|(name, _)| *name == monitor.name).map_or(f64::NAN, |&(_, v)| v));
+        schedule.epoch_ended(monitor.of(&val));
         let improved = best.offer(epoch, &val, engine);
         let samples = sums.samples as f64;
         let record = EpochRecord {

@@ -9,8 +9,55 @@ use crate::parallel::{Shared, for_each};
 use pupila_network::Role;
 use std::ops::Range;
 
-/// Values whose squares are summed by one job. Fixed, so that the norm doesn't depend on the number of threads.
+/// Values that one job works on. Fixed, so that the norm doesn't depend on the number of threads.
 const BLOCK: usize = 64 << 10;
+
+/// Gradients that wait for their update.
+#[derive(Debug)]
+pub(super) struct Accumulated<T> {
+    /// Of all batches, each times its weight.
+    sum: Arena<T>,
+    /// Sum of the weights; 0 where nothing waits.
+    weight: f64,
+    /// The squares of the sum, block by block.
+    squares: Vec<f64>,
+}
+
+impl<T: Float> Accumulated<T> {
+    fn new(len: usize) -> Self {
+        Accumulated { sum: Arena::zeroed(len), weight: 0.0, squares: vec![0.0; len.div_ceil(BLOCK)] }
+    }
+
+    /// The Euclidean norm of the sum.
+    fn norm(&mut self) -> f64 {
+        let (sum, squares) = (&self.sum, Shared::new(&mut self.squares));
+        for_each(sum.len().div_ceil(BLOCK), |job| {
+            let block = &sum[job * BLOCK..sum.len().min((job + 1) * BLOCK)];
+            // SAFETY: each job has its own element.
+            #[allow(unsafe_code)]
+            let square = unsafe { squares.part(job..job + 1) };
+            // Side by side, since one sum would wait for itself at every term.
+            let mut sums = [0.0; 16];
+            for values in block.chunks(sums.len()) {
+                sums.iter_mut().zip(values).for_each(|(sum, x)| *sum += x.to_f64() * x.to_f64());
+            }
+            square[0] = sums.iter().sum();
+        });
+        self.squares.iter().sum::<f64>().sqrt()
+    }
+}
+
+/// Calls `job` with every element of `to` and the same one of `from`, on all threads.
+pub(super) fn combine<T: Float>(to: &mut [T], from: &[T], job: impl Fn(&mut T, T) + Sync + Send) {
+    let (len, shared) = (to.len().min(from.len()), Shared::new(to));
+    for_each(len.div_ceil(BLOCK), |block| {
+        let range = block * BLOCK..len.min((block + 1) * BLOCK);
+        // SAFETY: each job has its own block.
+        #[allow(unsafe_code)]
+        let to = unsafe { shared.part(range.clone()) };
+        to.iter_mut().zip(&from[range]).for_each(|(to, &from)| job(to, from));
+    });
+}
 
 impl<T: Float> Engine<T> {
     /// Adds the gradient of a batch to those since the last [`Engine::apply`]. A loss that is not finite adds nothing.
@@ -25,18 +72,11 @@ impl<T: Float> Engine<T> {
         }
         self.backward(images, targets.len(), Sink::Keep);
         let len = self.gradients.len();
-        let (sum, weight) = self.accumulated.get_or_insert_with(|| (Arena::zeroed(len), 0.0));
-        let (share, first) = (T::of(loss.weight), *weight == 0.0);
-        *weight += loss.weight;
-        let (shared, gradient) = (Shared::new(sum), &self.gradients);
-        for_each(len.div_ceil(BLOCK), |job| {
-            let range = job * BLOCK..len.min((job + 1) * BLOCK);
-            // SAFETY: each job has its own block.
-            #[allow(unsafe_code)]
-            let sum = unsafe { shared.part(range.clone()) };
-            for (sum, &g) in sum.iter_mut().zip(&gradient[range]) {
-                *sum = if first { share * g } else { *sum + share * g };
-            }
+        let accumulated = self.accumulated.get_or_insert_with(|| Accumulated::new(len));
+        let (share, first) = (T::of(loss.weight), accumulated.weight == 0.0);
+        accumulated.weight += loss.weight;
+        combine(&mut accumulated.sum, &self.gradients, |sum, g| {
+            *sum = if first { share * g } else { *sum + share * g };
         });
         loss
     }
@@ -45,18 +85,19 @@ impl<T: Float> Engine<T> {
     /// if given, as by `torch.nn.utils.clip_grad_norm_`. Gives the norm as it was; 0 without any gradient, and then
     /// nothing happens. With a norm that is not finite nothing is updated.
     pub fn apply(&mut self, optimizer: &mut Optimizer<T>, lr: f64, max_norm: Option<f64>) -> f64 {
-        let Some((sum, weight)) = &mut self.accumulated else { return 0.0 };
-        if *weight == 0.0 {
+        let Some(accumulated) = self.accumulated.as_mut().filter(|waiting| waiting.weight > 0.0) else {
             return 0.0;
-        }
-        let norm = norm(sum) / *weight;
-        let clip = max_norm.map_or(1.0, |max| (max / (norm + 1e-6)).min(1.0));
-        let scale = T::of(clip / *weight);
-        *weight = 0.0;
+        };
+        let weight = std::mem::take(&mut accumulated.weight);
+        let norm = accumulated.norm() / weight;
         if !norm.is_finite() {
             return norm;
         }
-        sum.iter_mut().for_each(|g| *g *= scale);
+        let clip = max_norm.map_or(1.0, |max| (max / (norm + 1e-6)).min(1.0));
+        let (scale, sum) = (T::of(clip / weight), &accumulated.sum);
+        // The gradients of single batches are of no more use.
+        combine(&mut self.gradients, sum, |to, g| *to = scale * g);
+        let sum = &self.gradients;
         let mut updates = optimizer.begin(lr);
         for Slot { spec, range, .. } in self.slots.iter().filter(|slot| slot.spec.role.trained()) {
             let (values, gradient) = (&mut self.values[range.clone()], &sum[range.clone()]);
@@ -64,15 +105,6 @@ impl<T: Float> Engine<T> {
         }
         norm
     }
-}
-
-/// The Euclidean norm.
-fn norm<T: Float>(values: &[T]) -> f64 {
-    values
-        .chunks(BLOCK)
-        .map(|block| block.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>())
-        .sum::<f64>()
-        .sqrt()
 }
 
 impl<T: Float> Sink<'_, '_, T> {

@@ -153,7 +153,9 @@ impl<T: Float> Engine<T> {
                         // Before the weight changes under the update.
                         linear.backward_input(dy, &values[first.clone()], dx, scratch);
                     }
-                    linear.backward_bias(dy, &mut gradients[second.clone()]);
+                    if !stage.bias_cancels {
+                        linear.backward_bias(dy, &mut gradients[second.clone()]);
+                    }
                     linear_weight(linear, x, dy, first.clone(), values, gradients, scratch, &sink);
                     sink.update(values, gradients, [0..0, second.clone()], true);
                 }

@@ -129,13 +129,13 @@ macro_rules! with_activation {
     ($activation:expr, $function:ident::<$t:ty>($($argument:expr),* $(,)?)) => {
         match $activation {
             None => $function::<$t, $crate::kernels::activation::Identity>($($argument),*),
-            Some(Activation::Relu) => $function::<$t, $crate::kernels::activation::Relu>($($argument),*),
-            Some(Activation::Relu6) => $function::<$t, $crate::kernels::activation::Relu6>($($argument),*),
-            Some(Activation::LeakyRelu) => $function::<$t, $crate::kernels::activation::LeakyRelu>($($argument),*),
-            Some(Activation::Sigmoid) => $function::<$t, $crate::kernels::activation::Sigmoid>($($argument),*),
-            Some(Activation::Tanh) => $function::<$t, $crate::kernels::activation::Tanh>($($argument),*),
-            Some(Activation::Gelu) => $function::<$t, $crate::kernels::activation::Gelu>($($argument),*),
-            Some(Activation::Silu) => $function::<$t, $crate::kernels::activation::Silu>($($argument),*),
+            Some(pupila_network::Activation::Relu) => $function::<$t, $crate::kernels::activation::Relu>($($argument),*),
+            Some(pupila_network::Activation::Relu6) => $function::<$t, $crate::kernels::activation::Relu6>($($argument),*),
+            Some(pupila_network::Activation::LeakyRelu) => $function::<$t, $crate::kernels::activation::LeakyRelu>($($argument),*),
+            Some(pupila_network::Activation::Sigmoid) => $function::<$t, $crate::kernels::activation::Sigmoid>($($argument),*),
+            Some(pupila_network::Activation::Tanh) => $function::<$t, $crate::kernels::activation::Tanh>($($argument),*),
+            Some(pupila_network::Activation::Gelu) => $function::<$t, $crate::kernels::activation::Gelu>($($argument),*),
+            Some(pupila_network::Activation::Silu) => $function::<$t, $crate::kernels::activation::Silu>($($argument),*),
         }
     };
 }

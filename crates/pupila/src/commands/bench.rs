@@ -1,6 +1,6 @@
 //! `pupila bench`: how fast a network trains and judges on this machine, and how near that is to what the machine can do.
 
-use super::recipe::{Flag, resolve};
+use super::recipe::resolve;
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::{interrupted, listen};
@@ -21,12 +21,7 @@ const FLOOR_ROUNDS: usize = 10;
 
 pub(crate) fn run(arguments: &cli::Bench) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let flags = [
-        Flag::new("model", "model.name", &arguments.model),
-        Flag::new("size", "input.size", &arguments.size),
-        Flag::new("batch", "train.batch", &arguments.batch),
-    ];
-    let recipe = resolve(arguments.recipe.as_deref(), &arguments.settings, &flags)?.recipe;
+    let recipe = resolve(&arguments.choice, &[])?.recipe;
     listen();
     let threads = arguments.threads.count();
     let pool = thread_pool(threads).context("cannot start the threads").map_err(Failure::Work)?;
@@ -130,7 +125,9 @@ fn stop_if_interrupted() -> Result<(), Failure> {
 /// Normal noise and classes in turn: the time of a step depends on neither.
 fn noise(batch: usize, network: &Network) -> (Vec<f32>, Vec<u32>) {
     let mut stream = Stream::new(0, Purpose::Init, u32::MAX, 0);
-    let images = (0..batch * network.input().len()).map(|_| stream.normal_pair().0 as f32).collect();
+    let len = batch * network.input().len();
+    let pairs = (0..len.div_ceil(2)).map(|_| stream.normal_pair());
+    let images = pairs.flat_map(|(a, b)| [a as f32, b as f32]).take(len).collect();
     (images, (0..batch).map(|sample| (sample % network.classes()) as u32).collect())
 }
 

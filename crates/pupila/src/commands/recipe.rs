@@ -1,9 +1,9 @@
 //! The recipe from everything that was typed.
 
+use crate::cli::RecipeChoice;
 use crate::failure::Failure;
 use anyhow::Context;
 use pupila_train::{Layers, Resolved, Setting};
-use std::path::Path;
 
 /// An option that stands for a key of the recipe.
 pub(super) struct Flag<'a> {
@@ -18,23 +18,25 @@ impl<'a> Flag<'a> {
     }
 }
 
-/// The defaults, under the recipe file, under `--set`, under the flags.
-pub(super) fn resolve(
-    file: Option<&Path>,
-    settings: &[String],
-    flags: &[Flag<'_>],
-) -> Result<Resolved, Failure> {
-    let file = match file {
+/// The defaults, under the recipe file, under `--set`, under the flags: those of every command and `more`.
+pub(super) fn resolve(choice: &RecipeChoice, more: &[Flag<'_>]) -> Result<Resolved, Failure> {
+    let flags = [
+        Flag::new("model", "model.name", &choice.model),
+        Flag::new("size", "input.size", &choice.size),
+        Flag::new("batch", "train.batch", &choice.batch),
+    ];
+    let file = match &choice.recipe {
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("cannot read the recipe {}", path.display()))
                 .map_err(Failure::Request)?;
-            Some((path.to_owned(), text))
+            Some((path.clone(), text))
         }
         None => None,
     };
-    let sets = settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
-    let flags = flags.iter().filter_map(|Flag { name, key, value }| {
+    let sets =
+        choice.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
+    let flags = flags.iter().chain(more).filter_map(|Flag { name, key, value }| {
         let value = value.as_ref()?;
         Some(Setting { assignment: format!("{key}={value}"), option: format!("--{name} {value}") })
     });

@@ -6,7 +6,7 @@ use pupila_dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
 use pupila_engine::{Engine, OptimizerConfig};
 use pupila_metrics::{ClassificationReport, Predictions};
 use pupila_network::Network;
-use pupila_train::{EpochRecord, Images, Monitor, Outcome, Recipe, Resolved, RunFolder};
+use pupila_train::{ClassWeights, EpochRecord, Images, Monitor, Outcome, Recipe, Resolved, RunFolder};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -216,7 +216,7 @@ pub(crate) fn memory(output: Output, engine: &Engine<f32>, optimizer: &Optimizer
 
 /// What the training will do.
 pub(crate) fn plan(output: Output, resolved: &Resolved, steps: usize, threads: usize) {
-    let Recipe { train, optimizer, early_stopping, augment, .. } = &resolved.recipe;
+    let Recipe { train, optimizer, schedule, loss, early_stopping, augment, .. } = &resolved.recipe;
     output.heading(format_args!(
         "Training: {} epochs of {} steps, batch {}, {} at lr {}, seed {}, {} thread{}",
         train.epochs,
@@ -235,6 +235,24 @@ pub(crate) fn plan(output: Output, resolved: &Resolved, steps: usize, threads: u
         None => "no early stopping".to_owned(),
     };
     output.say(format_args!("  augmented by {augmented}; {stopping}"));
+    let mut more = Vec::new();
+    if schedule.name != "constant" {
+        more.push(format!("lr by the {} schedule", schedule.name));
+    }
+    if schedule.warmup_steps > 0 {
+        more.push(format!("warm-up over {} updates", count(schedule.warmup_steps as usize)));
+    }
+    if train.accumulate > 1 {
+        more.push(format!("an update for every {} steps", train.accumulate));
+    }
+    more.extend(train.clip_norm.map(|norm| format!("gradient norm clipped at {norm}")));
+    more.extend(train.ema_decay.map(|decay| format!("weights averaged with decay {decay}")));
+    if loss.class_weights != ClassWeights::None {
+        more.push("loss weighted by class".into());
+    }
+    if !more.is_empty() {
+        output.say(format_args!("  {}", more.join("; ")));
+    }
 }
 
 /// The head of the table of epochs.

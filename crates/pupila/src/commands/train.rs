@@ -29,14 +29,11 @@ const MAX_PIXEL_VALUE: f32 = 255.0;
 pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
     let flags = [
-        Flag::new("model", "model.name", &arguments.model),
-        Flag::new("size", "input.size", &arguments.size),
         Flag::new("epochs", "train.epochs", &arguments.epochs),
-        Flag::new("batch", "train.batch", &arguments.batch),
         Flag::new("lr", "optimizer.lr", &arguments.lr),
         Flag::new("seed", "train.seed", &arguments.seed),
     ];
-    let resolved = resolve(arguments.recipe.as_deref(), &arguments.settings, &flags)?;
+    let resolved = resolve(&arguments.choice, &flags)?;
     listen();
     let threads = arguments.threads.count();
     let pool = thread_pool(threads).context("cannot start the threads").map_err(Failure::Work)?;
