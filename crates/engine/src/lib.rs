@@ -13,7 +13,7 @@ mod layout;
 pub mod optimizer;
 mod parallel;
 
-pub use engine::{Engine, Snapshot, StepContext};
+pub use engine::{Engine, Snapshot, StepContext, TensorMemory};
 pub use float::Float;
 pub use isa::Isa;
 pub use kernels::loss::{LossSum, cross_entropy, softmax};

@@ -58,6 +58,15 @@ pub(crate) struct Train {
     /// The number that every random draw follows from [train.seed]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) seed: Option<String>,
+    /// Send the run to an MLflow server, such as http://localhost:5000 [tracking.mlflow]
+    #[arg(long, value_name = "URI")]
+    pub(crate) mlflow: Option<String>,
+    /// MLflow's experiment [tracking.experiment]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// Write no TensorBoard event file [tracking.tensorboard]
+    #[arg(long)]
+    pub(crate) no_tensorboard: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
     /// Folder that runs are made in

@@ -27,6 +27,15 @@ pub enum Event {
         /// Tags such as `step/loss`, and their values.
         values: Vec<(String, f64)>,
     },
+    /// Numbers of the best epoch, once the run has ended.
+    Result {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// Its optimizer updates.
+        step: u64,
+        /// Tags such as `best/accuracy`, and their values.
+        values: Vec<(String, f64)>,
+    },
     /// How busy the machine is.
     System {
         /// Counts these events from 0.

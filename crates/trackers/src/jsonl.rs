@@ -55,6 +55,9 @@ fn to_json(event: &Event, time: f64) -> Option<Value> {
         Event::Steps { epoch, step, values } => {
             json!({ "event": "steps", "time": time, "epoch": epoch, "step": step, "values": numbers(values) })
         }
+        Event::Result { epoch, step, values } => {
+            json!({ "event": "result", "time": time, "epoch": epoch, "step": step, "values": numbers(values) })
+        }
         Event::System { sample, values } => {
             json!({ "event": "system", "time": time, "sample": sample, "values": numbers(values) })
         }

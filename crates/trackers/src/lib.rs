@@ -8,7 +8,10 @@ mod background;
 mod event;
 mod histogram;
 mod jsonl;
+pub mod mlflow;
 mod pr_curve;
+mod redact;
+mod system;
 mod tensorboard;
 
 pub use background::Background;
@@ -16,6 +19,8 @@ pub use event::{Chart, DataInfo, Event, GraphNode, RunEnd, RunInfo};
 pub use histogram::{Counts, Histogram};
 pub use jsonl::Jsonl;
 pub use pr_curve::PrCurve;
+pub use redact::redact;
+pub use system::SystemMetrics;
 pub use tensorboard::TensorBoard;
 
 /// A sink of events.

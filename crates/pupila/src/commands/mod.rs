@@ -5,5 +5,6 @@ pub(crate) mod list;
 mod model;
 pub(crate) mod predict;
 pub(crate) mod schema;
+mod source;
 mod tell;
 pub(crate) mod train;

@@ -60,9 +60,9 @@ impl Tracker for TensorBoard {
                 let values = hparams::start(run, &self.results, time);
                 self.write(time, 0, values)
             }
-            Event::Scalars { step, values, .. } | Event::Steps { step, values, .. } => {
-                self.write(time, *step, scalars::values(values))
-            }
+            Event::Scalars { step, values, .. }
+            | Event::Steps { step, values, .. }
+            | Event::Result { step, values, .. } => self.write(time, *step, scalars::values(values)),
             Event::System { sample, values } => self.write(time, *sample, scalars::values(values)),
             Event::Image { tag, step, image } => self.write(time, *step, vec![image::value(tag, image)?]),
             Event::Text { tag, step, markdown } => self.write(time, *step, vec![text::value(tag, markdown)]),
