@@ -20,5 +20,5 @@ pub use recipe::{Augment, Data, EarlyStopping, Fault, Input, Loss, Monitor, Reci
 pub use run_folder::{RunFolder, RunFolderError, environment, peak_rss_bytes, predictions_csv};
 pub use schema::json_schema;
 pub use summary::{Timing, intervals, run_summary};
-pub use tracking::{Tracking, TrackingConfig, flat_recipe};
+pub use tracking::{Tracking, TrackingConfig, flat_recipe, mlflow_target};
 pub use trainer::{EpochRecord, Look, Observer, Outcome, Plan, TrainError, train};

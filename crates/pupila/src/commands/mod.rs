@@ -6,5 +6,6 @@ mod model;
 pub(crate) mod predict;
 pub(crate) mod schema;
 mod source;
+pub(crate) mod sync;
 mod tell;
 pub(crate) mod train;

@@ -289,7 +289,9 @@ impl<'a> Watch<'a> {
         if let (Some(best), Some(predictions)) = (best, &outcome.predictions) {
             self.tracking.outcome(best, predictions, val);
         }
-        self.tracking.finish();
+        for told in self.tracking.finish() {
+            self.output.say(told);
+        }
         self.warn();
     }
 

@@ -18,6 +18,7 @@ use pupila_engine::{Engine, LossSum, StepContext};
 use pupila_loader::{Batch, Loader};
 use pupila_metrics::{ClassificationReport, Predictions};
 use pupila_network::Network;
+use pupila_trackers::mlflow::{Sender, Target};
 use pupila_trackers::{
     Background, Event, Histogram, Jsonl, PrCurve, RunInfo, SystemMetrics, TensorBoard, Tracker, now,
 };
@@ -37,6 +38,7 @@ pub struct Tracking {
     normalization: Normalization,
     jsonl: Option<Jsonl>,
     tensorboard: Option<Background>,
+    mlflow: Option<(Sender, String)>,
     system: (SystemMetrics, Instant),
     steps: StepMeans,
     budget: Budget,
@@ -78,6 +80,21 @@ impl Budget {
     }
 }
 
+/// The MLflow server that a recipe and the environment ask for.
+///
+/// # Errors
+/// The environment names something that is no server; the message holds no credentials.
+pub fn mlflow_target(config: &TrackingConfig) -> Result<Option<Target>, String> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let target = Target::resolve(config.mlflow.as_ref(), config.experiment.as_deref(), variable)?;
+    Ok(target.map(|target| Target {
+        run_name: config.run_name.clone(),
+        register: config.register.clone(),
+        alias: config.alias.clone(),
+        ..target
+    }))
+}
+
 impl Tracking {
     /// Opens the trackers that the recipe asks for, in the run's folder, and records what is known at the start.
     ///
@@ -97,6 +114,7 @@ impl Tracking {
             normalization: normalization.clone(),
             jsonl: Some(Jsonl::create(&folder.file(RunFolder::METRICS))?),
             tensorboard: None,
+            mlflow: None,
             system: (SystemMetrics::start(), Instant::now()),
             steps: StepMeans::default(),
             budget: Budget {
@@ -119,6 +137,7 @@ impl Tracking {
             }
         }
         tracking.event(Event::Start(Box::new(run)));
+        tracking.start_mlflow();
         tracking.event(Event::Graph(describe::graph(network)));
         tracking.event(Event::Layout(describe::charts()));
         tracking.text("recipe", 0, describe::verbatim(&resolved.to_toml()));
@@ -126,6 +145,22 @@ impl Tracking {
             tracking.text("notes", 0, notes);
         }
         Ok(tracking)
+    }
+
+    fn start_mlflow(&mut self) {
+        let target = match mlflow_target(&self.config) {
+            Ok(Some(target)) => target,
+            Ok(None) => return,
+            Err(message) => {
+                self.warnings.push(format!("nothing is sent: {message}"));
+                return;
+            }
+        };
+        let uri = target.uri.clone();
+        match Sender::start(self.folder.path(), target) {
+            Ok(sender) => self.mlflow = Some((sender, uri)),
+            Err(error) => self.warnings.push(format!("nothing is sent to {uri}: {error}")),
+        }
     }
 
     /// What went wrong since it was last asked.
@@ -297,16 +332,36 @@ impl Tracking {
         self.event(Event::Model { path: RunFolder::MODEL.to_owned(), step: epoch.step });
     }
 
-    /// Waits for what is still to be written or sent, at most as long as the recipe says.
-    pub fn finish(&mut self) {
+    /// Waits for what is still to be written or sent, at most as long as the recipe says. What a person should know of it.
+    pub fn finish(&mut self) -> Vec<String> {
+        let start = Instant::now();
         let patience = Duration::from_secs_f64(self.config.wait_s);
+        let mut told = Vec::new();
+        if let Some((sender, uri)) = self.mlflow.take() {
+            let delivered = sender.finish(patience);
+            for skipped in &delivered.skipped {
+                self.warnings.push(format!("not sent to {uri}: {skipped}"));
+            }
+            if delivered.complete {
+                let run = delivered.run_id.unwrap_or_default();
+                told.push(format!("MLflow: {uri} has the whole run, as {run}"));
+            } else {
+                self.warnings.push(format!(
+                    "not all of the run was sent to {uri}: {}\nwhat is missing is sent by: pupila sync {} --mlflow {uri}{}",
+                    delivered.reason.unwrap_or_else(|| "the server was too slow".into()),
+                    self.folder.path().display(),
+                    self.config.experiment.as_ref().map_or(String::new(), |name| format!(" --experiment '{name}'")),
+                ));
+            }
+        }
         if let Some(mut board) = self.tensorboard.take() {
-            if !board.finish(patience) {
+            if !board.finish(patience.saturating_sub(start.elapsed()).max(Duration::from_secs(1))) {
                 self.warnings.push(format!("{} was not finished in {patience:?}", board.name()));
             } else if let Some(error) = board.failure() {
                 self.warnings.push(format!("{} is not complete: {error}", board.name()));
             }
         }
+        told
     }
 
     fn write(&mut self, name: &str, content: &[u8]) {
