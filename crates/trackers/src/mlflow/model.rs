@@ -64,6 +64,11 @@ fn logged_model(delivery: &mut Delivery) -> Result<Option<Value>, DeliveryError>
     Ok(Some(model))
 }
 
+/// Registers a model that was sent before, where the target asks for that.
+pub(super) fn register_sent(delivery: &Delivery) -> Result<(), ClientError> {
+    register(delivery, &format!("{}/model", delivery.ledger.artifact_uri))
+}
+
 /// Makes the model a new version of a registered model, with an alias, where the target asks for that.
 fn register(delivery: &Delivery, root: &str) -> Result<(), ClientError> {
     let (client, target) = (&delivery.client, delivery.client.target());

@@ -74,7 +74,16 @@ pub fn sync(folder: &Path, target: Target, patience: Duration) -> Result<Deliver
     let mut delivery = Delivery::open(folder, target)?;
     let (stop, stopped) = channel();
     let _ = stop.send(Instant::now() + patience);
-    Ok(follow(&mut delivery, &stopped))
+    let mut delivered = follow(&mut delivery, &stopped);
+    // A version in the registry may be asked for long after the model was sent. A run that was killed has none.
+    let has_model = std::fs::exists(folder.join("best.safetensors")).unwrap_or(false);
+    if delivered.complete
+        && has_model
+        && let Err(error) = super::model::register_sent(&delivery)
+    {
+        delivered = Delivered { complete: false, reason: Some(error.to_string()), ..delivered };
+    }
+    Ok(delivered)
 }
 
 /// Sends until told to stop and all is sent, the deadline that came with it has passed, or the server refuses for good.
