@@ -15,7 +15,7 @@ mod parallel;
 mod plan;
 mod stage;
 
-pub use engine::{Engine, Snapshot, StepContext};
+pub use engine::{Engine, Snapshot, StepContext, TensorMemory};
 pub use float::Float;
 pub use isa::Isa;
 pub use kernels::loss::{LossSum, cross_entropy, softmax};

@@ -9,6 +9,7 @@ mod recipe;
 mod run_folder;
 mod schema;
 mod summary;
+mod tracking;
 mod trainer;
 
 pub use data::{DataError, Images, fingerprint, scan_for};
@@ -19,4 +20,5 @@ pub use recipe::{Augment, Data, EarlyStopping, Fault, Input, Loss, Monitor, Reci
 pub use run_folder::{RunFolder, RunFolderError, environment, peak_rss_bytes, predictions_csv};
 pub use schema::json_schema;
 pub use summary::{Timing, intervals, run_summary};
-pub use trainer::{EpochRecord, Observer, Outcome, Plan, TrainError, train};
+pub use tracking::{Tracking, TrackingConfig, flat_recipe, mlflow_target};
+pub use trainer::{EpochRecord, Look, Observer, Outcome, Plan, TrainError, train};

@@ -1,5 +1,6 @@
 //! The recipe: everything that a person can choose about a run, every key optional, and what makes a value wrong.
 
+use crate::tracking::TrackingConfig;
 use pupila_dataset::{OnBadImage, ScanOptions};
 use pupila_engine::OptimizerConfig;
 use pupila_image::Interpolation;
@@ -29,6 +30,8 @@ pub struct Recipe {
     pub train: Train,
     /// When to stop before the last epoch.
     pub early_stopping: EarlyStopping,
+    /// What is recorded, where, and how often.
+    pub tracking: TrackingConfig,
 }
 
 /// Which images are used.
@@ -204,7 +207,7 @@ impl Recipe {
     pub fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut refuse = |key: String, message: String| faults.push(Fault { key, message });
-        let Recipe { data, input, augment, model, optimizer, loss, train, early_stopping } = self;
+        let Recipe { data, input, augment, model, optimizer, loss, train, early_stopping, tracking } = self;
         if !(data.fraction > 0.0 && data.fraction <= 1.0) {
             refuse("data.fraction".into(), format!("must be above 0 and at most 1, got {}", data.fraction));
         }
@@ -272,6 +275,7 @@ impl Recipe {
             let got = early_stopping.min_delta;
             refuse("early_stopping.min_delta".into(), format!("must be at least 0, got {got}"));
         }
+        faults.extend(tracking.check());
         faults
     }
 

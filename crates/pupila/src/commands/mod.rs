@@ -5,5 +5,7 @@ pub(crate) mod list;
 mod model;
 pub(crate) mod predict;
 pub(crate) mod schema;
+mod source;
+pub(crate) mod sync;
 mod tell;
 pub(crate) mod train;
