@@ -8,6 +8,7 @@ use crate::kernels::dropout;
 use crate::kernels::linear::Linear;
 use crate::kernels::loss::{LossSum, cross_entropy};
 use crate::kernels::pointwise::{Affine, Moments, ResidualGradient};
+use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::Shared;
@@ -323,14 +324,21 @@ impl<T: Float> Engine<T> {
     /// network has no weight of that name.
     pub fn leading_rows(&self, name: &str, rows: usize) -> Option<Tensor> {
         let Slot { spec, layout, range } = self.slots.iter().find(|slot| slot.spec.name == name)?;
-        let Layout::Panels { outputs, map } = *layout else { return None };
+        let Layout::Panels { outputs, map, width } = *layout else { return None };
         let rows = rows.min(outputs);
         let mut shape = spec.shape.clone();
         shape[0] = rows;
         let mut data = vec![0.0; shape.iter().product()];
-        // A panel holds 32 rows whether all of them are wanted or not.
-        let leading = Layout::Panels { outputs: rows, map };
-        leading.write(&self.values[range.clone()], &mut data, |x: T| x.to_f64() as f32);
+        // A panel holds its rows whether all of them are wanted or not; the panel of a grouped convolution is all of it.
+        if width == COLUMNS {
+            let leading = Layout::Panels { outputs: rows, map, width };
+            leading.write(&self.values[range.clone()], &mut data, |x: T| x.to_f64() as f32);
+        } else {
+            let mut all = vec![0.0; spec.len()];
+            layout.write(&self.values[range.clone()], &mut all, |x: T| x.to_f64() as f32);
+            all.truncate(data.len());
+            data = all;
+        }
         Some(Tensor { shape, data })
     }
 

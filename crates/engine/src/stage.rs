@@ -32,7 +32,7 @@ pub(crate) struct Stage {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Linear { inputs: usize, outputs: usize },
-    Conv2d(Conv2d),
+    Conv2d(Box<Conv2d>),
     Grouped(Grouped),
     Pointwise { pointwise: Pointwise, norm: Option<Norm> },
     AvgPool(AvgPool),
@@ -136,7 +136,13 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
             }
             Op::Conv2d(convolution) => {
                 let wanted = input != Source::Images;
-                Kind::Conv2d(Conv2d::new(convolution, input_shape, nodes[id].shape, training, wanted))
+                Kind::Conv2d(Box::new(Conv2d::new(
+                    convolution,
+                    input_shape,
+                    nodes[id].shape,
+                    training,
+                    wanted,
+                )))
             }
             Op::AvgPool(window) => Kind::AvgPool(AvgPool::new(input_shape, nodes[id].shape, Some(window))),
             Op::GlobalAvgPool => Kind::AvgPool(AvgPool::new(input_shape, nodes[id].shape, None)),

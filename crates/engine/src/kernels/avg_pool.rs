@@ -25,7 +25,9 @@ impl AvgPool {
     pub(crate) fn new(input: Shape, output: Shape, window: Option<Window>) -> Self {
         let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
         let cover = |count: usize, side: usize| -> Vec<Range<usize>> {
-            let Some(Window { kernel, stride, padding }) = window else { return vec![0..side] };
+            let Some(Window { kernel, stride, padding }) = window else {
+                return std::iter::once(0..side).collect();
+            };
             let cover = |index: usize| {
                 let first = index * stride;
                 first.saturating_sub(padding)..side.min((first + kernel).saturating_sub(padding))
@@ -72,7 +74,7 @@ impl AvgPool {
                 let pixel = &x[from..][..self.channels];
                 y[to..][..self.channels].iter_mut().zip(pixel).for_each(|(sum, &x)| *sum += x);
             });
-            y.iter_mut().for_each(|sum| *sum = *sum * share);
+            y.iter_mut().for_each(|sum| *sum *= share);
         });
     }
 

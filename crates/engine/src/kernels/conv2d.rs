@@ -204,21 +204,17 @@ impl Conv2d {
         dx: &mut [T],
         scratch: &mut [T],
     ) {
-        let Convolution { inputs, outputs, window, .. } = self.convolution;
+        let Convolution { inputs, outputs, .. } = self.convolution;
         let panels = inputs.div_ceil(COLUMNS);
-        let positions = window.kernel * window.kernel;
-        let mut rest = &mut scratch[..panels * COLUMNS * outputs * positions];
-        let mut run = |taps: &[usize], gather: &Gather, results, by_image| {
-            let (turned, left) =
-                std::mem::take(&mut rest).split_at_mut(panels * COLUMNS * outputs * taps.len());
+        let mut rest = &mut *scratch;
+        for Phase { taps, gather } in &self.input_gradient {
+            let len = panels * COLUMNS * outputs * taps.len();
+            let (turned, left) = rest.split_at_mut(len);
             rest = left;
             self.turn(weight, taps, turned);
-            gather.run(batch, dy, turned, zeros, results, by_image, dx);
-        };
-        for Phase { taps, gather } in &self.input_gradient {
-            run(taps, gather, if add { Results::Add } else { Results::Set }, false);
+            let results = if add { Results::Add } else { Results::Set };
+            gather.run(batch, dy, turned, zeros, results, false, dx);
         }
-        drop(run);
         for (tap, gather) in &self.edges {
             let turned = &mut scratch[..panels * COLUMNS * outputs];
             self.turn(weight, &[*tap], turned);

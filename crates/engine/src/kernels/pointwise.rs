@@ -462,7 +462,10 @@ fn windows_backward_with<T: Float, A: Elementwise>(
     let features = this.features;
     let overlaps = pool.overlaps();
     // Pixels that no window covers get none; of windows that don't overlap every other pixel is written below.
-    if overlaps || this.width % pool.window.stride != 0 || this.height % pool.window.stride != 0 {
+    if overlaps
+        || !this.width.is_multiple_of(pool.window.stride)
+        || !this.height.is_multiple_of(pool.window.stride)
+    {
         dz.fill(T::ZERO);
     }
     for first in (0..features).step_by(BLOCK) {

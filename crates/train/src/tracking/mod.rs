@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 /// Classes that get a precision-recall curve, at most.
 const CURVES: usize = 20;
 
+/// Epoch, step and the validation's metrics.
+type EpochMetrics = (u32, u64, Vec<(String, f64)>);
+
 /// Records a run.
 #[derive(Debug)]
 pub struct Tracking {
@@ -43,7 +46,7 @@ pub struct Tracking {
     steps: StepMeans,
     budget: Budget,
     /// Epoch, step and the validation's metrics of every epoch so far.
-    epochs: Vec<(u32, u64, Vec<(String, f64)>)>,
+    epochs: Vec<EpochMetrics>,
     warnings: Vec<String>,
 }
 

@@ -78,7 +78,10 @@ pub(super) fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
     let node =
         network.nodes().iter().find(|node| matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }))?;
     let (channels, height, width) = match (&node.op, network.input()) {
-        (Op::Conv2d { inputs, window, .. }, _) => (*inputs, window.kernel, window.kernel),
+        (Op::Conv2d(convolution), _) => {
+            let side = convolution.window.kernel;
+            (convolution.group_inputs(), side, side)
+        }
         (Op::Linear { inputs, .. }, Shape::Map { height, width, channels })
             if *inputs == channels * height * width =>
         {
