@@ -14,6 +14,7 @@ use crate::kernels::batch_norm;
 use crate::kernels::column_sums;
 use crate::kernels::linear::Linear;
 use crate::kernels::loss::{LossSum, cross_entropy};
+use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
 use crate::plan::{BufferId, Planner};
@@ -54,6 +55,19 @@ pub struct Engine<T> {
 pub struct Snapshot<T> {
     trained: Vec<T>,
     tracked: Vec<T>,
+}
+
+/// A trained tensor as it lies in memory: its elements in the engine's own order, for whoever only counts or sums them.
+#[derive(Debug, Clone, Copy)]
+pub struct TensorMemory<'a, T> {
+    /// Its name and shape.
+    pub spec: &'a ParameterSpec,
+    /// Its values, and zeros where memory is filled up.
+    pub values: &'a [T],
+    /// The gradient of the last [`Engine::gradients`], filled up likewise; empty where the engine doesn't train.
+    pub gradient: &'a [T],
+    /// How many elements only fill up memory.
+    pub filling: usize,
 }
 
 /// Where a tensor stands: in `values` where it is trained, else in `tracked`.
@@ -315,6 +329,40 @@ impl<T: Float> Engine<T> {
             state.remove(&slot.spec.name);
         });
         state
+    }
+
+    /// Every trained tensor as it lies in memory, in the order of [`Network::parameters`].
+    pub fn tensors(&self) -> impl Iterator<Item = TensorMemory<'_, T>> {
+        self.slots.iter().filter(|slot| slot.spec.role.trained()).map(|Slot { spec, layout, range }| {
+            TensorMemory {
+                spec,
+                values: &self.values[range.clone()],
+                gradient: self.gradients.get(range.clone()).unwrap_or_default(),
+                filling: layout.len() - spec.len(),
+            }
+        })
+    }
+
+    /// The first `rows` of a weight, `[rows, ...]` in PyTorch's layout, or all where there are fewer; none where the
+    /// network has no weight of that name.
+    pub fn leading_rows(&self, name: &str, rows: usize) -> Option<Tensor> {
+        let Slot { spec, layout, range } = self.slots.iter().find(|slot| slot.spec.name == name)?;
+        let Layout::Panels { outputs, map, width } = *layout else { return None };
+        let rows = rows.min(outputs);
+        let mut shape = spec.shape.clone();
+        shape[0] = rows;
+        let mut data = vec![0.0; shape.iter().product()];
+        // A panel holds its rows whether all of them are wanted or not; the panel of a grouped convolution is all of it.
+        if width == COLUMNS {
+            let leading = Layout::Panels { outputs: rows, map, width };
+            leading.write(&self.values[range.clone()], &mut data, |x: T| x.to_f64() as f32);
+        } else {
+            let mut all = vec![0.0; spec.len()];
+            layout.write(&self.values[range.clone()], &mut all, |x: T| x.to_f64() as f32);
+            all.truncate(data.len());
+            data = all;
+        }
+        Some(Tensor { shape, data })
     }
 
     fn export(&self, trained: &[T]) -> StateDict {

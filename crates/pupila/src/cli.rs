@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Measure how fast a network trains on this machine
     Bench(Bench),
+    /// Send a run to an MLflow server, or what of it was not sent yet
+    Sync(Sync),
     /// List what a recipe can name
     List(List),
     /// Print the JSON schema of recipes, for editors
@@ -47,6 +49,15 @@ pub(crate) struct Train {
     /// The number that every random draw follows from [train.seed]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) seed: Option<String>,
+    /// Send the run to an MLflow server, such as http://localhost:5000 [tracking.mlflow]
+    #[arg(long, value_name = "URI")]
+    pub(crate) mlflow: Option<String>,
+    /// MLflow's experiment [tracking.experiment]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// Write no TensorBoard event file [tracking.tensorboard]
+    #[arg(long)]
+    pub(crate) no_tensorboard: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
     /// Folder that runs are made in
@@ -117,6 +128,29 @@ pub(crate) struct Bench {
     pub(crate) init_report: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Run folder
+    pub(crate) run: PathBuf,
+    /// The server, such as http://localhost:5000; without it, MLFLOW_TRACKING_URI
+    #[arg(long, value_name = "URI")]
+    pub(crate) mlflow: Option<String>,
+    /// The experiment; without it, MLFLOW_EXPERIMENT_NAME, or pupila
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// Make the model a new version of this registered model
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) register: Option<String>,
+    /// Alias that this version gets
+    #[arg(long, value_name = "ALIAS", requires = "register")]
+    pub(crate) alias: Option<String>,
+    /// How long to go on trying, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u64,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -10,6 +10,7 @@ mod run_folder;
 pub mod schedule;
 mod schema;
 mod summary;
+mod tracking;
 mod trainer;
 
 pub use data::{DataError, Images, fingerprint, scan_for};
@@ -20,4 +21,5 @@ pub use recipe::{Augment, ClassWeights, Data, EarlyStopping, Fault, Input, Loss,
 pub use run_folder::{RunFolder, RunFolderError, environment, peak_rss_bytes, predictions_csv};
 pub use schema::json_schema;
 pub use summary::{Timing, intervals, run_summary};
-pub use trainer::{EpochRecord, Observer, Outcome, Plan, TrainError, train};
+pub use tracking::{Tracking, TrackingConfig, flat_recipe, mlflow_target};
+pub use trainer::{EpochRecord, Look, Observer, Outcome, Plan, TrainError, train};

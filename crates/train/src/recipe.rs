@@ -1,6 +1,7 @@
 //! The recipe: everything that a person can choose about a run, every key optional, and what makes a value wrong.
 
 use crate::schedule::ScheduleConfig;
+use crate::tracking::TrackingConfig;
 use pupila_dataset::{OnBadImage, ScanOptions};
 use pupila_engine::OptimizerConfig;
 use pupila_image::Interpolation;
@@ -32,6 +33,8 @@ pub struct Recipe {
     pub train: Train,
     /// When to stop before the last epoch.
     pub early_stopping: EarlyStopping,
+    /// What is recorded, where, and how often.
+    pub tracking: TrackingConfig,
 }
 
 /// Which images are used.
@@ -253,7 +256,9 @@ impl Recipe {
     pub fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut refuse = |key: String, message: String| faults.push(Fault { key, message });
-        let Recipe { data, input, augment, model, optimizer, schedule, loss, train, early_stopping } = self;
+        let Recipe {
+            data, input, augment, model, optimizer, schedule, loss, train, early_stopping, tracking
+        } = self;
         if !(data.fraction > 0.0 && data.fraction <= 1.0) {
             refuse("data.fraction".into(), format!("must be above 0 and at most 1, got {}", data.fraction));
         }
@@ -333,6 +338,7 @@ impl Recipe {
             let got = early_stopping.min_delta;
             refuse("early_stopping.min_delta".into(), format!("must be at least 0, got {got}"));
         }
+        faults.extend(tracking.check());
         faults
     }
 

@@ -67,7 +67,24 @@ pub trait Observer {
     /// An epoch has ended. `engine` has its values.
     fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>);
     /// Something that trackers record.
-    fn event(&mut self, event: &Event);
+    fn event(&mut self, event: Event);
+    /// An epoch has ended, to be looked at more closely: afterwards the engine must have the values that it had.
+    fn look(&mut self, look: Look<'_>) {
+        let _ = look;
+    }
+}
+
+/// What there is to see at the end of an epoch.
+#[derive(Debug)]
+pub struct Look<'a> {
+    /// The epoch.
+    pub record: &'a EpochRecord,
+    /// The validation set's predictions.
+    pub predictions: &'a Predictions,
+    /// The engine with the epoch's values.
+    pub engine: &'a mut Engine<f32>,
+    /// The run's plan.
+    pub plan: &'a Plan<'a>,
 }
 
 /// How a run went.
@@ -230,7 +247,8 @@ pub fn train(
             images_per_s: samples / train_time.as_secs_f64(),
         };
         observer.epoch(&record, engine);
-        observer.event(&scalars(&record));
+        observer.event(scalars(&record));
+        observer.look(Look { record: &record, predictions: &predictions, engine, plan });
         if config.ema_decay.is_some() {
             engine.restore(&raw);
         }
@@ -245,7 +263,7 @@ pub fn train(
     if outcome.best_epoch.is_some() {
         outcome.predictions = Some(evaluate(engine, plan.val, &|| false)?);
     }
-    observer.event(&Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
+    observer.event(Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
     Ok(outcome)
 }
 

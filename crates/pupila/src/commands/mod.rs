@@ -7,5 +7,7 @@ mod model;
 pub(crate) mod predict;
 mod recipe;
 pub(crate) mod schema;
+mod source;
+pub(crate) mod sync;
 mod tell;
 pub(crate) mod train;

@@ -38,7 +38,12 @@ pub(super) fn resolve(choice: &RecipeChoice, more: &[Flag<'_>]) -> Result<Resolv
         choice.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
     let flags = flags.iter().chain(more).filter_map(|Flag { name, key, value }| {
         let value = value.as_ref()?;
-        Some(Setting { assignment: format!("{key}={value}"), option: format!("--{name} {value}") })
+        Some(Setting { assignment: format!("{key}={value}"), option: typed(name, value) })
     });
     Layers { file, settings: sets.chain(flags).collect() }.resolve().map_err(Failure::request)
+}
+
+/// The option as it was typed: a switch has no value beside it.
+fn typed(name: &str, value: &str) -> String {
+    if name.starts_with("no-") { format!("--{name}") } else { format!("--{name} {value}") }
 }

@@ -11,10 +11,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila_dataset::{Cache, Dataset, ResizeRule, Split};
 use pupila_engine::{Engine, LossSum, thread_pool};
 use pupila_network::{Network, architectures};
-use pupila_trackers::{Event, Jsonl, RunEnd, Tracker};
+use pupila_trackers::{DataInfo, Event, RunEnd, RunInfo, redact};
 use pupila_train::{
-    EpochRecord, Images, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing,
-    environment, fingerprint, predictions_csv, run_summary, scan_for,
+    EpochRecord, Images, Look, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing,
+    Tracking, environment, fingerprint, flat_recipe, predictions_csv, run_summary, scan_for,
 };
 use pupila_transforms::Pipeline;
 use serde_json::json;
@@ -28,10 +28,14 @@ const MAX_PIXEL_VALUE: f32 = 255.0;
 
 pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
+    let no_tensorboard = arguments.no_tensorboard.then(|| "false".to_string());
     let flags = [
         Flag::new("epochs", "train.epochs", &arguments.epochs),
         Flag::new("lr", "optimizer.lr", &arguments.lr),
         Flag::new("seed", "train.seed", &arguments.seed),
+        Flag::new("mlflow", "tracking.mlflow", &arguments.mlflow),
+        Flag::new("experiment", "tracking.experiment", &arguments.experiment),
+        Flag::new("no-tensorboard", "tracking.tensorboard", &no_tensorboard),
     ];
     let resolved = resolve(&arguments.choice, &flags)?;
     listen();
@@ -77,8 +81,9 @@ fn train(
     let train_loader = images
         .training_loader(images.positions(Split::Train), pipeline, normalization.clone(), batch, seed)
         .map_err(Failure::work)?;
-    let val_loader =
-        images.evaluation_loader(val_positions.clone(), normalization, batch).map_err(Failure::work)?;
+    let val_loader = images
+        .evaluation_loader(val_positions.clone(), normalization.clone(), batch)
+        .map_err(Failure::work)?;
 
     let stem = stem(&arguments.data, &recipe.model.name);
     let folder =
@@ -91,7 +96,7 @@ fn train(
         "train_images": train_loader.samples(),
         "val_images": val_loader.samples(),
     });
-    let typed: Vec<_> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let typed: Vec<_> = std::env::args_os().skip(1).map(|a| redact(&a.to_string_lossy())).collect();
     folder.write_start(resolved, &environment(&data, threads, &typed)).map_err(Failure::work)?;
 
     tell::model(output, &network);
@@ -100,14 +105,20 @@ fn train(
     let mut engine = Engine::<f32>::new(&network, largest, true);
     tell::memory(output, &engine, &recipe.optimizer);
     tell::plan(output, resolved, train_loader.batches(), threads);
-    let mut watch = Watch::new(output, recipe, &folder, card, train_loader.batches())?;
-    watch.event(&Event::Start {
+    let run = RunInfo {
         run: folder.name(),
         classes: classes.clone(),
         parameters: network.parameter_count(),
         train_images: train_loader.samples(),
         val_images: val_loader.samples(),
-    });
+        recipe: flat_recipe(resolved),
+        tags: super::source::tags(&arguments.data),
+        data: data_info(&data),
+    };
+    let tracking = Tracking::start(&folder, resolved, &network, &normalization, run)
+        .with_context(|| format!("cannot write {}", folder.file(RunFolder::METRICS).display()))
+        .map_err(Failure::Work)?;
+    let mut watch = Watch::new(output, recipe, &folder, card, tracking, train_loader.batches());
     let class_images = images.class_counts(Split::Train);
     let plan = Plan {
         recipe,
@@ -131,6 +142,7 @@ fn train(
         folder.write(RunFolder::PREDICTIONS, &csv).map_err(Failure::work)?;
     }
     folder.write(RunFolder::SUMMARY, &format!("{summary:#}\n")).map_err(Failure::work)?;
+    watch.record_outcome(&outcome, &val_loader);
     let mut object = summary;
     object["run"] = folder.path().to_string_lossy().into();
     output.object(&object);
@@ -211,13 +223,22 @@ fn stem(data: &Path, model: &str) -> String {
     format!("{}-{model}", name.trim_start_matches('.'))
 }
 
-/// Follows the run: the bar, a line an epoch, `metrics.jsonl`, and the best model on disk.
+/// What trackers are told of the data.
+fn data_info(data: &serde_json::Value) -> DataInfo {
+    let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
+    let path = text("path");
+    let name =
+        Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    DataInfo { name, path, form: text("form"), fingerprint: text("fingerprint") }
+}
+
+/// Follows the run: the bar, a line an epoch, the trackers, and the best model on disk.
 struct Watch<'a> {
     output: Output,
     recipe: &'a pupila_train::Recipe,
     folder: &'a RunFolder,
     card: ModelCard,
-    tracker: Option<Jsonl>,
+    tracking: Tracking,
     progress: ProgressBar,
     saved: Option<Instant>,
 }
@@ -228,19 +249,16 @@ impl<'a> Watch<'a> {
         recipe: &'a pupila_train::Recipe,
         folder: &'a RunFolder,
         card: ModelCard,
+        tracking: Tracking,
         steps: usize,
-    ) -> Result<Self, Failure> {
-        let metrics = folder.file(RunFolder::METRICS);
-        let tracker = Jsonl::create(&metrics)
-            .with_context(|| format!("cannot write {}", metrics.display()))
-            .map_err(Failure::Work)?;
+    ) -> Self {
         let progress =
             ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr_with_hz(10));
         if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps  {msg}") {
             progress.set_style(style);
         }
         tell::epoch_header(output, &recipe.train.monitor);
-        Ok(Watch { output, recipe, folder, card, tracker: Some(tracker), progress, saved: None })
+        Watch { output, recipe, folder, card, tracking, progress, saved: None }
     }
 
     fn save(&mut self, engine: &Engine<f32>, epoch: u32) -> Result<(), pupila_train::ModelFileError> {
@@ -248,10 +266,30 @@ impl<'a> Watch<'a> {
         self.saved = Some(Instant::now());
         ModelFile::write(&self.card, &engine.state(), &self.folder.file(RunFolder::MODEL))
     }
+
+    /// Records the result and waits, within bounds, for what trackers still have to do.
+    fn record_outcome(&mut self, outcome: &Outcome, val: &pupila_loader::Loader) {
+        let best = outcome.epochs.iter().find(|record| Some(record.epoch) == outcome.best_epoch);
+        if let (Some(best), Some(predictions)) = (best, &outcome.predictions) {
+            self.tracking.outcome(best, predictions, val);
+        }
+        for told in self.tracking.finish() {
+            self.output.say(told);
+        }
+        self.warn();
+    }
+
+    fn warn(&mut self) {
+        for warning in self.tracking.warnings() {
+            let output = self.output;
+            self.progress.suspend(|| output.warn(warning));
+        }
+    }
 }
 
 impl Observer for Watch<'_> {
     fn step(&mut self, epoch: u32, done: usize, _steps: usize, so_far: &LossSum) {
+        self.tracking.step(epoch, done, so_far);
         if self.progress.is_hidden() {
             return;
         }
@@ -274,12 +312,14 @@ impl Observer for Watch<'_> {
         }
     }
 
-    fn event(&mut self, event: &Event) {
-        let Some(tracker) = &mut self.tracker else { return };
-        if let Err(error) = tracker.record(event) {
-            self.output.warn(format_args!("{} cannot be written any more: {error}", tracker.name()));
-            self.tracker = None;
-        }
+    fn event(&mut self, event: Event) {
+        self.tracking.event(event);
+        self.warn();
+    }
+
+    fn look(&mut self, look: Look<'_>) {
+        self.tracking.look(look);
+        self.warn();
     }
 }
 
