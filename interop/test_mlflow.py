@@ -83,6 +83,9 @@ def assert_metrics_are_there_once(client, run, folder):
 
 
 def test_a_run_is_read_back_value_by_value(program, small_png, server, client):
+    git = program.folder / ".git"
+    git.mkdir()
+    (git / "HEAD").write_text("a" * 40)
     trained = program.train(
         small_png, "whole", "--size", 16, "--mlflow", server.uri, "--experiment", "interop", "--set", "tracking.steps_every=2",
         "--set", "tracking.register=skin", "--set", "tracking.alias=candidate", "--set", "tracking.notes=hello",
@@ -96,7 +99,7 @@ def test_a_run_is_read_back_value_by_value(program, small_png, server, client):
     for key, value in start["tags"].items():
         assert run.data.tags[key] == value
     assert run.data.tags["mlflow.note.content"] == "hello"
-    assert len(run.data.tags["mlflow.source.git.commit"]) == 40 or "mlflow.source.git.commit" not in start["tags"]
+    assert run.data.tags["mlflow.source.git.commit"] == "a" * 40
     inputs = {i.tags[0].value: i.dataset for i in run.inputs.dataset_inputs}
     assert inputs["training"].digest == inputs["validation"].digest == start["data"]["fingerprint"]
     for name in ["summary.json", "recipe.toml", "predictions.csv", "classification_report.txt", "confusion_matrix.png"]:
@@ -130,7 +133,7 @@ def test_numbers_that_are_none_arrive_as_they_are(program, small_png, server, cl
 
 def test_a_server_that_dies_and_comes_back(program, small_png, server, client):
     environment = os.environ | {"PUPILA_CACHE_DIR": str(program.folder / "cache")}
-    command = [PUPILA, "train", small_png, "--name", "shaken", "--size", "16", "--epochs", "600", "--set", "tracking.steps_every=5"]
+    command = [PUPILA, "train", small_png, "--name", "shaken", "--size", "16", "--epochs", "300", "--set", "tracking.steps_every=5"]
     command += ["--set", "tracking.wait_s=1", "--mlflow", server.uri, "--experiment", "interop"]
     process = subprocess.Popen(command, cwd=program.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     folder = program.folder / "runs/shaken"
@@ -145,4 +148,4 @@ def test_a_server_that_dies_and_comes_back(program, small_png, server, client):
     assert sent["complete"] and sent["metrics"] > 1000
     run = find(client, "shaken")
     assert run.info.status == "FINISHED"
-    assert assert_metrics_are_there_once(client, run, folder) > 10_000
+    assert assert_metrics_are_there_once(client, run, folder) > 5000

@@ -167,3 +167,32 @@ fn a_sample_has_the_same_logits_in_every_batch() {
     }
     assert_eq!(compared, 2 * BATCH);
 }
+
+#[test]
+fn tensors_in_memory_and_leading_rows_are_those_of_the_state() {
+    let config = ModelConfig { hidden: Some(vec![70]), batch_norm: true, ..ModelConfig::default() };
+    let network = architectures::build(&config, Shape::Map { height: 3, width: 2, channels: 3 }, 5).unwrap();
+    let mut engine = Engine::<f32>::new(&network, 1, true);
+    engine.load(&Init::Pytorch.state(&network, 4)).unwrap();
+    let state = engine.state();
+    let mut seen = 0;
+    for tensor in engine.tensors() {
+        let expected = &state[&tensor.spec.name];
+        assert_eq!(tensor.values.len(), expected.data.len() + tensor.filling);
+        let sorted = |values: &[f32]| {
+            let mut values: Vec<f32> = values.iter().copied().filter(|&v| v != 0.0).collect();
+            values.sort_by(f32::total_cmp);
+            values
+        };
+        assert_eq!(sorted(tensor.values), sorted(&expected.data), "{}", tensor.spec.name);
+        assert_eq!(tensor.gradient.len(), tensor.values.len());
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+    for rows in [1, 33, 70, 99] {
+        let leading = engine.leading_rows("1.weight", rows).unwrap();
+        assert_eq!(leading.shape, [rows.min(70), 18]);
+        assert_eq!(leading.data, state["1.weight"].data[..leading.data.len()]);
+    }
+    assert!(engine.leading_rows("1.bias", 2).is_none() && engine.leading_rows("nope", 2).is_none());
+}

@@ -51,12 +51,13 @@ fn a_run_leaves_a_complete_folder_and_one_json_object() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(
-        lines.iter().map(|l| l["event"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["start", "scalars", "scalars", "end"]
-    );
+    let of = |kind: &str| lines.iter().filter(|line| line["event"] == kind).collect::<Vec<_>>();
+    assert_eq!((&lines[0]["event"], of("scalars").len(), of("end").len()), (&"start".into(), 2, 1));
+    assert_eq!(lines[0]["recipe"]["input.size"], 16);
     let best = summary["best_epoch"].as_u64().unwrap() as usize;
-    assert_eq!(lines[best]["values"]["val/loss"], summary["val"]["loss"]);
+    assert_eq!(of("scalars")[best - 1]["values"]["val/loss"], summary["val"]["loss"]);
+    assert_eq!(of("result")[0]["values"]["best/loss"], summary["val"]["loss"]);
+    assert_eq!(of("model")[0]["path"], "best.safetensors");
 
     let csv = sandbox.read("runs/first/predictions.csv");
     assert_eq!(csv.lines().next(), Some("path,label,predicted,correct,melanoma,nevus,seborrheic_keratosis"));
@@ -107,6 +108,29 @@ fn the_same_seed_gives_the_same_file_for_any_number_of_threads() {
     assert_eq!(one, model("four", &["--threads", "4"]));
     assert_eq!(sandbox.read("runs/one/predictions.csv"), sandbox.read("runs/four/predictions.csv"));
     assert_ne!(one, model("other", &["--seed", "1"]));
+}
+
+#[test]
+fn what_is_recorded_changes_nothing_of_the_model() {
+    let sandbox = Sandbox::new();
+    // BatchNorm's moving statistics and dropout's draws are what a look at the gradient could disturb.
+    let common = ["--set", "model.batch_norm=true", "--set", "model.dropout=0.2", "--epochs", "4"];
+    let model = |name: &str, more: &[&str]| {
+        let data = skin();
+        let mut arguments = vec!["train", data.to_str().unwrap(), "--name", name, "--size", "16"];
+        arguments.extend(common.iter().chain(more));
+        assert_eq!(sandbox.run(&arguments).code, Some(0));
+        std::fs::read(sandbox.path(&format!("runs/{name}/best.safetensors"))).unwrap()
+    };
+    let none = model("none", &["--no-tensorboard", "--set", "tracking.steps_every=0"]);
+    let all = model("all", &["--set", "tracking.budget_frac=1", "--set", "tracking.steps_every=1"]);
+    assert!(none == all);
+    let events = |name: &str| {
+        let files = std::fs::read_dir(sandbox.path(&format!("runs/{name}"))).unwrap();
+        files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().contains("tfevents")).count()
+    };
+    assert_eq!((events("none"), events("all")), (0, 1));
+    assert_eq!(sandbox.read("runs/all/metrics.jsonl").matches("gradient/norm").count(), 4);
 }
 
 #[test]

@@ -257,7 +257,16 @@ impl Recipe {
         let mut faults = Vec::new();
         let mut refuse = |key: String, message: String| faults.push(Fault { key, message });
         let Recipe {
-            data, input, augment, model, optimizer, schedule, loss, train, early_stopping, tracking
+            data,
+            input,
+            augment,
+            model,
+            optimizer,
+            schedule,
+            loss,
+            train,
+            early_stopping,
+            tracking,
         } = self;
         if !(data.fraction > 0.0 && data.fraction <= 1.0) {
             refuse("data.fraction".into(), format!("must be above 0 and at most 1, got {}", data.fraction));

@@ -12,6 +12,7 @@ use super::target::Target;
 use crate::RunEnd;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Parameters, and tags, that MLflow takes in one request.
@@ -33,6 +34,9 @@ pub enum DeliveryError {
         /// Why.
         source: std::io::Error,
     },
+    /// Another process sends the run to the same server: a training that still runs, most likely.
+    #[error("{} is being sent by another process", .0.display())]
+    Busy(PathBuf),
     /// The server has the experiment in its trash.
     #[error(
         "the experiment `{0}` is deleted on the server: restore it there, or choose another with --experiment"
@@ -53,6 +57,8 @@ pub struct Delivery {
     pub(super) folder: PathBuf,
     pub(super) ledger: Ledger,
     ledger_path: PathBuf,
+    /// Held as long as this is: two senders would send everything twice.
+    _lock: File,
     /// Metrics acknowledged by this process.
     pub(super) metrics: u64,
     /// Files acknowledged by this process.
@@ -66,13 +72,22 @@ impl Delivery {
     /// The ledger cannot be read.
     pub fn open(folder: &Path, target: Target) -> Result<Self, DeliveryError> {
         let path = Ledger::path(folder, &target.uri, &target.experiment);
+        let lock = lock(&path.with_extension("lock"), folder)?;
         let mut ledger = Ledger::open(&path, &target.uri, &target.experiment)
             .map_err(|source| DeliveryError::Folder { path: path.clone(), source })?;
         if ledger.run_id.is_none() {
             ledger.run_id.clone_from(&target.run_id);
         }
         let folder = folder.to_owned();
-        Ok(Delivery { client: Client::new(target), folder, ledger, ledger_path: path, metrics: 0, files: 0 })
+        Ok(Delivery {
+            client: Client::new(target),
+            folder,
+            ledger,
+            ledger_path: path,
+            _lock: lock,
+            metrics: 0,
+            files: 0,
+        })
     }
 
     /// Sends what is next; false where all is acknowledged.
@@ -322,6 +337,18 @@ impl Delivery {
     }
 }
 
+fn lock(path: &Path, folder: &Path) -> Result<File, DeliveryError> {
+    let failed = |source| DeliveryError::Folder { path: path.to_owned(), source };
+    path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DeliveryError::Busy(folder.to_owned())),
+        // A file system without locks: nothing worse than without this.
+        Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
 /// The place of an artifact address behind the server's own proxy.
 pub(super) fn proxied(uri: &str) -> Option<String> {
     if let Some((_, place)) = uri.split_once("/mlflow-artifacts/artifacts/") {
@@ -350,7 +377,20 @@ pub(super) fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::proxied;
+    use super::*;
+
+    #[test]
+    fn two_processes_never_send_one_run_to_one_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = Target::resolve(Some(&crate::mlflow::TrackingUri::new("http://h")), None, |_| None);
+        let target = target.unwrap().unwrap();
+        let first = Delivery::open(folder.path(), target.clone()).unwrap();
+        assert!(matches!(Delivery::open(folder.path(), target.clone()), Err(DeliveryError::Busy(_))));
+        let elsewhere = Target { uri: "http://i".into(), ..target.clone() };
+        assert!(Delivery::open(folder.path(), elsewhere).is_ok());
+        drop(first);
+        assert!(Delivery::open(folder.path(), target).is_ok());
+    }
 
     #[test]
     fn only_artifacts_behind_the_server_are_within_reach() {

@@ -59,7 +59,7 @@ impl Default for TrackingConfig {
             steps_every: 10,
             histograms_every: 1,
             images_every: 1,
-            budget_frac: 0.01,
+            budget_frac: 0.015,
             system_every_s: 10.0,
             wait_s: 10.0,
         }

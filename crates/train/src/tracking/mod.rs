@@ -67,19 +67,20 @@ struct Budget {
     frac: f64,
     start: Option<Instant>,
     spent: Duration,
-    dearest: Duration,
+    /// What the last look took.
+    last: Duration,
 }
 
 impl Budget {
-    /// Whether another look as dear as the dearest so far stays within the share; the first always does.
+    /// Whether another look as dear as the last stays within the share; the first always does.
     fn allows(&self, busy: Duration) -> bool {
         let elapsed = self.start.map_or(Duration::ZERO, |start| start.elapsed());
-        self.dearest.is_zero() || self.spent + busy + self.dearest <= elapsed.mul_f64(self.frac)
+        self.last.is_zero() || self.spent + busy + self.last <= elapsed.mul_f64(self.frac)
     }
 
     fn spend(&mut self, time: Duration) {
         self.spent += time;
-        self.dearest = self.dearest.max(time);
+        self.last = time;
     }
 }
 
@@ -124,7 +125,7 @@ impl Tracking {
                 frac: config.budget_frac,
                 start: None,
                 spent: Duration::ZERO,
-                dearest: Duration::ZERO,
+                last: Duration::ZERO,
             },
             epochs: Vec::new(),
             warnings: Vec::new(),
@@ -267,7 +268,12 @@ impl Tracking {
                 self.image(&format!("filters/{name}"), look.record.step, image);
             }
         }
-        self.budget.spend(start.elapsed());
+        let took = start.elapsed();
+        tracing::debug!(
+            "looked at epoch {} for {took:?}; the event file took {busy:?} so far",
+            look.record.epoch
+        );
+        self.budget.spend(took);
     }
 
     fn histograms(
