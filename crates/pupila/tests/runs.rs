@@ -115,6 +115,9 @@ fn what_is_recorded_changes_nothing_of_the_model() {
     let sandbox = Sandbox::new();
     // BatchNorm's moving statistics and dropout's draws are what a look at the gradient could disturb.
     let common = ["--set", "model.batch_norm=true", "--set", "model.dropout=0.2", "--epochs", "4"];
+    // Gradients that wait for their update, and weights that are put aside while their average is judged.
+    let waiting =
+        ["--set", "train.accumulate=2", "--set", "train.clip_norm=1", "--set", "train.ema_decay=0.9"];
     let model = |name: &str, more: &[&str]| {
         let data = skin();
         let mut arguments = vec!["train", data.to_str().unwrap(), "--name", name, "--size", "16"];
@@ -124,6 +127,9 @@ fn what_is_recorded_changes_nothing_of_the_model() {
     };
     let none = model("none", &["--no-tensorboard", "--set", "tracking.steps_every=0"]);
     let all = model("all", &["--set", "tracking.budget_frac=1", "--set", "tracking.steps_every=1"]);
+    assert!(none == all);
+    let none = model("waiting-none", &[&waiting[..], &["--no-tensorboard"]].concat());
+    let all = model("waiting-all", &[&waiting[..], &["--set", "tracking.budget_frac=1"]].concat());
     assert!(none == all);
     let events = |name: &str| {
         let files = std::fs::read_dir(sandbox.path(&format!("runs/{name}"))).unwrap();

@@ -62,8 +62,9 @@ impl EpochRecord {
 
 /// Whoever watches a run: the terminal, the trackers, the keeper of the best model.
 pub trait Observer {
-    /// A step has ended: `done` of `steps` of this epoch, with the sums of the epoch so far.
-    fn step(&mut self, epoch: u32, done: usize, steps: usize, so_far: &LossSum);
+    /// A batch has been learnt from: the `done`th of this epoch, after `updates` of the optimizer in all, with the sums of
+    /// the epoch so far.
+    fn step(&mut self, epoch: u32, done: usize, updates: u64, so_far: &LossSum);
     /// An epoch has ended. `engine` has its values.
     fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>);
     /// Something that trackers record.
@@ -206,7 +207,7 @@ pub fn train(
             }
             sums += loss;
             done += 1;
-            observer.step(epoch, done, plan.train.batches(), &sums);
+            observer.step(epoch, done, optimizer.steps(), &sums);
         }
         let (train_time, waited) = (start.elapsed(), batches.waited());
 

@@ -22,6 +22,20 @@ impl LossSum {
     }
 }
 
+impl std::ops::Sub for LossSum {
+    type Output = Self;
+
+    /// What was added to `earlier` since.
+    fn sub(self, earlier: Self) -> Self {
+        LossSum {
+            loss: self.loss - earlier.loss,
+            weight: self.weight - earlier.weight,
+            correct: self.correct - earlier.correct,
+            samples: self.samples - earlier.samples,
+        }
+    }
+}
+
 impl std::ops::AddAssign for LossSum {
     fn add_assign(&mut self, other: Self) {
         self.loss += other.loss;

@@ -21,7 +21,7 @@ const FLOOR_ROUNDS: usize = 10;
 
 pub(crate) fn run(arguments: &cli::Bench) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let recipe = resolve(&arguments.choice, &[])?.recipe;
+    let recipe = resolve(&arguments.choice, [])?.recipe;
     listen();
     let threads = arguments.threads.count();
     let pool = thread_pool(threads).context("cannot start the threads").map_err(Failure::Work)?;

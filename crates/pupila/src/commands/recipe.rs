@@ -5,26 +5,22 @@ use crate::failure::Failure;
 use anyhow::Context;
 use pupila_train::{Layers, Resolved, Setting};
 
-/// An option that stands for a key of the recipe.
-pub(super) struct Flag<'a> {
-    name: &'static str,
-    key: &'static str,
-    value: &'a Option<String>,
+/// What an option with a value sets, if it was typed.
+pub(super) fn flag(name: &str, key: &str, value: &Option<String>) -> Option<Setting> {
+    let value = value.as_ref()?;
+    Some(Setting { assignment: format!("{key}={value}"), option: format!("--{name} {value}") })
 }
 
-impl<'a> Flag<'a> {
-    pub(super) fn new(name: &'static str, key: &'static str, value: &'a Option<String>) -> Self {
-        Flag { name, key, value }
-    }
+/// What an option without a value sets, if it was typed.
+pub(super) fn switch(name: &str, assignment: &str, typed: bool) -> Option<Setting> {
+    typed.then(|| Setting { assignment: assignment.to_owned(), option: format!("--{name}") })
 }
 
-/// The defaults, under the recipe file, under `--set`, under the flags: those of every command and `more`.
-pub(super) fn resolve(choice: &RecipeChoice, more: &[Flag<'_>]) -> Result<Resolved, Failure> {
-    let flags = [
-        Flag::new("model", "model.name", &choice.model),
-        Flag::new("size", "input.size", &choice.size),
-        Flag::new("batch", "train.batch", &choice.batch),
-    ];
+/// The defaults, under the recipe file, under `--set`, under the options: those of every command and `more`.
+pub(super) fn resolve(
+    choice: &RecipeChoice,
+    more: impl IntoIterator<Item = Option<Setting>>,
+) -> Result<Resolved, Failure> {
     let file = match &choice.recipe {
         Some(path) => {
             let text = std::fs::read_to_string(path)
@@ -36,14 +32,11 @@ pub(super) fn resolve(choice: &RecipeChoice, more: &[Flag<'_>]) -> Result<Resolv
     };
     let sets =
         choice.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
-    let flags = flags.iter().chain(more).filter_map(|Flag { name, key, value }| {
-        let value = value.as_ref()?;
-        Some(Setting { assignment: format!("{key}={value}"), option: typed(name, value) })
-    });
-    Layers { file, settings: sets.chain(flags).collect() }.resolve().map_err(Failure::request)
-}
-
-/// The option as it was typed: a switch has no value beside it.
-fn typed(name: &str, value: &str) -> String {
-    if name.starts_with("no-") { format!("--{name}") } else { format!("--{name} {value}") }
+    let options = [
+        flag("model", "model.name", &choice.model),
+        flag("size", "input.size", &choice.size),
+        flag("batch", "train.batch", &choice.batch),
+    ];
+    let settings = sets.chain(options.into_iter().chain(more).flatten()).collect();
+    Layers { file, settings }.resolve().map_err(Failure::request)
 }

@@ -364,13 +364,21 @@ pub(crate) fn tables(output: Output, predictions: &Predictions, classes: &[Strin
 }
 
 /// Where everything is, and what can be done with it.
-pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset) {
+pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset, recipe: &Recipe) {
     let path = folder.path().display();
     let program = program();
     output.heading(format_args!("Run folder: {path}"));
     output.say(
-        "  best.safetensors, predictions.csv, summary.json, metrics.jsonl, recipe.toml, environment.json",
+        "  best.safetensors, predictions.csv, summary.json, classification_report.txt, confusion_matrix.png,\n  \
+         metrics.jsonl, recipe.toml, environment.json",
     );
+    if recipe.tracking.tensorboard {
+        let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
+        output.say(format_args!(
+            "  curves, images, histograms:  tensorboard --logdir {}",
+            runs.unwrap_or(Path::new(".")).display()
+        ));
+    }
     output.say(format_args!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));
     let test = dataset.indices(Split::Test).len();
     if test > 0 {

@@ -1,6 +1,6 @@
 //! `pupila train`: from a path to a judged classifier.
 
-use super::recipe::{Flag, resolve};
+use super::recipe::{flag, resolve, switch};
 use super::tell;
 use crate::cli;
 use crate::failure::Failure;
@@ -28,16 +28,15 @@ const MAX_PIXEL_VALUE: f32 = 255.0;
 
 pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let no_tensorboard = arguments.no_tensorboard.then(|| "false".to_string());
     let flags = [
-        Flag::new("epochs", "train.epochs", &arguments.epochs),
-        Flag::new("lr", "optimizer.lr", &arguments.lr),
-        Flag::new("seed", "train.seed", &arguments.seed),
-        Flag::new("mlflow", "tracking.mlflow", &arguments.mlflow),
-        Flag::new("experiment", "tracking.experiment", &arguments.experiment),
-        Flag::new("no-tensorboard", "tracking.tensorboard", &no_tensorboard),
+        flag("epochs", "train.epochs", &arguments.epochs),
+        flag("lr", "optimizer.lr", &arguments.lr),
+        flag("seed", "train.seed", &arguments.seed),
+        flag("mlflow", "tracking.mlflow", &arguments.mlflow),
+        flag("experiment", "tracking.experiment", &arguments.experiment),
+        switch("no-tensorboard", "tracking.tensorboard=false", arguments.no_tensorboard),
     ];
-    let resolved = resolve(&arguments.choice, &flags)?;
+    let resolved = resolve(&arguments.choice, flags)?;
     listen();
     let threads = arguments.threads.count();
     let pool = thread_pool(threads).context("cannot start the threads").map_err(Failure::Work)?;
@@ -159,7 +158,7 @@ fn ending(
     network: &Network,
 ) -> Result<(), Failure> {
     if outcome.best_epoch.is_some() {
-        tell::where_it_is(output, folder, dataset);
+        tell::where_it_is(output, folder, dataset, recipe);
     }
     match (outcome.end, outcome.diverged) {
         (RunEnd::Completed | RunEnd::StoppedEarly, _) => Ok(()),
@@ -288,8 +287,8 @@ impl<'a> Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    fn step(&mut self, epoch: u32, done: usize, _steps: usize, so_far: &LossSum) {
-        self.tracking.step(epoch, done, so_far);
+    fn step(&mut self, epoch: u32, done: usize, updates: u64, so_far: &LossSum) {
+        self.tracking.step(epoch, updates, so_far);
         if self.progress.is_hidden() {
             return;
         }

@@ -2,18 +2,19 @@
 
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
 /// Metrics that MLflow takes in one request.
 pub(super) const MAX_METRICS: usize = 1000;
 /// Bytes of lines that go into one request: MLflow takes 1 MB, and a number takes less than thrice its line's room.
-const MAX_BYTES: usize = 200_000;
+const MAX_BYTES: u64 = 200_000;
 
 /// What comes next.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
-    /// Metrics as the API takes them, and where they end in the file.
+    /// Metrics as the API takes them, and where they end in the file: those of one line, however many, or of several lines
+    /// as one request takes them.
     Metrics(Vec<Value>, u64),
     /// One line of another kind, and where it ends.
     Line(Value, u64),
@@ -23,35 +24,38 @@ pub(super) enum Next {
 
 /// Reads on from `offset`.
 pub(super) fn next(path: &Path, offset: u64) -> io::Result<Next> {
-    let mut file = File::open(path)?;
+    let mut file = BufReader::new(File::open(path)?);
     file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
-    // One line may be longer than a batch: a recipe with many transforms.
-    file.take(4 << 20).read_to_end(&mut bytes)?;
-    let (mut metrics, mut end) = (Vec::new(), 0);
-    for line in bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        // A line that is no JSON has been tampered with; what follows may still be good.
-        let value: Value = serde_json::from_slice(line).unwrap_or(Value::Null);
-        let own = numbers(&value);
-        let other = own.is_empty();
-        if metrics.is_empty() && other {
-            return Ok(Next::Line(value, offset + line.len() as u64));
+    let (mut metrics, mut end, mut line) = (Vec::new(), offset, Vec::new());
+    loop {
+        line.clear();
+        file.read_until(b'\n', &mut line)?;
+        if !line.ends_with(b"\n") {
+            break;
         }
-        if other || metrics.len() + own.len() > MAX_METRICS || end + line.len() > MAX_BYTES {
+        // A line that is no JSON has been tampered with; what follows may still be good.
+        let value: Value = serde_json::from_slice(&line).unwrap_or(Value::Null);
+        let own = numbers(&value);
+        let behind = end + line.len() as u64;
+        if metrics.is_empty() && own.is_empty() {
+            return Ok(Next::Line(value, behind));
+        }
+        let full = metrics.len() + own.len() > MAX_METRICS || behind - offset > MAX_BYTES;
+        if own.is_empty() || full && !metrics.is_empty() {
             break;
         }
         metrics.extend(own);
-        end += line.len();
+        end = behind;
     }
-    Ok(if metrics.is_empty() { Next::Nothing } else { Next::Metrics(metrics, offset + end as u64) })
+    Ok(if metrics.is_empty() { Next::Nothing } else { Next::Metrics(metrics, end) })
 }
 
-/// The metrics of a line: at most [`MAX_METRICS`].
+/// The metrics of a line.
 fn numbers(line: &Value) -> Vec<Value> {
     let step = &line[if line["event"] == "system" { "sample" } else { "step" }];
     let timestamp = milliseconds(line);
-    let values = line["values"].as_object().into_iter().flatten().take(MAX_METRICS);
     // NaN and the infinities are strings already, as the API wants them: a bare NaN would be stored as 0.
+    let values = line["values"].as_object().into_iter().flatten();
     values
         .map(|(key, value)| json!({ "key": key, "value": value, "timestamp": timestamp, "step": step }))
         .collect()
@@ -98,5 +102,18 @@ mod tests {
         }
         assert_eq!(seen, ["start", "800", "400"]);
         assert!(text[offset as usize..].starts_with("{\"event\":\"e"));
+    }
+
+    #[test]
+    fn a_line_of_more_than_a_request_takes_is_still_one_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let values: serde_json::Map<_, _> =
+            (0..9000).map(|i| (format!("val/class {i:030}"), i.into())).collect();
+        let line = json!({"event": "scalars", "step": 1, "values": values}).to_string();
+        std::fs::write(&path, format!("{line}\n{line}\n")).unwrap();
+        let Next::Metrics(metrics, end) = next(&path, 0).unwrap() else { panic!("no metrics") };
+        assert!(line.len() as u64 > MAX_BYTES);
+        assert_eq!((metrics.len(), end), (9000, line.len() as u64 + 1));
     }
 }

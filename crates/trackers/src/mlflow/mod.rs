@@ -9,6 +9,7 @@ mod journal;
 mod ledger;
 mod model;
 mod sender;
+mod start;
 mod target;
 
 pub use client::ClientError;

@@ -31,7 +31,7 @@ pub struct TrackingConfig {
     /// Notes on the run, in Markdown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
-    /// Loss and accuracy of the training steps are recorded once in so many steps, as their mean; 0 for never.
+    /// Loss and accuracy in training are recorded once in so many optimizer updates, as their mean; 0 for never.
     pub steps_every: u32,
     /// Histograms of all parameters and gradients are recorded once in so many epochs; 0 for never.
     pub histograms_every: u32,

@@ -50,15 +50,29 @@ pub struct Tracking {
     warnings: Vec<String>,
 }
 
-/// Means over the steps since they were last recorded.
+/// Means over the batches since they were last recorded.
 #[derive(Debug, Default)]
 struct StepMeans {
     epoch: u32,
-    /// Steps of the epochs before this one.
-    before: u64,
-    /// Steps of this epoch so far.
-    done: usize,
+    /// Updates at the last batch: several batches may make one.
+    updates: u64,
     recorded: LossSum,
+}
+
+impl StepMeans {
+    /// The means, where an update has just been made that is a multiple of `every`; they begin anew with each epoch.
+    fn due(&mut self, epoch: u32, updates: u64, so_far: &LossSum, every: u32) -> Option<Vec<(String, f64)>> {
+        if self.epoch != epoch {
+            *self = StepMeans { epoch, updates: self.updates, recorded: LossSum::default() };
+        }
+        let updated = std::mem::replace(&mut self.updates, updates) != updates;
+        if !updated || every == 0 || !updates.is_multiple_of(u64::from(every)) {
+            return None;
+        }
+        let since = *so_far - std::mem::replace(&mut self.recorded, *so_far);
+        let accuracy = since.correct as f64 / since.samples as f64;
+        Some(vec![("step/loss".to_owned(), since.mean()), ("step/accuracy".to_owned(), accuracy)])
+    }
 }
 
 /// How much time the recording of large events may take.
@@ -208,24 +222,11 @@ impl Tracking {
         self.event(Event::Result { epoch, step, values });
     }
 
-    /// A step has ended: the `done`th of this epoch, with the sums of the epoch so far.
-    pub fn step(&mut self, epoch: u32, done: usize, so_far: &LossSum) {
+    /// A batch has been learnt from: the optimizer has made `updates` so far, and these are the sums of this epoch so far.
+    pub fn step(&mut self, epoch: u32, updates: u64, so_far: &LossSum) {
         self.budget.start.get_or_insert_with(Instant::now);
-        let steps = &mut self.steps;
-        if steps.epoch != epoch {
-            let before = steps.before + steps.done as u64;
-            *steps = StepMeans { epoch, before, ..StepMeans::default() };
-        }
-        steps.done = done;
-        let step = steps.before + done as u64;
-        let every = u64::from(self.config.steps_every);
-        if every > 0 && step.is_multiple_of(every) {
-            let samples = (so_far.samples - steps.recorded.samples) as f64;
-            let loss = (so_far.loss - steps.recorded.loss) / samples;
-            let accuracy = (so_far.correct - steps.recorded.correct) as f64 / samples;
-            steps.recorded = *so_far;
-            let values = vec![("step/loss".to_owned(), loss), ("step/accuracy".to_owned(), accuracy)];
-            self.event(Event::Steps { epoch, step, values });
+        if let Some(values) = self.steps.due(epoch, updates, so_far, self.config.steps_every) {
+            self.event(Event::Steps { epoch, step: updates, values });
         }
         self.sample_system();
     }
@@ -386,5 +387,29 @@ impl Tracking {
 
     fn text(&mut self, tag: &str, step: u64, markdown: String) {
         self.event(Event::Text { tag: tag.to_owned(), step, markdown });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_by_updates_and_by_the_weights_of_the_classes() {
+        let mut means = StepMeans::default();
+        let mut so_far = LossSum::default();
+        let mut seen = Vec::new();
+        // Two batches to an update, recorded every second update; the sums begin anew with the epoch.
+        for batch in 0..16u64 {
+            if batch % 8 == 0 {
+                so_far = LossSum::default();
+            }
+            so_far += LossSum { loss: 6.0 + batch as f64, weight: 3.0, correct: 1, samples: 4 };
+            let epoch = 1 + (batch / 8) as u32;
+            seen.extend(means.due(epoch, batch.div_ceil(2), &so_far, 2).map(|v| (batch, v[0].1, v[1].1)));
+        }
+        // An update that its second batch makes is seen there: batches 3, 7, 11, 15 with the four before them.
+        assert_eq!(seen, [(3, 2.5, 0.25), (7, 23.0 / 6.0, 0.25), (11, 31.0 / 6.0, 0.25), (15, 6.5, 0.25)]);
+        assert!(means.due(2, 9, &so_far, 0).is_none());
     }
 }
