@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PUPILA = Path(os.environ.get("PUPILA", ROOT / "target/release/pupila"))
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+PUPILA = Path(os.environ.get("PUPILA", TARGET / "release/pupila"))
 SKIN = ROOT / "samples/skin"
 
 

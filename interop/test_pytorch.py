@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torchvision
 from conftest import SKIN
 from PIL import Image
 from safetensors import safe_open
@@ -13,6 +14,13 @@ from safetensors.torch import load_file
 from torch import nn
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "silu": nn.SiLU}
+
+
+TORCHVISION = {
+    "resnet18": torchvision.models.resnet18,
+    "resnet34": torchvision.models.resnet34,
+    "mobilenet_v2": torchvision.models.mobilenet_v2,
+}
 
 
 def card(run):
@@ -25,6 +33,11 @@ def network(card):
     model, side, channels = card["model"], card["input"]["size"], card["input"]["channels"]
     activation = ACTIVATIONS[model["activation"]]
     dropout = [nn.Dropout(model["dropout"])] if model["dropout"] else []
+    if model["name"] in TORCHVISION:
+        module = TORCHVISION[model["name"]](num_classes=len(card["classes"]))
+        if channels == 1:
+            module.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+        return module
     layers = []
     if model["name"] == "cnn":
         for filters in model.get("filters", [16, 32, 64]):
@@ -48,7 +61,10 @@ def network(card):
 def probabilities(run, paths):
     described = card(run)
     module = network(described)
-    module.load_state_dict(load_file(run.model), strict=True)
+    state = load_file(run.model)
+    # BatchNorm's count of batches has no influence at a fixed momentum; the file leaves it out.
+    counters = {name: tensor for name, tensor in module.state_dict().items() if name.endswith("num_batches_tracked")}
+    module.load_state_dict(counters | state, strict=True)
     module.eval()
     size, norm = described["input"]["size"], described["normalization"]
     mode = "L" if described["input"]["channels"] == 1 else "RGB"
@@ -67,6 +83,9 @@ CASES = {
     "mlp_regularised": ["--set", "model.batch_norm=true", "--set", "model.dropout=0.3", "--set", "model.activation=gelu"],
     "cnn": ["--model", "cnn"],
     "cnn_zeros": ["--model", "cnn", "--set", "model.padding=zeros", "--set", "model.batch_norm=true", "--set", "model.dropout=0.1"],
+    "resnet18": ["--model", "resnet18"],
+    "resnet34_gray": ["--model", "resnet34", "--set", "input.channels=1"],
+    "mobilenet_v2": ["--model", "mobilenet_v2"],
     "gray": ["--set", "input.channels=1", "--set", "model.hidden=[33]"],
 }
 

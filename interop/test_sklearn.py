@@ -5,13 +5,13 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, TARGET
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, log_loss, roc_auc_score
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_random_evaluations(seed):
-    example = ROOT / "target/release/examples/metrics_json"
+    example = TARGET / "release/examples/metrics_json"
     subprocess.run([sys.executable, ROOT / "parity/metrics/check_random.py", example, str(seed)], check=True)
 
 

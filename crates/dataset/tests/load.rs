@@ -71,13 +71,16 @@ fn damage_anywhere_in_a_pack_is_noticed() {
     let folder = TempDir::new().unwrap();
     let cache = Cache::open(folder.path(), MAX);
     load_all(&dataset, Some(&cache));
-    let whole = fs::read(&packs(folder.path())[0]).unwrap();
+    let written = packs(folder.path()).remove(0);
+    let whole = fs::read(&written).unwrap();
+    // Where packs of this resize rule and decoder are looked for.
+    let pack = written.with_file_name("x.pack");
     let restore = |bytes: &[u8]| {
         let all = packs(folder.path());
-        for pack in &all {
-            fs::remove_file(pack).unwrap();
+        for old in &all {
+            fs::remove_file(old).unwrap();
         }
-        fs::write(folder.path().join("v1/pixels/4x4x3-area-d1/x.pack"), bytes).unwrap();
+        fs::write(&pack, bytes).unwrap();
     };
     let mut cases = 0;
     for at in 0..whole.len() {
@@ -88,7 +91,7 @@ fn damage_anywhere_in_a_pack_is_noticed() {
         assert!(loaded.pixels == right, "byte {at}");
         assert!(loaded.decoded > 0, "byte {at} of {} is not checked", whole.len());
         // The damaged pack is gone, and nothing of it is lost.
-        assert!(!folder.path().join("v1/pixels/4x4x3-area-d1/x.pack").exists());
+        assert!(!pack.exists());
         assert_eq!(load_all(&dataset, Some(&cache)).from_cache, 8);
         cases += 1;
     }

@@ -1,17 +1,25 @@
 //! A network with its values: forward, backward and the step, over buffers that are laid out once.
 
+mod gradient;
+mod passes;
+mod probe;
+mod profile;
+
+pub use probe::{NotFinite, Spread};
+pub use profile::StageTime;
+
 use crate::arena::Arena;
 use crate::float::Float;
-use crate::kernels::conv2d::Conv2d;
+use crate::kernels::batch_norm;
+use crate::kernels::column_sums;
 use crate::kernels::linear::Linear;
 use crate::kernels::loss::{LossSum, cross_entropy};
-use crate::kernels::max_pool::MaxPool;
-use crate::kernels::{activation, batch_norm, dropout};
+use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
-use crate::parallel::Shared;
-use pupila_network::{Network, Node, NodeId, Op, ParameterSpec, Role, StateDict, StateError, Tensor};
-use std::mem::take;
+use crate::plan::{BufferId, Planner};
+use crate::stage::{Kind, Source, Stage, stages};
+use pupila_network::{Network, ParameterSpec, Role, StateDict, StateError, Tensor};
 use std::ops::Range;
 
 /// A network ready to run on the threads of the current rayon pool.
@@ -25,9 +33,21 @@ pub struct Engine<T> {
     values: Arena<T>,
     gradients: Arena<T>,
     tracked: Vec<T>,
-    nodes: Vec<NodeBuffers<T>>,
+    stages: Vec<Stage>,
+    buffers: Vec<Buffers<T>>,
+    /// Outputs, their gradients and what else lives for a part of a step, placed by the memory plan.
+    memory: Arena<T>,
     scratch: Vec<T>,
+    zeros: Vec<T>,
     partial: Vec<f64>,
+    /// One for each class, or none.
+    class_weights: Vec<f64>,
+    /// Gradients that wait for [`Engine::apply`], once there have been any.
+    accumulated: Option<gradient::Accumulated<T>>,
+    /// Looks into passes while something is asked for.
+    probe: probe::Probe,
+    /// Empty unless a profile is made.
+    profile: Vec<StageTime>,
 }
 
 /// A copy of a network's values in the engine's own order.
@@ -35,6 +55,19 @@ pub struct Engine<T> {
 pub struct Snapshot<T> {
     trained: Vec<T>,
     tracked: Vec<T>,
+}
+
+/// A trained tensor as it lies in memory: its elements in the engine's own order, for whoever only counts or sums them.
+#[derive(Debug, Clone, Copy)]
+pub struct TensorMemory<'a, T> {
+    /// Its name and shape.
+    pub spec: &'a ParameterSpec,
+    /// Its values, and zeros where memory is filled up.
+    pub values: &'a [T],
+    /// The gradient of the last [`Engine::gradients`], filled up likewise; empty where the engine doesn't train.
+    pub gradient: &'a [T],
+    /// How many elements only fill up memory.
+    pub filling: usize,
 }
 
 /// Where a tensor stands: in `values` where it is trained, else in `tracked`.
@@ -45,31 +78,25 @@ struct Slot {
     range: Range<usize>,
 }
 
-/// The buffers of one node.
+/// The buffers of one stage.
 #[derive(Debug)]
-struct NodeBuffers<T> {
-    /// The node whose output this one reads, past those that only rename memory.
-    source: NodeId,
-    /// What the op works out once.
-    prepared: Prepared,
+struct Buffers<T> {
     /// Weight or scale, then bias or shift, in `values`.
     trained: [Range<usize>; 2],
     /// Running mean and variance, in `tracked`.
     tracked: [Range<usize>; 2],
-    /// `[batch, shape]`
-    output: Vec<T>,
-    /// Gradient of the loss by the output.
-    delta: Vec<T>,
-    /// What the backward pass needs besides input and output: BatchNorm's mean and inverse deviation, dropout's mask.
-    saved: Vec<T>,
-}
-
-/// What an op works out from the shapes alone.
-#[derive(Debug)]
-enum Prepared {
-    Nothing,
-    Conv2d(Conv2d),
-    MaxPool(MaxPool),
+    /// `[batch, shape]`, in `memory`.
+    output: Range<usize>,
+    /// Gradient of the loss by the output, in `memory`.
+    delta: Range<usize>,
+    /// What else the backward pass needs, in `memory`: a convolution's copy of its input with padding, dropout's mask.
+    saved: Range<usize>,
+    /// The input's gradient where it is to be added to what another stage has given already, in `memory`.
+    temporary: Range<usize>,
+    /// Whether another stage has already given a gradient to the input, and to the residual.
+    adds: [bool; 2],
+    /// BatchNorm's mean, inverse deviation, multiplier and summand, and coefficients of its gradient: `[7, features]`.
+    norm: Vec<T>,
 }
 
 /// What one training step depends on besides the batch and the values.
@@ -110,68 +137,135 @@ impl<T: Float> Engine<T> {
             values: Arena::zeroed(ends[0]),
             gradients: Arena::zeroed(if training { ends[0] } else { 0 }),
             tracked: vec![T::ZERO; ends[1]],
-            nodes: Vec::new(),
+            stages: stages(network, training.then_some(capacity)),
+            buffers: Vec::new(),
+            memory: Arena::zeroed(0),
             slots,
             scratch: Vec::new(),
+            zeros: Vec::new(),
             partial: Vec::new(),
+            class_weights: Vec::new(),
+            accumulated: None,
+            probe: probe::Probe::default(),
+            profile: Vec::new(),
         };
-        for (id, node) in network.nodes().iter().enumerate() {
-            let buffers = engine.lay_out(id, node, training);
-            engine.nodes.push(buffers);
-        }
+        engine.plan(training);
         engine
     }
 
-    fn lay_out(&mut self, id: NodeId, node: &Node, training: bool) -> NodeBuffers<T> {
-        let source = node.inputs.first().map_or(0, |&input| self.resolve(input));
-        let range = |roles: &[Role]| {
-            let slot = self.slots.iter().find(|slot| slot.spec.node == id && roles.contains(&slot.spec.role));
-            slot.map_or(0..0, |slot| slot.range.clone())
-        };
-        let len = match node.op {
-            Op::Input | Op::Flatten => 0,
-            _ => node.shape.len() * self.capacity,
-        };
-        let (mut saved, mut scratch, mut partial) = (0, 0, 0);
-        let mut prepared = Prepared::Nothing;
-        let input = self.network.nodes()[source].shape;
-        match node.op {
-            Op::Linear { inputs, outputs } => {
-                scratch = Linear { batch: self.capacity, inputs, outputs }.scratch_len::<T>();
-            }
-            Op::Conv2d { window, padding_mode, .. } => {
-                let convolution = Conv2d::new::<T>(input, node.shape, window, padding_mode);
-                scratch = if training { convolution.scratch_len(self.capacity) } else { 0 };
-                prepared = Prepared::Conv2d(convolution);
-            }
-            Op::MaxPool(window) => prepared = Prepared::MaxPool(MaxPool::new(input, node.shape, window)),
-            Op::BatchNorm { features, .. } => {
-                saved = 2 * features;
-                partial = batch_norm::scratch_len(len / features, features) + 2 * features;
-            }
-            Op::Dropout { .. } if training => saved = len,
-            Op::Dropout { .. } | Op::Input | Op::Flatten | Op::Activation(_) => {}
+    /// Lays out what lives for a part of a step. The forward pass of stage i is at time i, its backward pass at time
+    /// 2 stages - i, the loss between them.
+    fn plan(&mut self, training: bool) {
+        let (count, capacity) = (self.stages.len(), self.capacity);
+        let backward = |stage: usize| 2 * count - stage;
+        let mut planner = Planner::default();
+        let mut ids = Vec::new();
+        for (index, stage) in self.stages.iter().enumerate() {
+            let len = stage.shape.len() * capacity;
+            let saved = match &stage.kind {
+                Kind::Conv2d(convolution) => convolution.padded_len() * capacity,
+                Kind::Dropout { .. } if training => len,
+                _ => 0,
+            };
+            let end = if training { backward(index) } else { index };
+            let output = planner.request(len, index, index);
+            let saved = planner.request(saved, index, end);
+            let delta = planner.request(if training { len } else { 0 }, backward(index), backward(index));
+            ids.push((output, delta, saved));
         }
-        let buffers = NodeBuffers {
-            source,
-            prepared,
-            trained: [range(&[Role::Weight, Role::Scale]), range(&[Role::Bias, Role::Shift])],
-            tracked: [range(&[Role::RunningMean]), range(&[Role::RunningVar])],
-            output: vec![T::ZERO; len],
-            delta: vec![T::ZERO; if training { len } else { 0 }],
-            saved: vec![T::ZERO; saved],
-        };
-        grow(&mut self.scratch, scratch);
-        grow(&mut self.partial, partial);
-        buffers
+        let mut given = vec![false; count];
+        // The logits' gradient comes from the loss.
+        if let Some(last) = given.last_mut() {
+            *last = true;
+            planner.extend(ids[count - 1].0, count);
+            planner.extend(ids[count - 1].1, count);
+        }
+        let mut adds = vec![[false; 2]; count];
+        let mut temporary = Vec::new();
+        for (index, stage) in self.stages.iter().enumerate().rev() {
+            let mut len = 0;
+            for (slot, source) in [Some(stage.input), stage.residual].into_iter().enumerate() {
+                let Some(Source::Stage(from)) = source else { continue };
+                planner.extend(ids[from].0, index);
+                if !training {
+                    continue;
+                }
+                if stage.reads_inputs_again() {
+                    planner.extend(ids[from].0, backward(index));
+                }
+                planner.extend(ids[from].1, backward(index));
+                adds[index][slot] = std::mem::replace(&mut given[from], true);
+                let by_itself = matches!(stage.kind, Kind::Conv2d(_) | Kind::Grouped(_));
+                if slot == 0 && adds[index][0] && !by_itself {
+                    len = stage.input_shape.len() * capacity;
+                }
+            }
+            temporary.push(planner.request(len, backward(index), backward(index)));
+        }
+        temporary.reverse();
+        let (places, total) = planner.place();
+        self.memory = Arena::zeroed(total);
+        for (index, stage) in self.stages.iter().enumerate() {
+            let range = |roles: &[Role]| {
+                let of = |slot: &&Slot| slot.spec.node == stage.tensors && roles.contains(&slot.spec.role);
+                self.slots.iter().find(of).map_or(0..0, |slot| slot.range.clone())
+            };
+            let place = |id: BufferId| places[id.index()].clone();
+            let features = stage.input_shape.features();
+            let (mut scratch, mut zeros, mut partial, mut norm_len) = (0, 0, 0, 0);
+            match &stage.kind {
+                &Kind::Linear { inputs, outputs } => {
+                    scratch = Linear { batch: capacity, inputs, outputs }.scratch_len::<T>();
+                }
+                Kind::Conv2d(convolution) => {
+                    scratch = convolution.scratch_len::<T>();
+                    zeros = convolution.zeros_len();
+                    partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
+                }
+                Kind::Grouped(_) => {
+                    partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
+                }
+                Kind::Pointwise { pointwise, norm } => {
+                    partial = pointwise.partial_len(capacity);
+                    if norm.is_some() {
+                        let rows = capacity * stage.input_shape.len() / features;
+                        partial = partial.max(batch_norm::partial_len(rows, features));
+                    }
+                    partial += 2 * features;
+                    if stage.input == Source::Images {
+                        // The gradient that only the norm or the residual wants.
+                        scratch = capacity * stage.input_shape.len();
+                    }
+                    norm_len = 7 * features;
+                }
+                Kind::AvgPool(_) | Kind::Dropout { .. } => {}
+            }
+            let buffers = Buffers {
+                trained: [range(&[Role::Weight, Role::Scale]), range(&[Role::Bias, Role::Shift])],
+                tracked: [range(&[Role::RunningMean]), range(&[Role::RunningVar])],
+                output: place(ids[index].0),
+                delta: place(ids[index].1),
+                saved: place(ids[index].2),
+                temporary: place(temporary[index]),
+                adds: adds[index],
+                norm: vec![T::ZERO; norm_len],
+            };
+            self.buffers.push(buffers);
+            // What the backward pass alone needs; only a linear map packs in the forward pass too.
+            let always = training || matches!(stage.kind, Kind::Linear { .. });
+            grow(&mut self.scratch, if always { scratch } else { 0 });
+            grow(&mut self.zeros, zeros);
+            grow(&mut self.partial, if training { partial } else { 0 });
+        }
     }
 
-    /// The node that a node's output stands in.
-    fn resolve(&self, id: NodeId) -> NodeId {
-        match self.network.nodes()[id].op {
-            Op::Flatten => self.nodes[id].source,
-            _ => id,
-        }
+    /// Weighs each class in the loss; none weighs all alike.
+    ///
+    /// # Panics
+    /// With another number of weights than classes.
+    pub fn set_class_weights(&mut self, weights: &[f64]) {
+        assert!(weights.is_empty() || weights.len() == self.network.classes(), "one weight for each class");
+        self.class_weights = weights.to_vec();
     }
 
     /// The network.
@@ -237,6 +331,40 @@ impl<T: Float> Engine<T> {
         state
     }
 
+    /// Every trained tensor as it lies in memory, in the order of [`Network::parameters`].
+    pub fn tensors(&self) -> impl Iterator<Item = TensorMemory<'_, T>> {
+        self.slots.iter().filter(|slot| slot.spec.role.trained()).map(|Slot { spec, layout, range }| {
+            TensorMemory {
+                spec,
+                values: &self.values[range.clone()],
+                gradient: self.gradients.get(range.clone()).unwrap_or_default(),
+                filling: layout.len() - spec.len(),
+            }
+        })
+    }
+
+    /// The first `rows` of a weight, `[rows, ...]` in PyTorch's layout, or all where there are fewer; none where the
+    /// network has no weight of that name.
+    pub fn leading_rows(&self, name: &str, rows: usize) -> Option<Tensor> {
+        let Slot { spec, layout, range } = self.slots.iter().find(|slot| slot.spec.name == name)?;
+        let Layout::Panels { outputs, map, width } = *layout else { return None };
+        let rows = rows.min(outputs);
+        let mut shape = spec.shape.clone();
+        shape[0] = rows;
+        let mut data = vec![0.0; shape.iter().product()];
+        // A panel holds its rows whether all of them are wanted or not; the panel of a grouped convolution is all of it.
+        if width == COLUMNS {
+            let leading = Layout::Panels { outputs: rows, map, width };
+            leading.write(&self.values[range.clone()], &mut data, |x: T| x.to_f64() as f32);
+        } else {
+            let mut all = vec![0.0; spec.len()];
+            layout.write(&self.values[range.clone()], &mut all, |x: T| x.to_f64() as f32);
+            all.truncate(data.len());
+            data = all;
+        }
+        Some(Tensor { shape, data })
+    }
+
     fn export(&self, trained: &[T]) -> StateDict {
         let tensor = |Slot { spec, layout, range }: &Slot| {
             let memory = if spec.role.trained() { trained } else { &self.tracked };
@@ -252,6 +380,26 @@ impl<T: Float> Engine<T> {
         snapshot.trained.clear();
         snapshot.trained.extend_from_slice(&self.values);
         snapshot.tracked.clone_from(&self.tracked);
+    }
+
+    /// Moves the snapshot's trained values to `decay` of what they are and the rest of what they are here, the exponential
+    /// moving average of `torch.optim.swa_utils`; what is tracked is copied. An empty snapshot takes everything as it is.
+    pub fn average_into(&self, snapshot: &mut Snapshot<T>, decay: f64) {
+        if snapshot.trained.is_empty() {
+            return self.save_to(snapshot);
+        }
+        let (keep, take) = (T::of(decay), T::of(1.0 - decay));
+        gradient::combine(&mut snapshot.trained, &self.values, |average, value| {
+            *average = keep * *average + take * value;
+        });
+        snapshot.tracked.copy_from_slice(&self.tracked);
+    }
+
+    /// Bytes that the network takes: values, gradients, and what lives for a part of a step.
+    pub fn memory_bytes(&self) -> [usize; 3] {
+        let trained = self.values.len() + self.tracked.len();
+        let step = self.memory.len() + self.scratch.len() + self.zeros.len();
+        [trained, self.gradients.len(), step].map(|len| len * size_of::<T>())
     }
 
     /// Takes back the values of a snapshot of this network.
@@ -301,209 +449,34 @@ impl<T: Float> Engine<T> {
     }
 
     fn logits(&self, batch: usize) -> &[T] {
-        &self.nodes[self.resolve(self.nodes.len() - 1)].output[..batch * self.network.classes()]
+        let len = batch * self.network.classes();
+        self.buffers.last().map_or(&[], |last| &self.memory[last.output.clone()][..len])
     }
 
     fn loss(&mut self, targets: &[u32], context: &StepContext) -> LossSum {
         let classes = self.network.classes();
-        let last = self.resolve(self.nodes.len() - 1);
-        let NodeBuffers { output, delta, .. } = &mut self.nodes[last];
+        let Some(last) = self.buffers.last() else { return LossSum::default() };
+        let [logits, delta] = parts(&mut self.memory, [&last.output, &last.delta]);
         let len = targets.len() * classes;
-        cross_entropy(&output[..len], classes, targets, context.label_smoothing, Some(&mut delta[..len]))
+        let smoothing = context.label_smoothing;
+        cross_entropy(
+            &logits[..len],
+            classes,
+            targets,
+            smoothing,
+            &self.class_weights,
+            Some(&mut delta[..len]),
+        )
     }
+}
 
-    fn run(&mut self, images: &[T], batch: usize, training: Option<&StepContext>) {
-        assert!(
-            0 < batch && batch <= self.capacity,
-            "a batch of {batch}, laid out for up to {}",
-            self.capacity
-        );
-        assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
-        let Engine { network, nodes, values, tracked, scratch, partial, .. } = self;
-        for (id, node) in network.nodes().iter().enumerate() {
-            if matches!(node.op, Op::Input | Op::Flatten) {
-                continue;
-            }
-            let (before, after) = nodes.split_at_mut(id);
-            let NodeBuffers { source, prepared, trained, tracked: running, output, saved, .. } =
-                &mut after[0];
-            let x = if *source == 0 { images } else { &before[*source].output };
-            let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
-            let len = batch * node.shape.len();
-            let y = &mut output[..len];
-            match node.op {
-                Op::Input | Op::Flatten => {}
-                Op::Linear { inputs, outputs } => {
-                    Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch);
-                }
-                Op::Conv2d { .. } => {
-                    if let Prepared::Conv2d(convolution) = prepared {
-                        convolution.forward(batch, x, first, second, y);
-                    }
-                }
-                Op::MaxPool(_) => {
-                    if let Prepared::MaxPool(pool) = prepared {
-                        pool.forward(batch, x, y);
-                    }
-                }
-                Op::BatchNorm { features, eps, momentum } => {
-                    let affine = batch_norm::Affine { scale: first, shift: second };
-                    let (mean, inv_std) = saved.split_at_mut(features);
-                    let x = &x[..len];
-                    let (running_mean, running_var) = (running[0].clone(), running[1].clone());
-                    if training.is_some() {
-                        let (totals, partial) = partial.split_at_mut(2 * features);
-                        let (batch_mean, batch_var) = totals.split_at_mut(features);
-                        batch_norm::statistics(x, features, batch_mean, batch_var, partial);
-                        let rows = (len / features) as f64;
-                        let unbiased = rows / (rows - 1.0).max(1.0);
-                        for f in 0..features {
-                            (mean[f], inv_std[f]) =
-                                (T::of(batch_mean[f]), T::of(1.0 / (batch_var[f] + eps).sqrt()));
-                            let mut track = |at: usize, new: f64| {
-                                tracked[at] = T::of((1.0 - momentum) * tracked[at].to_f64() + momentum * new);
-                            };
-                            track(running_mean.start + f, batch_mean[f]);
-                            track(running_var.start + f, batch_var[f] * unbiased);
-                        }
-                    } else {
-                        mean.copy_from_slice(&tracked[running_mean]);
-                        for (inv_std, var) in inv_std.iter_mut().zip(&tracked[running_var]) {
-                            *inv_std = T::of(1.0 / (var.to_f64() + eps).sqrt());
-                        }
-                    }
-                    batch_norm::normalise(x, affine, mean, inv_std, y);
-                }
-                Op::Activation(kind) => activation::forward(kind, &x[..len], y),
-                Op::Dropout { p } => match training {
-                    Some(context) => {
-                        dropout::draw(&mut saved[..len], p, context.seed, id, context.step);
-                        dropout::apply(x, &saved[..len], y);
-                    }
-                    None => y.copy_from_slice(&x[..len]),
-                },
-            }
-        }
-    }
-
-    fn backward(&mut self, images: &[T], batch: usize, mut sink: Sink<'_, '_, T>) {
-        let Engine { network, nodes, values, gradients, scratch, partial, .. } = self;
-        for (id, node) in network.nodes().iter().enumerate().rev() {
-            if matches!(node.op, Op::Input | Op::Flatten) {
-                continue;
-            }
-            let (before, after) = nodes.split_at_mut(id);
-            let NodeBuffers { source, prepared, trained, output, delta, saved, .. } = &mut after[0];
-            let [first, second] = trained;
-            let len = batch * node.shape.len();
-            let dy = &delta[..len];
-            // The images need no gradient.
-            let wanted = *source != 0;
-            let mut dx_buffer = if wanted { take(&mut before[*source].delta) } else { Vec::new() };
-            let x = if *source == 0 { images } else { &before[*source].output };
-            let dx = &mut dx_buffer[..];
-            match node.op {
-                Op::Input | Op::Flatten => {}
-                Op::Linear { inputs, outputs } => {
-                    let linear = Linear { batch, inputs, outputs };
-                    if wanted {
-                        // Before the weight changes under the update.
-                        linear.backward_input(dy, &values[first.clone()], dx, scratch);
-                    }
-                    linear.backward_bias(dy, &mut gradients[second.clone()]);
-                    let at = |piece_first: usize, piece: &[T]| piece_first..piece_first + piece.len();
-                    match &sink {
-                        Sink::Keep => {
-                            let weight = Shared::new(&mut gradients[first.clone()]);
-                            linear.backward_weight(x, dy, scratch, |piece_first, piece| {
-                                // SAFETY: the pieces are disjoint.
-                                #[allow(unsafe_code)]
-                                let weight = unsafe { weight.part(at(piece_first, piece)) };
-                                weight.copy_from_slice(piece);
-                            });
-                        }
-                        Sink::Update(updates) => {
-                            let shared = Shared::new(&mut values[..]);
-                            linear.backward_weight(x, dy, scratch, |piece_first, piece| {
-                                let range = at(first.start + piece_first, piece);
-                                // SAFETY: the pieces are disjoint, and so are their values and moments.
-                                #[allow(unsafe_code)]
-                                unsafe {
-                                    updates.apply(range.clone(), shared.part(range), piece);
-                                }
-                            });
-                        }
-                    }
-                    if let Sink::Update(updates) = &mut sink {
-                        updates.apply_all(
-                            second.start,
-                            &mut values[second.clone()],
-                            &gradients[second.clone()],
-                        );
-                    }
-                }
-                Op::Conv2d { .. } => {
-                    if let Prepared::Conv2d(convolution) = prepared {
-                        if wanted {
-                            convolution.backward_input(batch, dy, &values[first.clone()], dx, scratch);
-                        }
-                        convolution.backward_bias(batch, dy, &mut gradients[second.clone()]);
-                        convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()], scratch);
-                    }
-                    if let Sink::Update(updates) = &mut sink {
-                        for range in [first, second] {
-                            updates.apply_all(
-                                range.start,
-                                &mut values[range.clone()],
-                                &gradients[range.clone()],
-                            );
-                        }
-                    }
-                }
-                Op::MaxPool(_) => {
-                    if let (Prepared::MaxPool(pool), true) = (&*prepared, wanted) {
-                        pool.backward(batch, x, &output[..len], dy, dx);
-                    }
-                }
-                Op::BatchNorm { features, .. } => {
-                    let (mean, inv_std) = saved.split_at(features);
-                    let (dscale, dshift) =
-                        gradients[first.start..second.end].split_at_mut(second.start - first.start);
-                    let (totals, partial) = partial.split_at_mut(2 * features);
-                    let dx = wanted.then_some(&mut dx[..len]);
-                    let scale = &values[first.clone()];
-                    batch_norm::backward(
-                        &x[..len],
-                        dy,
-                        scale,
-                        mean,
-                        inv_std,
-                        dscale,
-                        dshift,
-                        dx,
-                        partial,
-                        totals,
-                    );
-                    if let Sink::Update(updates) = &mut sink {
-                        for range in [first, second] {
-                            updates.apply_all(
-                                range.start,
-                                &mut values[range.clone()],
-                                &gradients[range.clone()],
-                            );
-                        }
-                    }
-                }
-                Op::Activation(kind) if wanted => {
-                    activation::backward(kind, &x[..len], &output[..len], dy, &mut dx[..len]);
-                }
-                Op::Dropout { .. } if wanted => dropout::apply(dy, &saved[..len], &mut dx[..len]),
-                Op::Activation(_) | Op::Dropout { .. } => {}
-            }
-            if wanted {
-                before[*source].delta = dx_buffer;
-            }
-        }
+/// Buffers of the memory plan that are alive at one time, and so stand apart.
+fn parts<'a, T, const N: usize>(memory: &'a mut [T], ranges: [&Range<usize>; N]) -> [&'a mut [T]; N] {
+    // An empty range within another one would count as an overlap.
+    let ranges = ranges.map(|range| if range.is_empty() { 0..0 } else { range.clone() });
+    match memory.get_disjoint_mut(ranges) {
+        Ok(parts) => parts,
+        Err(overlap) => unreachable!("the memory plan keeps buffers apart that live together: {overlap}"),
     }
 }
 

@@ -38,6 +38,8 @@ pub trait Float:
     fn exp(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// True where it is not a number.
+    fn is_nan(self) -> bool;
     /// True where neither infinite nor NaN.
     fn finite(self) -> bool;
     /// The matrix tile of this type on this machine.
@@ -68,6 +70,11 @@ macro_rules! float {
             #[inline(always)]
             fn tanh(self) -> Self {
                 self.tanh()
+            }
+            #[inline(always)]
+            #[allow(clippy::eq_op)]
+            fn is_nan(self) -> bool {
+                self != self
             }
             #[inline(always)]
             fn finite(self) -> bool {

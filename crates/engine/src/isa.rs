@@ -13,6 +13,12 @@ pub enum Isa {
     Baseline,
 }
 
+impl std::fmt::Display for Isa {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Isa {
     /// The best one that this machine has. The environment variable `PUPILA_ISA` (`avx2` or `baseline`) asks for a
     /// lesser one, for tests and measurements; what the machine lacks cannot be asked for.

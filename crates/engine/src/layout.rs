@@ -17,6 +17,8 @@ pub enum Layout {
         outputs: usize,
         /// The map behind the inputs; one channel for a vector.
         map: FlattenedMap,
+        /// Outputs of a panel: 32, or all of a convolution in groups, which has no tiles.
+        width: usize,
     },
 }
 
@@ -27,6 +29,7 @@ impl Layout {
             (Role::Weight, &[outputs, inputs]) | (Role::Weight, &[outputs, inputs, _, _]) => Layout::Panels {
                 outputs,
                 map: spec.flattened.unwrap_or(FlattenedMap { positions: inputs, channels: 1 }),
+                width: if spec.groups == 1 { COLUMNS } else { outputs },
             },
             _ => Layout::Plain(spec.len()),
         }
@@ -36,8 +39,8 @@ impl Layout {
     pub fn len(self) -> usize {
         match self {
             Layout::Plain(len) => len,
-            Layout::Panels { outputs, map } => {
-                outputs.next_multiple_of(COLUMNS) * map.positions * map.channels
+            Layout::Panels { outputs, map, width } => {
+                outputs.next_multiple_of(width) * map.positions * map.channels
             }
         }
     }
@@ -57,14 +60,14 @@ impl Layout {
     fn pairs(self, mut pair: impl FnMut(usize, usize)) {
         match self {
             Layout::Plain(len) => (0..len).for_each(|i| pair(i, i)),
-            Layout::Panels { outputs, map: FlattenedMap { positions, channels } } => {
+            Layout::Panels { outputs, map: FlattenedMap { positions, channels }, width: columns } => {
                 let inputs = positions * channels;
-                for first in (0..outputs).step_by(COLUMNS) {
+                for first in (0..outputs).step_by(columns) {
                     let panel = first * inputs;
-                    let width = COLUMNS.min(outputs - first);
+                    let width = columns.min(outputs - first);
                     for position in 0..positions {
                         for channel in 0..channels {
-                            let row = panel + (position * channels + channel) * COLUMNS;
+                            let row = panel + (position * channels + channel) * columns;
                             let column = channel * positions + position;
                             for j in 0..width {
                                 pair((first + j) * inputs + column, row + j);
@@ -84,7 +87,7 @@ mod tests {
     #[test]
     fn panels_turn_channels_last_and_keep_every_element() {
         for (outputs, positions, channels) in [(1, 1, 1), (3, 5, 1), (32, 4, 3), (33, 6, 2), (70, 9, 3)] {
-            let layout = Layout::Panels { outputs, map: FlattenedMap { positions, channels } };
+            let layout = Layout::Panels { outputs, map: FlattenedMap { positions, channels }, width: 32 };
             let inputs = positions * channels;
             let file: Vec<usize> = (1..=outputs * inputs).collect();
             let mut memory = vec![0; layout.len()];

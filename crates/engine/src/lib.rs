@@ -7,13 +7,16 @@
 mod arena;
 mod engine;
 mod float;
+pub mod floor;
 mod isa;
 pub mod kernels;
 mod layout;
 pub mod optimizer;
 mod parallel;
+mod plan;
+mod stage;
 
-pub use engine::{Engine, Snapshot, StepContext};
+pub use engine::{Engine, NotFinite, Snapshot, Spread, StageTime, StepContext, TensorMemory};
 pub use float::Float;
 pub use isa::Isa;
 pub use kernels::loss::{LossSum, cross_entropy, softmax};

@@ -33,6 +33,15 @@ impl<'a, T> Shared<'a, T> {
         Shared { start: slice.as_mut_ptr(), len: slice.len(), of: PhantomData }
     }
 
+    /// Where the part at `range` begins, which is checked against the length: for kernels that take pointers, of which two
+    /// may be the same.
+    #[allow(unsafe_code)]
+    pub(crate) fn pointer(&self, range: Range<usize>) -> *mut T {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: in bounds by the assertion.
+        unsafe { self.start.add(range.start) }
+    }
+
     /// The part at `range`, which is checked against the length.
     ///
     /// # Safety

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
 
 use pupila_engine::{Engine, StepContext, cross_entropy};
-use pupila_network::{Activation, Init, ModelConfig, Shape, architectures};
+use pupila_network::{
+    Activation, Builder, Convolution, Init, ModelConfig, Network, Op, PaddingMode, Shape, Window,
+    architectures,
+};
 use pupila_random::{Purpose, Stream};
 
 const CONTEXT: StepContext = StepContext { seed: 5, step: 3, label_smoothing: 0.1 };
@@ -12,15 +15,24 @@ const CONTEXT: StepContext = StepContext { seed: 5, step: 3, label_smoothing: 0.
 fn loss(engine: &mut Engine<f64>, images: &[f64], targets: &[u32]) -> f64 {
     let classes = engine.network().classes();
     let logits = engine.forward_training(images, targets.len(), &CONTEXT).to_vec();
-    cross_entropy(&logits, classes, targets, CONTEXT.label_smoothing, None).loss / targets.len() as f64
+    cross_entropy(&logits, classes, targets, CONTEXT.label_smoothing, &[], None).mean()
 }
 
 /// The largest difference between analytic and central-difference gradient over all values, relative to the largest
 /// gradient. With h = 1e-6 the difference's own error is about h^2 + 1e-16 / h, so 1e-7 leaves a margin of 1000.
 fn check(config: &ModelConfig, input: Shape, classes: usize, batch: usize) {
-    let network = architectures::build(config, input, classes).unwrap();
-    let mut engine = Engine::<f64>::new(&network, batch, true);
-    engine.load(&Init::Pytorch.state(&network, 1)).unwrap();
+    check_network(&architectures::build(config, input, classes).unwrap(), batch);
+}
+
+fn check_network(network: &Network, batch: usize) {
+    // On one thread: the networks are so small that waking another takes longer than the work.
+    pupila_engine::thread_pool(1).unwrap().install(|| check_every_value(network, batch));
+}
+
+fn check_every_value(network: &Network, batch: usize) {
+    let (input, classes) = (network.input(), network.classes());
+    let mut engine = Engine::<f64>::new(network, batch, true);
+    engine.load(&Init::Pytorch.state(network, 1)).unwrap();
     let mut stream = Stream::new(9, Purpose::Bootstrap, 0, 0);
     let images: Vec<f64> = (0..batch * input.len()).map(|_| stream.uniform(-1.0, 1.0)).collect();
     let targets: Vec<u32> = (0..batch).map(|i| (i % classes) as u32).collect();
@@ -43,7 +55,7 @@ fn check(config: &ModelConfig, input: Shape, classes: usize, batch: usize) {
         }
         let numeric = (above - below) / (2.0 * h);
         let error = (numeric - analytic[i]).abs() / largest;
-        assert!(error < 1e-7, "{config:?}: value {i}: numeric {numeric}, analytic {}", analytic[i]);
+        assert!(error < 1e-7, "{network:?}: value {i}: numeric {numeric}, analytic {}", analytic[i]);
         compared += 1;
     }
     // Units that ReLU or dropout silences have no gradient; most others must.
@@ -113,7 +125,6 @@ fn blocks_of_batch_depth_and_panels() {
 
 #[test]
 fn convolutions_of_either_padding_and_pooling() {
-    use pupila_network::PaddingMode;
     for (padding, filters, input) in [
         (PaddingMode::Reflect, vec![3, 4], Shape::Map { height: 8, width: 9, channels: 3 }),
         (PaddingMode::Zeros, vec![5], Shape::Map { height: 5, width: 4, channels: 1 }),
@@ -169,5 +180,125 @@ fn single_precision_agrees_with_double() {
         if expected.iter().any(|x| x.abs() > 1e-6) {
             compare(&name, &found.data, &expected);
         }
+    }
+}
+
+/// A smooth network around some ops, so that differences are not taken across a kink.
+fn around(input: Shape, ops: &[Op]) -> Network {
+    let mut builder = Builder::new(input);
+    let mut index = 0;
+    let mut push = |builder: &mut Builder, op: Op| {
+        index += 1;
+        builder.push(index.to_string(), op).unwrap()
+    };
+    let stem = Window { kernel: 1, stride: 1, padding: 0 };
+    push(&mut builder, Op::Conv2d(Convolution::new(input.features(), 6, stem)));
+    push(&mut builder, Op::Activation(Activation::Tanh));
+    for op in ops {
+        push(&mut builder, op.clone());
+    }
+    push(&mut builder, Op::Flatten);
+    let inputs = builder.shape().len();
+    push(&mut builder, Op::Linear { inputs, outputs: 3 });
+    builder.finish("test")
+}
+
+const MAP: Shape = Shape::Map { height: 7, width: 6, channels: 2 };
+
+#[test]
+fn convolutions_of_every_kernel_stride_padding_and_group() {
+    for (kernel, stride, padding) in
+        [(1, 1, 0), (1, 2, 0), (2, 2, 0), (3, 1, 0), (3, 2, 1), (5, 1, 2), (5, 3, 2)]
+    {
+        for padding_mode in [PaddingMode::Zeros, PaddingMode::Reflect] {
+            for (groups, outputs) in [(1, 5), (2, 4), (6, 6), (6, 12)] {
+                let window = Window { kernel, stride, padding };
+                let convolution =
+                    Convolution { padding_mode, groups, ..Convolution::new(6, outputs, window) };
+                let bias = groups != 2;
+                check_network(&around(MAP, &[Op::Conv2d(Convolution { bias, ..convolution })]), 3);
+            }
+        }
+    }
+    // Many channels on both sides: past the copy with padding, past a panel, past a tile's rows.
+    let window = Window { kernel: 3, stride: 2, padding: 1 };
+    for padding_mode in [PaddingMode::Zeros, PaddingMode::Reflect] {
+        let wide = Op::Conv2d(Convolution::new(6, 13, Window { kernel: 1, stride: 1, padding: 0 }));
+        let convolution = Convolution { padding_mode, ..Convolution::new(13, 34, window) };
+        check_network(&around(MAP, &[wide, Op::Conv2d(convolution)]), 2);
+    }
+}
+
+#[test]
+fn poolings() {
+    for (kernel, stride, padding) in [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0), (4, 3, 2)] {
+        let window = Window { kernel, stride, padding };
+        for op in [Op::MaxPool(window), Op::AvgPool(window)] {
+            check_network(
+                &around(MAP, &[Op::batch_norm(6), Op::Activation(Activation::Silu), op.clone()]),
+                3,
+            );
+            check_network(&around(MAP, std::slice::from_ref(&op)), 3);
+            // A map that the stride divides: windows may still leave pixels out.
+            check_network(&around(Shape::Map { height: 6, width: 6, channels: 2 }, &[op]), 2);
+        }
+    }
+    check_network(&around(MAP, &[Op::GlobalAvgPool]), 3);
+}
+
+/// The images want no gradient; what stands right behind them still does.
+#[test]
+fn pointwise_ops_on_the_images_themselves() {
+    let window = Window { kernel: 2, stride: 2, padding: 0 };
+    let convolution = Op::Conv2d(Convolution::new(2, 2, Window { kernel: 3, stride: 1, padding: 1 }));
+    for swapped in [false, true] {
+        let mut builder = Builder::new(MAP);
+        builder.push("a", Op::batch_norm(2)).unwrap();
+        builder.push("b", Op::Activation(Activation::Tanh)).unwrap();
+        let bent = builder.push("c", convolution.clone()).unwrap();
+        let inputs = if swapped { [bent, 0] } else { [0, bent] };
+        builder.push_at("d", Op::Add, &inputs).unwrap();
+        builder.push("e", Op::Activation(Activation::Silu)).unwrap();
+        builder.push("f", Op::MaxPool(window)).unwrap();
+        builder.push("g", Op::Flatten).unwrap();
+        let inputs = builder.shape().len();
+        builder.push("h", Op::Linear { inputs, outputs: 3 }).unwrap();
+        check_network(&builder.finish("test"), 3);
+    }
+}
+
+#[test]
+fn residual_sums_of_every_kind() {
+    let window = Window { kernel: 3, stride: 1, padding: 1 };
+    for (around, activation) in [(true, None), (false, None), (true, Some(Activation::Gelu))] {
+        let mut builder = Builder::new(MAP);
+        builder.push("a", Op::Conv2d(Convolution::new(2, 6, window).without_bias())).unwrap();
+        builder.push("b", Op::batch_norm(6)).unwrap();
+        let start = builder.push("c", Op::Activation(Activation::Tanh)).unwrap();
+        builder.push("d", Op::Conv2d(Convolution::new(6, 6, window))).unwrap();
+        let main = builder.push("e", Op::batch_norm(6)).unwrap();
+        let other = if around {
+            builder.push_at("f", Op::Conv2d(Convolution::new(6, 6, window)), &[start]).unwrap();
+            builder.push("g", Op::batch_norm(6)).unwrap()
+        } else {
+            start
+        };
+        builder.push_at("h", Op::Add, &[main, other]).unwrap();
+        if let Some(activation) = activation {
+            builder.push("i", Op::Activation(activation)).unwrap();
+        }
+        // Read by three: a sum with itself, one with what came before, and the way on.
+        let sum = builder.last();
+        builder.push_at("j", Op::Add, &[sum, sum]).unwrap();
+        let twice = builder.last();
+        builder.push_at("k", Op::Add, &[twice, sum]).unwrap();
+        let thrice = builder.last();
+        builder.push("l", Op::Activation(Activation::Sigmoid)).unwrap();
+        let bent = builder.last();
+        builder.push_at("m", Op::Add, &[bent, thrice]).unwrap();
+        builder.push("n", Op::GlobalAvgPool).unwrap();
+        builder.push("o", Op::Flatten).unwrap();
+        builder.push("p", Op::Linear { inputs: 6, outputs: 3 }).unwrap();
+        check_network(&builder.finish("test"), 3);
     }
 }

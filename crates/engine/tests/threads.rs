@@ -80,6 +80,59 @@ fn training_is_the_same_for_every_number_of_threads() {
     }
 }
 
+/// Three epochs of each architecture over two batches and a smaller one.
+#[test]
+fn every_architecture_is_the_same_for_every_number_of_threads() {
+    const BATCH: usize = 6;
+    const SAMPLES: usize = 2 * BATCH + 5;
+    let images = images(SAMPLES);
+    let targets: Vec<u32> = (0..SAMPLES).map(|i| (i % CLASSES) as u32).collect();
+    for architecture in architectures::REGISTRY {
+        let mut config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
+        config.batch_norm = architecture.keys.contains(&"batch_norm");
+        config.dropout = if architecture.keys.contains(&"dropout") { 0.2 } else { 0.0 };
+        let network = architectures::build(&config, INPUT, CLASSES).unwrap();
+        let start = Init::Pytorch.state(&network, 2);
+        let train = |threads: usize| {
+            thread_pool(threads).unwrap().install(|| {
+                let mut engine = Engine::<f32>::new(&network, BATCH, true);
+                engine.load(&start).unwrap();
+                let len = engine.values().len();
+                let mut optimizer = Optimizer::new(&OptimizerConfig::default(), len).unwrap();
+                for step in 0..9 {
+                    let range = step as usize % 3 * BATCH..SAMPLES.min((step as usize % 3 + 1) * BATCH);
+                    let context = StepContext { seed: 4, step, label_smoothing: 0.1 };
+                    let images = &images[range.start * INPUT.len()..range.end * INPUT.len()];
+                    let loss = engine.step(images, &targets[range], &context, &mut optimizer, 1e-3);
+                    assert!(loss.loss.is_finite());
+                }
+                engine.state()
+            })
+        };
+        let state = train(1);
+        // A bias before a BatchNorm has no effect, and so no gradient.
+        let cancels = |name: &str| {
+            let Some((layer, "bias")) = name.split_once('.') else { return false };
+            let Ok(layer) = layer.parse::<usize>() else { return false };
+            state.contains_key(&format!("{}.running_mean", layer + 1))
+        };
+        for (name, tensor) in &state {
+            let moved = tensor.data != start[name].data;
+            assert_eq!(moved, !cancels(name), "{} of {}", name, architecture.name);
+        }
+        for threads in [2, 3, 8] {
+            for (name, tensor) in &train(threads) {
+                assert_eq!(
+                    bits(tensor.data.iter().copied()),
+                    bits(state[name].data.iter().copied()),
+                    "{}: {name} with {threads} threads",
+                    architecture.name
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_sample_has_the_same_logits_in_every_batch() {
     const BATCH: usize = 33;
@@ -113,4 +166,33 @@ fn a_sample_has_the_same_logits_in_every_batch() {
         });
     }
     assert_eq!(compared, 2 * BATCH);
+}
+
+#[test]
+fn tensors_in_memory_and_leading_rows_are_those_of_the_state() {
+    let config = ModelConfig { hidden: Some(vec![70]), batch_norm: true, ..ModelConfig::default() };
+    let network = architectures::build(&config, Shape::Map { height: 3, width: 2, channels: 3 }, 5).unwrap();
+    let mut engine = Engine::<f32>::new(&network, 1, true);
+    engine.load(&Init::Pytorch.state(&network, 4)).unwrap();
+    let state = engine.state();
+    let mut seen = 0;
+    for tensor in engine.tensors() {
+        let expected = &state[&tensor.spec.name];
+        assert_eq!(tensor.values.len(), expected.data.len() + tensor.filling);
+        let sorted = |values: &[f32]| {
+            let mut values: Vec<f32> = values.iter().copied().filter(|&v| v != 0.0).collect();
+            values.sort_by(f32::total_cmp);
+            values
+        };
+        assert_eq!(sorted(tensor.values), sorted(&expected.data), "{}", tensor.spec.name);
+        assert_eq!(tensor.gradient.len(), tensor.values.len());
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+    for rows in [1, 33, 70, 99] {
+        let leading = engine.leading_rows("1.weight", rows).unwrap();
+        assert_eq!(leading.shape, [rows.min(70), 18]);
+        assert_eq!(leading.data, state["1.weight"].data[..leading.data.len()]);
+    }
+    assert!(engine.leading_rows("1.bias", 2).is_none() && engine.leading_rows("nope", 2).is_none());
 }

@@ -142,6 +142,13 @@ impl Loader {
         samples
     }
 
+    /// The pixels of an image as they lie in the source, by its position there, and their shape; none where the source
+    /// has no such image. `[H, W, C]`
+    pub fn pixels(&self, position: u32) -> Option<(&[u8], Shape)> {
+        let there = (position as usize) < self.source.len();
+        there.then(|| (self.source.image(position).0, self.source.shape()))
+    }
+
     /// Starts an epoch.
     ///
     /// # Errors

@@ -73,6 +73,10 @@ pub enum ConfigError {
     Shape(#[from] ShapeError),
 }
 
+fn heeded(keys: &[&str]) -> String {
+    if keys.is_empty() { "; leave it out".into() } else { format!("; it heeds {}", keys.join(", ")) }
+}
+
 fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
@@ -99,6 +103,22 @@ impl ModelConfig {
         for (key, widths) in [("hidden", &self.hidden), ("filters", &self.filters)] {
             if let Some(width) = widths.iter().flatten().find(|&&width| width == 0 || width > MAX_WIDTH) {
                 refuse(key, format!("a layer's width must be from 1 to {MAX_WIDTH}, got {width}"));
+            }
+        }
+        if let Ok(architecture) = architectures::find(&self.name) {
+            // What is set and would be ignored misleads whoever compares two runs.
+            let default = ModelConfig::default();
+            for (key, set) in [
+                ("hidden", self.hidden.is_some()),
+                ("filters", self.filters.is_some()),
+                ("padding", self.padding != default.padding),
+                ("activation", self.activation != default.activation),
+                ("batch_norm", self.batch_norm != default.batch_norm),
+                ("dropout", self.dropout != default.dropout),
+            ] {
+                if set && !architecture.keys.contains(&key) {
+                    refuse(key, format!("{} has no such choice{}", self.name, heeded(architecture.keys)));
+                }
             }
         }
         if let Err(message) = self.init.check() {

@@ -15,6 +15,6 @@ mod summary;
 pub use config::{ConfigError, ModelConfig};
 pub use init::{Init, InitEntry};
 pub use network::{Builder, Network, Node, NodeId, ShapeError};
-pub use op::{Activation, Op, PaddingMode, Shape, Window};
+pub use op::{Activation, Convolution, Op, PaddingMode, Shape, Window};
 pub use parameter::{FlattenedMap, ParameterSpec, Role, StateDict, StateError, Tensor};
 pub use summary::Summary;

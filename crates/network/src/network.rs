@@ -1,6 +1,6 @@
 //! A network: a list of ops whose inputs stand before them, with the shape of every output.
 
-use crate::op::{Op, PaddingMode, Shape, Window};
+use crate::op::{Convolution, Op, PaddingMode, Shape, Window};
 use crate::parameter::{FlattenedMap, ParameterSpec, Role};
 
 /// The place of a node in [`Network::nodes`].
@@ -70,52 +70,87 @@ impl Builder {
     /// # Errors
     /// The op cannot take that shape.
     pub fn push(&mut self, name: impl Into<String>, op: Op) -> Result<NodeId, ShapeError> {
-        let (name, input) = (name.into(), self.shape());
-        let refuse = |expected: String| ShapeError {
+        self.push_at(name, op, &[self.last()])
+    }
+
+    /// Appends an op to any nodes: one, or two for [`Op::Add`].
+    ///
+    /// # Errors
+    /// The op cannot take those shapes.
+    pub fn push_at(
+        &mut self,
+        name: impl Into<String>,
+        op: Op,
+        inputs: &[NodeId],
+    ) -> Result<NodeId, ShapeError> {
+        let name = name.into();
+        let shapes: Vec<_> = inputs.iter().map(|&input| self.nodes[input].shape).collect();
+        let shape = output_shape(&op, &shapes).map_err(|expected| ShapeError {
             module: op.module(),
             name: name.clone(),
-            found: input.to_string(),
+            found: shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join(" and "),
             expected,
-        };
-        let shape = match op {
-            Op::Input => return Err(refuse("the input stands first and only once".into())),
-            Op::Flatten => Shape::Vector(input.len()),
-            Op::Linear { inputs, outputs } => match input {
-                Shape::Vector(n) if n == inputs && inputs > 0 && outputs > 0 => Shape::Vector(outputs),
-                _ => return Err(refuse(format!("it needs a vector of {inputs} and gives {outputs}"))),
-            },
-            Op::Conv2d { inputs, outputs, window, padding_mode } => match input {
-                Shape::Map { height, width, channels } if channels == inputs && inputs > 0 && outputs > 0 => {
-                    if padding_mode == PaddingMode::Reflect && window.padding >= height.min(width) {
-                        let expected =
-                            format!("to be mirrored by {} it needs more rows and columns", window.padding);
-                        return Err(refuse(expected));
-                    }
-                    let (height, width) = windows(window, height, width).map_err(&refuse)?;
-                    Shape::Map { height, width, channels: outputs }
-                }
-                _ => return Err(refuse(format!("it needs a map of {inputs} channels and gives {outputs}"))),
-            },
-            Op::MaxPool(window) => match input {
-                Shape::Map { height, width, channels } => {
-                    let (height, width) = windows(window, height, width).map_err(&refuse)?;
-                    Shape::Map { height, width, channels }
-                }
-                Shape::Vector(_) => return Err(refuse("it needs a map".into())),
-            },
-            Op::BatchNorm { features, .. } if features != input.features() => {
-                return Err(refuse(format!("it needs {features} features")));
-            }
-            Op::BatchNorm { .. } | Op::Activation(_) | Op::Dropout { .. } => input,
-        };
-        let inputs = vec![self.last()];
-        self.nodes.push(Node { name, op, inputs, shape });
+        })?;
+        self.nodes.push(Node { name, op, inputs: inputs.to_vec(), shape });
         Ok(self.last())
     }
 
     /// Ends the network at its last node.
     pub fn finish(self, architecture: impl Into<String>) -> Network {
         Network { architecture: architecture.into(), nodes: self.nodes }
+    }
+}
+
+/// The shape that comes out of an op, or what it needs.
+fn output_shape(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
+    if let Op::Add = op {
+        return match inputs {
+            [a, b] if a == b => Ok(*a),
+            _ => Err("it adds two inputs of one shape".into()),
+        };
+    }
+    let &[input] = inputs else { return Err("it takes one input".into()) };
+    match *op {
+        Op::Input => Err("the input stands first and only once".into()),
+        Op::Flatten => Ok(Shape::Vector(input.len())),
+        Op::Linear { inputs, outputs } => match input {
+            Shape::Vector(n) if n == inputs && inputs > 0 && outputs > 0 => Ok(Shape::Vector(outputs)),
+            _ => Err(format!("it needs a vector of {inputs} and gives {outputs}")),
+        },
+        Op::Conv2d(Convolution { inputs, outputs, window, padding_mode, groups, .. }) => match input {
+            Shape::Map { height, width, channels } if channels == inputs && inputs > 0 && outputs > 0 => {
+                if groups == 0 || inputs % groups != 0 || outputs % groups != 0 {
+                    return Err(format!("{groups} groups must divide {inputs} and {outputs} channels"));
+                }
+                if padding_mode == PaddingMode::Reflect && window.padding >= height.min(width) {
+                    return Err(format!(
+                        "to be mirrored by {} it needs more rows and columns",
+                        window.padding
+                    ));
+                }
+                let (height, width) = windows(window, height, width)?;
+                Ok(Shape::Map { height, width, channels: outputs })
+            }
+            _ => Err(format!("it needs a map of {inputs} channels and gives {outputs}")),
+        },
+        Op::MaxPool(window) | Op::AvgPool(window) => match input {
+            Shape::Map { height, width, channels } => {
+                if window.padding * 2 > window.kernel {
+                    return Err("its padding may be half its window at most".into());
+                }
+                let (height, width) = windows(window, height, width)?;
+                Ok(Shape::Map { height, width, channels })
+            }
+            Shape::Vector(_) => Err("it needs a map".into()),
+        },
+        Op::GlobalAvgPool => match input {
+            Shape::Map { channels, .. } => Ok(Shape::Map { height: 1, width: 1, channels }),
+            Shape::Vector(_) => Err("it needs a map".into()),
+        },
+        Op::BatchNorm { features, .. } if features != input.features() => {
+            Err(format!("it needs {features} features"))
+        }
+        Op::BatchNorm { .. } | Op::Activation(_) | Op::Dropout { .. } | Op::Add => Ok(input),
     }
 }
 
@@ -147,28 +182,35 @@ impl Network {
     pub fn parameters(&self) -> Vec<ParameterSpec> {
         let mut specs = Vec::new();
         for (id, node) in self.nodes.iter().enumerate() {
+            let groups = if let Op::Conv2d(convolution) = node.op { convolution.groups } else { 1 };
             let mut add = |role: Role, shape: Vec<usize>, flattened, fan_in, fan_out| {
                 let name = format!("{}.{}", node.name, role.suffix());
-                specs.push(ParameterSpec { node: id, name, role, shape, flattened, fan_in, fan_out });
+                specs.push(ParameterSpec { node: id, name, role, shape, flattened, groups, fan_in, fan_out });
             };
             match node.op {
                 Op::Linear { inputs, outputs } => {
                     add(Role::Weight, vec![outputs, inputs], self.flattened(id), inputs, outputs);
                     add(Role::Bias, vec![outputs], None, inputs, outputs);
                 }
-                Op::Conv2d { inputs, outputs, window, .. } => {
+                Op::Conv2d(convolution) => {
+                    let Convolution { outputs, window, bias, .. } = convolution;
+                    let inputs = convolution.group_inputs();
                     let (side, positions) = (window.kernel, window.kernel * window.kernel);
                     let map = FlattenedMap { positions, channels: inputs };
+                    // As torch.nn.init counts them, which does not divide the outputs by the groups.
                     let (fan_in, fan_out) = (inputs * positions, outputs * positions);
                     add(Role::Weight, vec![outputs, inputs, side, side], Some(map), fan_in, fan_out);
-                    add(Role::Bias, vec![outputs], None, fan_in, fan_out);
+                    if bias {
+                        add(Role::Bias, vec![outputs], None, fan_in, fan_out);
+                    }
                 }
                 Op::BatchNorm { features, .. } => {
                     for role in [Role::Scale, Role::Shift, Role::RunningMean, Role::RunningVar] {
                         add(role, vec![features], None, 0, 0);
                     }
                 }
-                Op::Input | Op::Flatten | Op::MaxPool(_) | Op::Activation(_) | Op::Dropout { .. } => {}
+                Op::Input | Op::Flatten | Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool => {}
+                Op::Add | Op::Activation(_) | Op::Dropout { .. } => {}
             }
         }
         specs
@@ -187,8 +229,9 @@ impl Network {
                     });
                 }
                 // What works element by element keeps the order.
-                Op::Activation(_) | Op::Dropout { .. } | Op::BatchNorm { .. } => {}
-                Op::Input | Op::Linear { .. } | Op::Conv2d { .. } | Op::MaxPool(_) => return None,
+                Op::Activation(_) | Op::Dropout { .. } | Op::BatchNorm { .. } | Op::Add => {}
+                Op::Input | Op::Linear { .. } | Op::Conv2d(_) => return None,
+                Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool => return None,
             }
         }
     }

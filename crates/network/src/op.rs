@@ -146,6 +146,40 @@ impl Window {
     }
 }
 
+/// A convolution without its tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Convolution {
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// The window.
+    pub window: Window,
+    /// What is beyond the edge.
+    pub padding_mode: PaddingMode,
+    /// Groups of channels, each convolved by itself; as many as there are channels make it depthwise.
+    pub groups: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+impl Convolution {
+    /// A convolution over all channels, with a bias and zeros beyond the edge.
+    pub fn new(inputs: usize, outputs: usize, window: Window) -> Self {
+        Convolution { inputs, outputs, window, padding_mode: PaddingMode::Zeros, groups: 1, bias: true }
+    }
+
+    /// Without the bias, as before a BatchNorm, which would take it away again.
+    pub fn without_bias(self) -> Self {
+        Convolution { bias: false, ..self }
+    }
+
+    /// Input channels that one output sees.
+    pub fn group_inputs(&self) -> usize {
+        self.inputs / self.groups
+    }
+}
+
 /// One op of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
@@ -161,19 +195,16 @@ pub enum Op {
         /// Output features.
         outputs: usize,
     },
-    /// A convolution (cross-correlation, as everywhere in deep learning) over all input channels.
-    Conv2d {
-        /// Input channels.
-        inputs: usize,
-        /// Output channels.
-        outputs: usize,
-        /// The window.
-        window: Window,
-        /// What is beyond the edge.
-        padding_mode: PaddingMode,
-    },
+    /// A convolution (cross-correlation, as everywhere in deep learning).
+    Conv2d(Convolution),
     /// The largest value of each window and channel.
     MaxPool(Window),
+    /// The mean of each window and channel; what is beyond the edge counts as zeros, as in PyTorch.
+    AvgPool(Window),
+    /// The mean of each channel over the whole map, a map of 1 x 1 (`AdaptiveAvgPool2d(1)`).
+    GlobalAvgPool,
+    /// The sum of two inputs of one shape: the residual connection (He et al. 2016).
+    Add,
     /// Batch normalisation over every dimension but the features (Ioffe and Szegedy 2015; PyTorch's BatchNorm1d and 2d).
     BatchNorm {
         /// Features, each with its own statistics.
@@ -204,8 +235,11 @@ impl Op {
             Op::Input => "Input",
             Op::Flatten => "Flatten",
             Op::Linear { .. } => "Linear",
-            Op::Conv2d { .. } => "Conv2d",
+            Op::Conv2d(_) => "Conv2d",
             Op::MaxPool(_) => "MaxPool2d",
+            Op::AvgPool(_) => "AvgPool2d",
+            Op::GlobalAvgPool => "AdaptiveAvgPool2d",
+            Op::Add => "Add",
             Op::BatchNorm { .. } => "BatchNorm",
             Op::Activation(activation) => activation.module(),
             Op::Dropout { .. } => "Dropout",
@@ -216,8 +250,9 @@ impl Op {
     pub fn flops(&self, output: Shape) -> u64 {
         match self {
             Op::Linear { inputs, outputs } => 2 * (*inputs as u64) * (*outputs as u64),
-            Op::Conv2d { inputs, window, .. } => {
-                2 * (inputs * window.kernel * window.kernel) as u64 * output.len() as u64
+            Op::Conv2d(convolution) => {
+                let taps = convolution.window.kernel * convolution.window.kernel;
+                2 * (convolution.group_inputs() * taps) as u64 * output.len() as u64
             }
             _ => 0,
         }

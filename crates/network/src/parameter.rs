@@ -61,6 +61,8 @@ pub struct ParameterSpec {
     /// PyTorch counts that vector channels first, the engine channels last, so whoever moves the weight between the two
     /// needs the map's shape.
     pub flattened: Option<FlattenedMap>,
+    /// Groups of a convolution's channels; 1 for everything else.
+    pub groups: usize,
     /// Inputs that one output sums over; 0 where the notion has no meaning.
     pub fan_in: usize,
     /// Outputs that one input feeds; 0 where the notion has no meaning.

@@ -18,13 +18,16 @@ impl Network {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parameters = self.network.parameters();
+        let (parameters, nodes) = (self.network.parameters(), self.network.nodes());
+        // As wide as the longest entry, and never narrower than a small network's.
+        let names = nodes.iter().map(|node| node.name.len()).fold(10, usize::max);
+        let modules = nodes.iter().map(|node| node.op.module().len()).fold(12, usize::max);
         writeln!(
             f,
-            "  {:<10} {:<12} {:>12} {:>12} {:>10}",
+            "  {:<names$} {:<modules$} {:>12} {:>12} {:>10}",
             "layer", "module", "output", "parameters", "MFLOPs"
         )?;
-        for (id, node) in self.network.nodes().iter().enumerate() {
+        for (id, node) in nodes.iter().enumerate() {
             let count: usize =
                 parameters.iter().filter(|p| p.node == id && p.role.trained()).map(|p| p.len()).sum();
             let flops = node.op.flops(node.shape);
@@ -33,7 +36,7 @@ impl fmt::Display for Summary<'_> {
                 if flops > 0 { format!("{:.2}", flops as f64 / 1e6) } else { String::new() },
             );
             let line = format!(
-                "  {:<10} {:<12} {:>12} {count:>12} {flops:>10}",
+                "  {:<names$} {:<modules$} {:>12} {count:>12} {flops:>10}",
                 node.name,
                 node.op.module(),
                 node.shape
@@ -41,7 +44,8 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "{}", line.trim_end())?;
         }
         let total = grouped(self.network.parameter_count() as u64);
-        write!(f, "  {:<36} {total:>12} {:>10.2}", "total", self.network.flops() as f64 / 1e6)
+        let label = names + modules + 14;
+        write!(f, "  {:<label$} {total:>12} {:>10.2}", "total", self.network.flops() as f64 / 1e6)
     }
 }
 
@@ -72,6 +76,23 @@ mod tests {
             table.lines().last().is_some_and(|l| l.contains("6,358,019") && l.contains("12.71")),
             "{table}"
         );
+    }
+
+    /// Numbers are right-aligned: in every line each begins and ends where the heading's column does.
+    #[test]
+    fn long_names_keep_the_columns_apart() {
+        let input = Shape::Map { height: 64, width: 64, channels: 3 };
+        for name in ["mlp", "resnet18", "mobilenet_v2"] {
+            let config = ModelConfig { name: name.into(), ..ModelConfig::default() };
+            let table = architectures::build(&config, input, 3).unwrap().summary().to_string();
+            let mut lines = table.lines();
+            let heading = lines.next().unwrap();
+            let end = heading.find("parameters").unwrap() + "parameters".len();
+            for line in lines {
+                let boundary = line.get(end - 1..=end).map(str::as_bytes);
+                assert!(boundary.is_none_or(|pair| pair[1] == b' '), "{name}: {line}");
+            }
+        }
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Show what the augmentation of a recipe does to an image, or to a batch of a data set
     Augment(Augment),
+    /// Measure how fast a network trains on this machine
+    Bench(Bench),
+    /// Send a run to an MLflow server, or what of it was not sent yet
+    Sync(Sync),
     /// List what a recipe can name
     List(List),
     /// Print the JSON schema of recipes, for editors
@@ -36,30 +40,26 @@ pub(crate) struct Train {
     /// A folder with train/ and val/ (and perhaps test/) of class folders, a folder of class folders, a CSV manifest with
     /// the columns path, label and perhaps split, or a folder with the IDX files of the MNIST family
     pub(crate) data: PathBuf,
-    /// Recipe file (TOML); every key is optional
-    #[arg(long, value_name = "FILE")]
-    pub(crate) recipe: Option<PathBuf>,
-    /// Set any key of the recipe, such as optimizer.weight_decay=1e-4; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) settings: Vec<String>,
-    /// Architecture, from `pupila list models` [model.name]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// Side that images are resized to, in pixels [input.size]
-    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
-    pub(crate) size: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: RecipeChoice,
     /// Passes over the training images [train.epochs]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) epochs: Option<String>,
-    /// Images in a step [train.batch]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub(crate) batch: Option<String>,
     /// Learning rate [optimizer.lr]
     #[arg(long, value_name = "X", allow_hyphen_values = true)]
     pub(crate) lr: Option<String>,
     /// The number that every random draw follows from [train.seed]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) seed: Option<String>,
+    /// Send the run to an MLflow server, such as http://localhost:5000 [tracking.mlflow]
+    #[arg(long, value_name = "URI")]
+    pub(crate) mlflow: Option<String>,
+    /// MLflow's experiment [tracking.experiment]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// Write no TensorBoard event file [tracking.tensorboard]
+    #[arg(long)]
+    pub(crate) no_tensorboard: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
     /// Folder that runs are made in
@@ -137,6 +137,51 @@ pub(crate) struct Augment {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    pub(crate) choice: RecipeChoice,
+    /// Classes that the network tells apart
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) classes: u16,
+    /// Steps that are measured
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) steps: u32,
+    /// Show the time of every stage of the network
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Show how activations and gradients spread in every layer right after the initialisation, for normal noise as images
+    #[arg(long)]
+    pub(crate) init_report: bool,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Run folder
+    pub(crate) run: PathBuf,
+    /// The server, such as http://localhost:5000; without it, MLFLOW_TRACKING_URI
+    #[arg(long, value_name = "URI")]
+    pub(crate) mlflow: Option<String>,
+    /// The experiment; without it, MLFLOW_EXPERIMENT_NAME, or pupila
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// Make the model a new version of this registered model
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) register: Option<String>,
+    /// Alias that this version gets
+    #[arg(long, value_name = "ALIAS", requires = "register")]
+    pub(crate) alias: Option<String>,
+    /// How long to go on trying, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u64,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct List {
     /// What to list
     pub(crate) what: Listed,
@@ -152,10 +197,32 @@ pub(crate) enum Listed {
     Transforms,
     /// Optimizers, for optimizer.name
     Optimizers,
+    /// Learning-rate schedules, for schedule.name
+    Schedules,
     /// Initialisers, for model.init
     Initializers,
     /// Metrics, for train.monitor
     Metrics,
+}
+
+/// What every command that builds a network takes of the recipe.
+#[derive(Debug, Args)]
+pub(crate) struct RecipeChoice {
+    /// Recipe file (TOML); every key is optional
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set any key of the recipe, such as optimizer.weight_decay=1e-4; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Architecture, from `pupila list models` [model.name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Side that images are resized to, in pixels [input.size]
+    #[arg(long, value_name = "PX", allow_hyphen_values = true)]
+    pub(crate) size: Option<String>,
+    /// Images in a step [train.batch]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) batch: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
         cli::Command::Predict(arguments) => commands::predict::run(&arguments),
         cli::Command::Augment(arguments) => commands::augment::run(&arguments),
+        cli::Command::Bench(arguments) => commands::bench::run(&arguments),
+        cli::Command::Sync(arguments) => commands::sync::run(&arguments),
         cli::Command::List(arguments) => commands::list::run(&arguments),
         cli::Command::Schema => commands::schema::run(),
     };

@@ -51,12 +51,13 @@ fn a_run_leaves_a_complete_folder_and_one_json_object() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(
-        lines.iter().map(|l| l["event"].as_str().unwrap()).collect::<Vec<_>>(),
-        ["start", "scalars", "scalars", "end"]
-    );
+    let of = |kind: &str| lines.iter().filter(|line| line["event"] == kind).collect::<Vec<_>>();
+    assert_eq!((&lines[0]["event"], of("scalars").len(), of("end").len()), (&"start".into(), 2, 1));
+    assert_eq!(lines[0]["recipe"]["input.size"], 16);
     let best = summary["best_epoch"].as_u64().unwrap() as usize;
-    assert_eq!(lines[best]["values"]["val/loss"], summary["val"]["loss"]);
+    assert_eq!(of("scalars")[best - 1]["values"]["val/loss"], summary["val"]["loss"]);
+    assert_eq!(of("result")[0]["values"]["best/loss"], summary["val"]["loss"]);
+    assert_eq!(of("model")[0]["path"], "best.safetensors");
 
     let csv = sandbox.read("runs/first/predictions.csv");
     assert_eq!(csv.lines().next(), Some("path,label,predicted,correct,melanoma,nevus,seborrheic_keratosis"));
@@ -107,6 +108,35 @@ fn the_same_seed_gives_the_same_file_for_any_number_of_threads() {
     assert_eq!(one, model("four", &["--threads", "4"]));
     assert_eq!(sandbox.read("runs/one/predictions.csv"), sandbox.read("runs/four/predictions.csv"));
     assert_ne!(one, model("other", &["--seed", "1"]));
+}
+
+#[test]
+fn what_is_recorded_changes_nothing_of_the_model() {
+    let sandbox = Sandbox::new();
+    // BatchNorm's moving statistics and dropout's draws are what a look at the gradient could disturb.
+    let common = ["--set", "model.batch_norm=true", "--set", "model.dropout=0.2", "--epochs", "4"];
+    // Gradients that wait for their update, and weights that are put aside while their average is judged.
+    let waiting =
+        ["--set", "train.accumulate=2", "--set", "train.clip_norm=1", "--set", "train.ema_decay=0.9"];
+    let model = |name: &str, more: &[&str]| {
+        let data = skin();
+        let mut arguments = vec!["train", data.to_str().unwrap(), "--name", name, "--size", "16"];
+        arguments.extend(common.iter().chain(more));
+        assert_eq!(sandbox.run(&arguments).code, Some(0));
+        std::fs::read(sandbox.path(&format!("runs/{name}/best.safetensors"))).unwrap()
+    };
+    let none = model("none", &["--no-tensorboard", "--set", "tracking.steps_every=0"]);
+    let all = model("all", &["--set", "tracking.budget_frac=1", "--set", "tracking.steps_every=1"]);
+    assert!(none == all);
+    let none = model("waiting-none", &[&waiting[..], &["--no-tensorboard"]].concat());
+    let all = model("waiting-all", &[&waiting[..], &["--set", "tracking.budget_frac=1"]].concat());
+    assert!(none == all);
+    let events = |name: &str| {
+        let files = std::fs::read_dir(sandbox.path(&format!("runs/{name}"))).unwrap();
+        files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().contains("tfevents")).count()
+    };
+    assert_eq!((events("none"), events("all")), (0, 1));
+    assert_eq!(sandbox.read("runs/all/metrics.jsonl").matches("gradient/norm").count(), 4);
 }
 
 #[test]
@@ -241,4 +271,46 @@ fn ctrl_c_keeps_the_best_model_so_far() {
     assert_eq!(summary["status"], "interrupted");
     let eval = sandbox.run(&["eval", "runs/run", "--json"]);
     assert_eq!(eval.json()["metrics"], summary["val"]);
+}
+
+#[test]
+fn an_average_without_memory_is_the_values_and_one_with_memory_is_not() {
+    let sandbox = Sandbox::new();
+    let model = |name: &str, more: &[&str]| {
+        let ran = sandbox.train(&skin(), name, more);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        std::fs::read(sandbox.path(&format!("runs/{name}/best.safetensors"))).unwrap()
+    };
+    let plain = model("plain", &[]);
+    assert!(plain == model("zero", &["--set", "train.ema_decay=0"]));
+    assert!(plain != model("slow", &["--set", "train.ema_decay=0.9"]));
+    assert!(plain != model("warm", &["--set", "schedule.warmup_steps=4"]));
+    assert!(plain != model("clipped", &["--set", "train.clip_norm=0.01"]));
+    let balanced = model("balanced", &["--set", "loss.class_weights=balanced"]);
+    assert!(plain == balanced, "the sample's classes are all of one size, and so is every weight 1");
+}
+
+#[test]
+fn accumulated_batches_make_fewer_updates() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.train(&skin(), "run", &["--set", "train.accumulate=3"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let scalars = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let metrics = sandbox.read("runs/run/metrics.jsonl");
+    let first = metrics.lines().map(scalars).find(|line| line["event"] == "scalars").unwrap();
+    let recipe = sandbox.read("runs/run/recipe.toml");
+    let batch = recipe.lines().find_map(|line| line.strip_prefix("batch = ")).unwrap();
+    let batch: usize = batch.split_whitespace().next().unwrap().parse().unwrap();
+    // The last update of an epoch takes what is left.
+    assert_eq!(first["step"], 240_usize.div_ceil(batch).div_ceil(3));
+}
+
+#[test]
+fn a_run_that_diverges_names_the_place_and_a_way_out() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.train(&skin(), "run", &["--lr", "1e20"]);
+    assert_eq!(ran.code, Some(1));
+    for part in ["training has diverged, first in the ", "try a smaller learning rate: --lr 1"] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
 }

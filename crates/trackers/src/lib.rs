@@ -1,22 +1,41 @@
-//! Write-only sinks of training events.
+//! Sinks of training events.
 //!
-//! In: [`Event`]s, in the order in which they happen. Out: files that other programs read. A tracker never sees the
-//! trainer, nothing reads a tracker back, and one that fails never fails a run.
+//! In: [`Event`]s, in the order in which they happen. Out: files that other programs read, and an MLflow server. A tracker
+//! never sees the trainer, training reads nothing back from one, and one that fails or is slow never fails or delays a
+//! run.
 
+mod background;
 mod event;
+mod histogram;
 mod jsonl;
+pub mod mlflow;
+mod pr_curve;
+mod redact;
+mod system;
+mod tensorboard;
 
-pub use event::{Event, RunEnd};
+pub use background::Background;
+pub use event::{Chart, DataInfo, Event, GraphNode, RunEnd, RunInfo};
+pub use histogram::{Counts, Histogram};
 pub use jsonl::Jsonl;
+pub use pr_curve::PrCurve;
+pub use redact::redact;
+pub use system::SystemMetrics;
+pub use tensorboard::TensorBoard;
 
 /// A sink of events.
 pub trait Tracker {
     /// The name for messages, such as `metrics.jsonl`.
     fn name(&self) -> &'static str;
 
-    /// Takes an event.
+    /// Takes an event that happened at a time, in seconds since 1970, UTC.
     ///
     /// # Errors
     /// It could not be written; the caller warns once and goes on.
-    fn record(&mut self, event: &Event) -> std::io::Result<()>;
+    fn record(&mut self, time: f64, event: &Event) -> std::io::Result<()>;
+}
+
+/// The time now, in seconds since 1970, UTC.
+pub fn now() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64())
 }

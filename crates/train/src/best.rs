@@ -35,8 +35,7 @@ impl Best {
     ///
     /// The very first epoch is kept whatever its metric, so that there always is a model.
     pub(crate) fn offer(&mut self, epoch: u32, val: &[(&'static str, f64)], engine: &Engine<f32>) -> bool {
-        let metric =
-            val.iter().find(|(name, _)| *name == self.monitor.name).map_or(f64::NAN, |&(_, value)| value);
+        let metric = self.monitor.of(val);
         if self.monitor.improves(metric, self.reference, self.min_delta) {
             self.reference = metric;
             self.waited = 0;

@@ -91,6 +91,15 @@ impl Images {
         self.kept.iter().enumerate().filter(of).map(|(position, _)| position as u32).collect()
     }
 
+    /// Images in memory of each class of a split.
+    pub fn class_counts(&self, split: Split) -> Vec<usize> {
+        let mut counts = vec![0; self.dataset.classes.len()];
+        for sample in self.kept.iter().map(|&i| &self.dataset.samples[i]).filter(|s| s.split == split) {
+            counts[sample.label as usize] += 1;
+        }
+        counts
+    }
+
     /// The paths of some images, by their places.
     pub fn paths(&self, positions: &[u32]) -> Vec<String> {
         let path = |&p: &u32| self.dataset.samples[self.kept[p as usize]].path.to_string_lossy().into_owned();

@@ -3,6 +3,7 @@
 
 use crate::recipe::{Fault, Recipe};
 use crate::schema;
+use pupila_trackers::redact;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -29,7 +30,8 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("default"),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Origin::CommandLine(option) => f.write_str(option),
+            // An address may hold a password, and origins are written into the run folder.
+            Origin::CommandLine(option) => f.write_str(&redact(option)),
         }
     }
 }
@@ -91,6 +93,11 @@ impl Layers {
     }
 
     fn resolve_but(&self, pardoned: impl Fn(&Fault) -> bool) -> Result<Resolved, RecipeErrors> {
+        self.layer(pardoned)
+            .map_err(|errors| RecipeErrors(errors.iter().map(|error| redact(error)).collect()))
+    }
+
+    fn layer(&self, pardoned: impl Fn(&Fault) -> bool) -> Result<Resolved, Vec<String>> {
         let mut errors = Vec::new();
         let mut entries = Vec::new();
         if let Some((path, text)) = &self.file {
@@ -136,11 +143,11 @@ impl Layers {
                 errors.extend(
                     faults.iter().map(|fault| format!("{}{} {}", place(fault), fault.key, fault.message)),
                 );
-                if errors.is_empty() { Ok(Resolved { recipe, origins }) } else { Err(RecipeErrors(errors)) }
+                if errors.is_empty() { Ok(Resolved { recipe, origins }) } else { Err(errors) }
             }
             Err(error) => {
                 errors.push(error.message().to_owned());
-                Err(RecipeErrors(errors))
+                Err(errors)
             }
         }
     }
@@ -334,6 +341,23 @@ mod tests {
             assert!(all.contains(expected), "{expected:?} is not in:\n{all}");
         }
         assert_eq!(errors.len(), 11, "{all}");
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_neither_shown_nor_written() {
+        let setting = "tracking.mlflow=http://ana:hush@h:5000";
+        let resolved = resolve("", &[setting]).unwrap();
+        let shown = format!("{} {resolved:?}", resolved.to_toml());
+        assert!(!resolved.to_toml().contains("hush"));
+        assert!(resolved.to_toml().contains("mlflow = \"http://***@h:5000\""), "{shown}");
+        for wrong in [
+            setting.replace("http", "ftp"),
+            setting.replace("mlflow", "mlfow"),
+            format!("{setting} x").replace('=', ":"),
+        ] {
+            let RecipeErrors(errors) = resolve("", &[&wrong]).unwrap_err();
+            assert!(!errors.join(" ").contains("hush"), "{errors:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The recipe: everything that a person can choose about a run, every key optional, and what makes a value wrong.
 
+use crate::schedule::ScheduleConfig;
+use crate::tracking::TrackingConfig;
 use pupila_dataset::{OnBadImage, ScanOptions};
 use pupila_engine::OptimizerConfig;
 use pupila_image::Interpolation;
@@ -23,12 +25,16 @@ pub struct Recipe {
     pub model: ModelConfig,
     /// How the network's values change.
     pub optimizer: OptimizerConfig,
+    /// How the learning rate changes over the run.
+    pub schedule: ScheduleConfig,
     /// What is minimised: cross-entropy.
     pub loss: Loss,
     /// How long, in what pieces, and which epoch is the best.
     pub train: Train,
     /// When to stop before the last epoch.
     pub early_stopping: EarlyStopping,
+    /// What is recorded, where, and how often.
+    pub tracking: TrackingConfig,
 }
 
 /// Which images are used.
@@ -115,6 +121,35 @@ impl Default for Augment {
 pub struct Loss {
     /// Share of each target that is spread evenly over all classes.
     pub label_smoothing: f64,
+    /// Weights of the classes: `none`, or `balanced`, where each class weighs images / (classes x its images), as
+    /// scikit-learn has it. They count in training alone, the metrics are those of the images as they are.
+    pub class_weights: ClassWeights,
+}
+
+/// How classes are weighted in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeights {
+    /// All alike.
+    #[default]
+    None,
+    /// By the inverse of their number of images.
+    Balanced,
+}
+
+impl ClassWeights {
+    /// One weight for each class from its number of training images; none where all weigh alike. A class without images
+    /// weighs nothing, as no image asks for it.
+    pub fn of(self, images: &[usize]) -> Vec<f64> {
+        match self {
+            ClassWeights::None => Vec::new(),
+            ClassWeights::Balanced => {
+                let (total, classes) = (images.iter().sum::<usize>(), images.len());
+                let weight = |&n: &usize| if n == 0 { 0.0 } else { total as f64 / (classes * n) as f64 };
+                images.iter().map(weight).collect()
+            }
+        }
+    }
 }
 
 /// How long, in what pieces, and which epoch is the best.
@@ -127,13 +162,30 @@ pub struct Train {
     pub batch: usize,
     /// The number that every random draw of the run follows from.
     pub seed: u64,
+    /// Batches whose gradients make one update together.
+    pub accumulate: usize,
+    /// Most that the norm of the whole gradient may be: a larger one is scaled down to it. Left out, it is as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Judge and keep the exponential moving average of the values instead of the values, with this decay an update, such as
+    /// 0.999. Left out, the values themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
     /// The metric of the validation set that decides which epoch is the best, such as `val/loss` or `val/macro_f1`.
     pub monitor: String,
 }
 
 impl Default for Train {
     fn default() -> Self {
-        Train { epochs: 30, batch: 32, seed: 0, monitor: "val/loss".into() }
+        Train {
+            epochs: 30,
+            batch: 32,
+            seed: 0,
+            accumulate: 1,
+            clip_norm: None,
+            ema_decay: None,
+            monitor: "val/loss".into(),
+        }
     }
 }
 
@@ -204,7 +256,18 @@ impl Recipe {
     pub fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut refuse = |key: String, message: String| faults.push(Fault { key, message });
-        let Recipe { data, input, augment, model, optimizer, loss, train, early_stopping } = self;
+        let Recipe {
+            data,
+            input,
+            augment,
+            model,
+            optimizer,
+            schedule,
+            loss,
+            train,
+            early_stopping,
+            tracking,
+        } = self;
         if !(data.fraction > 0.0 && data.fraction <= 1.0) {
             refuse("data.fraction".into(), format!("must be above 0 and at most 1, got {}", data.fraction));
         }
@@ -244,6 +307,18 @@ impl Recipe {
         for (key, message) in optimizer.check() {
             refuse(format!("optimizer.{key}"), message);
         }
+        for (key, message) in schedule.check() {
+            refuse(format!("schedule.{key}"), message);
+        }
+        if train.accumulate == 0 {
+            refuse("train.accumulate".into(), "must be at least 1 batch".into());
+        }
+        if let Some(decay) = train.ema_decay.filter(|decay| !(0.0..1.0).contains(decay)) {
+            refuse("train.ema_decay".into(), format!("must be at least 0 and below 1, got {decay}"));
+        }
+        if let Some(norm) = train.clip_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
+            refuse("train.clip_norm".into(), format!("must be above 0, got {norm}; leave it out for none"));
+        }
         if !(0.0..1.0).contains(&loss.label_smoothing) {
             refuse(
                 "loss.label_smoothing".into(),
@@ -272,6 +347,7 @@ impl Recipe {
             let got = early_stopping.min_delta;
             refuse("early_stopping.min_delta".into(), format!("must be at least 0, got {got}"));
         }
+        faults.extend(tracking.check());
         faults
     }
 
@@ -315,6 +391,11 @@ impl Monitor {
                 "must be a metric of the validation set, such as val/loss or val/macro_f1, got `{key}`"
             )),
         }
+    }
+
+    /// The metric's value among those of an epoch; NaN where it is not.
+    pub fn of(&self, values: &[(&'static str, f64)]) -> f64 {
+        values.iter().find(|(name, _)| *name == self.name).map_or(f64::NAN, |&(_, value)| value)
     }
 
     /// Whether `candidate` is better than `best` by more than `min_delta`. NaN never is; anything is better than NaN.

@@ -48,6 +48,13 @@ impl RunFolder {
     pub const PREDICTIONS: &'static str = "predictions.csv";
     /// Machine, versions and data.
     pub const ENVIRONMENT: &'static str = "environment.json";
+    /// The classification report of the best epoch, as text.
+    pub const REPORT: &'static str = "classification_report.txt";
+    /// The confusion matrix of the best epoch, as a picture.
+    pub const CONFUSION: &'static str = "confusion_matrix.png";
+    /// What a run has made of its data besides the model: what trackers are sent, as far as it is there.
+    pub const RESULTS: &'static [&'static str] =
+        &[Self::RECIPE, Self::ENVIRONMENT, Self::SUMMARY, Self::PREDICTIONS, Self::REPORT, Self::CONFUSION];
 
     /// Whether a run of that name could be made below `runs`: to be asked before long work.
     ///

@@ -3,7 +3,8 @@
 use crate::best::Best;
 use crate::evaluate::{EvaluateError, evaluate};
 use crate::recipe::{Monitor, Recipe};
-use pupila_engine::{Engine, LossSum, Optimizer, StepContext};
+use crate::schedule::Schedule;
+use pupila_engine::{Engine, LossSum, NotFinite, Optimizer, Snapshot, StepContext};
 use pupila_loader::{Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError, summary};
 use pupila_network::{Init, Network};
@@ -21,6 +22,8 @@ pub struct Plan<'a> {
     pub train: &'a Loader,
     /// Validation batches.
     pub val: &'a Loader,
+    /// Training images of each class.
+    pub class_images: &'a [usize],
 }
 
 /// An epoch that has ended.
@@ -30,7 +33,9 @@ pub struct EpochRecord {
     pub epoch: u32,
     /// Optimizer updates so far.
     pub step: u64,
-    /// Mean loss over the training images as they were when trained on, augmented.
+    /// Learning rate of the epoch's last update.
+    pub lr: f64,
+    /// Mean loss over the training images as they were when trained on, augmented and weighted by class.
     pub train_loss: f64,
     /// Accuracy over the same.
     pub train_accuracy: f64,
@@ -57,12 +62,30 @@ impl EpochRecord {
 
 /// Whoever watches a run: the terminal, the trackers, the keeper of the best model.
 pub trait Observer {
-    /// A step has ended: `done` of `steps` of this epoch, with the sums of the epoch so far.
-    fn step(&mut self, epoch: u32, done: usize, steps: usize, so_far: &LossSum);
+    /// A batch has been learnt from: the `done`th of this epoch, after `updates` of the optimizer in all, with the sums of
+    /// the epoch so far.
+    fn step(&mut self, epoch: u32, done: usize, updates: u64, so_far: &LossSum);
     /// An epoch has ended. `engine` has its values.
     fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>);
     /// Something that trackers record.
-    fn event(&mut self, event: &Event);
+    fn event(&mut self, event: Event);
+    /// An epoch has ended, to be looked at more closely: afterwards the engine must have the values that it had.
+    fn look(&mut self, look: Look<'_>) {
+        let _ = look;
+    }
+}
+
+/// What there is to see at the end of an epoch.
+#[derive(Debug)]
+pub struct Look<'a> {
+    /// The epoch.
+    pub record: &'a EpochRecord,
+    /// The validation set's predictions.
+    pub predictions: &'a Predictions,
+    /// The engine with the epoch's values.
+    pub engine: &'a mut Engine<f32>,
+    /// The run's plan.
+    pub plan: &'a Plan<'a>,
 }
 
 /// How a run went.
@@ -76,6 +99,8 @@ pub struct Outcome {
     pub end: RunEnd,
     /// Where the loss stopped being finite: epoch (from 1) and step of the run (from 1).
     pub diverged: Option<(u32, u64)>,
+    /// Where the network's values stopped being finite, if it could be found.
+    pub not_finite: Option<NotFinite>,
     /// The validation set's predictions with the best values.
     pub predictions: Option<Predictions>,
     /// When the first step began.
@@ -94,6 +119,9 @@ pub enum TrainError {
     /// The optimizer cannot be made.
     #[error("{0}")]
     Optimizer(String),
+    /// The schedule cannot be made.
+    #[error("{0}")]
+    Schedule(String),
     /// The initial values don't fit the network.
     #[error(transparent)]
     State(#[from] pupila_network::StateError),
@@ -115,17 +143,27 @@ pub fn train(
     observer: &mut dyn Observer,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Outcome, TrainError> {
-    let Recipe { train: config, early_stopping, optimizer: rule, loss, model, .. } = plan.recipe;
+    let Recipe { train: config, early_stopping, optimizer: rule, schedule, loss, model, .. } = plan.recipe;
     let init: &Init = &model.init;
     engine.load(&init.state(plan.network, config.seed))?;
     let mut optimizer = Optimizer::new(rule, engine.values().len()).map_err(TrainError::Optimizer)?;
     let monitor = Monitor::parse(&config.monitor).map_err(TrainError::Monitor)?;
     let mut best = Best::new(monitor, early_stopping);
+    let batches_per_epoch = plan.train.batches();
+    let updates_per_epoch = batches_per_epoch.div_ceil(config.accumulate) as u64;
+    let mut schedule = Schedule::new(schedule, rule.lr, config.epochs, updates_per_epoch, monitor.direction)
+        .map_err(TrainError::Schedule)?;
+    engine.set_class_weights(&loss.class_weights.of(plan.class_images));
+    // Without either, the update can follow each gradient at once.
+    let whole_gradient = config.accumulate > 1 || config.clip_norm.is_some();
+    let mut batches_run = 0;
+    let (mut average, mut raw) = (Snapshot::default(), Snapshot::default());
     let mut outcome = Outcome {
         epochs: Vec::new(),
         best_epoch: None,
         end: RunEnd::Completed,
         diverged: None,
+        not_finite: None,
         predictions: None,
         first_step: None,
     };
@@ -135,6 +173,7 @@ pub fn train(
         let mut sums = LossSum::default();
         let mut batches = plan.train.epoch(epoch)?;
         let mut done = 0;
+        let mut lr = rule.lr;
         while let Some(batch) = batches.next() {
             let batch = batch?;
             if interrupted() {
@@ -142,24 +181,40 @@ pub fn train(
                 break 'epochs;
             }
             outcome.first_step.get_or_insert_with(Instant::now);
-            let context = StepContext {
-                seed: config.seed,
-                step: optimizer.steps(),
-                label_smoothing: loss.label_smoothing,
+            // Counts batches, not updates, so that no two have the same draws of dropout.
+            let context =
+                StepContext { seed: config.seed, step: batches_run, label_smoothing: loss.label_smoothing };
+            batches_run += 1;
+            let updates = optimizer.steps();
+            lr = schedule.lr(epoch - 1, updates);
+            let (loss, norm) = if whole_gradient {
+                let loss = engine.accumulate(&batch.images, &batch.targets, &context);
+                let due = (done + 1) % config.accumulate == 0 || done + 1 == batches_per_epoch;
+                let apply = due && loss.loss.is_finite();
+                (loss, if apply { engine.apply(&mut optimizer, lr, config.clip_norm) } else { 0.0 })
+            } else {
+                (engine.step(&batch.images, &batch.targets, &context, &mut optimizer, lr), 0.0)
             };
-            let loss = engine.step(&batch.images, &batch.targets, &context, &mut optimizer, rule.lr);
-            batches.recycle(batch);
-            if !loss.loss.is_finite() {
+            if !(loss.loss.is_finite() && norm.is_finite()) {
                 outcome.diverged = Some((epoch, optimizer.steps() + 1));
+                outcome.not_finite = engine.find_not_finite(&batch.images, batch.targets.len(), &context);
                 outcome.end = RunEnd::Diverged;
                 break 'epochs;
             }
+            batches.recycle(batch);
+            if let Some(decay) = config.ema_decay.filter(|_| optimizer.steps() > updates) {
+                engine.average_into(&mut average, decay);
+            }
             sums += loss;
             done += 1;
-            observer.step(epoch, done, plan.train.batches(), &sums);
+            observer.step(epoch, done, optimizer.steps(), &sums);
         }
         let (train_time, waited) = (start.elapsed(), batches.waited());
 
+        if config.ema_decay.is_some() {
+            engine.save_to(&mut raw);
+            engine.restore(&average);
+        }
         let predictions = match evaluate(engine, plan.val, interrupted) {
             Ok(_) if interrupted() => {
                 outcome.end = RunEnd::Interrupted;
@@ -176,12 +231,14 @@ pub fn train(
         };
         let val = summary(&predictions).values;
         let eval_time = start.elapsed() - train_time;
+        schedule.epoch_ended(monitor.of(&val));
         let improved = best.offer(epoch, &val, engine);
         let samples = sums.samples as f64;
         let record = EpochRecord {
             epoch,
             step: optimizer.steps(),
-            train_loss: sums.loss / samples,
+            lr,
+            train_loss: sums.mean(),
             train_accuracy: sums.correct as f64 / samples,
             val,
             improved,
@@ -191,7 +248,11 @@ pub fn train(
             images_per_s: samples / train_time.as_secs_f64(),
         };
         observer.epoch(&record, engine);
-        observer.event(&scalars(&record, rule.lr));
+        observer.event(scalars(&record));
+        observer.look(Look { record: &record, predictions: &predictions, engine, plan });
+        if config.ema_decay.is_some() {
+            engine.restore(&raw);
+        }
         outcome.epochs.push(record);
         if best.exhausted() {
             outcome.end = RunEnd::StoppedEarly;
@@ -203,16 +264,16 @@ pub fn train(
     if outcome.best_epoch.is_some() {
         outcome.predictions = Some(evaluate(engine, plan.val, &|| false)?);
     }
-    observer.event(&Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
+    observer.event(Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
     Ok(outcome)
 }
 
-fn scalars(record: &EpochRecord, lr: f64) -> Event {
+fn scalars(record: &EpochRecord) -> Event {
     let mut values = vec![
         ("train/loss".to_owned(), record.train_loss),
         ("train/accuracy".to_owned(), record.train_accuracy),
         ("train/images_per_s".to_owned(), record.images_per_s),
-        ("lr".to_owned(), lr),
+        ("lr".to_owned(), record.lr),
     ];
     values.extend(record.val.iter().map(|&(name, value)| (format!("val/{name}"), value)));
     Event::Scalars { epoch: record.epoch, step: record.step, values }

@@ -1,96 +1,142 @@
-//! Elementwise activations and their derivatives.
+//! The activations and their derivatives, for one value: what the pointwise stages are made of.
 
 use crate::float::Float;
-use crate::isa::per_isa;
-use crate::parallel::{Shared, for_each};
 use pupila_network::Activation;
 
-/// Elements that one job works on.
-const BLOCK: usize = 16 << 10;
-
-/// y = f(x); both have the same length.
-pub(crate) fn forward<T: Float>(activation: Activation, x: &[T], y: &mut [T]) {
-    let shared = Shared::new(&mut *y);
-    for_each(x.len().div_ceil(BLOCK), |job| {
-        let range = job * BLOCK..x.len().min((job + 1) * BLOCK);
-        // SAFETY: each job has its own range.
-        #[allow(unsafe_code)]
-        let y = unsafe { shared.part(range.clone()) };
-        forward_block(activation, &x[range], y);
-    });
+/// An activation that is known when the loop around it is compiled.
+pub(crate) trait Elementwise {
+    /// f(z)
+    fn value<T: Float>(z: T) -> T;
+    /// f'(z), from z and f(z)
+    fn slope<T: Float>(z: T, value: T) -> T;
 }
 
-/// dx = dy f'(x), from the input and the output of the forward pass.
-pub(crate) fn backward<T: Float>(activation: Activation, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
-    let shared = Shared::new(&mut *dx);
-    for_each(x.len().div_ceil(BLOCK), |job| {
-        let range = job * BLOCK..x.len().min((job + 1) * BLOCK);
-        // SAFETY: each job has its own range.
-        #[allow(unsafe_code)]
-        let dx = unsafe { shared.part(range.clone()) };
-        backward_block(activation, &x[range.clone()], &y[range.clone()], &dy[range], dx);
-    });
+/// No activation.
+pub(crate) struct Identity;
+pub(crate) struct Relu;
+pub(crate) struct Relu6;
+pub(crate) struct LeakyRelu;
+pub(crate) struct Sigmoid;
+pub(crate) struct Tanh;
+pub(crate) struct Gelu;
+pub(crate) struct Silu;
+
+impl Elementwise for Identity {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        z
+    }
+    #[inline(always)]
+    fn slope<T: Float>(_: T, _: T) -> T {
+        T::ONE
+    }
 }
 
-per_isa! {
-    fn forward_block<T: Float>(activation: Activation, x: &[T], y: &mut [T]) {
+impl Elementwise for Relu {
+    // A NaN must stay a NaN, as in PyTorch: so the comparison is one that a NaN fails.
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        if z < T::ZERO { T::ZERO } else { z }
+    }
+    #[inline(always)]
+    fn slope<T: Float>(z: T, _: T) -> T {
+        if z > T::ZERO { T::ONE } else { T::ZERO }
+    }
+}
+
+impl Elementwise for Relu6 {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
         let six = T::of(6.0);
-        let slope = T::of(Activation::LEAKY_SLOPE);
-        match activation {
-            // A NaN must stay a NaN, as in PyTorch: so the comparison is one that a NaN fails.
-            Activation::Relu => map(x, y, |x| if x < T::ZERO { T::ZERO } else { x }),
-            Activation::Relu6 => map(x, y, |x| if x < T::ZERO { T::ZERO } else if x > six { six } else { x }),
-            Activation::LeakyRelu => map(x, y, |x| if x < T::ZERO { x * slope } else { x }),
-            Activation::Sigmoid => map(x, y, sigmoid),
-            Activation::Tanh => map(x, y, |x| x.tanh()),
-            Activation::Gelu => map(x, y, |x| x * normal_cdf(x)),
-            Activation::Silu => map(x, y, |x| x * sigmoid(x)),
+        if z < T::ZERO {
+            T::ZERO
+        } else if z > six {
+            six
+        } else {
+            z
         }
     }
-}
-
-per_isa! {
-    fn backward_block<T: Float>(activation: Activation, x: &[T], y: &[T], dy: &[T], dx: &mut [T]) {
-        let six = T::of(6.0);
-        let slope = T::of(Activation::LEAKY_SLOPE);
-        match activation {
-            Activation::Relu => map2(x, dy, dx, |x, d| if x > T::ZERO { d } else { T::ZERO }),
-            Activation::Relu6 => map2(x, dy, dx, |x, d| if x > T::ZERO && x < six { d } else { T::ZERO }),
-            Activation::LeakyRelu => map2(x, dy, dx, |x, d| if x > T::ZERO { d } else { d * slope }),
-            Activation::Sigmoid => map2(y, dy, dx, |y, d| d * y * (T::ONE - y)),
-            Activation::Tanh => map2(y, dy, dx, |y, d| d * (T::ONE - y * y)),
-            Activation::Gelu => map2(x, dy, dx, |x, d| d * (normal_cdf(x) + x * normal_density(x))),
-            Activation::Silu => map2(x, dy, dx, |x, d| {
-                let s = sigmoid(x);
-                d * s * (T::ONE + x * (T::ONE - s))
-            }),
-        }
+    #[inline(always)]
+    fn slope<T: Float>(z: T, _: T) -> T {
+        if z > T::ZERO && z < T::of(6.0) { T::ONE } else { T::ZERO }
     }
 }
 
-#[inline(always)]
-fn map<T: Float>(x: &[T], y: &mut [T], f: impl Fn(T) -> T) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = f(x);
+impl Elementwise for LeakyRelu {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        if z < T::ZERO { z * T::of(Activation::LEAKY_SLOPE) } else { z }
+    }
+    #[inline(always)]
+    fn slope<T: Float>(z: T, _: T) -> T {
+        if z > T::ZERO { T::ONE } else { T::of(Activation::LEAKY_SLOPE) }
     }
 }
 
-#[inline(always)]
-fn map2<T: Float>(x: &[T], dy: &[T], dx: &mut [T], f: impl Fn(T, T) -> T) {
-    for ((dx, &x), &d) in dx.iter_mut().zip(x).zip(dy) {
-        *dx = f(x, d);
+impl Elementwise for Sigmoid {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        T::ONE / (T::ONE + (-z).exp())
+    }
+    #[inline(always)]
+    fn slope<T: Float>(_: T, value: T) -> T {
+        value * (T::ONE - value)
     }
 }
 
-fn sigmoid<T: Float>(x: T) -> T {
-    T::ONE / (T::ONE + (-x).exp())
+impl Elementwise for Tanh {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        z.tanh()
+    }
+    #[inline(always)]
+    fn slope<T: Float>(_: T, value: T) -> T {
+        T::ONE - value * value
+    }
 }
 
-fn normal_density<T: Float>(x: T) -> T {
-    T::of((-0.5 * x.to_f64() * x.to_f64()).exp() / (2.0 * std::f64::consts::PI).sqrt())
+impl Elementwise for Gelu {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        z * normal_cdf(z)
+    }
+    #[inline(always)]
+    fn slope<T: Float>(z: T, _: T) -> T {
+        let density = (-0.5 * z.to_f64() * z.to_f64()).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        normal_cdf(z) + z * T::of(density)
+    }
+}
+
+impl Elementwise for Silu {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        z * Sigmoid::value(z)
+    }
+    #[inline(always)]
+    fn slope<T: Float>(z: T, _: T) -> T {
+        let s = Sigmoid::value(z);
+        s * (T::ONE + z * (T::ONE - s))
+    }
 }
 
 /// The distribution function of the standard normal distribution, 0.5 erfc(-x / sqrt 2).
 fn normal_cdf<T: Float>(x: T) -> T {
     T::of(0.5 * libm::erfc(-x.to_f64() * std::f64::consts::FRAC_1_SQRT_2))
 }
+
+/// Calls a function that is generic over the float and the activation with the activation that is wanted.
+macro_rules! with_activation {
+    ($activation:expr, $function:ident::<$t:ty>($($argument:expr),* $(,)?)) => {
+        match $activation {
+            None => $function::<$t, $crate::kernels::activation::Identity>($($argument),*),
+            Some(pupila_network::Activation::Relu) => $function::<$t, $crate::kernels::activation::Relu>($($argument),*),
+            Some(pupila_network::Activation::Relu6) => $function::<$t, $crate::kernels::activation::Relu6>($($argument),*),
+            Some(pupila_network::Activation::LeakyRelu) => $function::<$t, $crate::kernels::activation::LeakyRelu>($($argument),*),
+            Some(pupila_network::Activation::Sigmoid) => $function::<$t, $crate::kernels::activation::Sigmoid>($($argument),*),
+            Some(pupila_network::Activation::Tanh) => $function::<$t, $crate::kernels::activation::Tanh>($($argument),*),
+            Some(pupila_network::Activation::Gelu) => $function::<$t, $crate::kernels::activation::Gelu>($($argument),*),
+            Some(pupila_network::Activation::Silu) => $function::<$t, $crate::kernels::activation::Silu>($($argument),*),
+        }
+    };
+}
+pub(crate) use with_activation;

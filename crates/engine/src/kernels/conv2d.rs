@@ -1,310 +1,277 @@
-//! The convolution: forward, gradient of the input, gradient of the weight.
+//! The convolution over all channels: forward, gradient of the input, gradient of the weight.
 //!
-//! It is the linear map of every window, with the windows read where they lie: a table says where each pixel of each window
-//! begins ([`Gather`]), so that the forward pass copies nothing, and padding of either kind is only another entry of the
-//! table. (Dukhan 2019, "The Indirect Convolution Algorithm", does the same for inference.)
+//! Each pass reads its operands where they lie. The forward pass is the linear map of every window ([`Gather`]). The gradient
+//! of the input is the same map the other way: for every pixel of the input the windows that have seen it, with the weight
+//! turned; pixels are taken by their phase, since with a stride each phase meets other taps. The gradient of the weight walks
+//! for every tap along the pairs of an input pixel and the window that sees it there.
 
 use crate::float::Float;
-use crate::kernels::gather::Gather;
+use crate::kernels::gather::{Gather, Results, place, sides, taps_of};
 use crate::kernels::tile::COLUMNS;
+use crate::kernels::weight_gradient::WeightGradient;
 use crate::parallel::{Shared, for_each};
-use pupila_network::{PaddingMode, Shape, Window};
+use pupila_network::{Convolution, PaddingMode, Shape};
 
-/// Windows that one job of the forward pass works on; a multiple of every tile's rows.
-const WINDOW_BLOCK: usize = 24 * 32;
-/// Jobs that the gradient of the weight is cut into for each panel of outputs, at most.
-const GRADIENT_JOBS: usize = 8;
-/// Elements of the largest tile of any instruction set.
-const MAX_TILE: usize = 8 * COLUMNS;
+/// Input channels below which the image is copied with its padding: the pixels of a window's row are then one run of memory.
+const FEW_CHANNELS: usize = 8;
 
-/// A convolution with its table.
+/// A convolution with its tables.
 #[derive(Debug, Clone)]
 pub(crate) struct Conv2d {
-    inputs: usize,
-    outputs: usize,
-    /// Elements of an input image.
-    image: usize,
+    convolution: Convolution,
+    input: (usize, usize),
+    forward: Gather,
+    /// Set where the input is copied with its padding.
+    padded: Option<(usize, usize)>,
+    input_gradient: Vec<Phase>,
+    /// For each tap the pixels that windows have seen there in the mirror.
+    edges: Vec<(usize, Gather)>,
+    weight_gradient: Option<WeightGradient>,
+}
+
+/// The pixels of the input that meet the same taps.
+#[derive(Debug, Clone)]
+struct Phase {
+    taps: Vec<usize>,
     gather: Gather,
 }
 
 impl Conv2d {
-    pub(crate) fn new<T: Float>(input: Shape, output: Shape, window: Window, mode: PaddingMode) -> Self {
-        let (height, width) = sides(input);
-        let (_, out_width) = sides(output);
-        let side = window.kernel;
-        let place = |at: usize, len: usize| -> Option<usize> {
-            let at = at as isize - window.padding as isize;
-            let len = len as isize;
-            let mirrored = match mode {
-                PaddingMode::Zeros => at,
-                PaddingMode::Reflect if at < 0 => -at,
-                PaddingMode::Reflect if at >= len => 2 * (len - 1) - at,
-                PaddingMode::Reflect => at,
-            };
-            (0..len).contains(&mirrored).then_some(mirrored as usize)
+    /// `training`, the largest batch, lays out the gradient of the weight; with it `wanted` that of the input.
+    pub(crate) fn new(
+        convolution: Convolution,
+        input: Shape,
+        output: Shape,
+        training: Option<usize>,
+        wanted: bool,
+    ) -> Self {
+        let Convolution { inputs, outputs, window, .. } = convolution;
+        let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
+        let (side, stride, padding) = (window.kernel, window.stride, window.padding);
+        let windows = out_height * out_width;
+        let padded = (inputs < FEW_CHANNELS).then_some((height + 2 * padding, width + 2 * padding));
+        let forward = match padded {
+            Some((tall, wide)) => {
+                let depth = (side * inputs, inputs);
+                Gather::new(windows, side, depth, tall * wide * inputs, outputs, |index, row| {
+                    let (y, x) = (index / out_width * stride, index % out_width * stride);
+                    Some((y + row) * wide + x)
+                })
+            }
+            None => {
+                let (taps, pixels) = (side * side, taps_of(convolution, input, output).collect::<Vec<_>>());
+                Gather::new(windows, taps, (inputs, inputs), input.len(), outputs, |index, tap| {
+                    pixels[index * taps + tap]
+                })
+            }
         };
-        let windows = output.len() / output.features();
-        let gather = Gather::new::<T>(windows, side * side, input.features(), |index, tap| {
-            let row = place(index / out_width * window.stride + tap / side, height)?;
-            let column = place(index % out_width * window.stride + tap % side, width)?;
-            Some(row * width + column)
-        });
-        Conv2d { inputs: input.features(), outputs: output.features(), image: input.len(), gather }
+        let mut this = Conv2d {
+            convolution,
+            input: (height, width),
+            weight_gradient: training.map(|batch| WeightGradient::new(&forward, outputs, batch)),
+            forward,
+            padded,
+            input_gradient: Vec::new(),
+            edges: Vec::new(),
+        };
+        if training.is_some() && wanted {
+            this.lay_out_input_gradient((out_height, out_width));
+        }
+        this
     }
 
-    fn depth(&self) -> usize {
-        self.gather.taps * self.inputs
+    fn lay_out_input_gradient(&mut self, (out_height, out_width): (usize, usize)) {
+        let Convolution { inputs, outputs, window, padding_mode, .. } = self.convolution;
+        let (side, stride, padding) = (window.kernel, window.stride, window.padding);
+        let (height, width) = self.input;
+        let dy_image = out_height * out_width * outputs;
+        // The window that sees a pixel at a tap, along one direction.
+        let seen = |at: usize, tap: usize, count: usize| {
+            let start = (at + padding).checked_sub(tap)?;
+            (start % stride == 0 && start / stride < count).then_some(start / stride)
+        };
+        for phase in 0..stride * stride {
+            let rows: Vec<_> = (phase / stride..height).step_by(stride).collect();
+            let columns: Vec<_> = (phase % stride..width).step_by(stride).collect();
+            let meets = |at: usize, tap: usize| (at + padding) % stride == tap % stride;
+            let taps: Vec<_> = (0..side * side)
+                .filter(|tap| meets(phase / stride, tap / side) && meets(phase % stride, tap % side))
+                .collect();
+            let windows = rows.len() * columns.len();
+            let pixel = |index: usize| (rows[index / columns.len()], columns[index % columns.len()]);
+            let gather =
+                Gather::new(windows, taps.len(), (outputs, outputs), dy_image, inputs, |index, tap| {
+                    let (row, column) = pixel(index);
+                    let y = seen(row, taps[tap] / side, out_height)?;
+                    let x = seen(column, taps[tap] % side, out_width)?;
+                    Some(y * out_width + x)
+                });
+            let places = (0..windows).map(|index| pixel(index).0 * width + pixel(index).1);
+            self.input_gradient.push(Phase { gather: gather.to(height * width, places), taps });
+        }
+        if padding_mode == PaddingMode::Zeros || padding == 0 {
+            return;
+        }
+        // What windows have seen in the mirror comes on top.
+        for tap in 0..side * side {
+            let mut pairs = Vec::new();
+            for window in 0..out_height * out_width {
+                let at = (window / out_width * stride + tap / side, window % out_width * stride + tap % side);
+                let find =
+                    |mode| Some((place(at.0, padding, height, mode)?, place(at.1, padding, width, mode)?));
+                if let (None, Some((row, column))) = (find(PaddingMode::Zeros), find(PaddingMode::Reflect)) {
+                    pairs.push((window, row * width + column));
+                }
+            }
+            if !pairs.is_empty() {
+                let gather = Gather::new(pairs.len(), 1, (outputs, outputs), dy_image, inputs, |index, _| {
+                    Some(pairs[index].0)
+                });
+                let places = pairs.iter().map(|pair| pair.1);
+                self.edges.push((tap, gather.to(height * width, places)));
+            }
+        }
     }
 
-    /// Elements of scratch that any of the passes needs.
-    pub(crate) fn scratch_len(&self, batch: usize) -> usize {
-        // The weight turned, and for each image its gradient packed.
-        let turned = self.depth().next_multiple_of(COLUMNS) * self.outputs;
-        turned + batch * self.gather.windows * self.outputs.next_multiple_of(COLUMNS)
+    /// Elements of the copy of the input with its padding, for one image; 0 where none is made.
+    pub(crate) fn padded_len(&self) -> usize {
+        self.padded.map_or(0, |(tall, wide)| tall * wide * self.convolution.inputs)
     }
 
-    /// y = the linear map of every window. `x`: `[batch, H, W, inputs]`, `weight`: panels, `bias`: `[outputs]`,
-    /// `y`: `[batch, H', W', outputs]`.
-    pub(crate) fn forward<T: Float>(&self, batch: usize, x: &[T], weight: &[T], bias: &[T], y: &mut [T]) {
-        let (outputs, windows) = (self.outputs, self.gather.windows);
-        let tile = T::tile();
-        let blocks = windows.div_ceil(WINDOW_BLOCK);
-        let y = Shared::new(&mut y[..batch * windows * outputs]);
-        for_each(batch * blocks, |job| {
-            let (image, block) = (job / blocks, job % blocks);
-            let x = &x[image * self.image..][..self.image];
-            let range = block * WINDOW_BLOCK..windows.min((block + 1) * WINDOW_BLOCK);
-            let at = |window: usize| (image * windows + window) * outputs;
-            // SAFETY: each job has its own windows.
+    /// Elements of scratch that the gradients need: for the input's the weight turned, for the weight's its parts.
+    pub(crate) fn scratch_len<T: Float>(&self) -> usize {
+        let Convolution { inputs, outputs, window, .. } = self.convolution;
+        let turned = inputs.next_multiple_of(COLUMNS) * outputs * window.kernel * window.kernel;
+        let parts = self.weight_gradient.as_ref().map_or(0, |gradient| gradient.scratch_len(T::tile().rows));
+        turned.max(parts)
+    }
+
+    /// Elements that a row of zeros must have.
+    pub(crate) fn zeros_len(&self) -> usize {
+        self.forward.depth.max(self.convolution.outputs)
+    }
+
+    /// y = the linear map of every window. `x`: `[batch, H, W, inputs]`, `weight`: panels, `bias`: `[outputs]` or empty,
+    /// `y`: `[batch, H', W', outputs]`; `padded` takes the copy with padding.
+    pub(crate) fn forward<T: Float>(
+        &self,
+        batch: usize,
+        x: &[T],
+        weight: &[T],
+        bias: &[T],
+        zeros: &[T],
+        padded: &mut [T],
+        y: &mut [T],
+    ) {
+        self.pad(batch, x, padded);
+        let x = if self.padded.is_some() { &*padded } else { x };
+        let results = if bias.is_empty() { Results::Set } else { Results::Bias(bias) };
+        self.forward.run(batch, x, weight, zeros, results, false, y);
+    }
+
+    /// Copies each image with its padding.
+    fn pad<T: Float>(&self, batch: usize, x: &[T], padded: &mut [T]) {
+        let Some((_, wide)) = self.padded else { return };
+        let Convolution { inputs, window, padding_mode, .. } = self.convolution;
+        let (height, width) = self.input;
+        let (image, len) = (height * width * inputs, self.padded_len());
+        let padded = Shared::new(&mut padded[..batch * len]);
+        for_each(batch, |index| {
+            // SAFETY: each job has its own image.
             #[allow(unsafe_code)]
-            let y = unsafe { y.part(at(range.start)..at(range.end)) };
-            for (panel, bias) in bias.chunks(COLUMNS).enumerate() {
-                let weight = &weight[panel * self.depth() * COLUMNS..][..self.depth() * COLUMNS];
-                for window in range.clone().step_by(tile.rows) {
-                    let mut sums = [T::ZERO; MAX_TILE];
-                    tile.gather(&self.gather, window, x, weight, &mut sums);
-                    let rows = tile.rows.min(range.end - window);
-                    for (r, sums) in sums.chunks_exact(COLUMNS).enumerate().take(rows) {
-                        let y =
-                            &mut y[(window - range.start + r) * outputs + panel * COLUMNS..][..bias.len()];
-                        for ((y, &sum), &bias) in y.iter_mut().zip(sums).zip(bias) {
-                            *y = sum + bias;
-                        }
+            let padded = unsafe { padded.part(index * len..(index + 1) * len) };
+            let x = &x[index * image..][..image];
+            for (row, to) in padded.chunks_exact_mut(wide * inputs).enumerate() {
+                let Some(y) = place(row, window.padding, height, padding_mode) else {
+                    to.fill(T::ZERO);
+                    continue;
+                };
+                let from = &x[y * width * inputs..][..width * inputs];
+                let (left, rest) = to.split_at_mut(window.padding * inputs);
+                let (middle, right) = rest.split_at_mut(width * inputs);
+                middle.copy_from_slice(from);
+                let edges = left.chunks_exact_mut(inputs).chain(right.chunks_exact_mut(inputs));
+                let columns = (0..window.padding).chain(window.padding + width..wide);
+                for (to, column) in edges.zip(columns) {
+                    match place(column, window.padding, width, padding_mode) {
+                        Some(at) => to.copy_from_slice(&from[at * inputs..][..inputs]),
+                        None => to.fill(T::ZERO),
                     }
                 }
             }
         });
     }
 
-    /// dx = each window's dy W^T, added where the window's pixels lie. `dx` is overwritten.
+    /// dx = the sum over the windows that have seen a pixel of dy W^T; added to `dx` if `add`, else written.
     pub(crate) fn backward_input<T: Float>(
         &self,
         batch: usize,
         dy: &[T],
         weight: &[T],
+        zeros: &[T],
+        add: bool,
         dx: &mut [T],
         scratch: &mut [T],
     ) {
-        let (outputs, windows, depth) = (self.outputs, self.gather.windows, self.depth());
-        let tile = T::tile();
-        let chunks = depth.div_ceil(COLUMNS);
-        let (turned, _) = scratch.split_at_mut(chunks * COLUMNS * outputs);
-        turn(weight, depth, outputs, turned);
-        let turned = &*turned;
-        let dx = Shared::new(&mut dx[..batch * self.image]);
-        for_each(batch, |image| {
-            // SAFETY: each job has its own image.
+        let Convolution { inputs, outputs, .. } = self.convolution;
+        let panels = inputs.div_ceil(COLUMNS);
+        let mut rest = &mut *scratch;
+        for Phase { taps, gather } in &self.input_gradient {
+            let len = panels * COLUMNS * outputs * taps.len();
+            let (turned, left) = rest.split_at_mut(len);
+            rest = left;
+            self.turn(weight, taps, turned);
+            let results = if add { Results::Add } else { Results::Set };
+            gather.run(batch, dy, turned, zeros, results, false, dx);
+        }
+        for (tap, gather) in &self.edges {
+            let turned = &mut scratch[..panels * COLUMNS * outputs];
+            self.turn(weight, &[*tap], turned);
+            gather.run(batch, dy, turned, zeros, Results::Add, true, dx);
+        }
+    }
+
+    /// The weight's panels of 32 outputs, `[taps, inputs, 32]`, turned into panels of 32 inputs, `[taps, outputs, 32]`, for
+    /// some taps, filled up with zeros.
+    fn turn<T: Float>(&self, weight: &[T], taps: &[usize], turned: &mut [T]) {
+        let Convolution { inputs, outputs, window, .. } = self.convolution;
+        let depth = window.kernel * window.kernel * inputs;
+        let len = outputs * COLUMNS;
+        let turned = Shared::new(turned);
+        for_each(inputs.div_ceil(COLUMNS) * taps.len(), |job| {
+            let (panel, tap) = (job / taps.len(), taps[job % taps.len()]);
+            // SAFETY: each job has its own tap of its own panel.
             #[allow(unsafe_code)]
-            let dx = unsafe { dx.part(image * self.image..(image + 1) * self.image) };
-            dx.fill(T::ZERO);
-            let dy = &dy[image * windows * outputs..][..windows * outputs];
-            let mut packed = [T::ZERO; 8 * PACK_DEPTH];
-            for window in (0..windows).step_by(tile.rows) {
-                let rows = tile.rows.min(windows - window);
-                for chunk in 0..chunks {
-                    let mut sums = [T::ZERO; MAX_TILE];
-                    for start in (0..outputs).step_by(PACK_DEPTH) {
-                        let part = PACK_DEPTH.min(outputs - start);
-                        // Packed once for all chunks where the outputs fit in one go, as they mostly do.
-                        if chunk == 0 || outputs > PACK_DEPTH {
-                            for r in 0..rows {
-                                for (k, &d) in dy[(window + r) * outputs + start..][..part].iter().enumerate()
-                                {
-                                    packed[k * tile.rows + r] = d;
-                                }
-                            }
-                        }
-                        let b = &turned[(chunk * outputs + start) * COLUMNS..];
-                        tile.run(rows, part, &packed, b, &mut sums, COLUMNS, start > 0);
+            let turned = unsafe { turned.part(job * len..(job + 1) * len) };
+            let width = COLUMNS.min(inputs - panel * COLUMNS);
+            for first in (0..outputs).step_by(COLUMNS) {
+                let from = &weight[(first * depth) + (tap * inputs + panel * COLUMNS) * COLUMNS..];
+                let to = &mut turned[first * COLUMNS..];
+                for o in 0..COLUMNS.min(outputs - first) {
+                    let row = &mut to[o * COLUMNS..][..COLUMNS];
+                    for (j, value) in row[..width].iter_mut().enumerate() {
+                        *value = from[j * COLUMNS + o];
                     }
-                    self.scatter(window, rows, chunk * COLUMNS, &sums, dx);
+                    row[width..].fill(T::ZERO);
                 }
             }
         });
     }
 
-    /// Adds 32 elements of each of some windows to the pixels that they are of.
-    fn scatter<T: Float>(&self, window: usize, rows: usize, first: usize, sums: &[T], dx: &mut [T]) {
-        let end = self.depth().min(first + COLUMNS);
-        for r in 0..rows {
-            let mut element = first;
-            while element < end {
-                let (tap, channel) = (element / self.inputs, element % self.inputs);
-                let run = (self.inputs - channel).min(end - element);
-                if let Some(offset) = self.gather.offset(window + r, tap) {
-                    let sums = &sums[r * COLUMNS + element - first..][..run];
-                    let dx = &mut dx[offset + channel..][..run];
-                    dx.iter_mut().zip(sums).for_each(|(dx, &sum)| *dx += sum);
-                }
-                element += run;
-            }
-        }
-    }
-
-    /// dW = the sum over all windows of x^T dy, into `dw` in the weight's memory order, overwritten.
+    /// dW = the sum over all windows of x^T dy, into `dw` in the weight's memory order, overwritten. `padded` is the copy that
+    /// the forward pass has made.
     pub(crate) fn backward_weight<T: Float>(
         &self,
         batch: usize,
         x: &[T],
+        padded: &[T],
         dy: &[T],
         dw: &mut [T],
         scratch: &mut [T],
     ) {
-        let (outputs, windows, depth) = (self.outputs, self.gather.windows, self.depth());
-        let tile = T::tile();
-        let panels = outputs.div_ceil(COLUMNS);
-        let dy_packed = &mut scratch[..batch * panels * windows * COLUMNS];
-        pack_gradient(dy, batch, windows, outputs, dy_packed);
-        let dy_packed = &*dy_packed;
-        let groups = depth.div_ceil(tile.rows);
-        let jobs = groups.min(GRADIENT_JOBS);
-        let dw = Shared::new(dw);
-        for_each(panels * jobs, |job| {
-            let (panel, share) = (job / jobs, job % jobs);
-            let groups = share * groups / jobs..(share + 1) * groups / jobs;
-            let at = |group: usize| (panel * depth + depth.min(group * tile.rows)) * COLUMNS;
-            // SAFETY: each job has its own rows of its own panel.
-            #[allow(unsafe_code)]
-            let dw = unsafe { dw.part(at(groups.start)..at(groups.end)) };
-            let start = at(groups.start);
-            let mut packed = [T::ZERO; 8 * PACK_WINDOWS];
-            for image in 0..batch {
-                let x = &x[image * self.image..][..self.image];
-                let dy = &dy_packed[(image * panels + panel) * windows * COLUMNS..][..windows * COLUMNS];
-                for first in (0..windows).step_by(PACK_WINDOWS) {
-                    let count = PACK_WINDOWS.min(windows - first);
-                    for group in groups.clone() {
-                        let rows = tile.rows.min(depth - group * tile.rows);
-                        self.pack_columns(
-                            x,
-                            first..first + count,
-                            group * tile.rows,
-                            rows,
-                            tile.rows,
-                            &mut packed,
-                        );
-                        let dw = &mut dw[at(group) - start..][..rows * COLUMNS];
-                        tile.run(
-                            rows,
-                            count,
-                            &packed,
-                            &dy[first * COLUMNS..],
-                            dw,
-                            COLUMNS,
-                            image > 0 || first > 0,
-                        );
-                    }
-                }
-            }
-        });
-    }
-
-    /// Elements `first..first + rows` of each of some windows: window k's at `k * stride`.
-    fn pack_columns<T: Float>(
-        &self,
-        x: &[T],
-        windows: std::ops::Range<usize>,
-        first: usize,
-        rows: usize,
-        stride: usize,
-        packed: &mut [T],
-    ) {
-        let mut element = first;
-        while element < first + rows {
-            let (tap, channel) = (element / self.inputs, element % self.inputs);
-            let run = (self.inputs - channel).min(first + rows - element);
-            for (window, packed) in windows.clone().zip(packed.chunks_exact_mut(stride)) {
-                let to = &mut packed[element - first..][..run];
-                match self.gather.offset(window, tap) {
-                    Some(offset) => to.copy_from_slice(&x[offset + channel..][..run]),
-                    None => to.fill(T::ZERO),
-                }
-            }
-            element += run;
+        let x = if self.padded.is_some() { padded } else { x };
+        if let Some(gradient) = &self.weight_gradient {
+            gradient.run(batch, x, dy, dw, scratch);
         }
     }
-
-    /// db = the sum of `dy` over all windows of all images, overwritten.
-    pub(crate) fn backward_bias<T: Float>(&self, batch: usize, dy: &[T], db: &mut [T]) {
-        // In double precision: a sum of a hundred thousand terms loses digits in single.
-        let mut sums = [0.0; COLUMNS];
-        for (panel, db) in db.chunks_mut(COLUMNS).enumerate() {
-            sums.fill(0.0);
-            for row in dy[..batch * self.gather.windows * self.outputs].chunks_exact(self.outputs) {
-                let row = &row[panel * COLUMNS..][..db.len()];
-                sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.to_f64());
-            }
-            db.iter_mut().zip(&sums).for_each(|(db, &sum)| *db = T::of(sum));
-        }
-    }
-}
-
-/// Outputs that are packed at once for the gradient of the input.
-const PACK_DEPTH: usize = 256;
-/// Windows that are packed at once for the gradient of the weight: with 32 columns of dy they stay in the second-level cache.
-const PACK_WINDOWS: usize = 512;
-
-fn sides(shape: Shape) -> (usize, usize) {
-    match shape {
-        Shape::Map { height, width, .. } => (height, width),
-        Shape::Vector(n) => (1, n),
-    }
-}
-
-/// The weight's panels `[depth, 32]` turned into panels of 32 elements of depth, `[outputs, 32]`, filled up with zeros.
-fn turn<T: Float>(weight: &[T], depth: usize, outputs: usize, turned: &mut [T]) {
-    let chunk_len = outputs * COLUMNS;
-    let turned = Shared::new(turned);
-    for_each(depth.div_ceil(COLUMNS), |chunk| {
-        // SAFETY: each job has its own panel.
-        #[allow(unsafe_code)]
-        let turned = unsafe { turned.part(chunk * chunk_len..(chunk + 1) * chunk_len) };
-        let width = COLUMNS.min(depth - chunk * COLUMNS);
-        for (o, row) in turned.chunks_exact_mut(COLUMNS).enumerate() {
-            let (panel, column) = (o / COLUMNS, o % COLUMNS);
-            let weight = &weight[(panel * depth + chunk * COLUMNS) * COLUMNS + column..];
-            for (j, value) in row.iter_mut().enumerate() {
-                *value = if j < width { weight[j * COLUMNS] } else { T::ZERO };
-            }
-        }
-    });
-}
-
-/// `[batch, windows, outputs]` as panels of 32 outputs, `[batch, panels, windows, 32]`, filled up with zeros.
-fn pack_gradient<T: Float>(dy: &[T], batch: usize, windows: usize, outputs: usize, packed: &mut [T]) {
-    let panels = outputs.div_ceil(COLUMNS);
-    let len = windows * COLUMNS;
-    let packed = Shared::new(packed);
-    for_each(batch * panels, |job| {
-        let (image, panel) = (job / panels, job % panels);
-        // SAFETY: each job has its own panel.
-        #[allow(unsafe_code)]
-        let packed = unsafe { packed.part(job * len..(job + 1) * len) };
-        let width = COLUMNS.min(outputs - panel * COLUMNS);
-        let rows = dy[image * windows * outputs..][..windows * outputs].chunks_exact(outputs);
-        for (to, row) in packed.chunks_exact_mut(COLUMNS).zip(rows) {
-            to[..width].copy_from_slice(&row[panel * COLUMNS..][..width]);
-            to[width..].fill(T::ZERO);
-        }
-    });
 }

@@ -1,20 +1,50 @@
-//! Dropout: the mask is drawn from a stream keyed by (seed, layer, step), so it depends on nothing else.
+//! Dropout: the mask is drawn from streams keyed by (seed, layer, block, step), so it depends on nothing else.
 
 use crate::float::Float;
+use crate::parallel::{Shared, for_each};
 use pupila_random::{Purpose, Stream};
 
-/// Fills `mask` with 0 (probability `p`) or 1 / (1 - p).
-pub(crate) fn draw<T: Float>(mask: &mut [T], p: f64, seed: u64, layer: usize, step: u64) {
-    let mut stream = Stream::new(seed, Purpose::Dropout, layer as u32, step as u32);
-    let (threshold, kept) = ((p * f64::from(u32::MAX)) as u32, T::of(1.0 / (1.0 - p)));
-    for m in mask {
-        *m = if stream.next_u32() < threshold { T::ZERO } else { kept };
-    }
+/// Elements that share a stream.
+const BLOCK: usize = 16 << 10;
+
+/// What a mask is drawn from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    pub(crate) seed: u64,
+    pub(crate) layer: usize,
+    pub(crate) step: u64,
 }
 
-/// y = x mask; the gradient is the same product.
-pub(crate) fn apply<T: Float>(x: &[T], mask: &[T], y: &mut [T]) {
-    for ((y, &x), &m) in y.iter_mut().zip(x).zip(mask) {
-        *y = x * m;
-    }
+/// Fills `mask` with 0 (probability `p`) or 1 / (1 - p), and y with x mask.
+pub(crate) fn forward<T: Float>(x: &[T], p: f64, key: Key, mask: &mut [T], y: &mut [T]) {
+    let (threshold, kept) = ((p * f64::from(u32::MAX)) as u32, T::of(1.0 / (1.0 - p)));
+    let len = x.len();
+    let (mask, y) = (Shared::new(mask), Shared::new(y));
+    for_each(len.div_ceil(BLOCK), |block| {
+        let range = block * BLOCK..len.min((block + 1) * BLOCK);
+        // SAFETY: each job has its own block.
+        #[allow(unsafe_code)]
+        let (mask, y) = unsafe { (mask.part(range.clone()), y.part(range.clone())) };
+        let layer = (key.layer as u32) << 16 | block as u32;
+        let mut stream = Stream::new(key.seed, Purpose::Dropout, layer, key.step as u32);
+        for ((m, y), &x) in mask.iter_mut().zip(y).zip(&x[range]) {
+            *m = if stream.next_u32() < threshold { T::ZERO } else { kept };
+            *y = x * *m;
+        }
+    });
+}
+
+/// dx = dy mask
+pub(crate) fn backward<T: Float>(dy: &[T], mask: &[T], dx: &mut [T]) {
+    let len = dy.len();
+    let dx = Shared::new(dx);
+    for_each(len.div_ceil(BLOCK), |block| {
+        let range = block * BLOCK..len.min((block + 1) * BLOCK);
+        // SAFETY: each job has its own block.
+        #[allow(unsafe_code)]
+        let dx = unsafe { dx.part(range.clone()) };
+        for ((dx, &d), &m) in dx.iter_mut().zip(&dy[range.clone()]).zip(&mask[range]) {
+            *dx = d * m;
+        }
+    });
 }

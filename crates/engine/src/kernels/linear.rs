@@ -6,7 +6,7 @@
 //! can use it up without the gradient ever being written at full size.
 
 use crate::float::Float;
-use crate::kernels::tile::{COLUMNS, Tile};
+use crate::kernels::tile::{COLUMNS, MAX_TILE, Tile};
 use crate::parallel::{Shared, for_each};
 
 /// Rows of the batch that one job of the forward pass works on.
@@ -15,8 +15,10 @@ const BATCH_BLOCK: usize = 256;
 const DEPTH_BLOCK: usize = 512;
 /// Panels of the left operand that one job packs.
 const PACK_BLOCK: usize = 16;
-/// Inputs that one job of the weight gradient works on.
-const GRADIENT_BLOCK: usize = 1024;
+/// Jobs that the forward pass is cut into, at least, where there are enough panels.
+const JOBS: usize = 8;
+/// Elements of the left operand that one job of the weight gradient works on: half the second-level cache in f32.
+const GRADIENT_BLOCK: usize = 128 << 10;
 /// Most rows of the weight gradient that are handed to the sink at once: 64 x 32 f32 are 8 KiB.
 const SINK_ROWS: usize = 64;
 /// Outputs that are summed in one go for the gradient of the input.
@@ -48,28 +50,32 @@ impl Linear {
         let packed = &*scratch;
         let y = Shared::new(&mut y[..batch * outputs]);
         let (panels, blocks) = (outputs.div_ceil(COLUMNS), batch.div_ceil(block_rows(&tile)));
-        for_each(panels * blocks, |job| {
-            let (panel, block) = (job / blocks, job % blocks);
+        let groups = JOBS.div_ceil(blocks).min(panels);
+        for_each(groups * blocks, |job| {
+            let (group, block) = (job / blocks, job % blocks);
             let rows = block * block_rows(&tile)..batch.min((block + 1) * block_rows(&tile));
-            let width = COLUMNS.min(outputs - panel * COLUMNS);
-            let weight = &weight[panel * inputs * COLUMNS..][..inputs * COLUMNS];
-            let bias = &bias[panel * COLUMNS..][..width];
+            // The rows' part of one depth stays in the second-level cache for all panels.
             for start in (0..inputs).step_by(DEPTH_BLOCK) {
-                let depth = DEPTH_BLOCK.min(inputs - start);
-                for row in rows.clone().step_by(tile.rows) {
-                    let count = tile.rows.min(rows.end - row);
-                    let a = &packed[row * inputs + start * tile.rows..];
-                    let b = &weight[start * COLUMNS..];
-                    let mut sums = [T::ZERO; MAX_TILE];
-                    tile.run(count, depth, a, b, &mut sums, COLUMNS, false);
-                    for r in 0..count {
-                        let at = (row + r) * outputs + panel * COLUMNS;
-                        // SAFETY: each job has its own rows and columns of `y`, and this is the only part alive in it.
-                        #[allow(unsafe_code)]
-                        let y = unsafe { y.part(at..at + width) };
-                        let sums = &sums[r * COLUMNS..];
-                        for j in 0..width {
-                            y[j] = sums[j] + if start == 0 { bias[j] } else { y[j] };
+                for panel in group * panels / groups..(group + 1) * panels / groups {
+                    let width = COLUMNS.min(outputs - panel * COLUMNS);
+                    let weight = &weight[panel * inputs * COLUMNS..][..inputs * COLUMNS];
+                    let bias = &bias[panel * COLUMNS..][..width];
+                    let depth = DEPTH_BLOCK.min(inputs - start);
+                    for row in rows.clone().step_by(tile.rows) {
+                        let count = tile.rows.min(rows.end - row);
+                        let a = &packed[row * inputs + start * tile.rows..];
+                        let b = &weight[start * COLUMNS..];
+                        let mut sums = [T::ZERO; MAX_TILE];
+                        tile.packed(count, depth, a, b, &mut sums, COLUMNS);
+                        for r in 0..count {
+                            let at = (row + r) * outputs + panel * COLUMNS;
+                            // SAFETY: each job has its own rows and columns of `y`, and this is the only part alive in it.
+                            #[allow(unsafe_code)]
+                            let y = unsafe { y.part(at..at + width) };
+                            let sums = &sums[r * COLUMNS..];
+                            for j in 0..width {
+                                y[j] = sums[j] + if start == 0 { bias[j] } else { y[j] };
+                            }
                         }
                     }
                 }
@@ -100,15 +106,8 @@ impl Linear {
                 for row in (0..batch).step_by(tile.rows) {
                     let count = tile.rows.min(batch - row);
                     let mut sums = [T::ZERO; MAX_TILE];
-                    tile.run(
-                        count,
-                        depth,
-                        &packed[row * outputs + start * tile.rows..],
-                        &turned,
-                        &mut sums,
-                        COLUMNS,
-                        false,
-                    );
+                    let a = &packed[row * outputs + start * tile.rows..];
+                    tile.packed(count, depth, a, &turned, &mut sums, COLUMNS);
                     for r in 0..count {
                         let at = (row + r) * inputs + first;
                         // SAFETY: each job has its own columns of `dx`, and this is the only part alive in it.
@@ -138,24 +137,25 @@ impl Linear {
         pack_columns(&tile, x, batch, inputs, left);
         pack_panels(dy, batch, outputs, right);
         let (left, right) = (&*left, &*right);
-        let blocks = inputs.div_ceil(GRADIENT_BLOCK);
         // A piece holds whole tiles.
         let piece_rows = SINK_ROWS / tile.rows * tile.rows;
-        for_each(outputs.div_ceil(COLUMNS) * blocks, |job| {
-            let (panel, block) = (job / blocks, job % blocks);
+        // Of whole tiles.
+        let block_inputs =
+            (GRADIENT_BLOCK / batch).clamp(piece_rows, inputs.max(piece_rows)) / piece_rows * piece_rows;
+        let (blocks, panels) = (inputs.div_ceil(block_inputs), outputs.div_ceil(COLUMNS));
+        // Panel after panel over one block of inputs, which stays in the cache meanwhile.
+        for_each(blocks * panels, |job| {
+            let (block, panel) = (job / panels, job % panels);
             let dy = &right[panel * batch * COLUMNS..][..batch * COLUMNS];
-            let end = inputs.min((block + 1) * GRADIENT_BLOCK);
+            let mut first = block * block_inputs;
+            let end = inputs.min(first + block_inputs);
             let mut piece = [T::ZERO; SINK_ROWS * COLUMNS];
-            let mut first = block * GRADIENT_BLOCK;
-            // Blocks are cut at multiples of the tile's height from the start of the weight, whatever GRADIENT_BLOCK is.
-            first = first.next_multiple_of(tile.rows);
-            let end = if end == inputs { end } else { end.next_multiple_of(tile.rows).min(inputs) };
             while first < end {
                 let rows = piece_rows.min(end - first);
                 for row in (0..rows).step_by(tile.rows) {
                     let count = tile.rows.min(rows - row);
                     let a = &left[(first + row) * batch..];
-                    tile.run(count, batch, a, dy, &mut piece[row * COLUMNS..], COLUMNS, false);
+                    tile.packed(count, batch, a, dy, &mut piece[row * COLUMNS..], COLUMNS);
                 }
                 sink((panel * inputs + first) * COLUMNS, &piece[..rows * COLUMNS]);
                 first += rows;
@@ -173,9 +173,6 @@ impl Linear {
         }
     }
 }
-
-/// Elements of the largest tile of any instruction set.
-const MAX_TILE: usize = 8 * COLUMNS;
 
 fn block_rows<T>(tile: &Tile<T>) -> usize {
     BATCH_BLOCK / tile.rows * tile.rows

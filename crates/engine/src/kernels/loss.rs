@@ -5,34 +5,63 @@ use crate::float::Float;
 /// What a batch's loss is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LossSum {
-    /// Sum of the samples' losses; divide by `samples` for PyTorch's mean.
+    /// Sum of the samples' losses, each times the weight of its class.
     pub loss: f64,
+    /// Sum of the samples' weights; without class weights their number.
+    pub weight: f64,
     /// Samples whose largest logit is the target's. Of equal logits the first counts, as in PyTorch and numpy.
     pub correct: usize,
     /// Samples.
     pub samples: usize,
 }
 
+impl LossSum {
+    /// PyTorch's mean: the weighted losses by the sum of the weights. NaN without a sample.
+    pub fn mean(&self) -> f64 {
+        self.loss / self.weight
+    }
+}
+
+impl std::ops::Sub for LossSum {
+    type Output = Self;
+
+    /// What was added to `earlier` since.
+    fn sub(self, earlier: Self) -> Self {
+        LossSum {
+            loss: self.loss - earlier.loss,
+            weight: self.weight - earlier.weight,
+            correct: self.correct - earlier.correct,
+            samples: self.samples - earlier.samples,
+        }
+    }
+}
+
 impl std::ops::AddAssign for LossSum {
     fn add_assign(&mut self, other: Self) {
         self.loss += other.loss;
+        self.weight += other.weight;
         self.correct += other.correct;
         self.samples += other.samples;
     }
 }
 
-/// The loss of `logits: [batch, classes]`, and its gradient divided by the batch into `gradient` (same shape), if given.
+/// The loss of `logits: [batch, classes]`, and the gradient of its mean into `gradient` (same shape), if given.
 ///
 /// With label smoothing s the target distribution is (1 - s) at the target plus s / classes everywhere (Szegedy et al. 2016).
+/// `weights` has one for each class, or none; each term of the sum over classes is weighted by its class, and the mean is
+/// by the weights of the targets, as in PyTorch.
 pub fn cross_entropy<T: Float>(
     logits: &[T],
     classes: usize,
     targets: &[u32],
     label_smoothing: f64,
+    weights: &[f64],
     mut gradient: Option<&mut [T]>,
 ) -> LossSum {
     let mut total = LossSum::default();
-    let scale = 1.0 / targets.len() as f64;
+    let weight = |class: usize| weights.get(class).copied().unwrap_or(1.0);
+    total.weight = targets.iter().map(|&target| weight(target as usize)).sum();
+    let scale = 1.0 / total.weight;
     let share = label_smoothing / classes as f64;
     for (i, (row, &target)) in logits.chunks_exact(classes).zip(targets).enumerate() {
         let target = target as usize;
@@ -44,15 +73,21 @@ pub fn cross_entropy<T: Float>(
         }
         let max = row[best].to_f64();
         let log_sum = max + row.iter().map(|x| (x.to_f64() - max).exp()).sum::<f64>().ln();
-        let smooth: f64 =
-            if label_smoothing > 0.0 { row.iter().map(|x| log_sum - x.to_f64()).sum() } else { 0.0 };
-        total.loss += (1.0 - label_smoothing) * (log_sum - row[target].to_f64()) + share * smooth;
+        let (mut smooth, mut spread) = (0.0, 0.0);
+        if label_smoothing > 0.0 {
+            for (k, x) in row.iter().enumerate() {
+                smooth += weight(k) * (log_sum - x.to_f64());
+                spread += weight(k);
+            }
+        }
+        let hard = (1.0 - label_smoothing) * weight(target);
+        total.loss += hard * (log_sum - row[target].to_f64()) + share * smooth;
         total.correct += usize::from(best == target && row.iter().all(|x| x.finite()));
         total.samples += 1;
         if let Some(gradient) = gradient.as_deref_mut() {
             for (k, (g, x)) in gradient[i * classes..][..classes].iter_mut().zip(row).enumerate() {
-                let wanted = share + if k == target { 1.0 - label_smoothing } else { 0.0 };
-                *g = T::of(((x.to_f64() - log_sum).exp() - wanted) * scale);
+                let wanted = share * weight(k) + if k == target { hard } else { 0.0 };
+                *g = T::of(((hard + share * spread) * (x.to_f64() - log_sum).exp() - wanted) * scale);
             }
         }
     }

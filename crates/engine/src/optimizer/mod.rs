@@ -24,6 +24,8 @@ pub struct OptimizerConfig {
     pub lr: f64,
     /// Strength of weight decay; for `adam` it is added to the gradient (L2), as in PyTorch.
     pub weight_decay: f64,
+    /// Whether biases and the scales and shifts of norms decay too, as PyTorch has it unless told otherwise.
+    pub decay_norm_and_bias: bool,
     /// Decay of the running mean and of the running square of the gradient, for `adam` and `adamw`.
     pub betas: [f64; 2],
     /// Added to the denominator, for all but `sgd`.
@@ -42,6 +44,7 @@ impl Default for OptimizerConfig {
             name: "adam".into(),
             lr: 1e-3,
             weight_decay: 0.0,
+            decay_norm_and_bias: true,
             betas: [0.9, 0.999],
             eps: 1e-8,
             momentum: 0.0,
@@ -112,6 +115,8 @@ pub(crate) enum Rule {
 #[derive(Debug)]
 pub struct Optimizer<T> {
     config: OptimizerConfig,
+    /// The same for biases, scales and shifts.
+    others: OptimizerConfig,
     entry: OptimizerEntry,
     moments: Vec<Arena<T>>,
     steps: u64,
@@ -129,7 +134,14 @@ impl<T: Float> Optimizer<T> {
         let entry = REGISTRY.iter().find(|entry| entry.name == config.name);
         let entry = *entry.ok_or_else(|| format!("there is no optimizer `{}`", config.name))?;
         let moments = (0..entry.moments).map(|_| Arena::zeroed(len)).collect();
-        Ok(Optimizer { config: config.clone(), entry, moments, steps: 0 })
+        let decay = if config.decay_norm_and_bias { config.weight_decay } else { 0.0 };
+        let others = OptimizerConfig { weight_decay: decay, ..config.clone() };
+        Ok(Optimizer { config: config.clone(), others, entry, moments, steps: 0 })
+    }
+
+    /// Bytes of the moments.
+    pub fn memory_bytes(&self) -> usize {
+        self.moments.iter().map(|arena| arena.len() * size_of::<T>()).sum()
     }
 
     /// Steps taken so far.
@@ -141,15 +153,18 @@ impl<T: Float> Optimizer<T> {
     pub(crate) fn begin(&mut self, lr: f64) -> Updates<'_, T> {
         self.steps += 1;
         let rule = (self.entry.rule)(&self.config, lr, self.steps);
+        let others = (self.entry.rule)(&self.others, lr, self.steps);
         let mut moments = self.moments.iter_mut();
         let mut next = || Shared::new(moments.next().map_or(&mut [][..], |arena| &mut **arena));
-        Updates { rule, moments: [next(), next()] }
+        Updates { rule, others, moments: [next(), next()] }
     }
 }
 
 /// One step of an optimizer, applied piece by piece.
 pub(crate) struct Updates<'a, T> {
     rule: Rule,
+    /// For biases, scales and shifts.
+    others: Rule,
     moments: [Shared<'a, T>; 2],
 }
 
@@ -157,15 +172,16 @@ pub(crate) struct Updates<'a, T> {
 const BLOCK: usize = 16 << 10;
 
 impl<T: Float> Updates<'_, T> {
-    /// Updates the values at `range` of the parameters with their gradient.
+    /// Updates the values at `range` of the parameters with their gradient. `weight` tells weights from biases, scales and
+    /// shifts.
     ///
     /// # Safety
     /// No two calls at the same time have ranges that overlap.
     #[allow(unsafe_code)]
-    pub(crate) unsafe fn apply(&self, range: Range<usize>, values: &mut [T], gradient: &[T]) {
+    pub(crate) unsafe fn apply(&self, range: Range<usize>, values: &mut [T], gradient: &[T], weight: bool) {
         // SAFETY: the moments' ranges are as disjoint as the caller's.
         let moment = |i: usize| unsafe { self.moments[i].part(range.clone()) };
-        match &self.rule {
+        match if weight { &self.rule } else { &self.others } {
             Rule::Adam(step) => adam::update(step, values, moment(0), moment(1), gradient),
             Rule::Sgd(step) => sgd::update(step, values, moment(0), gradient),
             Rule::RmsProp(step) => rmsprop::update(step, values, moment(0), moment(1), gradient),
@@ -173,7 +189,7 @@ impl<T: Float> Updates<'_, T> {
     }
 
     /// Updates a whole tensor, whose values begin at `first` of the parameters, on all threads.
-    pub(crate) fn apply_all(&mut self, first: usize, values: &mut [T], gradient: &[T]) {
+    pub(crate) fn apply_all(&mut self, first: usize, values: &mut [T], gradient: &[T], weight: bool) {
         let (len, shared) = (values.len(), Shared::new(values));
         let this = &*self;
         for_each(len.div_ceil(BLOCK), |job| {
@@ -182,7 +198,7 @@ impl<T: Float> Updates<'_, T> {
             // SAFETY: each job has its own range, and `&mut self` keeps any other caller out.
             #[allow(unsafe_code)]
             unsafe {
-                this.apply(moments, shared.part(range.clone()), &gradient[range]);
+                this.apply(moments, shared.part(range.clone()), &gradient[range], weight);
             }
         });
     }

@@ -4,7 +4,7 @@
 use super::Architecture;
 use crate::config::{ConfigError, ModelConfig};
 use crate::network::{Builder, Network};
-use crate::op::{Op, Shape, Window};
+use crate::op::{Convolution, Op, Shape, Window};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "cnn",
@@ -20,7 +20,7 @@ const FILTERS: [usize; 3] = [16, 32, 64];
 /// Its hidden layer.
 const HIDDEN: [usize; 1] = [128];
 /// Keeps height and width.
-const CONVOLUTION: Window = Window { kernel: 3, stride: 1, padding: 1 };
+const WINDOW: Window = Window { kernel: 3, stride: 1, padding: 1 };
 /// Halves them.
 const POOL: Window = Window { kernel: 2, stride: 2, padding: 0 };
 
@@ -34,8 +34,8 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
     };
     let (mut channels, mut shape) = (input.features(), input);
     for &filters in config.filters.as_deref().unwrap_or(&FILTERS) {
-        let (window, padding_mode) = (CONVOLUTION, config.padding);
-        push(Op::Conv2d { inputs: channels, outputs: filters, window, padding_mode })?;
+        let convolution = Convolution::new(channels, filters, WINDOW);
+        push(Op::Conv2d(Convolution { padding_mode: config.padding, ..convolution }))?;
         if config.batch_norm {
             push(Op::batch_norm(filters))?;
         }

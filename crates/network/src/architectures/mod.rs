@@ -2,6 +2,8 @@
 
 mod cnn;
 mod mlp;
+mod mobilenet_v2;
+mod resnet;
 
 use crate::config::{ConfigError, ModelConfig};
 use crate::network::Network;
@@ -16,7 +18,7 @@ pub struct Architecture {
     pub description: &'static str,
     /// The keys of `[model]` that it heeds besides `name` and `init`.
     pub keys: &'static [&'static str],
-    /// `hidden` where nothing is said.
+    /// `hidden` where nothing is said; empty where the architecture has none.
     hidden: &'static [usize],
     /// `filters` where nothing is said; empty where the architecture has none.
     filters: &'static [usize],
@@ -24,7 +26,8 @@ pub struct Architecture {
 }
 
 /// Every architecture, in the order of `pupila list models`.
-pub const REGISTRY: &[Architecture] = &[mlp::ARCHITECTURE, cnn::ARCHITECTURE];
+pub const REGISTRY: &[Architecture] =
+    &[mlp::ARCHITECTURE, cnn::ARCHITECTURE, resnet::RESNET18, resnet::RESNET34, mobilenet_v2::ARCHITECTURE];
 
 /// Builds the network that a configuration names, for one sample's shape and a number of classes.
 ///
@@ -45,7 +48,9 @@ pub fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Netwo
 pub fn resolve(config: &ModelConfig) -> Result<ModelConfig, ConfigError> {
     let architecture = find(&config.name)?;
     let mut resolved = config.clone();
-    resolved.hidden.get_or_insert_with(|| architecture.hidden.to_vec());
+    if !architecture.hidden.is_empty() {
+        resolved.hidden.get_or_insert_with(|| architecture.hidden.to_vec());
+    }
     if !architecture.filters.is_empty() {
         resolved.filters.get_or_insert_with(|| architecture.filters.to_vec());
     }
@@ -83,7 +88,7 @@ mod tests {
                     let network = build(&config, Shape::Map { height, width, channels }, classes).unwrap();
                     assert_eq!(network.classes(), classes);
                     let resolved = resolve(&config).unwrap();
-                    assert!(resolved.hidden.is_some());
+                    assert_eq!(resolved.hidden.is_some(), !architecture.hidden.is_empty());
                     assert_eq!(
                         build(&resolved, Shape::Map { height, width, channels }, classes).unwrap(),
                         network
@@ -110,6 +115,11 @@ mod tests {
             (ModelConfig { dropout: f64::NAN, ..ModelConfig::default() }, "dropout"),
             (ModelConfig { hidden: Some(vec![8, 0]), ..ModelConfig::default() }, "hidden"),
             (ModelConfig { hidden: Some(vec![usize::MAX]), ..ModelConfig::default() }, "hidden"),
+            (ModelConfig { filters: Some(vec![8]), ..ModelConfig::default() }, "filters"),
+            (
+                ModelConfig { name: "resnet18".into(), batch_norm: true, ..ModelConfig::default() },
+                "batch_norm",
+            ),
         ] {
             assert_eq!(build(&config, input, 3).unwrap_err().key(), key);
         }

@@ -10,7 +10,7 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     let rows: Vec<(String, String)> = match arguments.what {
         Listed::Models => {
             let row = |a: &pupila_network::architectures::Architecture| {
-                (a.name.to_owned(), format!("{}; heeds {}", a.description, a.keys.join(", ")))
+                (a.name.to_owned(), heeding(a.description, a.keys))
             };
             pupila_network::architectures::REGISTRY.iter().map(row).collect()
         }
@@ -31,6 +31,12 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
                 (entry.name.to_owned(), entry.description.to_owned())
             };
             pupila_engine::optimizer::REGISTRY.iter().map(row).collect()
+        }
+        Listed::Schedules => {
+            let row = |entry: &pupila_train::schedule::ScheduleEntry| {
+                (entry.name.to_owned(), heeding(entry.description, entry.keys))
+            };
+            pupila_train::schedule::SCHEDULES.iter().map(row).collect()
         }
         Listed::Initializers => {
             let row =
@@ -53,4 +59,9 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     let what = format!("{:?}", arguments.what).to_lowercase();
     output.object(&json!({ (what): objects.collect::<Vec<_>>() }));
     Ok(())
+}
+
+/// A description with the keys that are heeded, if any.
+fn heeding(description: &str, keys: &[&str]) -> String {
+    if keys.is_empty() { description.to_owned() } else { format!("{description}; heeds {}", keys.join(", ")) }
 }

@@ -1,10 +1,14 @@
 //! The commands, one file each.
 
 pub(crate) mod augment;
+pub(crate) mod bench;
 pub(crate) mod eval;
 pub(crate) mod list;
 mod model;
 pub(crate) mod predict;
+mod recipe;
 pub(crate) mod schema;
+mod source;
+pub(crate) mod sync;
 mod tell;
 pub(crate) mod train;

@@ -3,9 +3,10 @@
 use crate::output::{Output, count, images, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila_dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
+use pupila_engine::{Engine, OptimizerConfig};
 use pupila_metrics::{ClassificationReport, Predictions};
 use pupila_network::Network;
-use pupila_train::{EpochRecord, Images, Monitor, Outcome, Recipe, Resolved, RunFolder};
+use pupila_train::{ClassWeights, EpochRecord, Images, Monitor, Outcome, Recipe, Resolved, RunFolder};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -197,9 +198,25 @@ pub(crate) fn model(output: Output, network: &Network) {
     output.say(network.summary());
 }
 
+/// What the network takes while it is trained, besides the images.
+pub(crate) fn memory(output: Output, engine: &Engine<f32>, optimizer: &OptimizerConfig) {
+    let [values, gradients, step] = engine.memory_bytes();
+    let entry = pupila_engine::optimizer::REGISTRY.iter().find(|entry| entry.name == optimizer.name);
+    let moments = entry.map_or(0, |entry| entry.moments) * gradients;
+    let mb = |bytes: usize| format!("{:.1}", bytes as f64 / 1e6);
+    output.say(format_args!(
+        "  memory {} MB: values {}, gradients {}, moments {}, activations and scratch {}",
+        mb(values + gradients + moments + step),
+        mb(values),
+        mb(gradients),
+        mb(moments),
+        mb(step)
+    ));
+}
+
 /// What the training will do.
 pub(crate) fn plan(output: Output, resolved: &Resolved, steps: usize, threads: usize) {
-    let Recipe { train, optimizer, early_stopping, augment, .. } = &resolved.recipe;
+    let Recipe { train, optimizer, schedule, loss, early_stopping, augment, .. } = &resolved.recipe;
     output.heading(format_args!(
         "Training: {} epochs of {} steps, batch {}, {} at lr {}, seed {}, {} thread{}",
         train.epochs,
@@ -218,6 +235,24 @@ pub(crate) fn plan(output: Output, resolved: &Resolved, steps: usize, threads: u
         None => "no early stopping".to_owned(),
     };
     output.say(format_args!("  augmented by {augmented}; {stopping}"));
+    let mut more = Vec::new();
+    if schedule.name != "constant" {
+        more.push(format!("lr by the {} schedule", schedule.name));
+    }
+    if schedule.warmup_steps > 0 {
+        more.push(format!("warm-up over {} updates", count(schedule.warmup_steps as usize)));
+    }
+    if train.accumulate > 1 {
+        more.push(format!("an update for every {} steps", train.accumulate));
+    }
+    more.extend(train.clip_norm.map(|norm| format!("gradient norm clipped at {norm}")));
+    more.extend(train.ema_decay.map(|decay| format!("weights averaged with decay {decay}")));
+    if loss.class_weights != ClassWeights::None {
+        more.push("loss weighted by class".into());
+    }
+    if !more.is_empty() {
+        output.say(format_args!("  {}", more.join("; ")));
+    }
 }
 
 /// The head of the table of epochs.
@@ -329,13 +364,21 @@ pub(crate) fn tables(output: Output, predictions: &Predictions, classes: &[Strin
 }
 
 /// Where everything is, and what can be done with it.
-pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset) {
+pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset, recipe: &Recipe) {
     let path = folder.path().display();
     let program = program();
     output.heading(format_args!("Run folder: {path}"));
     output.say(
-        "  best.safetensors, predictions.csv, summary.json, metrics.jsonl, recipe.toml, environment.json",
+        "  best.safetensors, predictions.csv, summary.json, classification_report.txt, confusion_matrix.png,\n  \
+         metrics.jsonl, recipe.toml, environment.json",
     );
+    if recipe.tracking.tensorboard {
+        let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
+        output.say(format_args!(
+            "  curves, images, histograms:  tensorboard --logdir {}",
+            runs.unwrap_or(Path::new(".")).display()
+        ));
+    }
     output.say(format_args!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));
     let test = dataset.indices(Split::Test).len();
     if test > 0 {

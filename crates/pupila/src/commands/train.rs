@@ -1,5 +1,6 @@
 //! `pupila train`: from a path to a judged classifier.
 
+use super::recipe::{flag, resolve, switch};
 use super::tell;
 use crate::cli;
 use crate::failure::Failure;
@@ -10,10 +11,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila_dataset::{Cache, Dataset, ResizeRule, Split};
 use pupila_engine::{Engine, LossSum, thread_pool};
 use pupila_network::{Network, architectures};
-use pupila_trackers::{Event, Jsonl, RunEnd, Tracker};
+use pupila_trackers::{DataInfo, Event, RunEnd, RunInfo, redact};
 use pupila_train::{
-    EpochRecord, Images, Layers, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Setting,
-    Timing, environment, fingerprint, predictions_csv, run_summary, scan_for,
+    EpochRecord, Images, Look, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing,
+    Tracking, environment, fingerprint, flat_recipe, predictions_csv, run_summary, scan_for,
 };
 use pupila_transforms::Pipeline;
 use serde_json::json;
@@ -27,39 +28,19 @@ const MAX_PIXEL_VALUE: f32 = 255.0;
 
 pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let resolved = resolve(arguments)?;
+    let flags = [
+        flag("epochs", "train.epochs", &arguments.epochs),
+        flag("lr", "optimizer.lr", &arguments.lr),
+        flag("seed", "train.seed", &arguments.seed),
+        flag("mlflow", "tracking.mlflow", &arguments.mlflow),
+        flag("experiment", "tracking.experiment", &arguments.experiment),
+        switch("no-tensorboard", "tracking.tensorboard=false", arguments.no_tensorboard),
+    ];
+    let resolved = resolve(&arguments.choice, flags)?;
     listen();
     let threads = arguments.threads.count();
     let pool = thread_pool(threads).context("cannot start the threads").map_err(Failure::Work)?;
     pool.install(|| train(arguments, &resolved, threads, started, output))
-}
-
-/// The recipe from everything that was typed.
-fn resolve(arguments: &cli::Train) -> Result<Resolved, Failure> {
-    let file = match &arguments.recipe {
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read the recipe {}", path.display()))
-                .map_err(Failure::Request)?;
-            Some((path.clone(), text))
-        }
-        None => None,
-    };
-    let flags = [
-        ("model", "model.name", &arguments.model),
-        ("size", "input.size", &arguments.size),
-        ("epochs", "train.epochs", &arguments.epochs),
-        ("batch", "train.batch", &arguments.batch),
-        ("lr", "optimizer.lr", &arguments.lr),
-        ("seed", "train.seed", &arguments.seed),
-    ];
-    let sets =
-        arguments.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
-    let flags = flags.iter().filter_map(|(flag, key, value)| {
-        let value = value.as_ref()?;
-        Some(Setting { assignment: format!("{key}={value}"), option: format!("--{flag} {value}") })
-    });
-    Layers { file, settings: sets.chain(flags).collect() }.resolve().map_err(Failure::request)
 }
 
 fn train(
@@ -99,8 +80,9 @@ fn train(
     let train_loader = images
         .training_loader(images.positions(Split::Train), pipeline, normalization.clone(), batch, seed)
         .map_err(Failure::work)?;
-    let val_loader =
-        images.evaluation_loader(val_positions.clone(), normalization, batch).map_err(Failure::work)?;
+    let val_loader = images
+        .evaluation_loader(val_positions.clone(), normalization.clone(), batch)
+        .map_err(Failure::work)?;
 
     let stem = stem(&arguments.data, &recipe.model.name);
     let folder =
@@ -113,23 +95,37 @@ fn train(
         "train_images": train_loader.samples(),
         "val_images": val_loader.samples(),
     });
-    let typed: Vec<_> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let typed: Vec<_> = std::env::args_os().skip(1).map(|a| redact(&a.to_string_lossy())).collect();
     folder.write_start(resolved, &environment(&data, threads, &typed)).map_err(Failure::work)?;
 
     tell::model(output, &network);
-    tell::plan(output, resolved, train_loader.batches(), threads);
     // No larger than the data asks for: a batch size beyond it costs no memory.
     let largest = batch.min(train_loader.samples().max(val_loader.samples()));
     let mut engine = Engine::<f32>::new(&network, largest, true);
-    let mut watch = Watch::new(output, recipe, &folder, card, train_loader.batches())?;
-    watch.event(&Event::Start {
+    tell::memory(output, &engine, &recipe.optimizer);
+    tell::plan(output, resolved, train_loader.batches(), threads);
+    let run = RunInfo {
         run: folder.name(),
         classes: classes.clone(),
         parameters: network.parameter_count(),
         train_images: train_loader.samples(),
         val_images: val_loader.samples(),
-    });
-    let plan = Plan { recipe, network: &network, train: &train_loader, val: &val_loader };
+        recipe: flat_recipe(resolved),
+        tags: super::source::tags(&arguments.data),
+        data: data_info(&data),
+    };
+    let tracking = Tracking::start(&folder, resolved, &network, &normalization, run)
+        .with_context(|| format!("cannot write {}", folder.file(RunFolder::METRICS).display()))
+        .map_err(Failure::Work)?;
+    let mut watch = Watch::new(output, recipe, &folder, card, tracking, train_loader.batches());
+    let class_images = images.class_counts(Split::Train);
+    let plan = Plan {
+        recipe,
+        network: &network,
+        train: &train_loader,
+        val: &val_loader,
+        class_images: &class_images,
+    };
     let outcome = pupila_train::train(&plan, &mut engine, &mut watch, &interrupted).map_err(Failure::work)?;
     watch.progress.finish_and_clear();
 
@@ -145,6 +141,7 @@ fn train(
         folder.write(RunFolder::PREDICTIONS, &csv).map_err(Failure::work)?;
     }
     folder.write(RunFolder::SUMMARY, &format!("{summary:#}\n")).map_err(Failure::work)?;
+    watch.record_outcome(&outcome, &val_loader);
     let mut object = summary;
     object["run"] = folder.path().to_string_lossy().into();
     output.object(&object);
@@ -161,7 +158,7 @@ fn ending(
     network: &Network,
 ) -> Result<(), Failure> {
     if outcome.best_epoch.is_some() {
-        tell::where_it_is(output, folder, dataset);
+        tell::where_it_is(output, folder, dataset, recipe);
     }
     match (outcome.end, outcome.diverged) {
         (RunEnd::Completed | RunEnd::StoppedEarly, _) => Ok(()),
@@ -177,8 +174,10 @@ fn ending(
                 Some(best) => format!("the model of epoch {best} is kept"),
                 None => "no epoch ended, so there is no model to keep".into(),
             };
+            let first = outcome.not_finite.as_ref();
+            let first = first.map(|place| format!(", first in {place}")).unwrap_or_default();
             Err(Failure::work(anyhow::anyhow!(
-                "the loss is no longer a number in epoch {epoch}, step {step}: training has diverged; {kept}\n\
+                "the loss is no longer a number in epoch {epoch}, step {step}: training has diverged{first}; {kept}\n\
                  try a smaller learning rate: --lr {} (it was {}){}",
                 recipe.optimizer.lr / 10.0,
                 recipe.optimizer.lr,
@@ -223,13 +222,22 @@ fn stem(data: &Path, model: &str) -> String {
     format!("{}-{model}", name.trim_start_matches('.'))
 }
 
-/// Follows the run: the bar, a line an epoch, `metrics.jsonl`, and the best model on disk.
+/// What trackers are told of the data.
+fn data_info(data: &serde_json::Value) -> DataInfo {
+    let text = |key: &str| data[key].as_str().unwrap_or_default().to_owned();
+    let path = text("path");
+    let name =
+        Path::new(&path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    DataInfo { name, path, form: text("form"), fingerprint: text("fingerprint") }
+}
+
+/// Follows the run: the bar, a line an epoch, the trackers, and the best model on disk.
 struct Watch<'a> {
     output: Output,
     recipe: &'a pupila_train::Recipe,
     folder: &'a RunFolder,
     card: ModelCard,
-    tracker: Option<Jsonl>,
+    tracking: Tracking,
     progress: ProgressBar,
     saved: Option<Instant>,
 }
@@ -240,19 +248,16 @@ impl<'a> Watch<'a> {
         recipe: &'a pupila_train::Recipe,
         folder: &'a RunFolder,
         card: ModelCard,
+        tracking: Tracking,
         steps: usize,
-    ) -> Result<Self, Failure> {
-        let metrics = folder.file(RunFolder::METRICS);
-        let tracker = Jsonl::create(&metrics)
-            .with_context(|| format!("cannot write {}", metrics.display()))
-            .map_err(Failure::Work)?;
+    ) -> Self {
         let progress =
             ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr_with_hz(10));
         if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps  {msg}") {
             progress.set_style(style);
         }
         tell::epoch_header(output, &recipe.train.monitor);
-        Ok(Watch { output, recipe, folder, card, tracker: Some(tracker), progress, saved: None })
+        Watch { output, recipe, folder, card, tracking, progress, saved: None }
     }
 
     fn save(&mut self, engine: &Engine<f32>, epoch: u32) -> Result<(), pupila_train::ModelFileError> {
@@ -260,15 +265,35 @@ impl<'a> Watch<'a> {
         self.saved = Some(Instant::now());
         ModelFile::write(&self.card, &engine.state(), &self.folder.file(RunFolder::MODEL))
     }
+
+    /// Records the result and waits, within bounds, for what trackers still have to do.
+    fn record_outcome(&mut self, outcome: &Outcome, val: &pupila_loader::Loader) {
+        let best = outcome.epochs.iter().find(|record| Some(record.epoch) == outcome.best_epoch);
+        if let (Some(best), Some(predictions)) = (best, &outcome.predictions) {
+            self.tracking.outcome(best, predictions, val);
+        }
+        for told in self.tracking.finish() {
+            self.output.say(told);
+        }
+        self.warn();
+    }
+
+    fn warn(&mut self) {
+        for warning in self.tracking.warnings() {
+            let output = self.output;
+            self.progress.suspend(|| output.warn(warning));
+        }
+    }
 }
 
 impl Observer for Watch<'_> {
-    fn step(&mut self, epoch: u32, done: usize, _steps: usize, so_far: &LossSum) {
+    fn step(&mut self, epoch: u32, done: usize, updates: u64, so_far: &LossSum) {
+        self.tracking.step(epoch, updates, so_far);
         if self.progress.is_hidden() {
             return;
         }
         self.progress.set_prefix(format!("epoch {epoch}/{}", self.recipe.train.epochs));
-        self.progress.set_message(format!("loss {:.4}", so_far.loss / so_far.samples as f64));
+        self.progress.set_message(format!("loss {:.4}", so_far.mean()));
         self.progress.set_position(done as u64);
     }
 
@@ -286,12 +311,14 @@ impl Observer for Watch<'_> {
         }
     }
 
-    fn event(&mut self, event: &Event) {
-        let Some(tracker) = &mut self.tracker else { return };
-        if let Err(error) = tracker.record(event) {
-            self.output.warn(format_args!("{} cannot be written any more: {error}", tracker.name()));
-            self.tracker = None;
-        }
+    fn event(&mut self, event: Event) {
+        self.tracking.event(event);
+        self.warn();
+    }
+
+    fn look(&mut self, look: Look<'_>) {
+        self.tracking.look(look);
+        self.warn();
     }
 }
 

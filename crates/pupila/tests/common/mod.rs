@@ -48,6 +48,10 @@ impl Sandbox {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pupila"));
         command.args(arguments).current_dir(self.folder.path()).env("PUPILA_CACHE_DIR", self.path("cache"));
         command.env_remove("PUPILA_LOG").env_remove("PUPILA_ISA").env("COLUMNS", "100");
+        for name in ["URI", "USERNAME", "PASSWORD", "TOKEN", "INSECURE_TLS"] {
+            command.env_remove(format!("MLFLOW_TRACKING_{name}"));
+        }
+        command.env_remove("MLFLOW_EXPERIMENT_NAME").env_remove("MLFLOW_RUN_ID");
         command
     }
 

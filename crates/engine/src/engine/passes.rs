@@ -1,0 +1,297 @@
+//! The two passes over the stages of a network.
+
+use super::profile::Watch;
+use super::{Buffers, Engine, Sink, StepContext, parts};
+use crate::float::Float;
+use crate::kernels::linear::Linear;
+use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
+use crate::kernels::{batch_norm, column_sums, dropout};
+use crate::parallel::Shared;
+use crate::stage::{Kind, Source};
+use std::ops::Range;
+
+impl<T: Float> Engine<T> {
+    /// The forward pass of `images: [batch, input]`, in training mode with a context.
+    pub(super) fn run(&mut self, images: &[T], batch: usize, training: Option<&StepContext>) {
+        assert!(
+            0 < batch && batch <= self.capacity,
+            "a batch of {batch}, laid out for up to {}",
+            self.capacity
+        );
+        assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
+        let Engine {
+            stages, buffers, memory, values, tracked, scratch, zeros, partial, profile, probe, ..
+        } = self;
+        for index in 0..stages.len() {
+            let watch = Watch::start(profile);
+            let stage = &stages[index];
+            let place = |source| match source {
+                Some(Source::Stage(from)) => buffers[from].output.clone(),
+                _ => 0..0,
+            };
+            let (input, residual) = (place(Some(stage.input)), place(stage.residual));
+            let Buffers { trained, tracked: running, output, saved, norm, .. } = &mut buffers[index];
+            // One stage may be both inputs, which a residual sum of a map with itself is.
+            let same = stage.residual == Some(stage.input);
+            let residual = if same { 0..0 } else { residual };
+            let [x, r, y, saved] = parts(memory, [&input, &residual, output, saved]);
+            let x = if stage.input == Source::Images { images } else { &*x };
+            let x = &x[..batch * stage.input_shape.len()];
+            let r = match stage.residual {
+                None => &[],
+                Some(_) if same => x,
+                Some(Source::Images) => images,
+                Some(Source::Stage(_)) => &r[..x.len()],
+            };
+            let y = &mut y[..batch * stage.shape.len()];
+            let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
+            match &stage.kind {
+                &Kind::Linear { inputs, outputs } => {
+                    Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch);
+                }
+                Kind::Conv2d(convolution) => convolution.forward(batch, x, first, second, zeros, saved, y),
+                Kind::Grouped(convolution) => convolution.forward(batch, x, first, second, y),
+                Kind::AvgPool(pool) => pool.forward(batch, x, y),
+                &Kind::Dropout { p } => match training {
+                    Some(context) => {
+                        let key = dropout::Key { seed: context.seed, layer: stage.node, step: context.step };
+                        dropout::forward(x, p, key, &mut saved[..y.len()], y);
+                    }
+                    None => y.copy_from_slice(x),
+                },
+                Kind::Pointwise { pointwise, norm: None } => {
+                    let affine = Affine { multiply: &[], add: &[] };
+                    pointwise.forward(batch, Operands { x, residual: r, affine }, y);
+                }
+                Kind::Pointwise { pointwise, norm: Some(constants) } => {
+                    let features = pointwise.features;
+                    if training.is_some() {
+                        let (moments, partial) = partial.split_at_mut(2 * features);
+                        let (mean, var) = moments.split_at_mut(features);
+                        batch_norm::statistics(x, features, mean, var, partial);
+                        let [running_mean, running_var] = running;
+                        let rows = x.len() / features;
+                        track(&mut tracked[running_mean.clone()], mean, constants.momentum, 1.0);
+                        let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
+                        track(&mut tracked[running_var.clone()], var, constants.momentum, unbiased);
+                        let moments = mean.iter().copied().zip(var.iter().copied());
+                        prepare(moments, constants.eps, first, second, norm);
+                    } else {
+                        let mean = tracked[running[0].clone()].iter().map(|x| x.to_f64());
+                        let var = tracked[running[1].clone()].iter().map(|x| x.to_f64());
+                        prepare(mean.zip(var), constants.eps, first, second, norm);
+                    }
+                    let (multiply, add) = norm[2 * features..4 * features].split_at(features);
+                    let affine = Affine { multiply, add };
+                    pointwise.forward(batch, Operands { x, residual: r, affine }, y);
+                }
+            }
+            probe.forward(index, stage.node, y);
+            watch.stop(profile.get_mut(index).map(|stage| &mut stage.forward));
+        }
+    }
+
+    /// The backward pass, from the logits' gradient.
+    pub(super) fn backward(&mut self, images: &[T], batch: usize, mut sink: Sink<'_, '_, T>) {
+        let Engine {
+            stages,
+            buffers,
+            memory,
+            values,
+            gradients,
+            scratch,
+            zeros,
+            partial,
+            profile,
+            probe,
+            ..
+        } = self;
+        for index in (0..stages.len()).rev() {
+            let watch = Watch::start(profile);
+            let stage = &stages[index];
+            let of = |source| match source {
+                Some(Source::Stage(from)) => (buffers[from].output.clone(), buffers[from].delta.clone()),
+                _ => (0..0, 0..0),
+            };
+            let ((input, input_delta), (residual, residual_delta)) =
+                (of(Some(stage.input)), of(stage.residual));
+            let Buffers { trained, delta, saved, temporary, adds, norm, .. } = &mut buffers[index];
+            let [first, second] = trained;
+            // The images need no gradient.
+            let wanted = stage.input != Source::Images;
+            let same = stage.residual == Some(stage.input);
+            let separate = temporary.start < temporary.end;
+            let again = stage.reads_inputs_again();
+            let (residual, residual_delta) = if same { (0..0, 0..0) } else { (residual, residual_delta) };
+            let unread = 0..0;
+            let [x, r, dy, saved, given, other, to_add] = parts(
+                memory,
+                [
+                    if again { &input } else { &unread },
+                    if again { &residual } else { &unread },
+                    delta,
+                    saved,
+                    &input_delta,
+                    &residual_delta,
+                    temporary,
+                ],
+            );
+            let len = batch * stage.input_shape.len();
+            let (dx, given) = match (wanted, separate) {
+                (false, _) => (&mut [][..], &mut [][..]),
+                (true, false) => (&mut given[..len], &mut [][..]),
+                (true, true) => (&mut to_add[..len], &mut given[..len]),
+            };
+            let x = if stage.input == Source::Images { images } else { &*x };
+            let x = if again { &x[..len] } else { &[] };
+            let dy = &dy[..batch * stage.shape.len()];
+            probe.backward(index, dy);
+            match &stage.kind {
+                &Kind::Linear { inputs, outputs } => {
+                    let linear = Linear { batch, inputs, outputs };
+                    if wanted {
+                        // Before the weight changes under the update.
+                        linear.backward_input(dy, &values[first.clone()], dx, scratch);
+                    }
+                    if !stage.bias_cancels {
+                        linear.backward_bias(dy, &mut gradients[second.clone()]);
+                    }
+                    linear_weight(linear, x, dy, first.clone(), values, gradients, scratch, &sink);
+                    sink.update(values, gradients, [0..0, second.clone()], true);
+                }
+                Kind::Conv2d(convolution) => {
+                    if wanted {
+                        let weight = &values[first.clone()];
+                        convolution.backward_input(batch, dy, weight, zeros, adds[0], dx, scratch);
+                    }
+                    if !stage.bias_cancels {
+                        column_sums::of(dy, &mut gradients[second.clone()], partial);
+                    }
+                    convolution.backward_weight(batch, x, saved, dy, &mut gradients[first.clone()], scratch);
+                    sink.update(values, gradients, [first.clone(), second.clone()], true);
+                }
+                Kind::Grouped(convolution) => {
+                    if wanted {
+                        convolution.backward_input(batch, dy, &values[first.clone()], adds[0], dx);
+                    }
+                    if !stage.bias_cancels {
+                        column_sums::of(dy, &mut gradients[second.clone()], partial);
+                    }
+                    convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
+                    sink.update(values, gradients, [first.clone(), second.clone()], true);
+                }
+                Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, dx),
+                Kind::Dropout { .. } if wanted => dropout::backward(dy, &saved[..dy.len()], dx),
+                Kind::AvgPool(_) | Kind::Dropout { .. } => {}
+                Kind::Pointwise { pointwise, norm: constants } => {
+                    let features = pointwise.features;
+                    let r = match stage.residual {
+                        None => &[],
+                        Some(_) if same => x,
+                        Some(Source::Images) => images,
+                        Some(Source::Stage(_)) => &r[..len],
+                    };
+                    let (moments, coefficients) = norm.split_at_mut(4 * features);
+                    let (moments, affine) = moments.split_at(2 * features);
+                    let affine = affine.split_at(features);
+                    let (mean, inv_std) = moments.split_at(features);
+                    let moments = constants.is_some().then_some(Moments { mean, inv_std });
+                    let affine = match constants {
+                        Some(_) => Affine { multiply: affine.0, add: affine.1 },
+                        None => Affine { multiply: &[], add: &[] },
+                    };
+                    let towards_residual = matches!(stage.residual, Some(Source::Stage(_))) && !same;
+                    let residual_gradient = towards_residual
+                        .then(|| ResidualGradient { values: &mut other[..len], add: adds[1] });
+                    if !wanted && moments.is_none() && residual_gradient.is_none() {
+                        continue;
+                    }
+                    // The images want no gradient, but the norm or the residual behind them does.
+                    let dz = if wanted { &mut *dx } else { &mut scratch[..len] };
+                    let (sums, partial) = partial.split_at_mut(2 * features);
+                    let operands = Operands { x, residual: r, affine };
+                    pointwise.backward(batch, operands, moments, dy, dz, residual_gradient, partial, sums);
+                    if let Some(moments) = moments.filter(|_| wanted) {
+                        let scale = &values[first.clone()];
+                        batch_norm::backward(x, scale, moments, sums, dz, coefficients);
+                    }
+                    if same {
+                        // Both inputs of the sum are one: twice the gradient. A norm never stands before such a sum.
+                        dz.iter_mut().for_each(|d| *d += *d);
+                    }
+                    if constants.is_some() {
+                        let sums = sums.split_at(features);
+                        let shift = gradients[second.clone()].iter_mut().zip(sums.0);
+                        shift.for_each(|(to, &sum)| *to = T::of(sum));
+                        let scale = gradients[first.clone()].iter_mut().zip(sums.1);
+                        scale.for_each(|(to, &sum)| *to = T::of(sum));
+                        sink.update(values, gradients, [first.clone(), second.clone()], false);
+                    }
+                }
+            }
+            given.iter_mut().zip(&*dx).for_each(|(sum, &d)| *sum += d);
+            watch.stop(profile.get_mut(index).map(|stage| &mut stage.backward));
+        }
+    }
+}
+
+/// The gradient of a linear weight, piece by piece into the gradients or straight into the update.
+fn linear_weight<T: Float>(
+    linear: Linear,
+    x: &[T],
+    dy: &[T],
+    weight: Range<usize>,
+    values: &mut [T],
+    gradients: &mut [T],
+    scratch: &mut [T],
+    sink: &Sink<'_, '_, T>,
+) {
+    let start = weight.start;
+    let at = |first: usize, piece: &[T]| start + first..start + first + piece.len();
+    match sink {
+        Sink::Keep => {
+            let gradients = Shared::new(gradients);
+            linear.backward_weight(x, dy, scratch, |first, piece| {
+                // SAFETY: the pieces are disjoint.
+                #[allow(unsafe_code)]
+                let gradients = unsafe { gradients.part(at(first, piece)) };
+                gradients.copy_from_slice(piece);
+            });
+        }
+        Sink::Update(updates) => {
+            let values = Shared::new(values);
+            linear.backward_weight(x, dy, scratch, |first, piece| {
+                let range = at(first, piece);
+                // SAFETY: the pieces are disjoint, and so are their values and moments.
+                #[allow(unsafe_code)]
+                unsafe {
+                    updates.apply(range.clone(), values.part(range), piece, true);
+                }
+            });
+        }
+    }
+}
+
+/// What a BatchNorm does with given moments, into `norm: [4.., features]`: mean, inverse deviation, multiplier, summand.
+fn prepare<T: Float>(
+    moments: impl Iterator<Item = (f64, f64)>,
+    eps: f64,
+    scale: &[T],
+    shift: &[T],
+    norm: &mut [T],
+) {
+    let features = scale.len();
+    for (f, (mean, var)) in moments.enumerate() {
+        let inv_std = 1.0 / (var + eps).sqrt();
+        let multiply = inv_std * scale[f].to_f64();
+        let values = [mean, inv_std, multiply, shift[f].to_f64() - mean * multiply];
+        values.into_iter().enumerate().for_each(|(row, value)| norm[row * features + f] = T::of(value));
+    }
+}
+
+/// Moves running statistics towards those of a batch.
+fn track<T: Float>(running: &mut [T], batch: &[f64], momentum: f64, factor: f64) {
+    for (running, new) in running.iter_mut().zip(batch) {
+        *running = T::of((1.0 - momentum) * running.to_f64() + momentum * new * factor);
+    }
+}

@@ -1,0 +1,120 @@
+//! A look into a pass: where a value that is not finite comes from, and how activations and gradients spread layer by layer.
+
+use super::{Engine, StepContext};
+use crate::float::Float;
+use pupila_network::NodeId;
+
+/// The first place at which a network's values are NaN or infinite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotFinite {
+    /// The images themselves.
+    Images,
+    /// A tensor of the network, by its name in the state dict: an update has overflowed.
+    Tensor(String),
+    /// The output of a layer, by its name and PyTorch module.
+    Layer(String, &'static str),
+}
+
+impl std::fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NotFinite::Images => write!(f, "the images themselves"),
+            NotFinite::Tensor(name) => write!(f, "the values of {name}"),
+            NotFinite::Layer(name, module) => write!(f, "the output of {name} ({module})"),
+        }
+    }
+}
+
+/// How the output of a layer and the gradient of the loss by it spread over a batch.
+#[derive(Debug, Clone, Default)]
+pub struct Spread {
+    /// Name of the layer; where ops run together, of the last of them.
+    pub layer: String,
+    /// Its PyTorch module.
+    pub module: &'static str,
+    /// Mean of the output's elements.
+    pub activation_mean: f64,
+    /// Variance of the output's elements.
+    pub activation_variance: f64,
+    /// Share of the output's elements that are exactly zero, as behind a ReLU.
+    pub zeros_frac: f64,
+    /// Variance of the gradient's elements.
+    pub gradient_variance: f64,
+}
+
+/// Looks at every stage while a pass runs.
+#[derive(Debug, Default)]
+pub(super) struct Probe {
+    looking: bool,
+    found: Option<NodeId>,
+    /// One for each stage, if they are asked for.
+    spreads: Vec<Spread>,
+}
+
+impl Probe {
+    pub(super) fn forward<T: Float>(&mut self, stage: usize, node: NodeId, output: &[T]) {
+        if self.looking && self.found.is_none() && !output.iter().all(|x| x.finite()) {
+            self.found = Some(node);
+        }
+        if let Some(spread) = self.spreads.get_mut(stage) {
+            (spread.activation_mean, spread.activation_variance) = moments(output);
+            let zeros = output.iter().filter(|x| **x == T::ZERO).count();
+            spread.zeros_frac = zeros as f64 / output.len() as f64;
+        }
+    }
+
+    pub(super) fn backward<T: Float>(&mut self, stage: usize, gradient: &[T]) {
+        if let Some(spread) = self.spreads.get_mut(stage) {
+            spread.gradient_variance = moments(gradient).1;
+        }
+    }
+}
+
+fn moments<T: Float>(values: &[T]) -> (f64, f64) {
+    let mean = values.iter().map(|x| x.to_f64()).sum::<f64>() / values.len() as f64;
+    let squares = values.iter().map(|x| (x.to_f64() - mean) * (x.to_f64() - mean)).sum::<f64>();
+    (mean, squares / values.len() as f64)
+}
+
+impl<T: Float> Engine<T> {
+    /// The first place at which the forward pass of a batch is not finite, looked for in the order of the pass, the
+    /// layers' own values first; none where all of it is finite. Values stay as they are.
+    pub fn find_not_finite(
+        &mut self,
+        images: &[T],
+        batch: usize,
+        context: &StepContext,
+    ) -> Option<NotFinite> {
+        if !images.iter().all(|x| x.finite()) {
+            return Some(NotFinite::Images);
+        }
+        for slot in &self.slots {
+            let memory = if slot.spec.role.trained() { &self.values[..] } else { &self.tracked };
+            if !memory[slot.range.clone()].iter().all(|x| x.finite()) {
+                return Some(NotFinite::Tensor(slot.spec.name.clone()));
+            }
+        }
+        let tracked = self.tracked.clone();
+        self.probe = Probe { looking: true, ..Probe::default() };
+        self.run(images, batch, Some(context));
+        let found = std::mem::take(&mut self.probe).found;
+        self.tracked = tracked;
+        let node = &self.network.nodes()[found?];
+        Some(NotFinite::Layer(node.name.clone(), node.op.module()))
+    }
+
+    /// How activations and gradients spread in training mode, layer by layer in the order of the forward pass: what tells
+    /// one initialiser from another (Glorot and Bengio 2010, He et al. 2015). Values stay as they are.
+    pub fn spreads(&mut self, images: &[T], targets: &[u32], context: &StepContext) -> Vec<Spread> {
+        let nodes = self.network.nodes();
+        let spread = |stage: &crate::stage::Stage| {
+            let node = &nodes[stage.node];
+            Spread { layer: node.name.clone(), module: node.op.module(), ..Spread::default() }
+        };
+        self.probe = Probe { spreads: self.stages.iter().map(spread).collect(), ..Probe::default() };
+        let tracked = self.tracked.clone();
+        self.gradients(images, targets, context);
+        self.tracked = tracked;
+        std::mem::take(&mut self.probe).spreads
+    }
+}

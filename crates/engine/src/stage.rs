@@ -1,0 +1,173 @@
+//! The stages that a network runs in: each linear map is one, and the pointwise ops between two of them are one together.
+
+use crate::kernels::avg_pool::AvgPool;
+use crate::kernels::conv2d::Conv2d;
+use crate::kernels::grouped::Grouped;
+use crate::kernels::pointwise::Pointwise;
+use pupila_network::{Activation, Network, NodeId, Op, Shape, Window};
+
+/// Where a stage reads from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Images,
+    Stage(usize),
+}
+
+/// A stage.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// The node whose output it gives; the last of those it is made of.
+    pub(crate) node: NodeId,
+    /// The node whose tensors it has.
+    pub(crate) tensors: NodeId,
+    pub(crate) kind: Kind,
+    pub(crate) input: Source,
+    /// The other input of a residual sum.
+    pub(crate) residual: Option<Source>,
+    pub(crate) input_shape: Shape,
+    pub(crate) shape: Shape,
+    /// A linear map whose bias the BatchNorm behind it takes off again: the bias has no effect, and its gradient is zero.
+    pub(crate) bias_cancels: bool,
+}
+
+/// What a stage does, with whatever it works out once.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Linear { inputs: usize, outputs: usize },
+    Conv2d(Box<Conv2d>),
+    Grouped(Grouped),
+    Pointwise { pointwise: Pointwise, norm: Option<Norm> },
+    AvgPool(AvgPool),
+    Dropout { p: f64 },
+}
+
+/// A BatchNorm's constants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Norm {
+    pub(crate) eps: f64,
+    pub(crate) momentum: f64,
+}
+
+impl Stage {
+    /// Whether the backward pass reads the stage's inputs.
+    pub(crate) fn reads_inputs_again(&self) -> bool {
+        !matches!(self.kind, Kind::AvgPool(_) | Kind::Dropout { .. })
+    }
+}
+
+/// The pointwise ops that a stage takes in, in the order in which it runs them.
+#[derive(Debug, Default)]
+struct Gathered {
+    norm: Option<(NodeId, Norm)>,
+    add: Option<NodeId>,
+    activation: Option<Activation>,
+    pool: Option<(Window, Shape)>,
+}
+
+impl Gathered {
+    /// Takes a node in behind `tail`, if it may stand there.
+    fn take(&mut self, network: &Network, id: NodeId, tail: NodeId) -> bool {
+        let node = &network.nodes()[id];
+        let behind_activation = self.activation.is_some() || self.pool.is_some();
+        match node.op {
+            Op::BatchNorm { eps, momentum, .. }
+                if self.norm.is_none() && self.add.is_none() && !behind_activation =>
+            {
+                self.norm = Some((id, Norm { eps, momentum }));
+            }
+            Op::Add if self.add.is_none() && !behind_activation => {
+                let other = if node.inputs[0] == tail { node.inputs[1] } else { node.inputs[0] };
+                self.add = Some(other);
+            }
+            Op::Activation(activation) if !behind_activation => self.activation = Some(activation),
+            Op::MaxPool(window) if self.pool.is_none() => self.pool = Some((window, node.shape)),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// The stages of a network, each behind those it reads from. `training` is the largest batch of a network that is to be trained.
+pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
+    let nodes = network.nodes();
+    let mut consumers = vec![Vec::new(); nodes.len()];
+    for (id, node) in nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|&input| consumers[input].push(id));
+    }
+    let mut taken = vec![false; nodes.len()];
+    let mut drafts: Vec<(NodeId, NodeId, NodeId, Gathered)> = Vec::new();
+    for (id, node) in nodes.iter().enumerate() {
+        if taken[id] || matches!(node.op, Op::Input | Op::Flatten) {
+            continue;
+        }
+        let mut gathered = Gathered::default();
+        let mut tail = id;
+        let input = node.inputs[0];
+        if gathered.take(network, id, input) {
+            while let [next] = consumers[tail][..] {
+                // The same input twice is not a chain.
+                if nodes[next].inputs.iter().filter(|&&input| input == tail).count() != 1
+                    || taken[next]
+                    || !gathered.take(network, next, tail)
+                {
+                    break;
+                }
+                taken[next] = true;
+                tail = next;
+            }
+        }
+        drafts.push((tail, id, input, gathered));
+    }
+    // A stage runs where its last node stands: all that it reads from stands before that.
+    drafts.sort_by_key(|draft| draft.0);
+    let source = |mut id: NodeId| {
+        while nodes[id].op == Op::Flatten {
+            id = nodes[id].inputs[0];
+        }
+        match drafts.iter().position(|draft| draft.0 == id) {
+            Some(stage) => Source::Stage(stage),
+            None => Source::Images,
+        }
+    };
+    let make = |&(tail, id, input, ref gathered): &(NodeId, NodeId, NodeId, Gathered)| {
+        let (input_shape, input) = (nodes[input].shape, source(input));
+        let kind = match nodes[id].op {
+            Op::Linear { inputs, outputs } => Kind::Linear { inputs, outputs },
+            Op::Conv2d(convolution) if convolution.groups > 1 => {
+                Kind::Grouped(Grouped::new(convolution, input_shape, nodes[id].shape))
+            }
+            Op::Conv2d(convolution) => {
+                let wanted = input != Source::Images;
+                Kind::Conv2d(Box::new(Conv2d::new(
+                    convolution,
+                    input_shape,
+                    nodes[id].shape,
+                    training,
+                    wanted,
+                )))
+            }
+            Op::AvgPool(window) => Kind::AvgPool(AvgPool::new(input_shape, nodes[id].shape, Some(window))),
+            Op::GlobalAvgPool => Kind::AvgPool(AvgPool::new(input_shape, nodes[id].shape, None)),
+            Op::Dropout { p } => Kind::Dropout { p },
+            _ => Kind::Pointwise {
+                pointwise: Pointwise::new(input_shape, gathered.activation, gathered.pool),
+                norm: gathered.norm.map(|(_, norm)| norm),
+            },
+        };
+        let tensors = gathered.norm.map_or(id, |(node, _)| node);
+        let residual = gathered.add.map(source);
+        let bias_cancels = matches!(nodes[id].op, Op::Conv2d(_) | Op::Linear { .. })
+            && matches!(consumers[id][..], [next] if matches!(nodes[next].op, Op::BatchNorm { .. }));
+        Stage {
+            node: tail,
+            tensors,
+            kind,
+            input,
+            residual,
+            input_shape,
+            shape: nodes[tail].shape,
+            bias_cancels,
+        }
+    };
+    drafts.iter().map(make).collect()
+}

@@ -1,0 +1,46 @@
+//! `pupila bench`: what it measures is there, whatever the numbers are.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::Sandbox;
+
+#[test]
+fn every_number_is_there_and_positive() {
+    let sandbox = Sandbox::new();
+    let small =
+        ["--model", "cnn", "--size", "8", "--batch", "4", "--steps", "2", "--threads", "2", "--classes", "3"];
+    let more = ["--set", "model.batch_norm=true", "--profile", "--init-report", "--json"];
+    let ran = sandbox.run(&[&["bench"], &small[..], &more[..]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let result = ran.json();
+    assert_eq!(
+        (&result["model"], &result["batch"], &result["threads"]),
+        (&"cnn".into(), &4.into(), &2.into())
+    );
+    for key in ["parameters", "step_ms_median", "step_ms_min", "forward_ms_median", "images_per_s"] {
+        assert!(result[key].as_f64().is_some_and(|x| x > 0.0), "{key}");
+    }
+    for key in ["matmul_gflops", "bandwidth_gb_per_s", "step_ms", "step_frac"] {
+        assert!(result["floor"][key].as_f64().is_some_and(|x| x > 0.0), "floor.{key}");
+    }
+    let (stages, init) = (result["stages"].as_array().unwrap(), result["init"].as_array().unwrap());
+    assert_eq!(stages.len(), init.len());
+    assert!(init.iter().all(|layer| layer["gradient_variance"].as_f64().is_some_and(|x| x > 0.0)));
+    assert!(stages.iter().all(|stage| stage["forward_ms"].as_f64().is_some_and(|x| x > 0.0)));
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    let sandbox = Sandbox::new();
+    for (option, told) in [
+        (["--model", "cmm"], "cnn"),
+        (["--steps", "0"], "--steps"),
+        (["--classes", "1"], "--classes"),
+        (["--batch", "0"], "train.batch"),
+    ] {
+        let ran = sandbox.run(&[&["bench"], &option[..]].concat());
+        assert_eq!(ran.code, Some(2), "{option:?}");
+        assert!(ran.stderr.contains(told), "{option:?}: {}", ran.stderr);
+    }
+}

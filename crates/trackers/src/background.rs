@@ -1,0 +1,135 @@
+//! A tracker on a thread of its own, so that training never waits for it.
+
+use crate::{Event, Tracker};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Hands events to a tracker that works elsewhere.
+///
+/// What is recorded here is small and rare next to what a disk takes, so the queue has no bound; whoever makes large events
+/// asks [`Background::busy`] how long the tracker has worked, and makes fewer.
+#[derive(Debug)]
+pub struct Background {
+    name: &'static str,
+    queue: Option<Sender<(f64, Arc<Event>)>>,
+    ended: Receiver<()>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    busy_ns: AtomicU64,
+    failure: Mutex<Option<io::Error>>,
+}
+
+impl Background {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn start(mut tracker: impl Tracker + Send + 'static) -> io::Result<Self> {
+        let (queue, events) = channel::<(f64, Arc<Event>)>();
+        let (end, ended) = channel();
+        let shared = Arc::new(Shared::default());
+        let (name, theirs) = (tracker.name(), Arc::clone(&shared));
+        std::thread::Builder::new().name("tracker".into()).spawn(move || {
+            // Dropped with the thread, however it ends.
+            let _end: Sender<()> = end;
+            for (time, event) in events {
+                let start = Instant::now();
+                let recorded = tracker.record(time, &event);
+                theirs.busy_ns.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                if let Err(error) = recorded {
+                    *theirs.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    return;
+                }
+            }
+        })?;
+        Ok(Background { name, queue: Some(queue), ended, shared })
+    }
+
+    /// The tracker's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Hands over an event. After a failure of the tracker nothing happens any more.
+    pub fn record(&self, time: f64, event: Arc<Event>) {
+        if let Some(queue) = &self.queue {
+            // The thread has gone: its failure is told by `failure`.
+            let _ = queue.send((time, event));
+        }
+    }
+
+    /// How long the tracker has worked.
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.shared.busy_ns.load(Ordering::Relaxed))
+    }
+
+    /// Why the tracker has stopped, told once.
+    pub fn failure(&self) -> Option<io::Error> {
+        self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Waits until all events are recorded, at most so long; false where that was too short.
+    pub fn finish(&mut self, patience: Duration) -> bool {
+        self.queue = None;
+        !matches!(self.ended.recv_timeout(patience), Err(std::sync::mpsc::RecvTimeoutError::Timeout))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records an event for each message on its gate, and fails at a layout.
+    struct Gated(Receiver<()>, Arc<AtomicU64>);
+
+    impl Tracker for Gated {
+        fn name(&self) -> &'static str {
+            "gated"
+        }
+
+        fn record(&mut self, _: f64, event: &Event) -> io::Result<()> {
+            self.0.recv().map_err(io::Error::other)?;
+            self.1.fetch_add(1, Ordering::Relaxed);
+            if matches!(event, Event::Layout(_)) { Err(io::Error::other("full")) } else { Ok(()) }
+        }
+    }
+
+    fn event() -> Arc<Event> {
+        Arc::new(Event::Artifact { path: "x".into() })
+    }
+
+    #[test]
+    fn the_caller_never_waits_but_at_the_end_and_there_only_so_long() {
+        let (open, gate) = channel();
+        let done = Arc::new(AtomicU64::new(0));
+        let mut background = Background::start(Gated(gate, Arc::clone(&done))).unwrap();
+        // The tracker is stuck: these would never return if they waited for it.
+        (0..3).for_each(|_| background.record(0.0, event()));
+        assert!(!background.finish(Duration::from_millis(50)));
+        assert_eq!(done.load(Ordering::Relaxed), 0);
+        (0..3).for_each(|_| open.send(()).unwrap());
+        assert!(background.finish(Duration::from_secs(60)));
+        assert_eq!(done.load(Ordering::Relaxed), 3);
+        assert!(background.busy() >= Duration::from_millis(50) && background.failure().is_none());
+    }
+
+    #[test]
+    fn a_failure_ends_it_and_is_told_once() {
+        let (open, gate) = channel();
+        let done = Arc::new(AtomicU64::new(0));
+        let mut background = Background::start(Gated(gate, Arc::clone(&done))).unwrap();
+        (0..2).for_each(|_| open.send(()).unwrap());
+        background.record(0.0, Arc::new(Event::Layout(Vec::new())));
+        background.record(0.0, event());
+        assert!(background.finish(Duration::from_secs(60)));
+        assert_eq!(background.failure().unwrap().to_string(), "full");
+        assert!(background.failure().is_none());
+        assert_eq!(done.load(Ordering::Relaxed), 1);
+    }
+}

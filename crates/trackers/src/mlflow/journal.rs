@@ -1,0 +1,119 @@
+//! `metrics.jsonl`, read from where the last reading was acknowledged, in batches that a server takes.
+
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::path::Path;
+
+/// Metrics that MLflow takes in one request.
+pub(super) const MAX_METRICS: usize = 1000;
+/// Bytes of lines that go into one request: MLflow takes 1 MB, and a number takes less than thrice its line's room.
+const MAX_BYTES: u64 = 200_000;
+
+/// What comes next.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// Metrics as the API takes them, and where they end in the file: those of one line, however many, or of several lines
+    /// as one request takes them.
+    Metrics(Vec<Value>, u64),
+    /// One line of another kind, and where it ends.
+    Line(Value, u64),
+    /// Nothing yet: only what is whole counts.
+    Nothing,
+}
+
+/// Reads on from `offset`.
+pub(super) fn next(path: &Path, offset: u64) -> io::Result<Next> {
+    let mut file = BufReader::new(File::open(path)?);
+    file.seek(SeekFrom::Start(offset))?;
+    let (mut metrics, mut end, mut line) = (Vec::new(), offset, Vec::new());
+    loop {
+        line.clear();
+        file.read_until(b'\n', &mut line)?;
+        if !line.ends_with(b"\n") {
+            break;
+        }
+        // A line that is no JSON has been tampered with; what follows may still be good.
+        let value: Value = serde_json::from_slice(&line).unwrap_or(Value::Null);
+        let own = numbers(&value);
+        let behind = end + line.len() as u64;
+        if metrics.is_empty() && own.is_empty() {
+            return Ok(Next::Line(value, behind));
+        }
+        let full = metrics.len() + own.len() > MAX_METRICS || behind - offset > MAX_BYTES;
+        if own.is_empty() || full && !metrics.is_empty() {
+            break;
+        }
+        metrics.extend(own);
+        end = behind;
+    }
+    Ok(if metrics.is_empty() { Next::Nothing } else { Next::Metrics(metrics, end) })
+}
+
+/// The metrics of a line.
+fn numbers(line: &Value) -> Vec<Value> {
+    let step = &line[if line["event"] == "system" { "sample" } else { "step" }];
+    let timestamp = milliseconds(line);
+    // NaN and the infinities are strings already, as the API wants them: a bare NaN would be stored as 0.
+    let values = line["values"].as_object().into_iter().flatten();
+    values
+        .map(|(key, value)| json!({ "key": key, "value": value, "timestamp": timestamp, "step": step }))
+        .collect()
+}
+
+/// When a line was written, in milliseconds since 1970.
+pub(super) fn milliseconds(line: &Value) -> i64 {
+    (line["time"].as_f64().unwrap_or(0.0) * 1000.0) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_in_batches_and_a_torn_one_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let scalars = |step: u64| {
+            let values: serde_json::Map<_, _> = (0..400).map(|i| (format!("m{i}"), i.into())).collect();
+            json!({"event": "scalars", "time": 1.5, "step": step, "values": values}).to_string()
+        };
+        let text = format!(
+            "{{\"event\":\"start\"}}\n{}\n{}\n{}\n{{\"event\":\"e",
+            scalars(1),
+            scalars(2),
+            scalars(3)
+        );
+        std::fs::write(&path, &text).unwrap();
+        let (mut offset, mut seen) = (0, Vec::new());
+        loop {
+            match next(&path, offset).unwrap() {
+                Next::Line(line, end) => {
+                    seen.push(line["event"].as_str().unwrap().to_owned());
+                    offset = end;
+                }
+                Next::Metrics(metrics, end) => {
+                    assert_eq!((&metrics[0]["timestamp"], &metrics[0]["key"]), (&json!(1500), &json!("m0")));
+                    seen.push(metrics.len().to_string());
+                    offset = end;
+                }
+                Next::Nothing => break,
+            }
+        }
+        assert_eq!(seen, ["start", "800", "400"]);
+        assert!(text[offset as usize..].starts_with("{\"event\":\"e"));
+    }
+
+    #[test]
+    fn a_line_of_more_than_a_request_takes_is_still_one_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let values: serde_json::Map<_, _> =
+            (0..9000).map(|i| (format!("val/class {i:030}"), i.into())).collect();
+        let line = json!({"event": "scalars", "step": 1, "values": values}).to_string();
+        std::fs::write(&path, format!("{line}\n{line}\n")).unwrap();
+        let Next::Metrics(metrics, end) = next(&path, 0).unwrap() else { panic!("no metrics") };
+        assert!(line.len() as u64 > MAX_BYTES);
+        assert_eq!((metrics.len(), end), (9000, line.len() as u64 + 1));
+    }
+}

@@ -1,0 +1,112 @@
+//! The run's model: a logged model (MLflow 3), or artifacts of the run below `model/` (MLflow 2), and on request a version
+//! of a registered model.
+
+use super::client::{ClientError, escaped};
+use super::delivery::{Delivery, DeliveryError, plain, proxied};
+use super::journal::milliseconds;
+use serde_json::{Value, json};
+
+/// Sends the model of a `model` line. All of it may be repeated.
+pub(super) fn send(delivery: &mut Delivery, line: &Value) -> Result<(), DeliveryError> {
+    let path = plain(&line["path"]);
+    let logged = logged_model(delivery)?;
+    let root = match &logged {
+        Some(model) => plain(&model["info"]["artifact_uri"]),
+        None => format!("{}/model", delivery.ledger.artifact_uri),
+    };
+    delivery.put(&root, &path, &path)?;
+    if let Some(place) = proxied(&root) {
+        let model_id = delivery.ledger.model_id.clone();
+        let text = ml_model(&path, &delivery.run_id(), model_id.as_deref(), milliseconds(line));
+        delivery.client.put_text(&format!("{place}/MLmodel"), &text)?;
+    }
+    if let Some(id) = delivery.ledger.model_id.clone() {
+        let ready = json!({ "model_id": id, "status": "LOGGED_MODEL_READY" });
+        delivery.client.patch(&format!("mlflow/logged-models/{}", escaped(&id)), &ready)?;
+        let models = json!([{ "model_id": id, "step": line["step"] }]);
+        delivery
+            .client
+            .post("mlflow/runs/outputs", &json!({ "run_id": delivery.run_id(), "models": models }))?;
+    }
+    Ok(register(delivery, &root)?)
+}
+
+/// The logged model of this run, made where it isn't there yet; none where the server has no such thing.
+fn logged_model(delivery: &mut Delivery) -> Result<Option<Value>, DeliveryError> {
+    let known = delivery.ledger.model_id.clone();
+    let model = match known {
+        Some(id) => delivery.client.get(&format!("mlflow/logged-models/{}", escaped(&id)))?["model"].clone(),
+        None => {
+            let experiment = delivery.ledger.experiment_id.clone().unwrap_or_default();
+            let run_id = delivery.run_id();
+            // An earlier attempt may have made it and lost the answer.
+            let search =
+                json!({ "experiment_ids": [experiment], "filter": format!("source_run_id = '{run_id}'") });
+            let found = match delivery.client.post("mlflow/logged-models/search", &search) {
+                Ok(answer) => answer["models"].get(0).cloned(),
+                Err(error) if error.is_missing() => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            match found {
+                Some(model) => model,
+                None => {
+                    let new = json!({
+                        "experiment_id": experiment, "name": "model", "model_type": "image classifier",
+                        "source_run_id": run_id,
+                    });
+                    delivery.client.post("mlflow/logged-models", &new)?["model"].clone()
+                }
+            }
+        }
+    };
+    delivery.ledger.model_id = model["info"]["model_id"].as_str().map(str::to_owned);
+    delivery.remember()?;
+    Ok(Some(model))
+}
+
+/// Registers a model that was sent before, where the target asks for that.
+pub(super) fn register_sent(delivery: &Delivery) -> Result<(), ClientError> {
+    register(delivery, &format!("{}/model", delivery.ledger.artifact_uri))
+}
+
+/// Makes the model a new version of a registered model, with an alias, where the target asks for that.
+fn register(delivery: &Delivery, root: &str) -> Result<(), ClientError> {
+    let (client, target) = (&delivery.client, delivery.client.target());
+    let Some(name) = &target.register else { return Ok(()) };
+    match client.post("mlflow/registered-models/create", &json!({ "name": name })) {
+        Err(ClientError::Refused { code, .. }) if code == "RESOURCE_ALREADY_EXISTS" => {}
+        other => {
+            other?;
+        }
+    }
+    let run_id = delivery.run_id();
+    let filter = escaped(&format!("name = '{}' and run_id = '{run_id}'", name.replace('\'', "''")));
+    let found = client.get(&format!("mlflow/model-versions/search?filter={filter}"))?;
+    let version = match found["model_versions"].get(0) {
+        Some(version) => version["version"].clone(),
+        None => {
+            let source =
+                delivery.ledger.model_id.as_ref().map_or(root.to_owned(), |id| format!("models:/{id}"));
+            let mut new = json!({ "name": name, "source": source, "run_id": run_id });
+            if let Some(id) = &delivery.ledger.model_id {
+                new["model_id"] = id.clone().into();
+            }
+            client.post("mlflow/model-versions/create", &new)?["model_version"]["version"].clone()
+        }
+    };
+    if let Some(alias) = &target.alias {
+        let alias = json!({ "name": name, "alias": alias, "version": plain(&version) });
+        client.post("mlflow/registered-models/alias", &alias)?;
+    }
+    Ok(())
+}
+
+/// The description that MLflow expects beside a model's files, in YAML.
+fn ml_model(path: &str, run_id: &str, model_id: Option<&str>, made_ms: i64) -> String {
+    let model_id = model_id.map_or_else(String::new, |id| format!("model_id: {id}\n"));
+    format!(
+        "flavors:\n  pupila:\n    data: {path}\n    version: {}\n{model_id}run_id: {run_id}\n\
+         metadata:\n  made_at_ms: {made_ms}\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}

@@ -1,0 +1,285 @@
+//! Which MLflow server, and who asks.
+//!
+//! The environment variables are those of MLflow's own clients. A secret is held by [`Credentials`] and [`TrackingUri`] alone,
+//! neither of which shows it.
+
+use crate::redact::{self, redact};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// The address of a server. User and password may stand in it; they are never shown or written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TrackingUri(String);
+
+impl TrackingUri {
+    /// Takes an address as it was typed.
+    pub fn new(text: impl Into<String>) -> Self {
+        TrackingUri(text.into())
+    }
+
+    /// Whether this says that nothing shall be sent, whatever the environment says.
+    pub fn is_off(&self) -> bool {
+        self.0 == "off"
+    }
+
+    /// What is wrong with it, if something is.
+    pub fn check(&self) -> Option<String> {
+        let host = self.0.strip_prefix("http://").or_else(|| self.0.strip_prefix("https://"));
+        match host {
+            _ if self.is_off() => None,
+            Some(host) if !host.trim_start_matches(|c| c != '@').trim_matches(['@', '/']).is_empty() => None,
+            Some(host) if !host.contains('@') && !host.trim_matches('/').is_empty() => None,
+            _ => Some(format!(
+                "must be the address of an MLflow server, such as http://localhost:5000, or off; got `{self}` \
+                 (MLflow's databases and folders are written by its server only)"
+            )),
+        }
+    }
+
+    /// The address without credentials and trailing slash, and the credentials in it.
+    fn split(&self) -> (String, Option<Credentials>) {
+        let Some((scheme, rest)) = self.0.split_once("://") else { return (self.0.clone(), None) };
+        let path = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(path);
+        let (user_info, host) = authority.rsplit_once('@').map_or((None, authority), |(u, h)| (Some(u), h));
+        let credentials = user_info.map(|user_info| {
+            let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
+            Credentials::Basic { user: unescaped(user), password: unescaped(password) }
+        });
+        (format!("{scheme}://{host}{}", path.trim_end_matches('/')), credentials)
+    }
+}
+
+/// `%40` to `@`: what a URI's user and password may have to be written as.
+fn unescaped(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let (mut plain, mut i) = (Vec::new(), 0);
+    while i < bytes.len() {
+        let hex = bytes.get(i + 1..i + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) if bytes[i] == b'%' => {
+                plain.push(byte);
+                i += 3;
+            }
+            _ => {
+                plain.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+/// Without credentials.
+impl fmt::Display for TrackingUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&redact(&self.0))
+    }
+}
+
+/// Without credentials.
+impl fmt::Debug for TrackingUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TrackingUri({self})")
+    }
+}
+
+/// Without credentials.
+impl Serialize for TrackingUri {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TrackingUri {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(TrackingUri)
+    }
+}
+
+/// How a request says who asks.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// User and password.
+    Basic {
+        /// User.
+        user: String,
+        /// Password.
+        password: String,
+    },
+    /// A bearer token.
+    Token(String),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(***)")
+    }
+}
+
+impl Credentials {
+    /// The value of the `Authorization` header.
+    pub(super) fn header(&self) -> String {
+        match self {
+            Credentials::Basic { user, password } => {
+                format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))
+            }
+            Credentials::Token(token) => format!("Bearer {token}"),
+        }
+    }
+
+    /// Takes the secrets out of a text that a server has sent, should it repeat them.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        let secrets = match self {
+            Credentials::Basic { password, .. } => vec![password.clone(), self.header()[6..].to_owned()],
+            Credentials::Token(token) => vec![token.clone()],
+        };
+        secrets
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), redact::REDACTED))
+    }
+}
+
+/// Base 64 (RFC 4648).
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word =
+            chunk.iter().enumerate().fold(0u32, |word, (i, &byte)| word | u32::from(byte) << (16 - 8 * i));
+        for i in 0..4 {
+            let six = (word >> (18 - 6 * i)) & 63;
+            text.push(if i <= chunk.len() { char::from(ALPHABET[six as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+/// Where a run is sent, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The server's address, without credentials and trailing slash.
+    pub uri: String,
+    /// Who asks.
+    pub credentials: Option<Credentials>,
+    /// Whether a TLS certificate that cannot be verified is accepted (`MLFLOW_TRACKING_INSECURE_TLS`).
+    pub insecure_tls: bool,
+    /// The experiment's name.
+    pub experiment: String,
+    /// The run's name on the server; the folder's where none is given.
+    pub run_name: Option<String>,
+    /// An existing run to write into (`MLFLOW_RUN_ID`).
+    pub run_id: Option<String>,
+    /// The registered model that the run's model becomes a version of.
+    pub register: Option<String>,
+    /// The alias that this version gets.
+    pub alias: Option<String>,
+}
+
+/// The experiment where neither the recipe nor the environment names one.
+const DEFAULT_EXPERIMENT: &str = "pupila";
+
+impl Target {
+    /// The target that a recipe (`uri`, `experiment`) and the environment ask for, the recipe first; none where neither
+    /// names a server.
+    ///
+    /// # Errors
+    /// The environment's address is none of a server; the message holds no credentials.
+    pub fn resolve(
+        uri: Option<&TrackingUri>,
+        experiment: Option<&str>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Target>, String> {
+        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let uri = match uri {
+            Some(uri) => uri.clone(),
+            None => match variable("MLFLOW_TRACKING_URI") {
+                Some(text) => TrackingUri(text),
+                None => return Ok(None),
+            },
+        };
+        if uri.is_off() {
+            return Ok(None);
+        }
+        if let Some(message) = uri.check() {
+            return Err(format!("the MLflow server (MLFLOW_TRACKING_URI) {message}"));
+        }
+        let (address, own) = uri.split();
+        let named = match (variable("MLFLOW_TRACKING_USERNAME"), variable("MLFLOW_TRACKING_PASSWORD")) {
+            (Some(user), Some(password)) => Some(Credentials::Basic { user, password }),
+            _ => variable("MLFLOW_TRACKING_TOKEN").map(Credentials::Token),
+        };
+        let experiment = experiment.map(str::to_owned).or_else(|| variable("MLFLOW_EXPERIMENT_NAME"));
+        Ok(Some(Target {
+            uri: address,
+            credentials: own.or(named),
+            insecure_tls: variable("MLFLOW_TRACKING_INSECURE_TLS")
+                .is_some_and(|value| value == "true" || value == "1"),
+            experiment: experiment.unwrap_or_else(|| DEFAULT_EXPERIMENT.into()),
+            run_name: None,
+            run_id: variable("MLFLOW_RUN_ID"),
+            register: None,
+            alias: None,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(uri: Option<&str>, environment: &[(&str, &str)]) -> Result<Option<Target>, String> {
+        let variable =
+            |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
+        Target::resolve(uri.map(TrackingUri::new).as_ref(), None, variable)
+    }
+
+    #[test]
+    fn the_recipe_wins_over_the_environment_and_off_wins_over_both() {
+        assert_eq!(resolve(None, &[]), Ok(None));
+        let environment = [("MLFLOW_TRACKING_URI", "http://env:5000/"), ("MLFLOW_EXPERIMENT_NAME", "skin")];
+        let target = resolve(None, &environment).unwrap().unwrap();
+        assert_eq!((target.uri.as_str(), target.experiment.as_str()), ("http://env:5000", "skin"));
+        assert_eq!(resolve(Some("https://own/ml/"), &environment).unwrap().unwrap().uri, "https://own/ml");
+        assert_eq!(resolve(Some("off"), &environment), Ok(None));
+        let error = resolve(None, &[("MLFLOW_TRACKING_URI", "postgresql://u:secret@h/db")]).unwrap_err();
+        assert!(error.contains("postgresql://***@h/db") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn credentials_come_from_the_address_or_the_environment_and_are_never_shown() {
+        let in_uri = resolve(Some("http://ana:p%40ss%2Fw@h:1/x"), &[]).unwrap().unwrap();
+        assert_eq!(in_uri.uri, "http://h:1/x");
+        let basic = in_uri.credentials.clone().unwrap();
+        assert_eq!(basic, Credentials::Basic { user: "ana".into(), password: "p@ss/w".into() });
+        // printf 'ana:p@ss/w' | base64
+        assert_eq!(basic.header(), "Basic YW5hOnBAc3Mvdw==");
+        assert!(!format!("{in_uri:?}").contains("p@ss"));
+        assert_eq!(basic.scrub("no p@ss/w YW5hOnBAc3Mvdw=="), "no *** ***");
+        let uri = TrackingUri::new("http://ana:hush@h");
+        assert_eq!(
+            format!("{uri} {uri:?} {}", serde_json::to_string(&uri).unwrap()),
+            "http://***@h TrackingUri(http://***@h) \"http://***@h\""
+        );
+
+        let user = [("MLFLOW_TRACKING_USERNAME", "u"), ("MLFLOW_TRACKING_PASSWORD", "p")];
+        let both = [user[0], user[1], ("MLFLOW_TRACKING_TOKEN", "t")];
+        let header = |environment: &[(&str, &str)]| {
+            resolve(Some("http://h"), environment).unwrap().unwrap().credentials.unwrap().header()
+        };
+        assert_eq!((header(&both).as_str(), header(&both[2..]).as_str()), ("Basic dTpw", "Bearer t"));
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused() {
+        for wrong in
+            ["", "sqlite:///mlflow.db", "./mlruns", "localhost:5000", "http://", "http://u:p@", "databricks"]
+        {
+            assert!(TrackingUri::new(wrong).check().is_some(), "{wrong}");
+        }
+        for right in ["http://localhost:5000", "https://h/prefix/", "http://u:p@h", "off"] {
+            assert!(TrackingUri::new(right).check().is_none(), "{right}");
+        }
+    }
+}

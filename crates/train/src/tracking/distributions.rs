@@ -1,0 +1,59 @@
+//! How parameters and gradients are distributed: one pass over the engine's memory, on all threads.
+
+use pupila_engine::{Engine, StepContext, TensorMemory};
+use pupila_loader::Batch;
+use pupila_network::Role;
+use pupila_trackers::{Counts, Histogram};
+use rayon::prelude::*;
+
+/// Values that one job counts.
+const PIECE: usize = 1 << 18;
+
+/// The histogram of each trained tensor's values, by its name.
+pub(super) fn of_parameters(engine: &Engine<f32>) -> Vec<(String, Histogram)> {
+    let tensors =
+        engine.tensors().map(|tensor| (tensor.spec.name.clone(), histogram(&tensor, tensor.values)));
+    tensors.collect()
+}
+
+/// The histogram of each trained tensor's gradient, by its name, and the norm of the whole gradient, after
+/// [`take_gradient`].
+pub(super) fn of_gradient(engine: &Engine<f32>) -> (Vec<(String, Histogram)>, f64) {
+    let tensors =
+        engine.tensors().map(|tensor| (tensor.spec.name.clone(), histogram(&tensor, tensor.gradient)));
+    let squares: f64 = engine
+        .gradient()
+        .par_chunks(PIECE)
+        .map(|piece| piece.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>())
+        .collect::<Vec<_>>()
+        .iter()
+        .sum();
+    (tensors.collect(), squares.sqrt())
+}
+
+/// Computes the gradient of a batch and leaves everything else as it was: the moving statistics that a pass in training
+/// mode changes are put back.
+pub(super) fn take_gradient(engine: &mut Engine<f32>, batch: &Batch, context: &StepContext) {
+    let tracked = engine.network().parameters().iter().any(|spec| spec.role == Role::RunningMean);
+    let mut before = pupila_engine::Snapshot::default();
+    if tracked {
+        engine.save_to(&mut before);
+    }
+    engine.gradients(&batch.images, &batch.targets, context);
+    if tracked {
+        engine.restore(&before);
+    }
+}
+
+fn histogram(tensor: &TensorMemory<'_, f32>, memory: &[f32]) -> Histogram {
+    let count = |piece: &[f32]| {
+        let mut counts = Counts::default();
+        counts.add(piece);
+        counts
+    };
+    let pieces: Vec<Counts> = memory.par_chunks(PIECE).map(count).collect();
+    let mut all = Counts::default();
+    pieces.iter().for_each(|counts| all.merge(counts));
+    all.forget_zeros(tensor.filling as u64);
+    all.finish()
+}

@@ -1,0 +1,129 @@
+//! Pictures of a run: what the network is shown, what it makes of it, and its first filters.
+
+use pupila_engine::Engine;
+use pupila_image::Image;
+use pupila_loader::{Batch, Loader};
+use pupila_metrics::Predictions;
+use pupila_network::{Op, Shape};
+use pupila_pictures::{Tile, confusion_matrix, filters, grid};
+use pupila_transforms::Normalization;
+
+/// Images in a picture, at most.
+const TILES: usize = 24;
+/// Images in a row.
+const COLUMNS: usize = 8;
+const GREEN: [u8; 3] = [0, 110, 40];
+const RED: [u8; 3] = [180, 20, 20];
+const BLACK: [u8; 3] = [20; 3];
+
+/// The first images of a batch as the network sees them, augmented, with their classes.
+pub(super) fn training_batch(
+    batch: &Batch,
+    normalization: &Normalization,
+    classes: &[String],
+) -> Option<Image> {
+    let images = batch.images.chunks_exact(batch.shape.values().max(1)).zip(&batch.targets).take(TILES);
+    let tile = |(values, &target): (&[f32], &u32)| {
+        let image = as_image(denormalized(values, normalization), batch.shape)?;
+        Some(Tile { image, caption: vec![class(classes, target).to_owned()], color: BLACK })
+    };
+    grid(&images.map(tile).collect::<Option<Vec<_>>>()?, COLUMNS)
+}
+
+/// Images of the validation set that were classified right, or wrong: of the right ones evenly many from everywhere, of the
+/// wrong ones those that were most sure.
+pub(super) fn judged(
+    val: &Loader,
+    predictions: &Predictions,
+    classes: &[String],
+    right: bool,
+) -> Option<Image> {
+    let predicted: Vec<u32> = predictions.predicted().collect();
+    let mut chosen: Vec<usize> =
+        (0..predicted.len()).filter(|&i| (predicted[i] == predictions.targets()[i]) == right).collect();
+    if right {
+        let stride = chosen.len().div_ceil(TILES).max(1);
+        chosen = chosen.into_iter().step_by(stride).collect();
+    } else {
+        let losses = predictions.losses();
+        chosen.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]));
+        chosen.truncate(TILES);
+    }
+    let order = val.order(0);
+    let rows: Vec<&[f32]> = predictions.rows().collect();
+    let tile = |&i: &usize| {
+        let (pixels, shape) = val.pixels(order[i])?;
+        let (target, predicted) = (predictions.targets()[i], predicted[i]);
+        let share = 100.0 * rows[i][predicted as usize];
+        let said = format!("{share:.0}% {}", class(classes, predicted));
+        let caption = if right { vec![said] } else { vec![said, format!("is {}", class(classes, target))] };
+        Some(Tile {
+            image: as_image(pixels.to_vec(), shape)?,
+            caption,
+            color: if right { GREEN } else { RED },
+        })
+    };
+    grid(&chosen.iter().map(tile).collect::<Option<Vec<_>>>()?, COLUMNS)
+}
+
+/// The confusion matrix.
+pub(super) fn matrix(predictions: &Predictions, classes: &[String]) -> Option<Image> {
+    let rows: Vec<Vec<u64>> = predictions.confusion().rows().map(<[u64]>::to_vec).collect();
+    confusion_matrix(&rows, classes)
+}
+
+/// The first filters of the first layer that has weights, and the name of these; none where it sees no image.
+pub(super) fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
+    let network = engine.network();
+    let node =
+        network.nodes().iter().find(|node| matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }))?;
+    let (channels, height, width) = match (&node.op, network.input()) {
+        (Op::Conv2d(convolution), _) => {
+            let side = convolution.window.kernel;
+            (convolution.group_inputs(), side, side)
+        }
+        (Op::Linear { inputs, .. }, Shape::Map { height, width, channels })
+            if *inputs == channels * height * width =>
+        {
+            (channels, height, width)
+        }
+        _ => return None,
+    };
+    let name = format!("{}.weight", node.name);
+    let weight = engine.leading_rows(&name, 4 * COLUMNS)?;
+    Some((name, filters(&weight.data, channels, height, width)?))
+}
+
+fn class(classes: &[String], id: u32) -> &str {
+    classes.get(id as usize).map_or("", String::as_str)
+}
+
+fn as_image(pixels: Vec<u8>, shape: pupila_transforms::Shape) -> Option<Image> {
+    Image::new(shape.width as u32, shape.height as u32, shape.channels as u8, pixels).ok()
+}
+
+/// Normalised values back to bytes. `values: [H, W, C]`
+fn denormalized(values: &[f32], normalization: &Normalization) -> Vec<u8> {
+    let (mean, std) = (normalization.mean(), normalization.std());
+    let byte = |(i, &value): (usize, &f32)| {
+        let channel = i % mean.len();
+        ((value * std[channel] + mean[channel]) * 255.0).round().clamp(0.0, 255.0) as u8
+    };
+    values.iter().enumerate().map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalising_and_back_gives_the_same_bytes() {
+        for channels in [1, 3] {
+            let normalization = Normalization::imagenet(channels);
+            let pixels: Vec<u8> = (0..=255).cycle().take(768).collect();
+            let mut values = vec![0.0; pixels.len()];
+            normalization.apply(&pixels, &mut values);
+            assert_eq!(denormalized(&values, &normalization), pixels);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+"""Writes crates/engine/tests/golden/loss.json: torch's cross-entropy with class weights and label smoothing, in f64.
+
+    python parity/loss/generate.py        # needs torch
+"""
+import json
+from pathlib import Path
+
+import torch
+
+torch.manual_seed(5)
+cases = []
+for classes, batch in [(2, 1), (3, 5), (10, 4)]:
+    logits = torch.randn(batch, classes, dtype=torch.float64, requires_grad=True)
+    targets = torch.randint(classes, (batch,))
+    for weights in (None, torch.rand(classes, dtype=torch.float64) + 0.2):
+        for smoothing in (0.0, 0.1):
+            loss = torch.nn.functional.cross_entropy(logits, targets, weight=weights, label_smoothing=smoothing)
+            (gradient,) = torch.autograd.grad(loss, logits)
+            cases.append({
+                "classes": classes, "smoothing": smoothing, "weights": [] if weights is None else weights.tolist(),
+                "logits": logits.flatten().tolist(), "targets": targets.tolist(),
+                "loss": loss.item(), "gradient": gradient.flatten().tolist(),
+            })
+out = Path(__file__).resolve().parents[2] / "crates/engine/tests/golden/loss.json"
+out.parent.mkdir(parents=True, exist_ok=True)
+out.write_text(json.dumps({"torch": torch.__version__, "cases": cases}) + "\n")
