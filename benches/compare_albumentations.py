@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "parity/transforms"))
 import reference  # noqa: E402
 
-PROGRAM = ROOT / "target/release/examples/apply_transform"
+PROGRAM = Path(__import__("os").environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/examples/apply_transform"
 ROUNDS = 15
 SECONDS = 0.05
 
