@@ -8,6 +8,7 @@ draw anew for every image, with the same ranges. Ours includes the copy of the i
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "parity/transforms"))
 import reference  # noqa: E402
 
-PROGRAM = Path(__import__("os").environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/examples/apply_transform"
+PROGRAM = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/examples/apply_transform"
 ROUNDS = 15
 SECONDS = 0.05
 
