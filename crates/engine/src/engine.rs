@@ -17,6 +17,7 @@ use crate::kernels::loss::{LossSum, cross_entropy};
 use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
+use crate::parallel::Workspaces;
 use crate::plan::{BufferId, Planner};
 use crate::stage::{Kind, Source, Stage, stages};
 use pupila_network::{Network, ParameterSpec, Role, StateDict, StateError, Tensor};
@@ -35,9 +36,12 @@ pub struct Engine<T> {
     tracked: Vec<T>,
     stages: Vec<Stage>,
     buffers: Vec<Buffers<T>>,
+    /// Whether values have changed since what is prepared was made of them.
+    stale: bool,
     /// Outputs, their gradients and what else lives for a part of a step, placed by the memory plan.
     memory: Arena<T>,
-    scratch: Vec<T>,
+    scratch: Arena<T>,
+    workspaces: Workspaces<T>,
     zeros: Vec<T>,
     partial: Vec<f64>,
     /// One for each class, or none.
@@ -97,6 +101,8 @@ struct Buffers<T> {
     adds: [bool; 2],
     /// BatchNorm's mean, inverse deviation, multiplier and summand, and coefficients of its gradient: `[7, features]`.
     norm: Vec<T>,
+    /// What a convolution works out of its weight alone, where the engine does not train.
+    prepared: Vec<T>,
 }
 
 /// What one training step depends on besides the batch and the values.
@@ -139,9 +145,11 @@ impl<T: Float> Engine<T> {
             tracked: vec![T::ZERO; ends[1]],
             stages: stages(network, training.then_some(capacity)),
             buffers: Vec::new(),
+            stale: true,
             memory: Arena::zeroed(0),
             slots,
-            scratch: Vec::new(),
+            scratch: Arena::zeroed(0),
+            workspaces: Workspaces::new(),
             zeros: Vec::new(),
             partial: Vec::new(),
             class_weights: Vec::new(),
@@ -205,6 +213,7 @@ impl<T: Float> Engine<T> {
         temporary.reverse();
         let (places, total) = planner.place();
         self.memory = Arena::zeroed(total);
+        let mut scratch_len = 0;
         for (index, stage) in self.stages.iter().enumerate() {
             let range = |roles: &[Role]| {
                 let of = |slot: &&Slot| slot.spec.node == stage.tensors && roles.contains(&slot.spec.role);
@@ -212,13 +221,15 @@ impl<T: Float> Engine<T> {
             };
             let place = |id: BufferId| places[id.index()].clone();
             let features = stage.input_shape.features();
-            let (mut scratch, mut zeros, mut partial, mut norm_len) = (0, 0, 0, 0);
+            let (mut scratch, mut zeros, mut partial, mut norm_len, mut prepared) = ([0, 0], 0, 0, 0, 0);
             match &stage.kind {
                 &Kind::Linear { inputs, outputs } => {
-                    scratch = Linear { batch: capacity, inputs, outputs }.scratch_len::<T>();
+                    scratch = [Linear { batch: capacity, inputs, outputs }.scratch_len::<T>(); 2];
                 }
                 Kind::Conv2d(convolution) => {
                     scratch = convolution.scratch_len::<T>();
+                    prepared = convolution.prepared_len();
+                    self.workspaces.reserve(convolution.workspace_len());
                     zeros = convolution.zeros_len();
                     partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
                 }
@@ -234,7 +245,7 @@ impl<T: Float> Engine<T> {
                     partial += 2 * features;
                     if stage.input == Source::Images {
                         // The gradient that only the norm or the residual wants.
-                        scratch = capacity * stage.input_shape.len();
+                        scratch[1] = capacity * stage.input_shape.len();
                     }
                     norm_len = 7 * features;
                 }
@@ -249,14 +260,14 @@ impl<T: Float> Engine<T> {
                 temporary: place(temporary[index]),
                 adds: adds[index],
                 norm: vec![T::ZERO; norm_len],
+                prepared: vec![T::ZERO; if training { 0 } else { prepared }],
             };
             self.buffers.push(buffers);
-            // What the backward pass alone needs; only a linear map packs in the forward pass too.
-            let always = training || matches!(stage.kind, Kind::Linear { .. });
-            grow(&mut self.scratch, if always { scratch } else { 0 });
+            scratch_len = scratch_len.max(scratch[usize::from(training)]);
             grow(&mut self.zeros, zeros);
             grow(&mut self.partial, if training { partial } else { 0 });
         }
+        self.scratch = Arena::zeroed(scratch_len);
     }
 
     /// Weighs each class in the loss; none weighs all alike.
@@ -285,6 +296,7 @@ impl<T: Float> Engine<T> {
 
     /// The same values, to be changed.
     pub fn values_mut(&mut self) -> &mut [T] {
+        self.stale = true;
         &mut self.values
     }
 
@@ -309,6 +321,7 @@ impl<T: Float> Engine<T> {
         if let Some(name) = state.keys().find(|name| !known(name) && !name.ends_with("num_batches_tracked")) {
             return Err(StateError::Unexpected(name.clone()));
         }
+        self.stale = true;
         for Slot { spec, layout, range } in &self.slots {
             let memory = if spec.role.trained() { &mut self.values[..] } else { &mut self.tracked[..] };
             layout.read(&state[&spec.name].data, &mut memory[range.clone()], |x: f32| T::of(f64::from(x)));
@@ -404,6 +417,7 @@ impl<T: Float> Engine<T> {
 
     /// Takes back the values of a snapshot of this network.
     pub fn restore(&mut self, snapshot: &Snapshot<T>) {
+        self.stale = true;
         self.values.copy_from_slice(&snapshot.trained);
         self.tracked.copy_from_slice(&snapshot.tracked);
     }

@@ -2,6 +2,7 @@
 //! the kernels, so that a numerical gradient check in `f64` checks the code that trains.
 
 use crate::kernels::tile::Tile;
+use crate::kernels::winograd::Transforms;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -28,6 +29,8 @@ pub trait Float:
     const ZERO: Self;
     /// 1
     const ONE: Self;
+    /// The smallest normal number.
+    const LEAST: Self;
     /// The nearest value of this type.
     fn of(x: f64) -> Self;
     /// The same value in double precision.
@@ -42,15 +45,23 @@ pub trait Float:
     fn is_nan(self) -> bool;
     /// True where neither infinite nor NaN.
     fn finite(self) -> bool;
+    /// Zero for what is nearer to it than `least`, else itself, NaN too.
+    #[inline(always)]
+    fn settled(self, least: Self) -> Self {
+        if self < least && -self < least { Self::ZERO } else { self }
+    }
     /// The matrix tile of this type on this machine.
     fn tile() -> Tile<Self>;
+    /// The transforms of this type on this machine by which convolutions of 3x3 multiply less.
+    fn transforms() -> Transforms<Self>;
 }
 
 macro_rules! float {
-    ($type:ty, $tile:path) => {
+    ($type:ty, $tile:path, $transforms:path) => {
         impl Float for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const LEAST: Self = <$type>::MIN_POSITIVE;
             #[inline(always)]
             fn of(x: f64) -> Self {
                 x as $type
@@ -83,9 +94,14 @@ macro_rules! float {
             fn tile() -> Tile<Self> {
                 $tile()
             }
+            fn transforms() -> Transforms<Self> {
+                $transforms()
+            }
         }
     };
 }
 
-float!(f32, crate::kernels::tile::f32_tile);
-float!(f64, crate::kernels::tile::f64_tile);
+use crate::kernels::winograd::{f32_transforms, f64_transforms};
+
+float!(f32, crate::kernels::tile::f32_tile, f32_transforms);
+float!(f64, crate::kernels::tile::f64_tile, f64_transforms);

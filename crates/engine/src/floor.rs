@@ -36,7 +36,7 @@ impl Floor {
                 let (a, b) = ([1.0; DEPTH * MAX_ROWS], [0.5; DEPTH * COLUMNS]);
                 let mut c = [0.0; MAX_TILE];
                 for _ in 0..TILES {
-                    tile.packed(tile.rows, DEPTH, &a, &b, &mut c, COLUMNS);
+                    tile.packed(tile.rows, DEPTH, &a, &b, &mut c, COLUMNS, false);
                     std::hint::black_box(&mut c);
                 }
             });

@@ -1,6 +1,8 @@
 //! Work on all threads with a result that no number of threads can change: the jobs are cut by the problem alone, each
 //! writes its own part, and whatever is summed is summed in the order of the jobs.
 
+use crate::arena::Arena;
+use crate::float::Float;
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -11,6 +13,45 @@ pub(crate) fn for_each(jobs: usize, job: impl Fn(usize) + Sync + Send) {
         (0..jobs).for_each(job);
     } else {
         (0..jobs).into_par_iter().with_max_len(1).for_each(job);
+    }
+}
+
+/// Memory for what a job needs while it runs, one piece for each thread.
+#[derive(Debug)]
+pub(crate) struct Workspaces<T> {
+    memory: Arena<T>,
+    /// Elements of a piece.
+    len: usize,
+}
+
+impl<T: Float> Workspaces<T> {
+    /// No memory yet.
+    pub(crate) fn new() -> Self {
+        Workspaces { memory: Arena::zeroed(0), len: 0 }
+    }
+
+    /// Makes room for jobs that need up to `len` elements, on the threads of the current pool. Allocates only where there
+    /// was less.
+    pub(crate) fn reserve(&mut self, len: usize) {
+        self.len = self.len.max(len);
+        let all = self.len * rayon::current_num_threads();
+        if self.memory.len() < all {
+            self.memory = Arena::zeroed(all);
+        }
+    }
+
+    /// Runs `job(0..jobs, workspace)` on the threads of the current pool with `len` elements of any content each.
+    pub(crate) fn for_each(&mut self, jobs: usize, len: usize, job: impl Fn(usize, &mut [T]) + Sync + Send) {
+        self.reserve(len);
+        let (each, memory) = (self.len, Shared::new(&mut self.memory));
+        for_each(jobs, |index| {
+            // Outside of a pool jobs run one after the other.
+            let thread = rayon::current_thread_index().unwrap_or(0);
+            // SAFETY: each thread of the pool has its own piece, and a job that is under way on it does not begin another.
+            #[allow(unsafe_code)]
+            let workspace = unsafe { memory.part(thread * each..thread * each + len) };
+            job(index, workspace);
+        });
     }
 }
 

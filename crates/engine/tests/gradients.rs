@@ -149,7 +149,7 @@ fn convolutions_of_either_padding_and_pooling() {
 fn single_precision_agrees_with_double() {
     let config = ModelConfig {
         name: "cnn".into(),
-        filters: Some(vec![16, 40, 33]),
+        filters: Some(vec![16, 48, 33]),
         hidden: Some(vec![20]),
         batch_norm: true,
         ..ModelConfig::default()
@@ -226,6 +226,35 @@ fn convolutions_of_every_kernel_stride_padding_and_group() {
         let wide = Op::Conv2d(Convolution::new(6, 13, Window { kernel: 1, stride: 1, padding: 0 }));
         let convolution = Convolution { padding_mode, ..Convolution::new(13, 34, window) };
         check_network(&around(MAP, &[wide, Op::Conv2d(convolution)]), 2);
+    }
+}
+
+/// Channels in sixteens take Winograd's way: odd sides, tiles that hang over the edge, a panel that is half full, and a gradient
+/// that is added to another.
+#[test]
+fn convolutions_by_winograd() {
+    let (one, three) =
+        (Window { kernel: 1, stride: 1, padding: 0 }, Window { kernel: 3, stride: 1, padding: 1 });
+    for (height, width, padding_mode, outputs) in [
+        (4, 4, PaddingMode::Zeros, 16),
+        (5, 7, PaddingMode::Reflect, 16),
+        (4, 5, PaddingMode::Reflect, 48),
+        (7, 4, PaddingMode::Zeros, 32),
+    ] {
+        let mut builder = Builder::new(Shape::Map { height, width, channels: 2 });
+        builder.push("a", Op::Conv2d(Convolution::new(2, 16, one))).unwrap();
+        let start = builder.push("b", Op::Activation(Activation::Tanh)).unwrap();
+        let convolution = Convolution { padding_mode, ..Convolution::new(16, 16, three) };
+        let main = builder.push("c", Op::Conv2d(convolution)).unwrap();
+        builder.push_at("d", Op::Add, &[main, start]).unwrap();
+        builder.push("e", Op::Activation(Activation::Sigmoid)).unwrap();
+        let last = Convolution { padding_mode, ..Convolution::new(16, outputs, three) };
+        builder.push("f", Op::Conv2d(last.without_bias())).unwrap();
+        builder.push("g", Op::batch_norm(outputs)).unwrap();
+        builder.push("h", Op::GlobalAvgPool).unwrap();
+        builder.push("i", Op::Flatten).unwrap();
+        builder.push("j", Op::Linear { inputs: outputs, outputs: 3 }).unwrap();
+        check_network(&builder.finish("test"), 2);
     }
 }
 

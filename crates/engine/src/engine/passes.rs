@@ -5,6 +5,7 @@ use super::{Buffers, Engine, Sink, StepContext, parts};
 use crate::float::Float;
 use crate::kernels::linear::Linear;
 use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
+use crate::kernels::prefetch::prefetch;
 use crate::kernels::{batch_norm, column_sums, dropout};
 use crate::parallel::Shared;
 use crate::stage::{Kind, Source};
@@ -19,8 +20,21 @@ impl<T: Float> Engine<T> {
             self.capacity
         );
         assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
+        self.workspaces.reserve(0);
+        self.prepare();
         let Engine {
-            stages, buffers, memory, values, tracked, scratch, zeros, partial, profile, probe, ..
+            stages,
+            buffers,
+            memory,
+            values,
+            tracked,
+            scratch,
+            workspaces,
+            zeros,
+            partial,
+            profile,
+            probe,
+            ..
         } = self;
         for index in 0..stages.len() {
             let watch = Watch::start(profile);
@@ -30,7 +44,8 @@ impl<T: Float> Engine<T> {
                 _ => 0..0,
             };
             let (input, residual) = (place(Some(stage.input)), place(stage.residual));
-            let Buffers { trained, tracked: running, output, saved, norm, .. } = &mut buffers[index];
+            let Buffers { trained, tracked: running, output, saved, norm, prepared, .. } =
+                &mut buffers[index];
             // One stage may be both inputs, which a residual sum of a map with itself is.
             let same = stage.residual == Some(stage.input);
             let residual = if same { 0..0 } else { residual };
@@ -49,7 +64,10 @@ impl<T: Float> Engine<T> {
                 &Kind::Linear { inputs, outputs } => {
                     Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch);
                 }
-                Kind::Conv2d(convolution) => convolution.forward(batch, x, first, second, zeros, saved, y),
+                Kind::Conv2d(convolution) => {
+                    convolution
+                        .forward(batch, x, first, second, prepared, zeros, saved, y, scratch, workspaces);
+                }
                 Kind::Grouped(convolution) => convolution.forward(batch, x, first, second, y),
                 Kind::AvgPool(pool) => pool.forward(batch, x, y),
                 &Kind::Dropout { p } => match training {
@@ -91,6 +109,21 @@ impl<T: Float> Engine<T> {
         }
     }
 
+    /// Works out what convolutions make of their weights alone, if the values have changed. A network that trains does it in
+    /// every pass, as its values change in every step.
+    fn prepare(&mut self) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
+        for (stage, Buffers { trained, prepared, .. }) in self.stages.iter().zip(&mut self.buffers) {
+            if let Kind::Conv2d(convolution) = &stage.kind
+                && !prepared.is_empty()
+            {
+                convolution.prepare(&self.values[trained[0].clone()], prepared);
+            }
+        }
+    }
+
     /// The backward pass, from the logits' gradient.
     pub(super) fn backward(&mut self, images: &[T], batch: usize, mut sink: Sink<'_, '_, T>) {
         let Engine {
@@ -100,6 +133,7 @@ impl<T: Float> Engine<T> {
             values,
             gradients,
             scratch,
+            workspaces,
             zeros,
             partial,
             profile,
@@ -162,12 +196,14 @@ impl<T: Float> Engine<T> {
                 Kind::Conv2d(convolution) => {
                     if wanted {
                         let weight = &values[first.clone()];
-                        convolution.backward_input(batch, dy, weight, zeros, adds[0], dx, scratch);
+                        convolution
+                            .backward_input(batch, dy, weight, zeros, adds[0], dx, scratch, workspaces);
                     }
                     if !stage.bias_cancels {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
-                    convolution.backward_weight(batch, x, saved, dy, &mut gradients[first.clone()], scratch);
+                    let dw = &mut gradients[first.clone()];
+                    convolution.backward_weight(batch, x, saved, dy, zeros, dw, scratch, workspaces);
                     sink.update(values, gradients, [first.clone(), second.clone()], true);
                 }
                 Kind::Grouped(convolution) => {
@@ -251,16 +287,27 @@ fn linear_weight<T: Float>(
     match sink {
         Sink::Keep => {
             let gradients = Shared::new(gradients);
-            linear.backward_weight(x, dy, scratch, |first, piece| {
-                // SAFETY: the pieces are disjoint.
-                #[allow(unsafe_code)]
-                let gradients = unsafe { gradients.part(at(first, piece)) };
-                gradients.copy_from_slice(piece);
-            });
+            linear.backward_weight(
+                x,
+                dy,
+                scratch,
+                |_, _| {},
+                |first, piece| {
+                    // SAFETY: the pieces are disjoint.
+                    #[allow(unsafe_code)]
+                    let gradients = unsafe { gradients.part(at(first, piece)) };
+                    gradients.copy_from_slice(piece);
+                },
+            );
         }
         Sink::Update(updates) => {
             let values = Shared::new(values);
-            linear.backward_weight(x, dy, scratch, |first, piece| {
+            let prepare = |first: usize, len: usize| {
+                let range = start + first..start + first + len;
+                prefetch(values.pointer(range.clone()), len);
+                updates.prefetch(range);
+            };
+            linear.backward_weight(x, dy, scratch, prepare, |first, piece| {
                 let range = at(first, piece);
                 // SAFETY: the pieces are disjoint, and so are their values and moments.
                 #[allow(unsafe_code)]

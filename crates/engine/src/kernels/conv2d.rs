@@ -4,12 +4,15 @@
 //! of the input is the same map the other way: for every pixel of the input the windows that have seen it, with the weight
 //! turned; pixels are taken by their phase, since with a stride each phase meets other taps. The gradient of the weight walks
 //! for every tap along the pairs of an input pixel and the window that sees it there.
+//!
+//! A convolution of 3x3 with stride 1 over enough channels takes Winograd's way instead ([`Winograd`]).
 
 use crate::float::Float;
 use crate::kernels::gather::{Gather, Results, place, sides, taps_of};
 use crate::kernels::tile::COLUMNS;
 use crate::kernels::weight_gradient::WeightGradient;
-use crate::parallel::{Shared, for_each};
+use crate::kernels::winograd::Winograd;
+use crate::parallel::{Shared, Workspaces, for_each};
 use pupila_network::{Convolution, PaddingMode, Shape};
 
 /// Input channels below which the image is copied with its padding: the pixels of a window's row are then one run of memory.
@@ -20,12 +23,30 @@ const FEW_CHANNELS: usize = 8;
 pub(crate) struct Conv2d {
     convolution: Convolution,
     input: (usize, usize),
+    way: Way,
+    /// For each tap the pixels that windows have seen there in the mirror.
+    edges: Vec<(usize, Gather)>,
+}
+
+/// How the passes are done.
+#[derive(Debug, Clone)]
+enum Way {
+    Direct(Direct),
+    Winograd {
+        forward: Winograd,
+        input_gradient: Option<Winograd>,
+        /// The largest batch, where the gradient of the weight is wanted.
+        training: Option<usize>,
+    },
+}
+
+/// The tables of a convolution of any kind.
+#[derive(Debug, Clone)]
+struct Direct {
     forward: Gather,
     /// Set where the input is copied with its padding.
     padded: Option<(usize, usize)>,
     input_gradient: Vec<Phase>,
-    /// For each tap the pixels that windows have seen there in the mirror.
-    edges: Vec<(usize, Gather)>,
     weight_gradient: Option<WeightGradient>,
 }
 
@@ -36,6 +57,9 @@ struct Phase {
     gather: Gather,
 }
 
+/// The taps of a turned weight of 3x3.
+const TURNED: [usize; 9] = [8, 7, 6, 5, 4, 3, 2, 1, 0];
+
 impl Conv2d {
     /// `training`, the largest batch, lays out the gradient of the weight; with it `wanted` that of the input.
     pub(crate) fn new(
@@ -45,74 +69,31 @@ impl Conv2d {
         training: Option<usize>,
         wanted: bool,
     ) -> Self {
-        let Convolution { inputs, outputs, window, .. } = convolution;
-        let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
-        let (side, stride, padding) = (window.kernel, window.stride, window.padding);
-        let windows = out_height * out_width;
-        let padded = (inputs < FEW_CHANNELS).then_some((height + 2 * padding, width + 2 * padding));
-        let forward = match padded {
-            Some((tall, wide)) => {
-                let depth = (side * inputs, inputs);
-                Gather::new(windows, side, depth, tall * wide * inputs, outputs, |index, row| {
-                    let (y, x) = (index / out_width * stride, index % out_width * stride);
-                    Some((y + row) * wide + x)
-                })
+        let wanted = wanted && training.is_some();
+        let way = if Winograd::suits(&convolution, input) {
+            let Convolution { inputs, outputs, padding_mode, .. } = convolution;
+            let (sides, turned) = (sides(input), (outputs, inputs));
+            Way::Winograd {
+                forward: Winograd::new((inputs, outputs), sides, padding_mode),
+                input_gradient: wanted.then(|| Winograd::new(turned, sides, PaddingMode::Zeros)),
+                training,
             }
-            None => {
-                let (taps, pixels) = (side * side, taps_of(convolution, input, output).collect::<Vec<_>>());
-                Gather::new(windows, taps, (inputs, inputs), input.len(), outputs, |index, tap| {
-                    pixels[index * taps + tap]
-                })
-            }
+        } else {
+            Way::Direct(Direct::new(convolution, input, output, training, wanted))
         };
-        let mut this = Conv2d {
-            convolution,
-            input: (height, width),
-            weight_gradient: training.map(|batch| WeightGradient::new(&forward, outputs, batch)),
-            forward,
-            padded,
-            input_gradient: Vec::new(),
-            edges: Vec::new(),
-        };
-        if training.is_some() && wanted {
-            this.lay_out_input_gradient((out_height, out_width));
+        let mut this = Conv2d { convolution, input: sides(input), way, edges: Vec::new() };
+        if wanted && convolution.padding_mode != PaddingMode::Zeros && convolution.window.padding > 0 {
+            this.lay_out_edges(sides(output));
         }
         this
     }
 
-    fn lay_out_input_gradient(&mut self, (out_height, out_width): (usize, usize)) {
-        let Convolution { inputs, outputs, window, padding_mode, .. } = self.convolution;
+    /// What windows have seen in the mirror, which comes on top of the gradient of the input.
+    fn lay_out_edges(&mut self, (out_height, out_width): (usize, usize)) {
+        let Convolution { inputs, outputs, window, .. } = self.convolution;
         let (side, stride, padding) = (window.kernel, window.stride, window.padding);
         let (height, width) = self.input;
         let dy_image = out_height * out_width * outputs;
-        // The window that sees a pixel at a tap, along one direction.
-        let seen = |at: usize, tap: usize, count: usize| {
-            let start = (at + padding).checked_sub(tap)?;
-            (start % stride == 0 && start / stride < count).then_some(start / stride)
-        };
-        for phase in 0..stride * stride {
-            let rows: Vec<_> = (phase / stride..height).step_by(stride).collect();
-            let columns: Vec<_> = (phase % stride..width).step_by(stride).collect();
-            let meets = |at: usize, tap: usize| (at + padding) % stride == tap % stride;
-            let taps: Vec<_> = (0..side * side)
-                .filter(|tap| meets(phase / stride, tap / side) && meets(phase % stride, tap % side))
-                .collect();
-            let windows = rows.len() * columns.len();
-            let pixel = |index: usize| (rows[index / columns.len()], columns[index % columns.len()]);
-            let gather =
-                Gather::new(windows, taps.len(), (outputs, outputs), dy_image, inputs, |index, tap| {
-                    let (row, column) = pixel(index);
-                    let y = seen(row, taps[tap] / side, out_height)?;
-                    let x = seen(column, taps[tap] % side, out_width)?;
-                    Some(y * out_width + x)
-                });
-            let places = (0..windows).map(|index| pixel(index).0 * width + pixel(index).1);
-            self.input_gradient.push(Phase { gather: gather.to(height * width, places), taps });
-        }
-        if padding_mode == PaddingMode::Zeros || padding == 0 {
-            return;
-        }
-        // What windows have seen in the mirror comes on top.
         for tap in 0..side * side {
             let mut pairs = Vec::new();
             for window in 0..out_height * out_width {
@@ -135,43 +116,99 @@ impl Conv2d {
 
     /// Elements of the copy of the input with its padding, for one image; 0 where none is made.
     pub(crate) fn padded_len(&self) -> usize {
-        self.padded.map_or(0, |(tall, wide)| tall * wide * self.convolution.inputs)
+        match &self.way {
+            Way::Direct(Direct { padded: Some((tall, wide)), .. }) => tall * wide * self.convolution.inputs,
+            _ => 0,
+        }
     }
 
-    /// Elements of scratch that the gradients need: for the input's the weight turned, for the weight's its parts.
-    pub(crate) fn scratch_len<T: Float>(&self) -> usize {
+    /// Elements of scratch that the forward pass needs, and that all passes need: weights turned and transformed, and parts of
+    /// the weight's gradient.
+    pub(crate) fn scratch_len<T: Float>(&self) -> [usize; 2] {
         let Convolution { inputs, outputs, window, .. } = self.convolution;
         let turned = inputs.next_multiple_of(COLUMNS) * outputs * window.kernel * window.kernel;
-        let parts = self.weight_gradient.as_ref().map_or(0, |gradient| gradient.scratch_len(T::tile().rows));
-        turned.max(parts)
+        match &self.way {
+            Way::Direct(Direct { weight_gradient, .. }) => {
+                let rows = T::tile().rows;
+                let parts = weight_gradient.as_ref().map_or(0, |gradient| gradient.scratch_len(rows));
+                [0, turned.max(parts)]
+            }
+            Way::Winograd { forward, input_gradient, training } => {
+                let input = input_gradient.as_ref().map_or(0, |input| turned + input.weight_len());
+                let weight = training.map_or(0, |batch| forward.gradient_len(batch));
+                [0, forward.weight_len().max(input).max(weight)]
+            }
+        }
+    }
+
+    /// Elements of each thread's workspace that any of the passes needs.
+    pub(crate) fn workspace_len(&self) -> usize {
+        match &self.way {
+            Way::Direct(_) => 0,
+            Way::Winograd { forward, .. } => forward.workspace_len(),
+        }
     }
 
     /// Elements that a row of zeros must have.
     pub(crate) fn zeros_len(&self) -> usize {
-        self.forward.depth.max(self.convolution.outputs)
+        let Convolution { inputs, outputs, window, .. } = self.convolution;
+        // A window's row of the copy with padding counts as one pixel.
+        (inputs * window.kernel).max(outputs)
+    }
+
+    /// Elements of what [`Conv2d::prepare`] makes; 0 where there is nothing to prepare.
+    pub(crate) fn prepared_len(&self) -> usize {
+        match &self.way {
+            Way::Direct(_) => 0,
+            Way::Winograd { forward, .. } => forward.weight_len(),
+        }
+    }
+
+    /// What the forward pass works out of the weight alone, for a network whose values stay as they are.
+    pub(crate) fn prepare<T: Float>(&self, weight: &[T], prepared: &mut [T]) {
+        if let Way::Winograd { forward, .. } = &self.way {
+            forward.transform_weight(weight, prepared);
+        }
     }
 
     /// y = the linear map of every window. `x`: `[batch, H, W, inputs]`, `weight`: panels, `bias`: `[outputs]` or empty,
-    /// `y`: `[batch, H', W', outputs]`; `padded` takes the copy with padding.
+    /// `y`: `[batch, H', W', outputs]`; `padded` takes the copy with padding; `prepared` is what [`Conv2d::prepare`] has made of
+    /// the weight, or empty.
     pub(crate) fn forward<T: Float>(
         &self,
         batch: usize,
         x: &[T],
         weight: &[T],
         bias: &[T],
+        prepared: &[T],
         zeros: &[T],
         padded: &mut [T],
         y: &mut [T],
+        scratch: &mut [T],
+        workspaces: &mut Workspaces<T>,
     ) {
-        self.pad(batch, x, padded);
-        let x = if self.padded.is_some() { &*padded } else { x };
         let results = if bias.is_empty() { Results::Set } else { Results::Bias(bias) };
-        self.forward.run(batch, x, weight, zeros, results, false, y);
+        match &self.way {
+            Way::Direct(direct) => {
+                self.pad(batch, x, padded);
+                let x = if direct.padded.is_some() { &*padded } else { x };
+                direct.forward.run(batch, x, weight, zeros, results, false, y);
+            }
+            Way::Winograd { forward, .. } => {
+                let transformed = if prepared.is_empty() {
+                    forward.transform_weight(weight, scratch);
+                    &*scratch
+                } else {
+                    prepared
+                };
+                forward.run(batch, x, transformed, zeros, results, y, workspaces);
+            }
+        }
     }
 
     /// Copies each image with its padding.
     fn pad<T: Float>(&self, batch: usize, x: &[T], padded: &mut [T]) {
-        let Some((_, wide)) = self.padded else { return };
+        let Way::Direct(Direct { padded: Some((_, wide)), .. }) = self.way else { return };
         let Convolution { inputs, window, padding_mode, .. } = self.convolution;
         let (height, width) = self.input;
         let (image, len) = (height * width * inputs, self.padded_len());
@@ -212,20 +249,31 @@ impl Conv2d {
         add: bool,
         dx: &mut [T],
         scratch: &mut [T],
+        workspaces: &mut Workspaces<T>,
     ) {
         let Convolution { inputs, outputs, .. } = self.convolution;
-        let panels = inputs.div_ceil(COLUMNS);
-        let mut rest = &mut *scratch;
-        for Phase { taps, gather } in &self.input_gradient {
-            let len = panels * COLUMNS * outputs * taps.len();
-            let (turned, left) = rest.split_at_mut(len);
-            rest = left;
-            self.turn(weight, taps, turned);
-            let results = if add { Results::Add } else { Results::Set };
-            gather.run(batch, dy, turned, zeros, results, false, dx);
+        let panel = inputs.next_multiple_of(COLUMNS) * outputs;
+        let results = if add { Results::Add } else { Results::Set };
+        match &self.way {
+            Way::Direct(direct) => {
+                let mut rest = &mut *scratch;
+                for Phase { taps, gather } in &direct.input_gradient {
+                    let (turned, left) = rest.split_at_mut(panel * taps.len());
+                    rest = left;
+                    self.turn(weight, taps, turned);
+                    gather.run(batch, dy, turned, zeros, results, false, dx);
+                }
+            }
+            Way::Winograd { input_gradient: Some(input), .. } => {
+                let (turned, transformed) = scratch.split_at_mut(panel * TURNED.len());
+                self.turn(weight, &TURNED, turned);
+                input.transform_weight(turned, transformed);
+                input.run(batch, dy, transformed, zeros, results, dx, workspaces);
+            }
+            Way::Winograd { .. } => {}
         }
         for (tap, gather) in &self.edges {
-            let turned = &mut scratch[..panels * COLUMNS * outputs];
+            let turned = &mut scratch[..panel];
             self.turn(weight, &[*tap], turned);
             gather.run(batch, dy, turned, zeros, Results::Add, true, dx);
         }
@@ -266,12 +314,88 @@ impl Conv2d {
         x: &[T],
         padded: &[T],
         dy: &[T],
+        zeros: &[T],
         dw: &mut [T],
         scratch: &mut [T],
+        workspaces: &mut Workspaces<T>,
     ) {
-        let x = if self.padded.is_some() { padded } else { x };
-        if let Some(gradient) = &self.weight_gradient {
-            gradient.run(batch, x, dy, dw, scratch);
+        match &self.way {
+            Way::Direct(Direct { weight_gradient: Some(gradient), padded: copy, .. }) => {
+                gradient.run(batch, if copy.is_some() { padded } else { x }, dy, dw, scratch);
+            }
+            Way::Winograd { forward, .. } => {
+                forward.weight_gradient(batch, x, dy, zeros, dw, scratch, workspaces);
+            }
+            Way::Direct(_) => {}
         }
     }
+}
+
+impl Direct {
+    fn new(
+        convolution: Convolution,
+        input: Shape,
+        output: Shape,
+        training: Option<usize>,
+        wanted: bool,
+    ) -> Self {
+        let Convolution { inputs, outputs, window, .. } = convolution;
+        let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
+        let (side, stride, padding) = (window.kernel, window.stride, window.padding);
+        let windows = out_height * out_width;
+        let padded = (inputs < FEW_CHANNELS).then_some((height + 2 * padding, width + 2 * padding));
+        let forward = match padded {
+            Some((tall, wide)) => {
+                let depth = (side * inputs, inputs);
+                Gather::new(windows, side, depth, tall * wide * inputs, outputs, |index, row| {
+                    let (y, x) = (index / out_width * stride, index % out_width * stride);
+                    Some((y + row) * wide + x)
+                })
+            }
+            None => {
+                let (taps, pixels) = (side * side, taps_of(convolution, input, output).collect::<Vec<_>>());
+                Gather::new(windows, taps, (inputs, inputs), input.len(), outputs, |index, tap| {
+                    pixels[index * taps + tap]
+                })
+            }
+        };
+        Direct {
+            weight_gradient: training.map(|batch| WeightGradient::new(&forward, outputs, batch)),
+            forward,
+            padded,
+            input_gradient: if wanted { input_gradient(convolution, input, output) } else { Vec::new() },
+        }
+    }
+}
+
+/// The phases of the gradient of the input.
+fn input_gradient(convolution: Convolution, input: Shape, output: Shape) -> Vec<Phase> {
+    let Convolution { inputs, outputs, window, .. } = convolution;
+    let (side, stride, padding) = (window.kernel, window.stride, window.padding);
+    let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
+    let dy_image = out_height * out_width * outputs;
+    // The window that sees a pixel at a tap, along one direction.
+    let seen = |at: usize, tap: usize, count: usize| {
+        let start = (at + padding).checked_sub(tap)?;
+        (start % stride == 0 && start / stride < count).then_some(start / stride)
+    };
+    let phase = |phase: usize| {
+        let rows: Vec<_> = (phase / stride..height).step_by(stride).collect();
+        let columns: Vec<_> = (phase % stride..width).step_by(stride).collect();
+        let meets = |at: usize, tap: usize| (at + padding) % stride == tap % stride;
+        let taps: Vec<_> = (0..side * side)
+            .filter(|tap| meets(phase / stride, tap / side) && meets(phase % stride, tap % side))
+            .collect();
+        let windows = rows.len() * columns.len();
+        let pixel = |index: usize| (rows[index / columns.len()], columns[index % columns.len()]);
+        let gather = Gather::new(windows, taps.len(), (outputs, outputs), dy_image, inputs, |index, tap| {
+            let (row, column) = pixel(index);
+            let y = seen(row, taps[tap] / side, out_height)?;
+            let x = seen(column, taps[tap] % side, out_width)?;
+            Some(y * out_width + x)
+        });
+        let places = (0..windows).map(|index| pixel(index).0 * width + pixel(index).1);
+        Phase { gather: gather.to(height * width, places), taps }
+    };
+    (0..stride * stride).map(phase).collect()
 }

@@ -10,7 +10,7 @@ use pupila_network::{Convolution, PaddingMode, Shape};
 use std::ops::Range;
 
 /// The place of a pixel that counts as zeros: beyond the edge.
-const NOWHERE: u32 = u32::MAX;
+pub(crate) const NOWHERE: u32 = u32::MAX;
 /// Windows that one job works on, at most: with 64 channels of input and a panel of weights they fill the second-level cache.
 const WINDOW_BLOCK: usize = MAX_ROWS * 64;
 /// Jobs that a pass is cut into where it has enough windows or panels, so that no thread waits long for another.

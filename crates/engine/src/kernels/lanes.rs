@@ -21,6 +21,10 @@ pub(crate) unsafe trait Lanes<T>: Copy {
     unsafe fn store(self, to: *mut T);
     /// self + other
     unsafe fn add(self, other: Self) -> Self;
+    /// self - other
+    unsafe fn sub(self, other: Self) -> Self;
+    /// self times other
+    unsafe fn mul(self, other: Self) -> Self;
     /// self + a b, rounded once where the instruction set has such an instruction.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 }
@@ -56,6 +60,16 @@ unsafe impl<T: Float> Lanes<T> for Portable<T> {
         self
     }
     #[inline(always)]
+    unsafe fn sub(mut self, other: Self) -> Self {
+        self.0.iter_mut().zip(other.0).for_each(|(x, y)| *x -= y);
+        self
+    }
+    #[inline(always)]
+    unsafe fn mul(mut self, other: Self) -> Self {
+        self.0.iter_mut().zip(other.0).for_each(|(x, y)| *x *= y);
+        self
+    }
+    #[inline(always)]
     unsafe fn add_product(mut self, a: Self, b: Self) -> Self {
         // Not fused: without such an instruction that would be a call for every element.
         self.0.iter_mut().zip(a.0.into_iter().zip(b.0)).for_each(|(x, (a, b))| *x += a * b);
@@ -66,7 +80,7 @@ unsafe impl<T: Float> Lanes<T> for Portable<T> {
 /// Implements [`Lanes`] for a register type by the names of its intrinsics.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! lanes {
-    ($register:ty, $count:literal, $zero:expr, $splat:path, $load:path, $store:path, $add:path, $fma:expr) => {
+    ($register:ty, $count:literal, $zero:expr, $splat:path, $load:path, $store:path, $add:path, $sub:path, $mul:path, $fma:expr) => {
         // SAFETY: the intrinsics need only what the trait demands of its caller.
         unsafe impl Lanes<f32> for $register {
             const COUNT: usize = $count;
@@ -96,6 +110,16 @@ macro_rules! lanes {
                 unsafe { $add(self, other) }
             }
             #[inline(always)]
+            unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: as the trait demands.
+                unsafe { $sub(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn mul(self, other: Self) -> Self {
+                // SAFETY: as the trait demands.
+                unsafe { $mul(self, other) }
+            }
+            #[inline(always)]
             unsafe fn add_product(self, a: Self, b: Self) -> Self {
                 // SAFETY: as the trait demands.
                 unsafe { $fma(self, a, b) }
@@ -117,6 +141,8 @@ mod x86 {
         _mm512_loadu_ps,
         _mm512_storeu_ps,
         _mm512_add_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps,
         |sum, a, b| _mm512_fmadd_ps(a, b, sum)
     );
     lanes!(
@@ -127,6 +153,8 @@ mod x86 {
         _mm256_loadu_ps,
         _mm256_storeu_ps,
         _mm256_add_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps,
         |sum, a, b| _mm256_fmadd_ps(a, b, sum)
     );
 }
@@ -136,7 +164,16 @@ mod neon {
     use super::Lanes;
     use std::arch::aarch64::*;
 
-    lanes!(float32x4_t, 4, vdupq_n_f32(0.0), vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, |sum, a, b| {
-        vfmaq_f32(sum, a, b)
-    });
+    lanes!(
+        float32x4_t,
+        4,
+        vdupq_n_f32(0.0),
+        vdupq_n_f32,
+        vld1q_f32,
+        vst1q_f32,
+        vaddq_f32,
+        vsubq_f32,
+        vmulq_f32,
+        |sum, a, b| vfmaq_f32(sum, a, b)
+    );
 }

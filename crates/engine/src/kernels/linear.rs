@@ -6,23 +6,30 @@
 //! can use it up without the gradient ever being written at full size.
 
 use crate::float::Float;
-use crate::kernels::tile::{COLUMNS, MAX_TILE, Tile};
+use crate::isa::per_isa;
+use crate::kernels::prefetch::prefetch;
+use crate::kernels::tile::{COLUMNS, MAX_ROWS, MAX_TILE, Tile};
 use crate::parallel::{Shared, for_each};
 
-/// Rows of the batch that one job of the forward pass works on.
-const BATCH_BLOCK: usize = 256;
+/// Most rows of the batch that one job of the forward pass works on: whole tiles of any height.
+const BATCH_BLOCK: usize = 22 * MAX_ROWS;
 /// Inputs that are summed in one go: a panel's part of 512 x 32 f32 fills 64 KiB of the second-level cache.
 const DEPTH_BLOCK: usize = 512;
+/// Inputs that are walked over for all rows before the next ones: a panel's part of 128 x 32 f32 fills half of the smallest
+/// first-level cache. It changes the order of the work, not that of a sum.
+const CACHED_DEPTH: usize = 128;
+/// Most elements of the sums of a block of rows.
+const BLOCK_SUMS: usize = BATCH_BLOCK * COLUMNS;
 /// Panels of the left operand that one job packs.
 const PACK_BLOCK: usize = 16;
 /// Jobs that the forward pass is cut into, at least, where there are enough panels.
 const JOBS: usize = 8;
 /// Elements of the left operand that one job of the weight gradient works on: half the second-level cache in f32.
 const GRADIENT_BLOCK: usize = 128 << 10;
-/// Most rows of the weight gradient that are handed to the sink at once: 64 x 32 f32 are 8 KiB.
-const SINK_ROWS: usize = 64;
+/// Most rows of the weight gradient that are handed to the sink at once: 128 x 32 f32 are 16 KiB.
+const SINK_ROWS: usize = 128;
 /// Outputs that are summed in one go for the gradient of the input.
-const OUTPUT_BLOCK: usize = 256;
+const OUTPUT_BLOCK: usize = CACHED_DEPTH;
 
 /// The sizes of a linear map over a batch.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +56,14 @@ impl Linear {
         pack_rows(&tile, x, batch, inputs, scratch);
         let packed = &*scratch;
         let y = Shared::new(&mut y[..batch * outputs]);
-        let (panels, blocks) = (outputs.div_ceil(COLUMNS), batch.div_ceil(block_rows(&tile)));
+        let (panels, blocks) = (outputs.div_ceil(COLUMNS), batch.div_ceil(BATCH_BLOCK));
+        // Blocks of nearly one size.
+        let block_rows = batch.div_ceil(blocks).next_multiple_of(MAX_ROWS);
+        let padded_batch = batch.next_multiple_of(tile.rows);
         let groups = JOBS.div_ceil(blocks).min(panels);
         for_each(groups * blocks, |job| {
             let (group, block) = (job / blocks, job % blocks);
-            let rows = block * block_rows(&tile)..batch.min((block + 1) * block_rows(&tile));
+            let rows = block * block_rows..batch.min((block + 1) * block_rows);
             // The rows' part of one depth stays in the second-level cache for all panels.
             for start in (0..inputs).step_by(DEPTH_BLOCK) {
                 for panel in group * panels / groups..(group + 1) * panels / groups {
@@ -61,18 +71,38 @@ impl Linear {
                     let weight = &weight[panel * inputs * COLUMNS..][..inputs * COLUMNS];
                     let bias = &bias[panel * COLUMNS..][..width];
                     let depth = DEPTH_BLOCK.min(inputs - start);
-                    for row in rows.clone().step_by(tile.rows) {
-                        let count = tile.rows.min(rows.end - row);
-                        let a = &packed[row * inputs + start * tile.rows..];
-                        let b = &weight[start * COLUMNS..];
-                        let mut sums = [T::ZERO; MAX_TILE];
-                        tile.packed(count, depth, a, b, &mut sums, COLUMNS);
-                        for r in 0..count {
-                            let at = (row + r) * outputs + panel * COLUMNS;
-                            // SAFETY: each job has its own rows and columns of `y`, and this is the only part alive in it.
-                            #[allow(unsafe_code)]
-                            let y = unsafe { y.part(at..at + width) };
-                            let sums = &sums[r * COLUMNS..];
+                    let tiles = rows.len().div_ceil(tile.rows);
+                    let mut sums = [T::ZERO; BLOCK_SUMS];
+                    // What comes next is asked for bit by bit: the same inputs of the next panel.
+                    let next = weight.as_ptr().wrapping_add((inputs + start) * COLUMNS);
+                    let asks = tiles * depth.div_ceil(CACHED_DEPTH);
+                    let (share, mut asked) = ((depth * COLUMNS).div_ceil(asks), 0);
+                    for from in (start..start + depth).step_by(CACHED_DEPTH) {
+                        let depth = CACHED_DEPTH.min(start + depth - from);
+                        let b = &weight[from * COLUMNS..];
+                        for (row, sums) in
+                            rows.clone().step_by(tile.rows).zip(sums.chunks_mut(tile.rows * COLUMNS))
+                        {
+                            let count = tile.rows.min(rows.end - row);
+                            prefetch(next.wrapping_add(asked), share);
+                            asked += share;
+                            let a = &packed[packed_at(padded_batch, row, from, depth)..];
+                            tile.packed(count, depth, a, b, sums, COLUMNS, from > start);
+                        }
+                    }
+                    for (row, sums) in rows.clone().zip(sums.chunks_exact(COLUMNS)) {
+                        let at = row * outputs + panel * COLUMNS;
+                        // SAFETY: each job has its own rows and columns of `y`, and this is the only part alive in it.
+                        #[allow(unsafe_code)]
+                        let y = unsafe { y.part(at..at + width) };
+                        let with = if start == 0 { bias } else { &*y };
+                        if width == COLUMNS {
+                            let mut before = [T::ZERO; COLUMNS];
+                            before.copy_from_slice(with);
+                            for j in 0..COLUMNS {
+                                y[j] = sums[j] + before[j];
+                            }
+                        } else {
                             for j in 0..width {
                                 y[j] = sums[j] + if start == 0 { bias[j] } else { y[j] };
                             }
@@ -106,8 +136,8 @@ impl Linear {
                 for row in (0..batch).step_by(tile.rows) {
                     let count = tile.rows.min(batch - row);
                     let mut sums = [T::ZERO; MAX_TILE];
-                    let a = &packed[row * outputs + start * tile.rows..];
-                    tile.packed(count, depth, a, &turned, &mut sums, COLUMNS);
+                    let a = &packed[packed_at(batch.next_multiple_of(tile.rows), row, start, depth)..];
+                    tile.packed(count, depth, a, &turned, &mut sums, COLUMNS, false);
                     for r in 0..count {
                         let at = (row + r) * inputs + first;
                         // SAFETY: each job has its own columns of `dx`, and this is the only part alive in it.
@@ -123,17 +153,20 @@ impl Linear {
     }
 
     /// dW = x^T dy, in the weight's memory order, piece by piece into `sink(first, piece)`: `first` is the place of the
-    /// piece in the weight. Pieces are disjoint, cover the whole weight, and arrive on any thread.
+    /// piece in the weight. Pieces are disjoint, cover the whole weight, and arrive on any thread. `prepare(first, len)` is told
+    /// before a part of a piece is worked out.
     pub(crate) fn backward_weight<T: Float>(
         self,
         x: &[T],
         dy: &[T],
         scratch: &mut [T],
+        prepare: impl Fn(usize, usize) + Sync + Send,
         sink: impl Fn(usize, &[T]) + Sync + Send,
     ) {
         let Linear { batch, inputs, outputs } = self;
         let tile = T::tile();
-        let (left, right) = scratch.split_at_mut(inputs.next_multiple_of(tile.rows) * batch);
+        let padded_inputs = inputs.next_multiple_of(tile.rows);
+        let (left, right) = scratch.split_at_mut(padded_inputs * batch);
         pack_columns(&tile, x, batch, inputs, left);
         pack_panels(dy, batch, outputs, right);
         let (left, right) = (&*left, &*right);
@@ -152,10 +185,17 @@ impl Linear {
             let mut piece = [T::ZERO; SINK_ROWS * COLUMNS];
             while first < end {
                 let rows = piece_rows.min(end - first);
-                for row in (0..rows).step_by(tile.rows) {
-                    let count = tile.rows.min(rows - row);
-                    let a = &left[(first + row) * batch..];
-                    tile.packed(count, batch, a, dy, &mut piece[row * COLUMNS..], COLUMNS);
+                for from in (0..batch).step_by(CACHED_DEPTH) {
+                    let depth = CACHED_DEPTH.min(batch - from);
+                    for row in (0..rows).step_by(tile.rows) {
+                        let count = tile.rows.min(rows - row);
+                        if from == 0 {
+                            prepare((panel * inputs + first + row) * COLUMNS, count * COLUMNS);
+                        }
+                        let a = &left[packed_at(padded_inputs, first + row, from, depth)..];
+                        let b = &dy[from * COLUMNS..];
+                        tile.packed(count, depth, a, b, &mut piece[row * COLUMNS..], COLUMNS, from > 0);
+                    }
                 }
                 sink((panel * inputs + first) * COLUMNS, &piece[..rows * COLUMNS]);
                 first += rows;
@@ -174,53 +214,78 @@ impl Linear {
     }
 }
 
-fn block_rows<T>(tile: &Tile<T>) -> usize {
-    BATCH_BLOCK / tile.rows * tile.rows
-}
-
-/// Packs `[batch, inputs]` into panels of `tile.rows` rows of the batch: element (r, k) of a panel at `k * rows + r`.
+/// Packs `[batch, inputs]` for each [`CACHED_DEPTH`] of inputs into panels of `tile.rows` rows of the batch: element (r, k) of
+/// a panel at `k * rows + r`. The panels of a block stand together, so that a walk over them is one run of memory.
 fn pack_rows<T: Float>(tile: &Tile<T>, x: &[T], batch: usize, inputs: usize, packed: &mut [T]) {
     let rows = tile.rows;
     let packed = Shared::new(packed);
-    let blocks = inputs.div_ceil(DEPTH_BLOCK);
-    for_each(batch.div_ceil(rows) * blocks, |job| {
-        let (panel, block) = (job / blocks, job % blocks);
-        let (first, start) = (panel * rows, block * DEPTH_BLOCK);
-        let end = inputs.min(start + DEPTH_BLOCK);
-        let at = panel * rows * inputs;
-        // SAFETY: each job has its own panel and its own depths of it.
-        #[allow(unsafe_code)]
-        let panel = unsafe { packed.part(at + start * rows..at + end * rows) };
-        let count = rows.min(batch - first);
-        if count < rows {
-            panel.fill(T::ZERO);
-        }
-        for r in 0..count {
-            let row = &x[(first + r) * inputs..][start..end];
-            for (group, &value) in panel.chunks_exact_mut(rows).zip(row) {
-                group[r] = value;
-            }
+    let groups = inputs.div_ceil(DEPTH_BLOCK);
+    for_each(batch.div_ceil(rows) * groups, |job| {
+        let (first, group) = (job / groups * rows, job % groups);
+        let end = inputs.min((group + 1) * DEPTH_BLOCK);
+        for start in (group * DEPTH_BLOCK..end).step_by(CACHED_DEPTH) {
+            let depth = CACHED_DEPTH.min(end - start);
+            let at = packed_at(batch.next_multiple_of(rows), first, start, depth);
+            // SAFETY: each job has its own panels of its own blocks.
+            #[allow(unsafe_code)]
+            let panel = unsafe { packed.part(at..at + rows * depth) };
+            pack_panel(&x[first * inputs + start..], inputs, rows.min(batch - first), rows, panel);
         }
     });
 }
 
-/// Packs the transpose of `[batch, inputs]` into panels of `tile.rows` inputs: element (r, k) of a panel at `k * rows + r`,
-/// where k counts the batch.
+/// Where the panel of row `first` of `padded` stands in the block of `depth` that begins at `start`.
+fn packed_at(padded: usize, first: usize, start: usize, depth: usize) -> usize {
+    start * padded + first * depth
+}
+
+per_isa! {
+    /// Packs `count` rows that are `stride` apart into a panel of `rows`, filled up with zeros.
+    fn pack_panel<T: Float>(x: &[T], stride: usize, count: usize, rows: usize, panel: &mut [T]) {
+        // A cache line of each row at a time, so that what is written is one run.
+        const LINE: usize = 16;
+        let depth = panel.len() / rows;
+        for start in (0..depth).step_by(LINE) {
+            let len = LINE.min(depth - start);
+            let mut lines = [[T::ZERO; LINE]; MAX_ROWS];
+            for (r, line) in lines.iter_mut().enumerate().take(count) {
+                let x = &x[r * stride + start..];
+                // Of a length that is known, it is a load and no call.
+                if len == LINE {
+                    line.copy_from_slice(&x[..LINE]);
+                } else {
+                    line[..len].copy_from_slice(&x[..len]);
+                }
+            }
+            let groups = panel[start * rows..(start + len) * rows].chunks_exact_mut(rows);
+            for (k, group) in groups.enumerate() {
+                for (value, line) in group.iter_mut().zip(&lines) {
+                    *value = line[k];
+                }
+            }
+        }
+    }
+}
+
+/// Packs the transpose of `[batch, inputs]` for each [`CACHED_DEPTH`] of the batch into panels of `tile.rows` inputs: element
+/// (r, k) of a panel at `k * rows + r`, where k counts the batch; panels as in [`pack_rows`].
 fn pack_columns<T: Float>(tile: &Tile<T>, x: &[T], batch: usize, inputs: usize, packed: &mut [T]) {
     let rows = tile.rows;
-    let panels = inputs.div_ceil(rows);
+    let padded = inputs.next_multiple_of(rows);
+    let groups = padded.div_ceil(PACK_BLOCK * rows);
     let packed = Shared::new(packed);
-    for_each(panels.div_ceil(PACK_BLOCK), |job| {
-        let group = job * PACK_BLOCK..panels.min((job + 1) * PACK_BLOCK);
-        let at = |panel: usize| panel * rows * batch;
-        // SAFETY: each job has its own panels.
+    for_each(groups * batch.div_ceil(CACHED_DEPTH), |job| {
+        let (group, start) = (job % groups, job / groups * CACHED_DEPTH);
+        let depth = CACHED_DEPTH.min(batch - start);
+        let (first, end) = (group * PACK_BLOCK * rows, padded.min((group + 1) * PACK_BLOCK * rows));
+        let at = packed_at(padded, first, start, depth);
+        // SAFETY: each job has its own panels of its own block.
         #[allow(unsafe_code)]
-        let packed = unsafe { packed.part(at(group.start)..at(group.end)) };
-        let start = group.start * rows;
-        for k in 0..batch {
-            let row = &x[k * inputs..][start..inputs.min(group.end * rows)];
+        let packed = unsafe { packed.part(at..at + (end - first) * depth) };
+        for k in 0..depth {
+            let row = &x[(start + k) * inputs..][first..inputs.min(end)];
             for (panel, values) in row.chunks(rows).enumerate() {
-                let to = &mut packed[at(panel) + k * rows..][..rows];
+                let to = &mut packed[panel * rows * depth + k * rows..][..rows];
                 to[..values.len()].copy_from_slice(values);
                 to[values.len()..].fill(T::ZERO);
             }

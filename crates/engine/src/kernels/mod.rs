@@ -12,5 +12,7 @@ pub(crate) mod lanes;
 pub(crate) mod linear;
 pub(crate) mod loss;
 pub(crate) mod pointwise;
+pub(crate) mod prefetch;
 pub mod tile;
 pub(crate) mod weight_gradient;
+pub(crate) mod winograd;

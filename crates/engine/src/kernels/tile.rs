@@ -27,6 +27,8 @@ pub(crate) enum Finish<T> {
     Add,
     /// They are written with a bias of 32 added.
     Bias(*const T),
+    /// They begin with what is there, and are written: one chain that is walked in pieces. For `Tile::packed` alone.
+    Carry,
 }
 
 /// The left operand of [`Tile::packed`]: element (r, k) at `k * rows + r`; the right one: `[depth, 32]`.
@@ -66,11 +68,21 @@ pub struct Tile<T> {
 }
 
 impl<T: Float> Tile<T> {
-    /// `c[r][0..32] = sum over k of a[k][r] * b[k][0..32]` for the first `rows` rows of the panel `a`.
+    /// `c[r][0..32] = sum over k of a[k][r] * b[k][0..32]` for the first `rows` rows of the panel `a`; with `carry` the sum
+    /// begins with what is in `c`, so that a chain can be walked in pieces without changing its value.
     ///
     /// `a`: `[depth, self.rows]`, `b`: `[depth, 32]`, `c`: rows of 32 that are `stride` apart.
     #[inline]
-    pub fn packed(&self, rows: usize, depth: usize, a: &[T], b: &[T], c: &mut [T], stride: usize) {
+    pub fn packed(
+        &self,
+        rows: usize,
+        depth: usize,
+        a: &[T],
+        b: &[T],
+        c: &mut [T],
+        stride: usize,
+        carry: bool,
+    ) {
         assert!(0 < rows && rows <= self.rows);
         assert!(a.len() >= depth * self.rows && b.len() >= depth * COLUMNS);
         assert!(c.len() >= (rows - 1) * stride + COLUMNS);
@@ -80,7 +92,8 @@ impl<T: Float> Tile<T> {
         // SAFETY: the kernel reads depth * self.rows of `a` and depth * COLUMNS of `b` and writes rows of COLUMNS of `c`,
         // which the assertions have bounded; its instruction set was detected.
         unsafe {
-            (self.packed)(rows, depth, a.as_ptr(), b.as_ptr(), COLUMNS, Finish::Set, &c[..rows]);
+            let finish = if carry { Finish::Carry } else { Finish::Set };
+            (self.packed)(rows, depth, a.as_ptr(), b.as_ptr(), COLUMNS, finish, &c[..rows]);
         }
     }
 
@@ -121,7 +134,7 @@ impl<T: Float> Tile<T> {
                 unsafe {
                     *c.add(j) = match finish {
                         Finish::Set => sum,
-                        Finish::Add => *c.add(j) + sum,
+                        Finish::Add | Finish::Carry => *c.add(j) + sum,
                         Finish::Bias(bias) => sum + *bias.add(j),
                     };
                 }
@@ -174,7 +187,7 @@ pub fn f64_tile() -> Tile<f64> {
 unsafe fn finish<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
     sums: [[V; N]; R],
     finish: Finish<T>,
-    c: &[*mut T],
+    c: &[*mut T; R],
     column: usize,
 ) {
     for (row, &c) in sums.iter().zip(c) {
@@ -185,7 +198,7 @@ unsafe fn finish<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
             unsafe {
                 let c = c.add(at);
                 match finish {
-                    Finish::Set => sum,
+                    Finish::Set | Finish::Carry => sum,
                     Finish::Add => V::load(c).add(sum),
                     Finish::Bias(bias) => sum.add(V::load(bias.add(at))),
                 }
@@ -205,10 +218,19 @@ unsafe fn packed_rows<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
     finish_with: Finish<T>,
     c: &[*mut T],
 ) {
+    // Of a known length, so that the sums stay in registers.
+    let Ok(c) = <&[*mut T; R]>::try_from(c) else { return };
     // SAFETY: `a` and `b` advance by one depth step each turn, `depth` times, as the caller has bounded them.
     unsafe {
         let mut b = b.add(column);
         let mut sums = [[V::zero(); N]; R];
+        if let Finish::Carry = finish_with {
+            for (row, &c) in sums.iter_mut().zip(c) {
+                for (n, sum) in row.iter_mut().enumerate() {
+                    *sum = V::load(c.add(column + n * V::COUNT));
+                }
+            }
+        }
         for _ in 0..depth {
             let right: [V; N] = std::array::from_fn(|n| V::load(b.add(n * V::COUNT)));
             for (r, row) in sums.iter_mut().enumerate() {
@@ -233,6 +255,8 @@ unsafe fn gathered_rows<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
     finish_with: Finish<T>,
     c: &[*mut T],
 ) {
+    // Of a known length, so that the sums stay in registers.
+    let Ok(c) = <&[*mut T; R]>::try_from(c) else { return };
     // SAFETY: every pixel has `depth` elements, and `b` advances one row for each of them.
     unsafe {
         let mut b = b.add(column);

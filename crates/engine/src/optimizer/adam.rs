@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019), as `torch.optim` computes them: eps is added to the
 //! corrected root, Adam's weight decay is L2 added to the gradient, AdamW's shrinks the weight by lr * weight_decay.
 
-use super::{OptimizerConfig, OptimizerEntry, Rule};
+use super::{Least, OptimizerConfig, OptimizerEntry, Rule};
 use crate::isa::per_isa;
 
 pub(super) const ADAM: OptimizerEntry = OptimizerEntry {
@@ -55,10 +55,11 @@ per_isa! {
         let (keep2, take2) = (T::of(step.beta2), T::of(1.0 - step.beta2));
         let (l2, shrink, eps) = (T::of(step.l2), T::of(step.shrink), T::of(step.eps));
         let (step_size, root_correction) = (T::of(step.step_size), T::of(step.root_correction));
+        let least = Least::of(step.eps);
         for (((w, m), v), &g) in values.iter_mut().zip(m).zip(v).zip(gradient) {
-            let g = g + l2 * *w;
-            *m = keep1 * *m + take1 * g;
-            *v = keep2 * *v + take2 * g * g;
+            let g = (g + l2 * *w).settled(least.gradient);
+            *m = (keep1 * *m + take1 * g).settled(T::LEAST);
+            *v = (keep2 * *v + take2 * g * g).settled(least.square);
             *w = shrink * *w - step_size * *m / (v.sqrt() * root_correction + eps);
         }
     }

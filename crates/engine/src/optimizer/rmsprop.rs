@@ -1,7 +1,7 @@
 //! RMSprop (Tieleman and Hinton 2012), as `torch.optim.RMSprop`: not centered, eps added to the root, weight decay added to
 //! the gradient.
 
-use super::{OptimizerEntry, Rule};
+use super::{Least, OptimizerEntry, Rule};
 use crate::isa::per_isa;
 
 pub(super) const RMSPROP: OptimizerEntry = OptimizerEntry {
@@ -35,11 +35,12 @@ per_isa! {
     pub(crate) fn update<T: Float>(step: &Step, values: &mut [T], square: &mut [T], velocity: &mut [T], gradient: &[T]) {
         let (lr, l2, momentum, eps) = (T::of(step.lr), T::of(step.l2), T::of(step.momentum), T::of(step.eps));
         let (keep, take) = (T::of(step.alpha), T::of(1.0 - step.alpha));
+        let least = Least::of(step.eps);
         for (((w, s), v), &g) in values.iter_mut().zip(square).zip(velocity).zip(gradient) {
-            let g = g + l2 * *w;
-            *s = keep * *s + take * g * g;
+            let g = (g + l2 * *w).settled(least.gradient);
+            *s = (keep * *s + take * g * g).settled(least.square);
             // Without momentum the velocity is this step's alone, as in PyTorch.
-            *v = momentum * *v + g / (s.sqrt() + eps);
+            *v = (momentum * *v + g / (s.sqrt() + eps)).settled(T::LEAST);
             *w -= lr * *v;
         }
     }

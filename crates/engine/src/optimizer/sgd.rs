@@ -31,7 +31,7 @@ per_isa! {
         let (own, kept) = if step.nesterov { (T::ONE, momentum) } else { (T::ZERO, T::ONE) };
         for ((w, v), &g) in values.iter_mut().zip(velocity).zip(gradient) {
             let g = g + l2 * *w;
-            *v = momentum * *v + g;
+            *v = (momentum * *v + g).settled(T::LEAST);
             *w -= lr * (own * g + kept * *v);
         }
     }
