@@ -153,7 +153,7 @@ fn the_table_tells_what_an_epoch_shows_and_warns_of_few_images() {
     assert!(plain.contains("cat          10       2"), "{plain}");
     assert!(plain.contains("fewer than 10 training images of dog (5), owl (3)"), "{plain}");
     assert!(plain.contains("fewer than 5 validation images of cat (2), dog (1), owl (1)"), "{plain}");
-    assert!(plain.contains("training waited for images"), "{plain}");
+    assert!(plain.contains("of it waiting for images"), "{plain}");
     let over = train(&["--set", "data.sampler=oversample", "--set", "data.max_per_class=8"]);
     for row in [
         "class   found   train  an epoch     val",

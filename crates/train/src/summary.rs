@@ -104,3 +104,29 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     let n = values.len();
     (n > 0).then(|| (values[(n - 1) / 2] + values[n / 2]) / 2.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_epoch_does_not_count_as_waiting_where_there_are_others() {
+        let record = |epoch, waited_ms, ms| EpochRecord {
+            epoch,
+            step: 1,
+            lr: 0.1,
+            train_loss: 1.0,
+            train_accuracy: 0.5,
+            val: Vec::new(),
+            improved: false,
+            train_time: Duration::from_millis(ms),
+            eval_time: Duration::ZERO,
+            waited: Duration::from_millis(waited_ms),
+            images_per_s: 1.0,
+        };
+        let epochs = [record(1, 90, 100), record(2, 2, 100), record(3, 10, 300)];
+        assert_eq!(data_wait_frac(&epochs), Some(0.03));
+        assert_eq!(data_wait_frac(&epochs[..1]), Some(0.9));
+        assert_eq!(data_wait_frac(&[]), None);
+    }
+}

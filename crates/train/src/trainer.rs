@@ -157,6 +157,8 @@ pub fn train(
     // Without either, the update can follow each gradient at once.
     let whole_gradient = config.accumulate > 1 || config.clip_norm.is_some();
     let mut batches_run = 0;
+    // The next epoch's first batches, made while this one is judged, so that training does not wait for them.
+    let mut prepared = None;
     let (mut average, mut raw) = (Snapshot::default(), Snapshot::default());
     let mut outcome = Outcome {
         epochs: Vec::new(),
@@ -171,7 +173,10 @@ pub fn train(
     'epochs: for epoch in 1..=config.epochs {
         let start = Instant::now();
         let mut sums = LossSum::default();
-        let mut batches = plan.train.epoch(epoch)?;
+        let mut batches = match prepared.take() {
+            Some(batches) => batches,
+            None => plan.train.epoch(epoch)?,
+        };
         let mut done = 0;
         let mut lr = rule.lr;
         while let Some(batch) = batches.next() {
@@ -211,6 +216,10 @@ pub fn train(
             observer.step(epoch, done, optimizer.steps(), &sums);
         }
         let (train_time, waited) = (start.elapsed(), batches.waited());
+        drop(batches);
+        if epoch < config.epochs {
+            prepared = Some(plan.train.epoch(epoch + 1)?);
+        }
 
         if config.ema_decay.is_some() {
             engine.save_to(&mut raw);

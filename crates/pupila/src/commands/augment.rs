@@ -156,7 +156,9 @@ fn batch(path: &Path, recipe: &Recipe, pipeline: &Pipeline) -> Result<(Image, us
             let (image, share) = mixed(recipe, image, &partner, key(turn)).map_err(Failure::work)?;
             let caption = match share {
                 1.0 => name(turn),
-                _ => format!("{:.0}% {}, {}", 100.0 * share, name(turn), name(before)),
+                // There is room for one: the one that it counts as.
+                _ if share >= 0.5 => format!("{:.0}% {}", 100.0 * share, name(turn)),
+                _ => format!("{:.0}% {}", 100.0 * (1.0 - share), name(before)),
             };
             cells.push(Cell { image, caption });
         }

@@ -74,10 +74,13 @@ pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &R
         let counts = dataset.class_counts(Split::Train);
         let (least, most) = (counts.iter().min().unwrap_or(&0), counts.iter().max().unwrap_or(&0));
         output.say(format_args!(
-            "  ... and {} more classes, from {} to {} to train on",
+            "  ... and {} more classes, with {} to train on",
             dataset.classes.len() - shown,
-            count(*least),
-            images(*most)
+            if least == most {
+                format!("{} each", images(*most))
+            } else {
+                format!("{} to {}", count(*least), images(*most))
+            },
         ));
     }
     row("total", &|column| column.total.clone());
@@ -186,7 +189,7 @@ fn floors(output: Output, images: &Images) {
             continue;
         }
         let (set, effect) = match split {
-            Split::Train => ("training", "too few to learn them by"),
+            Split::Train => ("training", "too few to learn much of them"),
             _ => (
                 "validation",
                 "too few to judge them by: one image more or less moves a recall by 20 points or more",
@@ -239,10 +242,10 @@ pub(super) fn mixing(augment: &Augment) -> String {
 /// How long the training took, and how much of that it waited for its images.
 pub(super) fn waiting(output: Output, epochs: &[EpochRecord]) {
     let Some(share) = data_wait_frac(epochs) else { return };
-    let seconds: f64 = epochs.iter().map(|r| (r.train_time + r.eval_time).as_secs_f64()).sum();
+    let seconds: f64 = epochs.iter().map(|record| record.train_time.as_secs_f64()).sum();
     let later = if epochs.len() > 1 { " after the first epoch" } else { "" };
     output.say(format_args!(
-        "  time               {seconds:.1} s; training waited for images {} of it{later}",
+        "  time               {seconds:.1} s of training, {} of it waiting for images{later}",
         percent(share)
     ));
     if share > STARVED {
