@@ -200,6 +200,13 @@ fn the_gradient_of_mixed_targets_is_that_of_their_loss() {
 }
 
 #[test]
+fn classes_that_weigh_nothing_have_no_gradient() {
+    let (logits, mut gradient) = ([0.3, -1.0, 2.0, 0.1, 0.2, 0.3], [9.0; 6]);
+    let loss = cross_entropy(&logits, 3, &[1, 1], 0.0, &[1.0, 0.0, 1.0], Some(&mut gradient));
+    assert_eq!((loss.loss, loss.weight, loss.samples, gradient), (0.0, 0.0, 2, [0.0; 6]));
+}
+
+#[test]
 fn the_first_place_that_is_not_finite_is_named() {
     let network = network("cnn", true, 0.0);
     let images: Vec<f32> = images(4).iter().map(|&x| x as f32).collect();

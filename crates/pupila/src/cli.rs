@@ -85,8 +85,8 @@ pub(crate) struct Eval {
     /// Leave out files and folders of DATA that match a pattern (`*`, `**`, `?`); may be repeated
     #[arg(long, value_name = "PATTERN", requires = "data")]
     pub(crate) exclude: Vec<String>,
-    /// Judge each image in several views and average their probabilities: flips takes its mirror image too, dihedral all
-    /// eight ways to turn and mirror a square, for images without an up and a down
+    /// Average the probabilities of several views of each image: flips takes its mirror image too, dihedral all eight ways
+    /// to turn and mirror it, for images without an up and a down
     #[arg(long, value_name = "VIEWS")]
     pub(crate) tta: Option<Tta>,
     /// Write the predictions of every image to a CSV file
@@ -108,8 +108,8 @@ pub(crate) struct Predict {
     /// Show the K most likely classes
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) top: u16,
-    /// Judge each image in several views and average their probabilities: flips takes its mirror image too, dihedral all
-    /// eight ways to turn and mirror a square, for images without an up and a down
+    /// Average the probabilities of several views of each image: flips takes its mirror image too, dihedral all eight ways
+    /// to turn and mirror it, for images without an up and a down
     #[arg(long, value_name = "VIEWS")]
     pub(crate) tta: Option<Tta>,
     /// Write the probabilities of every class to a CSV file
@@ -124,9 +124,8 @@ pub(crate) struct Predict {
 /// Views of an image that are judged together.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Tta {
-    /// The image and its mirror image
+    // Without a help of their own, which would spread the whole help over twice the lines.
     Flips,
-    /// All eight ways to turn and mirror a square
     Dihedral,
 }
 

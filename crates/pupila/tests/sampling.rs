@@ -150,7 +150,7 @@ fn the_table_tells_what_an_epoch_shows_and_warns_of_few_images() {
         said(&sandbox, &arguments)
     };
     let plain = train(&[]);
-    assert!(plain.contains("cat          10       2"), "{plain}");
+    assert!(plain.contains("cat        10       2"), "{plain}");
     assert!(plain.contains("fewer than 10 training images of dog (5), owl (3)"), "{plain}");
     assert!(plain.contains("fewer than 5 validation images of cat (2), dog (1), owl (1)"), "{plain}");
     assert!(plain.contains("of it waiting for images"), "{plain}");
@@ -165,7 +165,7 @@ fn the_table_tells_what_an_epoch_shows_and_warns_of_few_images() {
         assert!(over.contains(row), "{row:?} is not in {over}");
     }
     let balanced = train(&["--set", "data.sampler=balanced"]);
-    assert!(balanced.contains("owl           3        ~6       1"), "{balanced}");
+    assert!(balanced.contains("owl         3        ~6       1"), "{balanced}");
     let ran = sandbox.train(Path::new(data), "under", &["--set", "data.sampler=undersample"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let environment: Value = serde_json::from_str(&sandbox.read("runs/under/environment.json")).unwrap();

@@ -62,7 +62,7 @@ impl Sampler {
     }
 
     /// The order of the samples of these classes. Names that are no classes count for nothing here; see
-    /// [`Sampler::check`].
+    /// [`Recipe::check_classes`](crate::Recipe::check_classes).
     pub fn order(&self, classes: &[String]) -> Order {
         match self {
             Sampler::Shuffle => Order::Shuffled,

@@ -110,7 +110,8 @@ pub fn cross_entropy<'a, T: Float>(
         if share == 1.0 { weight(first) } else { share * weight(first) + (1.0 - share) * weight(second) }
     };
     total.weight = (0..targets.classes.len()).map(|sample| weight_of(targets.of(sample))).sum();
-    let scale = 1.0 / total.weight;
+    // A batch in which every class weighs nothing has no gradient, rather than one that is not a number.
+    let scale = if total.weight > 0.0 { 1.0 / total.weight } else { 0.0 };
     let spread_share = label_smoothing / classes as f64;
     for (i, row) in logits.chunks_exact(classes).take(targets.classes.len()).enumerate() {
         let (both, share) = targets.of(i);

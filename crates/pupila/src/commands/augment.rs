@@ -1,5 +1,6 @@
 //! `pupila augment`: what the pipeline of a recipe does, as a picture.
 
+use super::recipe::suits;
 use super::tell;
 use crate::cli;
 use crate::contact_sheet::{Cell, contact_sheet};
@@ -120,6 +121,7 @@ fn batch(path: &Path, recipe: &Recipe, pipeline: &Pipeline) -> Result<(Image, us
     pool.install(|| {
         let cache = if recipe.data.cache { super::model::cache() } else { None };
         let (dataset, _) = scan_for(recipe, path, cache.as_ref())?;
+        suits(recipe, &dataset.classes)?;
         let train = dataset.indices(Split::Train);
         let label = |position: u32| dataset.samples[train[position as usize]].label;
         let order = recipe.data.sampler.order(&dataset.classes);

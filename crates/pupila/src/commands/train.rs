@@ -1,6 +1,6 @@
 //! `pupila train`: from a path to a judged classifier.
 
-use super::recipe::{flag, resolve, switch};
+use super::recipe::{flag, resolve, suits, switch};
 use super::{tell, tell_data};
 use crate::cli;
 use crate::failure::Failure;
@@ -56,11 +56,7 @@ fn train(
     }
     let cache = if recipe.data.cache { super::model::cache() } else { None };
     let (dataset, scan_time) = scan_for(recipe, &arguments.data, cache.as_ref())?;
-    let faults = recipe.check_classes(&dataset.classes);
-    if !faults.is_empty() {
-        let told: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.key, fault.message)).collect();
-        return Err(Failure::wrong(told.join("\n")));
-    }
+    suits(recipe, &dataset.classes)?;
     tell_data::dataset(output, &dataset, &arguments.data, recipe);
 
     // Before the long work: a place that cannot be written to is better known now.

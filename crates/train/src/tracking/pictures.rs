@@ -34,7 +34,7 @@ pub(super) fn training_batch(
 fn caption(batch: &Batch, i: usize, classes: &[String]) -> Vec<String> {
     let name = |id: u32| class(classes, id).to_owned();
     match (batch.partners.get(i), batch.shares.get(i)) {
-        (Some(&partner), Some(&share)) if share < 1.0 => vec![
+        (Some(&partner), Some(&share)) if share < 1.0 && partner != batch.targets[i] => vec![
             format!("{:.0}% {}", 100.0 * share, name(batch.targets[i])),
             format!("{:.0}% {}", 100.0 * (1.0 - share), name(partner)),
         ],
