@@ -236,8 +236,9 @@ fn folds_are_disjoint_and_complete_and_are_found_again() {
 #[test]
 fn every_normalisation_is_carried_by_the_model() {
     let sandbox = Sandbox::new();
-    for mode in ["data", "image", "image_per_channel", "min_max", "min_max_per_channel"] {
-        let key = format!("data.normalize={mode}");
+    let given = "{ mean = [0.5], std = [0.25, 0.25, 0.2], max_pixel_value = 200.0 }";
+    for mode in ["data", "image", "image_per_channel", "min_max", "min_max_per_channel", "given"] {
+        let key = format!("data.normalize={}", if mode == "given" { given } else { mode });
         let settings = ["--set", &key, "--set", "train.batch=16"];
         let ran = sandbox.train(&skin(), mode, &settings);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);

@@ -95,13 +95,12 @@ impl ModelCard {
         classes: Vec<String>,
         input: Input,
         normalization: &Normalization,
-        max_pixel_value: f32,
         model: ModelConfig,
     ) -> Self {
         let normalization = CardNormalization {
             mean: normalization.mean().to_vec(),
             std: normalization.std().to_vec(),
-            max_pixel_value,
+            max_pixel_value: normalization.max_pixel_value(),
             per_image: normalization.per_image(),
         };
         let version = env!("CARGO_PKG_VERSION").to_owned();

@@ -19,6 +19,7 @@ pub struct Normalization {
     /// Empty where each image is normalised by itself.
     mean: Vec<f32>,
     std: Vec<f32>,
+    max_pixel_value: f32,
     /// What each value of a byte becomes, by channel. A look-up is faster than the arithmetic where the
     /// instructions are those of any x86-64, and it is what the reference does.
     tables: Vec<[f32; 256]>,
@@ -153,8 +154,14 @@ impl Normalization {
 
     /// The normalisation of each image of `channels` by itself.
     pub fn by_image(mode: PerImage, channels: usize) -> Self {
-        let nothing = Vec::new;
-        Normalization { channels, mean: nothing(), std: nothing(), tables: Vec::new(), per_image: Some(mode) }
+        Normalization {
+            channels,
+            mean: Vec::new(),
+            std: Vec::new(),
+            max_pixel_value: 255.0,
+            tables: Vec::new(),
+            per_image: Some(mode),
+        }
     }
 
     fn tabulate(mean: Vec<f32>, std: Vec<f32>, max_pixel_value: f32) -> Self {
@@ -163,7 +170,7 @@ impl Normalization {
             std::array::from_fn(|value| (value as f32 - offset) * scale)
         };
         let tables = mean.iter().zip(&std).map(table).collect();
-        Normalization { channels: mean.len(), mean, std, tables, per_image: None }
+        Normalization { channels: mean.len(), mean, std, max_pixel_value, tables, per_image: None }
     }
 
     /// The number of channels, C.
@@ -181,6 +188,11 @@ impl Normalization {
     /// normalised by itself. `[C]`
     pub fn std(&self) -> &[f32] {
         &self.std
+    }
+
+    /// What mean and deviation are fractions of.
+    pub fn max_pixel_value(&self) -> f32 {
+        self.max_pixel_value
     }
 
     /// How each image is normalised by itself, if it is.

@@ -23,8 +23,6 @@ use std::time::{Duration, Instant};
 
 /// How often, at most, a better model is written to disk while training goes on. At the end it always is.
 const SAVE_INTERVAL: Duration = Duration::from_secs(10);
-/// What a pixel is divided by before the mean is taken off.
-const MAX_PIXEL_VALUE: f32 = 255.0;
 
 pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
@@ -74,7 +72,7 @@ fn train(
     tell_data::in_memory(output, &images, recipe, measured.as_ref(), &normalization);
     let classes = images.dataset.classes.clone();
     let model = architectures::resolve(&recipe.model).map_err(Failure::request)?;
-    let card = ModelCard::new(classes.clone(), recipe.input.clone(), &normalization, MAX_PIXEL_VALUE, model);
+    let card = ModelCard::new(classes.clone(), recipe.input.clone(), &normalization, model);
     let network = architectures::build(&recipe.model, card.input_shape(), classes.len())
         .map_err(|error| Failure::wrong(format_args!("model.{}: {error}", error.key())))?;
     let pipeline = Pipeline::from_config(&recipe.augment.transforms).map_err(Failure::request)?;

@@ -122,10 +122,10 @@ fn denormalized(values: &[f32], normalization: &Normalization) -> Vec<u8> {
         let scale = 255.0 / (most - least).max(1e-6);
         return values.iter().map(|value| ((value - least) * scale).round() as u8).collect();
     }
-    let (mean, std) = (normalization.mean(), normalization.std());
+    let (mean, std, white) = (normalization.mean(), normalization.std(), normalization.max_pixel_value());
     let byte = |(i, &value): (usize, &f32)| {
         let channel = i % mean.len();
-        ((value * std[channel] + mean[channel]) * 255.0).round().clamp(0.0, 255.0) as u8
+        ((value * std[channel] + mean[channel]) * white).round().clamp(0.0, 255.0) as u8
     };
     values.iter().enumerate().map(byte).collect()
 }
