@@ -2,6 +2,7 @@
 
 import json
 
+import albumentations
 import cv2
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def network(card):
     return nn.Sequential(*layers, nn.Linear(width, len(card["classes"])))
 
 
-def probabilities(run, paths):
+def probabilities(run, paths, views=(lambda x: x,)):
     described = card(run)
     module = network(described)
     state = load_file(run.model)
@@ -71,11 +72,15 @@ def probabilities(run, paths):
     images = []
     for path in paths:
         image = cv2.resize(np.array(Image.open(path).convert(mode)), (size, size), interpolation=cv2.INTER_AREA)
-        image = image.reshape(size, size, -1).astype(np.float32) / norm["max_pixel_value"]
+        image = image.reshape(size, size, -1)
+        if "per_image" in norm:
+            images.append(albumentations.Normalize(normalization=norm["per_image"])(image=image)["image"].astype(np.float32))
+            continue
+        image = image.astype(np.float32) / norm["max_pixel_value"]
         images.append((image - np.float32(norm["mean"])) / np.float32(norm["std"]))
+    images = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
     with torch.no_grad():
-        logits = module(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous())
-    return logits.softmax(1).numpy()
+        return sum(module(view(images).contiguous()).softmax(1) for view in views).numpy() / len(views)
 
 
 CASES = {
@@ -87,6 +92,13 @@ CASES = {
     "resnet34_gray": ["--model", "resnet34", "--set", "input.channels=1"],
     "mobilenet_v2": ["--model", "mobilenet_v2"],
     "gray": ["--set", "input.channels=1", "--set", "model.hidden=[33]"],
+    "measured": ["--set", "data.normalize=data"],
+    "by_image": ["--set", "data.normalize=image"],
+    "by_image_gray": ["--set", "data.normalize=image", "--set", "input.channels=1"],
+    "by_image_per_channel": ["--set", "data.normalize=image_per_channel"],
+    "min_max": ["--set", "data.normalize=min_max"],
+    "min_max_per_channel": ["--set", "data.normalize=min_max_per_channel"],
+    "mixed": ["--set", "augment.mixup=0.2", "--set", "augment.cutmix=1.0", "--set", "data.sampler=oversample"],
 }
 
 
@@ -97,6 +109,28 @@ def test_probabilities_agree(program, small_png, name):
     assert classes == card(run)["classes"] == sorted(p.name for p in (small_png / "train").iterdir())
     # Rounding of f32 over a few thousand terms, and of two orders of normalising.
     np.testing.assert_allclose(probabilities(run, paths), ours, atol=1e-4)
+
+
+def test_measured_statistics_are_those_of_the_training_images(program, small_png):
+    run = program.train(small_png, "statistics", "--size", 32, "--set", "data.normalize=data")
+    pixels = np.stack([np.array(Image.open(path)) for path in sorted(small_png.glob("train/*/*.png"))]) / 255
+    norm = card(run)["normalization"]
+    np.testing.assert_allclose(norm["mean"], pixels.mean((0, 1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(norm["std"], pixels.std((0, 1, 2)), rtol=1e-6)
+
+
+VIEWS = {
+    "flips": [lambda x: x, lambda x: x.flip(3)],
+    "dihedral": [lambda x, k=k, f=f: torch.rot90(x.flip(3) if f else x, k, (2, 3)) for k in range(4) for f in (False, True)],
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_probabilities_of_several_views_agree(program, small_png, name):
+    run = program.train(small_png, name, "--size", 32, "--set", "model.padding=zeros", "--model", "cnn")
+    program("eval", run.folder, "--tta", name, "--csv", run.folder / "predictions.csv")
+    paths, _, _, ours, _ = run.predictions()
+    np.testing.assert_allclose(probabilities(run, paths, VIEWS[name]), ours, atol=1e-4)
 
 
 def test_photographs_agree_within_what_decoders_differ(program):

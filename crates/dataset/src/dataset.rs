@@ -1,8 +1,9 @@
 //! [`Dataset`]: the samples of a scan, and questions about them as a whole.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::{Notice, Sample, Skipped, Split};
 
@@ -76,6 +77,8 @@ pub struct Dataset {
     pub excluded: usize,
     /// Training samples left out by `fraction` and `max_per_class`.
     pub held_back: usize,
+    /// Training samples of each class before some were held back; empty where nothing is trained.
+    pub found: Vec<usize>,
     /// What else should be known.
     pub notices: Vec<Notice>,
 }
@@ -94,6 +97,7 @@ impl Dataset {
             ignored_files: 0,
             excluded: 0,
             held_back: 0,
+            found: Vec::new(),
             notices: Vec::new(),
         }
     }
@@ -135,6 +139,20 @@ impl Dataset {
     /// Exact copies in more than one split: the model is judged on what it was trained on.
     pub fn cross_split_duplicates(&self) -> Vec<DuplicateGroup> {
         self.duplicates_that_differ(|sample| sample.split)
+    }
+
+    /// Groups with samples in more than one split, by name: the model is judged on what it may know already.
+    pub fn cross_split_groups(&self) -> Vec<(Arc<str>, DuplicateGroup)> {
+        let mut groups: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();
+        for (i, sample) in self.samples.iter().enumerate() {
+            if let Some(group) = &sample.group {
+                groups.entry(group).or_default().push(i);
+            }
+        }
+        let split = |i: &usize| self.samples[*i].split;
+        let parted =
+            groups.into_iter().filter(|(_, samples)| samples.iter().any(|i| split(i) != split(&samples[0])));
+        parted.map(|(name, samples)| (Arc::clone(name), DuplicateGroup { samples })).collect()
     }
 
     /// Exact copies with more than one label: at least one of them is wrong.

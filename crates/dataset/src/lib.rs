@@ -14,6 +14,7 @@
 mod cache;
 mod dataset;
 mod error;
+mod folds;
 mod load;
 mod notice;
 mod options;
@@ -21,7 +22,9 @@ mod pattern;
 mod sample;
 mod scan;
 mod split;
+mod statistics;
 mod suggest;
+mod units;
 
 pub use cache::Cache;
 pub use dataset::{Dataset, DuplicateGroup, Form, Purpose};
@@ -31,3 +34,5 @@ pub use notice::Notice;
 pub use options::{LabelledOptions, OnBadImage, ScanOptions, UnknownPolicy};
 pub use sample::{IdxImages, Sample, Source, Split, UnknownSplit};
 pub use scan::{Labelled, list_images, scan, scan_images, scan_labelled};
+pub use statistics::{PixelStatistics, pixel_statistics};
+pub use suggest::nearest;

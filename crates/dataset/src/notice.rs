@@ -21,6 +21,11 @@ pub enum Notice {
         /// The classes.
         classes: Vec<String>,
     },
+    /// Given training and validation sets that are cut anew into folds.
+    Pooled {
+        /// Images of the given validation set.
+        val: usize,
+    },
     /// Images beside the class folders, which belong to no class.
     LooseImages {
         /// The folder.
@@ -66,6 +71,13 @@ impl fmt::Display for Notice {
             }
             Notice::NotValidated { classes } => {
                 write!(f, "too few different images to validate {}", classes.join(", "))
+            }
+            Notice::Pooled { val } => {
+                let s = if *val == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "the data's own validation set ({val} image{s}) is pooled with its training set and cut into folds"
+                )
             }
             Notice::LooseImages { path, images } => {
                 write!(

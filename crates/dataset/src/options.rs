@@ -59,6 +59,14 @@ pub struct ScanOptions {
     pub fraction: f64,
     /// The most training samples to keep of a class; applied after `fraction`.
     pub max_per_class: Option<usize>,
+    /// Cut all samples but the test set's into so many parts, alike in their classes, of which one is the validation set
+    /// and the others are the training set.
+    pub folds: Option<usize>,
+    /// Which part the validation set is, from 1.
+    pub fold: usize,
+    /// The column of a manifest whose values name groups that stay on one side of every split; without it `group`, if
+    /// there is such a column.
+    pub group: Option<String>,
 }
 
 impl Default for ScanOptions {
@@ -70,6 +78,9 @@ impl Default for ScanOptions {
             exclude: Vec::new(),
             fraction: 1.0,
             max_per_class: None,
+            folds: None,
+            fold: 1,
+            group: None,
         }
     }
 }
@@ -87,6 +98,14 @@ impl ScanOptions {
         }
         if self.max_per_class == Some(0) {
             return wrong("max_per_class", "0".to_owned(), "at least 1");
+        }
+        if let Some(folds) = self.folds {
+            if folds < 2 {
+                return wrong("folds", folds.to_string(), "at least 2");
+            }
+            if !(1..=folds).contains(&self.fold) {
+                return wrong("fold", self.fold.to_string(), "from 1 to data.folds");
+            }
         }
         check_exclude(&self.exclude)
     }

@@ -118,4 +118,6 @@ pub struct Sample {
     pub height: u32,
     /// 1 for gray, 3 for colour, by the file's header.
     pub channels: u8,
+    /// What it shares with samples that must not be in another split, such as the patient, where a manifest says so.
+    pub group: Option<Arc<str>>,
 }

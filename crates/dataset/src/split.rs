@@ -1,26 +1,27 @@
 //! Which samples become the validation set, and which training samples a fraction keeps.
 
-use std::collections::HashMap;
-
 use pupila_random::{Purpose, Stream};
 
+use crate::units::{class_counts, units};
 use crate::{Sample, Split};
 
-/// Moves `val_frac` of each class from train to val, by `seed`. Samples with the same content move together, so that no
-/// validation image was trained on; a group of copies with different labels counts for the class of its first sample.
-/// Every class keeps a training sample.
+/// Moves `val_frac` of each class from train to val, by `seed`. Samples with the same content or group move together, so
+/// that no validation image was trained on; copies with different labels count for the class of their first sample. Every
+/// class keeps a training sample.
 pub(crate) fn split_off_val(samples: &mut [Sample], classes: usize, val_frac: f64, seed: u64) {
-    let mut group_of: HashMap<u128, usize> = HashMap::new();
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    for (i, sample) in samples.iter().enumerate().filter(|(_, sample)| sample.split == Split::Train) {
-        let group = *group_of.entry(sample.content).or_insert(groups.len());
-        if group == groups.len() {
-            groups.push(Vec::new());
-        }
-        groups[group].push(i);
+    let groups = units(samples, |split| split == Split::Train);
+    if samples.iter().any(|sample| sample.group.is_some()) {
+        choose_groups(samples, &groups, classes, val_frac, seed);
+    } else {
+        choose_by_class(samples, &groups, classes, val_frac, seed);
     }
+    give_back(samples, &groups, classes);
+}
+
+/// Of each class some groups of copies, by the class of their first sample.
+fn choose_by_class(samples: &mut [Sample], groups: &[Vec<usize>], classes: usize, val_frac: f64, seed: u64) {
     let mut of_class: Vec<Vec<&Vec<usize>>> = vec![Vec::new(); classes];
-    for group in &groups {
+    for group in groups {
         of_class[samples[group[0]].label as usize].push(group);
     }
     for (class, mut groups) in of_class.into_iter().enumerate() {
@@ -46,12 +47,64 @@ pub(crate) fn split_off_val(samples: &mut [Sample], classes: usize, val_frac: f6
             samples[i].split = Split::Val;
         }
     }
-    // A class all of whose samples are copies of another class's may have gone with those.
+}
+
+/// Groups of samples of several classes: one by one, the largest first, each is put where that brings the counts of the
+/// classes nearer to what is wanted, by the squares of what they lack as a share of the class. Over again while that helps,
+/// since the last ones make some of the first ones superfluous.
+fn choose_groups(samples: &mut [Sample], groups: &[Vec<usize>], classes: usize, val_frac: f64, seed: u64) {
+    const PASSES: usize = 20;
+    let mut order: Vec<&Vec<usize>> = groups.iter().collect();
+    Stream::new(seed, Purpose::Split, 0, 2).shuffle(&mut order);
+    order.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let mut totals = vec![0.0; classes];
+    groups.iter().flatten().for_each(|&i| totals[samples[i].label as usize] += 1.0);
+    let lacks = |class: usize, n: f64| ((n - val_frac * totals[class]) / totals[class]).powi(2);
+    let counts: Vec<_> = order.iter().map(|group| class_counts(samples, group)).collect();
+    let mut taken = vec![0.0; classes];
+    let mut chosen = vec![false; order.len()];
+    // What is won by moving a group to the other side.
+    let gain = |taken: &[f64], place: usize, chosen: bool| -> f64 {
+        let sign = if chosen { -1.0 } else { 1.0 };
+        let of = |(&class, &n): (&usize, &usize)| {
+            lacks(class, taken[class]) - lacks(class, taken[class] + sign * n as f64)
+        };
+        counts[place].iter().map(of).sum()
+    };
+    for _ in 0..PASSES {
+        let mut moved = false;
+        for place in 0..order.len() {
+            // Rounding must not move a group there and back.
+            if gain(&taken, place, chosen[place]) > 1e-12 {
+                let sign = if chosen[place] { -1.0 } else { 1.0 };
+                counts[place].iter().for_each(|(&class, &n)| taken[class] += sign * n as f64);
+                chosen[place] = !chosen[place];
+                moved = true;
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    if chosen.iter().all(|chosen| !chosen) && groups.len() > 1 {
+        // Every group is larger than what is wanted: rather too many validation images than none.
+        let best = |&a: &usize, &b: &usize| gain(&taken, a, false).total_cmp(&gain(&taken, b, false));
+        if let Some(best) = (0..order.len()).max_by(best) {
+            chosen[best] = true;
+        }
+    }
+    for (group, _) in order.iter().zip(chosen).filter(|(_, chosen)| *chosen) {
+        group.iter().for_each(|&i| samples[i].split = Split::Val);
+    }
+}
+
+/// A class all of whose samples have gone, with those of another class or in one group, gets them back.
+fn give_back(samples: &mut [Sample], groups: &[Vec<usize>], classes: usize) {
     let mut trained = vec![false; classes];
     for sample in samples.iter().filter(|sample| sample.split == Split::Train) {
         trained[sample.label as usize] = true;
     }
-    for group in &groups {
+    for group in groups {
         if group.iter().any(|&i| !trained[samples[i].label as usize]) {
             for &i in group {
                 samples[i].split = Split::Train;
@@ -89,6 +142,8 @@ pub(crate) fn keep_part(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::Source;
 
@@ -102,6 +157,7 @@ mod tests {
             width: 1,
             height: 1,
             channels: 1,
+            group: None,
         };
         labels_and_contents.iter().map(sample).collect()
     }
@@ -139,6 +195,48 @@ mod tests {
             }
             assert!((1..=40).contains(&count(&samples, 0, Split::Val)));
         }
+    }
+
+    #[test]
+    fn groups_stay_together_and_the_classes_keep_their_parts() {
+        for seed in 0..30 {
+            // 60 patients with 1 to 5 images of two classes.
+            let mut stream = Stream::new(seed, Purpose::Bootstrap, 0, 0);
+            let mut data = Vec::new();
+            let mut groups = Vec::new();
+            for patient in 0..60 {
+                for _ in 0..=stream.below(5) {
+                    data.push((u32::from(stream.chance(0.2)), data.len() as u128));
+                    groups.push(format!("p{patient}"));
+                }
+            }
+            let mut samples = samples(&data);
+            samples.iter_mut().zip(&groups).for_each(|(s, g)| s.group = Some(g.as_str().into()));
+            split_off_val(&mut samples, 2, 0.25, seed);
+            let mut split_of = HashMap::new();
+            for sample in &samples {
+                assert_eq!(*split_of.entry(sample.group.clone()).or_insert(sample.split), sample.split);
+            }
+            for class in 0..2 {
+                let (train, val) = (count(&samples, class, Split::Train), count(&samples, class, Split::Val));
+                let share = val as f64 / (train + val) as f64;
+                assert!((share - 0.25).abs() < 0.05, "seed {seed}: {share} of class {class}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_groups_are_enough_for_a_validation_set_and_one_is_not() {
+        let of = |groups: &[&str]| {
+            let mut samples = samples(&(0..10u128).map(|i| ((i % 2) as u32, i)).collect::<Vec<_>>());
+            samples
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, s)| s.group = Some(groups[i / 5 % groups.len()].into()));
+            split_off_val(&mut samples, 2, 0.2, 0);
+            count(&samples, 0, Split::Val) + count(&samples, 1, Split::Val)
+        };
+        assert_eq!((of(&["a", "b"]), of(&["a"])), (5, 0));
     }
 
     #[test]

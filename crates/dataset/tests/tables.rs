@@ -172,3 +172,73 @@ fn damaged_idx_files_are_told_apart() {
     let text = data.scan().unwrap_err().to_string();
     assert!(text.contains("train-labels-idx1-ubyte is missing"), "{text}");
 }
+
+#[test]
+fn a_column_of_a_manifest_keeps_groups_together() {
+    let data = files(20);
+    let rows = |column: &str| -> String {
+        let row = |i| match i {
+            // Without a group, each is one of its own.
+            0 | 1 => format!("images/{i}.png,{},\n", i % 2),
+            _ => format!("images/{i}.png,{},p{}\n", i % 2, i / 4),
+        };
+        format!("path,label,{column}\n{}", (0..20).map(row).collect::<String>())
+    };
+    let parted = |dataset: &Dataset| dataset.cross_split_groups().len();
+    // `group` is found by itself; other columns are asked for, and are ignored otherwise.
+    for seed in 0..10 {
+        let by = |column: &str, group: Option<&str>| {
+            data.write("data.csv", rows(column));
+            let group = group.map(str::to_owned);
+            scan(&data.join("data.csv"), &ScanOptions { seed, group, ..Default::default() }, None)
+        };
+        let found = by("group", None).unwrap();
+        assert_eq!(found.samples.iter().filter(|sample| sample.group.is_none()).count(), 2);
+        let asked = by("Patient", Some("patient")).unwrap();
+        let splits = |dataset: &Dataset| dataset.samples.iter().map(|s| s.split).collect::<Vec<_>>();
+        assert_eq!((parted(&found), splits(&found)), (0, splits(&asked)));
+        assert!(found.class_counts(Split::Val).iter().all(|&n| (1..=4).contains(&n)));
+        assert!(by("Patient", None).unwrap().samples.iter().all(|sample| sample.group.is_none()));
+        let error = by("Patient", Some("pationt")).unwrap_err().to_string();
+        assert!(error.contains("line 1: data.group asks for the column `pationt`"), "{error}");
+        assert!(error.contains("did you mean `Patient`?"), "{error}");
+    }
+    // Given splits are as they are, and what they part is told.
+    let text = "path,label,split,group\nimages/0.png,a,train,x\nimages/1.png,b,train,y\nimages/2.png,a,val,x\n\
+                images/3.png,b,test,y\nimages/4.png,b,train,z\n";
+    let dataset = scan_manifest(&data, text).unwrap();
+    let groups = dataset.cross_split_groups();
+    let named = |place: usize| (&*groups[place].0, groups[place].1.samples.clone());
+    assert_eq!((named(0), named(1), groups.len()), (("x", vec![0, 2]), ("y", vec![1, 3]), 2));
+}
+
+#[test]
+fn folds_pool_what_is_given_and_leave_the_test_set_alone() {
+    let data = files(13);
+    let rows: String = (0..12)
+        .map(|i| format!("images/{i}.png,{},{}\n", i % 2, if i < 9 { "train" } else { "val" }))
+        .collect();
+    let text = format!("path,label,split\n{rows}images/12.png,1,test\n");
+    data.write("data.csv", text);
+    let fold = |folds, fold| {
+        let options = ScanOptions { folds: Some(folds), fold, ..Default::default() };
+        scan(&data.join("data.csv"), &options, None)
+    };
+    for which in 1..=3 {
+        let dataset = fold(3, which).unwrap();
+        assert!(dataset.val_from_train);
+        assert_eq!(dataset.class_counts(Split::Val), [2, 2]);
+        assert_eq!(dataset.class_counts(Split::Train), [4, 4]);
+        assert_eq!(dataset.class_counts(Split::Test), [0, 1]);
+        assert!(dataset.notices.iter().any(|notice| notice.to_string().contains("(3 images) is pooled")));
+    }
+    assert_eq!(fold(3, 4).unwrap_err().to_string(), "data.fold is 4, but must be from 1 to data.folds");
+    assert_eq!(fold(1, 1).unwrap_err().to_string(), "data.folds is 1, but must be at least 2");
+    data.write("data.csv", "path,label\nimages/0.png,a\nimages/1.png,b\nimages/2.png,b\n");
+    let errors: Vec<String> = (1..=2).filter_map(|which| Some(fold(2, which).err()?.to_string())).collect();
+    assert_eq!(errors.len(), 1, "one of them holds the one image of a");
+    assert!(errors[0].contains("takes all images of a"), "{errors:?}");
+    let group = Some("patient".to_owned());
+    let error = scan(data.path(), &ScanOptions { group, ..Default::default() }, None).unwrap_err();
+    assert!(error.to_string().contains("data.group is patient"), "{error}");
+}

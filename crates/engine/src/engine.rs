@@ -13,7 +13,7 @@ use crate::float::Float;
 use crate::kernels::batch_norm;
 use crate::kernels::column_sums;
 use crate::kernels::linear::Linear;
-use crate::kernels::loss::{LossSum, cross_entropy};
+use crate::kernels::loss::{LossSum, Targets, cross_entropy};
 use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
@@ -436,28 +436,37 @@ impl<T: Float> Engine<T> {
     }
 
     /// The loss of a batch in training mode and its gradient, kept for [`Engine::gradient`].
-    pub fn gradients(&mut self, images: &[T], targets: &[u32], context: &StepContext) -> LossSum {
-        self.run(images, targets.len(), Some(context));
+    pub fn gradients<'a>(
+        &mut self,
+        images: &[T],
+        targets: impl Into<Targets<'a>>,
+        context: &StepContext,
+    ) -> LossSum {
+        let targets = targets.into();
+        let batch = targets.classes.len();
+        self.run(images, batch, Some(context));
         let loss = self.loss(targets, context);
-        self.backward(images, targets.len(), Sink::Keep);
+        self.backward(images, batch, Sink::Keep);
         loss
     }
 
     /// One training step: forward, loss, backward, update. With a loss that is not finite nothing is updated.
     ///
     /// `images`: `[batch, input]`, `targets`: `[batch]`.
-    pub fn step(
+    pub fn step<'a>(
         &mut self,
         images: &[T],
-        targets: &[u32],
+        targets: impl Into<Targets<'a>>,
         context: &StepContext,
         optimizer: &mut Optimizer<T>,
         lr: f64,
     ) -> LossSum {
-        self.run(images, targets.len(), Some(context));
+        let targets = targets.into();
+        let batch = targets.classes.len();
+        self.run(images, batch, Some(context));
         let loss = self.loss(targets, context);
         if loss.loss.is_finite() {
-            self.backward(images, targets.len(), Sink::Update(&mut optimizer.begin(lr)));
+            self.backward(images, batch, Sink::Update(&mut optimizer.begin(lr)));
         }
         loss
     }
@@ -467,11 +476,11 @@ impl<T: Float> Engine<T> {
         self.buffers.last().map_or(&[], |last| &self.memory[last.output.clone()][..len])
     }
 
-    fn loss(&mut self, targets: &[u32], context: &StepContext) -> LossSum {
+    fn loss(&mut self, targets: Targets<'_>, context: &StepContext) -> LossSum {
         let classes = self.network.classes();
         let Some(last) = self.buffers.last() else { return LossSum::default() };
         let [logits, delta] = parts(&mut self.memory, [&last.output, &last.delta]);
-        let len = targets.len() * classes;
+        let len = targets.classes.len() * classes;
         let smoothing = context.label_smoothing;
         cross_entropy(
             &logits[..len],

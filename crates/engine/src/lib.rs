@@ -19,6 +19,6 @@ mod stage;
 pub use engine::{Engine, NotFinite, Snapshot, Spread, StageTime, StepContext, TensorMemory};
 pub use float::Float;
 pub use isa::Isa;
-pub use kernels::loss::{LossSum, cross_entropy, softmax};
+pub use kernels::loss::{LossSum, Targets, cross_entropy, softmax};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use parallel::thread_pool;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use pupila_engine::{
-    Engine, NotFinite, Optimizer, OptimizerConfig, Snapshot, StepContext, cross_entropy, thread_pool,
+    Engine, NotFinite, Optimizer, OptimizerConfig, Snapshot, StepContext, Targets, cross_entropy, thread_pool,
 };
 use pupila_network::{Init, ModelConfig, Network, Shape, architectures};
 use serde_json::Value;
@@ -133,6 +133,77 @@ fn weighted_and_smoothed_losses_are_pytorchs() {
         assert!((loss.mean() - case["loss"].as_f64().unwrap()).abs() < 1e-12);
         assert!(distance(&gradient, &numbers(&case["gradient"])) < 1e-12);
     }
+}
+
+#[test]
+fn losses_of_mixed_targets_are_pytorchs() {
+    let golden: Value = serde_json::from_str(include_str!("golden/loss_mixed.json")).unwrap();
+    let numbers = |value: &Value| -> Vec<f64> {
+        value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+    };
+    let cases = golden["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 12);
+    for case in cases {
+        let of = |key: &str| numbers(&case[key]);
+        let indices = |key: &str| of(key).iter().map(|&x| x as u32).collect::<Vec<_>>();
+        let (logits, weights, shares) = (of("logits"), of("weights"), of("shares"));
+        let (first, second) = (indices("targets"), indices("partners"));
+        let targets = Targets { classes: &first, partners: &second, shares: &shares };
+        let (classes, smoothing) =
+            (case["classes"].as_u64().unwrap() as usize, case["smoothing"].as_f64().unwrap());
+        let mut gradient = vec![0.0; logits.len()];
+        let loss = cross_entropy(&logits, classes, targets, smoothing, &weights, Some(&mut gradient));
+        // Double precision on both sides. Torch's is the sum, and the gradient here is of the mean.
+        assert!((loss.loss - case["loss_sum"].as_f64().unwrap()).abs() < 1e-12);
+        let expected: Vec<f64> = of("gradient_sum").iter().map(|g| g / loss.weight).collect();
+        assert!(distance(&gradient, &expected) < 1e-12);
+        if weights.is_empty() {
+            assert!((loss.weight - first.len() as f64).abs() < 1e-12);
+        }
+        let dominant = |i: usize| if shares[i] >= 0.5 { first[i] } else { second[i] } as usize;
+        let best = |row: &[f64]| (0..classes).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
+        let correct = logits.chunks(classes).enumerate().filter(|(i, row)| best(row) == dominant(*i)).count();
+        assert_eq!(loss.correct, correct);
+    }
+}
+
+#[test]
+fn the_gradient_of_mixed_targets_is_that_of_their_loss() {
+    let config = ModelConfig { hidden: Some(vec![5]), ..ModelConfig::default() };
+    let network = architectures::build(&config, INPUT, 3).unwrap();
+    let context = StepContext { label_smoothing: 0.1, ..CONTEXT };
+    let images = images(4);
+    let (first, second, shares) = ([0, 1, 2, 1], [1, 1, 0, 2], [0.3, 0.9, 1.0, 0.0]);
+    let targets = Targets { classes: &first, partners: &second, shares: &shares };
+    let mut engine = engine::<f64>(&network, 4);
+    let weights = [0.5, 1.0, 3.0];
+    engine.set_class_weights(&weights);
+    engine.gradients(&images, targets, &context);
+    let analytic = engine.gradient().to_vec();
+    let loss = |engine: &mut Engine<f64>| {
+        let logits = engine.forward_training(&images, 4, &context).to_vec();
+        cross_entropy(&logits, 3, targets, context.label_smoothing, &weights, None).mean()
+    };
+    let largest = analytic.iter().fold(0.0f64, |m, g| m.max(g.abs()));
+    assert!(largest > 1e-3);
+    let h = 1e-6;
+    for i in 0..analytic.len() {
+        let value = engine.values()[i];
+        engine.values_mut()[i] = value + h;
+        let above = loss(&mut engine);
+        engine.values_mut()[i] = value - h;
+        let below = loss(&mut engine);
+        engine.values_mut()[i] = value;
+        // The difference's own error is about h^2 + 1e-16 / h.
+        assert!(((above - below) / (2.0 * h) - analytic[i]).abs() < 1e-7 * largest.max(1.0), "value {i}");
+    }
+}
+
+#[test]
+fn classes_that_weigh_nothing_have_no_gradient() {
+    let (logits, mut gradient) = ([0.3, -1.0, 2.0, 0.1, 0.2, 0.3], [9.0; 6]);
+    let loss = cross_entropy(&logits, 3, &[1, 1], 0.0, &[1.0, 0.0, 1.0], Some(&mut gradient));
+    assert_eq!((loss.loss, loss.weight, loss.samples, gradient), (0.0, 0.0, 2, [0.0; 6]));
 }
 
 #[test]

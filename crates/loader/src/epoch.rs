@@ -1,5 +1,7 @@
 //! One pass over the samples: a thread that prepares batches, and the side that takes them.
 
+use crate::mix::Mixing;
+use crate::order::Turn;
 use crate::{LoaderError, Source};
 use pupila_transforms::{Frame, Normalization, Pipeline, SampleKey, Shape, ShapeError};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -18,6 +20,10 @@ pub struct Batch {
     pub images: Vec<f32>,
     /// Their classes. `[N]`
     pub targets: Vec<u32>,
+    /// The classes of what is mixed into them; empty where nothing is. `[N]`
+    pub partners: Vec<u32>,
+    /// The share that each image and its class keep, 1 where nothing is mixed in; empty where nothing ever is. `[N]`
+    pub shares: Vec<f64>,
     /// Their positions in the source. `[N]`
     pub samples: Vec<u32>,
     /// The shape of an image.
@@ -55,20 +61,38 @@ pub(crate) struct Recipe {
     pub batch: usize,
     pub seed: u64,
     pub epoch: u32,
+    pub mixing: Option<Mixing>,
+}
+
+/// Images on their way into a batch, where each is mixed with the one before it.
+struct Mixer {
+    mixing: Mixing,
+    /// The image before this one as it was before it was mixed itself, and its class.
+    previous: (Vec<f32>, u32),
+    current: Vec<f32>,
 }
 
 impl Recipe {
-    /// Prepares the batches of `samples` one by one, until there are no more or no one takes them.
+    /// Prepares the batches of the turns from `done` on one by one, until there are no more or no one takes them.
     fn prepare(
         &self,
-        samples: &[u32],
+        turns: &[Turn],
+        done: usize,
         spare: &Mutex<Vec<Batch>>,
         ready: &SyncSender<Result<Batch, ShapeError>>,
     ) {
         let mut frame = Frame::new();
-        for samples in samples.chunks(self.batch) {
+        let mut mixer = match self.mixer(turns, done, &mut frame) {
+            Ok(mixer) => mixer,
+            Err(error) => {
+                // Nobody listens any more, or everybody knows now.
+                let _ = ready.send(Err(error));
+                return;
+            }
+        };
+        for turns in turns[done..].chunks(self.batch) {
             let recycled = lock(spare).pop();
-            let batch = self.fill(recycled, samples, &mut frame);
+            let batch = self.fill(recycled, turns, &mut frame, &mut mixer);
             let failed = batch.is_err();
             if ready.send(batch).is_err() || failed {
                 return;
@@ -76,29 +100,67 @@ impl Recipe {
         }
     }
 
-    fn fill(&self, recycled: Option<Batch>, samples: &[u32], frame: &mut Frame) -> Result<Batch, ShapeError> {
+    /// With the image before the first one of the batches, which is the epoch's last where they begin with its first.
+    fn mixer(&self, turns: &[Turn], done: usize, frame: &mut Frame) -> Result<Option<Mixer>, ShapeError> {
+        let before = done.checked_sub(1).map_or(turns.last(), |before| turns.get(before));
+        let (Some(mixing), Some(&before)) = (self.mixing, before) else { return Ok(None) };
+        let mut previous = vec![0.0; self.shape.values()];
+        let label = self.render(before, frame, &mut previous)?;
+        Ok(Some(Mixer { mixing, previous: (previous, label), current: vec![0.0; self.shape.values()] }))
+    }
+
+    /// By which a turn's draws are made.
+    fn key(&self, turn: Turn) -> SampleKey {
+        SampleKey { seed: self.seed, epoch: self.epoch, sample: turn.key }
+    }
+
+    /// One image, varied and normalised, and its class.
+    fn render(&self, turn: Turn, frame: &mut Frame, out: &mut [f32]) -> Result<u32, ShapeError> {
+        let (pixels, label) = self.source.image(turn.sample);
+        if self.pipeline.is_empty() {
+            self.normalization.apply(pixels, out);
+            return Ok(label);
+        }
+        frame.load(self.source.shape(), pixels)?;
+        self.pipeline.apply(frame, self.key(turn));
+        frame.normalize_into(&self.normalization, out)?;
+        Ok(label)
+    }
+
+    fn fill(
+        &self,
+        recycled: Option<Batch>,
+        turns: &[Turn],
+        frame: &mut Frame,
+        mixer: &mut Option<Mixer>,
+    ) -> Result<Batch, ShapeError> {
         let shape = self.shape;
         let mut batch = recycled.unwrap_or_else(|| Batch {
             images: Vec::with_capacity(self.batch * shape.values()),
             targets: Vec::with_capacity(self.batch),
+            partners: Vec::new(),
+            shares: Vec::new(),
             samples: Vec::with_capacity(self.batch),
             shape,
         });
         batch.shape = shape;
-        batch.images.resize(samples.len() * shape.values(), 0.0);
+        batch.images.resize(turns.len() * shape.values(), 0.0);
         batch.targets.clear();
+        batch.partners.clear();
+        batch.shares.clear();
         batch.samples.clear();
-        for (&sample, out) in samples.iter().zip(batch.images.chunks_exact_mut(shape.values().max(1))) {
-            let (pixels, label) = self.source.image(sample);
+        for (&turn, out) in turns.iter().zip(batch.images.chunks_exact_mut(shape.values().max(1))) {
+            let label = self.render(turn, frame, out)?;
             batch.targets.push(label);
-            batch.samples.push(sample);
-            if self.pipeline.is_empty() {
-                self.normalization.apply(pixels, out);
-                continue;
+            batch.samples.push(turn.sample);
+            if let Some(Mixer { mixing, previous, current }) = mixer {
+                current.copy_from_slice(out);
+                let key = self.key(turn);
+                batch.shares.push(mixing.mix(shape, key, out, &previous.0));
+                batch.partners.push(previous.1);
+                std::mem::swap(&mut previous.0, current);
+                previous.1 = label;
             }
-            frame.load(self.source.shape(), pixels)?;
-            self.pipeline.apply(frame, SampleKey { seed: self.seed, epoch: self.epoch, sample });
-            frame.normalize_into(&self.normalization, out)?;
         }
         Ok(batch)
     }
@@ -107,14 +169,15 @@ impl Recipe {
 impl Epoch {
     pub(crate) fn start(
         recipe: Recipe,
-        samples: Vec<u32>,
+        turns: Vec<Turn>,
+        done: usize,
         spare: Arc<Mutex<Vec<Batch>>>,
     ) -> std::io::Result<Self> {
         let (send, receive) = sync_channel(AHEAD);
         let recycled = Arc::clone(&spare);
         let worker = std::thread::Builder::new()
             .name("loader".to_owned())
-            .spawn(move || recipe.prepare(&samples, &recycled, &send))?;
+            .spawn(move || recipe.prepare(&turns, done, &recycled, &send))?;
         Ok(Epoch { ready: Some(receive), worker: Some(worker), spare, waited: Duration::ZERO })
     }
 

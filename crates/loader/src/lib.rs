@@ -9,8 +9,12 @@
 
 mod epoch;
 mod loader;
+mod mix;
+mod order;
 mod source;
 
 pub use epoch::{AHEAD, Batch, Epoch};
-pub use loader::{Loader, LoaderError, Order};
+pub use loader::{Loader, LoaderError};
+pub use mix::Mixing;
+pub use order::{Order, Turn, turns};
 pub use source::{Block, Source, SourceError};

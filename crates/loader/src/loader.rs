@@ -1,20 +1,11 @@
 //! What an epoch goes through, and how.
 
 use crate::epoch::{Batch, Epoch, Recipe};
+use crate::mix::Mixing;
+use crate::order::{Order, turns};
 use crate::{Block, Source};
-use pupila_random::{Purpose, Stream};
 use pupila_transforms::{Normalization, Pipeline, Shape};
 use std::sync::{Arc, Mutex};
-
-/// The order of the samples in an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// As they were given, in every epoch: for evaluation.
-    AsGiven,
-    /// Another uniformly random order in every epoch, from the stream `(seed, Shuffle, epoch, 0)`: for
-    /// training.
-    Shuffled,
-}
 
 /// Makes epochs of batches from a source. The buffers of the batches outlive an epoch and are used again by
 /// the next.
@@ -22,12 +13,15 @@ pub enum Order {
 pub struct Loader {
     source: Source,
     samples: Vec<u32>,
+    /// Samples in an epoch.
+    epoch_len: usize,
     order: Order,
     batch: usize,
     seed: u64,
     pipeline: Arc<Pipeline>,
     normalization: Arc<Normalization>,
     shape: Shape,
+    mixing: Option<Mixing>,
     spare: Arc<Mutex<Vec<Batch>>>,
 }
 
@@ -89,8 +83,9 @@ impl Loader {
             let (images, normalization) = (shape.channels, normalization.channels());
             return Err(LoaderError::Channels { images, normalization });
         }
-        Ok(Loader {
-            samples: (0..source.len() as u32).collect(),
+        let loader = Loader {
+            samples: Vec::new(),
+            epoch_len: 0,
             source,
             order,
             batch,
@@ -98,8 +93,11 @@ impl Loader {
             pipeline: Arc::new(pipeline),
             normalization: Arc::new(normalization),
             shape,
+            mixing: None,
             spare: Arc::default(),
-        })
+        };
+        let all = (0..loader.source.len() as u32).collect();
+        loader.with_samples(all)
     }
 
     /// Restricts it to some samples, by their positions in the source, in this order; one may occur several
@@ -113,19 +111,28 @@ impl Loader {
             Some(&sample) => Err(LoaderError::Sample { sample, len }),
             None => {
                 self.samples = samples;
+                // As long as any other.
+                self.epoch_len = self.order(0).len();
                 Ok(self)
             }
         }
     }
 
+    /// Mixes each image with the one before it in the epoch, as `mixing` says.
+    #[must_use]
+    pub fn with_mixing(mut self, mixing: Option<Mixing>) -> Self {
+        self.mixing = mixing;
+        self
+    }
+
     /// Samples in an epoch.
     pub fn samples(&self) -> usize {
-        self.samples.len()
+        self.epoch_len
     }
 
     /// Batches in an epoch; the last may be smaller than the others.
     pub fn batches(&self) -> usize {
-        self.samples.len().div_ceil(self.batch)
+        self.epoch_len.div_ceil(self.batch)
     }
 
     /// The shape of an image in a batch.
@@ -135,11 +142,7 @@ impl Loader {
 
     /// The samples of an epoch in their order, as positions in the source.
     pub fn order(&self, epoch: u32) -> Vec<u32> {
-        let mut samples = self.samples.clone();
-        if self.order == Order::Shuffled {
-            Stream::new(self.seed, Purpose::Shuffle, epoch, 0).shuffle(&mut samples);
-        }
-        samples
+        self.order.samples(&self.samples, |sample| self.source.label(sample), self.seed, epoch)
     }
 
     /// The pixels of an image as they lie in the source, by its position there, and their shape; none where the source
@@ -162,8 +165,8 @@ impl Loader {
     /// # Errors
     /// [`LoaderError::Thread`] only.
     pub fn epoch_from(&self, epoch: u32, done: usize) -> Result<Epoch, LoaderError> {
-        let mut samples = self.order(epoch);
-        samples.drain(..done.saturating_mul(self.batch).min(samples.len()));
+        let turns = turns(&self.order(epoch), self.source.len());
+        let done = done.saturating_mul(self.batch).min(turns.len());
         let recipe = Recipe {
             source: self.source.clone(),
             pipeline: Arc::clone(&self.pipeline),
@@ -172,8 +175,9 @@ impl Loader {
             batch: self.batch,
             seed: self.seed,
             epoch,
+            mixing: self.mixing,
         };
-        Epoch::start(recipe, samples, Arc::clone(&self.spare)).map_err(LoaderError::Thread)
+        Epoch::start(recipe, turns, done, Arc::clone(&self.spare)).map_err(LoaderError::Thread)
     }
 }
 

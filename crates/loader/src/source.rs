@@ -56,6 +56,16 @@ impl Source {
         self.shape
     }
 
+    /// The pixels of all images, one after the other. `[N, H, W, C]`
+    pub fn pixels(&self) -> &[u8] {
+        self.pixels.as_ref().as_ref()
+    }
+
+    /// The label of an image below N.
+    pub(crate) fn label(&self, sample: u32) -> u32 {
+        self.labels[sample as usize]
+    }
+
     /// The pixels and the label of an image below N. `[H, W, C]`
     pub(crate) fn image(&self, sample: u32) -> (&[u8], u32) {
         let (sample, values) = (sample as usize, self.shape.values());

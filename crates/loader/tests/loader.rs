@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use pupila_loader::{AHEAD, Batch, Block, Loader, LoaderError, Order, Source};
+use pupila_loader::{AHEAD, Batch, Block, Loader, LoaderError, Mixing, Order, Source};
 use pupila_random::{Purpose, Stream};
 use pupila_transforms::{Normalization, Pipeline, Shape, TransformConfig};
 use std::collections::BTreeSet;
@@ -43,16 +43,78 @@ fn flat(batches: &[Batch]) -> (Vec<f32>, Vec<u32>, Vec<u32>) {
 
 #[test]
 fn the_batch_size_changes_nothing_but_the_cuts() {
-    for order in [Order::AsGiven, Order::Shuffled] {
-        let reference = flat(&collect(&loader(order, IMAGES), 3));
+    for order in [Order::AsGiven, Order::Shuffled, Order::Balanced, Order::Oversampled, Order::Undersampled] {
+        let reference = flat(&collect(&loader(order.clone(), IMAGES), 3));
         for batch in [1, 4, 7, 100] {
-            let loader = loader(order, batch);
+            let loader = loader(order.clone(), batch);
             let batches = collect(&loader, 3);
             assert_eq!(batches.len(), loader.batches());
             assert!(batches.iter().rev().skip(1).all(|full| full.len() == batch));
             assert_eq!(flat(&batches), reference);
         }
     }
+}
+
+/// A loader that mixes, of images that come several times.
+fn mixing(batch: usize) -> Loader {
+    let mixing = Mixing { mixup: Some(0.4), cutmix: Some(1.0), p: 0.8 };
+    loader(Order::Oversampled, batch).with_mixing(Some(mixing))
+}
+
+#[test]
+fn what_is_mixed_does_not_depend_on_the_batch_or_on_where_an_epoch_begins() {
+    let mixed = |batches: &[Batch]| {
+        let partners = batches.iter().flat_map(|batch| batch.partners.clone()).collect::<Vec<_>>();
+        (partners, batches.iter().flat_map(|batch| batch.shares.clone()).collect::<Vec<_>>())
+    };
+    let whole = collect(&mixing(1000), 3);
+    assert_eq!(whole.len(), 1);
+    for batch in [1, 4, 7] {
+        let loader = mixing(batch);
+        let batches = collect(&loader, 3);
+        assert_eq!(flat(&batches), flat(&whole));
+        assert_eq!(mixed(&batches), mixed(&whole));
+        for done in 0..batches.len() {
+            let rest: Vec<Batch> = loader.epoch_from(3, done).unwrap().map(Result::unwrap).collect();
+            assert_eq!(rest, batches[done..]);
+        }
+    }
+}
+
+#[test]
+fn an_image_is_mixed_with_the_one_before_it_as_that_was_augmented() {
+    let plain = collect(&loader(Order::Oversampled, 1000), 2).remove(0);
+    let mixed = collect(&mixing(1000), 2).remove(0);
+    assert_eq!(plain.samples, mixed.samples);
+    assert!(plain.shares.is_empty() && plain.partners.is_empty());
+    let (n, values) = (plain.len(), SHAPE.values());
+    let image = |batch: &Batch, i: usize| batch.images[i * values..][..values].to_vec();
+    let (mut blended, mut pasted) = (0, 0);
+    for i in 0..n {
+        let before = (i + n - 1) % n;
+        assert_eq!(mixed.partners[i], plain.targets[before]);
+        let (own, other, got) = (image(&plain, i), image(&plain, before), image(&mixed, i));
+        let share = mixed.shares[i];
+        let blend = own.iter().zip(&other).map(|(a, b)| share as f32 * a + (1.0 - share) as f32 * b);
+        if got.iter().zip(blend).all(|(got, expected)| (got - expected).abs() < 1e-6) {
+            blended += 1;
+        } else {
+            assert!((0..values).all(|v| got[v] == own[v] || got[v] == other[v]));
+            pasted += 1;
+        }
+    }
+    assert!(blended >= n / 4 && pasted >= n / 6, "{blended} and {pasted} of {n}");
+}
+
+#[test]
+fn an_image_that_comes_twice_in_an_epoch_is_augmented_anew() {
+    let batch = collect(&loader(Order::AsGiven, 20).with_samples(vec![3; 20]).unwrap(), 1).remove(0);
+    let images: BTreeSet<Vec<u32>> = batch
+        .images
+        .chunks(SHAPE.values())
+        .map(|image| image.iter().map(|x| x.to_bits()).collect())
+        .collect();
+    assert!(images.len() > 8, "{} different ones of 20", images.len());
 }
 
 #[test]

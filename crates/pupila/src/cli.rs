@@ -2,6 +2,7 @@
 //! told at once.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pupila_train::Views;
 use std::path::PathBuf;
 
 /// Train, judge and use image classifiers from folders of images.
@@ -38,7 +39,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Train {
     /// A folder with train/ and val/ (and perhaps test/) of class folders, a folder of class folders, a CSV manifest with
-    /// the columns path, label and perhaps split, or a folder with the IDX files of the MNIST family
+    /// the columns path, label and perhaps split and group, or a folder with the IDX files of the MNIST family
     pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) choice: RecipeChoice,
@@ -84,6 +85,10 @@ pub(crate) struct Eval {
     /// Leave out files and folders of DATA that match a pattern (`*`, `**`, `?`); may be repeated
     #[arg(long, value_name = "PATTERN", requires = "data")]
     pub(crate) exclude: Vec<String>,
+    /// Average the probabilities of several views of each image: flips takes its mirror image too, dihedral all eight ways
+    /// to turn and mirror it, for images without an up and a down
+    #[arg(long, value_name = "VIEWS")]
+    pub(crate) tta: Option<Tta>,
     /// Write the predictions of every image to a CSV file
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
@@ -103,6 +108,10 @@ pub(crate) struct Predict {
     /// Show the K most likely classes
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) top: u16,
+    /// Average the probabilities of several views of each image: flips takes its mirror image too, dihedral all eight ways
+    /// to turn and mirror it, for images without an up and a down
+    #[arg(long, value_name = "VIEWS")]
+    pub(crate) tta: Option<Tta>,
     /// Write the probabilities of every class to a CSV file
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
@@ -110,6 +119,23 @@ pub(crate) struct Predict {
     pub(crate) threads: Threads,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+/// Views of an image that are judged together.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Tta {
+    // Without a help of their own, which would spread the whole help over twice the lines.
+    Flips,
+    Dihedral,
+}
+
+/// The views that were asked for.
+pub(crate) fn views(tta: Option<Tta>) -> Views {
+    match tta {
+        None => Views::One,
+        Some(Tta::Flips) => Views::Flips,
+        Some(Tta::Dihedral) => Views::Dihedral,
+    }
 }
 
 #[derive(Debug, Args)]

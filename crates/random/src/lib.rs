@@ -32,9 +32,9 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 pub enum Purpose {
     /// Initial values of a parameter; the coordinates are (parameter, 0).
     Init,
-    /// The order of the samples; (epoch, 0).
+    /// The order of the samples, and which ones an epoch takes; (epoch, 0), and (epoch, 1 + class) for the draws of a class.
     Shuffle,
-    /// Which samples go to which split; (class, 0).
+    /// Which samples go to which split; (class, 0), and (class, 1) for the folds of a cross-validation.
     Split,
     /// The draw of one augmentation; (epoch, sample), and the place of the transform in the pipeline.
     Augment(u16),
@@ -44,6 +44,8 @@ pub enum Purpose {
     Subset,
     /// Resampling in statistics; (repetition, 0).
     Bootstrap,
+    /// With which share two training images are mixed; (epoch, sample).
+    Mix,
 }
 
 impl Purpose {
@@ -56,6 +58,7 @@ impl Purpose {
             Purpose::Dropout => 5 << 16,
             Purpose::Subset => 6 << 16,
             Purpose::Bootstrap => 7 << 16,
+            Purpose::Mix => 8 << 16,
         }
     }
 }
@@ -132,6 +135,33 @@ impl Stream {
         (radius * cos, radius * sin)
     }
 
+    /// From the Beta distribution with both parameters `alpha`, which is above 0: in `[0, 1]`, the mean 0.5.
+    ///
+    /// As the share of one of two Gamma variables, whose logarithms are compared, since for a small `alpha` both are
+    /// smaller than any f64.
+    pub fn beta(&mut self, alpha: f64) -> f64 {
+        let (a, b) = (self.ln_gamma_variate(alpha), self.ln_gamma_variate(alpha));
+        1.0 / (1.0 + (b - a).exp())
+    }
+
+    /// The logarithm of a Gamma variable of the given shape and scale 1 (Marsaglia and Tsang 2000, "A Simple Method for
+    /// Generating Gamma Variables"; a shape below 1 by their note: a variable of the shape plus 1, times U^(1/shape)).
+    fn ln_gamma_variate(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let smaller = (1.0 - self.unit()).ln() / shape;
+            return self.ln_gamma_variate(shape + 1.0) + smaller;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let (x, _) = self.normal_pair();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && (1.0 - self.unit()).ln() < 0.5 * x * x + d * (1.0 - v + v.ln()) {
+                return (d * v).ln();
+            }
+        }
+    }
+
     /// Puts the items into a uniformly random order (Fisher and Yates, as Durstenfeld wrote it).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
@@ -204,6 +234,25 @@ mod tests {
             counts.iter().all(|&c| (f64::from(c) - expected).abs() < 5.0 * expected.sqrt()),
             "{counts:?}"
         );
+    }
+
+    #[test]
+    fn beta_variates_have_the_moments_of_their_distribution() {
+        for (which, alpha) in [0.001, 0.2, 0.4, 1.0, 2.5, 40.0].into_iter().enumerate() {
+            let mut stream = Stream::new(11, Purpose::Mix, which as u32, 0);
+            let n = 20_000;
+            let draws: Vec<f64> = (0..n).map(|_| stream.beta(alpha)).collect();
+            assert!(draws.iter().all(|draw| (0.0..=1.0).contains(draw)));
+            let moment = |k: i32| draws.iter().map(|x| (x - 0.5).powi(k)).sum::<f64>() / f64::from(n);
+            // Variance and fourth central moment of Beta(a, a).
+            let variance = 0.25 / (2.0 * alpha + 1.0);
+            let fourth = 3.0 / (16.0 * (2.0 * alpha + 1.0) * (2.0 * alpha + 3.0));
+            // Five standard errors each.
+            let n = f64::from(n);
+            assert!(moment(1).abs() < 5.0 * (variance / n).sqrt(), "{alpha}");
+            let error = ((fourth - variance * variance) / n).sqrt();
+            assert!((moment(2) - variance).abs() < 5.0 * error + 1e-12, "{alpha}: {} {variance}", moment(2));
+        }
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use crate::recipe::Recipe;
 use pupila_dataset::{
-    Cache, Dataset, LoadError, Loaded, OnBadImage, ResizeRule, ScanError, Skipped, Split, load, scan,
+    Cache, Dataset, LoadError, Loaded, OnBadImage, PixelStatistics, ResizeRule, ScanError, Skipped, Split,
+    load, pixel_statistics, scan,
 };
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
-use pupila_transforms::{Normalization, Pipeline, Shape};
+use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -121,7 +122,55 @@ impl Images {
         &self.dataset.skipped
     }
 
-    /// Batches of some images in another random order every epoch, varied by the pipeline.
+    /// The pixels of an image in memory. `[H, W, C]`
+    fn pixels(&self, position: u32) -> &[u8] {
+        let values = self.source.shape().values();
+        &self.source.pixels()[position as usize * values..][..values]
+    }
+
+    /// The mean and standard deviation of the training images, resized and not yet varied. With a cache they are worked out
+    /// once for the same images.
+    pub fn training_statistics(&self, rule: &ResizeRule, cache: Option<&Cache>) -> PixelStatistics {
+        let content = |position: u32| self.dataset.samples[self.kept[position as usize]].content;
+        let image = |position: u32| (content(position), self.pixels(position));
+        let images: Vec<_> = self.positions(Split::Train).into_iter().map(image).collect();
+        pixel_statistics(&images, rule, cache)
+    }
+
+    /// The normalisation that a recipe asks for, and the statistics of the training images where it is by those. A channel
+    /// of one value everywhere is only centred.
+    ///
+    /// # Errors
+    /// See [`Normalize::resolve`].
+    pub fn normalization(
+        &self,
+        normalize: &Normalize,
+        rule: &ResizeRule,
+        cache: Option<&Cache>,
+    ) -> Result<(Normalization, Option<PixelStatistics>), NormalizationError> {
+        if *normalize != Normalize::Data {
+            return Ok((normalize.resolve(usize::from(rule.channels))?, None));
+        }
+        let measured = self.training_statistics(rule, cache);
+        let mean = measured.mean.iter().map(|&mean| mean as f32).collect();
+        let std = measured.std.iter().map(|&std| if std > 0.0 { std as f32 } else { 1.0 }).collect();
+        Ok((Normalization::new(mean, std, 255.0)?, Some(measured)))
+    }
+
+    /// Whether every training image is gray, though it is held in color: no value is further than `tolerance` of 255 from
+    /// another one of its pixel. A JPEG file of a gray image in color is off by 2 or so.
+    pub fn are_gray(&self, tolerance: u8) -> bool {
+        let gray = |pixel: &[u8]| {
+            let (least, most) = (pixel.iter().min(), pixel.iter().max());
+            least.zip(most).is_none_or(|(least, most)| most - least <= tolerance)
+        };
+        let channels = self.source.shape().channels.max(1);
+        let train = self.positions(Split::Train);
+        // The first image in color ends it.
+        !train.is_empty() && train.iter().all(|&i| self.pixels(i).chunks_exact(channels).all(gray))
+    }
+
+    /// Batches of some images in another order every epoch, varied by the pipeline.
     ///
     /// # Errors
     /// See [`LoaderError`].
@@ -130,11 +179,11 @@ impl Images {
         positions: Vec<u32>,
         pipeline: Pipeline,
         normalization: Normalization,
+        order: Order,
         batch: usize,
         seed: u64,
     ) -> Result<Loader, LoaderError> {
-        Loader::new(self.source.clone(), pipeline, normalization, Order::Shuffled, batch, seed)?
-            .with_samples(positions)
+        Loader::new(self.source.clone(), pipeline, normalization, order, batch, seed)?.with_samples(positions)
     }
 
     /// Batches of some images as they are, in order.

@@ -1,5 +1,6 @@
 //! A recipe becomes a plan, a plan becomes a run: the training loop and what it leaves behind.
 
+mod balance;
 mod best;
 mod data;
 mod evaluate;
@@ -12,14 +13,17 @@ mod schema;
 mod summary;
 mod tracking;
 mod trainer;
+mod views;
 
+pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use data::{DataError, Images, fingerprint, scan_for};
 pub use evaluate::{EvaluateError, evaluate};
 pub use layers::{Layers, Origin, RecipeErrors, Resolved, Setting};
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, write_whole};
-pub use recipe::{Augment, ClassWeights, Data, EarlyStopping, Fault, Input, Loss, Monitor, Recipe, Train};
+pub use recipe::{Augment, Data, EarlyStopping, Fault, Input, Loss, Monitor, Recipe, Train};
 pub use run_folder::{RunFolder, RunFolderError, environment, peak_rss_bytes, predictions_csv};
 pub use schema::json_schema;
-pub use summary::{Timing, intervals, run_summary};
+pub use summary::{Timing, data_wait_frac, intervals, run_summary};
 pub use tracking::{Tracking, TrackingConfig, flat_recipe, mlflow_target};
 pub use trainer::{EpochRecord, Look, Observer, Outcome, Plan, TrainError, train};
+pub use views::{Views, evaluate_views};

@@ -3,7 +3,7 @@
 
 use crate::recipe::Input;
 use pupila_network::{ModelConfig, Network, Shape, StateDict, Tensor, architectures};
-use pupila_transforms::{Normalization, NormalizationError};
+use pupila_transforms::{Normalization, NormalizationError, PerImage};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub struct ModelCard {
     pub epoch: u32,
 }
 
-/// A normalisation as the file holds it: (pixel / max_pixel_value - mean) / std for each channel.
+/// A normalisation as the file holds it: (pixel / max_pixel_value - mean) / std for each channel, or each image by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CardNormalization {
     /// Mean of each channel.
@@ -46,6 +46,9 @@ pub struct CardNormalization {
     pub std: Vec<f32>,
     /// The largest value of a pixel.
     pub max_pixel_value: f32,
+    /// How each image is normalised by itself, where it is; there are no means and deviations then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_image: Option<PerImage>,
 }
 
 /// A model that was read.
@@ -92,13 +95,13 @@ impl ModelCard {
         classes: Vec<String>,
         input: Input,
         normalization: &Normalization,
-        max_pixel_value: f32,
         model: ModelConfig,
     ) -> Self {
         let normalization = CardNormalization {
             mean: normalization.mean().to_vec(),
             std: normalization.std().to_vec(),
-            max_pixel_value,
+            max_pixel_value: normalization.max_pixel_value(),
+            per_image: normalization.per_image(),
         };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         ModelCard { format: FORMAT, version, classes, input, normalization, model, epoch: 0 }
@@ -123,8 +126,11 @@ impl ModelCard {
     /// # Errors
     /// Values that cannot be divided by.
     pub fn normalization(&self) -> Result<Normalization, NormalizationError> {
-        let CardNormalization { mean, std, max_pixel_value } = self.normalization.clone();
-        Normalization::new(mean, std, max_pixel_value)
+        let CardNormalization { mean, std, max_pixel_value, per_image } = self.normalization.clone();
+        match per_image {
+            Some(mode) => Ok(Normalization::by_image(mode, usize::from(self.input.channels))),
+            None => Normalization::new(mean, std, max_pixel_value),
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! The recipe: everything that a person can choose about a run, every key optional, and what makes a value wrong.
 
+use crate::balance::{ClassWeights, Sampler};
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
 use pupila_dataset::{OnBadImage, ScanOptions};
 use pupila_engine::OptimizerConfig;
 use pupila_image::Interpolation;
+use pupila_loader::Mixing;
 use pupila_metrics::{Direction, metric};
 use pupila_network::ModelConfig;
-use pupila_transforms::{Normalize, Pipeline, TransformConfig};
+use pupila_transforms::{NormalizationError, Normalize, Pipeline, TransformConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +56,24 @@ pub struct Data {
     pub max_per_class: Option<usize>,
     /// Share of each class that is set aside for validation where the data brings no validation set.
     pub val_frac: f64,
-    /// How pixels become numbers: `imagenet`, or `{ mean = [...], std = [...] }`.
+    /// Cut training and validation images together into so many folds, alike in their classes, for cross-validation: one
+    /// is the validation set, the others are trained on. The test set stays out of it. Left out, the splits are as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    /// Which of the folds is the validation set, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
+    /// Column of a manifest, such as `patient`: images with the same value are never on two sides of a split. Left out, the
+    /// column `group`, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Which training images an epoch shows: `shuffle` each once; `balanced` as many as there are, each class equally
+    /// likely; `oversample` each class as often as the largest; `undersample` as often as the smallest;
+    /// `{ weighted = { CLASS = WEIGHT } }` as many as there are, each image by the weight of its class.
+    pub sampler: Sampler,
+    /// How pixels become numbers: by the mean and deviation of `imagenet` (gray: 0.5 and 0.5), of the training images
+    /// (`data`) or given ones, `{ mean = [...], std = [...] }`; or each image by its own (`image`, `image_per_channel`,
+    /// `min_max`, `min_max_per_channel`).
     pub normalize: Normalize,
     /// Keep decoded images on disk, so that the next run over them starts at once.
     pub cache: bool,
@@ -69,6 +88,10 @@ impl Default for Data {
             fraction: scan.fraction,
             max_per_class: scan.max_per_class,
             val_frac: scan.val_frac,
+            folds: None,
+            fold: None,
+            group: None,
+            sampler: Sampler::default(),
             normalize: Normalize::default(),
             cache: true,
         }
@@ -101,6 +124,16 @@ impl Default for Input {
 pub struct Augment {
     /// Transforms in the order in which they are applied; names and parameters are Albumentations', in snake case.
     pub transforms: Vec<TransformConfig>,
+    /// MixUp: each training image becomes a blend with another, its share drawn from the Beta distribution with this
+    /// parameter, such as 0.2, and so does its target. With `cutmix` too, one of them is drawn for each image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixup: Option<f64>,
+    /// CutMix: each training image gets a rectangle of another, of a size drawn likewise, such as by 1.0; its target is
+    /// shared by area.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutmix: Option<f64>,
+    /// Probability that an image is mixed at all.
+    pub mix_p: f64,
 }
 
 impl Default for Augment {
@@ -111,7 +144,7 @@ impl Default for Augment {
             Some(config)
         };
         let course = [transform("horizontal_flip", 0.5), transform("random_brightness_contrast", 0.2)];
-        Augment { transforms: course.into_iter().flatten().collect() }
+        Augment { transforms: course.into_iter().flatten().collect(), mixup: None, cutmix: None, mix_p: 1.0 }
     }
 }
 
@@ -121,35 +154,10 @@ impl Default for Augment {
 pub struct Loss {
     /// Share of each target that is spread evenly over all classes.
     pub label_smoothing: f64,
-    /// Weights of the classes: `none`, or `balanced`, where each class weighs images / (classes x its images), as
-    /// scikit-learn has it. They count in training alone, the metrics are those of the images as they are.
+    /// Weights of the classes: `none`; `balanced`, where each class weighs images / (classes x its images), as scikit-learn
+    /// has it, of the images that an epoch shows; `{ CLASS = WEIGHT }`, 1 for those not named; or a list in the order of the
+    /// classes. They count in training alone, the metrics are those of the images as they are.
     pub class_weights: ClassWeights,
-}
-
-/// How classes are weighted in the loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClassWeights {
-    /// All alike.
-    #[default]
-    None,
-    /// By the inverse of their number of images.
-    Balanced,
-}
-
-impl ClassWeights {
-    /// One weight for each class from its number of training images; none where all weigh alike. A class without images
-    /// weighs nothing, as no image asks for it.
-    pub fn of(self, images: &[usize]) -> Vec<f64> {
-        match self {
-            ClassWeights::None => Vec::new(),
-            ClassWeights::Balanced => {
-                let (total, classes) = (images.iter().sum::<usize>(), images.len());
-                let weight = |&n: &usize| if n == 0 { 0.0 } else { total as f64 / (classes * n) as f64 };
-                images.iter().map(weight).collect()
-            }
-        }
-    }
 }
 
 /// How long, in what pieces, and which epoch is the best.
@@ -277,8 +285,38 @@ impl Recipe {
         if !(data.val_frac > 0.0 && data.val_frac < 1.0) {
             refuse("data.val_frac".into(), format!("must be above 0 and below 1, got {}", data.val_frac));
         }
-        if let Err(error) = data.normalize.resolve(usize::from(input.channels)) {
-            refuse("data.normalize".into(), error.to_string());
+        match (data.folds, data.fold) {
+            (Some(folds), _) if folds < 2 => {
+                refuse("data.folds".into(), format!("must be at least 2, got {folds}"));
+            }
+            (Some(folds), Some(fold)) if !(1..=folds).contains(&fold) => {
+                refuse(
+                    "data.fold".into(),
+                    format!("must be from 1 to {folds}, the number of folds, got {fold}"),
+                );
+            }
+            (None, Some(_)) => {
+                refuse("data.fold".into(), "needs data.folds, the number of folds, such as 5".into());
+            }
+            _ => {}
+        }
+        if data.group.as_deref() == Some("") {
+            refuse("data.group".into(), "must be the name of a column; leave it out for none".into());
+        }
+        match data.normalize.resolve(usize::from(input.channels)) {
+            Ok(_) | Err(NormalizationError::NotMeasured) => {}
+            Err(error) => refuse("data.normalize".into(), error.to_string()),
+        }
+        for (key, alpha) in [("augment.mixup", augment.mixup), ("augment.cutmix", augment.cutmix)] {
+            if let Some(alpha) = alpha.filter(|alpha| !(alpha.is_finite() && *alpha > 0.0)) {
+                refuse(key.into(), format!("must be above 0, got {alpha}; leave it out for none"));
+            }
+        }
+        if !(0.0..=1.0).contains(&augment.mix_p) {
+            refuse(
+                "augment.mix_p".into(),
+                format!("must be a probability from 0 to 1, got {}", augment.mix_p),
+            );
         }
         if !(1..=MAX_SIZE).contains(&input.size) {
             refuse("input.size".into(), format!("must be from 1 to {MAX_SIZE} pixels, got {}", input.size));
@@ -348,7 +386,23 @@ impl Recipe {
             refuse("early_stopping.min_delta".into(), format!("must be at least 0, got {got}"));
         }
         faults.extend(tracking.check());
+        faults.extend(data.sampler.check(None));
+        faults.extend(loss.class_weights.check(None));
         faults
+    }
+
+    /// Every wrong value that shows only beside the classes of the data.
+    pub fn check_classes(&self, classes: &[String]) -> Vec<Fault> {
+        let mut faults = self.data.sampler.check(Some(classes));
+        faults.extend(self.loss.class_weights.check(Some(classes)));
+        faults
+    }
+
+    /// How training images are mixed, if they are.
+    pub fn mixing(&self) -> Option<Mixing> {
+        let Augment { mixup, cutmix, mix_p, .. } = self.augment;
+        let mixes = (mixup.is_some() || cutmix.is_some()) && mix_p > 0.0;
+        mixes.then_some(Mixing { mixup, cutmix, p: mix_p })
     }
 
     /// The options of the scan of the data.
@@ -360,6 +414,9 @@ impl Recipe {
             exclude: self.data.exclude.clone(),
             fraction: self.data.fraction,
             max_per_class: self.data.max_per_class,
+            folds: self.data.folds,
+            fold: self.data.fold.unwrap_or(1),
+            group: self.data.group.clone(),
         }
     }
 }

@@ -39,8 +39,6 @@ pub fn run_summary(
     let best = outcome.best_epoch.and_then(|best| outcome.epochs.iter().find(|record| record.epoch == best));
     let seconds = |duration: Duration| duration.as_secs_f64();
     let median_of = |f: &dyn Fn(&EpochRecord) -> f64| median(outcome.epochs.iter().map(f).collect());
-    let waited: Duration = outcome.epochs.iter().map(|r| r.waited).sum();
-    let trained: Duration = outcome.epochs.iter().map(|r| r.train_time).sum();
     json!({
         "model": network.architecture,
         "parameters": network.parameter_count(),
@@ -60,7 +58,7 @@ pub fn run_summary(
             "epoch_eval_s": median_of(&|r| seconds(r.eval_time)),
             "total_s": seconds(timing.total),
             "images_per_s": median_of(&|r| r.images_per_s),
-            "data_wait_frac": number(seconds(waited) / seconds(trained)),
+            "data_wait_frac": data_wait_frac(&outcome.epochs).map(number),
         },
         "peak_rss_bytes": peak_rss_bytes(),
         "skipped_images": skipped.iter()
@@ -70,6 +68,15 @@ pub fn run_summary(
         "threads": threads,
         "version": env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// The share of the training time that went by in waiting for batches, after the first epoch, which warms up; of that one
+/// where there is no other. None without an epoch.
+pub fn data_wait_frac(epochs: &[EpochRecord]) -> Option<f64> {
+    let epochs = if epochs.len() > 1 { &epochs[1..] } else { epochs };
+    let sum = |of: &dyn Fn(&EpochRecord) -> Duration| epochs.iter().map(of).sum::<Duration>().as_secs_f64();
+    let trained = sum(&|record| record.train_time);
+    (trained > 0.0).then(|| sum(&|record| record.waited) / trained)
 }
 
 /// Every metric by name; null where undefined.
@@ -96,4 +103,34 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let n = values.len();
     (n > 0).then(|| (values[(n - 1) / 2] + values[n / 2]) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_epoch_does_not_count_as_waiting_where_there_are_others() {
+        let record = |epoch, waited_ms, ms| EpochRecord {
+            epoch,
+            step: 1,
+            lr: 0.1,
+            train_loss: 1.0,
+            train_accuracy: 0.5,
+            val: Vec::new(),
+            improved: false,
+            train_time: Duration::from_millis(ms),
+            eval_time: Duration::ZERO,
+            waited: Duration::from_millis(waited_ms),
+            images_per_s: 1.0,
+        };
+        let epochs = [record(1, 90, 100), record(2, 2, 100), record(3, 10, 300)];
+        let is = |epochs: &[EpochRecord], expected: f64| {
+            let share = data_wait_frac(epochs);
+            assert!(share.is_some_and(|share| (share - expected).abs() < 1e-12), "{share:?}");
+        };
+        is(&epochs, 0.03);
+        is(&epochs[..1], 0.9);
+        assert_eq!(data_wait_frac(&[]), None);
+    }
 }

@@ -4,8 +4,8 @@ use crate::best::Best;
 use crate::evaluate::{EvaluateError, evaluate};
 use crate::recipe::{Monitor, Recipe};
 use crate::schedule::Schedule;
-use pupila_engine::{Engine, LossSum, NotFinite, Optimizer, Snapshot, StepContext};
-use pupila_loader::{Loader, LoaderError};
+use pupila_engine::{Engine, LossSum, NotFinite, Optimizer, Snapshot, StepContext, Targets};
+use pupila_loader::{Batch, Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError, summary};
 use pupila_network::{Init, Network};
 use pupila_trackers::{Event, RunEnd};
@@ -22,8 +22,8 @@ pub struct Plan<'a> {
     pub train: &'a Loader,
     /// Validation batches.
     pub val: &'a Loader,
-    /// Training images of each class.
-    pub class_images: &'a [usize],
+    /// What each class weighs in the loss; none where all weigh alike.
+    pub class_weights: &'a [f64],
 }
 
 /// An epoch that has ended.
@@ -37,7 +37,7 @@ pub struct EpochRecord {
     pub lr: f64,
     /// Mean loss over the training images as they were when trained on, augmented and weighted by class.
     pub train_loss: f64,
-    /// Accuracy over the same.
+    /// Accuracy over the same; of a mixed image, by the class with the larger share.
     pub train_accuracy: f64,
     /// Every metric of the validation set by its name; NaN where undefined.
     pub val: Vec<(&'static str, f64)>,
@@ -153,10 +153,12 @@ pub fn train(
     let updates_per_epoch = batches_per_epoch.div_ceil(config.accumulate) as u64;
     let mut schedule = Schedule::new(schedule, rule.lr, config.epochs, updates_per_epoch, monitor.direction)
         .map_err(TrainError::Schedule)?;
-    engine.set_class_weights(&loss.class_weights.of(plan.class_images));
+    engine.set_class_weights(plan.class_weights);
     // Without either, the update can follow each gradient at once.
     let whole_gradient = config.accumulate > 1 || config.clip_norm.is_some();
     let mut batches_run = 0;
+    // The next epoch's first batches, made while this one is judged, so that training does not wait for them.
+    let mut prepared = None;
     let (mut average, mut raw) = (Snapshot::default(), Snapshot::default());
     let mut outcome = Outcome {
         epochs: Vec::new(),
@@ -171,7 +173,10 @@ pub fn train(
     'epochs: for epoch in 1..=config.epochs {
         let start = Instant::now();
         let mut sums = LossSum::default();
-        let mut batches = plan.train.epoch(epoch)?;
+        let mut batches = match prepared.take() {
+            Some(batches) => batches,
+            None => plan.train.epoch(epoch)?,
+        };
         let mut done = 0;
         let mut lr = rule.lr;
         while let Some(batch) = batches.next() {
@@ -187,13 +192,14 @@ pub fn train(
             batches_run += 1;
             let updates = optimizer.steps();
             lr = schedule.lr(epoch - 1, updates);
+            let targets = targets_of(&batch);
             let (loss, norm) = if whole_gradient {
-                let loss = engine.accumulate(&batch.images, &batch.targets, &context);
+                let loss = engine.accumulate(&batch.images, targets, &context);
                 let due = (done + 1) % config.accumulate == 0 || done + 1 == batches_per_epoch;
                 let apply = due && loss.loss.is_finite();
                 (loss, if apply { engine.apply(&mut optimizer, lr, config.clip_norm) } else { 0.0 })
             } else {
-                (engine.step(&batch.images, &batch.targets, &context, &mut optimizer, lr), 0.0)
+                (engine.step(&batch.images, targets, &context, &mut optimizer, lr), 0.0)
             };
             if !(loss.loss.is_finite() && norm.is_finite()) {
                 outcome.diverged = Some((epoch, optimizer.steps() + 1));
@@ -210,6 +216,10 @@ pub fn train(
             observer.step(epoch, done, optimizer.steps(), &sums);
         }
         let (train_time, waited) = (start.elapsed(), batches.waited());
+        drop(batches);
+        if epoch < config.epochs {
+            prepared = Some(plan.train.epoch(epoch + 1)?);
+        }
 
         if config.ema_decay.is_some() {
             engine.save_to(&mut raw);
@@ -266,6 +276,11 @@ pub fn train(
     }
     observer.event(Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
     Ok(outcome)
+}
+
+/// What a batch's images should be, mixed or not.
+pub(crate) fn targets_of(batch: &Batch) -> Targets<'_> {
+    Targets { classes: &batch.targets, partners: &batch.partners, shares: &batch.shares }
 }
 
 fn scalars(record: &EpochRecord) -> Event {

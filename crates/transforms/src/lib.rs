@@ -111,7 +111,7 @@ pub use max_size::{MaxSize, Scale};
 pub use median_blur::{MedianBlur, Side};
 pub use motion_blur::{Motion, MotionBlur};
 pub use noise::Noise;
-pub use normalization::{Normalization, NormalizationError};
+pub use normalization::{Normalization, NormalizationError, PerImage};
 pub use normalize::{MeanStd, Normalize};
 pub use one_of::OneOf;
 pub use optical_distortion::{Distortion, LensMode, OpticalDistortion};

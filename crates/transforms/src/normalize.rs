@@ -1,22 +1,29 @@
-//! What a recipe says about normalisation: `"imagenet"`, or a mean and a standard deviation.
+//! What a recipe says about normalisation: a name, or a mean and a standard deviation.
 
-use crate::{Normalization, NormalizationError};
+use crate::{Normalization, NormalizationError, PerImage};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
-/// How pixels become f32. In a recipe `"imagenet"` or `{ mean = [..], std = [..] }` with the parameters and
-/// the meaning of `albumentations.Normalize`.
+/// How pixels become f32. In a recipe `"imagenet"`, `"data"`, the name of a mode by image, or
+/// `{ mean = [..], std = [..] }`, with the parameters and the meaning of `albumentations.Normalize`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Normalize {
     /// By the mean and standard deviation of ImageNet; gray images by 0.5 and 0.5.
     #[default]
     Imagenet,
+    /// By the mean and standard deviation of the training images.
+    Data,
+    /// Each image by itself.
+    PerImage(PerImage),
     /// By given values.
     MeanStd(MeanStd),
 }
+
+/// The names that a recipe can give.
+const NAMES: [&str; 6] = ["imagenet", "data", "image", "image_per_channel", "min_max", "min_max_per_channel"];
 
 /// The parameters of a given normalisation. One value is for every channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,13 +43,23 @@ fn white() -> f64 {
 }
 
 impl Normalize {
+    fn by_name(name: &str) -> Option<Normalize> {
+        match name {
+            "imagenet" => Some(Normalize::Imagenet),
+            "data" => Some(Normalize::Data),
+            _ => PerImage::ALL.into_iter().find(|mode| mode.name() == name).map(Normalize::PerImage),
+        }
+    }
+
     /// The normalisation of images of 1 or 3 channels.
     ///
     /// # Errors
-    /// Where the values are for another number of channels, or cannot be divided by.
+    /// Where the values are for another number of channels, cannot be divided by, or are still to be measured.
     pub fn resolve(&self, channels: usize) -> Result<Normalization, NormalizationError> {
         let given = match self {
             Normalize::Imagenet => return Ok(Normalization::imagenet(channels)),
+            Normalize::Data => return Err(NormalizationError::NotMeasured),
+            Normalize::PerImage(mode) => return Ok(Normalization::by_image(*mode, channels)),
             Normalize::MeanStd(given) => given,
         };
         let by_channel = |values: &[f64]| -> Vec<f32> {
@@ -67,6 +84,8 @@ impl Serialize for Normalize {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Normalize::Imagenet => serializer.serialize_str("imagenet"),
+            Normalize::Data => serializer.serialize_str("data"),
+            Normalize::PerImage(mode) => serializer.serialize_str(mode.name()),
             Normalize::MeanStd(given) => given.serialize(serializer),
         }
     }
@@ -80,14 +99,11 @@ impl<'de> Deserialize<'de> for Normalize {
             type Value = Normalize;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("\"imagenet\" or { mean = [..], std = [..] }")
+                write!(f, "one of {} or {{ mean = [..], std = [..] }}", NAMES.join(", "))
             }
 
             fn visit_str<E: Error>(self, name: &str) -> Result<Normalize, E> {
-                match name {
-                    "imagenet" => Ok(Normalize::Imagenet),
-                    _ => Err(E::unknown_variant(name, &["imagenet"])),
-                }
+                Normalize::by_name(name).ok_or_else(|| E::unknown_variant(name, &NAMES))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Normalize, A::Error> {
@@ -106,8 +122,8 @@ impl JsonSchema for Normalize {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let given = generator.subschema_for::<MeanStd>();
         json_schema!({
-            "description": "How pixels become f32: by the mean and std of ImageNet, or by given ones.",
-            "anyOf": [{ "const": "imagenet" }, given],
+            "description": "How pixels become f32: by the mean and std of ImageNet, of the training images or given ones, or each image by itself.",
+            "anyOf": [{ "enum": NAMES }, given],
         })
     }
 }
@@ -128,7 +144,10 @@ mod tests {
         let given: Data = toml::from_str("normalize = { mean = [0.5], std = [0.25, 0.25, 0.2] }").unwrap();
         assert_eq!(given.normalize.resolve(3).unwrap().mean(), [0.5; 3]);
         assert!(given.normalize.resolve(1).is_err());
-        for data in [named, given] {
+        let other = |name: &str| toml::from_str::<Data>(&format!("normalize = \"{name}\"")).unwrap();
+        assert_eq!(other("data").normalize.resolve(3), Err(NormalizationError::NotMeasured));
+        assert_eq!(other("min_max").normalize.resolve(3).unwrap().per_image(), Some(PerImage::MinMax));
+        for data in NAMES.into_iter().map(other).chain([named, given]) {
             assert_eq!(toml::from_str::<Data>(&toml::to_string(&data).unwrap()).unwrap(), data);
         }
     }
@@ -136,8 +155,12 @@ mod tests {
     #[test]
     fn a_mistake_is_named() {
         let refused = |text: &str| toml::from_str::<Data>(text).unwrap_err().message().to_owned();
-        assert_eq!(refused("normalize = \"imagnet\""), "unknown variant `imagnet`, expected `imagenet`");
-        assert!(refused("normalize = 3").contains("expected \"imagenet\" or { mean = [..], std = [..] }"));
+        let refusal = refused("normalize = \"imagnet\"");
+        assert!(
+            refusal.starts_with("unknown variant `imagnet`, expected one of `imagenet`, `data`"),
+            "{refusal}"
+        );
+        assert!(refused("normalize = 3").contains("min_max_per_channel or { mean = [..], std = [..] }"));
         assert!(refused("normalize = { mean = [0], sdt = [1] }").contains("unknown field `sdt`"));
     }
 }

@@ -82,7 +82,7 @@ impl Cache {
         self.warnings.lock().map(|mut warnings| std::mem::take(&mut *warnings)).unwrap_or_default()
     }
 
-    fn warn(&self, path: &Path, error: &io::Error) {
+    pub(crate) fn warn(&self, path: &Path, error: &io::Error) {
         let message = format!("the cache cannot use {}: {error}; going on without it", path.display());
         tracing::warn!("{message}");
         if let Ok(mut warnings) = self.warnings.lock() {
@@ -92,7 +92,7 @@ impl Cache {
 
     /// Makes a file appear whole under its name: `fill` writes it aside first. There is no fsync: after a power failure
     /// the file may be torn, and its checksums tell.
-    fn write(
+    pub(crate) fn write(
         &self,
         path: &Path,
         fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,

@@ -132,7 +132,7 @@ fn write_pack<'a>(
 }
 
 impl Cache {
-    fn rule_dir(&self, rule: &ResizeRule) -> PathBuf {
+    pub(crate) fn rule_dir(&self, rule: &ResizeRule) -> PathBuf {
         let ResizeRule { width, height, channels, interpolation } = rule;
         self.pixels_dir().join(format!("{width}x{height}x{channels}-{interpolation}-d{DECODER}"))
     }

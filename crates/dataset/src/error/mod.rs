@@ -228,6 +228,19 @@ pub enum ScanError {
         /// One of the images.
         first: Box<Skipped>,
     },
+    /// A fold holds all there is of a class, so that nothing is left to train on.
+    #[error(
+        "fold {fold} of {folds} takes all images of {classes}: a class needs at least two images that are no copies of each \
+         other and not of one group", classes = list(classes)
+    )]
+    FoldTakesClass {
+        /// The classes.
+        classes: Vec<String>,
+        /// The fold, from 1.
+        fold: usize,
+        /// How many there are.
+        folds: usize,
+    },
     /// Not one of the images can be read.
     #[error("{}", none_usable(bad))]
     NoneUsable {

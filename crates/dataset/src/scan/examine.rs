@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
@@ -19,6 +20,7 @@ pub(super) struct Candidate {
     pub(super) path: PathBuf,
     pub(super) label: u32,
     pub(super) split: Split,
+    pub(super) group: Option<Arc<str>>,
 }
 
 /// Candidates whose files were read.
@@ -44,7 +46,7 @@ pub(super) fn samples(candidates: Vec<Candidate>, memory: &Memory<'_>) -> Examin
     let paths: Vec<&Path> = candidates.iter().map(|candidate| candidate.path.as_path()).collect();
     let facts = examine(&paths, memory);
     let mut examined = Examined::default();
-    for (Candidate { path, label, split }, facts) in candidates.into_iter().zip(facts) {
+    for (Candidate { path, label, split, group }, facts) in candidates.into_iter().zip(facts) {
         match facts {
             Ok(facts) => examined.samples.push(Sample {
                 path,
@@ -55,6 +57,7 @@ pub(super) fn samples(candidates: Vec<Candidate>, memory: &Memory<'_>) -> Examin
                 width: facts.width,
                 height: facts.height,
                 channels: facts.channels,
+                group,
             }),
             Err(reason) => {
                 examined.skipped.push(Skipped { path, reason });

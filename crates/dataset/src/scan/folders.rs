@@ -276,7 +276,12 @@ impl Walk<'_> {
             if all.images.is_empty() && all.excluded == 0 && matches!(split, None | Some(Split::Train)) {
                 self.found.empty_classes.push(path.clone());
             }
-            let files = all.images.into_iter().map(|path| Listed { path, class: class.to_owned(), split });
+            let files = all.images.into_iter().map(|path| Listed {
+                path,
+                class: class.to_owned(),
+                split,
+                group: None,
+            });
             self.found.files.extend(files);
             self.found.ignored += all.other_files;
             self.found.excluded += all.excluded;

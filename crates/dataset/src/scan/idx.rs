@@ -100,7 +100,17 @@ impl Contents {
             let source = Source::Idx { images: Arc::clone(images), index };
             let (label, split) = (label_of[label], self.split);
             let (width, height, channels) = (images.width, images.height, 1);
-            dataset.samples.push(Sample { path, label, split, source, content, width, height, channels });
+            dataset.samples.push(Sample {
+                path,
+                label,
+                split,
+                source,
+                content,
+                width,
+                height,
+                channels,
+                group: None,
+            });
         }
     }
 }

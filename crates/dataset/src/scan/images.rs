@@ -40,7 +40,8 @@ pub fn scan_images(
             root: folder.unwrap_or(root),
             partial: false,
         };
-        let candidates = images.into_iter().map(|path| Candidate { path, label: 0, split: Split::Test });
+        let candidates =
+            images.into_iter().map(|path| Candidate { path, label: 0, split: Split::Test, group: None });
         let examined = samples(candidates.collect(), &memory);
         dataset.samples.extend(examined.samples);
         dataset.skipped.extend(examined.skipped);

@@ -51,7 +51,7 @@ pub fn scan_labelled(
     };
     let (Labelled { mut dataset, split }, partial) = match Data::at(path)? {
         Data::Idx(pairs) => (from_idx(path, &pairs, classes, wanted, &patterns)?, pairs.len() > 1),
-        Data::Manifest => of_files(one_split_of(path, manifest::list(path, &patterns)?, wanted)?)?,
+        Data::Manifest => of_files(one_split_of(path, manifest::list(path, &patterns, None)?, wanted)?)?,
         Data::Folder => of_files(folders::list_one(path, &patterns, classes, wanted)?)?,
     };
     if !partial {
@@ -114,6 +114,7 @@ fn from_files(
         label: label_of[file.class.as_str()],
         split: split.unwrap_or(UNSPLIT),
         path: file.path,
+        group: file.group,
     });
     let Examined { samples, skipped, .. } = samples(candidates.collect(), &memory);
     check_bad(&samples, &skipped, on_bad_image)?;

@@ -1,20 +1,32 @@
-//! A CSV manifest: `path,label[,split]`, with a header, in any order of columns; others are ignored.
+//! A CSV manifest: `path,label[,split][,group]`, with a header, in any order of columns; others are ignored.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Listed, Listing};
 use crate::pattern::Patterns;
+use crate::suggest::nearest;
 use crate::{BadLine, Form, ScanError, Split};
 
-pub(super) fn list(manifest: &Path, patterns: &Patterns<'_>) -> Result<Listing, ScanError> {
+/// The column that names groups where none is asked for.
+const GROUP: &str = "group";
+
+/// The rows of a manifest. `group` is the column that says which samples belong together; without it `group`, if there is
+/// such a column.
+pub(super) fn list(
+    manifest: &Path,
+    patterns: &Patterns<'_>,
+    group: Option<&str>,
+) -> Result<Listing, ScanError> {
     let bytes =
         std::fs::read(manifest).map_err(|source| ScanError::Read { path: manifest.to_owned(), source })?;
     let failed = |lines| ScanError::Manifest { path: manifest.to_owned(), lines };
     // Spreadsheets put a byte order mark before the first column's name.
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text);
-    let columns = Columns::find(&mut reader).map_err(|reason| failed(vec![BadLine { line: 1, reason }]))?;
+    let columns =
+        Columns::find(&mut reader, group).map_err(|reason| failed(vec![BadLine { line: 1, reason }]))?;
     let folder = manifest.parent().unwrap_or(Path::new(""));
 
     let mut rows = Rows { folder, patterns, columns, files: Vec::new(), lines: HashMap::new(), excluded: 0 };
@@ -59,16 +71,26 @@ struct Columns {
     path: usize,
     label: usize,
     split: Option<usize>,
+    group: Option<usize>,
 }
 
 impl Columns {
-    fn find(reader: &mut csv::Reader<&[u8]>) -> Result<Columns, String> {
+    fn find(reader: &mut csv::Reader<&[u8]>, group: Option<&str>) -> Result<Columns, String> {
         let header = reader.headers().map_err(|error| reason_of(&error))?;
         let column = |name: &str| header.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let groups = column(group.unwrap_or(GROUP));
+        if let (Some(name), None) = (group, groups) {
+            let hint =
+                nearest(name, header.iter()).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+            let columns = header.iter().collect::<Vec<_>>().join(", ");
+            return Err(format!(
+                "data.group asks for the column `{name}`, but the columns are {columns}{hint}"
+            ));
+        }
         match (column("path"), column("label")) {
-            (Some(path), Some(label)) => Ok(Columns { path, label, split: column("split") }),
+            (Some(path), Some(label)) => Ok(Columns { path, label, split: column("split"), group: groups }),
             _ => Err(format!(
-                "the header must name the columns path and label, and may name split; it is \"{}\"",
+                "the header must name the columns path and label, and may name split and group; it is \"{}\"",
                 header.iter().collect::<Vec<_>>().join(",")
             )),
         }
@@ -100,6 +122,8 @@ impl Rows<'_> {
             }
             None => None,
         };
+        // A row without a group is a group of its own.
+        let group = self.columns.group.and_then(|column| record.get(column)).filter(|name| !name.is_empty());
         if self.patterns.exclude(Path::new(path)) {
             self.excluded += 1;
             return Ok(());
@@ -108,7 +132,7 @@ impl Rows<'_> {
         if let Some(first) = self.lines.insert(path.clone(), line) {
             return Err(format!("{} is already on line {first}", path.display()));
         }
-        self.files.push(Listed { path, class: label.to_owned(), split });
+        self.files.push(Listed { path, class: label.to_owned(), split, group: group.map(Arc::from) });
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod training;
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
@@ -29,6 +30,7 @@ struct Listed {
     class: String,
     /// `None` where the data has no splits.
     split: Option<Split>,
+    group: Option<Arc<str>>,
 }
 
 /// What one form of data found, before any file was opened.

@@ -8,7 +8,7 @@ use super::{Data, Listing, folders, idx, manifest};
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
-    Cache, Dataset, Notice, OnBadImage, Purpose, ScanError, ScanOptions, Split, UnknownClass, split,
+    Cache, Dataset, Notice, OnBadImage, Purpose, ScanError, ScanOptions, Split, UnknownClass, folds, split,
 };
 
 /// Finds the samples at `path`, in whichever form it is (see [`Form`](crate::Form)). Each file is read once, on all
@@ -23,12 +23,19 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
     options.check()?;
     let patterns = Patterns::new(&options.exclude);
     let mut dataset = match Data::at(path)? {
-        Data::Manifest => from_files(path, manifest::list(path, &patterns)?, options, cache)?,
+        Data::Manifest => {
+            from_files(path, manifest::list(path, &patterns, options.group.as_deref())?, options, cache)?
+        }
+        _ if options.group.is_some() => {
+            let got = options.group.clone().unwrap_or_default();
+            let expected = "left out: only a manifest has columns that name groups";
+            return Err(ScanError::Option { key: "group", got, expected });
+        }
         Data::Idx(pairs) => idx::read(path, &pairs, &patterns)?,
         Data::Folder => from_files(path, folders::list(path, &patterns)?, options, cache)?,
     };
     dataset.notices.extend(super::unmatched(&patterns));
-    finish(&mut dataset, options);
+    finish(&mut dataset, options)?;
     dataset.notices.extend(super::warnings(cache));
     Ok(dataset)
 }
@@ -49,6 +56,7 @@ fn from_files(
         label: label_of[file.class.as_str()],
         split: file.split.unwrap_or(Split::Train),
         path: file.path,
+        group: file.group,
     });
     let Examined { samples, skipped, skipped_labels } = samples(candidates.collect(), &memory);
     if options.on_bad_image == OnBadImage::Fail && !skipped.is_empty() {
@@ -107,11 +115,24 @@ pub(super) fn classes_of<'a>(
 }
 
 /// The validation set where none is given, then the part of the training set that was asked for, then what to say.
-fn finish(dataset: &mut Dataset, options: &ScanOptions) {
+fn finish(dataset: &mut Dataset, options: &ScanOptions) -> Result<(), ScanError> {
     let classes = dataset.classes.len();
-    if dataset.samples.iter().all(|sample| sample.split != Split::Val) {
+    let given = dataset.indices(Split::Val).len();
+    if let Some(folds) = options.folds {
+        dataset.val_from_train = true;
+        if given > 0 {
+            dataset.notices.push(Notice::Pooled { val: given });
+        }
+        folds::take_fold(&mut dataset.samples, classes, folds, options.fold, options.seed);
+        let taken = dataset.classes_missing(Split::Train);
+        if !taken.is_empty() {
+            return Err(ScanError::FoldTakesClass { classes: taken, fold: options.fold, folds });
+        }
+    } else if given == 0 {
         dataset.val_from_train = true;
         split::split_off_val(&mut dataset.samples, classes, options.val_frac, options.seed);
+    }
+    if dataset.val_from_train {
         let classes = dataset.classes_missing(Split::Val);
         if !classes.is_empty() {
             dataset.notices.push(Notice::NotValidated { classes });
@@ -124,10 +145,12 @@ fn finish(dataset: &mut Dataset, options: &ScanOptions) {
             dataset.notices.push(Notice::ClassesMissing { split: Some(split), classes: missing });
         }
     }
+    dataset.found = dataset.class_counts(Split::Train);
     let (fraction, max) = (options.fraction, options.max_per_class);
     let keep = split::keep_part(&dataset.samples, classes, fraction, max, options.seed);
     let before = dataset.samples.len();
     let mut keep = keep.into_iter();
     dataset.samples.retain(|_| keep.next().unwrap_or(true));
     dataset.held_back = before - dataset.samples.len();
+    Ok(())
 }

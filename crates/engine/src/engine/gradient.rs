@@ -3,7 +3,7 @@
 use super::{Engine, Sink, Slot, StepContext};
 use crate::arena::Arena;
 use crate::float::Float;
-use crate::kernels::loss::LossSum;
+use crate::kernels::loss::{LossSum, Targets};
 use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::{Shared, for_each};
 use pupila_network::Role;
@@ -64,13 +64,20 @@ impl<T: Float> Engine<T> {
     ///
     /// Each batch counts by the weights of its samples, so that k batches of n give the gradient of one batch of k n,
     /// except that BatchNorm normalises each by itself.
-    pub fn accumulate(&mut self, images: &[T], targets: &[u32], context: &StepContext) -> LossSum {
-        self.run(images, targets.len(), Some(context));
+    pub fn accumulate<'a>(
+        &mut self,
+        images: &[T],
+        targets: impl Into<Targets<'a>>,
+        context: &StepContext,
+    ) -> LossSum {
+        let targets = targets.into();
+        let batch = targets.classes.len();
+        self.run(images, batch, Some(context));
         let loss = self.loss(targets, context);
         if !loss.loss.is_finite() {
             return loss;
         }
-        self.backward(images, targets.len(), Sink::Keep);
+        self.backward(images, batch, Sink::Keep);
         let len = self.gradients.len();
         let accumulated = self.accumulated.get_or_insert_with(|| Accumulated::new(len));
         let (share, first) = (T::of(loss.weight), accumulated.weight == 0.0);

@@ -9,7 +9,8 @@ pub struct LossSum {
     pub loss: f64,
     /// Sum of the samples' weights; without class weights their number.
     pub weight: f64,
-    /// Samples whose largest logit is the target's. Of equal logits the first counts, as in PyTorch and numpy.
+    /// Samples whose largest logit is the target's; of a mixed sample, the target with the larger share. Of equal logits the
+    /// first counts, as in PyTorch and numpy.
     pub correct: usize,
     /// Samples.
     pub samples: usize,
@@ -45,26 +46,76 @@ impl std::ops::AddAssign for LossSum {
     }
 }
 
+/// What the samples of a batch should be. A plain slice of classes is one target for each.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets<'a> {
+    /// The class of each sample. `[batch]`
+    pub classes: &'a [u32],
+    /// The class of what is mixed into each sample; empty where nothing is. `[batch]`
+    pub partners: &'a [u32],
+    /// The share of `classes` in each mixed sample, from 0 to 1; the partner's is the rest. `[batch]`, or empty
+    pub shares: &'a [f64],
+}
+
+impl<'a> Targets<'a> {
+    /// The two targets of a sample and the share of the first; twice the same where nothing is mixed.
+    fn of(&self, sample: usize) -> ([usize; 2], f64) {
+        let class = self.classes[sample] as usize;
+        match (self.partners.get(sample), self.shares.get(sample)) {
+            (Some(&partner), Some(&share)) => ([class, partner as usize], share),
+            _ => ([class, class], 1.0),
+        }
+    }
+}
+
+impl<'a> From<&'a [u32]> for Targets<'a> {
+    fn from(classes: &'a [u32]) -> Self {
+        Targets { classes, partners: &[], shares: &[] }
+    }
+}
+
+impl<'a> From<&'a Vec<u32>> for Targets<'a> {
+    fn from(classes: &'a Vec<u32>) -> Self {
+        Targets::from(classes.as_slice())
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u32; N]> for Targets<'a> {
+    fn from(classes: &'a [u32; N]) -> Self {
+        Targets::from(classes.as_slice())
+    }
+}
+
 /// The loss of `logits: [batch, classes]`, and the gradient of its mean into `gradient` (same shape), if given.
 ///
 /// With label smoothing s the target distribution is (1 - s) at the target plus s / classes everywhere (Szegedy et al. 2016).
 /// `weights` has one for each class, or none; each term of the sum over classes is weighted by its class, and the mean is
 /// by the weights of the targets, as in PyTorch.
-pub fn cross_entropy<T: Float>(
+///
+/// A mixed sample's target distribution is its share at one class and the rest at another (Zhang et al. 2018), which is
+/// PyTorch's loss for targets that are probabilities. Its weight in the mean is that of its two classes by their shares, so
+/// that a share of 1 is the unmixed sample; PyTorch's mean for such targets is by their number, even with class weights.
+pub fn cross_entropy<'a, T: Float>(
     logits: &[T],
     classes: usize,
-    targets: &[u32],
+    targets: impl Into<Targets<'a>>,
     label_smoothing: f64,
     weights: &[f64],
     mut gradient: Option<&mut [T]>,
 ) -> LossSum {
+    let targets: Targets<'_> = targets.into();
     let mut total = LossSum::default();
     let weight = |class: usize| weights.get(class).copied().unwrap_or(1.0);
-    total.weight = targets.iter().map(|&target| weight(target as usize)).sum();
-    let scale = 1.0 / total.weight;
-    let share = label_smoothing / classes as f64;
-    for (i, (row, &target)) in logits.chunks_exact(classes).zip(targets).enumerate() {
-        let target = target as usize;
+    let weight_of = |([first, second], share): ([usize; 2], f64)| {
+        if share == 1.0 { weight(first) } else { share * weight(first) + (1.0 - share) * weight(second) }
+    };
+    total.weight = (0..targets.classes.len()).map(|sample| weight_of(targets.of(sample))).sum();
+    // A batch in which every class weighs nothing has no gradient, rather than one that is not a number.
+    let scale = if total.weight > 0.0 { 1.0 / total.weight } else { 0.0 };
+    let spread_share = label_smoothing / classes as f64;
+    for (i, row) in logits.chunks_exact(classes).take(targets.classes.len()).enumerate() {
+        let (both, share) = targets.of(i);
+        let dominant = if share >= 0.5 { both[0] } else { both[1] };
         let mut best = 0;
         for (k, x) in row.iter().enumerate() {
             if *x > row[best] {
@@ -80,14 +131,22 @@ pub fn cross_entropy<T: Float>(
                 spread += weight(k);
             }
         }
-        let hard = (1.0 - label_smoothing) * weight(target);
-        total.loss += hard * (log_sum - row[target].to_f64()) + share * smooth;
-        total.correct += usize::from(best == target && row.iter().all(|x| x.finite()));
+        let hard = |which: usize, share: f64| (1.0 - label_smoothing) * share * weight(both[which]);
+        let hard = [hard(0, share), if share == 1.0 { 0.0 } else { hard(1, 1.0 - share) }];
+        total.loss += hard[0] * (log_sum - row[both[0]].to_f64()) + spread_share * smooth;
+        if share != 1.0 {
+            total.loss += hard[1] * (log_sum - row[both[1]].to_f64());
+        }
+        total.correct += usize::from(best == dominant && row.iter().all(|x| x.finite()));
         total.samples += 1;
         if let Some(gradient) = gradient.as_deref_mut() {
             for (k, (g, x)) in gradient[i * classes..][..classes].iter_mut().zip(row).enumerate() {
-                let wanted = share * weight(k) + if k == target { hard } else { 0.0 };
-                *g = T::of(((hard + share * spread) * (x.to_f64() - log_sum).exp() - wanted) * scale);
+                let mut wanted = spread_share * weight(k);
+                for (class, hard) in both.into_iter().zip(hard) {
+                    wanted += if k == class { hard } else { 0.0 };
+                }
+                let all = hard[0] + hard[1] + spread_share * spread;
+                *g = T::of((all * (x.to_f64() - log_sum).exp() - wanted) * scale);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `pupila augment`: what the pipeline of a recipe does, as a picture.
 
+use super::recipe::suits;
 use super::tell;
 use crate::cli;
 use crate::contact_sheet::{Cell, contact_sheet};
@@ -10,10 +11,11 @@ use anyhow::Context;
 use pupila_dataset::{Loaded, OnBadImage, ResizeRule, Split, load};
 use pupila_engine::thread_pool;
 use pupila_image::{Image, Limits, decode, encode_png};
-use pupila_random::{Purpose, Stream};
+use pupila_loader::{Turn, turns};
 use pupila_train::{Layers, Recipe, Setting, scan_for, write_whole};
-use pupila_transforms::{Pipeline, SampleKey};
+use pupila_transforms::{Pipeline, SampleKey, Shape};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Draws of one image beside the original.
@@ -119,26 +121,48 @@ fn batch(path: &Path, recipe: &Recipe, pipeline: &Pipeline) -> Result<(Image, us
     pool.install(|| {
         let cache = if recipe.data.cache { super::model::cache() } else { None };
         let (dataset, _) = scan_for(recipe, path, cache.as_ref())?;
+        suits(recipe, &dataset.classes)?;
         let train = dataset.indices(Split::Train);
-        let mut positions: Vec<usize> = (0..train.len()).collect();
-        Stream::new(recipe.train.seed, Purpose::Shuffle, 1, 0).shuffle(&mut positions);
-        positions.truncate(BATCH);
+        let label = |position: u32| dataset.samples[train[position as usize]].label;
+        let order = recipe.data.sampler.order(&dataset.classes);
+        let positions: Vec<u32> = (0..train.len() as u32).collect();
+        let epoch = turns(&order.samples(&positions, label, recipe.train.seed, 1), train.len());
+        // An image is mixed with the one before it, the first with the last.
+        let before = epoch.last().copied().into_iter().chain(epoch.iter().copied());
+        let pairs: Vec<(Turn, Turn)> = epoch.iter().copied().zip(before).take(BATCH).collect();
         let (side, channels) = (recipe.input.size, recipe.input.channels);
         let rule =
             ResizeRule { width: side, height: side, channels, interpolation: recipe.input.interpolation };
-        let which: Vec<usize> = positions.iter().map(|&position| train[position]).collect();
+        let turned = pairs.iter().flat_map(|(turn, before)| [turn, before]);
+        let needed: BTreeSet<usize> = turned.map(|turn| train[turn.sample as usize]).collect();
+        let needed: Vec<usize> = needed.into_iter().collect();
         let Loaded { pixels, kept, skipped, .. } =
-            load(&dataset, &which, &rule, None, OnBadImage::Skip, &|_| {}, &interrupted)
+            load(&dataset, &needed, &rule, None, OnBadImage::Skip, &|_| {}, &interrupted)
                 .map_err(Failure::work)?;
         tell::skipped(Output::new(false), &skipped);
+        let key = |turn: Turn| SampleKey { seed: recipe.train.seed, epoch: 1, sample: turn.key };
+        let varied = |turn: Turn| -> Result<Option<Image>, Failure> {
+            let sample = train[turn.sample as usize];
+            let Some(place) = kept.iter().position(|&other| other == sample) else { return Ok(None) };
+            let image = Image::new(side, side, channels, pixels.image(place).to_vec());
+            let image = image.map_err(Failure::work)?;
+            pipeline.apply_to_image(&image, key(turn)).map(Some).map_err(Failure::work)
+        };
         let mut cells = Vec::new();
-        for (i, &sample) in kept.iter().enumerate() {
-            let image = Image::new(side, side, channels, pixels.image(i).to_vec()).map_err(Failure::work)?;
-            let position = which.iter().position(|&index| index == sample).map_or(0, |at| positions[at]);
-            let key = SampleKey { seed: recipe.train.seed, epoch: 1, sample: position as u32 };
-            let image = pipeline.apply_to_image(&image, key).map_err(Failure::work)?;
-            let class = dataset.samples[sample].label as usize;
-            cells.push(Cell { image, caption: dataset.classes.get(class).cloned().unwrap_or_default() });
+        for (turn, before) in pairs {
+            let (Some(image), Some(partner)) = (varied(turn)?, varied(before)?) else { continue };
+            let name = |turn: Turn| {
+                let class = label(turn.sample) as usize;
+                dataset.classes.get(class).map_or("", String::as_str).to_owned()
+            };
+            let (image, share) = mixed(recipe, image, &partner, key(turn)).map_err(Failure::work)?;
+            let caption = match share {
+                1.0 => name(turn),
+                // There is room for one: the one that it counts as.
+                _ if share >= 0.5 => format!("{:.0}% {}", 100.0 * share, name(turn)),
+                _ => format!("{:.0}% {}", 100.0 * (1.0 - share), name(before)),
+            };
+            cells.push(Cell { image, caption });
         }
         if cells.is_empty() {
             return Err(Failure::wrong(format_args!(
@@ -149,4 +173,27 @@ fn batch(path: &Path, recipe: &Recipe, pipeline: &Pipeline) -> Result<(Image, us
         let shown = cells.len();
         Ok((contact_sheet(cells, COLUMNS, SIDE).map_err(Failure::work)?, shown))
     })
+}
+
+/// An image mixed as the recipe says with the one before it, and the share that it keeps.
+fn mixed(
+    recipe: &Recipe,
+    image: Image,
+    partner: &Image,
+    key: SampleKey,
+) -> Result<(Image, f64), pupila_image::ImageError> {
+    let shape = |image: &Image| Shape {
+        height: image.height() as usize,
+        width: image.width() as usize,
+        channels: usize::from(image.channels()),
+    };
+    // A pipeline that is only looked at may give images of several sizes, which cannot be mixed.
+    let Some(mixing) = recipe.mixing().filter(|_| shape(&image) == shape(partner)) else {
+        return Ok((image, 1.0));
+    };
+    let floats = |image: &Image| image.data().iter().map(|&value| f32::from(value)).collect::<Vec<_>>();
+    let mut values = floats(&image);
+    let share = mixing.mix(shape(&image), key, &mut values, &floats(partner));
+    let pixels = values.into_iter().map(|value| value.round() as u8).collect();
+    Ok((Image::new(image.width(), image.height(), image.channels(), pixels)?, share))
 }

@@ -1,7 +1,7 @@
 //! `pupila eval`: a trained model judged on labelled images, by the path that training took.
 
 use super::model::{Trained, cache};
-use super::tell;
+use super::{tell, tell_data};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
@@ -61,12 +61,13 @@ fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
         }
     };
     let Target { dataset, which, split } = target;
+    let views = cli::views(arguments.tta);
     tell::judged(output, &dataset, &which, split);
     let root = dataset.root.clone();
     let images = model.decode(dataset, &which, cache.as_ref(), OnBadImage::Skip)?;
     tell::notices(output, &images.dataset);
     tell::skipped(output, &images.dataset.skipped);
-    let predictions = model.judge(&images)?;
+    let predictions = model.judge(&images, views)?;
 
     let classes = &model.card.classes;
     let all: Vec<u32> = (0..images.len() as u32).collect();
@@ -78,6 +79,7 @@ fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
     }
     let intervals = intervals(&predictions, 0);
     output.heading("Result");
+    tell_data::views(output, views);
     tell::judgement(output, &predictions, classes, &intervals);
     tell::tables(output, &predictions, classes);
     let skipped = &images.dataset.skipped;
@@ -86,6 +88,7 @@ fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
         "data": root.to_string_lossy(),
         "split": split.map(|split| split.name()),
         "images": predictions.len(),
+        "tta": views.name(),
         "classes": classes,
         "metrics": summary(&predictions),
         "intervals": intervals,

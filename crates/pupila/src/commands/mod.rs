@@ -11,4 +11,5 @@ pub(crate) mod schema;
 mod source;
 pub(crate) mod sync;
 mod tell;
+mod tell_data;
 pub(crate) mod train;

@@ -5,7 +5,7 @@ use crate::interrupt::interrupted;
 use pupila_dataset::{Cache, Dataset, OnBadImage, ResizeRule};
 use pupila_engine::Engine;
 use pupila_metrics::Predictions;
-use pupila_train::{Images, ModelCard, ModelFile, RunFolder, evaluate};
+use pupila_train::{Images, ModelCard, ModelFile, RunFolder, Views, evaluate_views};
 use pupila_transforms::Normalization;
 use std::path::Path;
 
@@ -71,12 +71,13 @@ impl Trained {
         Ok(images?)
     }
 
-    /// Judges all images in memory, in order.
-    pub(crate) fn judge(&mut self, images: &Images) -> Result<Predictions, Failure> {
+    /// Judges all images in memory, in order, each in so many views.
+    pub(crate) fn judge(&mut self, images: &Images, views: Views) -> Result<Predictions, Failure> {
         let all = (0..images.len() as u32).collect();
         let loader =
             images.evaluation_loader(all, self.normalization.clone(), BATCH).map_err(Failure::work)?;
-        let predictions = evaluate(&mut self.engine, &loader, &interrupted).map_err(Failure::work)?;
+        let predictions =
+            evaluate_views(&mut self.engine, &loader, views, &interrupted).map_err(Failure::work)?;
         if interrupted() {
             return Err(Failure::Interrupted("interrupted; nothing was written".into()));
         }

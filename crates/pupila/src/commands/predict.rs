@@ -1,7 +1,7 @@
 //! `pupila predict`: classes for images of which nothing is known.
 
 use super::model::{Trained, cache};
-use super::tell;
+use super::{tell, tell_data};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
@@ -27,7 +27,8 @@ fn predict(arguments: &cli::Predict, output: Output) -> Result<(), Failure> {
         scan_images(&arguments.images, OnBadImage::Skip, cache.as_ref()).map_err(Failure::request)?;
     let which: Vec<_> = (0..dataset.samples.len()).collect();
     let images = model.decode(dataset, &which, cache.as_ref(), OnBadImage::Skip)?;
-    let predictions = model.judge(&images)?;
+    let views = cli::views(arguments.tta);
+    let predictions = model.judge(&images, views)?;
     let classes = &model.card.classes;
     let all: Vec<u32> = (0..images.len() as u32).collect();
     let paths = images.paths(&all);
@@ -54,10 +55,12 @@ fn predict(arguments: &cli::Predict, output: Output) -> Result<(), Failure> {
             order.iter().map(|&k| json!({ "class": classes[k], "probability": row[k] })).collect();
         objects.push(json!({ "path": path, "predicted": classes[order[0]], "top": top }));
     }
+    tell_data::views(output, views);
     tell::notices(output, &images.dataset);
     tell::skipped(output, &images.dataset.skipped);
     output.object(&json!({
         "run": arguments.run.to_string_lossy(),
+        "tta": views.name(),
         "classes": classes,
         "predictions": objects,
         "skipped_images": tell::skipped_json(&images.dataset.skipped),

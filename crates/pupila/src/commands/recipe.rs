@@ -3,7 +3,7 @@
 use crate::cli::RecipeChoice;
 use crate::failure::Failure;
 use anyhow::Context;
-use pupila_train::{Layers, Resolved, Setting};
+use pupila_train::{Layers, Recipe, Resolved, Setting};
 
 /// What an option with a value sets, if it was typed.
 pub(super) fn flag(name: &str, key: &str, value: &Option<String>) -> Option<Setting> {
@@ -39,4 +39,14 @@ pub(super) fn resolve(
     ];
     let settings = sets.chain(options.into_iter().chain(more).flatten()).collect();
     Layers { file, settings }.resolve().map_err(Failure::request)
+}
+
+/// Whether the classes that a recipe names are those of the data.
+pub(super) fn suits(recipe: &Recipe, classes: &[String]) -> Result<(), Failure> {
+    let faults = recipe.check_classes(classes);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.key, fault.message)).collect();
+    Err(Failure::wrong(told.join("\n")))
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Items of a list that are shown before it is cut.
-const SHOWN: usize = 10;
+pub(super) const SHOWN: usize = 10;
 
 /// A progress bar on standard error; it is hidden where that is no terminal.
 pub(crate) fn bar(len: u64, template: &str) -> ProgressBar {
@@ -19,79 +19,6 @@ pub(crate) fn bar(len: u64, template: &str) -> ProgressBar {
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
-    }
-}
-
-/// What the scan found: classes, counts, sizes.
-pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &Recipe) {
-    output.heading(format_args!("Data: {} ({})", path.display(), dataset.form));
-    let splits: Vec<_> = Split::ALL.into_iter().filter(|&split| !dataset.indices(split).is_empty()).collect();
-    let counts: Vec<_> = splits.iter().map(|&split| dataset.class_counts(split)).collect();
-    let width =
-        dataset.classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max("class".len());
-    let row = |name: &str, cells: Vec<String>| {
-        let cells: String = cells.iter().map(|cell| format!("{cell:>8}")).collect();
-        output.say(format_args!("  {name:<width$}{cells}"));
-    };
-    row("class", splits.iter().map(|split| split.name().to_owned()).collect());
-    let shown = if dataset.classes.len() > 2 * SHOWN { SHOWN } else { dataset.classes.len() };
-    for (i, class) in dataset.classes.iter().enumerate().take(shown) {
-        row(class, counts.iter().map(|of| count(of[i])).collect());
-    }
-    if shown < dataset.classes.len() {
-        output.say(format_args!("  ... and {} more classes", dataset.classes.len() - shown));
-    }
-    row("total", counts.iter().map(|of| count(of.iter().sum())).collect());
-    output.say(format_args!("  {}", sizes(dataset)));
-    advice(output, dataset, recipe);
-    if dataset.val_from_train {
-        output.say(
-            "  the data brings no validation set: one was split off by class and seed, copies kept together",
-        );
-    }
-}
-
-/// Where the recipe asks for more than the images hold.
-fn advice(output: Output, dataset: &Dataset, recipe: &Recipe) {
-    let (size, channels) = (recipe.input.size, recipe.input.channels);
-    let largest = dataset.samples.iter().map(|s| s.width.max(s.height)).max().unwrap_or(size);
-    let mut better = Vec::new();
-    if largest < size {
-        better.push(format!("--size {largest}"));
-    }
-    if channels == 3 && dataset.samples.iter().all(|s| s.channels == 1) {
-        better.push("--set input.channels=1".to_owned());
-    }
-    if !better.is_empty() {
-        output
-            .say(format_args!("  the images hold no more than {} would use, at less work", better.join(" ")));
-    }
-}
-
-fn sizes(dataset: &Dataset) -> String {
-    let mut sizes: Vec<_> = dataset.samples.iter().map(|s| (s.width, s.height)).collect();
-    sizes.sort_unstable_by_key(|&(w, h)| (u64::from(w) * u64::from(h), w));
-    let gray = dataset.samples.iter().filter(|s| s.channels == 1).count();
-    let color = match (gray, dataset.samples.len()) {
-        (0, _) => "all in color".to_owned(),
-        (gray, all) if gray == all => "all gray".to_owned(),
-        (gray, _) => format!("{} gray among them", count(gray)),
-    };
-    match (sizes.first(), sizes.get(sizes.len() / 2), sizes.last()) {
-        (Some(least), _, Some(most)) if least == most => {
-            format!("{} of {}x{} px, {color}", images(sizes.len()), least.0, least.1)
-        }
-        (Some(least), Some(middle), Some(most)) => format!(
-            "{} from {}x{} to {}x{} px, most about {}x{}, {color}",
-            images(sizes.len()),
-            least.0,
-            least.1,
-            most.0,
-            most.1,
-            middle.0,
-            middle.1
-        ),
-        _ => "no images".to_owned(),
     }
 }
 
@@ -134,6 +61,7 @@ pub(crate) fn warnings(output: Output, dataset: &Dataset) {
         ));
         show_groups(output, dataset, &leaks);
     }
+    super::tell_data::parted_groups(output, dataset);
     let conflicts = dataset.conflicting_duplicates();
     if !conflicts.is_empty() {
         output.warn(format_args!("{} with different labels: at least one is wrong", groups(&conflicts)));
@@ -229,7 +157,9 @@ pub(crate) fn plan(output: Output, resolved: &Resolved, steps: usize, threads: u
         if threads == 1 { "" } else { "s" },
     ));
     let transforms: Vec<_> = augment.transforms.iter().map(|t| t.name.as_str()).collect();
-    let augmented = if transforms.is_empty() { "no augmentation".to_owned() } else { transforms.join(", ") };
+    let mut augmented =
+        if transforms.is_empty() { "no augmentation".to_owned() } else { transforms.join(", ") };
+    augmented += &super::tell_data::mixing(augment);
     let stopping = match early_stopping.patience {
         Some(patience) => format!("stops after {patience} epochs without a better {}", train.monitor),
         None => "no early stopping".to_owned(),
@@ -304,6 +234,7 @@ pub(crate) fn outcome(
     if outcome.end == pupila_trackers::RunEnd::Completed && best as usize == ran && ran > 1 {
         output.say("  The last epoch was the best: training longer may still help (--epochs).");
     }
+    super::tell_data::waiting(output, &outcome.epochs);
     tables(output, predictions, &dataset.classes);
 }
 

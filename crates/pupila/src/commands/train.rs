@@ -1,7 +1,7 @@
 //! `pupila train`: from a path to a judged classifier.
 
-use super::recipe::{flag, resolve, switch};
-use super::tell;
+use super::recipe::{flag, resolve, suits, switch};
+use super::{tell, tell_data};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::{interrupted, listen};
@@ -23,8 +23,6 @@ use std::time::{Duration, Instant};
 
 /// How often, at most, a better model is written to disk while training goes on. At the end it always is.
 const SAVE_INTERVAL: Duration = Duration::from_secs(10);
-/// What a pixel is divided by before the mean is taken off.
-const MAX_PIXEL_VALUE: f32 = 255.0;
 
 pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
@@ -56,7 +54,8 @@ fn train(
     }
     let cache = if recipe.data.cache { super::model::cache() } else { None };
     let (dataset, scan_time) = scan_for(recipe, &arguments.data, cache.as_ref())?;
-    tell::dataset(output, &dataset, &arguments.data, recipe);
+    suits(recipe, &dataset.classes)?;
+    tell_data::dataset(output, &dataset, &arguments.data, recipe);
 
     // Before the long work: a place that cannot be written to is better known now.
     std::fs::create_dir_all(&arguments.runs)
@@ -68,18 +67,25 @@ fn train(
     tell::decoding(output, &images, &rule);
     tell::warnings(output, &images.dataset);
 
-    let normalization = recipe.data.normalize.resolve(usize::from(channels)).map_err(Failure::request)?;
+    let (normalization, measured) =
+        images.normalization(&recipe.data.normalize, &rule, cache.as_ref()).map_err(Failure::request)?;
+    tell_data::in_memory(output, &images, recipe, measured.as_ref(), &normalization);
     let classes = images.dataset.classes.clone();
     let model = architectures::resolve(&recipe.model).map_err(Failure::request)?;
-    let card = ModelCard::new(classes.clone(), recipe.input.clone(), &normalization, MAX_PIXEL_VALUE, model);
+    let card = ModelCard::new(classes.clone(), recipe.input.clone(), &normalization, model);
     let network = architectures::build(&recipe.model, card.input_shape(), classes.len())
         .map_err(|error| Failure::wrong(format_args!("model.{}: {error}", error.key())))?;
     let pipeline = Pipeline::from_config(&recipe.augment.transforms).map_err(Failure::request)?;
     let (batch, seed) = (recipe.train.batch, recipe.train.seed);
     let val_positions = images.positions(Split::Val);
+    let train_positions = images.positions(Split::Train);
+    let train_images = train_positions.len();
+    let order = recipe.data.sampler.order(&classes);
+    let class_images = order.expected(&images.class_counts(Split::Train));
     let train_loader = images
-        .training_loader(images.positions(Split::Train), pipeline, normalization.clone(), batch, seed)
-        .map_err(Failure::work)?;
+        .training_loader(train_positions, pipeline, normalization.clone(), order, batch, seed)
+        .map_err(Failure::work)?
+        .with_mixing(recipe.mixing());
     let val_loader = images
         .evaluation_loader(val_positions.clone(), normalization.clone(), batch)
         .map_err(Failure::work)?;
@@ -92,8 +98,10 @@ fn train(
         "form": images.dataset.form.to_string(),
         "val_split_off": images.dataset.val_from_train,
         "fingerprint": fingerprint(&images.dataset),
-        "train_images": train_loader.samples(),
+        "train_images": train_images,
+        "epoch_images": train_loader.samples(),
         "val_images": val_loader.samples(),
+        "sampling": tell_data::sampling_json(&images, recipe),
     });
     let typed: Vec<_> = std::env::args_os().skip(1).map(|a| redact(&a.to_string_lossy())).collect();
     folder.write_start(resolved, &environment(&data, threads, &typed)).map_err(Failure::work)?;
@@ -108,7 +116,7 @@ fn train(
         run: folder.name(),
         classes: classes.clone(),
         parameters: network.parameter_count(),
-        train_images: train_loader.samples(),
+        train_images,
         val_images: val_loader.samples(),
         recipe: flat_recipe(resolved),
         tags: super::source::tags(&arguments.data),
@@ -118,13 +126,13 @@ fn train(
         .with_context(|| format!("cannot write {}", folder.file(RunFolder::METRICS).display()))
         .map_err(Failure::Work)?;
     let mut watch = Watch::new(output, recipe, &folder, card, tracking, train_loader.batches());
-    let class_images = images.class_counts(Split::Train);
+    let class_weights = recipe.loss.class_weights.of(&classes, &class_images);
     let plan = Plan {
         recipe,
         network: &network,
         train: &train_loader,
         val: &val_loader,
-        class_images: &class_images,
+        class_weights: &class_weights,
     };
     let outcome = pupila_train::train(&plan, &mut engine, &mut watch, &interrupted).map_err(Failure::work)?;
     watch.progress.finish_and_clear();

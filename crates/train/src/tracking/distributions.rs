@@ -39,7 +39,7 @@ pub(super) fn take_gradient(engine: &mut Engine<f32>, batch: &Batch, context: &S
     if tracked {
         engine.save_to(&mut before);
     }
-    engine.gradients(&batch.images, &batch.targets, context);
+    engine.gradients(&batch.images, crate::trainer::targets_of(batch), context);
     if tracked {
         engine.restore(&before);
     }

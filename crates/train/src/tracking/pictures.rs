@@ -22,12 +22,24 @@ pub(super) fn training_batch(
     normalization: &Normalization,
     classes: &[String],
 ) -> Option<Image> {
-    let images = batch.images.chunks_exact(batch.shape.values().max(1)).zip(&batch.targets).take(TILES);
-    let tile = |(values, &target): (&[f32], &u32)| {
+    let images = batch.images.chunks_exact(batch.shape.values().max(1)).enumerate().take(TILES);
+    let tile = |(i, values): (usize, &[f32])| {
         let image = as_image(denormalized(values, normalization), batch.shape)?;
-        Some(Tile { image, caption: vec![class(classes, target).to_owned()], color: BLACK })
+        Some(Tile { image, caption: caption(batch, i, classes), color: BLACK })
     };
     grid(&images.map(tile).collect::<Option<Vec<_>>>()?, COLUMNS)
+}
+
+/// The class of an image; of a mixed one both, with their shares.
+fn caption(batch: &Batch, i: usize, classes: &[String]) -> Vec<String> {
+    let name = |id: u32| class(classes, id).to_owned();
+    match (batch.partners.get(i), batch.shares.get(i)) {
+        (Some(&partner), Some(&share)) if share < 1.0 && partner != batch.targets[i] => vec![
+            format!("{:.0}% {}", 100.0 * share, name(batch.targets[i])),
+            format!("{:.0}% {}", 100.0 * (1.0 - share), name(partner)),
+        ],
+        _ => vec![name(batch.targets[i])],
+    }
 }
 
 /// Images of the validation set that were classified right, or wrong: of the right ones evenly many from everywhere, of the
@@ -102,12 +114,18 @@ fn as_image(pixels: Vec<u8>, shape: pupila_transforms::Shape) -> Option<Image> {
     Image::new(shape.width as u32, shape.height as u32, shape.channels as u8, pixels).ok()
 }
 
-/// Normalised values back to bytes. `values: [H, W, C]`
+/// Normalised values back to bytes. Of an image that was normalised by itself nobody knows any more what it was: it is shown
+/// from its least value to its largest. `values: [H, W, C]`
 fn denormalized(values: &[f32], normalization: &Normalization) -> Vec<u8> {
-    let (mean, std) = (normalization.mean(), normalization.std());
+    if normalization.per_image().is_some() {
+        let (least, most) = values.iter().fold((f32::MAX, f32::MIN), |(a, b), &x| (a.min(x), b.max(x)));
+        let scale = 255.0 / (most - least).max(1e-6);
+        return values.iter().map(|value| ((value - least) * scale).round() as u8).collect();
+    }
+    let (mean, std, white) = (normalization.mean(), normalization.std(), normalization.max_pixel_value());
     let byte = |(i, &value): (usize, &f32)| {
         let channel = i % mean.len();
-        ((value * std[channel] + mean[channel]) * 255.0).round().clamp(0.0, 255.0) as u8
+        ((value * std[channel] + mean[channel]) * white).round().clamp(0.0, 255.0) as u8
     };
     values.iter().enumerate().map(byte).collect()
 }

@@ -1,0 +1,286 @@
+//! What a person reads of the training data: its classes before and after sampling, and what is unwise about it.
+
+use super::tell::SHOWN;
+use crate::output::{Output, count, images, percent};
+use pupila_dataset::{Dataset, PixelStatistics, Split};
+use pupila_loader::Order;
+use pupila_train::{Augment, EpochRecord, Images, Recipe, Views, data_wait_frac};
+use pupila_transforms::Normalization;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// Fewer training images of a class are not enough to learn it, and fewer validation images not enough to judge it.
+const FLOORS: [(Split, usize); 2] = [(Split::Train, 10), (Split::Val, 5)];
+/// How far the channels of a gray image may be apart where it was stored as a JPEG file in color.
+const GRAY_TOLERANCE: u8 = 3;
+/// Training that waits longer for its images, as a share of its time, is held up by them.
+const STARVED: f64 = 0.05;
+
+/// A column of the table of classes: its head, a cell for each class, the total.
+struct Column {
+    head: &'static str,
+    cells: Vec<String>,
+    total: String,
+}
+
+impl Column {
+    fn of(head: &'static str, counts: &[usize]) -> Column {
+        let cells = counts.iter().map(|&n| count(n)).collect();
+        Column { head, cells, total: count(counts.iter().sum()) }
+    }
+
+    fn width(&self) -> usize {
+        (self.head.len() + 2).max(8)
+    }
+
+    /// How many images of each class an epoch shows.
+    fn of_epoch(counts: &[usize], order: &Order) -> Column {
+        let expected = order.expected(counts);
+        let about = if order.replaces() { "~" } else { "" };
+        let cell = |n: f64| format!("{about}{}", count(n.round() as usize));
+        let total = count(expected.iter().sum::<f64>().round() as usize);
+        Column { head: "an epoch", cells: expected.into_iter().map(cell).collect(), total }
+    }
+}
+
+/// What the scan found: classes, counts before and after they are sampled, sizes.
+pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &Recipe) {
+    output.heading(format_args!("Data: {} ({})", path.display(), dataset.form));
+    let mut columns = Vec::new();
+    if dataset.held_back > 0 {
+        columns.push(Column::of("found", &dataset.found));
+    }
+    for split in Split::ALL.into_iter().filter(|&split| !dataset.indices(split).is_empty()) {
+        let counts = dataset.class_counts(split);
+        columns.push(Column::of(split.name(), &counts));
+        let order = recipe.data.sampler.order(&dataset.classes);
+        if split == Split::Train && order != Order::Shuffled {
+            columns.push(Column::of_epoch(&counts, &order));
+        }
+    }
+    let width =
+        dataset.classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max("class".len());
+    let row = |name: &str, cell: &dyn Fn(&Column) -> String| {
+        let cells: String =
+            columns.iter().map(|column| format!("{:>1$}", cell(column), column.width())).collect();
+        output.say(format_args!("  {name:<width$}{cells}"));
+    };
+    row("class", &|column| column.head.to_owned());
+    let shown = if dataset.classes.len() > 2 * SHOWN { SHOWN } else { dataset.classes.len() };
+    for (i, class) in dataset.classes.iter().enumerate().take(shown) {
+        row(class, &|column| column.cells[i].clone());
+    }
+    if shown < dataset.classes.len() {
+        let counts = dataset.class_counts(Split::Train);
+        let (least, most) = (counts.iter().min().unwrap_or(&0), counts.iter().max().unwrap_or(&0));
+        output.say(format_args!(
+            "  ... and {} more classes, with {} to train on",
+            dataset.classes.len() - shown,
+            if least == most {
+                format!("{} each", images(*most))
+            } else {
+                format!("{} to {}", count(*least), images(*most))
+            },
+        ));
+    }
+    row("total", &|column| column.total.clone());
+    output.say(format_args!("  {}", sizes(dataset)));
+    advice(output, dataset, recipe);
+    match (recipe.data.folds, dataset.val_from_train) {
+        (Some(folds), _) => output.say(format_args!(
+            "  the validation set is fold {} of {folds}, cut by class and seed, copies{} kept together",
+            recipe.data.fold.unwrap_or(1),
+            and_groups(dataset)
+        )),
+        (None, true) => output.say(format_args!(
+            "  the data brings no validation set: one was split off by class and seed, copies{} kept together",
+            and_groups(dataset)
+        )),
+        (None, false) => {}
+    }
+}
+
+fn and_groups(dataset: &Dataset) -> &'static str {
+    if dataset.samples.iter().any(|sample| sample.group.is_some()) { " and groups" } else { "" }
+}
+
+/// Where the recipe asks for more than the images hold.
+fn advice(output: Output, dataset: &Dataset, recipe: &Recipe) {
+    let (size, channels) = (recipe.input.size, recipe.input.channels);
+    let largest = dataset.samples.iter().map(|s| s.width.max(s.height)).max().unwrap_or(size);
+    let mut better = Vec::new();
+    if largest < size {
+        better.push(format!("--size {largest}"));
+    }
+    if channels == 3 && dataset.samples.iter().all(|s| s.channels == 1) {
+        better.push("--set input.channels=1".to_owned());
+    }
+    if !better.is_empty() {
+        output
+            .say(format_args!("  the images hold no more than {} would use, at less work", better.join(" ")));
+    }
+}
+
+fn sizes(dataset: &Dataset) -> String {
+    let mut sizes: Vec<_> = dataset.samples.iter().map(|s| (s.width, s.height)).collect();
+    sizes.sort_unstable_by_key(|&(w, h)| (u64::from(w) * u64::from(h), w));
+    let gray = dataset.samples.iter().filter(|s| s.channels == 1).count();
+    let color = match (gray, dataset.samples.len()) {
+        (0, _) => "all in color".to_owned(),
+        (gray, all) if gray == all => "all gray".to_owned(),
+        (gray, _) => format!("{} gray among them", count(gray)),
+    };
+    match (sizes.first(), sizes.get(sizes.len() / 2), sizes.last()) {
+        (Some(least), _, Some(most)) if least == most => {
+            format!("{} of {}x{} px, {color}", images(sizes.len()), least.0, least.1)
+        }
+        (Some(least), Some(middle), Some(most)) => format!(
+            "{} from {}x{} to {}x{} px, most about {}x{}, {color}",
+            images(sizes.len()),
+            least.0,
+            least.1,
+            most.0,
+            most.1,
+            middle.0,
+            middle.1
+        ),
+        _ => "no images".to_owned(),
+    }
+}
+
+/// What the images themselves say once they are in memory: too few of a class, no color, how they are normalised.
+pub(crate) fn in_memory(
+    output: Output,
+    images: &Images,
+    recipe: &Recipe,
+    measured: Option<&PixelStatistics>,
+    normalization: &Normalization,
+) {
+    if let Some(PixelStatistics { mean, std, from_cache }) = measured {
+        let row = |values: &[f64]| values.iter().map(|v| format!("{v:.4}")).collect::<Vec<_>>().join(" ");
+        output.say(format_args!(
+            "  normalised by the training images: mean {}, deviation {} of white{}",
+            row(mean),
+            row(std),
+            if *from_cache { " (from the cache)" } else { "" }
+        ));
+    } else if let Some(mode) = normalization.per_image() {
+        output.say(format_args!("  each image normalised by itself ({mode})"));
+    }
+    let headers_say = images.dataset.samples.iter().all(|sample| sample.channels == 1);
+    if recipe.input.channels == 3 && !headers_say && images.are_gray(GRAY_TOLERANCE) {
+        output.say(
+            "  all training images are gray, though stored in color: --set input.channels=1 is a third of the input",
+        );
+    }
+    floors(output, images);
+}
+
+/// Classes of which so few images are left that no number about them means much.
+fn floors(output: Output, images: &Images) {
+    for (split, floor) in FLOORS {
+        let counts = images.class_counts(split);
+        if counts.iter().sum::<usize>() == 0 {
+            continue;
+        }
+        let few = images.dataset.classes.iter().zip(&counts).filter(|(_, n)| **n < floor);
+        let few: Vec<String> = few.map(|(class, n)| format!("{class} ({n})")).collect();
+        if few.is_empty() {
+            continue;
+        }
+        let (set, effect) = match split {
+            Split::Train => ("training", "too few to learn much of them"),
+            _ => (
+                "validation",
+                "too few to judge them by: one image more or less moves a recall by 20 points or more",
+            ),
+        };
+        let shown = few.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = few.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more classes") } else { String::new() };
+        output.warn(format_args!("fewer than {floor} {set} images of {shown}{more}: {effect}"));
+    }
+}
+
+/// Groups of a manifest that its own splits part.
+pub(super) fn parted_groups(output: Output, dataset: &Dataset) {
+    let parted = dataset.cross_split_groups();
+    if parted.is_empty() {
+        return;
+    }
+    let what = if parted.len() == 1 {
+        "one group is".to_owned()
+    } else {
+        format!("{} groups are", count(parted.len()))
+    };
+    output.warn(format_args!(
+        "{what} in more than one split: the scores are flattered by what the model knows of them from training"
+    ));
+    for (name, group) in parted.iter().take(3) {
+        let of = |split| group.samples.iter().filter(|&&i| dataset.samples[i].split == split).count();
+        let there = Split::ALL.into_iter().map(|split| (split, of(split))).filter(|(_, n)| *n > 0);
+        let there: Vec<String> = there.map(|(split, n)| format!("{n} in {split}")).collect();
+        output.say(format_args!("    {name}: {}", there.join(", ")));
+    }
+    if parted.len() > 3 {
+        output.say(format_args!("    ... and {} more", parted.len() - 3));
+    }
+}
+
+/// How images are mixed, to follow the names of the transforms.
+pub(super) fn mixing(augment: &Augment) -> String {
+    let name = |name: &str, alpha: Option<f64>| alpha.map(|alpha| format!("{name} {alpha}"));
+    let names: Vec<String> =
+        [name("mixup", augment.mixup), name("cutmix", augment.cutmix)].into_iter().flatten().collect();
+    match (names.is_empty(), augment.mix_p) {
+        (true, _) => String::new(),
+        (false, 1.0) => format!(", {}", names.join(" or ")),
+        (false, p) => format!(", {} at p {p}", names.join(" or ")),
+    }
+}
+
+/// How long the training took, and how much of that it waited for its images.
+pub(super) fn waiting(output: Output, epochs: &[EpochRecord]) {
+    let Some(share) = data_wait_frac(epochs) else { return };
+    let seconds: f64 = epochs.iter().map(|record| record.train_time.as_secs_f64()).sum();
+    let later = if epochs.len() > 1 { " after the first epoch" } else { "" };
+    output.say(format_args!(
+        "  time               {seconds:.1} s of training, {} of it waiting for images{later}",
+        percent(share)
+    ));
+    if share > STARVED {
+        output.warn(
+            "training waits for its images: fewer or cheaper transforms, or a larger network, would use the processor better",
+        );
+    }
+}
+
+/// That images were judged in several views.
+pub(super) fn views(output: Output, views: Views) {
+    if let Some(name) = views.name() {
+        output.say(format_args!(
+            "  probabilities are the mean over {} views of each image ({name})",
+            views.count()
+        ));
+    }
+}
+
+/// What the run's environment says of the sampling: how many images of each class were found, used, and shown an epoch.
+pub(crate) fn sampling_json(images: &Images, recipe: &Recipe) -> Value {
+    let dataset = &images.dataset;
+    let counts = [images.class_counts(Split::Train), images.class_counts(Split::Val)];
+    let order = recipe.data.sampler.order(&dataset.classes);
+    let expected = order.expected(&counts[0]);
+    let class = |(i, name): (usize, &String)| {
+        let found = dataset.found.get(i).copied().unwrap_or(counts[0][i]);
+        let row = json!({ "found": found, "train": counts[0][i], "epoch": expected[i], "val": counts[1][i] });
+        (name.clone(), row)
+    };
+    json!({
+        "sampler": recipe.data.sampler.name(),
+        "drawn_with_replacement": order.replaces(),
+        "folds": recipe.data.folds,
+        "fold": recipe.data.folds.map(|_| recipe.data.fold.unwrap_or(1)),
+        "classes": dataset.classes.iter().enumerate().map(class).collect::<Map<_, _>>(),
+    })
+}
