@@ -17,7 +17,8 @@ mod plan;
 mod stage;
 
 pub use engine::{
-    Activations, Engine, Explanation, Method, NotFinite, Snapshot, Spread, StageTime, StepContext, TensorMemory,
+    Activations, Engine, Explanation, Method, NotFinite, Snapshot, Spread, StageTime, StepContext,
+    TensorMemory,
 };
 pub use float::Float;
 pub use isa::Isa;

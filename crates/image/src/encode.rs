@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_photograph_survives_jpeg_and_an_overlay_is_exact() {
-        let pixels: Vec<u8> = (0..32 * 32).flat_map(|i| [(i % 32) as u8 * 8, (i / 32) as u8 * 8, 128]).collect();
+        let pixels: Vec<u8> =
+            (0..32 * 32).flat_map(|i| [(i % 32) as u8 * 8, (i / 32) as u8 * 8, 128]).collect();
         let image = Image::new(32, 32, 3, pixels.clone()).unwrap();
         let back = image::load_from_memory(&encode_jpeg(&image, 90).unwrap()).unwrap().to_rgb8();
         let error: f64 = back.iter().zip(&pixels).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();

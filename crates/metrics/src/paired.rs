@@ -92,7 +92,9 @@ mod tests {
             let target = (sample % 2) as u32;
             let row = |right: bool| if right == (target == 0) { [0.9, 0.1] } else { [0.2, 0.8] };
             first.push_probabilities(&row(sample < 800), &[target]).unwrap();
-            second.push_probabilities(&row(!(700..800).contains(&sample) && sample < 950), &[target]).unwrap();
+            second
+                .push_probabilities(&row(!(700..800).contains(&sample) && sample < 950), &[target])
+                .unwrap();
         }
         (first, second)
     }

@@ -3,6 +3,7 @@
 mod best;
 mod data;
 mod evaluate;
+mod insight;
 mod layers;
 mod model_file;
 mod recipe;
@@ -15,6 +16,7 @@ mod trainer;
 
 pub use data::{DataError, Images, fingerprint, scan_for};
 pub use evaluate::{EvaluateError, evaluate};
+pub use insight::{Distributions, ValueSpread, distributions, explain_samples, first_filters, sample_image};
 pub use layers::{Layers, Origin, RecipeErrors, Resolved, Setting};
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, write_whole};
 pub use recipe::{Augment, ClassWeights, Data, EarlyStopping, Fault, Input, Loss, Monitor, Recipe, Train};

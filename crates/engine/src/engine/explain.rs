@@ -104,7 +104,7 @@ impl<T: Float> Engine<T> {
             Target::Input => 0,
         };
         let capture = Capture { output_of: Some(stage), gradient_of: Some(stage), ..Capture::default() };
-        self.probe = Probe { capture: Some(capture), ..Probe::default() };
+        self.probe = Probe::capturing(capture);
         self.run(images, batch, None);
         logits.extend(self.logits(batch).iter().map(|x| x.to_f64() as f32));
         let count = self.network.classes();
@@ -154,7 +154,7 @@ impl<T: Float> Engine<T> {
     /// The outputs of every layer in evaluation mode, in the order of the forward pass; ops that run together give one.
     /// `images: [batch, input]`
     pub fn activations(&mut self, images: &[T], batch: usize) -> Vec<Activations> {
-        self.probe = Probe { capture: Some(Capture::default()), ..Probe::default() };
+        self.probe = Probe::capturing(Capture::default());
         self.run(images, batch, None);
         let outputs = std::mem::take(&mut self.probe).capture.unwrap_or_default().outputs;
         let named = |(stage, values): (usize, Vec<f32>)| {

@@ -71,6 +71,10 @@ fn copied<T: Float>(values: &[T]) -> Vec<f32> {
 }
 
 impl Probe {
+    pub(super) fn capturing(capture: Capture) -> Self {
+        Probe { capture: Some(capture), ..Probe::default() }
+    }
+
     pub(super) fn forward<T: Float>(&mut self, stage: usize, node: NodeId, output: &[T]) {
         if self.looking && self.found.is_none() && !output.iter().all(|x| x.finite()) {
             self.found = Some(node);

@@ -7,6 +7,7 @@ pub(crate) mod list;
 mod model;
 pub(crate) mod predict;
 mod recipe;
+mod report;
 pub(crate) mod schema;
 mod source;
 pub(crate) mod sync;

@@ -1,7 +1,7 @@
 //! `pupila train`: from a path to a judged classifier.
 
 use super::recipe::{flag, resolve, switch};
-use super::tell;
+use super::{report, tell};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::{interrupted, listen};
@@ -16,7 +16,7 @@ use pupila_train::{
     EpochRecord, Images, Look, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing,
     Tracking, environment, fingerprint, flat_recipe, predictions_csv, run_summary, scan_for,
 };
-use pupila_transforms::Pipeline;
+use pupila_transforms::{Normalization, Pipeline};
 use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -96,7 +96,8 @@ fn train(
         "val_images": val_loader.samples(),
     });
     let typed: Vec<_> = std::env::args_os().skip(1).map(|a| redact(&a.to_string_lossy())).collect();
-    folder.write_start(resolved, &environment(&data, threads, &typed)).map_err(Failure::work)?;
+    let environment = environment(&data, threads, &typed);
+    folder.write_start(resolved, &environment).map_err(Failure::work)?;
 
     tell::model(output, &network);
     // No larger than the data asks for: a batch size beyond it costs no memory.
@@ -117,7 +118,8 @@ fn train(
     let tracking = Tracking::start(&folder, resolved, &network, &normalization, run)
         .with_context(|| format!("cannot write {}", folder.file(RunFolder::METRICS).display()))
         .map_err(Failure::Work)?;
-    let mut watch = Watch::new(output, recipe, &folder, card, tracking, train_loader.batches());
+    let mut watch =
+        Watch::new(output, recipe, &folder, card, tracking, normalization.clone(), train_loader.batches());
     let class_images = images.class_counts(Split::Train);
     let plan = Plan {
         recipe,
@@ -141,6 +143,29 @@ fn train(
         folder.write(RunFolder::PREDICTIONS, &csv).map_err(Failure::work)?;
     }
     folder.write(RunFolder::SUMMARY, &format!("{summary:#}\n")).map_err(Failure::work)?;
+    if recipe.tracking.report {
+        let paths = images.paths(&val_positions);
+        let judgement = outcome.predictions.as_ref().map(|predictions| report::Judgement {
+            predictions,
+            paths: &paths,
+            what: "validation image",
+            intervals: &summary["val_intervals"],
+        });
+        let context = report::Context {
+            title: folder.name(),
+            subtitle: report::subtitle(&network, &classes, &arguments.data),
+            classes: &classes,
+            recipe: &resolved.to_toml(),
+            summary: &summary,
+            environment: &environment,
+        };
+        let source =
+            report::Source { engine: &mut engine, loader: &val_loader, normalization: &normalization };
+        let times = [timing.scan, timing.decode, timing.total];
+        let collected = std::mem::take(&mut watch.collected);
+        let page = report::of_run(&context, recipe, &outcome, judgement.as_ref(), collected, source, times);
+        folder.write(RunFolder::PAGE, &page).map_err(Failure::work)?;
+    }
     watch.record_outcome(&outcome, &val_loader);
     let mut object = summary;
     object["run"] = folder.path().to_string_lossy().into();
@@ -240,6 +265,8 @@ struct Watch<'a> {
     tracking: Tracking,
     progress: ProgressBar,
     saved: Option<Instant>,
+    collected: report::Collected,
+    normalization: Normalization,
 }
 
 impl<'a> Watch<'a> {
@@ -249,6 +276,7 @@ impl<'a> Watch<'a> {
         folder: &'a RunFolder,
         card: ModelCard,
         tracking: Tracking,
+        normalization: Normalization,
         steps: usize,
     ) -> Self {
         let progress =
@@ -257,7 +285,8 @@ impl<'a> Watch<'a> {
             progress.set_style(style);
         }
         tell::epoch_header(output, &recipe.train.monitor);
-        Watch { output, recipe, folder, card, tracking, progress, saved: None }
+        let collected = report::Collected::default();
+        Watch { output, recipe, folder, card, tracking, progress, saved: None, collected, normalization }
     }
 
     fn save(&mut self, engine: &Engine<f32>, epoch: u32) -> Result<(), pupila_train::ModelFileError> {
@@ -316,7 +345,10 @@ impl Observer for Watch<'_> {
         self.warn();
     }
 
-    fn look(&mut self, look: Look<'_>) {
+    fn look(&mut self, mut look: Look<'_>) {
+        if self.recipe.tracking.report {
+            self.collected.look(&mut look, &self.normalization);
+        }
         self.tracking.look(look);
         self.warn();
     }

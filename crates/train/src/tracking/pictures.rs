@@ -73,7 +73,7 @@ pub(super) fn matrix(predictions: &Predictions, classes: &[String]) -> Option<Im
 }
 
 /// The first filters of the first layer that has weights, and the name of these; none where it sees no image.
-pub(super) fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
+pub(crate) fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
     let network = engine.network();
     let node =
         network.nodes().iter().find(|node| matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }))?;
