@@ -1,5 +1,5 @@
 //! Explanations: against numerical gradients and a closed form, and that they leave the engine as it was.
-//! `interop/test_report.py` compares them with PyTorch's.
+//! `interop/test_pytorch.py` compares them with PyTorch's.
 
 #![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
 

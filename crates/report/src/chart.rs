@@ -64,7 +64,7 @@ impl Frame {
             height: 280.0,
             left: 54.0,
             right: 12.0,
-            top: 18.0,
+            top: 26.0,
             bottom: 42.0,
             x: widened(x),
             y: widened(y),
@@ -162,7 +162,12 @@ impl Chart {
         let x = self.x.unwrap_or_else(|| finite(|p| p.0));
         let y = self.y.unwrap_or_else(|| {
             let (low, high) = finite(|p| p.1);
-            (low - 0.04 * (high - low), high + 0.06 * (high - low))
+            // A constant is shown between zero and twice itself.
+            if high - low <= 1e-9 * high.abs() {
+                (low.min(0.0) * 2.0, high.max(0.0) * 2.0)
+            } else {
+                (low - 0.04 * (high - low), high + 0.06 * (high - low))
+            }
         });
         if !(x.0.is_finite() && y.0.is_finite()) {
             return String::new();

@@ -8,7 +8,7 @@
 //! anything. However large the data set, the page stays below [`MAX_BYTES`].
 
 mod chart;
-//mod comparison;
+mod comparison;
 mod distribution;
 mod html;
 mod matrix;
@@ -18,7 +18,7 @@ mod sections;
 mod selection;
 mod verdict;
 
-//pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest};
+pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest};
 pub use distribution::{Distribution, ValueCounts};
 pub use picture::{Heat, Picture};
 pub use run::{EpochPoint, Judged, Report, RunEnding, Training};

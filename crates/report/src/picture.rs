@@ -112,7 +112,7 @@ fn overlay(heat: &Heat) -> Option<(Vec<u8>, u32, u32)> {
             ([249.0, 120.0, 30.0], [252.0, 245.0, 130.0], share * 2.0 - 1.0)
         };
         let mix = |i: usize| (from[i] + t * (to[i] - from[i])) as u8;
-        [mix(0), mix(1), mix(2), (255.0 * (0.92 * share.sqrt())) as u8]
+        [mix(0), mix(1), mix(2), (255.0 * (0.92 * share.powf(0.7))) as u8]
     };
     let rgba = heat.values.iter().flat_map(color).collect();
     Some((rgba, heat.width as u32, heat.height as u32))

@@ -6,6 +6,7 @@
 use pupila_engine::{Engine, Explanation};
 use pupila_image::Image;
 use pupila_loader::Loader;
+use pupila_metrics::Predictions;
 use pupila_trackers::{Counts, Histogram};
 use pupila_transforms::Normalization;
 use rayon::prelude::*;
@@ -115,6 +116,12 @@ pub fn sample_image(images: &Loader, sample: usize) -> Option<Image> {
 /// The first filters of the first layer that has weights, and the name of these; none where it sees no image.
 pub fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
     crate::tracking::pictures::first_filters(engine)
+}
+
+/// The confusion matrix as a PNG file.
+pub fn confusion_png(predictions: &Predictions, classes: &[String]) -> Option<Vec<u8>> {
+    let matrix = crate::tracking::pictures::matrix(predictions, classes)?;
+    pupila_image::encode_png(&matrix).ok()
 }
 
 /// Images as the network takes them. `[samples, H, W, C]`

@@ -3,6 +3,7 @@
 mod best;
 mod data;
 mod evaluate;
+mod finished_run;
 mod insight;
 mod layers;
 mod model_file;
@@ -14,9 +15,12 @@ mod summary;
 mod tracking;
 mod trainer;
 
-pub use data::{DataError, Images, fingerprint, scan_for};
+pub use data::{DataError, Images, fingerprint, fingerprint_of, scan_for};
 pub use evaluate::{EvaluateError, evaluate};
-pub use insight::{Distributions, ValueSpread, distributions, explain_samples, first_filters, sample_image};
+pub use finished_run::{FinishedRun, FinishedRunError};
+pub use insight::{
+    Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
+};
 pub use layers::{Layers, Origin, RecipeErrors, Resolved, Setting};
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, write_whole};
 pub use recipe::{Augment, ClassWeights, Data, EarlyStopping, Fault, Input, Loss, Monitor, Recipe, Train};

@@ -2,7 +2,9 @@
 
 pub(crate) mod augment;
 pub(crate) mod bench;
+pub(crate) mod compare;
 pub(crate) mod eval;
+mod evaluation;
 pub(crate) mod list;
 mod model;
 pub(crate) mod predict;

@@ -14,7 +14,7 @@ use pupila_network::{Network, architectures};
 use pupila_trackers::{DataInfo, Event, RunEnd, RunInfo, redact};
 use pupila_train::{
     EpochRecord, Images, Look, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing,
-    Tracking, environment, fingerprint, flat_recipe, predictions_csv, run_summary, scan_for,
+    Tracking, environment, fingerprint, fingerprint_of, flat_recipe, predictions_csv, run_summary, scan_for,
 };
 use pupila_transforms::{Normalization, Pipeline};
 use serde_json::json;
@@ -92,6 +92,7 @@ fn train(
         "form": images.dataset.form.to_string(),
         "val_split_off": images.dataset.val_from_train,
         "fingerprint": fingerprint(&images.dataset),
+        "val_fingerprint": fingerprint_of(&images.dataset, &images.samples(&val_positions)),
         "train_images": train_loader.samples(),
         "val_images": val_loader.samples(),
     });

@@ -29,11 +29,12 @@ pub(crate) fn curves(training: &Training<'_>) -> String {
         caption: caption.into(),
         ..Chart::default()
     };
-    let accuracies = vec![
-        series("training", 1, true, |e| e.train_accuracy),
-        series("validation", 2, false, |e| e.val_accuracy),
-        series("validation, balanced", 3, false, |e| e.val_balanced_accuracy),
-    ];
+    let mut accuracies = vec![series("training", 1, true, |e| e.train_accuracy)];
+    // Where all classes have equally many images the two are one.
+    if epochs.iter().any(|e| (e.val_accuracy - e.val_balanced_accuracy).abs() > 1e-9) {
+        accuracies.push(series("validation, balanced", 3, false, |e| e.val_balanced_accuracy));
+    }
+    accuracies.push(series("validation", 2, false, |e| e.val_accuracy));
     let charts = [
         chart(
             "Loss by epoch",

@@ -67,7 +67,7 @@ pub(super) fn judged(
 }
 
 /// The confusion matrix.
-pub(super) fn matrix(predictions: &Predictions, classes: &[String]) -> Option<Image> {
+pub(crate) fn matrix(predictions: &Predictions, classes: &[String]) -> Option<Image> {
     let rows: Vec<Vec<u64>> = predictions.confusion().rows().map(<[u64]>::to_vec).collect();
     confusion_matrix(&rows, classes)
 }
