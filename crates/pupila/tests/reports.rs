@@ -212,7 +212,7 @@ fn what_cannot_be_compared_is_refused() {
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     assert!(told.json()["tests"].as_array().unwrap().is_empty());
     assert!(told.json()["findings"][0].as_str().unwrap().contains("different images"));
-    fs::write(&b, predictions.replacen(",melanoma,", ",nevus,", 1)).unwrap();
+    fs::write(&b, predictions.replacen(".jpg,melanoma,", ".jpg,nevus,", 1)).unwrap();
     refused(&["runs/a", "runs/b"], &["is melanoma in the first and nevus in the second"]);
     fs::write(&b, &predictions).unwrap();
     let environment = sandbox.read("runs/b/environment.json");

@@ -188,7 +188,7 @@ impl Chart {
                 frame.top,
                 frame.height - frame.bottom,
                 x + offset,
-                frame.top + 10.0,
+                frame.top - 4.0,
                 escape(name)
             );
         }

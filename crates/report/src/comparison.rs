@@ -2,7 +2,9 @@
 
 use crate::MAX_BYTES;
 use crate::chart::{Chart, Series};
-use crate::html::{Section, count, counted, escape, file_name, fixed, page, percent, shortened};
+use crate::html::{
+    Section, count, counted, escape, file_name, fixed, page, percent, shortened, shortened_front,
+};
 use crate::picture::{image_sprite, single};
 use crate::run::EpochPoint;
 use pupila_image::Image;
@@ -289,7 +291,7 @@ impl Comparison {
                     if (of.len() as u64) < n { format!(", {} shown", of.len()) } else { String::new() };
                 let _ = write!(
                     html,
-                    "<h3>{} {words}: {}{some}</h3><div class=\"tiles single\">",
+                    "<h3>{} {words}: {}{some}</h3><div class=\"tiles flips\">",
                     self.name(test.run),
                     counted(n, "image")
                 );
@@ -315,7 +317,7 @@ impl Comparison {
             let (class, confidence) = &flip.answers[place];
             let right = (place == 1) == flip.gained;
             format!(
-                "<small>{}</small><span class=\"{}\">{}</span> {:.0}\u{a0}%",
+                "<small>{} answers</small><span class=\"{}\">{}</span> {:.0}\u{a0}%",
                 self.name(if place == 0 { 0 } else { run }),
                 if right { "r" } else { "w" },
                 escape(class),
@@ -323,12 +325,12 @@ impl Comparison {
             )
         };
         format!(
-            "<figure class=\"tile\">{picture}<figcaption><b>{}</b>{}{}<small title=\"{}\">{}</small></figcaption></figure>",
+            "<figure class=\"tile\">{picture}<figcaption>is <b>{}</b>{}{}<small title=\"{}\">{}</small></figcaption></figure>",
             escape(&flip.label),
             answer(0),
             answer(1),
             escape(&flip.path),
-            escape(&shortened(file_name(&flip.path), 22))
+            escape(&shortened_front(file_name(&flip.path), 20))
         )
     }
 }

@@ -31,6 +31,15 @@ pub(crate) fn shortened(text: &str, most: usize) -> String {
     }
 }
 
+/// The last `most` characters, behind an ellipsis where there are more: of file names the end tells them apart.
+pub(crate) fn shortened_front(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    ['…'].into_iter().chain(text.chars().skip(length - most.saturating_sub(1))).collect()
+}
+
 /// The end of a path, by which an image is known.
 pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
@@ -166,6 +175,10 @@ mod tests {
             ("50.0\u{a0}%".into(), "undefined".into(), "NaN".into())
         );
         assert_eq!((shortened("abcdef", 4), shortened("abcd", 4)), ("abc…".into(), "abcd".into()));
+        assert_eq!(
+            (shortened_front("abcdef", 4), shortened_front("abcd", 4)),
+            ("…def".into(), "abcd".into())
+        );
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!((counted(1, "image"), counted(1200, "image")), ("1 image".into(), "1,200 images".into()));
     }

@@ -37,24 +37,20 @@ pub(crate) fn shown_classes(confusion: &ConfusionMatrix) -> Vec<usize> {
 /// The matrix of some classes: true ones down, predicted ones across, darker where more of a true class are.
 pub(crate) fn matrix(confusion: &ConfusionMatrix, names: &[String], shown: &[usize], cells: Cells) -> String {
     let numbered = shown.len() <= NUMBERED;
-    let size = if numbered { (520.0 / shown.len() as f64).clamp(30.0, 62.0) } else { 11.0 };
+    let size = if numbered { (520.0 / shown.len() as f64).clamp(30.0, 62.0) } else { 12.0 };
     let name = |class: usize| names.get(class).map_or("", String::as_str);
     let longest = shown.iter().map(|&class| name(class).chars().count().min(22)).max().unwrap_or(0) as f64;
     let letter = if numbered { 6.6 } else { 5.4 };
     let margin = 12.0 + letter * longest;
-    let (left, top) = (margin + 16.0, margin * 0.78 + 26.0);
+    let (left, top) = (margin + 16.0, if numbered { margin * 0.78 + 12.0 } else { margin + 8.0 });
     let side = shown.len() as f64 * size;
-    let (width, height) = (left + side + margin * 0.6, top + side + 6.0);
-    let font = if numbered { 12.0 } else { 9.5 };
+    let (width, height) = (left + side + if numbered { margin * 0.6 } else { 8.0 }, top + side + 6.0);
+    let turned = if numbered { -50 } else { -90 };
+    let font = if numbered { 12.0 } else { 10.0 };
     let mut svg = format!(
         "<svg class=\"cell\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" role=\"img\" style=\"max-width:{}\">\
          <title>Confusion matrix: rows are true classes, columns predicted ones</title>",
         if numbered { "100%" } else { "none" }
-    );
-    let _ = write!(
-        svg,
-        "<text x=\"{:.0}\" y=\"13\" style=\"text-anchor:end;fill:var(--muted)\">true ↓ predicted →</text>",
-        left - 8.0
     );
     for (place, &class) in shown.iter().enumerate() {
         let middle = (place as f64 + 0.5) * size;
@@ -62,10 +58,10 @@ pub(crate) fn matrix(confusion: &ConfusionMatrix, names: &[String], shown: &[usi
         let _ = write!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" style=\"text-anchor:end;font-size:{font}px\">{label}<title>{full}</title></text>\
-             <text transform=\"translate({:.1} {:.1}) rotate(-50)\" style=\"text-anchor:start;font-size:{font}px\">{label}<title>{full}</title></text>",
+             <text transform=\"translate({:.1} {:.1}) rotate({turned})\" style=\"text-anchor:start;font-size:{font}px\">{label}<title>{full}</title></text>",
             left - 8.0,
             top + middle + font * 0.36,
-            left + middle + 2.0,
+            left + middle + if numbered { 2.0 } else { font * 0.36 },
             top - 7.0,
             full = escape(name(class)),
         );
@@ -75,6 +71,7 @@ pub(crate) fn matrix(confusion: &ConfusionMatrix, names: &[String], shown: &[usi
         "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{side:.1}\" height=\"{side:.1}\" fill=\"none\" class=\"gridline\"/>"
     );
     let of = confusion.true_counts();
+    let most = confusion.rows().flatten().max().map_or(1.0, |&n| n.max(1) as f64);
     for (row, &target) in shown.iter().enumerate() {
         for (column, &predicted) in shown.iter().enumerate() {
             let n = confusion.count(target, predicted);
@@ -82,7 +79,12 @@ pub(crate) fn matrix(confusion: &ConfusionMatrix, names: &[String], shown: &[usi
                 continue;
             }
             let share = if of[target] == 0 { f64::NAN } else { n as f64 / of[target] as f64 };
-            let depth = if share.is_finite() { share.powf(0.7) } else { 0.0 };
+            // Cells without numbers say by their color what they are of.
+            let depth = match numbered || cells == Cells::Shares {
+                true if share.is_finite() => share.powf(0.7),
+                true => 0.0,
+                false => (n as f64 / most).powf(0.4),
+            };
             let fill = if target == predicted { "fc" } else { "fw" };
             let (x, y) = (left + column as f64 * size, top + row as f64 * size);
             let gap = if numbered { 2.0 } else { 0.6 };

@@ -112,7 +112,7 @@ fn overlay(heat: &Heat) -> Option<(Vec<u8>, u32, u32)> {
             ([249.0, 120.0, 30.0], [252.0, 245.0, 130.0], share * 2.0 - 1.0)
         };
         let mix = |i: usize| (from[i] + t * (to[i] - from[i])) as u8;
-        [mix(0), mix(1), mix(2), (255.0 * (0.92 * share.powf(0.7))) as u8]
+        [mix(0), mix(1), mix(2), (255.0 * (0.78 * share.powf(0.7))) as u8]
     };
     let rgba = heat.values.iter().flat_map(color).collect();
     Some((rgba, heat.width as u32, heat.height as u32))
@@ -142,7 +142,7 @@ mod tests {
     fn opacity_follows_the_weight_and_large_maps_shrink() {
         let heat = Heat { height: 1, width: 3, values: vec![0.0, 1.0, 2.0] };
         let (rgba, width, height) = overlay(&heat).unwrap();
-        assert_eq!((width, height, rgba[3], rgba[11]), (3, 1, 0, 234));
+        assert_eq!((width, height, rgba[3], rgba[11]), (3, 1, 0, 198));
         assert!(rgba[3] < rgba[7] && rgba[7] < rgba[11]);
         let large = Heat { height: 224, width: 224, values: (0..224 * 224).map(|i| i as f32).collect() };
         let small = shrunk(&large).unwrap();

@@ -87,9 +87,9 @@ pub(crate) fn verdict(
         Some(false) => "That is no better than what needs no learning",
         None => "Against what needs no learning",
     };
-    let even = classes.iter().filter(|_| true).count().max(1) as f64;
+    let even = classes.len().max(1) as f64;
     let mut html = format!(
-        "<p class=\"lead\">Of {}, <b>{}</b> are classified correctly{}. {opinion}: always answering {} is right for {}, guessing evenly for {}.</p>\n",
+        "<p class=\"lead\">Of {}, <b>{}</b> are classified correctly{}. {opinion}: always answering {} is right for {}, guessing evenly for {}.",
         escape(&judged.what_counted()),
         percent(accuracy),
         interval.map_or(String::new(), |(low, high)| format!(
@@ -101,6 +101,19 @@ pub(crate) fn verdict(
         percent(share),
         percent(1.0 / even),
     );
+    // Of rare classes much can be known that the accuracy doesn't show.
+    if above == Some(false)
+        && let Some((low, high)) = judged.interval("balanced_accuracy").filter(|(low, _)| *low > 1.0 / even)
+    {
+        let _ = write!(
+            html,
+            " It has learnt something all the same: with each class counted alike it finds {} of the images ({:.1} to {:.1}&nbsp;%), more than even guessing.",
+            percent(value("balanced_accuracy")),
+            100.0 * low,
+            100.0 * high
+        );
+    }
+    html += "</p>\n";
     html += &crate::sections::headline(judged, summary, share, 1.0 / even);
     let mut items: Vec<(&str, String)> = Vec::new();
     items.push(("How sure", how_sure(n, interval)));

@@ -8,6 +8,9 @@ use pupila_metrics::{Predictions, PredictionsError};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
+/// An epoch, from 1, and its values by tags such as `val/loss`.
+pub type EpochValues = (u32, Map<String, Value>);
+
 /// A run that has ended.
 #[derive(Debug)]
 pub struct FinishedRun {
@@ -25,8 +28,8 @@ pub struct FinishedRun {
     pub paths: Vec<String>,
     /// Their labels and predictions.
     pub predictions: Predictions,
-    /// The values of every epoch, such as `val/loss`, with `epoch`; empty where there is no `metrics.jsonl`.
-    pub epochs: Vec<(u32, Map<String, Value>)>,
+    /// The values of every epoch; empty where there is no `metrics.jsonl`.
+    pub epochs: Vec<EpochValues>,
 }
 
 /// A folder that cannot be read as a run.
@@ -141,7 +144,7 @@ fn recipe(path: &Path, text: &str) -> Result<Map<String, Value>, FinishedRunErro
 }
 
 /// The `scalars` events. A line that is torn, as of a run that was killed, is the last and is left out.
-fn epochs(path: &Path, text: &str) -> Result<Vec<(u32, Map<String, Value>)>, FinishedRunError> {
+fn epochs(path: &Path, text: &str) -> Result<Vec<EpochValues>, FinishedRunError> {
     let mut epochs = Vec::new();
     let lines = text.lines().count();
     for (place, line) in text.lines().enumerate() {

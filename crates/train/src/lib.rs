@@ -17,7 +17,7 @@ mod trainer;
 
 pub use data::{DataError, Images, fingerprint, fingerprint_of, scan_for};
 pub use evaluate::{EvaluateError, evaluate};
-pub use finished_run::{FinishedRun, FinishedRunError};
+pub use finished_run::{EpochValues, FinishedRun, FinishedRunError};
 pub use insight::{
     Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
 };

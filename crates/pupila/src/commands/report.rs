@@ -207,10 +207,14 @@ fn pictures(judgement: Option<&Judgement<'_>>, source: &mut Source<'_>) -> (Vec<
     };
     let pictures = selection.all().into_iter().filter_map(picture).collect();
     let words = explanation.map(|explanation| match explanation.method {
-        Method::GradCam { layer } => format!(
-            "Beside each image, in color, is what speaks for the answer: Grad-CAM (Selvaraju et al. 2017) at {layer}, a map of {}x{} places.",
-            explanation.width, explanation.height
-        ),
+        Method::GradCam { layer } => {
+            let nodes = source.engine.network().nodes();
+            let module = nodes.iter().find(|node| node.name == layer).map_or("", |node| node.op.module());
+            format!(
+                "Beside each image, in color, is what speaks for the answer: Grad-CAM (Selvaraju et al. 2017) at the output of layer {layer} ({module}), a map of {}x{} places.",
+                explanation.width, explanation.height
+            )
+        }
         Method::InputGradient => {
             "Beside each image, in color, are the pixels whose change would change the answer most: the gradient of its logit (Simonyan et al. 2014).".to_owned()
         }

@@ -165,7 +165,10 @@ fn train(
         let times = [timing.scan, timing.decode, timing.total];
         let collected = std::mem::take(&mut watch.collected);
         let page = report::of_run(&context, recipe, &outcome, judgement.as_ref(), collected, source, times);
-        folder.write(RunFolder::PAGE, &page).map_err(Failure::work)?;
+        // What the page shows is in the other files too.
+        if let Err(error) = folder.write(RunFolder::PAGE, &page) {
+            output.warn(error);
+        }
     }
     watch.record_outcome(&outcome, &val_loader);
     let mut object = summary;

@@ -93,12 +93,13 @@ pub(crate) fn confusion(shown: &Shown<'_>, selection: &Selection) -> String {
     } else {
         let _ = write!(
             html,
-            "<figure><div class=\"scroll\">{}</div></figure>{}",
+            "<figure><h3>Share of the true class</h3><div class=\"scroll\">{}</div></figure><figure><h3>Counts</h3><div class=\"scroll\">{}</div></figure>{}",
             draw(Cells::Shares),
+            draw(Cells::Counts),
             most_confused(shown)
         );
     }
-    html += "<p class=\"note\">Each row is a true class. Blue, on the diagonal, is right; orange is wrong, and the deeper the color the larger the share of that row. A column with much orange is a class that is answered too readily. Point at a cell for its count and share.</p>\n";
+    html += "<p class=\"note\">Each row is a true class, each column what was answered. Blue, on the diagonal, is right; orange is wrong, and the deeper the color the larger the share of that row. A column with much orange is a class that is answered too readily. Point at a cell for its count and share.</p>\n";
     let mut cells = String::new();
     for (target, predicted, samples) in &selection.cells {
         let tiles: String = samples.iter().filter_map(|&sample| shown.small_tile(sample)).collect();

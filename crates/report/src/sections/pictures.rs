@@ -1,6 +1,6 @@
 //! Images with what the network makes of them.
 
-use crate::html::{escape, file_name, fixed, shortened};
+use crate::html::{escape, file_name, fixed, shortened_front};
 use crate::picture::{Picture, shown, single};
 use crate::run::Judged;
 use crate::selection::Selection;
@@ -55,7 +55,7 @@ impl Shown<'_> {
             "<small title=\"{}\">loss {}, {}</small></figcaption></figure>",
             escape(path),
             fixed(self.judged.predictions.losses()[sample], 2),
-            escape(&shortened(file_name(path), 40))
+            escape(&shortened_front(file_name(path), 36))
         );
         Some(html)
     }
@@ -70,7 +70,7 @@ impl Shown<'_> {
             single(&format!("p{sample}"), &escape(path)),
             100.0 * row[predicted],
             escape(path),
-            escape(&shortened(file_name(path), 22))
+            escape(&shortened_front(file_name(path), 18))
         ))
     }
 

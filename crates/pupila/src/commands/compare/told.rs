@@ -62,9 +62,15 @@ fn finding(names: &[String], test: &PairTest, several: bool) -> String {
             points.abs()
         );
     }
-    let mut text = format!(
-        "Within noise: {name} differs from {first} by {points:+.1} points of accuracy, and the 95 % interval of the difference is {range}; {p}."
-    );
+    let mut text = match value {
+        0.0 => format!("Within noise: {name} and {first} have the same accuracy"),
+        _ => format!(
+            "Within noise: {name} is {:.1} points {} {first} in accuracy",
+            points.abs(),
+            if value > 0.0 { "above" } else { "below" }
+        ),
+    };
+    text += &format!(", and the 95 % interval of the difference runs from {range}; {p}.");
     let clear =
         |metric: &&(String, f64, f64, f64)| metric.0 != "accuracy" && (metric.2 > 0.0 || metric.3 < 0.0);
     for (metric, value, low, high) in test.intervals.iter().filter(clear) {
