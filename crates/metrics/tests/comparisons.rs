@@ -3,6 +3,8 @@
 //! Tolerance: 1e-12 for curves, whose points are quotients of counts; 1e-10 relative for p-values, which sum up to 20,000
 //! terms.
 
+#![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
+
 use pupila_metrics::{McNemar, PrecisionRecallCurve, Predictions, RocCurve, holm, reliability_bins};
 use serde_json::Value;
 
