@@ -58,13 +58,12 @@ impl ValueCounts {
         let mut bars = vec![0.0; BARS];
         let width = (high - low) / BARS as f64;
         let place = |x: f64| ((x - low) / width).clamp(0.0, BARS as f64);
-        let mut zeros = self.zeros as f64;
-        for &(left, right, count) in &self.buckets {
-            let mut count = count as f64;
-            if left <= 0.0 && right >= 0.0 {
-                let taken = zeros.min(count);
-                (count, zeros) = (count - taken, zeros - taken);
-            }
+        // Zeros are in the narrowest bucket that holds them; its neighbours may end there.
+        let around = self.buckets.iter().enumerate().filter(|(_, b)| b.0 <= 0.0 && b.1 >= 0.0);
+        let around = around.min_by(|a, b| (a.1.1 - a.1.0).total_cmp(&(b.1.1 - b.1.0))).map(|(i, _)| i);
+        for (i, &(left, right, count)) in self.buckets.iter().enumerate() {
+            let zeros = if around == Some(i) { self.zeros } else { 0 };
+            let count = count.saturating_sub(zeros) as f64;
             let (from, to) = (place(left), place(right));
             if to - from < 1e-9 {
                 bars[(from as usize).min(BARS - 1)] += count;
