@@ -150,7 +150,8 @@ impl Frame {
             .into_iter()
             .map(|(at, text)| {
                 // Inside of the drawing also at its ends.
-                let x = self.x(at).clamp(12.0, self.width - 12.0);
+                let half = 3.6 * text.chars().count() as f64;
+                let x = self.x(at).clamp(half, self.width - half);
                 format!("<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>", bottom + 16.0)
             })
             .collect();
