@@ -1,6 +1,7 @@
 """The model file in PyTorch: its tensors in the equivalent nn.Sequential give the run's own probabilities."""
 
 import json
+import subprocess
 
 import albumentations
 import cv2
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from conftest import SKIN
+from conftest import SKIN, TARGET
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -153,3 +154,74 @@ def test_shrinking_by_whole_factors_is_opencvs(program, tmp_path):
     run = program.train(tmp_path / "data", "whole_factors", "--size", 64)
     paths, _, _, ours, _ = run.predictions()
     np.testing.assert_allclose(probabilities(run, paths), ours, atol=1e-4)
+
+
+def grad_cam(module, target, images, classes):
+    """Selvaraju et al. 2017, equations 1 and 2, at the output of a module."""
+    kept = {}
+
+    def keep(_, __, output):
+        output.retain_grad()
+        kept["map"] = output
+
+    handle = target.register_forward_hook(keep)
+    logits = module(images)
+    handle.remove()
+    logits[torch.arange(len(classes)), classes].sum().backward()
+    weights = kept["map"].grad.mean(dim=(2, 3), keepdim=True)
+    return torch.relu((weights * kept["map"]).sum(dim=1)).detach().numpy(), logits.detach().numpy()
+
+
+def input_gradient(module, images, classes):
+    """Simonyan et al. 2014: the largest magnitude over the channels."""
+    images = images.clone().requires_grad_()
+    logits = module(images)
+    logits[torch.arange(len(classes)), classes].sum().backward()
+    return images.grad.abs().amax(dim=1).numpy(), logits.detach().numpy()
+
+
+@pytest.mark.parametrize(
+    "model, settings",
+    [
+        ("mlp", []),
+        ("mlp", ["model.batch_norm=true", "model.dropout=0.3", "model.activation=tanh"]),
+        ("cnn", []),
+        ("cnn", ["model.batch_norm=true", "model.dropout=0.2", "model.activation=gelu"]),
+        ("resnet18", []),
+        ("mobilenet_v2", []),
+    ],
+)
+def test_explanations(program, small_png, model, settings):
+    """Maps to 1e-3 of the largest of each: both sum in float32, in another order, and through up to 50 layers."""
+    name = f"explained-{model}-{len(settings)}"
+    options = [option for setting in settings for option in ("--set", setting)]
+    run = program.train(small_png, name, "--size", 32, "--model", model, *options)
+    paths = sorted(small_png.glob("val/*/*.png"))[::9]
+    printed = subprocess.run([TARGET / "release/examples/explain_json", run.model, *paths], capture_output=True, text=True)
+    assert printed.returncode == 0, printed.stderr
+    ours = json.loads(printed.stdout)
+    maps = np.array(ours["maps"]).reshape(len(paths), ours["height"], ours["width"])
+
+    described = card(run)
+    module = network(described)
+    state = load_file(run.model)
+    module.load_state_dict(state, strict=False)
+    module.eval()
+    norm = described["normalization"]
+    images = [np.array(Image.open(path).convert("RGB")).astype(np.float32) / norm["max_pixel_value"] for path in paths]
+    images = torch.from_numpy((np.stack(images) - np.float32(norm["mean"])) / np.float32(norm["std"]))
+    images = images.permute(0, 3, 1, 2).contiguous()
+    classes = torch.tensor(ours["classes"])
+    if model == "mlp":
+        assert ours["grad_cam_layer"] == ""
+        expected, logits = input_gradient(module, images, classes)
+    else:
+        layer = ours["grad_cam_layer"]
+        target = {"resnet18": lambda: module.layer4, "mobilenet_v2": lambda: module.features[-1]}.get(
+            model, lambda: module[int(layer)]
+        )()
+        expected, logits = grad_cam(module, target, images, classes)
+    np.testing.assert_allclose(np.array(ours["logits"]).reshape(logits.shape), logits, rtol=1e-4, atol=1e-4)
+    assert (expected.max(axis=(1, 2)) > 0).any()
+    for got, map_ in zip(maps, expected):
+        assert np.abs(got - map_).max() <= 1e-3 * max(map_.max(), 1e-6)

@@ -9,9 +9,12 @@ Exits with 1 and lists the differences where there are any.
 import json
 import subprocess
 import sys
+import warnings
 
 import numpy as np
-from reference import compute, differences
+from reference import compute, differences, undefined_is_none
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 CASES = 200
 TOLERANCE = 1e-12
@@ -31,6 +34,24 @@ def evaluations(rng):
         yield classes, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32), targets
 
 
+def curves(classes, probabilities, targets):
+    """ROC and precision-recall curves of each class, and the bins of the reliability diagram."""
+    probabilities = probabilities.astype(np.float64)
+    per_class = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k in range(classes):
+            fpr, tpr, _ = roc_curve(targets == k, probabilities[:, k], drop_intermediate=False)
+            precision, recall, _ = precision_recall_curve(targets == k, probabilities[:, k])
+            per_class.append([[undefined_is_none(x) for x in curve] for curve in (fpr, tpr, precision, recall)])
+    expected = {"curves": per_class}
+    right, confidence = probabilities.argmax(axis=1) == targets, probabilities.max(axis=1)
+    if right.any() and not right.all():
+        # Two of the bins' edges are not the same in float64 here and there; no confidence lies on one.
+        expected["reliability"] = [curve.tolist() for curve in calibration_curve(right, confidence, n_bins=15)]
+    return expected
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
@@ -47,7 +68,7 @@ def main():
     if len(answers) != len(cases):
         sys.exit(f"{len(cases)} answers expected, got {len(answers)}")
     for place, (case, answer) in enumerate(zip(cases, answers)):
-        found = differences(compute(*case), answer, TOLERANCE)
+        found = differences(compute(*case) | curves(*case), answer, TOLERANCE)
         wrong += bool(found)
         for line in found:
             print(f"case {place} ({case[0]} classes, {len(case[2])} samples) {line}")

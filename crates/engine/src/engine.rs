@@ -1,10 +1,12 @@
 //! A network with its values: forward, backward and the step, over buffers that are laid out once.
 
+mod explain;
 mod gradient;
 mod passes;
 mod probe;
 mod profile;
 
+pub use explain::{Activations, Explanation, Method};
 pub use probe::{NotFinite, Spread};
 pub use profile::StageTime;
 
@@ -120,6 +122,9 @@ pub struct StepContext {
 enum Sink<'a, 'b, T> {
     Keep,
     Update(&'a mut Updates<'b, T>),
+    /// Nobody wants them: only the gradients of maps and inputs count, behind a forward pass in evaluation mode. There
+    /// BatchNorm is an affine map and dropout does nothing.
+    Explain,
 }
 
 /// Values of one tensor begin at a cache line.

@@ -16,7 +16,10 @@ mod parallel;
 mod plan;
 mod stage;
 
-pub use engine::{Engine, NotFinite, Snapshot, Spread, StageTime, StepContext, TensorMemory};
+pub use engine::{
+    Activations, Engine, Explanation, Method, NotFinite, Snapshot, Spread, StageTime, StepContext,
+    TensorMemory,
+};
 pub use float::Float;
 pub use isa::Isa;
 pub use kernels::loss::{LossSum, Targets, cross_entropy, softmax};

@@ -16,7 +16,7 @@ mod pixels;
 mod resize;
 
 pub use decode::{DecodeError, Header, Limits, decode, probe};
-pub use encode::{EncodeError, encode_png};
+pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use format::Format;
 pub use pixels::{Image, ImageError};
 pub use resize::{Interpolation, UnknownInterpolation, resize, resize_samples};

@@ -2,7 +2,10 @@
 //! input and prints the metrics of each as a JSON line. `parity/metrics/check_random.py` compares them with
 //! scikit-learn's.
 
-use pupila_metrics::{AveragePrecision, PrecisionRecallF1, Predictions, RocAuc, summary, top_k_accuracy};
+use pupila_metrics::{
+    AveragePrecision, PrecisionRecallCurve, PrecisionRecallF1, Predictions, ReliabilityBin, RocAuc, RocCurve,
+    reliability_bins, summary, top_k_accuracy,
+};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::io::BufRead;
@@ -30,7 +33,16 @@ fn metrics(evaluation: &Evaluation) -> Result<Value, Box<dyn Error>> {
     let column = |of: fn(&pupila_metrics::ClassScores) -> f64| -> Vec<f64> {
         scores.per_class.iter().map(of).collect()
     };
+    let curve = |class: usize| {
+        let (roc, recall) =
+            (RocCurve::new(&predictions, class), PrecisionRecallCurve::new(&predictions, class));
+        json!([roc.false_positive_rate, roc.true_positive_rate, recall.precision, recall.recall])
+    };
+    let bins: Vec<_> = reliability_bins(&predictions).into_iter().filter(|bin| bin.samples > 0).collect();
+    let of_bins = |of: fn(&ReliabilityBin) -> f64| -> Vec<f64> { bins.iter().map(of).collect() };
     Ok(json!({
+        "curves": (0..evaluation.classes).map(curve).collect::<Vec<_>>(),
+        "reliability": [of_bins(|bin| bin.accuracy), of_bins(|bin| bin.confidence)],
         "summary": summary(&predictions),
         "precision": column(|class| class.precision),
         "recall": column(|class| class.recall),

@@ -78,7 +78,7 @@ pub fn bootstrap_interval(
 }
 
 /// The `fraction` quantile of ascending values, interpolated linearly; NaN for none.
-fn percentile(sorted: &[f64], fraction: f64) -> f64 {
+pub(crate) fn percentile(sorted: &[f64], fraction: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return f64::NAN;
     };

@@ -7,7 +7,8 @@
 use crate::metric::{Compute, Direction, Metric};
 use crate::{Predictions, argmax};
 
-const BINS: usize = 15;
+/// Bins of confidence, of equal width.
+pub(crate) const BINS: usize = 15;
 
 pub(crate) const METRIC: Metric = Metric {
     name: "calibration_error",
@@ -23,8 +24,12 @@ fn calibration_error(predictions: &Predictions) -> f64 {
     for (row, &target) in predictions.rows().zip(predictions.targets()) {
         let predicted = argmax(row);
         let confidence = f64::from(row[predicted as usize]);
-        let bin = ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
-        gaps[bin] += if predicted == target { 1.0 } else { 0.0 } - confidence;
+        gaps[bin_of(confidence)] += if predicted == target { 1.0 } else { 0.0 } - confidence;
     }
     gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / predictions.len() as f64
+}
+
+/// The bin of a confidence.
+pub(crate) fn bin_of(confidence: f64) -> usize {
+    ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1
 }

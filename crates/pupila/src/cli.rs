@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Classify images with a trained model
     Predict(Predict),
+    /// Compare runs: what differs in their recipes, and what it did
+    Compare(Compare),
     /// Show what the augmentation of a recipe does to an image, or to a batch of a data set
     Augment(Augment),
     /// Measure how fast a network trains on this machine
@@ -89,11 +91,29 @@ pub(crate) struct Eval {
     /// to turn and mirror it, for images without an up and a down
     #[arg(long, value_name = "VIEWS")]
     pub(crate) tta: Option<Tta>,
-    /// Write the predictions of every image to a CSV file
+    /// Folder to make for the results; otherwise one in the run's folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the predictions of every image to a CSV file too
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Run folders, or folders that `eval` made; each is compared with the first
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Page to write; otherwise comparison.html here, or the next free number
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) out: Option<PathBuf>,
+    /// Compare the numbers of runs that were judged on different images too; there is no test of those
+    #[arg(long)]
+    pub(crate) different_data: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }

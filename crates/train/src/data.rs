@@ -107,6 +107,11 @@ impl Images {
         positions.iter().map(path).collect()
     }
 
+    /// The places, in the data set's samples, of some images, by their places.
+    pub fn samples(&self, positions: &[u32]) -> Vec<usize> {
+        positions.iter().map(|&p| self.kept[p as usize]).collect()
+    }
+
     /// Number of images in memory.
     pub fn len(&self) -> usize {
         self.kept.len()
@@ -200,6 +205,25 @@ impl Images {
             Loader::new(self.source.clone(), Pipeline::default(), normalization, Order::AsGiven, batch, 0)?;
         loader.with_samples(positions)
     }
+}
+
+/// A number that changes with any change of some images or their labels: in hexadecimal. `which` are places in the data
+/// set's samples.
+pub fn fingerprint_of(dataset: &Dataset, which: &[usize]) -> String {
+    use std::hash::Hasher;
+    let mut hasher = twox_hash::XxHash3_64::new();
+    let mut samples: Vec<_> = which
+        .iter()
+        .map(|&i| &dataset.samples[i])
+        .map(|s| (s.content, &dataset.classes[s.label as usize]))
+        .collect();
+    samples.sort_unstable();
+    for (content, class) in samples {
+        hasher.write(&content.to_le_bytes());
+        hasher.write(class.as_bytes());
+        hasher.write(&[0]);
+    }
+    format!("{:016x}", hasher.finish())
 }
 
 /// A number that changes with any change of the images used, their labels or their splits: in hexadecimal.

@@ -4,6 +4,8 @@ mod balance;
 mod best;
 mod data;
 mod evaluate;
+mod finished_run;
+mod insight;
 mod layers;
 mod model_file;
 mod recipe;
@@ -16,8 +18,12 @@ mod trainer;
 mod views;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
-pub use data::{DataError, Images, fingerprint, scan_for};
+pub use data::{DataError, Images, fingerprint, fingerprint_of, scan_for};
 pub use evaluate::{EvaluateError, evaluate};
+pub use finished_run::{EpochValues, FinishedRun, FinishedRunError};
+pub use insight::{
+    Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
+};
 pub use layers::{Layers, Origin, RecipeErrors, Resolved, Setting};
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, write_whole};
 pub use recipe::{Augment, Data, EarlyStopping, Fault, Input, Loss, Monitor, Recipe, Train};

@@ -52,9 +52,18 @@ impl RunFolder {
     pub const REPORT: &'static str = "classification_report.txt";
     /// The confusion matrix of the best epoch, as a picture.
     pub const CONFUSION: &'static str = "confusion_matrix.png";
+    /// All of it as one page.
+    pub const PAGE: &'static str = "report.html";
     /// What a run has made of its data besides the model: what trackers are sent, as far as it is there.
-    pub const RESULTS: &'static [&'static str] =
-        &[Self::RECIPE, Self::ENVIRONMENT, Self::SUMMARY, Self::PREDICTIONS, Self::REPORT, Self::CONFUSION];
+    pub const RESULTS: &'static [&'static str] = &[
+        Self::RECIPE,
+        Self::ENVIRONMENT,
+        Self::SUMMARY,
+        Self::PREDICTIONS,
+        Self::REPORT,
+        Self::CONFUSION,
+        Self::PAGE,
+    ];
 
     /// Whether a run of that name could be made below `runs`: to be asked before long work.
     ///

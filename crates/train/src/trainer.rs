@@ -86,6 +86,8 @@ pub struct Look<'a> {
     pub engine: &'a mut Engine<f32>,
     /// The run's plan.
     pub plan: &'a Plan<'a>,
+    /// Whether no epoch follows.
+    pub last: bool,
 }
 
 /// How a run went.
@@ -259,7 +261,8 @@ pub fn train(
         };
         observer.epoch(&record, engine);
         observer.event(scalars(&record));
-        observer.look(Look { record: &record, predictions: &predictions, engine, plan });
+        let last = epoch == config.epochs || best.exhausted();
+        observer.look(Look { record: &record, predictions: &predictions, engine, plan, last });
         if config.ema_decay.is_some() {
             engine.restore(&raw);
         }

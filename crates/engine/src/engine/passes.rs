@@ -140,6 +140,7 @@ impl<T: Float> Engine<T> {
             probe,
             ..
         } = self;
+        let explain = matches!(sink, Sink::Explain);
         for index in (0..stages.len()).rev() {
             let watch = Watch::start(profile);
             let stage = &stages[index];
@@ -180,6 +181,9 @@ impl<T: Float> Engine<T> {
             let x = if again { &x[..len] } else { &[] };
             let dy = &dy[..batch * stage.shape.len()];
             probe.backward(index, dy);
+            if probe.has_enough(index) {
+                return;
+            }
             match &stage.kind {
                 &Kind::Linear { inputs, outputs } => {
                     let linear = Linear { batch, inputs, outputs };
@@ -187,7 +191,7 @@ impl<T: Float> Engine<T> {
                         // Before the weight changes under the update.
                         linear.backward_input(dy, &values[first.clone()], dx, scratch);
                     }
-                    if !stage.bias_cancels {
+                    if !stage.bias_cancels && !explain {
                         linear.backward_bias(dy, &mut gradients[second.clone()]);
                     }
                     linear_weight(linear, x, dy, first.clone(), values, gradients, scratch, &sink);
@@ -199,24 +203,29 @@ impl<T: Float> Engine<T> {
                         convolution
                             .backward_input(batch, dy, weight, zeros, adds[0], dx, scratch, workspaces);
                     }
-                    if !stage.bias_cancels {
+                    if !stage.bias_cancels && !explain {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
-                    let dw = &mut gradients[first.clone()];
-                    convolution.backward_weight(batch, x, saved, dy, zeros, dw, scratch, workspaces);
+                    if !explain {
+                        let dw = &mut gradients[first.clone()];
+                        convolution.backward_weight(batch, x, saved, dy, zeros, dw, scratch, workspaces);
+                    }
                     sink.update(values, gradients, [first.clone(), second.clone()], true);
                 }
                 Kind::Grouped(convolution) => {
                     if wanted {
                         convolution.backward_input(batch, dy, &values[first.clone()], adds[0], dx);
                     }
-                    if !stage.bias_cancels {
+                    if !stage.bias_cancels && !explain {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
-                    convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
+                    if !explain {
+                        convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
+                    }
                     sink.update(values, gradients, [first.clone(), second.clone()], true);
                 }
                 Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, dx),
+                Kind::Dropout { .. } if wanted && explain => dx.copy_from_slice(dy),
                 Kind::Dropout { .. } if wanted => dropout::backward(dy, &saved[..dy.len()], dx),
                 Kind::AvgPool(_) | Kind::Dropout { .. } => {}
                 Kind::Pointwise { pointwise, norm: constants } => {
@@ -247,6 +256,10 @@ impl<T: Float> Engine<T> {
                     let (sums, partial) = partial.split_at_mut(2 * features);
                     let operands = Operands { x, residual: r, affine };
                     pointwise.backward(batch, operands, moments, dy, dz, residual_gradient, partial, sums);
+                    if explain {
+                        // Running statistics don't follow the input: without these sums, what is left is the affine map.
+                        sums.fill(0.0);
+                    }
                     if let Some(moments) = moments.filter(|_| wanted) {
                         let scale = &values[first.clone()];
                         batch_norm::backward(x, scale, moments, sums, dz, coefficients);
@@ -255,7 +268,7 @@ impl<T: Float> Engine<T> {
                         // Both inputs of the sum are one: twice the gradient. A norm never stands before such a sum.
                         dz.iter_mut().for_each(|d| *d += *d);
                     }
-                    if constants.is_some() {
+                    if constants.is_some() && !explain {
                         let sums = sums.split_at(features);
                         let shift = gradients[second.clone()].iter_mut().zip(sums.0);
                         shift.for_each(|(to, &sum)| *to = T::of(sum));
@@ -285,6 +298,7 @@ fn linear_weight<T: Float>(
     let start = weight.start;
     let at = |first: usize, piece: &[T]| start + first..start + first + piece.len();
     match sink {
+        Sink::Explain => {}
         Sink::Keep => {
             let gradients = Shared::new(gradients);
             linear.backward_weight(

@@ -49,9 +49,32 @@ pub(super) struct Probe {
     found: Option<NodeId>,
     /// One for each stage, if they are asked for.
     spreads: Vec<Spread>,
+    /// Copies of maps and gradients, if they are asked for.
+    pub(super) capture: Option<Capture>,
+}
+
+/// What is copied out of the passes, in f32.
+#[derive(Debug, Default)]
+pub(super) struct Capture {
+    /// The stage whose output is copied; all stages where there is none.
+    pub(super) output_of: Option<usize>,
+    /// The stage whose gradient is copied, after which the backward pass ends.
+    pub(super) gradient_of: Option<usize>,
+    /// The outputs by stage.
+    pub(super) outputs: Vec<(usize, Vec<f32>)>,
+    /// The gradient by the output.
+    pub(super) gradient: Vec<f32>,
+}
+
+fn copied<T: Float>(values: &[T]) -> Vec<f32> {
+    values.iter().map(|x| x.to_f64() as f32).collect()
 }
 
 impl Probe {
+    pub(super) fn capturing(capture: Capture) -> Self {
+        Probe { capture: Some(capture), ..Probe::default() }
+    }
+
     pub(super) fn forward<T: Float>(&mut self, stage: usize, node: NodeId, output: &[T]) {
         if self.looking && self.found.is_none() && !output.iter().all(|x| x.finite()) {
             self.found = Some(node);
@@ -61,12 +84,25 @@ impl Probe {
             let zeros = output.iter().filter(|x| **x == T::ZERO).count();
             spread.zeros_frac = zeros as f64 / output.len() as f64;
         }
+        if let Some(capture) = &mut self.capture
+            && capture.output_of.is_none_or(|wanted| wanted == stage)
+        {
+            capture.outputs.push((stage, copied(output)));
+        }
     }
 
     pub(super) fn backward<T: Float>(&mut self, stage: usize, gradient: &[T]) {
         if let Some(spread) = self.spreads.get_mut(stage) {
             spread.gradient_variance = moments(gradient).1;
         }
+        if let Some(capture) = self.capture.as_mut().filter(|capture| capture.gradient_of == Some(stage)) {
+            capture.gradient = copied(gradient);
+        }
+    }
+
+    /// Whether the backward pass need not go beyond a stage.
+    pub(super) fn has_enough(&self, stage: usize) -> bool {
+        self.capture.as_ref().is_some_and(|capture| capture.gradient_of == Some(stage))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `pupila eval`: a trained model judged on labelled images, by the path that training took.
 
+use super::evaluation::{Evaluation, Place, seed};
 use super::model::{Trained, cache};
 use super::{tell, tell_data};
 use crate::cli;
@@ -13,6 +14,7 @@ use pupila_metrics::summary;
 use pupila_train::{Layers, RunFolder, fingerprint, intervals, predictions_csv, scan_for, write_whole};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 pub(crate) fn run(arguments: &cli::Eval) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
@@ -30,6 +32,7 @@ struct Target {
 }
 
 fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
+    let started = Instant::now();
     let mut model = Trained::open(&arguments.run)?;
     let split = match &arguments.split {
         Some(name) => {
@@ -62,6 +65,7 @@ fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
     };
     let Target { dataset, which, split } = target;
     let views = cli::views(arguments.tta);
+    let place = Place::of(arguments.out.as_deref(), &arguments.run, arguments.data.as_deref(), split)?;
     tell::judged(output, &dataset, &which, split);
     let root = dataset.root.clone();
     let images = model.decode(dataset, &which, cache.as_ref(), OnBadImage::Skip)?;
@@ -77,12 +81,31 @@ fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
             .with_context(|| format!("cannot write {}", path.display()))
             .map_err(Failure::Work)?;
     }
-    let intervals = intervals(&predictions, 0);
+    let seed = seed(&model);
+    let intervals = intervals(&predictions, seed);
     output.heading("Result");
     tell_data::views(output, views);
     tell::judgement(output, &predictions, classes, &intervals);
     tell::tables(output, &predictions, classes);
-    let skipped = &images.dataset.skipped;
+    let skipped = tell::skipped_json(&images.dataset.skipped);
+    let evaluation = Evaluation {
+        run: &arguments.run,
+        split,
+        images: &images,
+        predictions: &predictions,
+        intervals: &intervals,
+        skipped: skipped.clone(),
+        seed,
+        threads: arguments.threads.count(),
+        started,
+    };
+    let written = evaluation.write(&place, &model);
+    if let Ok(folder) = &written {
+        output.heading(format_args!("Results: {}", folder.path().display()));
+        output.say(
+            "  report.html, predictions.csv, summary.json, classification_report.txt, confusion_matrix.png",
+        );
+    }
     output.object(&json!({
         "run": arguments.run.to_string_lossy(),
         "data": root.to_string_lossy(),
@@ -93,9 +116,11 @@ fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
         "metrics": summary(&predictions),
         "intervals": intervals,
         "confusion_matrix": predictions.confusion().rows().collect::<Vec<_>>(),
-        "skipped_images": tell::skipped_json(skipped),
+        "skipped_images": skipped,
+        "folder": written.as_ref().ok().map(|folder| folder.path().to_string_lossy()),
     }));
-    Ok(())
+    // Only now, so that a full disk takes the files but not the result from the user.
+    written.map(|_| ())
 }
 
 /// The data that a run was trained on.

@@ -4,13 +4,17 @@ use crate::failure::Failure;
 use crate::interrupt::interrupted;
 use pupila_dataset::{Cache, Dataset, OnBadImage, ResizeRule};
 use pupila_engine::Engine;
+use pupila_loader::Loader;
 use pupila_metrics::Predictions;
+use pupila_network::Network;
 use pupila_train::{Images, ModelCard, ModelFile, RunFolder, Views, evaluate_views};
 use pupila_transforms::Normalization;
 use std::path::Path;
 
 /// Images that are judged at once. Their number doesn't change a result.
 const BATCH: usize = 64;
+/// Images that are explained at once: the backward pass takes memory for each.
+const EXPLAINED: usize = 8;
 
 /// A model ready to judge images.
 pub(crate) struct Trained {
@@ -71,11 +75,32 @@ impl Trained {
         Ok(images?)
     }
 
+    /// The network.
+    pub(crate) fn network(&self) -> &Network {
+        self.engine.network()
+    }
+
+    /// How pixels become numbers.
+    pub(crate) fn normalization(&self) -> &Normalization {
+        &self.normalization
+    }
+
+    /// Another engine with the same values, one that can explain.
+    pub(crate) fn explainer(&self) -> Result<Engine<f32>, Failure> {
+        let mut engine = Engine::new(self.network(), EXPLAINED, true);
+        engine.load(&self.engine.state()).map_err(Failure::work)?;
+        Ok(engine)
+    }
+
+    /// All images in memory, in order.
+    pub(crate) fn loader(&self, images: &Images) -> Result<Loader, Failure> {
+        let all = (0..images.len() as u32).collect();
+        images.evaluation_loader(all, self.normalization.clone(), BATCH).map_err(Failure::work)
+    }
+
     /// Judges all images in memory, in order, each in so many views.
     pub(crate) fn judge(&mut self, images: &Images, views: Views) -> Result<Predictions, Failure> {
-        let all = (0..images.len() as u32).collect();
-        let loader =
-            images.evaluation_loader(all, self.normalization.clone(), BATCH).map_err(Failure::work)?;
+        let loader = self.loader(images)?;
         let predictions =
             evaluate_views(&mut self.engine, &loader, views, &interrupted).map_err(Failure::work)?;
         if interrupted() {

@@ -303,6 +303,9 @@ pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset,
         "  best.safetensors, predictions.csv, summary.json, classification_report.txt, confusion_matrix.png,\n  \
          metrics.jsonl, recipe.toml, environment.json",
     );
+    if recipe.tracking.report {
+        output.say(format_args!("  all of it on one page:       {}", folder.file(RunFolder::PAGE).display()));
+    }
     if recipe.tracking.tensorboard {
         let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
         output.say(format_args!(

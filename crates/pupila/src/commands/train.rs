@@ -1,7 +1,7 @@
 //! `pupila train`: from a path to a judged classifier.
 
 use super::recipe::{flag, resolve, suits, switch};
-use super::{tell, tell_data};
+use super::{report, tell, tell_data};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::{interrupted, listen};
@@ -14,9 +14,9 @@ use pupila_network::{Network, architectures};
 use pupila_trackers::{DataInfo, Event, RunEnd, RunInfo, redact};
 use pupila_train::{
     EpochRecord, Images, Look, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing,
-    Tracking, environment, fingerprint, flat_recipe, predictions_csv, run_summary, scan_for,
+    Tracking, environment, fingerprint, fingerprint_of, flat_recipe, predictions_csv, run_summary, scan_for,
 };
-use pupila_transforms::Pipeline;
+use pupila_transforms::{Normalization, Pipeline};
 use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -98,13 +98,15 @@ fn train(
         "form": images.dataset.form.to_string(),
         "val_split_off": images.dataset.val_from_train,
         "fingerprint": fingerprint(&images.dataset),
+        "val_fingerprint": fingerprint_of(&images.dataset, &images.samples(&val_positions)),
         "train_images": train_images,
         "epoch_images": train_loader.samples(),
         "val_images": val_loader.samples(),
         "sampling": tell_data::sampling_json(&images, recipe),
     });
     let typed: Vec<_> = std::env::args_os().skip(1).map(|a| redact(&a.to_string_lossy())).collect();
-    folder.write_start(resolved, &environment(&data, threads, &typed)).map_err(Failure::work)?;
+    let environment = environment(&data, threads, &typed);
+    folder.write_start(resolved, &environment).map_err(Failure::work)?;
 
     tell::model(output, &network);
     // No larger than the data asks for: a batch size beyond it costs no memory.
@@ -125,7 +127,8 @@ fn train(
     let tracking = Tracking::start(&folder, resolved, &network, &normalization, run)
         .with_context(|| format!("cannot write {}", folder.file(RunFolder::METRICS).display()))
         .map_err(Failure::Work)?;
-    let mut watch = Watch::new(output, recipe, &folder, card, tracking, train_loader.batches());
+    let mut watch =
+        Watch::new(output, recipe, &folder, card, tracking, normalization.clone(), train_loader.batches());
     let class_weights = recipe.loss.class_weights.of(&classes, &class_images);
     let plan = Plan {
         recipe,
@@ -149,6 +152,32 @@ fn train(
         folder.write(RunFolder::PREDICTIONS, &csv).map_err(Failure::work)?;
     }
     folder.write(RunFolder::SUMMARY, &format!("{summary:#}\n")).map_err(Failure::work)?;
+    if recipe.tracking.report {
+        let paths = images.paths(&val_positions);
+        let judgement = outcome.predictions.as_ref().map(|predictions| report::Judgement {
+            predictions,
+            paths: &paths,
+            what: "validation image",
+            intervals: &summary["val_intervals"],
+        });
+        let context = report::Context {
+            title: folder.name(),
+            subtitle: report::subtitle(&network, &classes, &arguments.data),
+            classes: &classes,
+            recipe: &resolved.to_toml(),
+            summary: &summary,
+            environment: &environment,
+        };
+        let source =
+            report::Source { engine: &mut engine, loader: &val_loader, normalization: &normalization };
+        let times = [timing.scan, timing.decode, timing.total];
+        let collected = std::mem::take(&mut watch.collected);
+        let page = report::of_run(&context, recipe, &outcome, judgement.as_ref(), collected, source, times);
+        // What the page shows is in the other files too.
+        if let Err(error) = folder.write(RunFolder::PAGE, &page) {
+            output.warn(error);
+        }
+    }
     watch.record_outcome(&outcome, &val_loader);
     let mut object = summary;
     object["run"] = folder.path().to_string_lossy().into();
@@ -248,6 +277,8 @@ struct Watch<'a> {
     tracking: Tracking,
     progress: ProgressBar,
     saved: Option<Instant>,
+    collected: report::Collected,
+    normalization: Normalization,
 }
 
 impl<'a> Watch<'a> {
@@ -257,6 +288,7 @@ impl<'a> Watch<'a> {
         folder: &'a RunFolder,
         card: ModelCard,
         tracking: Tracking,
+        normalization: Normalization,
         steps: usize,
     ) -> Self {
         let progress =
@@ -265,7 +297,8 @@ impl<'a> Watch<'a> {
             progress.set_style(style);
         }
         tell::epoch_header(output, &recipe.train.monitor);
-        Watch { output, recipe, folder, card, tracking, progress, saved: None }
+        let collected = report::Collected::default();
+        Watch { output, recipe, folder, card, tracking, progress, saved: None, collected, normalization }
     }
 
     fn save(&mut self, engine: &Engine<f32>, epoch: u32) -> Result<(), pupila_train::ModelFileError> {
@@ -324,7 +357,10 @@ impl Observer for Watch<'_> {
         self.warn();
     }
 
-    fn look(&mut self, look: Look<'_>) {
+    fn look(&mut self, mut look: Look<'_>) {
+        if self.recipe.tracking.report {
+            self.collected.look(&mut look, &self.normalization);
+        }
         self.tracking.look(look);
         self.warn();
     }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct TrackingConfig {
     /// Write a TensorBoard event file into the run folder.
     pub tensorboard: bool,
+    /// Write `report.html`, the run as one page, at its end.
+    pub report: bool,
     /// Address of an MLflow server, such as `http://localhost:5000`; `off` sends nothing even where MLFLOW_TRACKING_URI
     /// is set. User and password may stand in it and are never written anywhere.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +52,7 @@ impl Default for TrackingConfig {
     fn default() -> Self {
         TrackingConfig {
             tensorboard: true,
+            report: true,
             mlflow: None,
             experiment: None,
             run_name: None,

@@ -5,7 +5,7 @@
 mod config;
 mod describe;
 mod distributions;
-mod pictures;
+pub(crate) mod pictures;
 
 pub use config::TrackingConfig;
 pub use describe::flat_recipe;

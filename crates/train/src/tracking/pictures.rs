@@ -79,13 +79,13 @@ pub(super) fn judged(
 }
 
 /// The confusion matrix.
-pub(super) fn matrix(predictions: &Predictions, classes: &[String]) -> Option<Image> {
+pub(crate) fn matrix(predictions: &Predictions, classes: &[String]) -> Option<Image> {
     let rows: Vec<Vec<u64>> = predictions.confusion().rows().map(<[u64]>::to_vec).collect();
     confusion_matrix(&rows, classes)
 }
 
 /// The first filters of the first layer that has weights, and the name of these; none where it sees no image.
-pub(super) fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
+pub(crate) fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
     let network = engine.network();
     let node =
         network.nodes().iter().find(|node| matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }))?;

@@ -1,0 +1,103 @@
+//! Whether two runs were judged on the same images, and the second one's predictions in the order of the first one's.
+
+use crate::output::images;
+use pupila_metrics::Predictions;
+use pupila_train::FinishedRun;
+use std::collections::HashMap;
+use std::path::{Component, Path};
+
+/// A run's predictions in the order of the first run's images.
+pub(super) struct Pairing {
+    pub(super) predictions: Predictions,
+}
+
+impl Pairing {
+    /// Pairs the images of two runs, by their paths below what each run's have in common; labels and, where both runs know
+    /// them, contents must be the same too.
+    ///
+    /// # Errors
+    /// What differs, in words.
+    pub(super) fn of(first: &FinishedRun, other: &FinishedRun) -> Result<Pairing, String> {
+        if first.classes != other.classes {
+            return Err(format!(
+                "the classes are {}, and {}",
+                first.classes.join(", "),
+                other.classes.join(", ")
+            ));
+        }
+        let (ours, theirs) = (short_paths(&first.paths), short_paths(&other.paths));
+        let place: HashMap<&str, usize> = theirs.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
+        let missing: Vec<&String> = ours.iter().filter(|path| !place.contains_key(path.as_str())).collect();
+        if !missing.is_empty() || ours.len() != theirs.len() || place.len() != theirs.len() {
+            let example = missing.first().map(|path| format!(", such as {path}")).unwrap_or_default();
+            return Err(format!(
+                "of {} and {}, {} of the first are not in the second{example}",
+                images(ours.len()),
+                images(theirs.len()),
+                missing.len()
+            ));
+        }
+        let k = first.classes.len();
+        let mut predictions = Predictions::new(k);
+        for (path, &target) in ours.iter().zip(first.predictions.targets()) {
+            let i = place[path.as_str()];
+            let label = other.predictions.targets()[i];
+            if label != target {
+                return Err(format!(
+                    "{path} is {} in the first and {} in the second",
+                    first.classes[target as usize], first.classes[label as usize]
+                ));
+            }
+            let row = &other.predictions.probabilities()[i * k..(i + 1) * k];
+            predictions.push_probabilities(row, &[label]).map_err(|error| error.to_string())?;
+        }
+        same_contents(first, other)?;
+        Ok(Pairing { predictions })
+    }
+}
+
+/// By the fingerprint of the judged images; of runs that don't know it, by that of all their data.
+fn same_contents(first: &FinishedRun, other: &FinishedRun) -> Result<(), String> {
+    for key in ["val_fingerprint", "fingerprint"] {
+        let of = |run: &FinishedRun| run.environment["data"][key].as_str().map(str::to_owned);
+        if let (Some(a), Some(b)) = (of(first), of(other)) {
+            return if a == b {
+                Ok(())
+            } else {
+                Err(format!("the files have the same names, and other contents (fingerprints {a} and {b})"))
+            };
+        }
+    }
+    Ok(())
+}
+
+/// The paths below the folder that all of them are in: the same data may have been named in another way.
+fn short_paths(paths: &[String]) -> Vec<String> {
+    let parts = |path: &'_ String| -> Vec<String> {
+        let parts = Path::new(path).components().filter(|part| *part != Component::CurDir);
+        parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
+    };
+    let all: Vec<Vec<String>> = paths.iter().map(parts).collect();
+    let Some(first) = all.first() else { return Vec::new() };
+    let mut common = first.len().saturating_sub(1);
+    for path in &all {
+        let same = path.iter().zip(first).take_while(|(a, b)| a == b).count();
+        common = common.min(same).min(path.len().saturating_sub(1));
+    }
+    all.iter().map(|path| path[common..].join("/")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_apart_below_what_they_share() {
+        let of = |paths: &[&str]| short_paths(&paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&["a/val/x/1.jpg", "a/val/y/1.jpg"]), ["x/1.jpg", "y/1.jpg"]);
+        assert_eq!(of(&["/r/a/val/x/1.jpg", "/r/a/val/y/1.jpg"]), ["x/1.jpg", "y/1.jpg"]);
+        assert_eq!(of(&["./1.jpg"]), ["1.jpg"]);
+        assert_eq!(of(&["a/1.jpg", "a"]), ["a/1.jpg", "a"]);
+        assert!(of(&[]).is_empty());
+    }
+}

@@ -1,0 +1,260 @@
+//! `report.html`: what a run or an evaluation has in hand, as the page wants it.
+
+use crate::output::count;
+use pupila_engine::{Engine, Method};
+use pupila_loader::Loader;
+use pupila_metrics::Predictions;
+use pupila_network::Network;
+use pupila_report::{
+    Distribution, EpochPoint, Heat, Judged, Picture, Report, RunEnding, Training, ValueCounts, select,
+};
+use pupila_trackers::RunEnd;
+use pupila_train::{
+    Distributions, EpochRecord, Look, Outcome, Recipe, ValueSpread, distributions, explain_samples,
+    first_filters, sample_image,
+};
+use pupila_transforms::Normalization;
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+
+/// Weights and activations at the first and the last epoch.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    first: Option<Distributions>,
+    last: Option<(u32, Distributions)>,
+}
+
+impl Collected {
+    /// Looks at the first and the last epoch; others would cost time for nothing.
+    pub(crate) fn look(&mut self, look: &mut Look<'_>, normalization: &Normalization) {
+        let epoch = look.record.epoch;
+        if epoch != 1 && !look.last {
+            return;
+        }
+        let seen = distributions(look.engine, look.plan.val, normalization);
+        if look.last {
+            self.last = Some((epoch, seen));
+        } else {
+            self.first = Some(seen);
+        }
+    }
+}
+
+/// Images that were judged, and the engine that judged them.
+pub(crate) struct Source<'a> {
+    /// Made for training, with the values that judged.
+    pub(crate) engine: &'a mut Engine<f32>,
+    pub(crate) loader: &'a Loader,
+    pub(crate) normalization: &'a Normalization,
+}
+
+/// What a page says of images that were judged.
+pub(crate) struct Judgement<'a> {
+    pub(crate) predictions: &'a Predictions,
+    pub(crate) paths: &'a [String],
+    /// Such as "validation image".
+    pub(crate) what: &'a str,
+    /// `[low, high]` by metric.
+    pub(crate) intervals: &'a Value,
+}
+
+/// What every page holds besides.
+pub(crate) struct Context<'a> {
+    pub(crate) title: String,
+    pub(crate) subtitle: String,
+    pub(crate) classes: &'a [String],
+    pub(crate) recipe: &'a str,
+    pub(crate) summary: &'a Value,
+    pub(crate) environment: &'a Value,
+}
+
+/// What was trained on what, in a line.
+pub(crate) fn subtitle(network: &Network, classes: &[String], data: &Path) -> String {
+    format!(
+        "{} of {} parameters for {} classes, trained on {}",
+        network.architecture,
+        count(network.parameter_count()),
+        classes.len(),
+        data.display()
+    )
+}
+
+/// The page of a training run, as far as there is something to report.
+pub(crate) fn of_run(
+    context: &Context<'_>,
+    recipe: &Recipe,
+    outcome: &Outcome,
+    judgement: Option<&Judgement<'_>>,
+    collected: Collected,
+    mut source: Source<'_>,
+    [scan, decode, total]: [Duration; 3],
+) -> String {
+    let epochs: Vec<EpochPoint> = outcome.epochs.iter().map(point).collect();
+    let training = Training {
+        epochs: &epochs,
+        best: outcome.best_epoch,
+        planned: recipe.train.epochs,
+        end: ending(outcome.end),
+        monitor: &recipe.train.monitor,
+        patience: recipe.early_stopping.patience,
+    };
+    // Where the run ended before its last epoch, the values that are kept stand in.
+    let Collected { first, last } = collected;
+    let last = last.or_else(|| {
+        let best = outcome.best_epoch?;
+        Some((best, distributions(source.engine, source.loader, source.normalization)))
+    });
+    let (mut weights, mut activations, mut times) =
+        (Vec::new(), Vec::new(), ("epoch 1".to_owned(), String::new()));
+    if let Some((epoch, last)) = last {
+        times.1 = format!("epoch {epoch}");
+        let first = first.filter(|_| epoch > 1).unwrap_or_default();
+        weights = paired(first.weights, last.weights);
+        activations = paired(first.activations, last.activations);
+    }
+    let (pictures, explained_by) = pictures(judgement, &mut source);
+    let sum =
+        |of: fn(&EpochRecord) -> Duration| outcome.epochs.iter().map(of).sum::<Duration>().as_secs_f64();
+    let (trained, waited, validated) = (sum(|e| e.train_time), sum(|e| e.waited), sum(|e| e.eval_time));
+    let [scan, decode, total] = [scan, decode, total].map(|time| time.as_secs_f64());
+    let rest = (total - scan - decode - trained - validated).max(0.0);
+    let phases = [
+        ("scanning the data", scan),
+        ("reading and resizing the images", decode),
+        ("training", trained - waited),
+        ("training, waiting for images", waited),
+        ("validation", validated),
+        ("the rest: layout of the network, records, files", rest),
+    ];
+    let report = Report {
+        judged: judgement.map(judged),
+        training: Some(training),
+        pictures,
+        explained_by,
+        weights,
+        activations,
+        times,
+        filters: outcome.best_epoch.and_then(|_| first_filters(source.engine)),
+        phases: phases.map(|(name, s)| (name.to_owned(), s)).into(),
+        ..empty(context)
+    };
+    report.render()
+}
+
+/// The page of an evaluation.
+pub(crate) fn of_evaluation(
+    context: &Context<'_>,
+    judgement: &Judgement<'_>,
+    mut source: Source<'_>,
+    phases: Vec<(String, f64)>,
+) -> String {
+    let (pictures, explained_by) = pictures(Some(judgement), &mut source);
+    let judged = Some(judged(judgement));
+    Report { judged, pictures, explained_by, phases, ..empty(context) }.render()
+}
+
+fn empty<'a>(context: &'a Context<'_>) -> Report<'a> {
+    Report {
+        title: context.title.clone(),
+        subtitle: context.subtitle.clone(),
+        classes: context.classes,
+        judged: None,
+        training: None,
+        pictures: Vec::new(),
+        explained_by: None,
+        weights: Vec::new(),
+        activations: Vec::new(),
+        times: Default::default(),
+        filters: None,
+        recipe: context.recipe,
+        summary: context.summary,
+        environment: context.environment,
+        phases: Vec::new(),
+    }
+}
+
+fn judged<'a>(judgement: &Judgement<'a>) -> Judged<'a> {
+    let ranges = judgement.intervals.as_object().into_iter().flatten();
+    let interval =
+        |(name, range): (&String, &Value)| Some((name.clone(), range[0].as_f64()?, range[1].as_f64()?));
+    Judged {
+        predictions: judgement.predictions,
+        paths: judgement.paths,
+        what: judgement.what.to_owned(),
+        intervals: ranges.filter_map(interval).collect(),
+    }
+}
+
+/// The pictures that the page shows, with what the network looks at, and how that was found.
+fn pictures(judgement: Option<&Judgement<'_>>, source: &mut Source<'_>) -> (Vec<Picture>, Option<String>) {
+    let Some(judgement) = judgement else { return (Vec::new(), None) };
+    let selection = select(judgement.predictions);
+    let explained = selection.explained();
+    let predicted: Vec<u32> = judgement.predictions.predicted().collect();
+    let classes: Vec<u32> = explained.iter().map(|&sample| predicted[sample]).collect();
+    let explanation =
+        explain_samples(source.engine, source.loader, source.normalization, &explained, &classes);
+    let picture = |sample: usize| {
+        let image = sample_image(source.loader, sample)?;
+        let heat = explanation.as_ref().and_then(|explanation| {
+            let place = explained.binary_search(&sample).ok()?;
+            let size = explanation.height * explanation.width;
+            let values = explanation.maps.get(place * size..(place + 1) * size)?.to_vec();
+            Some(Heat { height: explanation.height, width: explanation.width, values })
+        });
+        Some(Picture { sample, image, heat })
+    };
+    let pictures = selection.all().into_iter().filter_map(picture).collect();
+    let words = explanation.map(|explanation| match explanation.method {
+        Method::GradCam { layer } => {
+            let nodes = source.engine.network().nodes();
+            let module = nodes.iter().find(|node| node.name == layer).map_or("", |node| node.op.module());
+            format!(
+                "Beside each image, in color, is what speaks for the answer: Grad-CAM (Selvaraju et al. 2017) at the output of layer {layer} ({module}), a map of {}x{} places.",
+                explanation.width, explanation.height
+            )
+        }
+        Method::InputGradient => {
+            "Beside each image, in color, are the pixels whose change would change the answer most: the gradient of its logit (Simonyan et al. 2014).".to_owned()
+        }
+    });
+    (pictures, words)
+}
+
+fn point(record: &EpochRecord) -> EpochPoint {
+    EpochPoint {
+        epoch: record.epoch,
+        lr: record.lr,
+        train_loss: record.train_loss,
+        train_accuracy: record.train_accuracy,
+        val_loss: record.val("loss"),
+        val_accuracy: record.val("accuracy"),
+        val_balanced_accuracy: record.val("balanced_accuracy"),
+    }
+}
+
+fn ending(end: RunEnd) -> RunEnding {
+    match end {
+        RunEnd::Completed => RunEnding::Completed,
+        RunEnd::StoppedEarly => RunEnding::StoppedEarly,
+        RunEnd::Interrupted => RunEnding::Interrupted,
+        RunEnd::Diverged => RunEnding::Diverged,
+    }
+}
+
+/// The same names at both times.
+fn paired(first: Vec<ValueSpread>, last: Vec<ValueSpread>) -> Vec<Distribution> {
+    let counts = |spread: ValueSpread| ValueCounts {
+        buckets: spread.histogram.buckets,
+        zeros: spread.zeros,
+        std: spread.std,
+    };
+    let mut first: Vec<Option<ValueSpread>> = first.into_iter().map(Some).collect();
+    let pair = |last: ValueSpread| {
+        let early = first.iter_mut().find(|spread| spread.as_ref().is_some_and(|s| s.name == last.name));
+        let early = early.and_then(Option::take);
+        Distribution { name: last.name.clone(), first: early.map(counts), last: counts(last) }
+    };
+    last.into_iter().map(pair).collect()
+}

@@ -1,0 +1,29 @@
+//! A run, an evaluation or a comparison as one HTML page that needs nothing else: no network, no script, no other file.
+//!
+//! In: predictions, curves, pictures, what was collected on the way. Out: a string. Nothing here reads a file, runs a
+//! network or knows the trainer. The same data give the same page, byte for byte.
+//!
+//! Charts are inline SVG, colors follow the reader's light or dark setting, pictures are data URIs. Whatever comes from the
+//! data (names of classes and files, the recipe) is escaped, and a policy in the page forbids the browser to load or run
+//! anything. However large the data set, the page stays below [`MAX_BYTES`].
+
+mod chart;
+mod comparison;
+mod distribution;
+mod html;
+mod matrix;
+mod picture;
+mod run;
+mod sections;
+mod selection;
+mod verdict;
+
+pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest};
+pub use distribution::{Distribution, ValueCounts};
+pub use picture::{Heat, Picture};
+pub use run::{EpochPoint, Judged, Report, RunEnding, Training};
+pub use selection::{Selection, select};
+pub use verdict::{Fit, fit};
+
+/// What a page stays below, in bytes.
+pub const MAX_BYTES: usize = 3_000_000;

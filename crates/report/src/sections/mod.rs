@@ -1,0 +1,13 @@
+//! The sections of a report, each from data to HTML.
+
+mod curves;
+mod judgement;
+mod pictures;
+mod provenance;
+mod ranking;
+
+pub(crate) use curves::{curves, nothing_judged};
+pub(crate) use judgement::{calibration, confusion, headline, per_class};
+pub(crate) use pictures::{Shown, gallery, highest_losses};
+pub(crate) use provenance::{environment, recipe, time, weights};
+pub(crate) use ranking::ranking;

@@ -1,0 +1,344 @@
+//! The verdict in plain words: how good, how sure, over- or underfitted, trained long enough, what is confused.
+
+use crate::html::{counted, escape, listed, percent};
+use crate::run::{EpochPoint, Judged, RunEnding, Training};
+use pupila_metrics::{PrecisionRecallF1, Summary, reliability_bins};
+use std::fmt::Write as _;
+
+/// Confused pairs that are named.
+const PAIRS: usize = 3;
+/// A validation loss that is this factor above its least has turned.
+const TURNED: f64 = 1.03;
+/// How far training accuracy must be above validation accuracy for the gap to be spoken of.
+const GAP: f64 = 0.1;
+
+/// What training and validation loss say of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// Too few epochs to say.
+    Unknown,
+    /// Since this epoch the validation loss is above its least, while the training loss went on falling.
+    Overfits {
+        /// The first epoch behind the least validation loss.
+        since: u32,
+    },
+    /// Training and validation loss both still fall at the end.
+    StillLearning,
+    /// The training images themselves are hardly known better than without learning.
+    Underfits,
+    /// Neither.
+    Sound,
+}
+
+/// Over- or underfitted? `majority_frac` is the accuracy that needs no learning.
+pub fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
+    let least =
+        epochs.iter().filter(|e| e.val_loss.is_finite()).min_by(|a, b| a.val_loss.total_cmp(&b.val_loss));
+    let (Some(least), Some(last)) = (least, epochs.last()) else { return Fit::Unknown };
+    if epochs.len() < 3 {
+        return Fit::Unknown;
+    }
+    let after: Vec<&EpochPoint> = epochs.iter().filter(|e| e.epoch > least.epoch).collect();
+    // One bad epoch is noise: the mean of the last ones counts.
+    let end = &after[after.len().saturating_sub(3)..];
+    let end_loss = end.iter().map(|e| e.val_loss).sum::<f64>() / end.len() as f64;
+    if after.len() >= 2 && end_loss > TURNED * least.val_loss && last.train_loss < least.train_loss {
+        return Fit::Overfits { since: least.epoch + 1 };
+    }
+    if last.train_accuracy <= majority_frac + 0.03 {
+        return Fit::Underfits;
+    }
+    // The last fifth against the fifth before it.
+    let fifth = (epochs.len() / 5).max(1);
+    let mean = |part: &[EpochPoint], of: fn(&EpochPoint) -> f64| {
+        part.iter().map(of).sum::<f64>() / part.len() as f64
+    };
+    let (before, late) = epochs[epochs.len() - 2 * fifth..].split_at(fifth);
+    let falls = |of: fn(&EpochPoint) -> f64| mean(late, of) < 0.98 * mean(before, of);
+    if falls(|e| e.train_loss) && falls(|e| e.val_loss) { Fit::StillLearning } else { Fit::Sound }
+}
+
+/// The accuracy that needs no learning, and the class that is always answered for it.
+pub(crate) fn majority(judged: &Judged<'_>) -> (f64, usize) {
+    let counts = judged.predictions.confusion().true_counts();
+    let most = counts.iter().enumerate().max_by_key(|&(class, &n)| (n, std::cmp::Reverse(class)));
+    most.map_or((f64::NAN, 0), |(class, &n)| (n as f64 / judged.predictions.len() as f64, class))
+}
+
+/// The lead and the list below it.
+pub(crate) fn verdict(
+    judged: &Judged<'_>,
+    summary: &Summary,
+    classes: &[String],
+    training: Option<&Training<'_>>,
+) -> String {
+    let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
+    let class = |id: usize| format!("<b>{}</b>", escape(classes.get(id).map_or("", String::as_str)));
+    let n = judged.predictions.len() as u64;
+    let (share, most) = majority(judged);
+    let accuracy = value("accuracy");
+    let interval = judged.interval("accuracy");
+    let above = interval.map(|(low, _)| low > share);
+    let opinion = match above {
+        Some(true) => "That is better than what needs no learning",
+        Some(false) if accuracy > share => {
+            "That may be chance: the interval reaches down to what needs no learning"
+        }
+        Some(false) => "That is no better than what needs no learning",
+        None => "Against what needs no learning",
+    };
+    let even = classes.len().max(1) as f64;
+    let mut html = format!(
+        "<p class=\"lead\">Of {}, <b>{}</b> are classified correctly{}. {opinion}: always answering {} is right for {}, guessing evenly for {}.",
+        escape(&judged.what_counted()),
+        percent(accuracy),
+        interval.map_or(String::new(), |(low, high)| format!(
+            " (95&nbsp;% interval {:.1} to {:.1}&nbsp;%)",
+            100.0 * low,
+            100.0 * high
+        )),
+        class(most),
+        percent(share),
+        percent(1.0 / even),
+    );
+    // Of rare classes much can be known that the accuracy doesn't show.
+    if above == Some(false)
+        && let Some((low, high)) = judged.interval("balanced_accuracy").filter(|(low, _)| *low > 1.0 / even)
+    {
+        let _ = write!(
+            html,
+            " It has learnt something all the same: with each class counted alike it finds {} of the images ({:.1} to {:.1}&nbsp;%), more than even guessing.",
+            percent(value("balanced_accuracy")),
+            100.0 * low,
+            100.0 * high
+        );
+    }
+    html += "</p>\n";
+    html += &crate::sections::headline(judged, summary, share, 1.0 / even);
+    let mut items: Vec<(&str, String)> = Vec::new();
+    items.push(("How sure", how_sure(n, interval)));
+    if let Some(training) = training {
+        items.push(("Fit", fit_in_words(training, share)));
+        items.push(("Length", length_in_words(training)));
+    }
+    items.push(("Confusions", confusions(judged, classes)));
+    items.push(("Confidence", confidence(judged, value("calibration_error"))));
+    let named = undefined(summary, classes);
+    if !named.is_empty() {
+        items.push(("Undefined", named));
+    }
+    html += "<dl class=\"verdict\">";
+    for (term, text) in items {
+        let _ = write!(html, "<dt>{term}</dt><dd>{text}</dd>");
+    }
+    html + "</dl>\n"
+}
+
+fn how_sure(n: u64, interval: Option<(f64, f64)>) -> String {
+    let Some((low, high)) = interval else { return "No interval could be computed.".into() };
+    let half = 50.0 * (high - low);
+    let advice = match half {
+        h if h > 7.5 => {
+            " This is a rough estimate: a difference between two runs of less than about that is likely noise. More validation images would say more."
+        }
+        h if h > 2.5 => {
+            " Smaller differences than that between two runs are likely noise; <code>pupila compare</code> tests them image by image."
+        }
+        _ => {
+            " This is a precise estimate for images of this kind. It says nothing of images of another kind."
+        }
+    };
+    format!("With {} the accuracy is known to about ±{half:.1} points.{advice}", counted(n, "image"))
+}
+
+fn fit_in_words(training: &Training<'_>, majority_frac: f64) -> String {
+    let best = training.best_epoch();
+    let gap = best.map(|best| best.train_accuracy - best.val_accuracy);
+    let mut text = match fit(training.epochs, majority_frac) {
+        Fit::Unknown => "Too few epochs to tell over- from underfitting.".to_owned(),
+        Fit::Overfits { since } => format!(
+            "It <b>overfits since epoch {since}</b>: the validation loss was least in epoch {} and has risen since, while the training loss went on falling. What it learnt after that are the training images, not the classes.",
+            since - 1
+        ),
+        Fit::StillLearning => {
+            "It has <b>not finished learning</b>: training and validation loss both still fall at the end.".to_owned()
+        }
+        Fit::Underfits => {
+            "It <b>underfits</b>: even the training images are hardly classified better than without learning. A larger network, another learning rate, less regularisation or more epochs may help.".to_owned()
+        }
+        Fit::Sound => "Neither over- nor underfitting shows: the validation loss has not turned upwards.".to_owned(),
+    };
+    if let (Some(gap), Some(best)) = (gap.filter(|gap| *gap > GAP), best) {
+        let _ = write!(
+            text,
+            " In the epoch that was kept it knows the training images ({}) better than new ones ({}), by {:.0} points: more images, augmentation, dropout or weight decay narrow such a gap.",
+            percent(best.train_accuracy),
+            percent(best.val_accuracy),
+            100.0 * gap
+        );
+    }
+    text
+}
+
+fn length_in_words(training: &Training<'_>) -> String {
+    let ran = training.epochs.len() as u64;
+    let monitor = escape(training.monitor);
+    let kept = match training.best {
+        Some(best) => format!("The model of epoch {best} is kept, the best by {monitor}"),
+        None => "No epoch ended, so no model is kept".into(),
+    };
+    let behind = training.best.map_or(0, |best| ran.saturating_sub(u64::from(best)));
+    match training.end {
+        RunEnding::Completed if ran > 1 && behind == 0 => format!(
+            "{kept}. It was the last: <b>training longer may help</b> (<code>--epochs {}</code>).",
+            2 * training.planned
+        ),
+        RunEnding::Completed if behind > 0 && training.patience.is_none() => format!(
+            "{kept}. The {} after it brought nothing; <code>--set early_stopping.patience={}</code> would have ended there.",
+            counted(behind, "epoch"),
+            (behind / 2).clamp(3, 10)
+        ),
+        RunEnding::Completed => format!("{kept}, of {}.", counted(ran, "epoch")),
+        RunEnding::StoppedEarly => format!(
+            "{kept}. Early stopping ended the run after epoch {ran} of {}, since {monitor} had not improved for {}.",
+            training.planned,
+            counted(training.patience.unwrap_or(behind as u32).into(), "epoch")
+        ),
+        RunEnding::Interrupted => format!(
+            "{kept}. The run was <b>interrupted</b> in epoch {} of {}: it might have become better.",
+            ran + 1,
+            training.planned
+        ),
+        RunEnding::Diverged => format!(
+            "{kept}. Then the loss was no longer a number: training <b>diverged</b> in epoch {} of {}. A smaller learning rate helps most often.",
+            ran + 1,
+            training.planned
+        ),
+    }
+}
+
+fn confusions(judged: &Judged<'_>, classes: &[String]) -> String {
+    let confusion = judged.predictions.confusion();
+    let class = |id: usize| format!("<b>{}</b>", escape(classes.get(id).map_or("", String::as_str)));
+    let of = confusion.true_counts();
+    let pairs = confusion.most_confused(PAIRS);
+    if pairs.is_empty() {
+        return "None: every image is classified correctly.".into();
+    }
+    let pair = |&(target, predicted, n): &(usize, usize, u64)| {
+        format!("{} for {} ({n} of {} images)", class(target), class(predicted), of[target])
+    };
+    let mut text = format!("It takes most often {}.", listed(&pairs.iter().map(pair).collect::<Vec<_>>()));
+    let scores = PrecisionRecallF1::new(confusion).per_class;
+    let worst = scores.iter().enumerate().filter(|(_, s)| s.support > 0);
+    if let Some((id, score)) = worst.min_by(|a, b| a.1.recall.total_cmp(&b.1.recall)) {
+        let _ = write!(
+            text,
+            " It finds {} least well: {} of its {} are recognised.",
+            class(id),
+            percent(score.recall),
+            counted(score.support, "image")
+        );
+    }
+    let as_ = confusion.predicted_counts();
+    let never: Vec<String> = (0..as_.len()).filter(|&id| as_[id] == 0).map(class).collect();
+    if !never.is_empty() {
+        let named = if never.len() > 8 { format!("{} classes", never.len()) } else { listed(&never) };
+        let _ = write!(text, " It never answers {named}.");
+    }
+    text
+}
+
+fn confidence(judged: &Judged<'_>, error: f64) -> String {
+    let bins = reliability_bins(judged.predictions);
+    let n = judged.predictions.len() as f64;
+    let sum = |of: &dyn Fn(&pupila_metrics::ReliabilityBin) -> f64| {
+        bins.iter().filter(|bin| bin.samples > 0).map(|bin| of(bin) * bin.samples as f64).sum::<f64>() / n
+    };
+    let (said, right) = (sum(&|bin| bin.confidence), sum(&|bin| bin.accuracy));
+    let gap = said - right;
+    let judgement = match gap {
+        g if g > 0.03 => format!("it is <b>overconfident</b> by {:.0} points", 100.0 * g),
+        g if g < -0.03 => format!("it is <b>underconfident</b> by {:.0} points", -100.0 * g),
+        _ => "on average its confidence can be believed".to_owned(),
+    };
+    format!(
+        "It is {} sure of its answers on average and right in {}: {judgement} (expected calibration error {}).",
+        percent(said),
+        percent(right),
+        percent(error)
+    )
+}
+
+/// Values that the images leave undefined, by name.
+fn undefined(summary: &Summary, classes: &[String]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for metric in ["precision", "recall", "f1", "auc"] {
+        let of: Vec<String> = summary
+            .undefined
+            .iter()
+            .filter(|undefined| undefined.metric == metric)
+            .filter_map(|undefined| classes.get(undefined.class? as usize))
+            .map(|name| escape(name))
+            .collect();
+        if of.is_empty() {
+            continue;
+        }
+        let named = if of.len() > 8 { format!("{} classes", of.len()) } else { listed(&of) };
+        let counts_as = if metric == "auc" { "NaN" } else { "0" };
+        let metric = if metric == "f1" {
+            "F1"
+        } else if metric == "auc" {
+            "AUC"
+        } else {
+            metric
+        };
+        parts.push(format!("{metric} of {named} (counts as {counts_as})"));
+    }
+    let whole: Vec<String> =
+        summary.undefined.iter().filter(|u| u.class.is_none()).map(|u| escape(u.metric)).collect();
+    if !whole.is_empty() {
+        parts.push(format!("{} of all (NaN)", listed(&whole)));
+    }
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("The images leave undefined, as scikit-learn has it: {}.", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epochs(losses: &[(f64, f64)]) -> Vec<EpochPoint> {
+        let point = |(i, &(train_loss, val_loss)): (usize, &(f64, f64))| EpochPoint {
+            epoch: i as u32 + 1,
+            train_loss,
+            val_loss,
+            train_accuracy: 0.9,
+            val_accuracy: 0.7,
+            ..EpochPoint::default()
+        };
+        losses.iter().enumerate().map(point).collect()
+    }
+
+    #[test]
+    fn curves_tell_over_from_underfitting() {
+        let turned = epochs(&[(1.0, 1.0), (0.8, 0.9), (0.6, 0.95), (0.4, 1.1), (0.2, 1.3)]);
+        assert_eq!(fit(&turned, 0.3), Fit::Overfits { since: 3 });
+        let falling: Vec<_> =
+            (0..20).map(|i| (1.0 - 0.04 * f64::from(i), 1.1 - 0.03 * f64::from(i))).collect();
+        assert_eq!(fit(&epochs(&falling), 0.3), Fit::StillLearning);
+        let flat: Vec<_> = (0..20).map(|i| (0.5 - 0.0001 * f64::from(i), 0.6)).collect();
+        assert_eq!(fit(&epochs(&flat), 0.3), Fit::Sound);
+        assert_eq!(fit(&epochs(&flat), 0.9), Fit::Underfits);
+        assert_eq!(fit(&turned[..2], 0.3), Fit::Unknown);
+        assert_eq!(fit(&[], 0.3), Fit::Unknown);
+        // One bad epoch at the end, with the rest flat, is no overfitting.
+        let noise = epochs(&[(1.0, 1.0), (0.9, 0.9), (0.8, 0.8), (0.79, 0.81), (0.78, 0.801), (0.77, 0.83)]);
+        assert_ne!(fit(&noise, 0.3), Fit::Overfits { since: 4 });
+        // A loss that is no number is no least one.
+        let nan = epochs(&[(1.0, f64::NAN), (0.9, f64::NAN), (0.8, f64::NAN)]);
+        assert_eq!(fit(&nan, 0.3), Fit::Unknown);
+    }
+}
