@@ -2,7 +2,9 @@
 
 mod balance;
 mod best;
+mod budget;
 mod data;
+pub mod diagnosis;
 mod evaluate;
 mod layers;
 mod model_file;
@@ -17,6 +19,7 @@ mod views;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use data::{DataError, Images, fingerprint, scan_for};
+pub use diagnosis::Finding;
 pub use evaluate::{EvaluateError, evaluate};
 pub use layers::{Layers, Origin, RecipeErrors, Resolved, Setting};
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, write_whole};

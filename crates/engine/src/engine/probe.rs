@@ -38,6 +38,10 @@ pub struct Spread {
     pub activation_variance: f64,
     /// Share of the output's elements that are exactly zero, as behind a ReLU.
     pub zeros_frac: f64,
+    /// Features of the output: the units of a linear layer, the channels of a map.
+    pub features: usize,
+    /// Share of the features that are zero for every sample of the batch, and at every place of a map.
+    pub dead_frac: f64,
     /// Variance of the gradient's elements.
     pub gradient_variance: f64,
 }
@@ -60,6 +64,7 @@ impl Probe {
             (spread.activation_mean, spread.activation_variance) = moments(output);
             let zeros = output.iter().filter(|x| **x == T::ZERO).count();
             spread.zeros_frac = zeros as f64 / output.len() as f64;
+            spread.dead_frac = dead(output, spread.features);
         }
     }
 
@@ -68,6 +73,15 @@ impl Probe {
             spread.gradient_variance = moments(gradient).1;
         }
     }
+}
+
+/// The share of the features that are zero in every row of `output: [rows, features]`.
+fn dead<T: Float>(output: &[T], features: usize) -> f64 {
+    let mut alive = vec![false; features];
+    for row in output.chunks_exact(features.max(1)) {
+        alive.iter_mut().zip(row).for_each(|(alive, x)| *alive |= *x != T::ZERO);
+    }
+    alive.iter().filter(|alive| !**alive).count() as f64 / features as f64
 }
 
 fn moments<T: Float>(values: &[T]) -> (f64, f64) {
@@ -109,7 +123,12 @@ impl<T: Float> Engine<T> {
         let nodes = self.network.nodes();
         let spread = |stage: &crate::stage::Stage| {
             let node = &nodes[stage.node];
-            Spread { layer: node.name.clone(), module: node.op.module(), ..Spread::default() }
+            Spread {
+                layer: node.name.clone(),
+                module: node.op.module(),
+                features: stage.shape.features(),
+                ..Spread::default()
+            }
         };
         self.probe = Probe { spreads: self.stages.iter().map(spread).collect(), ..Probe::default() };
         let tracked = self.tracked.clone();

@@ -133,6 +133,7 @@ fn train(
         train: &train_loader,
         val: &val_loader,
         class_weights: &class_weights,
+        classes: &classes,
     };
     let outcome = pupila_train::train(&plan, &mut engine, &mut watch, &interrupted).map_err(Failure::work)?;
     watch.progress.finish_and_clear();
@@ -320,6 +321,10 @@ impl Observer for Watch<'_> {
     }
 
     fn event(&mut self, event: Event) {
+        if let Event::Finding { message, suggestion, .. } = &event {
+            let output = self.output;
+            self.progress.suspend(|| tell::finding(output, message, suggestion));
+        }
         self.tracking.event(event);
         self.warn();
     }

@@ -1,0 +1,89 @@
+//! Nearly every validation image is predicted as one class.
+//!
+//! In the first epochs that is common, and with BatchNorm for longer, since the moving statistics that validation uses lag behind
+//! (momentum 0.1, so twenty updates to follow); so it has to last. A class that is that frequent in truth is no collapse.
+
+use super::{Check, Found, Situation, advice, percent};
+
+pub(super) const CHECK: Check = Check {
+    kind: "class_collapse",
+    title: "one class swallows all others",
+    looks_at: "how often each class is predicted in validation, and how often it is true",
+    check,
+};
+
+/// The share of predictions that is nearly every one, and how much of that must be wrong.
+const NEARLY_ALL: f64 = 0.95;
+const WRONG: f64 = 0.05;
+/// Epochs for which it has lasted.
+const LASTED: usize = 3;
+/// A class above this share of the images tempts a network to answer it always.
+const DOMINANT: f64 = 0.5;
+
+fn check(situation: &Situation<'_>) -> Option<Found> {
+    let lasting = &situation.predicted[situation.predicted.len().checked_sub(LASTED)?..];
+    let shares: Option<Vec<_>> = lasting.iter().map(|counts| largest(counts)).collect();
+    let shares = shares?;
+    let &(class, share) = shares.last()?;
+    let all: u64 = situation.actual.iter().sum();
+    let truth = *situation.actual.get(class)? as f64 / all as f64;
+    if shares.iter().any(|&(_, share)| share < NEARLY_ALL) || share - truth < WRONG {
+        return None;
+    }
+    let images: u64 = lasting.last()?.iter().sum();
+    let name = situation.classes.get(class).map_or("?", String::as_str);
+    let (_, most) = largest(situation.actual)?;
+    Some(Found {
+        grade: 1,
+        message: format!(
+            "class collapse: {} {} of {images} validation images are predicted as {name}, which {} of them are; so it has been \
+             for {LASTED} epochs",
+            situation.when(),
+            percent(share),
+            percent(truth),
+        ),
+        suggestion: if most > DOMINANT && situation.recipe.data.sampler.name() == "shuffle" {
+            "show all classes equally often: --set data.sampler=balanced".into()
+        } else {
+            format!("try a smaller learning rate: {}", advice::smaller_lr(situation.recipe))
+        },
+    })
+}
+
+/// The class of most images and its share; none without an image.
+fn largest(counts: &[u64]) -> Option<(usize, f64)> {
+    let all: u64 = counts.iter().sum();
+    let (class, &most) =
+        counts.iter().enumerate().max_by_key(|&(class, &n)| (n, std::cmp::Reverse(class)))?;
+    (all > 0).then(|| (class, most as f64 / all as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Case;
+    use super::*;
+
+    fn case(actual: &[u64], predicted: &[&[u64]]) -> Case {
+        let predicted = predicted.iter().map(|counts| counts.to_vec()).collect();
+        Case { actual: actual.to_vec(), predicted, ..Case::default() }.with_losses(&[1.1, 1.1, 1.1])
+    }
+
+    #[test]
+    fn it_has_to_last_and_to_be_wrong() {
+        let even = [20, 20, 20];
+        let collapsed: &[u64] = &[0, 58, 2];
+        assert!(case(&even, &[collapsed; 2]).check(&CHECK).is_none());
+        assert!(case(&even, &[collapsed, &[10, 48, 2], collapsed]).check(&CHECK).is_none());
+        let found = case(&even, &[collapsed; 3]).check(&CHECK).unwrap();
+        assert!(
+            found.message.contains("97 % of 60 validation images are predicted as b, which 33 %"),
+            "{}",
+            found.message
+        );
+        assert!(found.suggestion.contains("--lr"));
+        let uneven = case(&[5, 45, 10], &[collapsed; 3]).check(&CHECK).unwrap();
+        assert!(uneven.suggestion.contains("data.sampler=balanced"));
+        assert!(case(&[1, 58, 1], &[collapsed; 3]).check(&CHECK).is_none());
+        assert!(case(&[0, 0, 0], &[&[0, 0, 0]; 3]).check(&CHECK).is_none());
+    }
+}
