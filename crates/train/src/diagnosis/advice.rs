@@ -12,18 +12,19 @@ fn usual_lr(recipe: &Recipe) -> f64 {
 /// A tenth of the learning rate, or the usual one where that is smaller still.
 pub(super) fn smaller_lr(recipe: &Recipe) -> String {
     let lr = recipe.optimizer.lr;
-    format!("--lr {} (it was {lr})", rounded((lr / 10.0).min(usual_lr(recipe))))
+    format!("--lr {} (it was {})", shown((lr / 10.0).min(usual_lr(recipe))), shown(lr))
 }
 
 /// Ten times the learning rate, or the usual one where that is larger still.
 pub(super) fn larger_lr(recipe: &Recipe) -> String {
     let lr = recipe.optimizer.lr;
-    format!("--lr {} (it was {lr})", rounded((lr * 10.0).max(usual_lr(recipe))))
+    format!("--lr {} (it was {})", shown((lr * 10.0).max(usual_lr(recipe))), shown(lr))
 }
 
-/// Without what a division adds to the last digits.
-fn rounded(lr: f64) -> f64 {
-    format!("{lr:.2e}").parse().unwrap_or(lr)
+/// As one would type it, without what a division adds to the last digits.
+pub(super) fn shown(lr: f64) -> String {
+    let rounded: f64 = format!("{lr:.2e}").parse().unwrap_or(lr);
+    if (1e-5..1e4).contains(&rounded) { rounded.to_string() } else { format!("{rounded:e}") }
 }
 
 /// The initialiser that suits the activation: He et al. (2015) for ReLU and its relatives, Glorot and Bengio (2010) for
@@ -53,6 +54,6 @@ mod tests {
         };
         assert_eq!(of(3e-3), ["0.0003", "0.03"]);
         assert_eq!(of(10.0), ["0.001", "100"]);
-        assert_eq!(of(1e-7), ["0.00000001", "0.001"]);
+        assert_eq!(of(1e-7), ["1e-8", "0.001"]);
     }
 }

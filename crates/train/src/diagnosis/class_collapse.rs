@@ -19,6 +19,9 @@ const WRONG: f64 = 0.05;
 const LASTED: usize = 3;
 /// A class above this share of the images tempts a network to answer it always.
 const DOMINANT: f64 = 0.5;
+/// Findings that explain it.
+const CAUSES: [&str; 6] =
+    ["symmetric_weights", "lr_too_high", "explosion", "dead_relu", "vanishing_gradient", "lr_too_low"];
 
 fn check(situation: &Situation<'_>) -> Option<Found> {
     let lasting = &situation.predicted[situation.predicted.len().checked_sub(LASTED)?..];
@@ -33,6 +36,7 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
     let images: u64 = lasting.last()?.iter().sum();
     let name = situation.classes.get(class).map_or("?", String::as_str);
     let (_, most) = largest(situation.actual)?;
+    let cause = situation.findings.iter().find(|finding| CAUSES.contains(&finding.kind.as_str()));
     Some(Found {
         grade: 1,
         message: format!(
@@ -42,7 +46,9 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
             percent(share),
             percent(truth),
         ),
-        suggestion: if most > DOMINANT && situation.recipe.data.sampler.name() == "shuffle" {
+        suggestion: if let Some(cause) = cause {
+            format!("this may well follow from what was said before: {}", cause.suggestion)
+        } else if most > DOMINANT && situation.recipe.data.sampler.name() == "shuffle" {
             "show all classes equally often: --set data.sampler=balanced".into()
         } else {
             format!("try a smaller learning rate: {}", advice::smaller_lr(situation.recipe))
@@ -83,7 +89,11 @@ mod tests {
         assert!(found.suggestion.contains("--lr"));
         let uneven = case(&[5, 45, 10], &[collapsed; 3]).check(&CHECK).unwrap();
         assert!(uneven.suggestion.contains("data.sampler=balanced"));
+        // A cause that has been found has its own remedy.
+        let mut caused = case(&even, &[collapsed; 3]).after("vanishing_gradient", 0);
+        caused.findings[0].suggestion = "the remedy".into();
+        assert!(caused.check(&CHECK).unwrap().suggestion.ends_with("before: the remedy"));
         assert!(case(&[1, 58, 1], &[collapsed; 3]).check(&CHECK).is_none());
-        assert!(case(&[0, 0, 0], &[&[0, 0, 0]; 3]).check(&CHECK).is_none());
+        assert!(case(&[0, 0, 0], &[[0; 3].as_slice(); 3]).check(&CHECK).is_none());
     }
 }

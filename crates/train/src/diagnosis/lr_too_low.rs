@@ -43,7 +43,7 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
         message: format!(
             "learning rate too low: in {} epochs at lr {} the training loss went from {first:.4} to {last:.4}, by {}, and guessing has {}",
             losses.len(),
-            recipe.optimizer.lr,
+            advice::shown(recipe.optimizer.lr),
             change(first, last),
             short(situation.chance_loss()),
         ),
