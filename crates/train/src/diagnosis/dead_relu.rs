@@ -2,8 +2,8 @@
 //! 2019, "Dying ReLU and Initialization"). CS231n's notes warn of 40 % of a network dying where the learning rate is too high.
 //!
 //! A unit that is active for one image in twenty is silent for all 32 images of a look in one of five cases, so silent units
-//! are not all dead: of an MLP's 128 units 65 % were silent in a look that were dead, for all training images, to 47 %, and it
-//! still learnt. From three quarters on most of the layer is lost.
+//! are not all dead: of the 128 units of an MLP that learnt well 65 % were silent in a look and 47 % for all training images, of
+//! a CNN's 81 % in a look. At nine tenths little of the layer is left.
 
 use super::{Check, Found, Situation, advice, percent};
 
@@ -15,7 +15,7 @@ pub(super) const CHECK: Check = Check {
 };
 
 /// The share of a layer's units that is too much, and the one that is told again.
-const DEAD: [f64; 2] = [0.75, 0.95];
+const DEAD: [f64; 2] = [0.9, 1.0];
 
 fn check(situation: &Situation<'_>) -> Option<Found> {
     let health = situation.health?;
@@ -64,24 +64,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_quarters_of_a_layer_are_too_much() {
+    fn nine_tenths_of_a_layer_are_too_much() {
         let mut case =
             Case::default().with_layers(&["Linear", "ReLU", "Linear", "ReLU", "Dropout"]).with_losses(&[1.0]);
-        case.layer(1).spread.dead_frac = 0.74;
+        case.layer(1).spread.dead_frac = 0.89;
         // Only behind a ReLU does a zero stop the gradient.
         case.layer(4).spread.dead_frac = 1.0;
         assert!(case.check(&CHECK).is_none());
-        case.layer(1).spread.dead_frac = 0.75;
-        case.layer(3).spread.dead_frac = 0.8;
+        case.layer(1).spread.dead_frac = 0.9;
+        case.layer(3).spread.dead_frac = 0.95;
         let found = case.check(&CHECK).unwrap();
         assert_eq!(found.grade, 1);
         for words in
-            ["after epoch 1 80 % of the 64 units of layer l3 (ReLU)", "all 32 images", "of 1 other layer too"]
+            ["after epoch 1 95 % of the 64 units of layer l3 (ReLU)", "all 32 images", "of 1 other layer too"]
         {
             assert!(found.message.contains(words), "{}", found.message);
         }
         assert!(found.suggestion.contains("--lr 0.0001 "));
-        case.layer(3).spread.dead_frac = 0.95;
+        case.layer(3).spread.dead_frac = 1.0;
         assert_eq!(case.check(&CHECK).unwrap().grade, 2);
     }
 }

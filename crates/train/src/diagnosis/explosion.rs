@@ -18,7 +18,7 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
         return None;
     }
     let relevant = || health.layers.iter().filter(|layer| !layer.normalised);
-    let first = relevant().find(|layer| !(layer.rms() <= LARGE[0]))?;
+    let first = relevant().find(|layer| layer.rms() > LARGE[0] || layer.rms().is_nan())?;
     let worst = relevant().map(|layer| layer.rms()).fold(0.0, f64::max);
     let (name, module) = (&first.spread.layer, first.spread.module);
     Some(Found {

@@ -18,6 +18,8 @@ pub(super) const CHECK: Check = Check {
 const BEHIND: [f64; 2] = [0.15, 0.5];
 /// How far the validation loss is above its best, as a share.
 const RISEN: f64 = 0.1;
+/// The training loss is below this share of that of guessing: before, little is known at all, and curves waver.
+const LEARNT: f64 = 0.75;
 /// Epochs in which it has been.
 const LASTED: usize = 3;
 /// Fewer images of a class are the reason themselves.
@@ -33,7 +35,8 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
         .min_by(|a, b| a.val("loss").total_cmp(&b.val("loss")))?;
     let risen = |r: &super::EpochRecord| r.val("loss") >= (1.0 + RISEN) * best.val("loss");
     let lasting = &epochs[epochs.len().checked_sub(LASTED)?..];
-    if behind < BEHIND[0] || !lasting.iter().all(risen) {
+    let learnt = record.train_loss < LEARNT * situation.chance_loss();
+    if !learnt || behind < BEHIND[0] || !lasting.iter().all(risen) {
         return None;
     }
     Some(Found {
@@ -82,11 +85,17 @@ mod tests {
     use super::super::testing::Case;
     use super::*;
 
+    fn case(val_losses: &[f64], accuracies: &[(f64, f64)]) -> Case {
+        let mut case = Case::default().with_curves(val_losses, accuracies);
+        case.epochs.iter_mut().for_each(|record| record.train_loss = 0.4);
+        case
+    }
+
     #[test]
     fn a_gap_and_a_rising_loss_together_are_told() {
         let ninety_against = |val: f64| [(0.90, val); 6];
         let rising = [1.0, 0.9, 0.95, 1.0, 1.1, 1.2];
-        let found = Case::default().with_curves(&rising, &ninety_against(0.70)).check(&CHECK).unwrap();
+        let found = case(&rising, &ninety_against(0.70)).check(&CHECK).unwrap();
         assert!(
             found.message.contains("90 % of the training images are right and 70 %"),
             "{}",
@@ -94,16 +103,13 @@ mod tests {
         );
         assert!(found.message.contains("since epoch 2, from 0.900 to 1.20"), "{}", found.message);
         assert_eq!(found.grade, 1);
-        assert!(Case::default().with_curves(&rising, &ninety_against(0.8)).check(&CHECK).is_none());
+        assert!(case(&rising, &ninety_against(0.8)).check(&CHECK).is_none());
         let falling = [1.0, 0.9, 0.8, 0.75, 0.7, 0.72];
-        assert!(Case::default().with_curves(&falling, &ninety_against(0.7)).check(&CHECK).is_none());
+        assert!(case(&falling, &ninety_against(0.7)).check(&CHECK).is_none());
         // A jump is not yet a trend.
         let jump = [1.0, 0.9, 0.8, 0.75, 0.7, 1.2];
-        assert!(Case::default().with_curves(&jump, &ninety_against(0.7)).check(&CHECK).is_none());
-        assert_eq!(
-            Case::default().with_curves(&rising, &ninety_against(0.4)).check(&CHECK).unwrap().grade,
-            2
-        );
+        assert!(case(&jump, &ninety_against(0.7)).check(&CHECK).is_none());
+        assert_eq!(case(&rising, &ninety_against(0.4)).check(&CHECK).unwrap().grade, 2);
     }
 
     #[test]
