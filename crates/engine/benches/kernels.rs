@@ -36,7 +36,8 @@ fn linear(inputs: usize, outputs: usize) -> Network {
 
 fn measure(criterion: &mut Criterion, name: &str, network: &Network, batch: usize) {
     let len = network.input().len();
-    let images: Vec<f32> = (0..batch * len).map(|i| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0).collect();
+    let images: Vec<f32> =
+        (0..batch * len).map(|i| ((i * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0).collect();
     let targets: Vec<u32> = (0..batch).map(|i| (i % CLASSES) as u32).collect();
     let mut engine = Engine::<f32>::new(network, batch, true);
     engine.load(&Init::KaimingNormal.state(network, 1)).unwrap();
@@ -105,7 +106,8 @@ fn optimizers(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("step of 1,053,706 parameters, batch 8");
         group.sample_size(20).throughput(Throughput::Elements(network.parameter_count() as u64));
         group.bench_function(name, |bencher| {
-            bencher.iter(|| black_box(engine.step(&images, &targets[..], &CONTEXT, &mut optimizer, config.lr)));
+            bencher
+                .iter(|| black_box(engine.step(&images, &targets[..], &CONTEXT, &mut optimizer, config.lr)));
         });
         group.finish();
     }

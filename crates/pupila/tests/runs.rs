@@ -310,7 +310,9 @@ fn a_run_that_diverges_names_the_place_and_a_way_out() {
     let sandbox = Sandbox::new();
     let ran = sandbox.train(&skin(), "run", &["--lr", "1e20"]);
     assert_eq!(ran.code, Some(1));
-    for part in ["training has diverged, first in the ", "try a smaller learning rate: --lr 1"] {
+    for part in
+        ["training has diverged, first in the ", "try a smaller learning rate: --lr 0.001 (it was 1e20)"]
+    {
         assert!(ran.stderr.contains(part), "{}", ran.stderr);
     }
 }

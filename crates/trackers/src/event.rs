@@ -36,6 +36,19 @@ pub enum Event {
         /// Tags such as `best/accuracy`, and their values.
         values: Vec<(String, f64)>,
     },
+    /// Something that is wrong with the training.
+    Finding {
+        /// What it is, such as `overfitting`.
+        kind: String,
+        /// The epoch after which it was seen; 0 before the first one.
+        epoch: u32,
+        /// Optimizer updates so far.
+        step: u64,
+        /// What was seen, with numbers.
+        message: String,
+        /// One thing to try.
+        suggestion: String,
+    },
     /// How busy the machine is.
     System {
         /// Counts these events from 0.

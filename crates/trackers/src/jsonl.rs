@@ -58,6 +58,10 @@ fn to_json(event: &Event, time: f64) -> Option<Value> {
         Event::Result { epoch, step, values } => {
             json!({ "event": "result", "time": time, "epoch": epoch, "step": step, "values": numbers(values) })
         }
+        Event::Finding { kind, epoch, step, message, suggestion } => json!({
+            "event": "finding", "time": time, "epoch": epoch, "step": step, "kind": kind, "message": message,
+            "suggestion": suggestion,
+        }),
         Event::System { sample, values } => {
             json!({ "event": "system", "time": time, "sample": sample, "values": numbers(values) })
         }

@@ -2,7 +2,9 @@
 
 mod balance;
 mod best;
+mod budget;
 mod data;
+pub mod diagnosis;
 mod evaluate;
 mod finished_run;
 mod insight;
@@ -19,6 +21,7 @@ mod views;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use data::{DataError, Images, fingerprint, fingerprint_of, scan_for};
+pub use diagnosis::Finding;
 pub use evaluate::{EvaluateError, evaluate};
 pub use finished_run::{EpochValues, FinishedRun, FinishedRunError};
 pub use insight::{

@@ -60,6 +60,7 @@ pub fn run_summary(
             "images_per_s": median_of(&|r| r.images_per_s),
             "data_wait_frac": data_wait_frac(&outcome.epochs).map(number),
         },
+        "diagnosis": outcome.findings,
         "peak_rss_bytes": peak_rss_bytes(),
         "skipped_images": skipped.iter()
             .map(|s| json!({ "path": s.path.to_string_lossy(), "reason": s.reason }))

@@ -1,6 +1,7 @@
 //! The training loop.
 
 use crate::best::Best;
+use crate::diagnosis::{Diagnosis, Finding};
 use crate::evaluate::{EvaluateError, evaluate};
 use crate::recipe::{Monitor, Recipe};
 use crate::schedule::Schedule;
@@ -24,6 +25,8 @@ pub struct Plan<'a> {
     pub val: &'a Loader,
     /// What each class weighs in the loss; none where all weigh alike.
     pub class_weights: &'a [f64],
+    /// The names of the classes, in the order of the logits.
+    pub classes: &'a [String],
 }
 
 /// An epoch that has ended.
@@ -105,6 +108,8 @@ pub struct Outcome {
     pub not_finite: Option<NotFinite>,
     /// The validation set's predictions with the best values.
     pub predictions: Option<Predictions>,
+    /// What was found wrong on the way, in the order in which it was.
+    pub findings: Vec<Finding>,
     /// When the first step began.
     pub first_step: Option<Instant>,
 }
@@ -161,6 +166,7 @@ pub fn train(
     let mut batches_run = 0;
     // The next epoch's first batches, made while this one is judged, so that training does not wait for them.
     let mut prepared = None;
+    let mut diagnosis = Diagnosis::new(plan);
     let (mut average, mut raw) = (Snapshot::default(), Snapshot::default());
     let mut outcome = Outcome {
         epochs: Vec::new(),
@@ -169,6 +175,7 @@ pub fn train(
         diverged: None,
         not_finite: None,
         predictions: None,
+        findings: Vec::new(),
         first_step: None,
     };
 
@@ -192,6 +199,7 @@ pub fn train(
             let context =
                 StepContext { seed: config.seed, step: batches_run, label_smoothing: loss.label_smoothing };
             batches_run += 1;
+            diagnosis.first_batch(engine, &batch, &context, observer);
             let updates = optimizer.steps();
             lr = schedule.lr(epoch - 1, updates);
             let targets = targets_of(&batch);
@@ -267,16 +275,19 @@ pub fn train(
             engine.restore(&raw);
         }
         outcome.epochs.push(record);
+        diagnosis.epoch(engine, &outcome.epochs, &predictions, observer);
         if best.exhausted() {
             outcome.end = RunEnd::StoppedEarly;
             break;
         }
     }
 
+    diagnosis.ended(&outcome, observer);
     outcome.best_epoch = best.restore(engine);
     if outcome.best_epoch.is_some() {
         outcome.predictions = Some(evaluate(engine, plan.val, &|| false)?);
     }
+    outcome.findings = diagnosis.findings;
     observer.event(Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
     Ok(outcome)
 }

@@ -38,6 +38,10 @@ pub struct Spread {
     pub activation_variance: f64,
     /// Share of the output's elements that are exactly zero, as behind a ReLU.
     pub zeros_frac: f64,
+    /// Features of the output: the units of a linear layer, the channels of a map.
+    pub features: usize,
+    /// Share of the features that are zero for every sample of the batch, and at every place of a map.
+    pub dead_frac: f64,
     /// Variance of the gradient's elements.
     pub gradient_variance: f64,
 }
@@ -83,6 +87,7 @@ impl Probe {
             (spread.activation_mean, spread.activation_variance) = moments(output);
             let zeros = output.iter().filter(|x| **x == T::ZERO).count();
             spread.zeros_frac = zeros as f64 / output.len() as f64;
+            spread.dead_frac = dead(output, spread.features);
         }
         if let Some(capture) = &mut self.capture
             && capture.output_of.is_none_or(|wanted| wanted == stage)
@@ -104,6 +109,15 @@ impl Probe {
     pub(super) fn has_enough(&self, stage: usize) -> bool {
         self.capture.as_ref().is_some_and(|capture| capture.gradient_of == Some(stage))
     }
+}
+
+/// The share of the features that are zero in every row of `output: [rows, features]`.
+fn dead<T: Float>(output: &[T], features: usize) -> f64 {
+    let mut alive = vec![false; features];
+    for row in output.chunks_exact(features.max(1)) {
+        alive.iter_mut().zip(row).for_each(|(alive, x)| *alive |= *x != T::ZERO);
+    }
+    alive.iter().filter(|alive| !**alive).count() as f64 / features as f64
 }
 
 fn moments<T: Float>(values: &[T]) -> (f64, f64) {
@@ -145,7 +159,12 @@ impl<T: Float> Engine<T> {
         let nodes = self.network.nodes();
         let spread = |stage: &crate::stage::Stage| {
             let node = &nodes[stage.node];
-            Spread { layer: node.name.clone(), module: node.op.module(), ..Spread::default() }
+            Spread {
+                layer: node.name.clone(),
+                module: node.op.module(),
+                features: stage.shape.features(),
+                ..Spread::default()
+            }
         };
         self.probe = Probe { spreads: self.stages.iter().map(spread).collect(), ..Probe::default() };
         let tracked = self.tracked.clone();

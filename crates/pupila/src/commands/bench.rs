@@ -268,8 +268,9 @@ fn tell_spreads(output: Output, spreads: &[Spread], recipe: &Recipe) -> Value {
     ));
     let mut rows = Vec::new();
     for spread in spreads {
-        let Spread { layer, module, activation_mean, activation_variance, zeros_frac, gradient_variance } =
-            spread;
+        let Spread {
+            layer, module, activation_mean, activation_variance, zeros_frac, gradient_variance, ..
+        } = spread;
         output.say(format_args!(
             "  {layer:<width$} {module:<18} {activation_mean:>15.4} {activation_variance:>19.3e} {:>5.0}% {gradient_variance:>17.3e}",
             100.0 * zeros_frac

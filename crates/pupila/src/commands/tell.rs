@@ -210,6 +210,12 @@ pub(crate) fn epoch(output: Output, record: &EpochRecord, recipe: &Recipe) {
     output.say(line.trim_end());
 }
 
+/// Something that is wrong with the training, under the line of the epoch in which it showed.
+pub(crate) fn finding(output: Output, message: &str, suggestion: &str) {
+    output.warn(message);
+    output.say(format_args!("    {suggestion}"));
+}
+
 /// How good the classifier is.
 pub(crate) fn outcome(
     output: Output,

@@ -21,6 +21,8 @@ use serde_json::json;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// The kind of the finding that ends a run.
+const DIVERGENCE: &str = "divergence";
 /// How often, at most, a better model is written to disk while training goes on. At the end it always is.
 const SAVE_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -136,6 +138,7 @@ fn train(
         train: &train_loader,
         val: &val_loader,
         class_weights: &class_weights,
+        classes: &classes,
     };
     let outcome = pupila_train::train(&plan, &mut engine, &mut watch, &interrupted).map_err(Failure::work)?;
     watch.progress.finish_and_clear();
@@ -211,13 +214,13 @@ fn ending(
                 Some(best) => format!("the model of epoch {best} is kept"),
                 None => "no epoch ended, so there is no model to keep".into(),
             };
+            let finding = outcome.findings.iter().find(|finding| finding.kind == DIVERGENCE);
+            let remedy = finding.map_or("", |finding| &finding.suggestion);
             let first = outcome.not_finite.as_ref();
             let first = first.map(|place| format!(", first in {place}")).unwrap_or_default();
             Err(Failure::work(anyhow::anyhow!(
                 "the loss is no longer a number in epoch {epoch}, step {step}: training has diverged{first}; {kept}\n\
-                 try a smaller learning rate: --lr {} (it was {}){}",
-                recipe.optimizer.lr / 10.0,
-                recipe.optimizer.lr,
+                 {remedy}{}",
                 if network.parameters().iter().any(|p| p.name.ends_with("running_mean")) {
                     ""
                 } else {
@@ -353,6 +356,13 @@ impl Observer for Watch<'_> {
     }
 
     fn event(&mut self, event: Event) {
+        if let Event::Finding { kind, message, suggestion, .. } = &event
+            // Which is how the run ends, and told there.
+            && kind != DIVERGENCE
+        {
+            let output = self.output;
+            self.progress.suspend(|| tell::finding(output, message, suggestion));
+        }
         self.tracking.event(event);
         self.warn();
     }

@@ -63,6 +63,10 @@ impl Tracker for TensorBoard {
             Event::Scalars { step, values, .. }
             | Event::Steps { step, values, .. }
             | Event::Result { step, values, .. } => self.write(time, *step, scalars::values(values)),
+            Event::Finding { kind, step, message, suggestion, .. } => {
+                let markdown = format!("{message}\n\n*Try:* {suggestion}");
+                self.write(time, *step, vec![text::value(&format!("diagnosis/{kind}"), &markdown)])
+            }
             Event::System { sample, values } => self.write(time, *sample, scalars::values(values)),
             Event::Image { tag, step, image } => self.write(time, *step, vec![image::value(tag, image)?]),
             Event::Text { tag, step, markdown } => self.write(time, *step, vec![text::value(tag, markdown)]),

@@ -10,6 +10,7 @@ pub(crate) mod pictures;
 pub use config::TrackingConfig;
 pub use describe::flat_recipe;
 
+use crate::budget::Budget;
 use crate::layers::Resolved;
 use crate::model_file::write_whole;
 use crate::run_folder::RunFolder;
@@ -75,29 +76,6 @@ impl StepMeans {
     }
 }
 
-/// How much time the recording of large events may take.
-#[derive(Debug)]
-struct Budget {
-    frac: f64,
-    start: Option<Instant>,
-    spent: Duration,
-    /// What the last look took.
-    last: Duration,
-}
-
-impl Budget {
-    /// Whether another look as dear as the last stays within the share; the first always does.
-    fn allows(&self, busy: Duration) -> bool {
-        let elapsed = self.start.map_or(Duration::ZERO, |start| start.elapsed());
-        self.last.is_zero() || self.spent + busy + self.last <= elapsed.mul_f64(self.frac)
-    }
-
-    fn spend(&mut self, time: Duration) {
-        self.spent += time;
-        self.last = time;
-    }
-}
-
 /// The MLflow server that a recipe and the environment ask for.
 ///
 /// # Errors
@@ -135,12 +113,7 @@ impl Tracking {
             mlflow: None,
             system: (SystemMetrics::start(), Instant::now()),
             steps: StepMeans::default(),
-            budget: Budget {
-                frac: config.budget_frac,
-                start: None,
-                spent: Duration::ZERO,
-                last: Duration::ZERO,
-            },
+            budget: Budget::new(config.budget_frac),
             epochs: Vec::new(),
             warnings: Vec::new(),
             config,
@@ -224,7 +197,7 @@ impl Tracking {
 
     /// A batch has been learnt from: the optimizer has made `updates` so far, and these are the sums of this epoch so far.
     pub fn step(&mut self, epoch: u32, updates: u64, so_far: &LossSum) {
-        self.budget.start.get_or_insert_with(Instant::now);
+        self.budget.begin();
         if let Some(values) = self.steps.due(epoch, updates, so_far, self.config.steps_every) {
             self.event(Event::Steps { epoch, step: updates, values });
         }
