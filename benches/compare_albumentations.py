@@ -16,8 +16,10 @@ import time
 import warnings
 from pathlib import Path
 
+import albumentations as A
 import cv2
 import numpy as np
+from albumentations.pytorch import ToTensorV2
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "parity/transforms"))
@@ -68,11 +70,27 @@ CASES = [
     ("sharpen", {}),
     ("coarse_dropout", {}),
     ("grid_dropout", {}),
+    ("course", {}),
 ]
+
+# What a course on image classification does to each training image, into the tensor that the network takes.
+COURSE = [
+    {"resize": {"height": 64, "width": 64}},
+    {"horizontal_flip": {"p": 0.5}},
+    {"random_brightness_contrast": {"p": 0.2}},
+]
+
+
+def course():
+    return A.Compose(
+        [A.Resize(64, 64), A.HorizontalFlip(p=0.5), A.RandomBrightnessContrast(p=0.2), A.Normalize(), ToTensorV2()]
+    )
 
 
 def ours(process, image, name, parameters, repeat):
     request = {"transform": name, "parameters": parameters, "repeat": repeat}
+    if name == "course":
+        request["pipeline"] = COURSE
     request |= {"height": image.shape[0], "width": image.shape[1], "channels": 3}
     process.stdin.write(json.dumps(request).encode() + b"\n" + image.tobytes())
     process.stdin.flush()
@@ -99,7 +117,7 @@ def main():
     for name, parameters in CASES:
         if len(sys.argv) > 1 and name not in sys.argv[1:]:
             continue
-        transform = reference.transform_of(name, parameters)
+        transform = course() if name == "course" else reference.transform_of(name, parameters)
         once = max(ours(process, image, name, parameters, 5), theirs(image, transform, 5))
         repeat = max(5, int(SECONDS / once))
         rounds = [

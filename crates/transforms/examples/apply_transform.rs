@@ -4,9 +4,10 @@
 //! "channels", "mask"}`), the image's bytes `[H, W, C]`, and if `mask` is true those of its mask `[H, W]`. `drawn` is what
 //! the transform's draw decides; null lets it draw by seed 0. The answer to each: a line with the shape of the result, its
 //! bytes, and those of the mask. `benches/compare_albumentations.py` asks for times with `"repeat"`: then the answer is a
-//! line with the nanoseconds of each repetition.
+//! line with the nanoseconds of each repetition. There, `"pipeline"` may stand for a list of transforms instead of one, as in a
+//! recipe, and the time includes the normalisation into f32.
 
-use pupila_transforms::{Frame, Pipeline, SampleKey, Shape, TransformConfig};
+use pupila_transforms::{Frame, Normalization, Pipeline, SampleKey, Shape, TransformConfig};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::error::Error;
@@ -15,7 +16,11 @@ use std::time::Instant;
 
 #[derive(Deserialize)]
 struct Request {
+    #[serde(default)]
     transform: String,
+    #[serde(default)]
+    pipeline: Vec<TransformConfig>,
+    #[serde(default)]
     parameters: Map<String, Value>,
     #[serde(default)]
     drawn: Value,
@@ -44,10 +49,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         input.read_exact(&mut mask_pixels)?;
         let mut parameters = request.parameters;
         parameters.entry("p").or_insert(1.0.into());
-        let config = TransformConfig { name: request.transform, parameters };
-        let pipeline = Pipeline::from_config(&[config])?;
+        let normalized = !request.pipeline.is_empty();
+        let pipeline = if normalized {
+            Pipeline::from_config(&request.pipeline)?
+        } else {
+            Pipeline::from_config(&[TransformConfig { name: request.transform, parameters }])?
+        };
         if request.repeat > 0 {
-            let times = repeat(&pipeline, shape, &pixels, &mut image, request.repeat)?;
+            let times = repeat(&pipeline, normalized, shape, &pixels, &mut image, request.repeat)?;
             writeln!(output, "{}", json!(times))?;
             output.flush()?;
             continue;
@@ -78,17 +87,26 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Nanoseconds of each repetition, with another draw each time.
 fn repeat(
     pipeline: &Pipeline,
+    normalized: bool,
     shape: Shape,
     pixels: &[u8],
     frame: &mut Frame,
     times: u32,
 ) -> Result<Vec<u64>, Box<dyn Error>> {
+    let normalization = Normalization::imagenet(shape.channels);
+    let mut out = Vec::new();
     let mut nanoseconds = Vec::with_capacity(times as usize);
     for sample in 0..times {
         let start = Instant::now();
         frame.load(shape, pixels)?;
         pipeline.apply(frame, SampleKey { seed: 0, epoch: 0, sample });
-        std::hint::black_box(frame.pixels());
+        if normalized {
+            out.resize(frame.shape().values(), 0.0);
+            frame.normalize_into(&normalization, &mut out)?;
+            std::hint::black_box(&out);
+        } else {
+            std::hint::black_box(frame.pixels());
+        }
         nanoseconds.push(start.elapsed().as_nanos() as u64);
     }
     Ok(nanoseconds)

@@ -3,6 +3,7 @@
 use crate::{BorderMode, Frame, FromOne, Problems, Range, Shape, Transform};
 
 use crate::color::Lab;
+use pupila_isa::{BLOCK, dispatch, planes_of, write_planes};
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,15 +70,28 @@ impl Transform for Clahe {
             }
             let lab = Lab::tables();
             let light = &mut scratch.bytes;
-            light.clear();
-            light.extend(pixels.as_chunks_mut::<3>().0.iter_mut().map(|pixel| {
-                *pixel = lab.of_rgb(*pixel);
-                pixel[0]
-            }));
+            light.resize(shape.height * shape.width, 0);
+            dispatch(
+                #[inline(always)]
+                || {
+                    for (pixels, light) in pixels.chunks_mut(3 * BLOCK).zip(light.chunks_mut(BLOCK)) {
+                        let planes = lab.of_planes(&planes_of(pixels));
+                        write_planes(&planes, pixels);
+                        light.copy_from_slice(&planes[0][..light.len()]);
+                    }
+                },
+            );
             equalize(light, shape.width, drawn.clip_limit, grid);
-            for (pixel, &light) in pixels.as_chunks_mut::<3>().0.iter_mut().zip(light.iter()) {
-                *pixel = lab.to_rgb([light, pixel[1], pixel[2]]);
-            }
+            dispatch(
+                #[inline(always)]
+                || {
+                    for (pixels, light) in pixels.chunks_mut(3 * BLOCK).zip(light.chunks(BLOCK)) {
+                        let mut planes = planes_of(pixels);
+                        planes[0][..light.len()].copy_from_slice(light);
+                        write_planes(&lab.to_planes(&planes), pixels);
+                    }
+                },
+            );
         });
     }
 }
@@ -94,24 +108,31 @@ fn equalize(plane: &mut [u8], width: usize, clip_limit: f64, [across, down_tiles
     let limit = ((clip_limit * area as f64 / 256.0) as u32).max(1);
     let column = |x: usize| BorderMode::Reflect101.position(x as i64, width).unwrap_or(0);
     let row = |y: usize| BorderMode::Reflect101.position(y as i64, height).unwrap_or(0);
-    let mut tables = vec![[0u8; 256]; across * down_tiles];
+    let mut tables = vec![[0f32; 256]; across * down_tiles];
     for (tile, table) in tables.iter_mut().enumerate() {
         let (left, top) = (tile % across * tile_width, tile / across * tile_height);
-        let mut histogram = [0u32; 256];
+        let (mut histogram, mut second) = ([0u32; 256], [0u32; 256]);
         for y in top..top + tile_height {
             let line = &plane[row(y) * width..][..width];
             if left + tile_width <= width {
-                line[left..left + tile_width].iter().for_each(|&value| histogram[usize::from(value)] += 1);
+                // In two, so that equal neighbours need not wait for each other.
+                let (pairs, rest) = line[left..left + tile_width].as_chunks::<2>();
+                for &[one, next] in pairs {
+                    histogram[usize::from(one)] += 1;
+                    second[usize::from(next)] += 1;
+                }
+                rest.iter().for_each(|&value| histogram[usize::from(value)] += 1);
             } else {
                 (left..left + tile_width).for_each(|x| histogram[usize::from(line[column(x)])] += 1);
             }
         }
+        histogram.iter_mut().zip(second).for_each(|(count, more)| *count += more);
         clip(&mut histogram, limit);
         let scale = 255.0 / area as f32;
         let mut sum = 0;
         for (value, &count) in table.iter_mut().zip(&histogram) {
             sum += count;
-            *value = (sum as f32 * scale).round_ties_even() as u8;
+            *value = f32::from((sum as f32 * scale).round_ties_even() as u8);
         }
     }
     // For each column the tiles on both sides of it and the weight of the right one, and so for rows.
@@ -121,18 +142,40 @@ fn equalize(plane: &mut [u8], width: usize, clip_limit: f64, [across, down_tiles
         let clamp = |tile: f32| (tile.max(0.0) as usize).min(tiles - 1);
         (clamp(first), clamp(first + 1.0), at - first)
     };
+    // Columns between the same two tiles, and their weights.
     let columns: Vec<_> = (0..width).map(|x| between(x, tile_width, across)).collect();
-    for (y, line) in plane.chunks_exact_mut(width).enumerate() {
-        let (above, below, down) = between(y, tile_height, down_tiles);
-        let (upper, lower) = (&tables[above * across..][..across], &tables[below * across..][..across]);
-        for (value, &(left, right, weight)) in line.iter_mut().zip(&columns) {
-            let level = usize::from(*value);
-            let mix = |tables: &[[u8; 256]]| {
-                f32::from(tables[left][level]) * (1.0 - weight) + f32::from(tables[right][level]) * weight
-            };
-            let mixed = mix(upper) * (1.0 - down) + mix(lower) * down;
-            *value = (mixed + 8_388_608.0).to_bits() as u8;
-        }
+    let weights: Vec<f32> = columns.iter().map(|column| column.2).collect();
+    let runs: Vec<_> = columns
+        .chunk_by(|one, next| (one.0, one.1) == (next.0, next.1))
+        .map(|run| (run[0].0, run[0].1, run.len()))
+        .collect();
+    dispatch(
+        #[inline(always)]
+        || {
+            for (y, line) in plane.chunks_exact_mut(width).enumerate() {
+                let (above, below, down) = between(y, tile_height, down_tiles);
+                let (upper, lower) =
+                    (&tables[above * across..][..across], &tables[below * across..][..across]);
+                let mut start = 0;
+                for &(left, right, length) in &runs {
+                    let corners = [&upper[left], &upper[right], &lower[left], &lower[right]];
+                    let (line, weights) = (&mut line[start..][..length], &weights[start..][..length]);
+                    mix(line, corners, weights, down);
+                    start += length;
+                }
+            }
+        },
+    );
+}
+
+/// Looks levels up in the tables of the four tiles around, and weighs what these say.
+#[inline(always)]
+fn mix(line: &mut [u8], corners: [&[f32; 256]; 4], weights: &[f32], down: f32) {
+    for (value, &weight) in line.iter_mut().zip(weights) {
+        let [a, b, c, d] = corners.map(|table| table[usize::from(*value)]);
+        let (upper, lower) = (a * (1.0 - weight) + b * weight, c * (1.0 - weight) + d * weight);
+        let mixed = upper * (1.0 - down) + lower * down;
+        *value = (mixed + 8_388_608.0).to_bits() as u8;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::color::{gray, map_hsv};
 use crate::{AroundOne, Frame, Problems, Range, Shape, SymmetricRange, Transform};
+use pupila_isa::{BLOCK, dispatch, map_pixels, planes_of};
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,21 +119,45 @@ fn mean_gray(frame: &mut Frame) -> f64 {
     let shape = frame.shape();
     let pixels = frame.pixels();
     let sum: u64 = match shape.channels {
-        3 => pixels.as_chunks::<3>().0.iter().map(|&rgb| u64::from(gray(rgb))).sum(),
+        3 => dispatch(
+            #[inline(always)]
+            || pixels.chunks(3 * BLOCK).map(|chunk| u64::from(sum_of_gray(chunk))).sum(),
+        ),
         _ => pixels.iter().map(|&value| u64::from(value)).sum(),
     };
     sum as f64 / (shape.height * shape.width).max(1) as f64
 }
 
+#[inline(always)]
+fn sum_of_gray(chunk: &[u8]) -> u32 {
+    let [red, green, blue] = planes_of(chunk);
+    (0..BLOCK).map(|i| u32::from(gray([red[i], green[i], blue[i]]))).sum()
+}
+
 fn saturate(pixels: &mut [u8], factor: f64) {
     let (own, of_gray) = (f64::from(factor as f32), (1.0 - factor) as f32);
-    for pixel in pixels.as_chunks_mut::<3>().0 {
-        let gray = f64::from(f32::from(gray(*pixel)) * of_gray);
-        *pixel = pixel.map(|value| {
-            // `cv2.addWeighted` fuses this multiplication and addition: only the sum is rounded to f32.
-            let mixed = ((f64::from(value) * own + gray) as f32).clamp(0.0, 255.0);
-            // Rounded, halves to even.
-            (mixed + 8_388_608.0).to_bits() as u8
-        });
-    }
+    // `cv2.addWeighted` fuses this multiplication and addition: only the sum is rounded to f32.
+    let mixed = |value: u8, gray: f64| {
+        let mixed = (f64::from(value) * own + gray) as f32;
+        let mixed = if mixed > 0.0 { mixed } else { 0.0 };
+        // Rounded, halves to even.
+        ((if mixed < 255.0 { mixed } else { 255.0 }) + 8_388_608.0).to_bits() as u8
+    };
+    dispatch(
+        #[inline(always)]
+        || {
+            map_pixels(
+                pixels,
+                #[inline(always)]
+                |[red, green, blue]| {
+                    for i in 0..BLOCK {
+                        let gray = f64::from(f32::from(gray([red[i], green[i], blue[i]])) * of_gray);
+                        red[i] = mixed(red[i], gray);
+                        green[i] = mixed(green[i], gray);
+                        blue[i] = mixed(blue[i], gray);
+                    }
+                },
+            );
+        },
+    );
 }

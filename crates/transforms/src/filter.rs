@@ -3,6 +3,7 @@
 
 use crate::frame::Scratch;
 use crate::{BorderMode, Shape};
+use pupila_isa::dispatch;
 
 /// Where tap `i` along a side of `n` pixels is taken from.
 fn mirrored(i: i64, n: usize) -> usize {
@@ -10,7 +11,7 @@ fn mirrored(i: i64, n: usize) -> usize {
 }
 
 /// Rounds into a byte, halves to even; `x` is at most a few thousand.
-#[inline]
+#[inline(always)]
 fn byte(x: f32) -> u8 {
     // Through a biased integer: a cast alone would not be vectorised for the instructions of any x86-64.
     let x = if x > 0.0 { x } else { 0.0 };
@@ -19,13 +20,14 @@ fn byte(x: f32) -> u8 {
 }
 
 /// The same with halves up.
-#[inline]
+#[inline(always)]
 fn byte_halves_up(x: f32) -> u8 {
     let down = (x + 8_388_608.0) - 8_388_608.0;
     byte(if x - down == 0.5 { down + 1.0 } else { down })
 }
 
 /// Copies row `y` of the image with `radius` mirrored pixels at each end. `to: [(W + 2 radius) C]`
+#[inline(always)]
 fn padded_row(row: &[u8], shape: Shape, radius: usize, to: &mut [f32]) {
     let Shape { width, channels, .. } = shape;
     let inside = &mut to[radius * channels..][..row.len()];
@@ -42,9 +44,13 @@ fn padded_row(row: &[u8], shape: Shape, radius: usize, to: &mut [f32]) {
 
 /// Convolves rows and then columns with one symmetric kernel of odd length, in f32, and rounds once.
 pub(crate) fn symmetric(from: &[u8], shape: Shape, to: &mut [u8], kernel: &[f32], scratch: &mut Scratch) {
-    symmetric_to(from, shape, to, kernel, scratch, byte);
+    dispatch(
+        #[inline(always)]
+        || symmetric_to(from, shape, to, kernel, scratch, byte),
+    );
 }
 
+#[inline(always)]
 fn symmetric_to(
     from: &[u8],
     shape: Shape,
@@ -56,50 +62,79 @@ fn symmetric_to(
     let radius = kernel.len() / 2;
     let half = &kernel[radius..];
     let row_len = shape.row();
+    // Whole blocks, so that none needs a loop for its rest.
+    let stride = row_len.next_multiple_of(BLOCK);
     let pad = radius * shape.channels;
-    let mut padded = vec![0f32; row_len + 2 * pad];
+    let mut padded = vec![0f32; stride + 2 * pad];
     let blurred = &mut scratch.floats;
-    blurred.resize(shape.values(), 0.0);
-    for (row, out) in from.chunks_exact(row_len).zip(blurred.chunks_exact_mut(row_len)) {
+    blurred.resize(shape.height * stride + BLOCK, 0.0);
+    // Loads of a vector that lies in two lines of the cache take twice the time.
+    let aligned = blurred.as_ptr().align_offset(64).min(BLOCK);
+    let blurred = &mut blurred[aligned..][..shape.height * stride];
+    let mut starts: Vec<_> =
+        (0..half.len()).map(|i| [pad - i * shape.channels, pad + i * shape.channels]).collect();
+    for (row, out) in from.chunks_exact(row_len).zip(blurred.chunks_exact_mut(stride)) {
         padded_row(row, shape, radius, &mut padded);
-        weigh_pairs(out, half, |offset| {
-            let step = offset * shape.channels;
-            (&padded[pad - step..][..row_len], &padded[pad + step..][..row_len])
-        });
+        for (block, out) in out.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+            *out = weigh_pairs(&padded, block * BLOCK, half, &starts);
+        }
     }
-    let mut sums = vec![0f32; row_len];
     for (y, out) in to.chunks_exact_mut(row_len).enumerate() {
-        weigh_pairs(&mut sums, half, |offset| {
-            let row = |y: i64| &blurred[mirrored(y, shape.height) * row_len..][..row_len];
-            (row(y as i64 - offset as i64), row(y as i64 + offset as i64))
-        });
-        out.iter_mut().zip(&sums).for_each(|(out, &sum)| *out = round(sum));
+        for (offset, pair) in starts.iter_mut().enumerate() {
+            let (y, offset) = (y as i64, offset as i64);
+            *pair = [y - offset, y + offset].map(|y| mirrored(y, shape.height) * stride);
+        }
+        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+            let sums = weigh_pairs(blurred, block * BLOCK, half, &starts);
+            let mut bytes = [0; BLOCK];
+            for i in 0..BLOCK {
+                bytes[i] = round(sums[i]);
+            }
+            out.copy_from_slice(&bytes[..out.len()]);
+        }
     }
 }
 
-/// `sums = half[0] a(0) + half[1] (a(1) + b(1)) + ...`, where `pair(i)` gives `a(i)` and `b(i)`: two pairs at a time.
-fn weigh_pairs<'a>(sums: &mut [f32], half: &[f32], pair: impl Fn(usize) -> (&'a [f32], &'a [f32])) {
-    let centre = pair(0).0;
-    sums.iter_mut().zip(centre).for_each(|(sum, &value)| *sum = value * half[0]);
-    let mut offset = 1;
-    while offset + 1 < half.len() {
-        let ((a, b), (c, d)) = (pair(offset), pair(offset + 1));
-        let (near, far) = (half[offset], half[offset + 1]);
-        for ((((sum, &a), &b), &c), &d) in sums.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *sum += (a + b) * near + (c + d) * far;
-        }
-        offset += 2;
+/// Values that are summed at a time, in registers.
+const BLOCK: usize = 64;
+
+/// `half[0] a(0) + half[1] (a(1) + b(1)) + ...` of a block of values, where a pair of `starts` says where `a` and `b` begin:
+/// two pairs at a time.
+#[inline(always)]
+fn weigh_pairs(values: &[f32], at: usize, half: &[f32], starts: &[[usize; 2]]) -> [f32; BLOCK] {
+    let block = |start: usize| &values[start + at..][..BLOCK];
+    let centre = block(starts[0][0]);
+    let mut sums = [0.0; BLOCK];
+    for i in 0..BLOCK {
+        sums[i] = centre[i] * half[0];
     }
-    if offset < half.len() {
-        let (a, b) = pair(offset);
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += (a + b) * half[offset];
+    let (twos, rest) = half[1..].as_chunks::<2>();
+    let (starts, last) = starts[1..].as_chunks::<2>();
+    for (&[near, far], [[a, b], [c, d]]) in twos.iter().zip(starts) {
+        let (a, b, c, d) = (block(*a), block(*b), block(*c), block(*d));
+        for i in 0..BLOCK {
+            sums[i] += (a[i] + b[i]) * near + (c[i] + d[i]) * far;
         }
     }
+    if let ([weight], [[a, b]]) = (rest, last) {
+        let (a, b) = (block(*a), block(*b));
+        for i in 0..BLOCK {
+            sums[i] += (a[i] + b[i]) * weight;
+        }
+    }
+    sums
 }
 
 /// Correlates with a square kernel of odd side, in f32. `kernel: [K, K]`
 pub(crate) fn square(from: &[u8], shape: Shape, to: &mut [u8], kernel: &[f32], scratch: &mut Scratch) {
+    dispatch(
+        #[inline(always)]
+        || square_to(from, shape, to, kernel, scratch),
+    );
+}
+
+#[inline(always)]
+fn square_to(from: &[u8], shape: Shape, to: &mut [u8], kernel: &[f32], scratch: &mut Scratch) {
     let side = kernel.len().isqrt();
     let radius = side / 2;
     let row_len = shape.row();
@@ -170,5 +205,8 @@ pub(crate) fn gaussian_blur(
     let half: Vec<f32> = half.into_iter().map(|weight| weight as f32 / 256.0).collect();
     // f32 holds 8 bits of value and 16 of fraction without error, so these sums are those of fixed point.
     let kernel: Vec<f32> = half.iter().skip(1).rev().chain(&half).copied().collect();
-    symmetric_to(from, shape, to, &kernel, scratch, byte_halves_up);
+    dispatch(
+        #[inline(always)]
+        || symmetric_to(from, shape, to, &kernel, scratch, byte_halves_up),
+    );
 }

@@ -117,9 +117,7 @@ impl Frame {
     pub fn pixels_mut(&mut self) -> &mut [u8] {
         if self.table_pending {
             self.table_pending = false;
-            for pixel in &mut self.pixels {
-                *pixel = self.table[usize::from(*pixel)];
-            }
+            pupila_isa::look_up(&self.table, &mut self.pixels);
         }
         &mut self.pixels
     }

@@ -1,6 +1,7 @@
 //! Left becomes right. Reference: `albumentations.HorizontalFlip`.
 
 use crate::{Frame, Nothing, Shape, Transform};
+use pupila_isa::reverse_pixels;
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,24 +50,8 @@ impl Transform for HorizontalFlip {
         frame.rearrange_into(shape, |from, to| {
             let row = shape.row().max(1);
             for (from, to) in from.chunks_exact(row).zip(to.chunks_exact_mut(row)) {
-                flip_row(from, to);
+                reverse_pixels(from, to);
             }
         });
     }
-}
-
-/// Writes the pixels in the opposite order. Four bytes at a time, of which the last is overwritten by the next pixel's
-/// first: a copy of three bytes is two.
-fn flip_row(from: &[u8], to: &mut [u8]) {
-    let n = from.len() / 3;
-    if n < 2 {
-        to.copy_from_slice(from);
-        return;
-    }
-    to[..3].copy_from_slice(&from[3 * n - 3..]);
-    for i in 1..n - 1 {
-        let source = (n - 1 - i) * 3;
-        to[i * 3..i * 3 + 4].copy_from_slice(&from[source..source + 4]);
-    }
-    to[3 * n - 3..].copy_from_slice(&from[..3]);
 }

@@ -1,6 +1,7 @@
 //! The negative. Reference: `albumentations.InvertImg`.
 
 use crate::{Frame, Nothing, Shape, Transform};
+use pupila_isa::dispatch;
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,10 @@ impl Transform for InvertImg {
     }
 
     fn apply(&self, _: &Nothing, frame: &mut Frame) {
-        frame.pixels_mut().iter_mut().for_each(|value| *value = !*value);
+        let pixels = frame.pixels_mut();
+        dispatch(
+            #[inline(always)]
+            || pixels.iter_mut().for_each(|value| *value = !*value),
+        );
     }
 }

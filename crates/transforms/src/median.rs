@@ -7,6 +7,7 @@
 
 use crate::Shape;
 use crate::frame::Scratch;
+use pupila_isa::dispatch;
 
 /// Writes the median of the `side` x `side` pixels around each.
 pub(crate) fn median(from: &[u8], shape: Shape, to: &mut [u8], side: usize, scratch: &mut Scratch) {
@@ -24,15 +25,24 @@ pub(crate) fn median(from: &[u8], shape: Shape, to: &mut [u8], side: usize, scra
         }
     }
     match side {
-        3 => network::<3>(padded, wide, shape, to),
-        5 => network::<5>(padded, wide, shape, to),
-        7 => network::<7>(padded, wide, shape, to),
+        3 => dispatch(
+            #[inline(always)]
+            || network::<3>(padded, wide, shape, to),
+        ),
+        5 => dispatch(
+            #[inline(always)]
+            || network::<5>(padded, wide, shape, to),
+        ),
+        7 => dispatch(
+            #[inline(always)]
+            || network::<7>(padded, wide, shape, to),
+        ),
         _ => histograms(padded, wide, shape, to, side),
     }
 }
 
 /// Bytes that are worked on at a time: a few vectors of each row stay in the first-level cache.
-const BLOCK: usize = 32;
+const BLOCK: usize = 64;
 
 type Block = [u8; BLOCK];
 
@@ -67,9 +77,12 @@ fn sort<const N: usize>(values: &mut [Block; N]) {
         5 => FIVE,
         _ => SEVEN,
     };
-    network.iter().for_each(|&(i, j)| order_at(values, i, j));
+    for &(i, j) in network {
+        order_at(values, i, j);
+    }
 }
 
+#[inline(always)]
 fn network<const N: usize>(padded: &[u8], wide: usize, shape: Shape, to: &mut [u8]) {
     let row_len = shape.row();
     // Of a row of results, the sorted columns: rank by rank.

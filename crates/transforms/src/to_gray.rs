@@ -2,6 +2,7 @@
 
 use crate::color::{Lab, gray};
 use crate::{Frame, Nothing, Problems, Shape, Transform};
+use pupila_isa::{BLOCK, dispatch, map_pixels, planes_of};
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,16 +90,41 @@ impl Transform for ToGray {
 }
 
 impl ToGray {
+    #[inline(always)]
     fn write(&self, frame: &mut Frame, gray: impl Fn([u8; 3]) -> u8) {
         if self.num_output_channels == 3 {
-            for pixel in frame.pixels_mut().as_chunks_mut::<3>().0 {
-                *pixel = [gray(*pixel); 3];
-            }
+            let pixels = frame.pixels_mut();
+            dispatch(
+                #[inline(always)]
+                || {
+                    map_pixels(
+                        pixels,
+                        #[inline(always)]
+                        |planes| *planes = [plane(planes, &gray); 3],
+                    );
+                },
+            );
         } else {
             let shape = Shape { channels: 1, ..frame.shape() };
             frame.redraw(shape, |from, to| {
-                to.iter_mut().zip(from.as_chunks::<3>().0).for_each(|(to, &rgb)| *to = gray(rgb));
+                dispatch(
+                    #[inline(always)]
+                    || {
+                        for (to, chunk) in to.chunks_mut(BLOCK).zip(from.chunks(3 * BLOCK)) {
+                            to.copy_from_slice(&plane(&planes_of(chunk), &gray)[..to.len()]);
+                        }
+                    },
+                );
             });
         }
     }
+}
+
+#[inline(always)]
+fn plane([red, green, blue]: &[[u8; BLOCK]; 3], gray: impl Fn([u8; 3]) -> u8) -> [u8; BLOCK] {
+    let mut plane = [0; BLOCK];
+    for i in 0..BLOCK {
+        plane[i] = gray([red[i], green[i], blue[i]]);
+    }
+    plane
 }

@@ -1,6 +1,7 @@
 //! Top becomes bottom. Reference: `albumentations.VerticalFlip`.
 
 use crate::{Frame, Nothing, Shape, Transform};
+use pupila_isa::dispatch;
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,9 +43,25 @@ impl Transform for VerticalFlip {
         frame.rearrange(|pixels, shape| {
             let row = shape.row().max(1);
             let (top, bottom) = pixels.split_at_mut(shape.height / 2 * row);
-            for (upper, lower) in top.chunks_exact_mut(row).zip(bottom.chunks_exact_mut(row).rev()) {
-                upper.swap_with_slice(lower);
-            }
+            let pairs = top.chunks_exact_mut(row).zip(bottom.chunks_exact_mut(row).rev());
+            dispatch(
+                #[inline(always)]
+                || {
+                    for (upper, lower) in pairs {
+                        swap(upper, lower);
+                    }
+                },
+            );
         });
     }
+}
+
+/// Exchanges two rows, a few vectors at a time: `swap_with_slice` is compiled for the least of all processors.
+#[inline(always)]
+fn swap(a: &mut [u8], b: &mut [u8]) {
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks_mut::<128>(), b.as_chunks_mut::<128>());
+    for (a, b) in a.iter_mut().zip(b) {
+        (*a, *b) = (*b, *a);
+    }
+    rest_a.swap_with_slice(rest_b);
 }

@@ -4,12 +4,14 @@
 //! an interpolation is only its weights along one axis ([`weights`]), and one routine applies them. It sums rows first,
 //! since neighbours in a row are neighbours in memory for any number of channels, then the columns of that one row.
 
+mod two_taps;
 mod weights;
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Image;
+use pupila_isa::dispatch;
 use weights::Weights;
 
 /// How samples between pixels are made; the names are OpenCV's (`INTER_...`).
@@ -102,22 +104,41 @@ pub fn resize_samples(
         data.copy_from_slice(source);
     } else if interpolation == Interpolation::Area && whole {
         let (down, across) = ((from[0] / to[0]) as usize, (from[1] / to[1]) as usize);
-        match channels {
-            1 => block_means::<1>(source, from[1] as usize, data, across, down),
-            _ => block_means::<3>(source, from[1] as usize, data, across, down),
-        }
+        let width = from[1] as usize;
+        dispatch(
+            #[inline(always)]
+            || match channels {
+                1 => block_means::<1>(source, width, data, across, down),
+                _ => block_means::<3>(source, width, data, across, down),
+            },
+        );
     } else {
         // Area is the mean only where no side grows.
         let grows = to[0] > from[0] || to[1] > from[1];
-        let rows = Weights::new(from[0], to[0], interpolation, grows);
-        let columns = Weights::new(from[1], to[1], interpolation, grows);
-        match channels {
-            1 => apply::<1>(source, from[1] as usize, data, &rows, &columns),
-            _ => apply::<3>(source, from[1] as usize, data, &rows, &columns),
+        let (rows, columns) = dispatch(
+            #[inline(always)]
+            || {
+                (
+                    Weights::new(from[0], to[0], interpolation, grows),
+                    Weights::new(from[1], to[1], interpolation, grows),
+                )
+            },
+        );
+        let width = from[1] as usize;
+        if two_taps::resize(source, width, data, &rows, &columns, usize::from(channels)) {
+            return;
         }
+        dispatch(
+            #[inline(always)]
+            || match channels {
+                1 => apply::<1>(source, width, data, &rows, &columns),
+                _ => apply::<3>(source, width, data, &rows, &columns),
+            },
+        );
     }
 }
 
+#[inline(always)]
 fn apply<const C: usize>(source: &[u8], width: usize, data: &mut [u8], rows: &Weights, columns: &Weights) {
     let row_len = width * C;
     let out_len = columns.len() * C;
@@ -144,6 +165,7 @@ fn apply<const C: usize>(source: &[u8], width: usize, data: &mut [u8], rows: &We
 
 /// The mean of each block of `across` x `down` pixels, exactly as OpenCV has it for whole factors: a whole sum times the
 /// reciprocal in f32, halves to even; 2x2 alone has a path of its own there, with halves up.
+#[inline(always)]
 fn block_means<const C: usize>(source: &[u8], width: usize, data: &mut [u8], across: usize, down: usize) {
     let row_len = width * C;
     let out_len = row_len / across;
@@ -171,6 +193,7 @@ fn block_means<const C: usize>(source: &[u8], width: usize, data: &mut [u8], acr
 
 /// `sums[j] = sum over i of weights[i] * row(i)[j]`, four rows at a time, so that the sums are read and written once for
 /// four rows.
+#[inline(always)]
 fn sum_rows<'a>(sums: &mut [f32], weights: &[f32], row: impl Fn(usize) -> &'a [u8]) {
     sums.fill(0.0);
     let mut chunks = weights.chunks_exact(4);

@@ -13,9 +13,9 @@ pub(super) struct Weights {
 impl Weights {
     /// The weights that turn `source` samples into `target` ones. `grows` is whether any axis of the image gets longer,
     /// which changes what [`Interpolation::Area`] is on both.
+    #[inline(always)]
     pub(super) fn new(source: u32, target: u32, interpolation: Interpolation, grows: bool) -> Self {
         let mut table = Weights { spans: Vec::with_capacity(target as usize + 1), weights: Vec::new() };
-        // The reciprocal of the other ratio, as OpenCV has it: at whole positions rounding decides.
         // The reciprocal of the other ratio, as OpenCV has it: at whole positions rounding decides.
         let inverse = f64::from(target) / f64::from(source);
         let scale = 1.0 / inverse;
@@ -50,12 +50,18 @@ impl Weights {
         self.spans.len() - 1
     }
 
+    /// Whether every sample is made of one or two.
+    pub(super) fn at_most_two(&self) -> bool {
+        self.spans.windows(2).all(|span| matches!(span[1].1 - span[0].1, 1 | 2))
+    }
+
     /// The first source sample of sample `i`, and the weights from there on.
     pub(super) fn at(&self, i: usize) -> (usize, &[f32]) {
         let (first, start) = self.spans[i];
         (first, &self.weights[start..self.spans[i + 1].1])
     }
 
+    #[inline(always)]
     fn push(&mut self, last: i64, first: i64, weights: &[f64]) {
         let start = self.weights.len();
         let inside = first.clamp(0, last);
