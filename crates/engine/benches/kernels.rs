@@ -4,6 +4,7 @@
 //! two operations, or in elements. Threads are all of the machine's, as in training.
 
 #![allow(clippy::unwrap_used)] // a benchmark may fail
+#![allow(missing_docs)] // of what criterion's macro makes
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pupila_engine::{Engine, Optimizer, OptimizerConfig, StepContext};

@@ -173,6 +173,7 @@ impl Report<'_> {
             }
             None => add("verdict", "Verdict", sections::nothing_judged(self.training.as_ref())),
         }
+        add("diagnosis", "Diagnosis", sections::diagnosis(self.summary));
         if let Some(training) = &self.training {
             add("curves", "Curves", sections::curves(training));
         }

@@ -100,7 +100,9 @@ fn page(known: &Known) -> String {
         times: ("epoch 1".into(), "epoch 10".into()),
         filters: Some(("0.<weight>".into(), filters)),
         recipe: "[model]\nname = \"</pre><script>\"\n",
-        summary: &json!({ "model": "mlp", "skipped_images": skipped, "timing": { "epoch_train_s": 1.0, "epoch_eval_s": 0.1 } }),
+        summary: &json!({ "model": "mlp", "skipped_images": skipped, "diagnosis": [
+            { "kind": "dead_relu", "epoch": 2, "message": "layer <dead> is silent", "suggestion": "--lr <rate>" },
+        ], "timing": { "epoch_train_s": 1.0, "epoch_eval_s": 0.1 } }),
         environment: &json!({ "data": { "path": "/<data>" }, "arguments": ["train", "<x>"] }),
         phases: vec![("training".into(), 10.0), ("the <rest>".into(), 1.0)],
     }
@@ -129,11 +131,14 @@ fn large_data_stay_below_the_bound_and_hostile_names_are_text() {
             "<data",
             "<rest",
             "<w>",
+            "<dead>",
+            "<rate>",
             "\" onload=\"",
             "\0",
         ] {
             assert!(!html.contains(hostile), "{hostile}");
         }
+        assert!(html.contains("dead relu, epoch 2") && html.contains("What to try: --lr &lt;rate&gt;"));
         // Every picture that is shown is there, once.
         for id in html.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             assert_eq!(html.matches(&format!("id=\"{id}\"")).count(), 1, "{id}");

@@ -1,12 +1,14 @@
 //! The sections of a report, each from data to HTML.
 
 mod curves;
+mod diagnosis;
 mod judgement;
 mod pictures;
 mod provenance;
 mod ranking;
 
 pub(crate) use curves::{curves, nothing_judged};
+pub(crate) use diagnosis::diagnosis;
 pub(crate) use judgement::{calibration, confusion, headline, per_class};
 pub(crate) use pictures::{Shown, gallery, highest_losses};
 pub(crate) use provenance::{environment, recipe, time, weights};
