@@ -124,6 +124,7 @@ def test_the_server_shows_all_of_it(run):
         assert [step for _, step, _ in losses] == [8, 16]
         tags = json.loads(ask("plugin/images/tags"))[name]
         assert {"train/augmented_batch", "val/right", "val/wrong", "val/confusion_matrix", "best/confusion_matrix"} <= set(tags)
+        assert {"val/grad_cam", "val/input_gradient"} & set(tags)
         meta = json.loads(ask("plugin/images/images", run=name, tag="val/confusion_matrix", sample=0))
         assert ask("plugin/images/individualImage?" + meta[0]["query"] + "&x").startswith(b"\x89PNG")
         text = json.loads(ask("plugin/text/text", run=name, tag="notes"))

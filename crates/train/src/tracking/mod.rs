@@ -238,6 +238,12 @@ impl Tracking {
         }
         if images {
             self.judgement("val", look.record.step, look.predictions, look.plan.val);
+            let (val, predictions) = (look.plan.val, look.predictions);
+            let explained =
+                pictures::explained(look.engine, val, predictions, &self.normalization, &self.classes);
+            if let Some((tag, image)) = explained {
+                self.image(&format!("val/{tag}"), look.record.step, image);
+            }
             if let Some((name, image)) = pictures::first_filters(look.engine) {
                 self.image(&format!("filters/{name}"), look.record.step, image);
             }

@@ -1,6 +1,6 @@
 //! Pictures of a run: what the network is shown, what it makes of it, and its first filters.
 
-use pupila_engine::Engine;
+use pupila_engine::{Engine, Method};
 use pupila_image::Image;
 use pupila_loader::{Batch, Loader};
 use pupila_metrics::Predictions;
@@ -78,6 +78,62 @@ pub(super) fn judged(
     grid(&chosen.iter().map(tile).collect::<Option<Vec<_>>>()?, COLUMNS)
 }
 
+/// Where the network looks for what it answers: the surest mistakes and some right answers of the validation set, with the map of the
+/// predicted class over each in red; and the tag of such a picture. The engine must be one for training.
+pub(super) fn explained(
+    engine: &mut Engine<f32>,
+    val: &Loader,
+    predictions: &Predictions,
+    normalization: &Normalization,
+    classes: &[String],
+) -> Option<(&'static str, Image)> {
+    let predicted: Vec<u32> = predictions.predicted().collect();
+    let is_right = |&i: &usize| predicted[i] == predictions.targets()[i];
+    let (right, mut wrong): (Vec<usize>, Vec<usize>) = (0..predicted.len()).partition(is_right);
+    let losses = predictions.losses();
+    wrong.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]));
+    wrong.truncate(COLUMNS);
+    let stride = right.len().div_ceil(COLUMNS).max(1);
+    let chosen: Vec<usize> = wrong.into_iter().chain(right.into_iter().step_by(stride)).collect();
+    let asked: Vec<u32> = chosen.iter().map(|&i| predicted[i]).collect();
+    let explanation = crate::insight::explain_samples(engine, val, normalization, &chosen, &asked)?;
+    let order = val.order(0);
+    let maps = explanation.maps.chunks_exact(explanation.height * explanation.width);
+    let tile = |(&i, map): (&usize, &[f32])| {
+        let (pixels, shape) = val.pixels(order[i])?;
+        let said = format!("says {}", class(classes, predicted[i]));
+        let caption = vec![said, format!("is {}", class(classes, predictions.targets()[i]))];
+        let color = if is_right(&i) { GREEN } else { RED };
+        let image = overlaid(pixels, shape, map, (explanation.height, explanation.width))?;
+        Some(Tile { image, caption, color })
+    };
+    let tag = match explanation.method {
+        Method::GradCam { .. } => "grad_cam",
+        Method::InputGradient => "input_gradient",
+    };
+    Some((tag, grid(&chosen.iter().zip(maps).map(tile).collect::<Option<Vec<_>>>()?, COLUMNS)?))
+}
+
+/// An image in color with a map over it, stretched to the image's size: the larger a positive value, the redder.
+fn overlaid(
+    pixels: &[u8],
+    shape: pupila_transforms::Shape,
+    map: &[f32],
+    (height, width): (usize, usize),
+) -> Option<Image> {
+    let largest = map.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let mut out = Vec::with_capacity(shape.height * shape.width * 3);
+    for (index, pixel) in pixels.chunks_exact(shape.channels.max(1)).enumerate() {
+        let (y, x) = (index / shape.width * height / shape.height, index % shape.width * width / shape.width);
+        let heat = 0.7 * (map[y * width + x] / largest).max(0.0);
+        for (channel, red) in [255.0, 0.0, 0.0].into_iter().enumerate() {
+            let value = f32::from(pixel[channel.min(pixel.len() - 1)]);
+            out.push((value + heat * (red - value)).round() as u8);
+        }
+    }
+    Image::new(shape.width as u32, shape.height as u32, 3, out).ok()
+}
+
 /// The confusion matrix.
 pub(crate) fn matrix(predictions: &Predictions, classes: &[String]) -> Option<Image> {
     let rows: Vec<Vec<u64>> = predictions.confusion().rows().map(<[u64]>::to_vec).collect();
@@ -133,6 +189,17 @@ fn denormalized(values: &[f32], normalization: &Normalization) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_map_reddens_where_it_is_large_and_nowhere_else() {
+        let shape = pupila_transforms::Shape { height: 2, width: 4, channels: 1 };
+        let image = overlaid(&[100; 8], shape, &[-1.0, 2.0], (1, 2)).unwrap();
+        let pixels: Vec<&[u8]> = image.data().chunks_exact(3).collect();
+        for row in pixels.chunks_exact(4) {
+            assert_eq!(row[..2], [[100, 100, 100]; 2]);
+            assert_eq!(row[2..], [[209, 30, 30]; 2]);
+        }
+    }
 
     #[test]
     fn normalising_and_back_gives_the_same_bytes() {
