@@ -4,7 +4,7 @@
 //! own and one line of [`REGISTRY`]; it sees plain data and neither the engine nor the trackers.
 //!
 //! The looks are taken at one batch, kept for the whole run so that they can be compared: before the first update, after
-//! the first and the last epoch, and in between as often as [`BUDGET_FRAC`] of the time allows.
+//! the first and the last epoch, and in between as often as `BUDGET_FRAC` of the time allows.
 
 mod advice;
 mod class_collapse;
