@@ -166,7 +166,7 @@ fn fit_in_words(training: &Training<'_>, majority_frac: f64) -> String {
         Fit::Underfits => {
             "It <b>underfits</b>: even the training images are hardly classified better than without learning. A larger network, another learning rate, less regularisation or more epochs may help.".to_owned()
         }
-        Fit::Sound => "Neither over- nor underfitting shows: the validation loss has not turned upwards.".to_owned(),
+        Fit::Sound => "By its last epochs neither over- nor underfitting is plain.".to_owned(),
     };
     if let (Some(gap), Some(best)) = (gap.filter(|gap| *gap > GAP), best) {
         let _ = write!(
