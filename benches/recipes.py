@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -59,18 +60,22 @@ def run(pupila, runs, data, index, seed):
     command = [pupila, "train", data, "--recipe", ROOT / f"recipes/{recipe}.toml", *options, "--seed", str(seed)]
     command += ["--runs", runs, "--name", f"{name}-{int(started)}", "--json", "--no-tensorboard"]
     print(f"{title}, seed {seed}", file=sys.stderr, flush=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     summary = json.loads(done.stdout)
     judgement = subprocess.run([pupila, "eval", summary["run"], *judged, "--json"], check=True, cwd=ROOT,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    result = {"minutes": summary["timing"]["total_s"] / 60, "parameters": summary["parameters"],
+    result = {"minutes": summary["timing"]["total_s"] / 60, "processor_minutes": processor / 60, "parameters": summary["parameters"],
               "metrics": json.loads(judgement.stdout)["metrics"], "version": summary["version"]}
     kept.write_text(json.dumps(result))
     return result
 
 
 def table(results):
-    lines = ["| recipe | seeds | score, mean (least to most) | minutes a run | parameters | asked for |", "|---|---|---|---|---|---|"]
+    lines = ["| recipe | seeds | score, mean (least to most) | minutes a run | processor minutes | parameters | asked for |",
+             "|---|---|---|---|---|---|---|"]
     for index, (title, recipe, _, options, judged, metrics, asked) in enumerate(RUNS):
         found = results.get(index, [])
         if not found:
@@ -81,10 +86,10 @@ def table(results):
             values = [100 * result["metrics"][metric] for result in found]
             spread = f"{statistics.mean(values):.1f} % ({min(values):.1f} to {max(values):.1f})"
             scores.append(f"{metric.replace('_', ' ')} {spread}")
-        minutes = statistics.median(result["minutes"] for result in found)
+        minutes, processor = (statistics.median(result[key] for result in found) for key in ("minutes", "processor_minutes"))
         command = " ".join([f"`{recipe}.toml`", *(f"`{option}`" for option in options)])
         lines.append(f"| {title}: {command} | {len(found)} | {', '.join(scores)}, on the {where} | {minutes:.1f} "
-                     f"| {found[0]['parameters']:,} | {asked} |")
+                     f"| {processor:.1f} | {found[0]['parameters']:,} | {asked} |")
     return "\n".join(lines)
 
 
