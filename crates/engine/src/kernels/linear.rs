@@ -53,6 +53,9 @@ impl Linear {
     pub(crate) fn forward<T: Float>(self, x: &[T], weight: &[T], bias: &[T], y: &mut [T], scratch: &mut [T]) {
         let Linear { batch, inputs, outputs } = self;
         let tile = T::tile();
+        if batch <= tile.rows {
+            return self.forward_one_tile(&tile, x, weight, bias, y);
+        }
         pack_rows(&tile, x, batch, inputs, scratch);
         let packed = &*scratch;
         let y = Shared::new(&mut y[..batch * outputs]);
@@ -109,6 +112,35 @@ impl Linear {
                         }
                     }
                 }
+            }
+        });
+    }
+
+    /// The forward pass of a batch of one tile, which is as fast as the weight can be read: each job reads its panel from end to
+    /// end, and the few rows of `x` need no packing. The sums are those of a larger batch, to the bit.
+    fn forward_one_tile<T: Float>(self, tile: &Tile<T>, x: &[T], weight: &[T], bias: &[T], y: &mut [T]) {
+        let Linear { batch, inputs, outputs } = self;
+        let x = &x[..batch * inputs];
+        let y = Shared::new(&mut y[..batch * outputs]);
+        for_each(outputs.div_ceil(COLUMNS), |panel| {
+            let width = COLUMNS.min(outputs - panel * COLUMNS);
+            let weight = &weight[panel * inputs * COLUMNS..][..inputs * COLUMNS];
+            let mut totals = [T::ZERO; MAX_TILE];
+            for total in totals.chunks_exact_mut(COLUMNS) {
+                total[..width].copy_from_slice(&bias[panel * COLUMNS..][..width]);
+            }
+            for start in (0..inputs).step_by(DEPTH_BLOCK) {
+                let depth = DEPTH_BLOCK.min(inputs - start);
+                let mut sums = [T::ZERO; MAX_TILE];
+                tile.rows_of(batch, depth, &x[start..], inputs, &weight[start * COLUMNS..], &mut sums);
+                totals.iter_mut().zip(&sums).for_each(|(total, sum)| *total = *sum + *total);
+            }
+            for (row, total) in totals.chunks_exact(COLUMNS).take(batch).enumerate() {
+                let at = row * outputs + panel * COLUMNS;
+                // SAFETY: each job has its own columns of `y`, and this is the only part alive in it.
+                #[allow(unsafe_code)]
+                let y = unsafe { y.part(at..at + width) };
+                y.copy_from_slice(&total[..width]);
             }
         });
     }

@@ -97,6 +97,22 @@ impl<T: Float> Tile<T> {
         }
     }
 
+    /// `c[r][0..32] = sum over k of a[r][k] * b[k][0..32]`, added in the order of [`Tile::packed`]. `a`: rows that are `stride`
+    /// apart, as many as a tile has at most, `b`: `[depth, 32]`, `c`: `[rows, 32]`.
+    #[inline]
+    pub(crate) fn rows_of(&self, rows: usize, depth: usize, a: &[T], stride: usize, b: &[T], c: &mut [T]) {
+        assert!(0 < rows && rows <= self.rows && depth <= stride);
+        assert!(a.len() >= (rows - 1) * stride + depth && c.len() >= rows * COLUMNS);
+        let (from, to) = (a.as_ptr(), c.as_mut_ptr());
+        // SAFETY: each row begins within `a` and `c` by the assertions.
+        let (a, c): ([*const T; MAX_ROWS], [*mut T; MAX_ROWS]) = unsafe {
+            let row = |r: usize| r.min(rows - 1);
+            (std::array::from_fn(|r| from.add(row(r) * stride)), std::array::from_fn(|r| to.add(row(r) * COLUMNS)))
+        };
+        // SAFETY: rows of `a` have `depth` elements and rows of `c` 32; `gathered` has a look at `b` itself.
+        unsafe { self.gathered(rows, depth, &a[..rows], b, COLUMNS, Finish::Set, &c[..rows]) };
+    }
+
     /// `c[r][0..columns] = sum over taps and elements of pixels[tap][r][k] * b[tap, k][0..columns]`.
     ///
     /// # Safety

@@ -156,7 +156,7 @@ impl Winograd {
         assert!(x.len() >= batch * self.image && zeros.len() >= self.inputs);
         assert!(weight.len() >= self.weight_len());
         let total = batch * self.pixels.len();
-        let block = self.block().min(total.div_ceil(JOBS).next_multiple_of(MAX_ROWS));
+        let block = self.block().min(total.div_ceil(JOBS));
         let y = Shared::new(&mut y[..batch * self.out_image]);
         let (step, out_step) = (block * self.inputs + GAP, block * self.outputs + GAP);
         workspaces.for_each(total.div_ceil(block), PLACES * (step + out_step), |job, workspace| {
@@ -197,14 +197,17 @@ impl Winograd {
     ) {
         let tile = T::tile();
         let (inputs, outputs) = (self.inputs, self.outputs);
+        // Matrix tiles of nearly one height.
+        let parts = tiles.div_ceil(tile.rows);
         for place in 0..PLACES {
             let from = &from[place * step..][..tiles * inputs];
             let to = &mut to[place * out_step..][..tiles * outputs];
             let weight = &weight[place * self.place_len()..][..self.place_len()];
             for (panel, weight) in weight.chunks_exact(inputs * COLUMNS).enumerate() {
                 let columns = COLUMNS.min(outputs - panel * COLUMNS);
-                for first in (0..tiles).step_by(tile.rows) {
-                    let rows = tile.rows.min(tiles - first);
+                for part in 0..parts {
+                    let first = part * tiles / parts;
+                    let rows = (part + 1) * tiles / parts - first;
                     let row = |r: usize| first + r.min(rows - 1);
                     let left: [_; MAX_ROWS] = std::array::from_fn(|r| from[row(r) * inputs..].as_ptr());
                     let c = to.as_mut_ptr();
