@@ -318,8 +318,13 @@ fn pack_columns<T: Float>(tile: &Tile<T>, x: &[T], batch: usize, inputs: usize, 
             let row = &x[(start + k) * inputs..][first..inputs.min(end)];
             for (panel, values) in row.chunks(rows).enumerate() {
                 let to = &mut packed[panel * rows * depth + k * rows..][..rows];
-                to[..values.len()].copy_from_slice(values);
-                to[values.len()..].fill(T::ZERO);
+                // Of a length that is known, it is a load and no call.
+                if let (Some(to), Some(values)) = (to.first_chunk_mut::<MAX_ROWS>(), values.first_chunk()) {
+                    *to = *values;
+                } else {
+                    to[..values.len()].copy_from_slice(values);
+                    to[values.len()..].fill(T::ZERO);
+                }
             }
         }
     });
