@@ -168,7 +168,9 @@ impl Report<'_> {
         match &self.judged {
             Some(judged) => {
                 let summary = summary(judged.predictions);
-                let words = verdict::verdict(judged, &summary, self.classes, self.training.as_ref());
+                let overfits = sections::was_found(self.summary, "overfitting");
+                let words =
+                    verdict::verdict(judged, &summary, self.classes, self.training.as_ref(), overfits);
                 add("verdict", "Verdict", words);
             }
             None => add("verdict", "Verdict", sections::nothing_judged(self.training.as_ref())),

@@ -17,8 +17,9 @@ const GAP: f64 = 0.1;
 pub enum Fit {
     /// Too few epochs to say.
     Unknown,
-    /// Since this epoch the validation loss is above its least, while the training loss went on falling.
-    Overfits {
+    /// Since this epoch the validation loss is above its least, while the training loss went on falling: it overfits, or begins
+    /// to. Which of them it is says the diagnosis, which looks at the accuracies too.
+    Turned {
         /// The first epoch behind the least validation loss.
         since: u32,
     },
@@ -32,9 +33,7 @@ pub enum Fit {
 
 /// Over- or underfitted? `majority_frac` is the accuracy that needs no learning.
 pub fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
-    let least =
-        epochs.iter().filter(|e| e.val_loss.is_finite()).min_by(|a, b| a.val_loss.total_cmp(&b.val_loss));
-    let (Some(least), Some(last)) = (least, epochs.last()) else { return Fit::Unknown };
+    let (Some(least), Some(last)) = (least_val_loss(epochs), epochs.last()) else { return Fit::Unknown };
     if epochs.len() < 3 {
         return Fit::Unknown;
     }
@@ -43,7 +42,7 @@ pub fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
     let end = &after[after.len().saturating_sub(3)..];
     let end_loss = end.iter().map(|e| e.val_loss).sum::<f64>() / end.len() as f64;
     if after.len() >= 2 && end_loss > TURNED * least.val_loss && last.train_loss < least.train_loss {
-        return Fit::Overfits { since: least.epoch + 1 };
+        return Fit::Turned { since: least.epoch + 1 };
     }
     if last.train_accuracy <= majority_frac + 0.03 {
         return Fit::Underfits;
@@ -56,6 +55,11 @@ pub fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
     let (before, late) = epochs[epochs.len() - 2 * fifth..].split_at(fifth);
     let falls = |of: fn(&EpochPoint) -> f64| mean(late, of) < 0.98 * mean(before, of);
     if falls(|e| e.train_loss) && falls(|e| e.val_loss) { Fit::StillLearning } else { Fit::Sound }
+}
+
+/// The epoch of the least validation loss.
+fn least_val_loss(epochs: &[EpochPoint]) -> Option<&EpochPoint> {
+    epochs.iter().filter(|e| e.val_loss.is_finite()).min_by(|a, b| a.val_loss.total_cmp(&b.val_loss))
 }
 
 /// The accuracy that needs no learning, and the class that is always answered for it.
@@ -71,6 +75,7 @@ pub(crate) fn verdict(
     summary: &Summary,
     classes: &[String],
     training: Option<&Training<'_>>,
+    overfitting_found: bool,
 ) -> String {
     let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
     let class = |id: usize| format!("<b>{}</b>", escape(classes.get(id).map_or("", String::as_str)));
@@ -118,7 +123,7 @@ pub(crate) fn verdict(
     let mut items: Vec<(&str, String)> = Vec::new();
     items.push(("How sure", how_sure(n, interval)));
     if let Some(training) = training {
-        items.push(("Fit", fit_in_words(training, share)));
+        items.push(("Fit", fit_in_words(training, share, overfitting_found)));
         items.push(("Length", length_in_words(training)));
     }
     items.push(("Confusions", confusions(judged, classes)));
@@ -151,22 +156,24 @@ fn how_sure(n: u64, interval: Option<(f64, f64)>) -> String {
     format!("With {} the accuracy is known to about ±{half:.1} points.{advice}", counted(n, "image"))
 }
 
-fn fit_in_words(training: &Training<'_>, majority_frac: f64) -> String {
+/// `overfitting_found` is what the diagnosis says: the page has one opinion.
+fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: bool) -> String {
     let best = training.best_epoch();
     let gap = best.map(|best| best.train_accuracy - best.val_accuracy);
-    let mut text = match fit(training.epochs, majority_frac) {
-        Fit::Unknown => "Too few epochs to tell over- from underfitting.".to_owned(),
-        Fit::Overfits { since } => format!(
-            "It <b>overfits since epoch {since}</b>: the validation loss was least in epoch {} and has risen since, while the training loss went on falling. What it learnt after that are the training images, not the classes.",
-            since - 1
+    let fit = fit(training.epochs, majority_frac);
+    let mut text = match (fit, least_val_loss(training.epochs), training.epochs.last()) {
+        (_, Some(least), Some(last)) if overfitting_found => format!(
+            "It <b>overfits since epoch {}</b>: the validation loss was least in epoch {} ({:.3}, at the end {:.3}), while the training loss went on falling. What it learnt after that are the training images, not the classes.",
+            least.epoch + 1,
+            least.epoch,
+            least.val_loss,
+            last.val_loss
         ),
-        Fit::StillLearning => {
-            "It has <b>not finished learning</b>: training and validation loss both still fall at the end.".to_owned()
-        }
-        Fit::Underfits => {
-            "It <b>underfits</b>: even the training images are hardly classified better than without learning. A larger network, another learning rate, less regularisation or more epochs may help.".to_owned()
-        }
-        Fit::Sound => "By its last epochs neither over- nor underfitting is plain.".to_owned(),
+        (Fit::Turned { since }, Some(least), Some(last)) => format!(
+            "It <b>begins to overfit in epoch {since}</b>: the validation loss was least in epoch {} ({:.3}, at the end {:.3}), while the training loss went on falling.",
+            least.epoch, least.val_loss, last.val_loss
+        ),
+        _ => in_general(fit).to_owned(),
     };
     if let (Some(gap), Some(best)) = (gap.filter(|gap| *gap > GAP), best) {
         let _ = write!(
@@ -178,6 +185,21 @@ fn fit_in_words(training: &Training<'_>, majority_frac: f64) -> String {
         );
     }
     text
+}
+
+/// What needs no numbers.
+fn in_general(fit: Fit) -> &'static str {
+    match fit {
+        Fit::Unknown => "Too few epochs to tell over- from underfitting.",
+        Fit::Turned { .. } => "It begins to overfit.",
+        Fit::StillLearning => {
+            "It has <b>not finished learning</b>: training and validation loss both still fall at the end."
+        }
+        Fit::Underfits => {
+            "It <b>underfits</b>: even the training images are hardly classified better than without learning. A larger network, another learning rate, less regularisation or more epochs may help."
+        }
+        Fit::Sound => "By its last epochs neither over- nor underfitting is plain.",
+    }
 }
 
 fn length_in_words(training: &Training<'_>) -> String {
@@ -325,7 +347,7 @@ mod tests {
     #[test]
     fn curves_tell_over_from_underfitting() {
         let turned = epochs(&[(1.0, 1.0), (0.8, 0.9), (0.6, 0.95), (0.4, 1.1), (0.2, 1.3)]);
-        assert_eq!(fit(&turned, 0.3), Fit::Overfits { since: 3 });
+        assert_eq!(fit(&turned, 0.3), Fit::Turned { since: 3 });
         let falling: Vec<_> =
             (0..20).map(|i| (1.0 - 0.04 * f64::from(i), 1.1 - 0.03 * f64::from(i))).collect();
         assert_eq!(fit(&epochs(&falling), 0.3), Fit::StillLearning);
@@ -336,9 +358,28 @@ mod tests {
         assert_eq!(fit(&[], 0.3), Fit::Unknown);
         // One bad epoch at the end, with the rest flat, is no overfitting.
         let noise = epochs(&[(1.0, 1.0), (0.9, 0.9), (0.8, 0.8), (0.79, 0.81), (0.78, 0.801), (0.77, 0.83)]);
-        assert_ne!(fit(&noise, 0.3), Fit::Overfits { since: 4 });
+        assert_ne!(fit(&noise, 0.3), Fit::Turned { since: 4 });
         // A loss that is no number is no least one.
         let nan = epochs(&[(1.0, f64::NAN), (0.9, f64::NAN), (0.8, f64::NAN)]);
         assert_eq!(fit(&nan, 0.3), Fit::Unknown);
+    }
+    #[test]
+    fn what_is_called_overfitting_is_what_the_diagnosis_found() {
+        let epochs = epochs(&[(1.0, 1.0), (0.8, 0.9), (0.6, 0.95), (0.4, 1.1), (0.2, 1.3)]);
+        let training = Training {
+            epochs: &epochs,
+            best: Some(2),
+            planned: 5,
+            end: RunEnding::Completed,
+            monitor: "val/loss",
+            patience: None,
+        };
+        let found = fit_in_words(&training, 0.3, true);
+        assert!(found.contains("<b>overfits since epoch 3</b>") && found.contains("epoch 2 (0.900, at the end 1.300)"));
+        let not_found = fit_in_words(&training, 0.3, false);
+        assert!(not_found.contains("<b>begins to overfit in epoch 3</b>"), "{not_found}");
+        for text in [found, not_found] {
+            assert!(text.contains("by 20 points"), "{text}");
+        }
     }
 }

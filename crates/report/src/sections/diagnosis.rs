@@ -4,9 +4,18 @@ use crate::html::escape;
 use serde_json::Value;
 use std::fmt::Write as _;
 
+fn findings(summary: &Value) -> &[Value] {
+    summary["diagnosis"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Whether a finding of a kind was made.
+pub(crate) fn was_found(summary: &Value, kind: &str) -> bool {
+    findings(summary).iter().any(|finding| finding["kind"] == kind)
+}
+
 /// A list of findings, each with its evidence and what to do; nothing where there are none.
 pub(crate) fn diagnosis(summary: &Value) -> String {
-    let findings = summary["diagnosis"].as_array().map_or(&[][..], Vec::as_slice);
+    let findings = findings(summary);
     if findings.is_empty() {
         return String::new();
     }
