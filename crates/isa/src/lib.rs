@@ -10,6 +10,6 @@ mod pixels;
 mod reverse;
 
 pub use dispatch::{Isa, dispatch};
-pub use lookup::look_up;
+pub use lookup::{look_up, look_up_into};
 pub use pixels::{BLOCK, join, map_pixels, planes_of, split, write_planes};
 pub use reverse::reverse_pixels;

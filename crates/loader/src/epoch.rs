@@ -3,7 +3,7 @@
 use crate::mix::Mixing;
 use crate::order::Turn;
 use crate::{LoaderError, Source};
-use pupila_transforms::{Frame, Normalization, Pipeline, SampleKey, Shape, ShapeError};
+use pupila_transforms::{Frame, FrameMemory, Normalization, Pipeline, SampleKey, Shape, ShapeError};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -81,8 +81,8 @@ impl Recipe {
         spare: &Mutex<Vec<Batch>>,
         ready: &SyncSender<Result<Batch, ShapeError>>,
     ) {
-        let mut frame = Frame::new();
-        let mut mixer = match self.mixer(turns, done, &mut frame) {
+        let mut memory = FrameMemory::default();
+        let mut mixer = match self.mixer(turns, done, &mut memory) {
             Ok(mixer) => mixer,
             Err(error) => {
                 // Nobody listens any more, or everybody knows now.
@@ -92,7 +92,7 @@ impl Recipe {
         };
         for turns in turns[done..].chunks(self.batch) {
             let recycled = lock(spare).pop();
-            let batch = self.fill(recycled, turns, &mut frame, &mut mixer);
+            let batch = self.fill(recycled, turns, &mut memory, &mut mixer);
             let failed = batch.is_err();
             if ready.send(batch).is_err() || failed {
                 return;
@@ -101,11 +101,11 @@ impl Recipe {
     }
 
     /// With the image before the first one of the batches, which is the epoch's last where they begin with its first.
-    fn mixer(&self, turns: &[Turn], done: usize, frame: &mut Frame) -> Result<Option<Mixer>, ShapeError> {
+    fn mixer(&self, turns: &[Turn], done: usize, memory: &mut FrameMemory) -> Result<Option<Mixer>, ShapeError> {
         let before = done.checked_sub(1).map_or(turns.last(), |before| turns.get(before));
         let (Some(mixing), Some(&before)) = (self.mixing, before) else { return Ok(None) };
         let mut previous = vec![0.0; self.shape.values()];
-        let label = self.render(before, frame, &mut previous)?;
+        let label = self.render(before, memory, &mut previous)?;
         Ok(Some(Mixer { mixing, previous: (previous, label), current: vec![0.0; self.shape.values()] }))
     }
 
@@ -115,14 +115,14 @@ impl Recipe {
     }
 
     /// One image, varied and normalised, and its class.
-    fn render(&self, turn: Turn, frame: &mut Frame, out: &mut [f32]) -> Result<u32, ShapeError> {
+    fn render(&self, turn: Turn, memory: &mut FrameMemory, out: &mut [f32]) -> Result<u32, ShapeError> {
         let (pixels, label) = self.source.image(turn.sample);
         if self.pipeline.is_empty() {
             self.normalization.apply(pixels, out);
             return Ok(label);
         }
-        frame.load(self.source.shape(), pixels)?;
-        self.pipeline.apply(frame, self.key(turn));
+        let mut frame = Frame::new(self.source.shape(), pixels, memory)?;
+        self.pipeline.apply(&mut frame, self.key(turn));
         frame.normalize_into(&self.normalization, out)?;
         Ok(label)
     }
@@ -131,7 +131,7 @@ impl Recipe {
         &self,
         recycled: Option<Batch>,
         turns: &[Turn],
-        frame: &mut Frame,
+        memory: &mut FrameMemory,
         mixer: &mut Option<Mixer>,
     ) -> Result<Batch, ShapeError> {
         let shape = self.shape;
@@ -150,7 +150,7 @@ impl Recipe {
         batch.shares.clear();
         batch.samples.clear();
         for (&turn, out) in turns.iter().zip(batch.images.chunks_exact_mut(shape.values().max(1))) {
-            let label = self.render(turn, frame, out)?;
+            let label = self.render(turn, memory, out)?;
             batch.targets.push(label);
             batch.samples.push(turn.sample);
             if let Some(Mixer { mixing, previous, current }) = mixer {

@@ -7,7 +7,7 @@
 //! line with the nanoseconds of each repetition. There, `"pipeline"` may stand for a list of transforms instead of one, as in a
 //! recipe, and the time includes the normalisation into f32.
 
-use pupila_transforms::{Frame, Normalization, Pipeline, SampleKey, Shape, TransformConfig};
+use pupila_transforms::{Frame, FrameMemory, Normalization, Pipeline, SampleKey, Shape, TransformConfig};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::error::Error;
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut input = BufReader::new(std::io::stdin().lock());
     let mut output = BufWriter::new(std::io::stdout().lock());
     let mut line = String::new();
-    let (mut image, mut mask) = (Frame::new(), Frame::new());
+    let (mut memory, mut memory_of_mask) = (FrameMemory::default(), FrameMemory::default());
     while input.read_line(&mut line)? > 0 {
         let request: Request = serde_json::from_str(&line)?;
         line.clear();
@@ -56,15 +56,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             Pipeline::from_config(&[TransformConfig { name: request.transform, parameters }])?
         };
         if request.repeat > 0 {
-            let times = repeat(&pipeline, normalized, shape, &pixels, &mut image, request.repeat)?;
+            let times = repeat(&pipeline, normalized, shape, &pixels, &mut memory, request.repeat)?;
             writeln!(output, "{}", json!(times))?;
             output.flush()?;
             continue;
         }
-        image.load(shape, &pixels)?;
-        if request.mask {
-            mask.load(mask_shape, &mask_pixels)?;
-        }
+        let mut image = Frame::new(shape, &pixels, &mut memory)?;
+        let mask_shape = if request.mask { mask_shape } else { Shape { height: 0, ..mask_shape } };
+        let mut mask = Frame::new(mask_shape, &mask_pixels, &mut memory_of_mask)?;
         let key = SampleKey { seed: 0, epoch: 0, sample: 0 };
         match (&request.drawn, request.mask) {
             (Value::Null, false) => pipeline.apply(&mut image, key),
@@ -90,7 +89,7 @@ fn repeat(
     normalized: bool,
     shape: Shape,
     pixels: &[u8],
-    frame: &mut Frame,
+    memory: &mut FrameMemory,
     times: u32,
 ) -> Result<Vec<u64>, Box<dyn Error>> {
     let normalization = Normalization::imagenet(shape.channels);
@@ -98,8 +97,8 @@ fn repeat(
     let mut nanoseconds = Vec::with_capacity(times as usize);
     for sample in 0..times {
         let start = Instant::now();
-        frame.load(shape, pixels)?;
-        pipeline.apply(frame, SampleKey { seed: 0, epoch: 0, sample });
+        let mut frame = Frame::new(shape, pixels, memory)?;
+        pipeline.apply(&mut frame, SampleKey { seed: 0, epoch: 0, sample });
         if normalized {
             out.resize(frame.shape().values(), 0.0);
             frame.normalize_into(&normalization, &mut out)?;

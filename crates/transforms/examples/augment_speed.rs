@@ -1,7 +1,7 @@
 //! How long the augmentation of the course takes for one image of 64 x 64 RGB, on one thread:
 //! `cargo run --release -p pupila-transforms --example augment_speed`.
 
-use pupila_transforms::{Frame, Normalization, Pipeline, SampleKey, Shape, TransformConfig};
+use pupila_transforms::{Frame, FrameMemory, Normalization, Pipeline, SampleKey, Shape, TransformConfig};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
@@ -27,13 +27,13 @@ fn measure(name: &str, configs: &str) -> Result<(), Box<dyn Error>> {
     let block: Vec<u8> = (0..shape.values() * IMAGES as usize).map(|i| (i * 7 + i / 91) as u8).collect();
     let normalization = Normalization::imagenet(3);
     let mut out = vec![0.0; shape.values() * 32];
-    let mut frame = Frame::new();
+    let mut memory = FrameMemory::default();
     let mut best = f64::INFINITY;
     for epoch in 0..ROUNDS {
         let start = Instant::now();
         for (sample, pixels) in (0..IMAGES).zip(block.chunks_exact(shape.values())) {
             let place = sample as usize % 32 * shape.values();
-            frame.load(shape, pixels)?;
+            let mut frame = Frame::new(shape, pixels, &mut memory)?;
             pipeline.apply(&mut frame, SampleKey { seed: 0, epoch, sample });
             frame.normalize_into(&normalization, &mut out[place..place + shape.values()])?;
         }

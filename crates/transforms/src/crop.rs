@@ -104,7 +104,7 @@ pub(crate) fn crop(frame: &mut Frame, CropBox { x_min, y_min, x_max, y_max }: Cr
         return;
     }
     let out = Shape { height: y_max - y_min, width: x_max - x_min, ..shape };
-    frame.rearrange_into(out, |from, to| {
+    frame.rearrange(out, |from, to| {
         for (y, to) in to.chunks_exact_mut(out.row()).enumerate() {
             let start = (y_min + y) * shape.row() + x_min * shape.channels;
             to.copy_from_slice(&from[start..start + out.row()]);

@@ -41,16 +41,24 @@ pub struct ShapeError {
     pub got: usize,
 }
 
-/// One image under transformation. It is loaded again for every image and keeps its memory, so that a worker
-/// that has seen its largest image allocates no more.
-#[derive(Debug, Clone)]
-pub struct Frame {
+/// One image under transformation. At first its pixels are the caller's, which are read where they lie; whatever changes them
+/// first writes what it makes into the memory.
+#[derive(Debug)]
+pub struct Frame<'a> {
     shape: Shape,
+    /// The caller's pixels, as long as nothing has changed them: then those in the memory mean nothing.
+    source: Option<&'a [u8]>,
+    memory: &'a mut FrameMemory,
+    table: [u8; 256],
+    table_pending: bool,
+}
+
+/// Memory of a frame, to be used again for the next image, so that a worker that has seen its largest image allocates no more.
+#[derive(Debug, Clone, Default)]
+pub struct FrameMemory {
     pixels: Vec<u8>,
     spare: Vec<u8>,
     scratch: Scratch,
-    table: [u8; 256],
-    table_pending: bool,
 }
 
 /// Memory for what is between two images, kept from image to image: taking it anew from the system costs more than many a
@@ -69,38 +77,16 @@ pub struct Scratch {
     pub shorts: Vec<i16>,
 }
 
-impl Default for Frame {
-    fn default() -> Self {
-        Frame {
-            shape: Shape { height: 0, width: 0, channels: 0 },
-            pixels: Vec::new(),
-            spare: Vec::new(),
-            scratch: Scratch::default(),
-            table: [0; 256],
-            table_pending: false,
-        }
-    }
-}
-
-impl Frame {
-    /// A frame without an image.
-    pub fn new() -> Self {
-        Frame::default()
-    }
-
-    /// Takes a copy of an image. `pixels: [H, W, C]`
+impl<'a> Frame<'a> {
+    /// An image that is not copied. `pixels: [H, W, C]`
     ///
     /// # Errors
-    /// Where the pixels are not as many as the shape says; the frame stays as it was.
-    pub fn load(&mut self, shape: Shape, pixels: &[u8]) -> Result<(), ShapeError> {
+    /// Where the pixels are not as many as the shape says.
+    pub fn new(shape: Shape, pixels: &'a [u8], memory: &'a mut FrameMemory) -> Result<Self, ShapeError> {
         if pixels.len() != shape.values() {
             return Err(ShapeError { shape, got: pixels.len() });
         }
-        self.shape = shape;
-        self.table_pending = false;
-        self.pixels.clear();
-        self.pixels.extend_from_slice(pixels);
-        Ok(())
+        Ok(Frame { shape, source: Some(pixels), memory, table: [0; 256], table_pending: false })
     }
 
     /// The shape of the image as it is now.
@@ -110,22 +96,29 @@ impl Frame {
 
     /// The pixels. `[H, W, C]`
     pub fn pixels(&mut self) -> &[u8] {
-        self.pixels_mut()
+        match self.source {
+            Some(source) if !self.table_pending => source,
+            _ => self.pixels_mut(),
+        }
     }
 
     /// The pixels, to be changed in place. `[H, W, C]`
     pub fn pixels_mut(&mut self) -> &mut [u8] {
-        if self.table_pending {
-            self.table_pending = false;
-            pupila_isa::look_up(&self.table, &mut self.pixels);
+        let pixels = &mut self.memory.pixels;
+        match (self.source.take(), self.table_pending) {
+            (Some(source), true) => {
+                pixels.resize(source.len(), 0);
+                pupila_isa::look_up_into(&self.table, source, pixels);
+            }
+            (Some(source), false) => {
+                pixels.clear();
+                pixels.extend_from_slice(source);
+            }
+            (None, true) => pupila_isa::look_up(&self.table, pixels),
+            (None, false) => {}
         }
-        &mut self.pixels
-    }
-
-    /// Moves pixels without looking at their values: `rearrange` gets them as they lie, `[H, W, C]`, where a
-    /// table of [`map`](Self::map) may still be pending.
-    pub fn rearrange(&mut self, rearrange: impl FnOnce(&mut [u8], Shape)) {
-        rearrange(&mut self.pixels, self.shape);
+        self.table_pending = false;
+        pixels
     }
 
     /// Replaces every value `v` by `table[v]`.
@@ -143,32 +136,37 @@ impl Frame {
         }
     }
 
-    /// Replaces the image by one of another shape, or of the same where pixels cannot change in place: `draw`
-    /// gets the present pixels and those to write, whose values are arbitrary before.
+    /// Replaces the image by one of another shape, or of the same where pixels cannot change in place or are read only once:
+    /// `draw` gets the present pixels and those to write, whose values are arbitrary before.
     pub fn redraw(&mut self, shape: Shape, draw: impl FnOnce(&[u8], &mut [u8])) {
         self.redraw_with(shape, |from, to, _| draw(from, to));
     }
 
     /// The same, for those who need memory on the way.
     pub fn redraw_with(&mut self, shape: Shape, draw: impl FnOnce(&[u8], &mut [u8], &mut Scratch)) {
-        self.pixels_mut();
-        self.spare.resize(shape.values(), 0);
-        draw(&self.pixels, &mut self.spare, &mut self.scratch);
-        std::mem::swap(&mut self.pixels, &mut self.spare);
-        self.shape = shape;
+        if self.table_pending {
+            self.pixels_mut();
+        }
+        self.write(shape, draw);
     }
 
     /// Changes the pixels in place, for those who need memory on the way.
     pub fn change_with(&mut self, change: impl FnOnce(&mut [u8], &mut Scratch)) {
         self.pixels_mut();
-        change(&mut self.pixels, &mut self.scratch);
+        change(&mut self.memory.pixels, &mut self.memory.scratch);
     }
 
-    /// [`redraw`](Self::redraw) for those who do not look at the values: a table of [`map`](Self::map) stays pending.
-    pub fn rearrange_into(&mut self, shape: Shape, draw: impl FnOnce(&[u8], &mut [u8])) {
-        self.spare.resize(shape.values(), 0);
-        draw(&self.pixels, &mut self.spare);
-        std::mem::swap(&mut self.pixels, &mut self.spare);
+    /// [`redraw`](Self::redraw) for those who move pixels without looking at their values: a table of [`map`](Self::map) stays
+    /// pending.
+    pub fn rearrange(&mut self, shape: Shape, draw: impl FnOnce(&[u8], &mut [u8])) {
+        self.write(shape, |from, to, _| draw(from, to));
+    }
+
+    fn write(&mut self, shape: Shape, draw: impl FnOnce(&[u8], &mut [u8], &mut Scratch)) {
+        let FrameMemory { pixels, spare, scratch } = &mut *self.memory;
+        spare.resize(shape.values(), 0);
+        draw(self.source.take().unwrap_or(pixels), spare, scratch);
+        std::mem::swap(pixels, spare);
         self.shape = shape;
     }
 
@@ -180,10 +178,11 @@ impl Frame {
         if out.len() != self.shape.values() {
             return Err(ShapeError { shape: self.shape, got: out.len() });
         }
+        let pixels = self.source.unwrap_or(&self.memory.pixels);
         if self.table_pending {
-            normalization.apply_mapped(&self.table, &self.pixels, out);
+            normalization.apply_mapped(&self.table, pixels, out);
         } else {
-            normalization.apply(&self.pixels, out);
+            normalization.apply(pixels, out);
         }
         Ok(())
     }
@@ -197,13 +196,13 @@ mod tests {
 
     #[test]
     fn tables_compose_and_are_seen_by_whoever_looks() {
-        let mut frame = Frame::new();
-        frame.load(SHAPE, &[0, 1, 2, 255]).unwrap();
+        let mut memory = FrameMemory::default();
+        let mut frame = Frame::new(SHAPE, &[0, 1, 2, 255], &mut memory).unwrap();
         let plus_one: [u8; 256] = std::array::from_fn(|v| (v as u8).saturating_add(1));
         let double: [u8; 256] = std::array::from_fn(|v| (v as u8).saturating_mul(2));
         frame.map(&plus_one);
         frame.map(&double);
-        frame.rearrange(|pixels, _| pixels.reverse());
+        frame.rearrange(SHAPE, |from, to| to.iter_mut().zip(from.iter().rev()).for_each(|(to, &v)| *to = v));
         let mut normalized = [0.0; 4];
         let unit = Normalization::new(vec![0.0], vec![1.0 / 255.0], 255.0).unwrap();
         frame.normalize_into(&unit, &mut normalized).unwrap();
@@ -215,13 +214,47 @@ mod tests {
 
     #[test]
     fn redrawing_changes_the_shape() {
-        let mut frame = Frame::new();
-        frame.load(SHAPE, &[1, 2, 3, 4]).unwrap();
+        let mut memory = FrameMemory::default();
+        let mut frame = Frame::new(SHAPE, &[1, 2, 3, 4], &mut memory).unwrap();
         frame.map(&[7; 256]);
         frame.redraw(Shape { width: 2, ..SHAPE }, |from, to| to.copy_from_slice(&from[1..3]));
         assert_eq!((frame.shape().width, frame.pixels().to_vec()), (2, vec![7, 7]));
         assert!(frame.normalize_into(&Normalization::imagenet(1), &mut [0.0; 4]).is_err());
-        let error = frame.load(SHAPE, &[0; 3]).unwrap_err();
+        let error = Frame::new(SHAPE, &[0; 3], &mut memory).unwrap_err();
         assert_eq!(error.to_string(), "an image of 1x4x1 (height, width, channels) has 4 values, got 3");
+    }
+
+    /// Whatever is done first meets the caller's pixels, and what is done next the pixels that it has made.
+    #[test]
+    fn the_callers_pixels_are_read_and_stay_as_they_are() {
+        let source = [10, 20, 30, 40];
+        let inverted: [u8; 256] = std::array::from_fn(|v| !(v as u8));
+        let firsts: [fn(&mut Frame<'_>, &[u8; 256]); 5] = [
+            |_, _| (),
+            |frame, inverted| frame.map(inverted),
+            |frame, _| frame.pixels_mut().reverse(),
+            |frame, _| frame.rearrange(SHAPE, |from, to| to.copy_from_slice(&[from[3], from[2], from[1], from[0]])),
+            |frame, _| frame.change_with(|pixels, _| pixels.rotate_left(1)),
+        ];
+        let made = [source, [245, 235, 225, 215], [40, 30, 20, 10], [40, 30, 20, 10], [20, 30, 40, 10]];
+        let mut memory = FrameMemory::default();
+        for (first, made) in firsts.iter().zip(made) {
+            for again in [false, true] {
+                let mut frame = Frame::new(SHAPE, &source, &mut memory).unwrap();
+                first(&mut frame, &inverted);
+                let wanted = if again { made.map(|v| !v) } else { made };
+                if again {
+                    frame.map(&inverted);
+                }
+                let mut normalized = [0.0; 4];
+                let raw = Normalization::new(vec![0.0], vec![1.0], 1.0).unwrap();
+                frame.normalize_into(&raw, &mut normalized).unwrap();
+                assert_eq!(normalized.map(|v| v as u8), wanted);
+                assert_eq!(frame.pixels(), wanted);
+                frame.redraw(SHAPE, |from, to| to.copy_from_slice(from));
+                assert_eq!(frame.pixels(), wanted);
+            }
+        }
+        assert_eq!(source, [10, 20, 30, 40]);
     }
 }

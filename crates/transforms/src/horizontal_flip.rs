@@ -41,16 +41,14 @@ impl Transform for HorizontalFlip {
 
     fn apply(&self, _: &Nothing, frame: &mut Frame) {
         let shape = frame.shape();
-        if shape.channels != 3 {
-            frame.rearrange(|pixels, shape| {
-                pixels.chunks_exact_mut(shape.row().max(1)).for_each(<[u8]>::reverse);
-            });
-            return;
-        }
-        frame.rearrange_into(shape, |from, to| {
+        frame.rearrange(shape, |from, to| {
             let row = shape.row().max(1);
             for (from, to) in from.chunks_exact(row).zip(to.chunks_exact_mut(row)) {
-                reverse_pixels(from, to);
+                if shape.channels == 3 {
+                    reverse_pixels(from, to);
+                } else {
+                    to.iter_mut().zip(from.iter().rev()).for_each(|(to, &value)| *to = value);
+                }
             }
         });
     }

@@ -36,10 +36,12 @@ impl Transform for InvertImg {
     }
 
     fn apply(&self, _: &Nothing, frame: &mut Frame) {
-        let pixels = frame.pixels_mut();
-        dispatch(
-            #[inline(always)]
-            || pixels.iter_mut().for_each(|value| *value = !*value),
-        );
+        let shape = frame.shape();
+        frame.redraw(shape, |from, to| {
+            dispatch(
+                #[inline(always)]
+                || to.iter_mut().zip(from).for_each(|(to, value)| *to = !*value),
+            );
+        });
     }
 }

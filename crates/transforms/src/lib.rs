@@ -93,7 +93,7 @@ pub use config::{ConfigError, ConfigErrors, Given, Problem, Problems, TransformC
 pub use crop::{CropBox, PadAndCrop, PadPosition, Padding};
 pub use elastic_transform::{Displacement, ElasticTransform, NoiseDistribution};
 pub use equalize::{Equalize, EqualizeMode};
-pub use frame::{Frame, Scratch, Shape, ShapeError};
+pub use frame::{Frame, FrameMemory, Scratch, Shape, ShapeError};
 pub use gauss_noise::{GaussNoise, GaussianNoise};
 pub use gaussian_blur::{GaussianBlur, Kernel};
 pub use grid_distortion::{GridDistortion, GridSteps};

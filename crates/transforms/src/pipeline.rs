@@ -1,7 +1,7 @@
 //! The transforms of a recipe, one after the other.
 
 use crate::{
-    AnyTransform, ConfigErrors, DrawKey, Frame, Problem, Problems, SampleKey, Shape, ShapeError,
+    AnyTransform, ConfigErrors, DrawKey, Frame, FrameMemory, Problem, Problems, SampleKey, Shape, ShapeError,
     TransformConfig,
 };
 use pupila_image::{Image, ImageError};
@@ -100,9 +100,9 @@ impl Pipeline {
             width: image.width() as usize,
             channels: usize::from(image.channels()),
         };
-        let mut frame = Frame::new();
+        let mut memory = FrameMemory::default();
         // An image's data are as many as its shape says.
-        let _ = frame.load(shape, image.data());
+        let Ok(mut frame) = Frame::new(shape, image.data(), &mut memory) else { return Ok(image.clone()) };
         self.apply(&mut frame, key);
         let Shape { height, width, channels } = frame.shape();
         Image::new(width as u32, height as u32, channels as u8, frame.pixels().to_vec())

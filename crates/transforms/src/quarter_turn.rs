@@ -1,6 +1,7 @@
 //! Moving pixels by quarter turns and transposition.
 
 use crate::{Frame, Shape};
+use pupila_isa::reverse_pixels;
 
 /// Where the pixels of a turned image are taken from, counted in pixels of the source.
 pub(crate) struct Steps {
@@ -20,7 +21,7 @@ pub(crate) fn turn(frame: &mut Frame, steps: impl FnOnce(Shape) -> Steps) {
     let shape = frame.shape();
     let out = Shape { height: shape.width, width: shape.height, ..shape };
     let steps = steps(shape);
-    frame.rearrange_into(out, |from, to| match shape.channels {
+    frame.rearrange(out, |from, to| match shape.channels {
         3 => turn_pixels(from.as_chunks::<3>().0, to.as_chunks_mut::<3>().0, out, &steps),
         _ => turn_pixels(from, to, out, &steps),
     });
@@ -44,8 +45,9 @@ fn turn_pixels<P: Copy>(from: &[P], to: &mut [P], out: Shape, steps: &Steps) {
 
 /// Turns the image upside down.
 pub(crate) fn half_turn(frame: &mut Frame) {
-    frame.rearrange(|pixels, shape| match shape.channels {
-        3 => pixels.as_chunks_mut::<3>().0.reverse(),
-        _ => pixels.reverse(),
+    let shape = frame.shape();
+    frame.rearrange(shape, |from, to| match shape.channels {
+        3 => reverse_pixels(from, to),
+        _ => to.iter_mut().zip(from.iter().rev()).for_each(|(to, &value)| *to = value),
     });
 }

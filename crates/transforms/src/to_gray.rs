@@ -2,7 +2,7 @@
 
 use crate::color::{Lab, gray};
 use crate::{Frame, Nothing, Problems, Shape, Transform};
-use pupila_isa::{BLOCK, dispatch, map_pixels, planes_of};
+use pupila_isa::{BLOCK, dispatch, planes_of, write_planes};
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,31 +92,23 @@ impl Transform for ToGray {
 impl ToGray {
     #[inline(always)]
     fn write(&self, frame: &mut Frame, gray: impl Fn([u8; 3]) -> u8) {
-        if self.num_output_channels == 3 {
-            let pixels = frame.pixels_mut();
+        let channels = usize::from(self.num_output_channels);
+        let shape = Shape { channels, ..frame.shape() };
+        frame.redraw(shape, |from, to| {
             dispatch(
                 #[inline(always)]
                 || {
-                    map_pixels(
-                        pixels,
-                        #[inline(always)]
-                        |planes| *planes = [plane(planes, &gray); 3],
-                    );
+                    for (to, chunk) in to.chunks_mut(channels * BLOCK).zip(from.chunks(3 * BLOCK)) {
+                        let plane = plane(&planes_of(chunk), &gray);
+                        if channels == 3 {
+                            write_planes(&[plane; 3], to);
+                        } else {
+                            to.copy_from_slice(&plane[..to.len()]);
+                        }
+                    }
                 },
             );
-        } else {
-            let shape = Shape { channels: 1, ..frame.shape() };
-            frame.redraw(shape, |from, to| {
-                dispatch(
-                    #[inline(always)]
-                    || {
-                        for (to, chunk) in to.chunks_mut(BLOCK).zip(from.chunks(3 * BLOCK)) {
-                            to.copy_from_slice(&plane(&planes_of(chunk), &gray)[..to.len()]);
-                        }
-                    },
-                );
-            });
-        }
+        });
     }
 }
 

@@ -1,7 +1,6 @@
 //! Top becomes bottom. Reference: `albumentations.VerticalFlip`.
 
 use crate::{Frame, Nothing, Shape, Transform};
-use pupila_isa::dispatch;
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,28 +39,12 @@ impl Transform for VerticalFlip {
     }
 
     fn apply(&self, _: &Nothing, frame: &mut Frame) {
-        frame.rearrange(|pixels, shape| {
+        let shape = frame.shape();
+        frame.rearrange(shape, |from, to| {
             let row = shape.row().max(1);
-            let (top, bottom) = pixels.split_at_mut(shape.height / 2 * row);
-            let pairs = top.chunks_exact_mut(row).zip(bottom.chunks_exact_mut(row).rev());
-            dispatch(
-                #[inline(always)]
-                || {
-                    for (upper, lower) in pairs {
-                        swap(upper, lower);
-                    }
-                },
-            );
+            for (from, to) in from.chunks_exact(row).rev().zip(to.chunks_exact_mut(row)) {
+                to.copy_from_slice(from);
+            }
         });
     }
-}
-
-/// Exchanges two rows, a few vectors at a time: `swap_with_slice` is compiled for the least of all processors.
-#[inline(always)]
-fn swap(a: &mut [u8], b: &mut [u8]) {
-    let ((a, rest_a), (b, rest_b)) = (a.as_chunks_mut::<128>(), b.as_chunks_mut::<128>());
-    for (a, b) in a.iter_mut().zip(b) {
-        (*a, *b) = (*b, *a);
-    }
-    rest_a.swap_with_slice(rest_b);
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use pupila_transforms::{Frame, Pipeline, SampleKey, Shape, TransformConfig};
+use pupila_transforms::{Frame, FrameMemory, Pipeline, SampleKey, Shape, TransformConfig};
 
 const SHAPE: Shape = Shape { height: 7, width: 9, channels: 3 };
 
@@ -16,8 +16,8 @@ fn pixels() -> Vec<u8> {
 }
 
 fn run(pipeline: &Pipeline, sample: u32) -> Vec<u8> {
-    let mut frame = Frame::new();
-    frame.load(SHAPE, &pixels()).unwrap();
+    let (pixels, mut memory) = (pixels(), FrameMemory::default());
+    let mut frame = Frame::new(SHAPE, &pixels, &mut memory).unwrap();
     pipeline.apply(&mut frame, SampleKey { seed: 3, epoch: 1, sample });
     frame.pixels().to_vec()
 }
@@ -99,11 +99,12 @@ fn a_mask_moves_with_its_image() {
     );
     let shape = Shape { height: 9, width: 9, channels: 1 };
     let bytes: Vec<u8> = (0..81).map(|i| i * 3).collect();
-    let (mut image, mut mask) = (Frame::new(), Frame::new());
+    let mut memory = [FrameMemory::default(), FrameMemory::default()];
+    let [of_image, of_mask] = &mut memory;
     let mut changed = 0;
     for sample in 0..300 {
-        image.load(shape, &bytes).unwrap();
-        mask.load(shape, &bytes).unwrap();
+        let mut image = Frame::new(shape, &bytes, of_image).unwrap();
+        let mut mask = Frame::new(shape, &bytes, of_mask).unwrap();
         let key = SampleKey { seed: 1, epoch: 1, sample };
         pipeline.apply_with_mask(&mut image, &mut mask, key).unwrap();
         assert_eq!((image.shape(), image.pixels().to_vec()), (mask.shape(), mask.pixels().to_vec()));
@@ -111,8 +112,8 @@ fn a_mask_moves_with_its_image() {
     }
     assert!(changed > 250, "{changed}");
     let other = Shape { height: 3, ..shape };
-    mask.load(other, &bytes[..27]).unwrap();
-    image.load(shape, &bytes).unwrap();
+    let mut mask = Frame::new(other, &bytes[..27], of_mask).unwrap();
+    let mut image = Frame::new(shape, &bytes, of_image).unwrap();
     let key = SampleKey { seed: 1, epoch: 1, sample: 0 };
     assert!(pipeline.apply_with_mask(&mut image, &mut mask, key).is_err());
 }

@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use pupila_transforms::{Frame, MeanStd, Normalize, Pipeline, SampleKey, Shape, TransformConfig};
+use pupila_transforms::{Frame, FrameMemory, MeanStd, Normalize, Pipeline, SampleKey, Shape, TransformConfig};
 use serde::Deserialize;
 
 const CASES: &str = include_str!("../../../parity/transforms/cases.json");
@@ -48,8 +48,8 @@ fn pixels_equal_those_of_albumentations() {
         } else {
             parameters.insert("p".to_owned(), 1.0.into());
             let pipeline = Pipeline::from_config(&[TransformConfig { name: transform, parameters }]).unwrap();
-            let mut frame = Frame::new();
-            frame.load(shape, &before).unwrap();
+            let mut memory = FrameMemory::default();
+            let mut frame = Frame::new(shape, &before, &mut memory).unwrap();
             pipeline.apply(&mut frame, SampleKey { seed: 0, epoch: 0, sample: 0 });
             assert_eq!(frame.pixels(), after, "{what}");
         }
@@ -82,9 +82,11 @@ fn random_parameters_give_what_albumentations_gives() {
         let averaged = parameters.get("area_for_downscale").is_some_and(|area| area == "image_mask");
         parameters.insert("p".to_owned(), 1.0.into());
         let pipeline = Pipeline::from_config(&[TransformConfig { name: transform, parameters }]).unwrap();
-        let (mut frame, mut frame_of_mask) = (Frame::new(), Frame::new());
-        frame.load(shape, &bytes(&before)).unwrap();
-        frame_of_mask.load(Shape { channels: 1, ..shape }, &bytes(&mask)).unwrap();
+        let (before, mask) = (bytes(&before), bytes(&mask));
+        let (mut memory, mut memory_of_mask) = (FrameMemory::default(), FrameMemory::default());
+        let mut frame = Frame::new(shape, &before, &mut memory).unwrap();
+        let mask_shape = Shape { channels: 1, ..shape };
+        let mut frame_of_mask = Frame::new(mask_shape, &mask, &mut memory_of_mask).unwrap();
         if drawn.is_null() {
             let key = SampleKey { seed: 0, epoch: 0, sample: 0 };
             pipeline.apply_with_mask(&mut frame, &mut frame_of_mask, key).unwrap();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use pupila_image::Image;
-use pupila_transforms::{Frame, Pipeline, SampleKey, Shape, TransformConfig, entry, registry};
+use pupila_transforms::{Frame, FrameMemory, Pipeline, SampleKey, Shape, TransformConfig, entry, registry};
 
 const SHAPES: [(usize, usize); 6] = [(1, 1), (1, 7), (5, 1), (2, 2), (6, 9), (33, 17)];
 
@@ -18,8 +18,8 @@ fn pixels(shape: Shape) -> Vec<u8> {
 }
 
 fn run(pipeline: &Pipeline, shape: Shape, key: SampleKey) -> (Shape, Vec<u8>) {
-    let mut frame = Frame::new();
-    frame.load(shape, &pixels(shape)).unwrap();
+    let (pixels, mut memory) = (pixels(shape), FrameMemory::default());
+    let mut frame = Frame::new(shape, &pixels, &mut memory).unwrap();
     pipeline.apply(&mut frame, key);
     (frame.shape(), frame.pixels().to_vec())
 }
