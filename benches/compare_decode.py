@@ -31,7 +31,7 @@ def milliseconds(line):
 
 def ours(files):
     lines = subprocess.run([PROGRAM, *files], check=True, capture_output=True, text=True).stdout.splitlines()
-    return milliseconds(lines[0]) + milliseconds(lines[1])
+    return milliseconds(lines[0]) + milliseconds(lines[1]), milliseconds(lines[2])
 
 
 def theirs(contents):
@@ -51,9 +51,11 @@ def main():
     files = files[:: max(1, len(files) // FILES)]
     contents = [file.read_bytes() for file in files]
     rounds = [(ours(files), theirs(contents)) for _ in range(ROUNDS)]
-    own, other = (statistics.median(times) for times in zip(*rounds))
-    ratio = statistics.median(other / own for own, other in rounds)
-    print(f"{len(files)} files: pupila {own:.2f} ms, Pillow and OpenCV {other:.2f} ms, {ratio:.2f} times")
+    print(f"{len(files)} files, Pillow and OpenCV {statistics.median(other for _, other in rounds):.2f} ms")
+    for way, name in enumerate(["full", "scaled"]):
+        own = statistics.median(own[way] for own, _ in rounds)
+        ratio = statistics.median(other / own[way] for own, other in rounds)
+        print(f'input.decode = "{name}": {own:.2f} ms, {ratio:.2f} times')
 
 
 if __name__ == "__main__":

@@ -14,7 +14,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = arguments.next().ok_or("usage: scan DATA [SIZE]")?;
     let size = arguments.next().and_then(|s| s.to_str()?.parse().ok()).unwrap_or(64);
     let folder = tempfile::tempdir()?;
-    let rule = ResizeRule { width: size, height: size, channels: 3, interpolation: Interpolation::Area };
+    let rule = ResizeRule {
+        width: size,
+        height: size,
+        channels: 3,
+        interpolation: Interpolation::Area,
+        scaled_decoding: false,
+    };
     for pass in ["cold", "warm", "warm again"] {
         let cache = Cache::open(folder.path(), Cache::DEFAULT_MAX_BYTES);
         let start = Instant::now();

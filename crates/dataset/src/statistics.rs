@@ -123,7 +123,13 @@ mod tests {
     #[test]
     fn they_are_those_of_all_pixels_and_are_remembered() {
         for channels in [1u8, 3] {
-            let rule = ResizeRule { width: 5, height: 4, channels, interpolation: Interpolation::Area };
+            let rule = ResizeRule {
+                width: 5,
+                height: 4,
+                channels,
+                interpolation: Interpolation::Area,
+                scaled_decoding: false,
+            };
             let images: Vec<Vec<u8>> = (0..37usize)
                 .map(|i| {
                     (0..rule.bytes()).map(|p| ((i * 31 + p * 17) % (100 + 50 * (p % 3))) as u8).collect()

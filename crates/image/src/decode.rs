@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use crate::contain::contain;
 use crate::orient::{orient, swaps_sides};
-use crate::{Format, Image, jpeg};
+use crate::{Format, Image, Interpolation, jpeg, resize};
 
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,32 @@ pub fn decode(bytes: &[u8], channels: u8, limits: &Limits) -> Result<Image, Deco
         Format::Jpeg => jpeg::decode(bytes, channels, limits),
         _ => decode_other(bytes, format, limits)?.to_channels(channels).map_err(DecodeError::from),
     })
+}
+
+/// Decodes a file to an image of `width` x `height` pixels and `channels` channels (1 or 3), as [`decode`] and then
+/// [`resize`] by [`Interpolation::Area`] do, but faster where a JPEG is at least four times as large: its pixels are never worked
+/// out, only means of squares of them. The squares are at most half as large as a pixel of the result, of which one that two
+/// pixels share counts in both with its mean. On photographs of skin values differ by 0.3 of 255 on average, and at edges by up to 16
+/// (see `tests/shrink.rs`).
+///
+/// # Errors
+/// As those of [`decode`].
+pub fn decode_shrunk(
+    bytes: &[u8],
+    channels: u8,
+    (width, height): (u32, u32),
+    limits: &Limits,
+) -> Result<Image, DecodeError> {
+    if !matches!(channels, 1 | 3) {
+        return Err(crate::ImageError::Channels(channels).into());
+    }
+    if width > 0 && height > 0 && sniff(bytes)? == Format::Jpeg {
+        let shrunk = contained(Format::Jpeg, || jpeg::shrink(bytes, channels, (width, height), limits))?;
+        if let Some(image) = shrunk {
+            return Ok(image);
+        }
+    }
+    Ok(resize(&decode(bytes, channels, limits)?, width, height, Interpolation::Area))
 }
 
 /// Everything but JPEG: `image`'s decoders, with its limits set from ours.

@@ -1,6 +1,9 @@
 //! JPEG, straight through `zune-jpeg`: `image` wraps the same decoder, but copies the file, reads the header up to three
 //! times, and lets it paint what is missing of a damaged file gray.
 
+mod entropy;
+mod means;
+
 use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
@@ -9,7 +12,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::decode::{check_size, header};
-use crate::orient::orient;
+use crate::orient::{orient, swaps_sides};
 use crate::{DecodeError, Format, Header, Image, Limits};
 
 type Decoder<'a> = JpegDecoder<ZCursor<&'a [u8]>>;
@@ -33,6 +36,22 @@ pub(crate) fn decode(bytes: &[u8], channels: u8, limits: &Limits) -> Result<Imag
     decoder.decode_into(&mut data).map_err(explain)?;
     let image = Image::new(width, height, samples, data)?;
     Ok(orient(image, orientation(&decoder)).to_channels(channels)?)
+}
+
+/// The image shrunk by area while it is decoded, see [`means`]; `None` where it must be decoded whole.
+pub(crate) fn shrink(
+    bytes: &[u8],
+    channels: u8,
+    (width, height): (u32, u32),
+    limits: &Limits,
+) -> Result<Option<Image>, DecodeError> {
+    let (decoder, size) = read_header(bytes)?;
+    check_size(size.0, size.1, Format::Jpeg, limits)?;
+    check_whole(bytes, size.0, size.1)?;
+    let orientation = orientation(&decoder);
+    let (width, height) = if swaps_sides(orientation) { (height, width) } else { (width, height) };
+    let Some(image) = means::shrink(bytes, width, height) else { return Ok(None) };
+    Ok(Some(orient(image, orientation).to_channels(channels)?))
 }
 
 fn options() -> DecoderOptions {
@@ -104,5 +123,27 @@ fn explain(error: DecodeErrors) -> DecodeError {
         DecodeErrors::Format(reason) => malformed(reason),
         DecodeErrors::FormatStatic(reason) => malformed(reason.to_owned()),
         other => malformed(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn baseline_files_are_shrunk_and_others_decoded_whole() {
+        let file =
+            |name: &str| std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let limits = Limits::default();
+        for name in ["baseline_420.jpg", "baseline_444.jpg", "gray.jpg", "restarts.jpg"] {
+            let shrunk = shrink(&file(name), 3, (5, 5), &limits).unwrap();
+            assert_eq!(
+                shrunk.map(|image| (image.width(), image.height(), image.channels())),
+                Some((5, 5, 3)),
+                "{name}"
+            );
+            assert!(shrink(&file(name), 3, (1000, 1000), &limits).unwrap().is_none(), "{name} is smaller");
+        }
+        assert!(shrink(&file("progressive.jpg"), 3, (5, 5), &limits).unwrap().is_none());
     }
 }

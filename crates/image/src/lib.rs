@@ -15,7 +15,7 @@ mod orient;
 mod pixels;
 mod resize;
 
-pub use decode::{DecodeError, Header, Limits, decode, probe};
+pub use decode::{DecodeError, Header, Limits, decode, decode_shrunk, probe};
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use format::Format;
 pub use pixels::{Image, ImageError};

@@ -101,7 +101,12 @@ impl Recipe {
     }
 
     /// With the image before the first one of the batches, which is the epoch's last where they begin with its first.
-    fn mixer(&self, turns: &[Turn], done: usize, memory: &mut FrameMemory) -> Result<Option<Mixer>, ShapeError> {
+    fn mixer(
+        &self,
+        turns: &[Turn],
+        done: usize,
+        memory: &mut FrameMemory,
+    ) -> Result<Option<Mixer>, ShapeError> {
         let before = done.checked_sub(1).map_or(turns.last(), |before| turns.get(before));
         let (Some(mixing), Some(&before)) = (self.mixing, before) else { return Ok(None) };
         let mut previous = vec![0.0; self.shape.values()];

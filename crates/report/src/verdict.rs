@@ -375,7 +375,10 @@ mod tests {
             patience: None,
         };
         let found = fit_in_words(&training, 0.3, true);
-        assert!(found.contains("<b>overfits since epoch 3</b>") && found.contains("epoch 2 (0.900, at the end 1.300)"));
+        assert!(
+            found.contains("<b>overfits since epoch 3</b>")
+                && found.contains("epoch 2 (0.900, at the end 1.300)")
+        );
         let not_found = fit_in_words(&training, 0.3, false);
         assert!(not_found.contains("<b>begins to overfit in epoch 3</b>"), "{not_found}");
         for text in [found, not_found] {

@@ -3,7 +3,7 @@
 use crate::balance::{ClassWeights, Sampler};
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
-use pupila_dataset::{OnBadImage, ScanOptions};
+use pupila_dataset::{OnBadImage, ResizeRule, ScanOptions};
 use pupila_engine::OptimizerConfig;
 use pupila_image::Interpolation;
 use pupila_loader::Mixing;
@@ -110,12 +110,35 @@ pub struct Input {
     #[serde(with = "by_name")]
     #[schemars(with = "InterpolationName")]
     pub interpolation: Interpolation,
+    /// How JPEG files become pixels.
+    pub decode: Decode,
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Input { size: 64, channels: 3, interpolation: Interpolation::Area }
+        Input { size: 64, channels: 3, interpolation: Interpolation::Area, decode: Decode::Full }
     }
+}
+
+impl Input {
+    /// How images are brought to this size.
+    pub fn rule(&self) -> ResizeRule {
+        let &Input { size, channels, interpolation, decode } = self;
+        let scaled_decoding = decode == Decode::Scaled;
+        ResizeRule { width: size, height: size, channels, interpolation, scaled_decoding }
+    }
+}
+
+/// How JPEG files become pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decode {
+    /// Every pixel is worked out, and then the image is resized.
+    Full,
+    /// Where a file is at least four times as large as the input, means of 2x2, 4x4 or 8x8 pixels are read out of it, which
+    /// takes half the time. A value is off by 0.2 of 255 on average, and by up to 23 where a sharp edge runs between two pixels of
+    /// the result. Needs the interpolation `area`.
+    Scaled,
 }
 
 /// How training images are varied.
@@ -320,6 +343,15 @@ impl Recipe {
         }
         if !(1..=MAX_SIZE).contains(&input.size) {
             refuse("input.size".into(), format!("must be from 1 to {MAX_SIZE} pixels, got {}", input.size));
+        }
+        if input.decode == Decode::Scaled && input.interpolation != Interpolation::Area {
+            refuse(
+                "input.decode".into(),
+                format!(
+                    "\"scaled\" averages, as \"area\" does; input.interpolation is \"{}\"",
+                    input.interpolation
+                ),
+            );
         }
         if !matches!(input.channels, 1 | 3) {
             refuse("input.channels".into(), format!("must be 3 (color) or 1 (gray), got {}", input.channels));

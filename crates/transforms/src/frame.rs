@@ -233,7 +233,9 @@ mod tests {
             |_, _| (),
             |frame, inverted| frame.map(inverted),
             |frame, _| frame.pixels_mut().reverse(),
-            |frame, _| frame.rearrange(SHAPE, |from, to| to.copy_from_slice(&[from[3], from[2], from[1], from[0]])),
+            |frame, _| {
+                frame.rearrange(SHAPE, |from, to| to.copy_from_slice(&[from[3], from[2], from[1], from[0]]))
+            },
             |frame, _| frame.change_with(|pixels, _| pixels.rotate_left(1)),
         ];
         let made = [source, [245, 235, 225, 215], [40, 30, 20, 10], [40, 30, 20, 10], [20, 30, 40, 10]];

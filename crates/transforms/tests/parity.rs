@@ -6,7 +6,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use pupila_transforms::{Frame, FrameMemory, MeanStd, Normalize, Pipeline, SampleKey, Shape, TransformConfig};
+use pupila_transforms::{
+    Frame, FrameMemory, MeanStd, Normalize, Pipeline, SampleKey, Shape, TransformConfig,
+};
 use serde::Deserialize;
 
 const CASES: &str = include_str!("../../../parity/transforms/cases.json");

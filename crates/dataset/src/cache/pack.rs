@@ -133,8 +133,9 @@ fn write_pack<'a>(
 
 impl Cache {
     pub(crate) fn rule_dir(&self, rule: &ResizeRule) -> PathBuf {
-        let ResizeRule { width, height, channels, interpolation } = rule;
-        self.pixels_dir().join(format!("{width}x{height}x{channels}-{interpolation}-d{DECODER}"))
+        let ResizeRule { width, height, channels, interpolation, scaled_decoding } = rule;
+        let scaled = if *scaled_decoding { "-scaled" } else { "" };
+        self.pixels_dir().join(format!("{width}x{height}x{channels}-{interpolation}{scaled}-d{DECODER}"))
     }
 
     /// All readable packs of a rule, in the order of their names. Damaged ones are deleted.

@@ -9,8 +9,13 @@ use pupila_dataset::{Cache, Dataset, ResizeRule, ScanError, ScanOptions, scan};
 use pupila_image::{Image, Interpolation, encode_png};
 use tempfile::TempDir;
 
-pub const RULE: ResizeRule =
-    ResizeRule { width: 4, height: 4, channels: 3, interpolation: Interpolation::Area };
+pub const RULE: ResizeRule = ResizeRule {
+    width: 4,
+    height: 4,
+    channels: 3,
+    interpolation: Interpolation::Area,
+    scaled_decoding: false,
+};
 
 /// A folder that is deleted with this value.
 pub struct Data(TempDir);

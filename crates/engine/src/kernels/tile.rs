@@ -107,7 +107,10 @@ impl<T: Float> Tile<T> {
         // SAFETY: each row begins within `a` and `c` by the assertions.
         let (a, c): ([*const T; MAX_ROWS], [*mut T; MAX_ROWS]) = unsafe {
             let row = |r: usize| r.min(rows - 1);
-            (std::array::from_fn(|r| from.add(row(r) * stride)), std::array::from_fn(|r| to.add(row(r) * COLUMNS)))
+            (
+                std::array::from_fn(|r| from.add(row(r) * stride)),
+                std::array::from_fn(|r| to.add(row(r) * COLUMNS)),
+            )
         };
         // SAFETY: rows of `a` have `depth` elements and rows of `c` 32; `gathered` has a look at `b` itself.
         unsafe { self.gathered(rows, depth, &a[..rows], b, COLUMNS, Finish::Set, &c[..rows]) };

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::interrupt::{interrupted, listen};
 use crate::output::{Output, images};
 use anyhow::Context;
-use pupila_dataset::{Loaded, OnBadImage, ResizeRule, Split, load};
+use pupila_dataset::{Loaded, OnBadImage, Split, load};
 use pupila_engine::thread_pool;
 use pupila_image::{Image, Limits, decode, encode_png};
 use pupila_loader::{Turn, turns};
@@ -130,9 +130,7 @@ fn batch(path: &Path, recipe: &Recipe, pipeline: &Pipeline) -> Result<(Image, us
         // An image is mixed with the one before it, the first with the last.
         let before = epoch.last().copied().into_iter().chain(epoch.iter().copied());
         let pairs: Vec<(Turn, Turn)> = epoch.iter().copied().zip(before).take(BATCH).collect();
-        let (side, channels) = (recipe.input.size, recipe.input.channels);
-        let rule =
-            ResizeRule { width: side, height: side, channels, interpolation: recipe.input.interpolation };
+        let rule = recipe.input.rule();
         let turned = pairs.iter().flat_map(|(turn, before)| [turn, before]);
         let needed: BTreeSet<usize> = turned.map(|turn| train[turn.sample as usize]).collect();
         let needed: Vec<usize> = needed.into_iter().collect();
@@ -144,7 +142,7 @@ fn batch(path: &Path, recipe: &Recipe, pipeline: &Pipeline) -> Result<(Image, us
         let varied = |turn: Turn| -> Result<Option<Image>, Failure> {
             let sample = train[turn.sample as usize];
             let Some(place) = kept.iter().position(|&other| other == sample) else { return Ok(None) };
-            let image = Image::new(side, side, channels, pixels.image(place).to_vec());
+            let image = Image::new(rule.width, rule.height, rule.channels, pixels.image(place).to_vec());
             let image = image.map_err(Failure::work)?;
             pipeline.apply_to_image(&image, key(turn)).map(Some).map_err(Failure::work)
         };

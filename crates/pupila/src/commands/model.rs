@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::interrupt::interrupted;
-use pupila_dataset::{Cache, Dataset, OnBadImage, ResizeRule};
+use pupila_dataset::{Cache, Dataset, OnBadImage};
 use pupila_engine::Engine;
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
@@ -61,13 +61,7 @@ impl Trained {
         cache: Option<&Cache>,
         policy: OnBadImage,
     ) -> Result<Images, Failure> {
-        let input = &self.card.input;
-        let rule = ResizeRule {
-            width: input.size,
-            height: input.size,
-            channels: input.channels,
-            interpolation: input.interpolation,
-        };
+        let rule = self.card.input.rule();
         let bar = super::tell::bar(which.len() as u64, "reading images {bar:40} {pos}/{len} {eta}");
         let images =
             Images::decode(dataset, which, &rule, cache, policy, &|n| bar.inc(n as u64), &interrupted);

@@ -27,10 +27,11 @@ pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
     let seconds = images.decode_time.as_secs_f64();
     let color = if rule.channels == 1 { "gray" } else { "color" };
     output.say(format_args!(
-        "  resized to {}x{} px {color} ({}): {} decoded, {} from the cache, in {seconds:.2} s",
+        "  resized to {}x{} px {color} ({}{}): {} decoded, {} from the cache, in {seconds:.2} s",
         rule.width,
         rule.height,
         rule.interpolation,
+        if rule.scaled_decoding { ", scaled decoding" } else { "" },
         count(images.decoded),
         count(images.from_cache),
     ));

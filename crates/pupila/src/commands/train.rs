@@ -63,8 +63,7 @@ fn train(
     std::fs::create_dir_all(&arguments.runs)
         .with_context(|| format!("cannot make the folder {}", arguments.runs.display()))
         .map_err(Failure::Request)?;
-    let (side, channels) = (recipe.input.size, recipe.input.channels);
-    let rule = ResizeRule { width: side, height: side, channels, interpolation: recipe.input.interpolation };
+    let rule = recipe.input.rule();
     let images = decode(dataset, &rule, cache.as_ref(), recipe)?;
     tell::decoding(output, &images, &rule);
     tell::warnings(output, &images.dataset);

@@ -85,7 +85,13 @@ pub(super) fn add_pictures(flips: &mut [Flip], run: &FinishedRun) -> Option<Stri
     let channels = if dataset.samples.iter().all(|sample| sample.channels == 1) { 1 } else { 3 };
     let largest = which.iter().map(|&i| dataset.samples[i].width.max(dataset.samples[i].height)).max();
     let side = largest.unwrap_or(SIDE).min(SIDE);
-    let rule = ResizeRule { width: side, height: side, channels, interpolation: Interpolation::Area };
+    let rule = ResizeRule {
+        width: side,
+        height: side,
+        channels,
+        interpolation: Interpolation::Area,
+        scaled_decoding: false,
+    };
     let decoded = Images::decode(
         dataset,
         &which,
