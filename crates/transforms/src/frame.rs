@@ -75,6 +75,8 @@ pub struct Scratch {
     pub bytes: Vec<u8>,
     /// 16-bit sums or differences.
     pub shorts: Vec<i16>,
+    /// 16-bit values in fixed point.
+    pub words: Vec<u16>,
 }
 
 impl<'a> Frame<'a> {

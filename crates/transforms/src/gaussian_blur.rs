@@ -59,8 +59,7 @@ impl Transform for GaussianBlur {
         if size == 1 || drawn.sigma <= 0.0 || frame.shape().values() == 0 {
             return;
         }
-        let kernel: Vec<f32> =
-            gaussian_kernel(size, drawn.sigma).iter().map(|&weight| weight as f32).collect();
+        let kernel = gaussian_kernel(size, drawn.sigma);
         let shape = frame.shape();
         frame.redraw_with(shape, |from, to, scratch| symmetric(from, shape, to, &kernel, scratch));
     }
