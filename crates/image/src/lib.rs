@@ -19,4 +19,4 @@ pub use decode::{DecodeError, Header, Limits, decode, decode_shrunk, probe};
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use format::Format;
 pub use pixels::{Image, ImageError};
-pub use resize::{Interpolation, UnknownInterpolation, resize, resize_samples};
+pub use resize::{Interpolation, UnknownInterpolation, resize, resize_samples, resize_window};

@@ -150,13 +150,31 @@ pub(crate) fn pad(frame: &mut Frame, padding: Padding, border: BorderMode, fill:
 
 /// Resizes the image to `height` x `width` pixels. Reference: `cv2.resize`.
 pub(crate) fn resize(frame: &mut Frame, height: usize, width: usize, interpolation: Interpolation) {
+    let Shape { height: y_max, width: x_max, .. } = frame.shape();
+    crop_and_resize(frame, CropBox { x_min: 0, y_min: 0, x_max, y_max }, height, width, interpolation);
+}
+
+/// Resizes the pixels of a rectangle, as far as it is inside of the image.
+pub(crate) fn crop_and_resize(
+    frame: &mut Frame,
+    CropBox { x_min, y_min, x_max, y_max }: CropBox,
+    height: usize,
+    width: usize,
+    interpolation: Interpolation,
+) {
     let shape = frame.shape();
-    if (shape.height, shape.width) == (height, width) || shape.values() == 0 {
+    let (x_max, y_max) = (x_max.min(shape.width), y_max.min(shape.height));
+    let same = (x_min, y_min) == (0, 0)
+        && [(x_max, y_max), (width, height)].iter().all(|size| *size == (shape.width, shape.height));
+    if x_min >= x_max || y_min >= y_max || same {
         return;
     }
+    let before = [(y_max - y_min) as u32, (x_max - x_min) as u32];
+    let after = [height as u32, width as u32];
     let out = Shape { height, width, ..shape };
     frame.redraw(out, |from, to| {
-        let (before, after) = ([shape.height as u32, shape.width as u32], [height as u32, width as u32]);
-        pupila_image::resize_samples(from, before, to, after, shape.channels as u8, interpolation.into());
+        let from = &from[(y_min * shape.width + x_min) * shape.channels..];
+        let channels = shape.channels as u8;
+        pupila_image::resize_window(from, shape.width, before, to, after, channels, interpolation.into());
     });
 }

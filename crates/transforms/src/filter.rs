@@ -71,7 +71,8 @@ const WIDE: usize = 128;
 #[inline(always)]
 fn symmetric_fixed(from: &[u8], shape: Shape, to: &mut [u8], kernel: &[f64], scratch: &mut Scratch) {
     let radius = kernel.len() / 2;
-    let mut half: Vec<u16> = kernel[radius..].iter().map(|weight| (weight * 65536.0).round() as u16).collect();
+    let mut half: Vec<u16> =
+        kernel[radius..].iter().map(|weight| (weight * 65536.0).round() as u16).collect();
     // A plain image stays as it is.
     let others: u32 = half[1..].iter().map(|&weight| 2 * u32::from(weight)).sum();
     half[0] = 65536u32.saturating_sub(others).min(65535) as u16;

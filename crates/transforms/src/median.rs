@@ -91,11 +91,14 @@ fn network<const N: usize>(padded: &[u8], wide: usize, shape: Shape, to: &mut [u
     for (y, out) in to.chunks_exact_mut(row_len).enumerate() {
         let rows: [&[u8]; N] = std::array::from_fn(|j| &padded[(y + j) * wide..][..wide]);
         for start in (0..wide).step_by(BLOCK) {
-            let n = BLOCK.min(wide - start);
             let mut column: [Block; N] = std::array::from_fn(|j| {
-                let mut block = [0; BLOCK];
-                block[..n].copy_from_slice(&rows[j][start..start + n]);
-                block
+                let rest = &rows[j][start..];
+                // Of a length that is known, it is a load and no call.
+                rest.first_chunk().copied().unwrap_or_else(|| {
+                    let mut block = [0; BLOCK];
+                    block[..rest.len()].copy_from_slice(rest);
+                    block
+                })
             });
             sort(&mut column);
             for (rank, sorted) in ranks.iter_mut().zip(&column) {
@@ -103,9 +106,12 @@ fn network<const N: usize>(padded: &[u8], wide: usize, shape: Shape, to: &mut [u
             }
         }
         for start in (0..row_len).step_by(BLOCK) {
-            let n = BLOCK.min(row_len - start);
             let middle = middle::<N>(&ranks, start, shape.channels);
-            out[start..start + n].copy_from_slice(&middle[..n]);
+            let rest = &mut out[start..];
+            match rest.first_chunk_mut() {
+                Some(out) => *out = middle,
+                None => rest.copy_from_slice(&middle[..rest.len()]),
+            }
         }
     }
 }

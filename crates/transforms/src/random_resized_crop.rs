@@ -1,6 +1,6 @@
 //! A part of the image at another size. Reference: `albumentations.RandomResizedCrop`.
 
-use crate::crop::{CropBox, crop, resize};
+use crate::crop::{CropBox, crop_and_resize};
 use crate::{AreaForDownscale, Frame, Interpolation, Pair, Problems, Range, Shape, Transform};
 use pupila_random::Stream;
 use schemars::JsonSchema;
@@ -126,7 +126,6 @@ impl Cropped {
     }
 
     fn take(&self, frame: &mut Frame, interpolation: Interpolation) {
-        crop(frame, self.crop);
-        resize(frame, self.size[0], self.size[1], interpolation);
+        crop_and_resize(frame, self.crop, self.size[0], self.size[1], interpolation);
     }
 }

@@ -96,26 +96,46 @@ pub fn resize_samples(
     channels: u8,
     interpolation: Interpolation,
 ) {
+    resize_window(source, from[1] as usize, from, data, to, channels, interpolation);
+}
+
+/// [`resize_samples`] of a part of an image that is `width` pixels wide: `source` begins with the part's first sample, and its
+/// rows are as far apart as the image's.
+///
+/// # Panics
+/// Where a slice is shorter than its shape.
+pub fn resize_window(
+    source: &[u8],
+    width: usize,
+    from: [u32; 2],
+    data: &mut [u8],
+    to: [u32; 2],
+    channels: u8,
+    interpolation: Interpolation,
+) {
     if from.contains(&0) || to.contains(&0) {
         return;
     }
+    let row_len = from[1] as usize * usize::from(channels);
+    let rows = Rows { source, stride: width * usize::from(channels), len: row_len };
     let whole = from[0].is_multiple_of(to[0]) && from[1].is_multiple_of(to[1]);
     if from == to {
-        data.copy_from_slice(source);
+        for (y, out) in data.chunks_exact_mut(row_len).enumerate() {
+            out.copy_from_slice(rows.at(y));
+        }
     } else if interpolation == Interpolation::Area && whole {
         let (down, across) = ((from[0] / to[0]) as usize, (from[1] / to[1]) as usize);
-        let width = from[1] as usize;
         dispatch(
             #[inline(always)]
             || match channels {
-                1 => block_means::<1>(source, width, data, across, down),
-                _ => block_means::<3>(source, width, data, across, down),
+                1 => block_means::<1>(rows, data, across, down),
+                _ => block_means::<3>(rows, data, across, down),
             },
         );
     } else {
         // Area is the mean only where no side grows.
         let grows = to[0] > from[0] || to[1] > from[1];
-        let (rows, columns) = dispatch(
+        let (down, across) = dispatch(
             #[inline(always)]
             || {
                 (
@@ -124,29 +144,43 @@ pub fn resize_samples(
                 )
             },
         );
-        let width = from[1] as usize;
-        if two_taps::resize(source, width, data, &rows, &columns, usize::from(channels)) {
+        if two_taps::resize(rows, data, &down, &across, usize::from(channels)) {
             return;
         }
         dispatch(
             #[inline(always)]
             || match channels {
-                1 => apply::<1>(source, width, data, &rows, &columns),
-                _ => apply::<3>(source, width, data, &rows, &columns),
+                1 => apply::<1>(rows, data, &down, &across),
+                _ => apply::<3>(rows, data, &down, &across),
             },
         );
     }
 }
 
+/// Rows of samples within those of an image.
+#[derive(Debug, Clone, Copy)]
+struct Rows<'a> {
+    source: &'a [u8],
+    /// Samples from one row to the next.
+    stride: usize,
+    /// Samples of a row.
+    len: usize,
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn at(self, y: usize) -> &'a [u8] {
+        &self.source[y * self.stride..][..self.len]
+    }
+}
+
 #[inline(always)]
-fn apply<const C: usize>(source: &[u8], width: usize, data: &mut [u8], rows: &Weights, columns: &Weights) {
-    let row_len = width * C;
+fn apply<const C: usize>(rows: Rows<'_>, data: &mut [u8], down: &Weights, columns: &Weights) {
     let out_len = columns.len() * C;
-    let mut sums = vec![0f32; row_len];
+    let mut sums = vec![0f32; rows.len];
     for (y, out) in data.chunks_exact_mut(out_len).enumerate() {
-        let (first, weights) = rows.at(y);
-        let row = |i: usize| &source[(first + i) * row_len..][..row_len];
-        sum_rows(&mut sums, weights, row);
+        let (first, weights) = down.at(y);
+        sum_rows(&mut sums, weights, |i| rows.at(first + i));
         for (x, pixel) in out.chunks_exact_mut(C).enumerate() {
             let (first, weights) = columns.at(x);
             let mut total = [0f32; C];
@@ -166,15 +200,14 @@ fn apply<const C: usize>(source: &[u8], width: usize, data: &mut [u8], rows: &We
 /// The mean of each block of `across` x `down` pixels, exactly as OpenCV has it for whole factors: a whole sum times the
 /// reciprocal in f32, halves to even; 2x2 alone has a path of its own there, with halves up.
 #[inline(always)]
-fn block_means<const C: usize>(source: &[u8], width: usize, data: &mut [u8], across: usize, down: usize) {
-    let row_len = width * C;
-    let out_len = row_len / across;
+fn block_means<const C: usize>(rows: Rows<'_>, data: &mut [u8], across: usize, down: usize) {
+    let out_len = rows.len / across;
     let scale = (1.0 / (across * down) as f64) as f32;
     let two_by_two = across == 2 && down == 2;
-    let mut sums = vec![0u32; row_len];
-    for (block, out) in source.chunks_exact(row_len * down).zip(data.chunks_exact_mut(out_len)) {
+    let mut sums = vec![0u32; rows.len];
+    for (y, out) in data.chunks_exact_mut(out_len).enumerate() {
         sums.fill(0);
-        for row in block.chunks_exact(row_len) {
+        for row in (y * down..(y + 1) * down).map(|y| rows.at(y)) {
             sums.iter_mut().zip(row).for_each(|(sum, &sample)| *sum += u32::from(sample));
         }
         for (pixels, out) in sums.chunks_exact(across * C).zip(out.as_chunks_mut::<C>().0) {

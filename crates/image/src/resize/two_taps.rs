@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use super::Rows;
 use super::weights::Weights;
 
 /// Samples that are made at a time.
@@ -23,27 +24,25 @@ struct Piece {
     right: [f32; LANES],
 }
 
-/// Resizes if this is how it can be done here; returns whether it was. `source: [H, width, C]`, `data: [H', W', C]`.
+/// Resizes if this is how it can be done here; returns whether it was. `data: [H', W', C]`.
 pub(super) fn resize(
-    source: &[u8],
-    width: usize,
+    rows: Rows<'_>,
     data: &mut [u8],
-    rows: &Weights,
+    down: &Weights,
     columns: &Weights,
     channels: usize,
 ) -> bool {
-    let row_len = width * channels;
-    let few = rows.at_most_two() && columns.at_most_two();
+    let row_len = rows.len;
+    let few = down.at_most_two() && columns.at_most_two();
     if pupila_isa::Isa::detected() != pupila_isa::Isa::Avx512 || row_len < REACH || !few {
         return false;
     }
     let Some(pieces) = pieces(row_len, columns, channels) else { return false };
     for (y, out) in data.chunks_exact_mut(columns.len() * channels).enumerate() {
-        let (first, weights) = rows.at(y);
-        let row = |i: usize| &source[(first + i) * row_len..][..row_len];
-        let (upper, above) = (row(0), weights[0]);
+        let (first, weights) = down.at(y);
+        let (upper, above) = (rows.at(first), weights[0]);
         // Where there is one row only, itself by nothing.
-        let (lower, below) = weights.get(1).map_or((upper, 0.0), |&below| (row(1), below));
+        let (lower, below) = weights.get(1).map_or((upper, 0.0), |&below| (rows.at(first + 1), below));
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has AVX-512 with VBMI, and `pieces` lie within `row_len` bytes.
         unsafe {
@@ -153,10 +152,12 @@ mod tests {
                     let columns = Weights::new(from.1, to.1, interpolation, false);
                     let mut fast = vec![0; (to.0 * to.1) as usize * channels];
                     let mut plain = fast.clone();
-                    if resize(&source, from.1 as usize, &mut fast, &rows, &columns, channels) {
+                    let len = from.1 as usize * channels;
+                    let source = Rows { source: &source, stride: len, len };
+                    if resize(source, &mut fast, &rows, &columns, channels) {
                         match channels {
-                            1 => apply::<1>(&source, from.1 as usize, &mut plain, &rows, &columns),
-                            _ => apply::<3>(&source, from.1 as usize, &mut plain, &rows, &columns),
+                            1 => apply::<1>(source, &mut plain, &rows, &columns),
+                            _ => apply::<3>(source, &mut plain, &rows, &columns),
                         }
                         assert!(fast == plain, "{from:?} to {to:?}, {channels} channels, {interpolation}");
                         tried += 1;
