@@ -244,6 +244,9 @@ fn in_words(message: &str) -> String {
         ("expected u8", "expected a whole number"),
         ("expected f64", "expected a number"),
         ("expected a boolean", "expected true or false"),
+        ("expected struct variant Init::Constant", "expected { constant = { value = 0.1 } }"),
+        ("expected struct variant Init::Uniform", "expected { uniform = { low = -0.1, high = 0.1 } }"),
+        ("expected struct variant Init::Normal", "expected { normal = { std = 0.1 } }"),
     ];
     names.iter().fold(message.to_owned(), |message, (rust, words)| message.replace(rust, words))
 }
@@ -320,8 +323,13 @@ mod tests {
     fn every_fault_is_told_at_once_with_its_place_and_what_would_be_right() {
         let file = "[optimiser]\nlr = 1\n[optimizer]\nlrr = 0.1\nlr = \"fast\"\n[train]\nbatch = 0\nmonitor = \"val/f1\"\n\
             [augment]\ntransforms = [{ HorizontalFlip = {} }, { random_brightness_contrast = { p = 2 } }]\n";
-        let settings =
-            ["model.dropout=1.5", "nonsense", "input.interpolation=bilinear", "early_stoping.patience=3"];
+        let settings = [
+            "model.dropout=1.5",
+            "nonsense",
+            "input.interpolation=bilinear",
+            "early_stoping.patience=3",
+            "model.init={ constant = 1.0 }",
+        ];
         let RecipeErrors(errors) = resolve(file, &settings).unwrap_err();
         let all = errors.join("\n");
         for expected in [
@@ -337,10 +345,11 @@ mod tests {
             "--set nonsense: expected KEY=VALUE",
             "--set input.interpolation=bilinear: input.interpolation = \"bilinear\"",
             "unknown key `early_stoping.patience`; did you mean `early_stopping.patience`?",
+            "expected { constant = { value = 0.1 } }",
         ] {
             assert!(all.contains(expected), "{expected:?} is not in:\n{all}");
         }
-        assert_eq!(errors.len(), 11, "{all}");
+        assert_eq!(errors.len(), 12, "{all}");
     }
 
     #[test]

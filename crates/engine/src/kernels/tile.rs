@@ -441,5 +441,6 @@ tile!(avx2, f32, std::arch::x86_64::__m256, 6, [1 2 3 4 5 6], 2, "avx2,fma");
 // 24 sums of 32 registers.
 #[cfg(target_arch = "aarch64")]
 tile!(neon, f32, std::arch::aarch64::float32x4_t, 6, [1 2 3 4 5 6], 4, "neon");
+#[cfg(not(target_arch = "aarch64"))]
 tile!(portable_f32, f32, Portable<f32>, 4, [1 2 3 4], 1);
 tile!(portable_f64, f64, Portable<f64>, 4, [1 2 3 4], 1);

@@ -4,6 +4,7 @@
 //! an interpolation is only its weights along one axis ([`weights`]), and one routine applies them. It sums rows first,
 //! since neighbours in a row are neighbours in memory for any number of channels, then the columns of that one row.
 
+#[cfg(target_arch = "x86_64")]
 mod two_taps;
 mod weights;
 
@@ -144,6 +145,7 @@ pub fn resize_window(
                 )
             },
         );
+        #[cfg(target_arch = "x86_64")]
         if two_taps::resize(rows, data, &down, &across, usize::from(channels)) {
             return;
         }

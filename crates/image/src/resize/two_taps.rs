@@ -43,13 +43,10 @@ pub(super) fn resize(
         let (upper, above) = (rows.at(first), weights[0]);
         // Where there is one row only, itself by nothing.
         let (lower, below) = weights.get(1).map_or((upper, 0.0), |&below| (rows.at(first + 1), below));
-        #[cfg(target_arch = "x86_64")]
         // SAFETY: the machine has AVX-512 with VBMI, and `pieces` lie within `row_len` bytes.
         unsafe {
             x86::row(upper, lower, [above, below], &pieces, out);
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (upper, lower, above, below, &pieces, out);
     }
     true
 }
@@ -81,7 +78,6 @@ fn pieces(row_len: usize, columns: &Weights, channels: usize) -> Option<Vec<Piec
     samples.chunks(LANES).map(piece).collect()
 }
 
-#[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{LANES, Piece, REACH};
     use std::arch::x86_64::*;

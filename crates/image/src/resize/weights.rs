@@ -51,6 +51,7 @@ impl Weights {
     }
 
     /// Whether every sample is made of one or two.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn at_most_two(&self) -> bool {
         self.spans.windows(2).all(|span| matches!(span[1].1 - span[0].1, 1 | 2))
     }

@@ -320,6 +320,7 @@ transforms!(avx512, f32, std::arch::x86_64::__m512, "avx512f,avx512vl,avx512bw,a
 transforms!(avx2, f32, std::arch::x86_64::__m256, "avx2,fma");
 #[cfg(target_arch = "aarch64")]
 transforms!(neon, f32, std::arch::aarch64::float32x4_t, "neon");
+#[cfg(not(target_arch = "aarch64"))]
 transforms!(portable_f32, f32, Portable<f32>);
 transforms!(portable_f64, f64, Portable<f64>);
 

@@ -73,14 +73,14 @@ fn finding(names: &[String], test: &PairTest, several: bool) -> String {
     text += &format!(", and the 95 % interval of the difference runs from {range}; {p}.");
     let clear =
         |metric: &&(String, f64, f64, f64)| metric.0 != "accuracy" && (metric.2 > 0.0 || metric.3 < 0.0);
-    for (metric, value, low, high) in test.intervals.iter().filter(clear) {
-        text += &format!(
-            " But its {} differs by {:+.1} points (95 % interval {:.1} to {:.1}).",
-            metric.replace('_', " "),
-            100.0 * value,
-            100.0 * low,
-            100.0 * high
-        );
+    let clear = test.intervals.iter().filter(clear).map(|(metric, value, low, high)| {
+        let name = if metric == "macro_f1" { "macro F1".to_owned() } else { metric.replace('_', " ") };
+        let [value, low, high] = [value, low, high].map(|x| 100.0 * x);
+        format!("{name} by {value:+.1} points (95 % interval {low:.1} to {high:.1})")
+    });
+    let clear: Vec<String> = clear.collect();
+    if !clear.is_empty() {
+        text += &format!(" But other metrics differ by more than noise: {}.", clear.join(", "));
     }
     text
 }
