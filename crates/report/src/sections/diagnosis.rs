@@ -30,6 +30,8 @@ pub(crate) fn diagnosis(summary: &Value) -> String {
             (text("kind").replace('_', " "), text("message"), text("suggestion"));
         let _ = write!(html, "<dt>{kind}, {when}</dt><dd>{message}");
         if !suggestion.is_empty() {
+            // Some suggestions are a whole sentence of their own in the terminal.
+            let suggestion = suggestion.strip_prefix("try ").unwrap_or(&suggestion);
             let _ = write!(html, "<br>What to try: {suggestion}");
         }
         html += "</dd>";
