@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{Data, RULE, png, summary};
 use pupila_dataset::{Cache, Dataset, LoadError, Loaded, OnBadImage, ResizeRule, load};
+use pupila_image::{Image, Interpolation, encode_jpeg, encode_png};
 use tempfile::TempDir;
 
 const MAX: u64 = 1 << 30;
@@ -312,4 +313,39 @@ fn data_is_right(dataset: &Dataset, right: &pupila_dataset::Pixels, cache: &Cach
     for (place, &i) in which.iter().enumerate() {
         assert_eq!(loaded.pixels.image(place), right.image(i));
     }
+}
+
+/// Scaled decoding has packs of its own, gives nearly the same pixels, and leaves every other format and rule alone.
+#[test]
+fn scaled_decoding_is_near_and_kept_apart() {
+    let data = Data::new();
+    for (class, phase) in [("a", 0.0), ("b", 2.0)] {
+        let samples =
+            (0..96 * 80 * 3).map(|i| (120.0 + 100.0 * (f64::from(i) / 173.0 + phase).sin()) as u8).collect();
+        let image = Image::new(96, 80, 3, samples).unwrap();
+        data.write(format!("{class}/photo.jpg"), encode_jpeg(&image, 90).unwrap());
+        data.write(format!("{class}/exact.png"), encode_png(&image).unwrap());
+    }
+    let dataset = data.scan().unwrap();
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    let by = |rule: ResizeRule| {
+        let which: Vec<usize> = (0..dataset.samples.len()).collect();
+        let loaded =
+            load(&dataset, &which, &rule, Some(&cache), OnBadImage::Fail, &|_| {}, &|| false).unwrap();
+        (loaded.pixels, loaded.from_cache)
+    };
+    let (full, _) = by(RULE);
+    let scaled_rule = ResizeRule { scaled_decoding: true, ..RULE };
+    let ((scaled, from_cache), (again, from_cache_again)) = (by(scaled_rule), by(scaled_rule));
+    assert_eq!((from_cache, from_cache_again), (0, 4));
+    assert!(scaled == again);
+    for (i, sample) in dataset.samples.iter().enumerate() {
+        let off = full.image(i).iter().zip(scaled.image(i)).map(|(&a, &b)| a.abs_diff(b)).max();
+        let jpeg = sample.path.extension().is_some_and(|ending| ending == "jpg");
+        assert!(if jpeg { off <= Some(6) } else { off == Some(0) }, "{}: {off:?}", sample.path.display());
+    }
+    assert!(full != scaled, "photographs went the other way");
+    let linear = ResizeRule { interpolation: Interpolation::Linear, ..RULE };
+    assert!(by(linear).0.data() == by(ResizeRule { scaled_decoding: true, ..linear }).0.data());
 }

@@ -3,6 +3,7 @@
 
 use crate::recipe::{Fault, Recipe};
 use crate::schema;
+use pupila_network::architectures;
 use pupila_trackers::redact;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -131,7 +132,9 @@ impl Layers {
             origins.insert(key, origin);
         }
         match Value::Table(table).try_into::<Recipe>() {
-            Ok(recipe) => {
+            Ok(mut recipe) => {
+                // Spelled out, so that a later change of a default does not alter what this recipe means.
+                recipe.model = architectures::resolve(&recipe.model).unwrap_or(recipe.model);
                 let place = |fault: &Fault| {
                     let key = origins
                         .keys()
@@ -287,6 +290,8 @@ impl Resolved {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Decode;
+    use pupila_network::ModelConfig;
 
     fn resolve(file: &str, settings: &[&str]) -> Result<Resolved, RecipeErrors> {
         let setting = |s: &&str| Setting { assignment: (*s).to_owned(), option: format!("--set {s}") };
@@ -297,7 +302,9 @@ mod tests {
     #[test]
     fn nothing_typed_is_the_default_recipe_and_it_is_valid() {
         let resolved = resolve("", &[]).unwrap();
-        assert_eq!(resolved.recipe, Recipe::default());
+        let spelled_out = architectures::resolve(&ModelConfig::default()).unwrap();
+        assert_eq!(resolved.recipe, Recipe { model: spelled_out, ..Recipe::default() });
+        assert_eq!(resolved.recipe.model.hidden.as_deref(), Some(&[512, 128][..]));
         let r = &resolved.recipe;
         assert_eq!((r.input.size, r.train.batch, r.train.epochs, r.optimizer.lr), (64, 32, 30, 1e-3));
         assert_eq!(
@@ -350,6 +357,19 @@ mod tests {
             assert!(all.contains(expected), "{expected:?} is not in:\n{all}");
         }
         assert_eq!(errors.len(), 12, "{all}");
+    }
+
+    #[test]
+    fn scaled_decoding_needs_the_interpolation_that_averages() {
+        assert_eq!(resolve("", &["input.decode=scaled"]).unwrap().recipe.input.decode, Decode::Scaled);
+        let RecipeErrors(errors) =
+            resolve("[input]\ndecode = \"scaled\"\ninterpolation = \"linear\"", &[]).unwrap_err();
+        assert_eq!(
+            errors,
+            [
+                "r.toml:2: input.decode \"scaled\" averages, as \"area\" does; input.interpolation is \"linear\""
+            ]
+        );
     }
 
     #[test]
