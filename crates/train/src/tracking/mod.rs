@@ -217,11 +217,12 @@ impl Tracking {
 
     /// Looks into the engine at the end of an epoch, where histograms or images are due and the budget allows.
     pub fn look(&mut self, look: Look<'_>) {
-        let due = |every: u32| every > 0 && (look.record.epoch - 1).is_multiple_of(every);
+        // The last epoch's are what the first one's are to be compared with, however short the run.
+        let due = |every: u32| every > 0 && (look.last || (look.record.epoch - 1).is_multiple_of(every));
         let (histograms, images) = (due(self.config.histograms_every), due(self.config.images_every));
         let Some(board) = self.tensorboard.as_ref().filter(|_| histograms || images) else { return };
         let busy = board.busy();
-        if !self.budget.allows(busy) {
+        if !look.last && !self.budget.allows(busy) {
             return;
         }
         let start = Instant::now();
@@ -334,6 +335,7 @@ impl Tracking {
             if delivered.complete {
                 let run = delivered.run_id.unwrap_or_default();
                 told.push(format!("MLflow: {uri} has the whole run, as {run}"));
+                told.extend(delivered.note);
             } else {
                 self.warnings.push(format!(
                     "not all of the run was sent to {uri}: {}\nwhat is missing is sent by: pupila sync {} --mlflow {uri}{}",
