@@ -222,7 +222,8 @@ impl Tracking {
         let (histograms, images) = (due(self.config.histograms_every), due(self.config.images_every));
         let Some(board) = self.tensorboard.as_ref().filter(|_| histograms || images) else { return };
         let busy = board.busy();
-        if !look.last && !self.budget.allows(busy) {
+        let within_budget = self.budget.allows(busy);
+        if !look.last && !within_budget {
             return;
         }
         let start = Instant::now();
@@ -232,13 +233,18 @@ impl Tracking {
             if histograms {
                 self.histograms(look.engine, batch, look.record, look.plan.recipe);
             }
-            if images && let Some(image) = pictures::training_batch(batch, &self.normalization, &self.classes)
+            if images
+                && within_budget
+                && let Some(image) = pictures::training_batch(batch, &self.normalization, &self.classes)
             {
                 self.image("train/augmented_batch", look.record.step, image);
             }
         }
-        if images {
+        // The best epoch's come anyway.
+        if images && within_budget {
             self.judgement("val", look.record.step, look.predictions, look.plan.val);
+        }
+        if images {
             let (val, predictions) = (look.plan.val, look.predictions);
             let explained =
                 pictures::explained(look.engine, val, predictions, &self.normalization, &self.classes);
