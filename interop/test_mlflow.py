@@ -3,43 +3,13 @@
 import json
 import math
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 
 import pytest
 from conftest import PUPILA
-
-
-class Server:
-    def __init__(self, folder):
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self):
-        command = [sys.executable, "-m", "mlflow", "server", "--port", str(self.port), "--workers", "1"]
-        command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--artifacts-destination", str(self.folder / "artifacts")]
-        log = open(self.folder / "log", "a")
-        # A group of its own, since the server has children.
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
-        for _ in range(240):
-            try:
-                if urllib.request.urlopen(self.uri + "/health", timeout=2).read() == b"OK":
-                    return
-            except OSError:
-                time.sleep(0.25)
-        raise AssertionError((self.folder / "log").read_text()[-3000:])
-
-    def kill(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+from mlflow_server import Server, journal, sent_metrics
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +27,6 @@ def client(server):
     return mlflow.MlflowClient()
 
 
-def journal(folder):
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
 def find(client, name):
     experiment = client.get_experiment_by_name("interop")
     runs = client.search_runs([experiment.experiment_id], f"attributes.run_name = '{name}'")
@@ -69,16 +35,12 @@ def find(client, name):
 
 
 def assert_metrics_are_there_once(client, run, folder):
-    expected = {}
-    for line in journal(folder):
-        for tag, value in line.get("values", {}).items():
-            step = line["sample"] if line["event"] == "system" else line["step"]
-            expected.setdefault(tag, []).append((step, int(line["time"] * 1000), float(value)))
+    expected = sent_metrics(folder)
     assert set(run.data.metrics) == set(expected)
     for tag, values in expected.items():
         history = sorted((m.step, m.timestamp, m.value) for m in client.get_metric_history(run.info.run_id, tag))
         # The digits that read back as the same f64.
-        assert history == sorted(values), tag
+        assert history == values, tag
     return sum(map(len, expected.values()))
 
 
@@ -107,6 +69,12 @@ def test_a_run_is_read_back_value_by_value(program, small_png, server, client):
         assert open(local, "rb").read() == (trained.folder / name).read_bytes()
     (model,) = client.search_logged_models([run.info.experiment_id], filter_string=f"source_run_id = '{run.info.run_id}'")
     assert model.status == "READY" and run.outputs.model_outputs[0].model_id == model.model_id
+    # The model's page shows what it is worth, on what, and how it was made.
+    assert model.name == "whole" and model.tags["mlflow.source.git.commit"] == "a" * 40
+    result = {tag: values for tag, values in sent_metrics(trained.folder).items() if tag.startswith("best/")}
+    assert {m.key: [(m.step, m.timestamp, m.value)] for m in model.metrics} == result
+    assert {(m.dataset_name, m.dataset_digest) for m in model.metrics} == {(f"{small_png.name} (val)", start["data"]["fingerprint"])}
+    assert model.params == {key: run.data.params[key] for key in start["recipe"]}
     from mlflow.artifacts import download_artifacts
 
     local = download_artifacts(artifact_uri=f"{model.artifact_location}/best.safetensors")

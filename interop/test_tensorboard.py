@@ -20,6 +20,8 @@ from tensorboard.util.tensor_util import make_ndarray
 # Whatever is due is recorded, however dear it is.
 ALL = ["--set", "tracking.budget_frac=1", "--set", "tracking.steps_every=3", "--set", "model.batch_norm=true", "--set", "tracking.notes=**hello**"]
 
+COMPARED = {f"best/{name}" for name in ["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "loss"]}
+
 
 @pytest.fixture(scope="module")
 def run(program, small_png):
@@ -41,10 +43,13 @@ def test_every_scalar_comes_back(run):
     expected = {}
     for line in lines(run):
         for tag, value in line.get("values", {}).items():
+            # Of the result only what runs are compared by: the rest is in the curves of the validation.
+            if line["event"] == "result" and tag not in COMPARED:
+                continue
             step = line["sample"] if line["event"] == "system" else line["step"]
             expected.setdefault(tag, []).append((step, float(value), line["time"]))
     assert set(reader.Tags()["scalars"]) == set(expected)
-    assert {"train/loss", "val/loss", "val/macro_auc", "lr", "step/loss", "gradient/norm", "best/accuracy"} <= set(expected)
+    assert {"train/loss", "val/loss", "val/macro_auc", "lr", "step/loss", "gradient/norm"} | COMPARED <= set(expected)
     compared = 0
     for tag, values in expected.items():
         read = reader.Scalars(tag)
@@ -54,7 +59,7 @@ def test_every_scalar_comes_back(run):
             assert event.value == pytest.approx(value, rel=1e-6, nan_ok=True), tag
             assert event.wall_time == pytest.approx(at, abs=1e-5)
             compared += 1
-    assert compared > 60
+    assert compared > 50
 
 
 def test_histograms_count_every_parameter_and_gradient(run):
@@ -140,7 +145,9 @@ def test_the_server_shows_all_of_it(run):
         graph = ask("plugin/graphs/graph", run=name, large_attrs_key="_too_large_attrs", limit_attr_size=1024)
         assert b"Linear" in graph and b"BatchNorm" in graph
         experiment = json.loads(ask("plugin/hparams/experiment", {"experimentName": ""}))
-        assert "optimizer.lr" in {info["name"] for info in experiment["hparamInfos"]}
+        names = [info["name"] for info in experiment["hparamInfos"]]
+        # These are the columns that it shows before anyone chooses some.
+        assert names[:5] == ["input.size", "model.name", "optimizer.lr", "train.batch", "train.epochs"] and len(names) > 25
         every = {"allowedStatuses": ["STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING", "STATUS_UNKNOWN"]}
         groups = json.loads(ask("plugin/hparams/session_groups", every | {"experimentName": "", "colParams": [], "startIndex": 0, "sliceSize": 100}))
         (session,) = [s for group in groups["sessionGroups"] for s in group["sessions"] if s["name"] == name]

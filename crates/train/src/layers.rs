@@ -4,6 +4,7 @@
 use crate::recipe::{Fault, Recipe};
 use crate::schema;
 use pupila_network::architectures;
+use pupila_trackers::mlflow::TrackingUri;
 use pupila_trackers::redact;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +33,14 @@ impl fmt::Display for Origin {
             Origin::Default => f.write_str("default"),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
             // An address may hold a password, and origins are written into the run folder.
-            Origin::CommandLine(option) => f.write_str(&redact(option)),
+            Origin::CommandLine(option) => {
+                let mut named = option.match_indices("mlflow").map(|(at, name)| at + name.len());
+                match named.find(|&end| option[end..].starts_with(['=', ' '])) {
+                    // Whether it is an address or not, what was typed there may hold a password.
+                    Some(end) => write!(f, "{}{}", &option[..=end], TrackingUri::new(&option[end + 1..])),
+                    None => f.write_str(&redact(option)),
+                }
+            }
         }
     }
 }
@@ -382,6 +390,10 @@ mod tests {
         for wrong in [
             setting.replace("http", "ftp"),
             setting.replace("mlflow", "mlfow"),
+            setting.replace("http://", ""),
+            setting.replace("http://ana:", ""),
+            setting.replace("hush", "a hush"),
+            setting.replace("hush", "hush/hush"),
             format!("{setting} x").replace('=', ":"),
         ] {
             let RecipeErrors(errors) = resolve("", &[&wrong]).unwrap_err();

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &cli::Sync) -> Result<(), Failure> {
     }
     output.object(&json!({
         "complete": sent.complete, "metrics": sent.metrics, "files": sent.files, "run_id": sent.run_id,
-        "skipped": sent.skipped,
+        "model_id": sent.model_id, "skipped": sent.skipped,
     }));
     if !sent.complete {
         let reason = sent.reason.unwrap_or_else(|| "something was added meanwhile".into());
@@ -48,5 +48,8 @@ pub(crate) fn run(arguments: &cli::Sync) -> Result<(), Failure> {
         sent.metrics,
         sent.files
     ));
+    if let Some(note) = sent.note {
+        output.say(format_args!("{note}"));
+    }
     Ok(())
 }

@@ -149,7 +149,7 @@ impl Client {
         let uri = self.target.uri.clone();
         let lost = |error: ureq::Error| ClientError::Unreachable {
             uri: uri.clone(),
-            reason: self.scrub(&error.to_string()),
+            reason: self.scrub(&in_plain_words(&error.to_string())),
         };
         let mut response = result.map_err(lost)?;
         let status = response.status().as_u16();
@@ -173,6 +173,21 @@ impl Client {
             .credentials
             .as_ref()
             .map_or_else(|| text.to_owned(), |credentials| credentials.scrub(text))
+    }
+}
+
+/// A failure to connect, with what to do where that is known.
+fn in_plain_words(error: &str) -> String {
+    // The library's own first word for a failure of the connection.
+    let error = error.strip_prefix("io: ").unwrap_or(error);
+    if error.contains("InvalidContentType") {
+        "it does not speak TLS; perhaps its address begins with http, not https".into()
+    } else if error.contains("peer certificate") {
+        format!(
+            "{error}: its authority has to be among the system's, or MLFLOW_TRACKING_INSECURE_TLS=true takes any"
+        )
+    } else {
+        error.to_owned()
     }
 }
 

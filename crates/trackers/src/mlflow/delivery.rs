@@ -107,6 +107,12 @@ impl Delivery {
                 self.acknowledge(end)?;
                 Ok(true)
             }
+            Next::Result(mut metrics, end) => {
+                model::claim(self, &mut metrics)?;
+                self.send_metrics(metrics, end)?;
+                self.acknowledge(end)?;
+                Ok(true)
+            }
         }
     }
 
@@ -125,6 +131,12 @@ impl Delivery {
     pub(super) fn remember(&self) -> Result<(), DeliveryError> {
         let failed = |source| DeliveryError::Folder { path: self.ledger_path.clone(), source };
         self.ledger.write(&self.ledger_path).map_err(failed)
+    }
+
+    /// What was known at the start.
+    pub(super) fn first_line(&self) -> Result<Value, DeliveryError> {
+        let path = self.folder.join("metrics.jsonl");
+        journal::first(&path).map_err(|source| DeliveryError::Folder { path, source })
     }
 
     pub(super) fn run_id(&self) -> String {

@@ -16,6 +16,8 @@ pub(super) enum Next {
     /// Metrics as the API takes them, and where they end in the file: those of one line, however many, or of several lines
     /// as one request takes them.
     Metrics(Vec<Value>, u64),
+    /// The metrics of the result, which are the model's as well, and where they end.
+    Result(Vec<Value>, u64),
     /// One line of another kind, and where it ends.
     Line(Value, u64),
     /// Nothing yet: only what is whole counts.
@@ -40,8 +42,12 @@ pub(super) fn next(path: &Path, offset: u64) -> io::Result<Next> {
         if metrics.is_empty() && own.is_empty() {
             return Ok(Next::Line(value, behind));
         }
+        let is_result = value["event"] == "result";
+        if metrics.is_empty() && is_result {
+            return Ok(Next::Result(own, behind));
+        }
         let full = metrics.len() + own.len() > MAX_METRICS || behind - offset > MAX_BYTES;
-        if own.is_empty() || full && !metrics.is_empty() {
+        if own.is_empty() || is_result || full && !metrics.is_empty() {
             break;
         }
         metrics.extend(own);
@@ -52,13 +58,26 @@ pub(super) fn next(path: &Path, offset: u64) -> io::Result<Next> {
 
 /// The metrics of a line.
 fn numbers(line: &Value) -> Vec<Value> {
-    let step = &line[if line["event"] == "system" { "sample" } else { "step" }];
+    let step = match line["event"].as_str() {
+        Some("system") => line["sample"].clone(),
+        // MLflow's pages draw what is at step 0 alone as bars that compare runs, and anything else as a line, here of one
+        // point. The epoch is a value of its own.
+        Some("result") => 0.into(),
+        _ => line["step"].clone(),
+    };
     let timestamp = milliseconds(line);
     // NaN and the infinities are strings already, as the API wants them: a bare NaN would be stored as 0.
     let values = line["values"].as_object().into_iter().flatten();
     values
         .map(|(key, value)| json!({ "key": key, "value": value, "timestamp": timestamp, "step": step }))
         .collect()
+}
+
+/// The line with which a run begins; null where it is not whole.
+pub(super) fn first(path: &Path) -> io::Result<Value> {
+    let mut line = Vec::new();
+    BufReader::new(File::open(path)?).read_until(b'\n', &mut line)?;
+    Ok(serde_json::from_slice(&line).unwrap_or(Value::Null))
 }
 
 /// When a line was written, in milliseconds since 1970.
@@ -78,8 +97,9 @@ mod tests {
             let values: serde_json::Map<_, _> = (0..400).map(|i| (format!("m{i}"), i.into())).collect();
             json!({"event": "scalars", "time": 1.5, "step": step, "values": values}).to_string()
         };
+        let result = json!({"event": "result", "step": 3, "values": {"best/loss": 0.5}}).to_string();
         let text = format!(
-            "{{\"event\":\"start\"}}\n{}\n{}\n{}\n{{\"event\":\"e",
+            "{{\"event\":\"start\"}}\n{}\n{}\n{}\n{result}\n{{\"event\":\"e",
             scalars(1),
             scalars(2),
             scalars(3)
@@ -97,10 +117,16 @@ mod tests {
                     seen.push(metrics.len().to_string());
                     offset = end;
                 }
+                Next::Result(metrics, end) => {
+                    assert_eq!((metrics.len(), &metrics[0]["step"]), (1, &json!(0)));
+                    seen.push("result".into());
+                    offset = end;
+                }
                 Next::Nothing => break,
             }
         }
-        assert_eq!(seen, ["start", "800", "400"]);
+        assert_eq!(first(&path).unwrap(), json!({"event": "start"}));
+        assert_eq!(seen, ["start", "800", "400", "result"]);
         assert!(text[offset as usize..].starts_with("{\"event\":\"e"));
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Ledger {
     pub in_doubt: Option<u64>,
     /// The logged model, where the server has these.
     pub model_id: Option<String>,
+    /// Whether the server was found to have no logged models.
+    pub without_logged_models: bool,
     /// Files that cannot be sent to this server, and why.
     pub skipped: Vec<String>,
 }

@@ -4,6 +4,7 @@
 use super::client::{ClientError, escaped};
 use super::delivery::{Delivery, DeliveryError, plain, proxied};
 use super::journal::milliseconds;
+use super::start::{MAX_PARAMS, pairs, validation_name};
 use serde_json::{Value, json};
 
 /// Sends the model of a `model` line. All of it may be repeated.
@@ -31,6 +32,22 @@ pub(super) fn send(delivery: &mut Delivery, line: &Value) -> Result<(), Delivery
     Ok(register(delivery, &root)?)
 }
 
+/// Makes the metrics of the result those of the logged model too, so that its page shows them; a server without logged models
+/// gets them as they are.
+pub(super) fn claim(delivery: &mut Delivery, metrics: &mut [Value]) -> Result<(), DeliveryError> {
+    if logged_model(delivery)?.is_none() {
+        return Ok(());
+    }
+    let id = delivery.ledger.model_id.clone();
+    let start = delivery.first_line()?;
+    for metric in metrics {
+        metric["model_id"] = json!(id);
+        metric["dataset_name"] = validation_name(&start["data"]).into();
+        metric["dataset_digest"] = start["data"]["fingerprint"].clone();
+    }
+    Ok(())
+}
+
 /// The logged model of this run, made where it isn't there yet; none where the server has no such thing.
 fn logged_model(delivery: &mut Delivery) -> Result<Option<Value>, DeliveryError> {
     let known = delivery.ledger.model_id.clone();
@@ -44,15 +61,23 @@ fn logged_model(delivery: &mut Delivery) -> Result<Option<Value>, DeliveryError>
                 json!({ "experiment_ids": [experiment], "filter": format!("source_run_id = '{run_id}'") });
             let found = match delivery.client.post("mlflow/logged-models/search", &search) {
                 Ok(answer) => answer["models"].get(0).cloned(),
-                Err(error) if error.is_missing() => return Ok(None),
+                Err(error) if error.is_missing() => {
+                    delivery.ledger.without_logged_models = true;
+                    delivery.remember()?;
+                    return Ok(None);
+                }
                 Err(error) => return Err(error.into()),
             };
             match found {
                 Some(model) => model,
                 None => {
+                    let start = delivery.first_line()?;
+                    let mut params = pairs(&start["recipe"]);
+                    params.truncate(MAX_PARAMS);
                     let new = json!({
-                        "experiment_id": experiment, "name": "model", "model_type": "image classifier",
-                        "source_run_id": run_id,
+                        "experiment_id": experiment, "name": model_name(&delivery.run_name(&start)),
+                        "model_type": "image classifier", "source_run_id": run_id, "params": params,
+                        "tags": pairs(&start["tags"]),
                     });
                     delivery.client.post("mlflow/logged-models", &new)?["model"].clone()
                 }
@@ -99,6 +124,12 @@ fn register(delivery: &Delivery, root: &str) -> Result<(), ClientError> {
         client.post("mlflow/registered-models/alias", &alias)?;
     }
     Ok(())
+}
+
+/// A run's name as the name of its model, in which MLflow allows less.
+fn model_name(run: &str) -> String {
+    let name: String = run.chars().map(|c| if "/:.%\"'".contains(c) { '_' } else { c }).collect();
+    if name.is_empty() { "model".into() } else { name }
 }
 
 /// The description that MLflow expects beside a model's files, in YAML.

@@ -12,6 +12,8 @@ const POLL: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
+const NO_LOGGED_MODELS: &str = "this MLflow server has no logged models (MLflow 3 has): the model is in the run's artifacts, under model/";
+
 /// What became of a run that was sent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Delivered {
@@ -23,6 +25,10 @@ pub struct Delivered {
     pub files: u64,
     /// The run on the server.
     pub run_id: Option<String>,
+    /// The logged model on the server, where it has these.
+    pub model_id: Option<String>,
+    /// What a person should know of how this server has it, though nothing is missing.
+    pub note: Option<String>,
     /// Files that cannot be sent to this server, and why.
     pub skipped: Vec<String>,
     /// Why it is not complete.
@@ -129,6 +135,9 @@ fn delivered(delivery: &Delivery, reason: Option<String>) -> Delivered {
         metrics: delivery.metrics,
         files: delivery.files,
         run_id: delivery.ledger.run_id.clone(),
+        model_id: delivery.ledger.model_id.clone(),
+        note: (delivery.ledger.without_logged_models && delivery.ledger.skipped.is_empty())
+            .then(|| NO_LOGGED_MODELS.to_owned()),
         skipped: delivery.ledger.skipped.clone(),
         reason,
     }

@@ -6,7 +6,18 @@ use super::journal::milliseconds;
 use serde_json::{Value, json};
 
 /// Parameters, and tags, that MLflow takes in one request.
-const MAX_PARAMS: usize = 100;
+pub(super) const MAX_PARAMS: usize = 100;
+
+/// An object's entries as MLflow takes parameters and tags.
+pub(super) fn pairs(object: &Value) -> Vec<Value> {
+    let object = object.as_object().into_iter().flatten();
+    object.map(|(key, value)| json!({ "key": key, "value": plain(value) })).collect()
+}
+
+/// The name of a run's validation images: MLflow takes a data set as an input once, and one that differs in name is another.
+pub(super) fn validation_name(data: &Value) -> String {
+    format!("{} (val)", plain(&data["name"]))
+}
 
 impl Delivery {
     /// Finds or makes experiment and run, and tells what is known at the start. All of it may be repeated.
@@ -28,10 +39,6 @@ impl Delivery {
         self.ledger.experiment_id = Some(text(&run["info"]["experiment_id"]));
         self.ledger.artifact_uri = text(&run["info"]["artifact_uri"]);
         self.remember()?;
-        let pairs = |object: &Value| -> Vec<Value> {
-            let object = object.as_object().into_iter().flatten();
-            object.map(|(key, value)| json!({ "key": key, "value": plain(value) })).collect()
-        };
         let mut tags = pairs(&line["tags"]);
         tags.push(json!({ "key": "pupila.data.fingerprint", "value": line["data"]["fingerprint"] }));
         tags.push(json!({ "key": "pupila.classes", "value": plain(&line["classes"]) }));
@@ -79,8 +86,13 @@ impl Delivery {
         Ok(answer["runs"].get(0).cloned())
     }
 
+    /// The run's name on the server.
+    pub(super) fn run_name(&self, line: &Value) -> String {
+        self.client.target().run_name.clone().unwrap_or_else(|| plain(&line["run"]))
+    }
+
     fn create(&self, experiment: &str, line: &Value) -> Result<Value, ClientError> {
-        let name = self.client.target().run_name.clone().unwrap_or_else(|| plain(&line["run"]));
+        let name = self.run_name(line);
         let user = line["tags"]["mlflow.user"].as_str().unwrap_or("unknown");
         let run = json!({
             "experiment_id": experiment, "run_name": name, "user_id": user, "start_time": milliseconds(line),
@@ -102,10 +114,9 @@ impl Delivery {
                 },
             })
         };
-        // One data set may be an input once: validation images are its profile's business.
         let mut inputs =
             vec![input("training", &line["train_images"]), input("validation", &line["val_images"])];
-        inputs[1]["dataset"]["name"] = format!("{} (val)", plain(&data["name"])).into();
+        inputs[1]["dataset"]["name"] = validation_name(data).into();
         let sent = self
             .client
             .post("mlflow/runs/log-inputs", &json!({ "run_id": self.run_id(), "datasets": inputs }));

@@ -24,30 +24,48 @@ impl TrackingUri {
 
     /// What is wrong with it, if something is.
     pub fn check(&self) -> Option<String> {
-        let host = self.0.strip_prefix("http://").or_else(|| self.0.strip_prefix("https://"));
-        match host {
-            _ if self.is_off() => None,
-            Some(host) if !host.trim_start_matches(|c| c != '@').trim_matches(['@', '/']).is_empty() => None,
-            Some(host) if !host.contains('@') && !host.trim_matches('/').is_empty() => None,
-            _ => Some(format!(
-                "must be the address of an MLflow server, such as http://localhost:5000, or off; got `{self}` \
-                 (MLflow's databases and folders are written by its server only)"
-            )),
+        if self.is_off() {
+            return None;
         }
+        let rest = self.0.strip_prefix("http://").or_else(|| self.0.strip_prefix("https://"));
+        let why = match rest.map(|rest| rest.rsplit_once('@').unwrap_or(("", rest))) {
+            None => {
+                "it begins with http:// or https://; MLflow's databases and folders are written by its server only"
+            }
+            Some((user_info, _)) if user_info.contains(['/', ' ']) => {
+                "in a user or a password / is written %2F, and a blank %20"
+            }
+            Some((_, host)) if !is_host(host) => "a host, perhaps a port, perhaps a path, and nothing else",
+            Some(_) => return None,
+        };
+        Some(format!(
+            "must be the address of an MLflow server, such as http://localhost:5000, or off; got `{self}` ({why})"
+        ))
     }
 
     /// The address without credentials and trailing slash, and the credentials in it.
     fn split(&self) -> (String, Option<Credentials>) {
         let Some((scheme, rest)) = self.0.split_once("://") else { return (self.0.clone(), None) };
-        let path = rest.find('/').unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(path);
-        let (user_info, host) = authority.rsplit_once('@').map_or((None, authority), |(u, h)| (Some(u), h));
+        let (user_info, host) = rest.rsplit_once('@').map_or((None, rest), |(u, h)| (Some(u), h));
         let credentials = user_info.map(|user_info| {
             let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
             Credentials::Basic { user: unescaped(user), password: unescaped(password) }
         });
-        (format!("{scheme}://{host}{}", path.trim_end_matches('/')), credentials)
+        (format!("{scheme}://{}", host.trim_end_matches('/')), credentials)
     }
+}
+
+/// Whether this is a host with perhaps a port and a path. A query would be lost, and might be a secret.
+fn is_host(text: &str) -> bool {
+    let authority = text.split('/').next().unwrap_or_default();
+    // The colons in brackets are those of an IPv6 address.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    !host.is_empty()
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
+        && !text.contains(|c: char| c.is_whitespace() || c == '?' || c == '#')
 }
 
 /// `%40` to `@`: what a URI's user and password may have to be written as.
@@ -70,10 +88,12 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&plain).into_owned()
 }
 
-/// Without credentials.
+/// Without credentials, however it was typed.
 impl fmt::Display for TrackingUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redact(&self.0))
+        let Some((before, host)) = self.0.rsplit_once('@') else { return f.write_str(&redact(&self.0)) };
+        let scheme = before.find("://").map_or(0, |at| at + 3);
+        write!(f, "{}{}@{}", &before[..scheme], redact::REDACTED, redact(host))
     }
 }
 
@@ -208,7 +228,8 @@ impl Target {
         let (address, own) = uri.split();
         let named = match (variable("MLFLOW_TRACKING_USERNAME"), variable("MLFLOW_TRACKING_PASSWORD")) {
             (Some(user), Some(password)) => Some(Credentials::Basic { user, password }),
-            _ => variable("MLFLOW_TRACKING_TOKEN").map(Credentials::Token),
+            // Out of a file, a token has a line's end.
+            _ => variable("MLFLOW_TRACKING_TOKEN").map(|token| Credentials::Token(token.trim().to_owned())),
         };
         let experiment = experiment.map(str::to_owned).or_else(|| variable("MLFLOW_EXPERIMENT_NAME"));
         Ok(Some(Target {
@@ -278,7 +299,25 @@ mod tests {
         {
             assert!(TrackingUri::new(wrong).check().is_some(), "{wrong}");
         }
-        for right in ["http://localhost:5000", "https://h/prefix/", "http://u:p@h", "off"] {
+        for typo in [
+            "htp://ana:hush@h",
+            "ana:hush@h",
+            "hush@h",
+            "http:/ana:hush@h",
+            "http//ana:hush@h",
+            "http://ana:hush@h:port",
+            "http://ana:hush@ h",
+            "http://ana:hush/@h",
+            "http://ana:hush hush@h",
+            "http://h/?token=hush",
+            "http://ana:hush",
+        ] {
+            let said = TrackingUri::new(typo).check().unwrap_or_else(|| panic!("{typo}"));
+            assert!(!said.contains("hush"), "{said}");
+        }
+        for right in
+            ["http://localhost:5000", "https://h/prefix/", "http://u:p@h", "http://[::1]:5000", "off"]
+        {
             assert!(TrackingUri::new(right).check().is_none(), "{right}");
         }
     }

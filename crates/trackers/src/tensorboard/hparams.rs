@@ -10,6 +10,10 @@ use crate::{RunEnd, RunInfo};
 use prost::Message;
 use serde_json::Value as Json;
 
+/// Columns that stand first. TensorBoard shows five, sorted by name behind those that are said to differ between runs, which
+/// one run cannot know: of the whole recipe the first five by name tell least.
+const FIRST: [&str; 5] = ["input.size", "model.name", "optimizer.lr", "train.batch", "train.epochs"];
+
 /// The experiment and the start of the session; `metrics` are the tags whose last values are shown.
 pub(super) fn start(run: &RunInfo, metrics: &[String], time: f64) -> Vec<Value> {
     let info = |(name, value): (&String, &Json)| {
@@ -18,7 +22,7 @@ pub(super) fn start(run: &RunInfo, metrics: &[String], time: f64) -> Vec<Value> 
             Json::Number(_) => 3,
             _ => 1,
         };
-        HParamInfo { name: name.clone(), r#type }
+        HParamInfo { name: name.clone(), r#type, differs: FIRST.contains(&name.as_str()) }
     };
     let metric = |tag: &String| MetricInfo {
         name: Some(MetricName { group: String::new(), tag: tag.clone() }),

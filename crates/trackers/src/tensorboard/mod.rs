@@ -60,9 +60,15 @@ impl Tracker for TensorBoard {
                 let values = hparams::start(run, &self.results, time);
                 self.write(time, 0, values)
             }
-            Event::Scalars { step, values, .. }
-            | Event::Steps { step, values, .. }
-            | Event::Result { step, values, .. } => self.write(time, *step, scalars::values(values)),
+            Event::Scalars { step, values, .. } | Event::Steps { step, values, .. } => {
+                self.write(time, *step, scalars::values(values))
+            }
+            Event::Result { step, values, .. } => {
+                // The others are in the curves of the validation already: a chart of one point each, before all others.
+                let compared = values.iter().filter(|(tag, _)| self.results.contains(tag)).cloned();
+                let compared: Vec<_> = compared.collect();
+                self.write(time, *step, scalars::values(&compared))
+            }
             Event::Finding { kind, step, message, suggestion, .. } => {
                 let markdown = format!("{message}\n\n*Try:* {suggestion}");
                 self.write(time, *step, vec![text::value(&format!("diagnosis/{kind}"), &markdown)])
@@ -137,6 +143,17 @@ mod tests {
         assert!(value(3).simple_value.unwrap().is_nan());
         assert!(value(2).metadata.is_some() && value(4).metadata.is_none());
         assert_eq!(value(4).tensor.as_ref().unwrap().string_val, [b"*a*"]);
+    }
+
+    #[test]
+    fn of_the_result_only_what_runs_are_compared_by_is_a_chart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut board = TensorBoard::create(folder.path(), vec!["best/accuracy".into()]).unwrap();
+        let values = vec![("best/epoch".into(), 2.0), ("best/accuracy".into(), 0.5)];
+        board.record(1.5, &Event::Result { epoch: 2, step: 16, values }).unwrap();
+        let events = read(folder.path());
+        let written = &events[1].summary.as_ref().unwrap().value;
+        assert_eq!(written.iter().map(|value| value.tag.as_str()).collect::<Vec<_>>(), ["best/accuracy"]);
     }
 
     #[test]

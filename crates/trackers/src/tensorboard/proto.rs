@@ -184,6 +184,8 @@ pub(crate) struct HParamInfo {
     /// `DataType`: 1 string, 2 bool, 3 float64.
     #[prost(int32, tag = "4")]
     pub r#type: i32,
+    #[prost(bool, tag = "7")]
+    pub differs: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -40,7 +40,7 @@ pub struct TrackingConfig {
     /// Images and precision-recall curves are recorded once in so many epochs; 0 for never.
     pub images_every: u32,
     /// Share of the training time that histograms, images and curves may take: where an epoch's would exceed it, they are
-    /// put off to a later epoch. The first epoch's are always recorded.
+    /// put off to a later epoch. The first epoch's are always recorded, and the last one's histograms, filters and maps.
     pub budget_frac: f64,
     /// Load and memory of the machine are recorded once in so many seconds; 0 for never.
     pub system_every_s: f64,

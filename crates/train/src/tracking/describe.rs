@@ -24,7 +24,8 @@ pub(super) fn graph(network: &Network) -> Vec<GraphNode> {
     let name = |id: usize| {
         let node = &nodes[id];
         let path: String = node.name.chars().map(|c| if c == '.' { '/' } else { c }).collect();
-        format!("{}/{path}_{}", network.architecture, node.op.module())
+        let module = node.op.module();
+        if path.eq_ignore_ascii_case(module) { path } else { format!("{path}_{module}") }
     };
     let parameters = network.parameters();
     let describe = |(id, node): (usize, &pupila_network::Node)| {
@@ -61,8 +62,8 @@ pub(super) fn charts() -> Vec<Chart> {
         chart("train and val", "loss", &["train/loss", "val/loss"]),
         chart("train and val", "accuracy", &["train/accuracy", "val/accuracy"]),
         chart(
-            "val by class size",
-            "balanced or not",
+            "val",
+            "accuracy, balanced accuracy, macro F1",
             &["val/accuracy", "val/balanced_accuracy", "val/macro_f1"],
         ),
         chart("optimizer", "learning rate", &["lr"]),

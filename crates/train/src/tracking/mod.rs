@@ -217,11 +217,13 @@ impl Tracking {
 
     /// Looks into the engine at the end of an epoch, where histograms or images are due and the budget allows.
     pub fn look(&mut self, look: Look<'_>) {
-        let due = |every: u32| every > 0 && (look.record.epoch - 1).is_multiple_of(every);
+        // The last epoch's are what the first one's are to be compared with, however short the run.
+        let due = |every: u32| every > 0 && (look.last || (look.record.epoch - 1).is_multiple_of(every));
         let (histograms, images) = (due(self.config.histograms_every), due(self.config.images_every));
         let Some(board) = self.tensorboard.as_ref().filter(|_| histograms || images) else { return };
         let busy = board.busy();
-        if !self.budget.allows(busy) {
+        let within_budget = self.budget.allows(busy);
+        if !look.last && !within_budget {
             return;
         }
         let start = Instant::now();
@@ -231,13 +233,18 @@ impl Tracking {
             if histograms {
                 self.histograms(look.engine, batch, look.record, look.plan.recipe);
             }
-            if images && let Some(image) = pictures::training_batch(batch, &self.normalization, &self.classes)
+            if images
+                && within_budget
+                && let Some(image) = pictures::training_batch(batch, &self.normalization, &self.classes)
             {
                 self.image("train/augmented_batch", look.record.step, image);
             }
         }
-        if images {
+        // The best epoch's come anyway.
+        if images && within_budget {
             self.judgement("val", look.record.step, look.predictions, look.plan.val);
+        }
+        if images {
             let (val, predictions) = (look.plan.val, look.predictions);
             let explained =
                 pictures::explained(look.engine, val, predictions, &self.normalization, &self.classes);
@@ -334,6 +341,7 @@ impl Tracking {
             if delivered.complete {
                 let run = delivered.run_id.unwrap_or_default();
                 told.push(format!("MLflow: {uri} has the whole run, as {run}"));
+                told.extend(delivered.note);
             } else {
                 self.warnings.push(format!(
                     "not all of the run was sent to {uri}: {}\nwhat is missing is sent by: pupila sync {} --mlflow {uri}{}",

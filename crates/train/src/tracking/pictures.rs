@@ -114,7 +114,7 @@ pub(super) fn explained(
     Some((tag, grid(&chosen.iter().zip(maps).map(tile).collect::<Option<Vec<_>>>()?, COLUMNS)?))
 }
 
-/// An image in color with a map over it, stretched to the image's size: the larger a positive value, the redder.
+/// An image in color with a map over it, stretched bilinearly to the image's size: the larger a positive value, the redder.
 fn overlaid(
     pixels: &[u8],
     shape: pupila_transforms::Shape,
@@ -124,14 +124,25 @@ fn overlaid(
     let largest = map.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let mut out = Vec::with_capacity(shape.height * shape.width * 3);
     for (index, pixel) in pixels.chunks_exact(shape.channels.max(1)).enumerate() {
-        let (y, x) = (index / shape.width * height / shape.height, index % shape.width * width / shape.width);
-        let heat = 0.7 * (map[y * width + x] / largest).max(0.0);
+        let (above, below, down) = between(index / shape.width, shape.height, height);
+        let (left, right, aside) = between(index % shape.width, shape.width, width);
+        let across = |y: usize| map[y * width + left] * (1.0 - aside) + map[y * width + right] * aside;
+        let value = across(above) * (1.0 - down) + across(below) * down;
+        let heat = 0.7 * (value / largest).max(0.0);
         for (channel, red) in [255.0, 0.0, 0.0].into_iter().enumerate() {
             let value = f32::from(pixel[channel.min(pixel.len() - 1)]);
             out.push((value + heat * (red - value)).round() as u8);
         }
     }
     Image::new(shape.width as u32, shape.height as u32, 3, out).ok()
+}
+
+/// The two of `cells` that a pixel of a side lies between, and how near it is to the second.
+fn between(pixel: usize, pixels: usize, cells: usize) -> (usize, usize, f32) {
+    let place = (pixel as f32 + 0.5) * cells as f32 / pixels as f32 - 0.5;
+    let place = place.clamp(0.0, (cells - 1) as f32);
+    let first = place as usize;
+    (first, (first + 1).min(cells - 1), place - first as f32)
 }
 
 /// The confusion matrix.
@@ -197,7 +208,8 @@ mod tests {
         let pixels: Vec<&[u8]> = image.data().chunks_exact(3).collect();
         for row in pixels.chunks_exact(4) {
             assert_eq!(row[..2], [[100, 100, 100]; 2]);
-            assert_eq!(row[2..], [[209, 30, 30]; 2]);
+            // 0.7 of the way to red, and between the two 0.7 of 1.25 / 2.
+            assert_eq!(row[2..], [[168, 56, 56], [209, 30, 30]]);
         }
     }
 
