@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn values_are_signed_by_their_first_bit() {
-        let bytes = [0b1_0_11_00_10, 0b1_0110_111, 0x12, 0x34, 0x56, 0x78, 0x9A, 0xBC, 0xFF, 0xD9];
+        // 1, 0, 11, 00, 101, 0110, 111...
+        let bytes = [0b1011_0010, 0b1011_0111, 0x12, 0x34, 0x56, 0x78, 0x9A, 0xBC, 0xFF, 0xD9];
         let mut bits = Bits::new(&bytes, 0);
         let mut next = |size| {
             bits.fill();
