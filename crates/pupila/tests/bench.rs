@@ -30,6 +30,19 @@ fn every_number_is_there_and_positive() {
     assert!(stages.iter().all(|stage| stage["forward_ms"].as_f64().is_some_and(|x| x > 0.0)));
 }
 
+/// Every way in which a recipe may have a step done can be measured.
+#[test]
+fn clipping_accumulation_and_averaging_are_measured_too() {
+    let sandbox = Sandbox::new();
+    for more in [&["train.clip_norm=1"][..], &["train.accumulate=2", "train.ema_decay=0.9"]] {
+        let options = ["bench", "--size", "8", "--batch", "2", "--steps", "3", "--threads", "2", "--json"];
+        let more: Vec<&str> = more.iter().flat_map(|setting| ["--set", setting]).collect();
+        let ran = sandbox.run(&[&options[..], &more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.json()["step_ms_median"].as_f64().is_some_and(|ms| ms > 0.0), "{more:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_measured_is_refused() {
     let sandbox = Sandbox::new();

@@ -7,10 +7,10 @@ use crate::interrupt::{interrupted, listen};
 use crate::output::{Output, count};
 use anyhow::Context;
 use pupila_engine::floor::Floor;
-use pupila_engine::{Engine, Isa, Optimizer, Spread, StageTime, StepContext, thread_pool};
+use pupila_engine::{Engine, Isa, Optimizer, Snapshot, Spread, StageTime, StepContext, thread_pool};
 use pupila_network::{Network, Op, Shape, architectures};
 use pupila_random::{Purpose, Stream};
-use pupila_train::{Recipe, peak_rss_bytes};
+use pupila_train::{Recipe, Train, peak_rss_bytes};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -61,13 +61,26 @@ fn bench(arguments: &cli::Bench, recipe: &Recipe, threads: usize, output: Output
     let spreads =
         if arguments.init_report { engine.spreads(&images, &targets, &at_start) } else { Vec::new() };
     let mut taken = Vec::new();
+    let Train { accumulate, clip_norm, ema_decay, .. } = recipe.train;
+    let mut average = Snapshot::default();
     for step in 0..WARM_UP + steps {
         if step == WARM_UP && arguments.profile {
             engine.begin_profile();
         }
-        let context = StepContext { step: optimizer.steps(), ..at_start };
+        let context = StepContext { step: step.into(), ..at_start };
         let started = Instant::now();
-        engine.step(&images, &targets, &context, &mut optimizer, recipe.optimizer.lr);
+        // As training does it: clipping and accumulation need the whole gradient.
+        if accumulate > 1 || clip_norm.is_some() {
+            engine.accumulate(&images, &targets, &context);
+            if (step as usize + 1).is_multiple_of(accumulate) {
+                engine.apply(&mut optimizer, recipe.optimizer.lr, clip_norm);
+            }
+        } else {
+            engine.step(&images, &targets, &context, &mut optimizer, recipe.optimizer.lr);
+        }
+        if let Some(decay) = ema_decay {
+            engine.average_into(&mut average, decay);
+        }
         if step >= WARM_UP {
             taken.push(started.elapsed());
         }

@@ -41,6 +41,15 @@ pub(super) fn heeds(recipe: &Recipe, key: &str) -> bool {
     architectures::find(&recipe.model.name).is_ok_and(|architecture| architecture.keys.contains(&key))
 }
 
+/// Against values that are too large: smaller ones at the start where they were so `from_the_start`, else smaller steps.
+pub(super) fn smaller(recipe: &Recipe, from_the_start: bool) -> String {
+    if from_the_start {
+        format!("begin with smaller values: {}", init(recipe))
+    } else {
+        format!("try a smaller learning rate: {}", smaller_lr(recipe))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,11 +18,7 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
             "divergence: the loss is no longer a number in epoch {}, step {}{first}",
             divergence.epoch, divergence.step
         ),
-        suggestion: if situation.found_at_start("explosion") {
-            format!("begin with smaller values: {}", advice::init(situation.recipe))
-        } else {
-            format!("try a smaller learning rate: {}", advice::smaller_lr(situation.recipe))
-        },
+        suggestion: advice::smaller(situation.recipe, situation.found_at_start("explosion")),
     })
 }
 

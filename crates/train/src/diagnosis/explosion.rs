@@ -30,11 +30,10 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
             LARGE[0],
             short(worst),
         ),
-        suggestion: if situation.epochs.is_empty() || situation.found_at_start(CHECK.kind) {
-            format!("begin with smaller values: {}", advice::init(situation.recipe))
-        } else {
-            format!("try a smaller learning rate: {}", advice::smaller_lr(situation.recipe))
-        },
+        suggestion: advice::smaller(
+            situation.recipe,
+            situation.epochs.is_empty() || situation.found_at_start(CHECK.kind),
+        ),
     })
 }
 
