@@ -82,6 +82,35 @@ fn names_from_the_data_are_only_text() {
     assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;"));
 }
 
+/// Numbers of several views of each image are never taken for those of the image itself.
+#[test]
+fn the_views_of_an_evaluation_are_told_wherever_its_numbers_stand() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.train(&skin(), "run", &[]).code, Some(0));
+    let ran = sandbox.run(&["eval", "runs/run", "--tta", "flips", "--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let summary: serde_json::Value =
+        serde_json::from_str(&sandbox.read("runs/run/eval-val-1/summary.json")).unwrap();
+    assert_eq!((&summary["tta"], &ran.json()["tta"]), (&"flips".into(), &"flips".into()));
+    assert_eq!(summary["metrics"], ran.json()["metrics"]);
+    assert!(sandbox.read("runs/run/eval-val-1/report.html").contains("views of each image (flips)"));
+    sandbox.run(&["eval", "runs/run"]);
+    assert!(!sandbox.read("runs/run/eval-val-2/report.html").contains("views of each image"));
+}
+
+/// A path need not be text, and a result is not lost over it.
+#[cfg(unix)]
+#[test]
+fn paths_that_are_no_text_are_judged_too() {
+    use std::os::unix::ffi::OsStrExt;
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.train(&skin(), "run", &[]).code, Some(0));
+    let out = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    let done = sandbox.command(&["eval", "runs/run", "--out"]).arg(out).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(sandbox.path("").join(out).join("report.html").exists());
+}
+
 #[test]
 fn eval_leaves_what_training_left() {
     let sandbox = Sandbox::new();

@@ -23,7 +23,6 @@ pub use distribution::{Distribution, ValueCounts};
 pub use picture::{Heat, Picture};
 pub use run::{EpochPoint, Judged, Report, RunEnding, Training};
 pub use selection::{Selection, select};
-pub use verdict::{Fit, fit};
 
 /// What a page stays below, in bytes.
 pub const MAX_BYTES: usize = 3_000_000;

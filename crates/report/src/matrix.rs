@@ -4,8 +4,8 @@ use crate::html::{count, escape, percent, shortened};
 use pupila_metrics::ConfusionMatrix;
 use std::fmt::Write as _;
 
-/// Classes whose cells bear numbers.
-const NUMBERED: usize = 24;
+/// Classes up to which the cells bear numbers.
+pub(crate) const NUMBERED: usize = 24;
 /// Classes that a matrix shows, at most.
 const MOST: usize = 120;
 /// Of more classes, those with the most mistakes.

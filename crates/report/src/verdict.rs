@@ -9,20 +9,18 @@ use std::fmt::Write as _;
 const PAIRS: usize = 3;
 /// A validation loss that is this factor above its least has turned.
 const TURNED: f64 = 1.03;
+const TOO_FEW: &str = "Too few epochs to tell over- from underfitting.";
 /// How far training accuracy must be above validation accuracy for the gap to be spoken of.
 const GAP: f64 = 0.1;
 
 /// What training and validation loss say of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+pub(crate) enum Fit {
     /// Too few epochs to say.
     Unknown,
-    /// Since this epoch the validation loss is above its least, while the training loss went on falling: it overfits, or begins
+    /// Since its best epoch the validation loss is above its least, while the training loss went on falling: it overfits, or begins
     /// to. Which of them it is says the diagnosis, which looks at the accuracies too.
-    Turned {
-        /// The first epoch behind the least validation loss.
-        since: u32,
-    },
+    Turned,
     /// Training and validation loss both still fall at the end.
     StillLearning,
     /// The training images themselves are hardly known better than without learning.
@@ -32,7 +30,7 @@ pub enum Fit {
 }
 
 /// Over- or underfitted? `majority_frac` is the accuracy that needs no learning.
-pub fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
+fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
     let (Some(least), Some(last)) = (least_val_loss(epochs), epochs.last()) else { return Fit::Unknown };
     if epochs.len() < 3 {
         return Fit::Unknown;
@@ -42,7 +40,7 @@ pub fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
     let end = &after[after.len().saturating_sub(3)..];
     let end_loss = end.iter().map(|e| e.val_loss).sum::<f64>() / end.len() as f64;
     if after.len() >= 2 && end_loss > TURNED * least.val_loss && last.train_loss < least.train_loss {
-        return Fit::Turned { since: least.epoch + 1 };
+        return Fit::Turned;
     }
     if last.train_accuracy <= majority_frac + 0.03 {
         return Fit::Underfits;
@@ -160,20 +158,12 @@ fn how_sure(n: u64, interval: Option<(f64, f64)>) -> String {
 fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: bool) -> String {
     let best = training.best_epoch();
     let gap = best.map(|best| best.train_accuracy - best.val_accuracy);
-    let fit = fit(training.epochs, majority_frac);
-    let mut text = match (fit, least_val_loss(training.epochs), training.epochs.last()) {
-        (_, Some(least), Some(last)) if overfitting_found => format!(
-            "It <b>overfits since epoch {}</b>: the validation loss was least in epoch {} ({:.3}, at the end {:.3}), while the training loss went on falling. What it learnt after that are the training images, not the classes.",
-            least.epoch + 1,
-            least.epoch,
-            least.val_loss,
-            last.val_loss
-        ),
-        (Fit::Turned { since }, Some(least), Some(last)) => format!(
-            "It <b>begins to overfit in epoch {since}</b>: the validation loss was least in epoch {} ({:.3}, at the end {:.3}), while the training loss went on falling.",
-            least.epoch, least.val_loss, last.val_loss
-        ),
-        _ => in_general(fit).to_owned(),
+    let mut text = match (least_val_loss(training.epochs), training.epochs.last()) {
+        (Some(least), Some(last)) => {
+            let fit = fit(training.epochs, majority_frac);
+            course_in_words(fit, least, last, overfitting_found)
+        }
+        _ => TOO_FEW.to_owned(),
     };
     if let (Some(gap), Some(best)) = (gap.filter(|gap| *gap > GAP), best) {
         let _ = write!(
@@ -187,18 +177,29 @@ fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: 
     text
 }
 
-/// What needs no numbers.
-fn in_general(fit: Fit) -> &'static str {
+/// How the validation loss went, of which `least` is the best epoch.
+fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, overfitting_found: bool) -> String {
+    let since = least.epoch + 1;
+    let falls =
+        if last.train_loss < least.train_loss { ", while the training loss went on falling" } else { "" };
+    let numbers = format!(
+        "the validation loss was least in epoch {} ({:.3}, at the end {:.3}){falls}.",
+        least.epoch, least.val_loss, last.val_loss
+    );
     match fit {
-        Fit::Unknown => "Too few epochs to tell over- from underfitting.",
-        Fit::Turned { .. } => "It begins to overfit.",
+        // What was found on the way may have been overcome since.
+        _ if overfitting_found && least.epoch < last.epoch => format!(
+            "It <b>overfits since epoch {since}</b>: {numbers} What it learnt after that are the training images, not the classes."
+        ),
+        Fit::Turned => format!("It <b>begins to overfit in epoch {since}</b>: {numbers}"),
+        Fit::Unknown => TOO_FEW.into(),
         Fit::StillLearning => {
-            "It has <b>not finished learning</b>: training and validation loss both still fall at the end."
+            "It has <b>not finished learning</b>: training and validation loss both still fall at the end.".into()
         }
         Fit::Underfits => {
-            "It <b>underfits</b>: even the training images are hardly classified better than without learning. A larger network, another learning rate, less regularisation or more epochs may help."
+            "It <b>underfits</b>: even the training images are hardly classified better than without learning. A larger network, another learning rate, less regularisation or more epochs may help.".into()
         }
-        Fit::Sound => "By its last epochs neither over- nor underfitting is plain.",
+        Fit::Sound => "By its last epochs neither over- nor underfitting is plain.".into(),
     }
 }
 
@@ -308,12 +309,10 @@ fn undefined(summary: &Summary, classes: &[String]) -> String {
         }
         let named = if of.len() > 8 { format!("{} classes", of.len()) } else { listed(&of) };
         let counts_as = if metric == "auc" { "NaN" } else { "0" };
-        let metric = if metric == "f1" {
-            "F1"
-        } else if metric == "auc" {
-            "AUC"
-        } else {
-            metric
+        let metric = match metric {
+            "f1" => "F1",
+            "auc" => "AUC",
+            other => other,
         };
         parts.push(format!("{metric} of {named} (counts as {counts_as})"));
     }
@@ -347,7 +346,7 @@ mod tests {
     #[test]
     fn curves_tell_over_from_underfitting() {
         let turned = epochs(&[(1.0, 1.0), (0.8, 0.9), (0.6, 0.95), (0.4, 1.1), (0.2, 1.3)]);
-        assert_eq!(fit(&turned, 0.3), Fit::Turned { since: 3 });
+        assert_eq!(fit(&turned, 0.3), Fit::Turned);
         let falling: Vec<_> =
             (0..20).map(|i| (1.0 - 0.04 * f64::from(i), 1.1 - 0.03 * f64::from(i))).collect();
         assert_eq!(fit(&epochs(&falling), 0.3), Fit::StillLearning);
@@ -358,11 +357,12 @@ mod tests {
         assert_eq!(fit(&[], 0.3), Fit::Unknown);
         // One bad epoch at the end, with the rest flat, is no overfitting.
         let noise = epochs(&[(1.0, 1.0), (0.9, 0.9), (0.8, 0.8), (0.79, 0.81), (0.78, 0.801), (0.77, 0.83)]);
-        assert_ne!(fit(&noise, 0.3), Fit::Turned { since: 4 });
+        assert_eq!(fit(&noise, 0.3), Fit::Sound);
         // A loss that is no number is no least one.
         let nan = epochs(&[(1.0, f64::NAN), (0.9, f64::NAN), (0.8, f64::NAN)]);
         assert_eq!(fit(&nan, 0.3), Fit::Unknown);
     }
+
     #[test]
     fn what_is_called_overfitting_is_what_the_diagnosis_found() {
         let epochs = epochs(&[(1.0, 1.0), (0.8, 0.9), (0.6, 0.95), (0.4, 1.1), (0.2, 1.3)]);
@@ -384,5 +384,19 @@ mod tests {
         for text in [found, not_found] {
             assert!(text.contains("by 20 points"), "{text}");
         }
+        assert!(fit_in_words(&training, 0.3, true).contains("while the training loss went on falling."));
+        let risen: Vec<EpochPoint> = epochs
+            .iter()
+            .map(|e| EpochPoint { train_loss: if e.epoch == 5 { 0.9 } else { e.train_loss }, ..*e })
+            .collect();
+        let risen = fit_in_words(&Training { epochs: &risen, ..training }, 0.3, true);
+        assert!(risen.contains("at the end 1.300). What"), "{risen}");
+        // Found on the way, and overcome: there is no epoch 6 since which it could be.
+        let overcome: Vec<EpochPoint> = epochs
+            .iter()
+            .map(|e| EpochPoint { val_loss: if e.epoch == 5 { 0.5 } else { e.val_loss }, ..*e })
+            .collect();
+        let overcome = fit_in_words(&Training { epochs: &overcome, ..training }, 0.3, true);
+        assert!(!overcome.contains("since epoch"), "{overcome}");
     }
 }

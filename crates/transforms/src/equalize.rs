@@ -55,12 +55,14 @@ impl Transform for Equalize {
             EqualizeMode::Cv => opencv_table,
             EqualizeMode::Pil => pillow_table,
         };
-        let pixels = frame.pixels_mut();
         if !color {
             let mut histogram = [0; 256];
-            pixels.iter().for_each(|&value| histogram[usize::from(value)] += 1);
+            frame.pixels().iter().for_each(|&value| histogram[usize::from(value)] += 1);
             frame.map(&table(&histogram));
-        } else if self.by_channels {
+            return;
+        }
+        let pixels = frame.pixels_mut();
+        if self.by_channels {
             let mut histograms = [[0; 256]; 3];
             for pixel in pixels.as_chunks::<3>().0 {
                 histograms.iter_mut().zip(pixel).for_each(|(h, &value)| h[usize::from(value)] += 1);

@@ -120,7 +120,7 @@ fn symmetric_fixed(from: &[u8], shape: Shape, to: &mut [u8], kernel: &[f64], scr
 /// [`weigh_pairs`] in fixed point.
 #[inline(always)]
 fn weigh_fixed(values: &[u16], at: usize, half: &[[u16; WIDE]], starts: &[[usize; 2]]) -> [u16; WIDE] {
-    let block = |start: usize| values[start + at..].first_chunk::<WIDE>().unwrap_or(&[0; WIDE]);
+    let block = |start: usize| &values[start + at..][..WIDE];
     let upper = |value: u16, weight: u16| ((u32::from(value) * u32::from(weight)) >> 16) as u16;
     let centre = block(starts[0][0]);
     // What is cut off each product is half a unit on average.

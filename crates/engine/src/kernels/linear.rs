@@ -132,7 +132,7 @@ impl Linear {
             for start in (0..inputs).step_by(DEPTH_BLOCK) {
                 let depth = DEPTH_BLOCK.min(inputs - start);
                 let mut sums = [T::ZERO; MAX_TILE];
-                tile.rows_of(batch, depth, &x[start..], inputs, &weight[start * COLUMNS..], &mut sums);
+                tile.unpacked(batch, depth, &x[start..], inputs, &weight[start * COLUMNS..], &mut sums);
                 totals.iter_mut().zip(&sums).for_each(|(total, sum)| *total = *sum + *total);
             }
             for (row, total) in totals.chunks_exact(COLUMNS).take(batch).enumerate() {

@@ -100,7 +100,7 @@ impl<T: Float> Tile<T> {
     /// `c[r][0..32] = sum over k of a[r][k] * b[k][0..32]`, added in the order of [`Tile::packed`]. `a`: rows that are `stride`
     /// apart, as many as a tile has at most, `b`: `[depth, 32]`, `c`: `[rows, 32]`.
     #[inline]
-    pub(crate) fn rows_of(&self, rows: usize, depth: usize, a: &[T], stride: usize, b: &[T], c: &mut [T]) {
+    pub(crate) fn unpacked(&self, rows: usize, depth: usize, a: &[T], stride: usize, b: &[T], c: &mut [T]) {
         assert!(0 < rows && rows <= self.rows && depth <= stride);
         assert!(a.len() >= (rows - 1) * stride + depth && c.len() >= rows * COLUMNS);
         let (from, to) = (a.as_ptr(), c.as_mut_ptr());

@@ -68,6 +68,7 @@ fn bench(arguments: &cli::Bench, recipe: &Recipe, threads: usize, output: Output
             engine.begin_profile();
         }
         let context = StepContext { step: step.into(), ..at_start };
+        let updates = optimizer.steps();
         let started = Instant::now();
         // As training does it: clipping and accumulation need the whole gradient.
         if accumulate > 1 || clip_norm.is_some() {
@@ -78,7 +79,7 @@ fn bench(arguments: &cli::Bench, recipe: &Recipe, threads: usize, output: Output
         } else {
             engine.step(&images, &targets, &context, &mut optimizer, recipe.optimizer.lr);
         }
-        if let Some(decay) = ema_decay {
+        if let Some(decay) = ema_decay.filter(|_| optimizer.steps() > updates) {
             engine.average_into(&mut average, decay);
         }
         if step >= WARM_UP {

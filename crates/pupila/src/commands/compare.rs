@@ -8,8 +8,8 @@ use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
 use anyhow::Context;
-use pairing::Pairing;
-use pupila_metrics::{METRICS, McNemar, holm, mcnemar, metric, paired_interval};
+use pairing::in_order_of;
+use pupila_metrics::{METRICS, Predictions, holm, mcnemar, metric, paired_interval};
 use pupila_report::{ComparedRun, Comparison, EpochPoint, MetricRow, PairTest};
 use pupila_train::{FinishedRun, write_whole};
 use serde_json::{Value, json};
@@ -38,10 +38,10 @@ pub(crate) fn run(arguments: &cli::Compare) -> Result<(), Failure> {
         places.push(place);
     }
     let names = names(&places);
-    let mut pairings = Vec::new();
+    let mut paired = Vec::new();
     for other in 1..runs.len() {
-        match Pairing::of(&runs[0], &runs[other]) {
-            Ok(pairing) => pairings.push((other, pairing)),
+        match in_order_of(&runs[0], &runs[other]) {
+            Ok(predictions) => paired.push((other, predictions)),
             Err(_) if arguments.different_data => {}
             Err(why) => {
                 return Err(Failure::wrong(format_args!(
@@ -54,17 +54,14 @@ pub(crate) fn run(arguments: &cli::Compare) -> Result<(), Failure> {
         }
     }
     let mut tests = Vec::new();
-    let mut statistics = Vec::new();
-    for (other, pairing) in &pairings {
-        let (test, mcnemar) = test(&runs[0], *other, pairing)?;
-        tests.push(test);
-        statistics.push(mcnemar);
+    for (other, predictions) in &paired {
+        tests.push(test(&runs[0], *other, predictions)?);
     }
-    let adjusted = holm(&statistics.iter().map(|test| test.p_value).collect::<Vec<_>>());
+    let adjusted = holm(&tests.iter().map(|test| test.p_value).collect::<Vec<_>>());
     tests.iter_mut().zip(&adjusted).for_each(|(test, &p)| test.adjusted = p);
     let mut without_pictures = None;
-    for (test, (_, pairing)) in tests.iter_mut().zip(&pairings) {
-        test.flips = flips::choose(&runs[0], pairing);
+    for (test, (_, predictions)) in tests.iter_mut().zip(&paired) {
+        test.flips = flips::choose(&runs[0], predictions);
         without_pictures = flips::add_pictures(&mut test.flips, &runs[0]).or(without_pictures);
     }
     let findings = told::findings(&names, &runs, &tests);
@@ -123,8 +120,9 @@ fn names(places: &[PathBuf]) -> Vec<String> {
     places.iter().map(|place| place.display().to_string()).collect()
 }
 
-fn test(first: &FinishedRun, other: usize, pairing: &Pairing) -> Result<(PairTest, McNemar), Failure> {
-    let (a, b) = (&first.predictions, &pairing.predictions);
+/// The first run against another, of which the predictions are in the order of the first one's.
+fn test(first: &FinishedRun, other: usize, b: &Predictions) -> Result<PairTest, Failure> {
+    let a = &first.predictions;
     let mcnemar = mcnemar(a, b).map_err(Failure::work)?;
     let mut intervals = Vec::new();
     for name in WITH_INTERVAL {
@@ -132,15 +130,14 @@ fn test(first: &FinishedRun, other: usize, pairing: &Pairing) -> Result<(PairTes
         let interval = paired_interval(a, b, metric, RESAMPLES, 0).map_err(Failure::work)?;
         intervals.push((name.to_owned(), interval.value, interval.low, interval.high));
     }
-    let test = PairTest {
+    Ok(PairTest {
         run: other,
         discordant: (mcnemar.only_first, mcnemar.only_second),
         p_value: mcnemar.p_value,
         adjusted: mcnemar.p_value,
         intervals,
         flips: Vec::new(),
-    };
-    Ok((test, mcnemar))
+    })
 }
 
 fn compared(run: &FinishedRun, name: &str) -> ComparedRun {

@@ -10,7 +10,6 @@ use crate::output::Output;
 use anyhow::Context;
 use pupila_dataset::{Cache, Dataset, Labelled, LabelledOptions, OnBadImage, Split, scan_labelled};
 use pupila_engine::thread_pool;
-use pupila_metrics::summary;
 use pupila_train::{Layers, RunFolder, fingerprint, intervals, predictions_csv, scan_for, write_whole};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -67,7 +66,6 @@ fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
     let views = cli::views(arguments.tta);
     let place = Place::of(arguments.out.as_deref(), &arguments.run, arguments.data.as_deref(), split)?;
     tell::judged(output, &dataset, &which, split);
-    let root = dataset.root.clone();
     let images = model.decode(dataset, &which, cache.as_ref(), OnBadImage::Skip)?;
     tell::notices(output, &images.dataset);
     tell::skipped(output, &images.dataset.skipped);
@@ -87,38 +85,28 @@ fn eval(arguments: &cli::Eval, output: Output) -> Result<(), Failure> {
     tell_data::views(output, views);
     tell::judgement(output, &predictions, classes, &intervals);
     tell::tables(output, &predictions, classes);
-    let skipped = tell::skipped_json(&images.dataset.skipped);
     let evaluation = Evaluation {
         run: &arguments.run,
         split,
         images: &images,
         predictions: &predictions,
         intervals: &intervals,
-        skipped: skipped.clone(),
+        views,
+        skipped: tell::skipped_json(&images.dataset.skipped),
         seed,
         threads: arguments.threads.count(),
         started,
     };
-    let written = evaluation.write(&place, &model);
+    let mut summary = evaluation.summary(&model);
+    let written = evaluation.write(&place, &model, &summary);
     if let Ok(folder) = &written {
         output.heading(format_args!("Results: {}", folder.path().display()));
         output.say(
             "  report.html, predictions.csv, summary.json, classification_report.txt, confusion_matrix.png",
         );
     }
-    output.object(&json!({
-        "run": arguments.run.to_string_lossy(),
-        "data": root.to_string_lossy(),
-        "split": split.map(|split| split.name()),
-        "images": predictions.len(),
-        "tta": views.name(),
-        "classes": classes,
-        "metrics": summary(&predictions),
-        "intervals": intervals,
-        "confusion_matrix": predictions.confusion().rows().collect::<Vec<_>>(),
-        "skipped_images": skipped,
-        "folder": written.as_ref().ok().map(|folder| folder.path().to_string_lossy()),
-    }));
+    summary["folder"] = json!(written.as_ref().ok().map(|folder| folder.path().to_string_lossy()));
+    output.object(&summary);
     // Only now, so that a full disk takes the files but not the result from the user.
     written.map(|_| ())
 }

@@ -6,7 +6,8 @@ use crate::failure::Failure;
 use pupila_dataset::Split;
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_train::{
-    Images, RunFolder, confusion_png, environment, fingerprint, fingerprint_of, predictions_csv, write_whole,
+    Images, RunFolder, Views, confusion_png, environment, fingerprint, fingerprint_of, predictions_csv,
+    write_whole,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -77,6 +78,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) images: &'a Images,
     pub(crate) predictions: &'a Predictions,
     pub(crate) intervals: &'a Value,
+    pub(crate) views: Views,
     pub(crate) skipped: Vec<Value>,
     pub(crate) seed: u64,
     pub(crate) threads: usize,
@@ -84,8 +86,45 @@ pub(crate) struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
+    /// What came of it: `summary.json`, and what is printed for programs.
+    pub(crate) fn summary(&self, model: &Trained) -> Value {
+        let metrics = json!(summary(self.predictions));
+        let mut all = json!({
+            "model": model.network().architecture,
+            "parameters": model.network().parameter_count(),
+            "classes": model.card.classes,
+            "best_epoch": model.card.epoch,
+            "run": self.run.to_string_lossy(),
+            "data": self.images.dataset.root.to_string_lossy(),
+            "split": self.split.map(Split::name),
+            "images": self.predictions.len(),
+            "tta": self.views.name(),
+            "metrics": metrics,
+            "intervals": self.intervals,
+            "confusion_matrix": self.predictions.confusion().rows().collect::<Vec<_>>(),
+            "timing": {
+                "decode_s": self.images.decode_time.as_secs_f64(),
+                "total_s": self.started.elapsed().as_secs_f64(),
+            },
+            "skipped_images": self.skipped,
+            "seed": self.seed,
+            "threads": self.threads,
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        if let Some(split) = self.split {
+            all[split.name()] = metrics;
+            all[format!("{split}_intervals")] = self.intervals.clone();
+        }
+        all
+    }
+
     /// Writes everything into a new folder.
-    pub(crate) fn write(&self, place: &Place, model: &Trained) -> Result<RunFolder, Failure> {
+    pub(crate) fn write(
+        &self,
+        place: &Place,
+        model: &Trained,
+        summary: &Value,
+    ) -> Result<RunFolder, Failure> {
         let folder = place.make()?;
         let classes = model.card.classes.clone();
         let dataset = &self.images.dataset;
@@ -99,33 +138,7 @@ impl Evaluation<'_> {
             "val_fingerprint": fingerprint_of(dataset, &self.images.samples(&all)),
             "images": self.images.len(),
         });
-        let typed: Vec<String> = std::env::args().skip(1).collect();
-        let environment = environment(&data, self.threads, &typed);
-        let total = self.started.elapsed().as_secs_f64();
-        let decode = self.images.decode_time.as_secs_f64();
-        let metrics = json!(summary(self.predictions));
-        let mut summary = json!({
-            "model": model.network().architecture,
-            "parameters": model.network().parameter_count(),
-            "classes": classes,
-            "best_epoch": model.card.epoch,
-            "run": self.run.to_string_lossy(),
-            "data": dataset.root.to_string_lossy(),
-            "split": self.split.map(Split::name),
-            "images": self.predictions.len(),
-            "metrics": metrics,
-            "intervals": self.intervals,
-            "confusion_matrix": self.predictions.confusion().rows().collect::<Vec<_>>(),
-            "timing": { "decode_s": decode, "total_s": total },
-            "skipped_images": self.skipped,
-            "seed": self.seed,
-            "threads": self.threads,
-            "version": env!("CARGO_PKG_VERSION"),
-        });
-        if let Some(split) = self.split {
-            summary[split.name()] = summary["metrics"].clone();
-            summary[format!("{split}_intervals")] = self.intervals.clone();
-        }
+        let environment = environment(&data, self.threads, &super::typed());
         let paths = self.images.paths(&all);
         let write = |name: &str, text: &str| folder.write(name, text).map_err(Failure::work);
         write(RunFolder::SUMMARY, &format!("{summary:#}\n"))?;
@@ -156,20 +169,26 @@ impl Evaluation<'_> {
         let context = report::Context {
             title: format!("{run}: {}", folder.name()),
             subtitle: format!(
-                "{} of epoch {}, judged on {}",
+                "{} of epoch {}, judged on {}{}",
                 model.network().architecture,
                 model.card.epoch,
-                dataset.root.display()
+                dataset.root.display(),
+                self.views.name().map_or(String::new(), |name| format!(
+                    "; probabilities are the mean over {} views of each image ({name})",
+                    self.views.count()
+                ))
             ),
             classes: &classes,
             recipe: &recipe,
-            summary: &summary,
+            summary,
             environment: &environment,
         };
         let loader = model.loader(self.images)?;
         let mut engine = model.explainer()?;
         let source =
             report::Source { engine: &mut engine, loader: &loader, normalization: model.normalization() };
+        let seconds = |key: &str| summary["timing"][key].as_f64().unwrap_or(f64::NAN);
+        let (decode, total) = (seconds("decode_s"), seconds("total_s"));
         let phases =
             [("reading and resizing the images", decode), ("finding and judging them", total - decode)];
         let phases = phases.map(|(name, s)| (name.to_owned(), s)).into();

@@ -232,10 +232,13 @@ pub(crate) fn outcome(
     judgement(output, predictions, &dataset.classes, &summary["val_intervals"]);
     let gap = record.train_accuracy - record.val("accuracy");
     if gap > 0.15 {
+        // Whether that is overfitting says the diagnosis, which looks at the losses too.
+        let overfits = outcome.findings.iter().any(|finding| finding.kind == "overfitting");
         output.say(format_args!(
-            "  It knows the training images ({}) much better than new ones ({}): it overfits.",
+            "  It knows the training images ({}) much better than new ones ({}){}.",
             percent(record.train_accuracy),
             percent(record.val("accuracy")),
+            if overfits { ": it overfits" } else { "" },
         ));
     }
     if outcome.end == pupila_trackers::RunEnd::Completed && best as usize == ran && ran > 1 {
@@ -332,5 +335,5 @@ pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset,
 
 /// The program as it was called, so that what is suggested can be copied.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "pupila".into())
+    std::env::args_os().next().map_or("pupila".into(), |name| name.to_string_lossy().into_owned())
 }

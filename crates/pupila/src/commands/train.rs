@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila_dataset::{Cache, Dataset, ResizeRule, Split};
 use pupila_engine::{Engine, LossSum, thread_pool};
 use pupila_network::{Network, architectures};
-use pupila_trackers::{DataInfo, Event, RunEnd, RunInfo, redact};
+use pupila_trackers::{DataInfo, Event, RunEnd, RunInfo};
 use pupila_train::{
     EpochRecord, Images, Look, ModelCard, ModelFile, Observer, Outcome, Plan, Resolved, RunFolder, Timing,
     Tracking, environment, fingerprint, fingerprint_of, flat_recipe, predictions_csv, run_summary, scan_for,
@@ -105,8 +105,7 @@ fn train(
         "val_images": val_loader.samples(),
         "sampling": tell_data::sampling_json(&images, recipe),
     });
-    let typed: Vec<_> = std::env::args_os().skip(1).map(|a| redact(&a.to_string_lossy())).collect();
-    let environment = environment(&data, threads, &typed);
+    let environment = environment(&data, threads, &super::typed());
     folder.write_start(resolved, &environment).map_err(Failure::work)?;
 
     tell::model(output, &network);

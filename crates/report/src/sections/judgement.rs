@@ -3,7 +3,7 @@
 use super::Shown;
 use crate::chart::Frame;
 use crate::html::{count, counted, escape, fixed, percent};
-use crate::matrix::{Cells, matrix, shown_classes};
+use crate::matrix::{Cells, NUMBERED, matrix, shown_classes};
 use crate::run::Judged;
 use crate::selection::Selection;
 use pupila_metrics::{AveragePrecision, PrecisionRecallF1, RocAuc, Summary, reliability_bins};
@@ -80,7 +80,7 @@ pub(crate) fn confusion(shown: &Shown<'_>, selection: &Selection) -> String {
             classes.len()
         );
     }
-    let few = classes.len() <= 24;
+    let few = classes.len() <= NUMBERED;
     let draw = |cells| matrix(confusion, shown.classes, &classes, cells);
     if few {
         let _ = write!(

@@ -1,7 +1,7 @@
 //! ROC and precision-recall curves.
 
 use crate::chart::{Chart, Series};
-use crate::html::{counted, fixed, shortened};
+use crate::html::{count, fixed, shortened};
 use crate::run::Judged;
 use pupila_metrics::{AveragePrecision, PrecisionRecallCurve, RocAuc, RocCurve};
 
@@ -50,10 +50,7 @@ pub(crate) fn ranking(judged: &Judged<'_>, classes: &[String]) -> String {
         roc.push(mean(judged, classes.len(), areas.macro_average));
     }
     let which = if all > CURVES {
-        format!(
-            "Of {}, the {CURVES} that are ranked worst are shown. ",
-            counted(all as u64, "class").replace("classs", "classes")
-        )
+        format!("Of {} classes, the {CURVES} that are ranked worst are shown. ", count(all as u64))
     } else {
         String::new()
     };

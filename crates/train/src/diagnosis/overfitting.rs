@@ -5,6 +5,7 @@
 //! anything.
 
 use super::{Check, Found, Situation, advice, percent, short};
+use crate::recipe::Recipe;
 
 pub(super) const CHECK: Check = Check {
     kind: "overfitting",
@@ -63,8 +64,8 @@ fn suggestion(situation: &Situation<'_>) -> String {
     } else {
         String::new()
     };
-    let spatial = recipe.augment.transforms.len() > 2;
-    let what = if !spatial {
+    let varied = recipe.augment.transforms.len() > Recipe::default().augment.transforms.len();
+    let what = if !varied {
         "vary the images more: --set 'augment.transforms=[{ horizontal_flip = {} }, { trivial_augment = {} }]'"
     } else if recipe.model.dropout == 0.0 && advice::heeds(recipe, "dropout") {
         "drop units while training: --set model.dropout=0.3"
@@ -115,12 +116,12 @@ mod tests {
     #[test]
     fn what_to_try_is_what_the_recipe_does_not_have() {
         let mut case = Case::default();
-        let mut tried = |change: &dyn Fn(&mut crate::recipe::Recipe)| {
+        let mut tried = |change: &dyn Fn(&mut Recipe)| {
             change(&mut case.recipe);
             suggestion(&case.situation())
         };
         assert!(tried(&|_| ()).starts_with("vary the images more"));
-        let third = |recipe: &mut crate::recipe::Recipe| {
+        let third = |recipe: &mut Recipe| {
             let again = recipe.augment.transforms[0].clone();
             recipe.augment.transforms.push(again);
         };

@@ -1,10 +1,9 @@
 //! Images that one run has right and another wrong, with their pictures where they still are.
 
-use super::pairing::Pairing;
 use crate::commands::model::cache;
 use pupila_dataset::{Dataset, OnBadImage, ResizeRule, scan_images};
 use pupila_image::Interpolation;
-use pupila_metrics::argmax;
+use pupila_metrics::{Predictions, argmax};
 use pupila_report::Flip;
 use pupila_train::{FinishedRun, Images, Layers, RunFolder, sample_image, scan_for};
 use pupila_transforms::Normalization;
@@ -15,9 +14,9 @@ const SHOWN: usize = 18;
 /// Side of the pictures, in px.
 const SIDE: u32 = 96;
 
-/// The images on which the two differ most, of each direction.
-pub(super) fn choose(first: &FinishedRun, pairing: &Pairing) -> Vec<Flip> {
-    let rows = first.predictions.rows().zip(pairing.predictions.rows()).zip(first.predictions.targets());
+/// The images on which the two differ most, of each direction. `other` is in the order of the first run's predictions.
+pub(super) fn choose(first: &FinishedRun, other: &Predictions) -> Vec<Flip> {
+    let rows = first.predictions.rows().zip(other.rows()).zip(first.predictions.targets());
     let mut found: Vec<(f32, bool, Flip)> = Vec::new();
     for (path, ((a, b), &target)) in first.paths.iter().zip(rows) {
         let (class_a, class_b) = (argmax(a), argmax(b));

@@ -6,54 +6,49 @@ use pupila_train::FinishedRun;
 use std::collections::HashMap;
 use std::path::{Component, Path};
 
-/// A run's predictions in the order of the first run's images.
-pub(super) struct Pairing {
-    pub(super) predictions: Predictions,
-}
-
-impl Pairing {
-    /// Pairs the images of two runs, by their paths below what each run's have in common; labels and, where both runs know
-    /// them, contents must be the same too.
-    ///
-    /// # Errors
-    /// What differs, in words.
-    pub(super) fn of(first: &FinishedRun, other: &FinishedRun) -> Result<Pairing, String> {
-        if first.classes != other.classes {
-            return Err(format!(
-                "the classes are {}, and {}",
-                first.classes.join(", "),
-                other.classes.join(", ")
-            ));
-        }
-        let (ours, theirs) = (short_paths(&first.paths), short_paths(&other.paths));
-        let place: HashMap<&str, usize> = theirs.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
-        let missing: Vec<&String> = ours.iter().filter(|path| !place.contains_key(path.as_str())).collect();
-        if !missing.is_empty() || ours.len() != theirs.len() || place.len() != theirs.len() {
-            let example = missing.first().map(|path| format!(", such as {path}")).unwrap_or_default();
-            return Err(format!(
-                "of {} and {}, {} of the first are not in the second{example}",
-                images(ours.len()),
-                images(theirs.len()),
-                missing.len()
-            ));
-        }
-        let k = first.classes.len();
-        let mut predictions = Predictions::new(k);
-        for (path, &target) in ours.iter().zip(first.predictions.targets()) {
-            let i = place[path.as_str()];
-            let label = other.predictions.targets()[i];
-            if label != target {
-                return Err(format!(
-                    "{path} is {} in the first and {} in the second",
-                    first.classes[target as usize], first.classes[label as usize]
-                ));
-            }
-            let row = &other.predictions.probabilities()[i * k..(i + 1) * k];
-            predictions.push_probabilities(row, &[label]).map_err(|error| error.to_string())?;
-        }
-        same_contents(first, other)?;
-        Ok(Pairing { predictions })
+/// The predictions of another run in the order of the first one's images.
+///
+/// Images are paired by their paths below what each run's have in common; labels and, where both runs know them, contents must
+/// be the same too.
+///
+/// # Errors
+/// What differs, in words.
+pub(super) fn in_order_of(first: &FinishedRun, other: &FinishedRun) -> Result<Predictions, String> {
+    if first.classes != other.classes {
+        return Err(format!(
+            "the classes are {}, and {}",
+            first.classes.join(", "),
+            other.classes.join(", ")
+        ));
     }
+    let (ours, theirs) = (short_paths(&first.paths), short_paths(&other.paths));
+    let place: HashMap<&str, usize> = theirs.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
+    let missing: Vec<&String> = ours.iter().filter(|path| !place.contains_key(path.as_str())).collect();
+    if !missing.is_empty() || ours.len() != theirs.len() || place.len() != theirs.len() {
+        let example = missing.first().map(|path| format!(", such as {path}")).unwrap_or_default();
+        return Err(format!(
+            "of {} and {}, {} of the first are not in the second{example}",
+            images(ours.len()),
+            images(theirs.len()),
+            missing.len()
+        ));
+    }
+    let k = first.classes.len();
+    let mut predictions = Predictions::new(k);
+    for (path, &target) in ours.iter().zip(first.predictions.targets()) {
+        let i = place[path.as_str()];
+        let label = other.predictions.targets()[i];
+        if label != target {
+            return Err(format!(
+                "{path} is {} in the first and {} in the second",
+                first.classes[target as usize], first.classes[label as usize]
+            ));
+        }
+        let row = &other.predictions.probabilities()[i * k..(i + 1) * k];
+        predictions.push_probabilities(row, &[label]).map_err(|error| error.to_string())?;
+    }
+    same_contents(first, other)?;
+    Ok(predictions)
 }
 
 /// By the fingerprint of the judged images; of runs that don't know it, by that of all their data.
