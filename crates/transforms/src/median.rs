@@ -2,8 +2,8 @@
 //!
 //! Sides of 3, 5 and 7 go through networks of minima and maxima over whole rows, which the compiler turns into vector
 //! instructions: each column of the square is sorted once for all squares it belongs to, then each rank across the columns;
-//! what cannot be the middle any more is left out, and of the rest the extremes are removed two by two (Paeth 1990). Larger
-//! sides keep a histogram of the square (Huang 1979).
+//! what cannot be the middle any more is left out, and the middle of the rest is selected (after Paeth 1990, "Median finding on
+//! a 3x3 grid"). Larger sides keep a histogram of the square (Huang 1979).
 
 use crate::Shape;
 use crate::frame::Scratch;
@@ -62,23 +62,21 @@ fn order_at<const N: usize>(values: &mut [Block; N], i: usize, j: usize) {
     (values[i], values[j]) = (a, b);
 }
 
+/// Exchanges one after the other, written out, so that the compiler keeps values in registers and leaves out what no one needs.
+macro_rules! exchange {
+    ($values:expr, $(($i:literal $j:literal))*) => {{ $(order_at($values, $i, $j);)* }};
+}
+
 /// Sorting networks with the fewest exchanges (Knuth, volume 3, 5.3.4).
 #[inline(always)]
 fn sort<const N: usize>(values: &mut [Block; N]) {
-    const THREE: &[(usize, usize)] = &[(0, 2), (0, 1), (1, 2)];
-    const FIVE: &[(usize, usize)] = &[(0, 3), (1, 4), (0, 2), (1, 3), (0, 1), (2, 4), (1, 2), (3, 4), (2, 3)];
-    #[rustfmt::skip]
-    const SEVEN: &[(usize, usize)] = &[
-        (0, 6), (2, 3), (4, 5), (0, 2), (1, 4), (3, 6), (0, 1), (2, 5),
-        (3, 4), (1, 2), (4, 6), (2, 3), (4, 5), (1, 2), (3, 4), (5, 6),
-    ];
-    let network = match N {
-        3 => THREE,
-        5 => FIVE,
-        _ => SEVEN,
-    };
-    for &(i, j) in network {
-        order_at(values, i, j);
+    match N {
+        3 => exchange!(values, (0 2) (0 1) (1 2)),
+        5 => exchange!(values, (0 3) (1 4) (0 2) (1 3) (0 1) (2 4) (1 2) (3 4) (2 3)),
+        _ => exchange!(
+            values,
+            (0 6) (2 3) (4 5) (0 2) (1 4) (3 6) (0 1) (2 5) (3 4) (1 2) (4 6) (2 3) (4 5) (1 2) (3 4) (5 6)
+        ),
     }
 }
 
@@ -116,10 +114,10 @@ fn network<const N: usize>(padded: &[u8], wide: usize, shape: Shape, to: &mut [u
     }
 }
 
+/// The medians of the squares whose sorted columns are in `ranks`.
 #[inline(always)]
 fn middle<const N: usize>(ranks: &[Vec<u8>; N], start: usize, channels: usize) -> Block {
-    let half = N * N / 2;
-    let mut candidates = [[0u8; BLOCK]; 32];
+    let mut candidates = [[0u8; BLOCK]; MOST_CANDIDATES];
     let mut count = 0;
     for (i, rank) in ranks.iter().enumerate() {
         let mut across: [Block; N] = std::array::from_fn(|j| {
@@ -129,52 +127,58 @@ fn middle<const N: usize>(ranks: &[Vec<u8>; N], start: usize, channels: usize) -
         });
         sort(&mut across);
         for (j, block) in across.iter().enumerate() {
-            // In sorted rows and columns these many are no larger, and no smaller, than this one.
-            let (below, above) = ((i + 1) * (j + 1), (N - i) * (N - j));
-            if below <= half + 1 && above <= half + 1 {
+            if is_candidate::<N>(i, j) {
                 candidates[count] = *block;
                 count += 1;
             }
         }
     }
-    // As many were left out above as below. Of one more than half of them the extremes cannot be the middle.
-    let mut taken = count / 2 + 2;
-    let mut next = taken;
-    if count <= 3 {
-        taken = count;
-        next = count;
+    select::<N>(&mut candidates)
+}
+
+/// Candidates of a square of side 7.
+const MOST_CANDIDATES: usize = 29;
+
+/// Whether the middle may be in row i and column j of a square whose rows and columns are sorted: where not too many values are
+/// known to be no larger, or no smaller.
+#[inline(always)]
+fn is_candidate<const N: usize>(i: usize, j: usize) -> bool {
+    let most = N * N / 2 + 1;
+    (i + 1) * (j + 1) <= most && (N - i) * (N - j) <= most
+}
+
+/// The median of the candidates of a square whose rows and columns are sorted, taken row by row.
+///
+/// The exchanges were found by a greedy search with random ties: of all pairs the one that brings the smaller value nearest to
+/// being below the middle in every case, and the larger one above it; a pair that is so is left out. They use what the order of
+/// rows and columns says, so they are a third of those that removing extremes takes. The test goes through every case there is.
+#[inline(always)]
+fn select<const N: usize>(values: &mut [Block; MOST_CANDIDATES]) -> Block {
+    match N {
+        3 => {
+            exchange!(values, (0 1) (1 2) (0 1));
+            values[1]
+        }
+        5 => {
+            exchange!(
+                values,
+                (3 10) (2 11) (0 9) (7 8) (1 5) (4 9) (5 7) (3 12) (3 11) (7 11) (3 4) (4 6) (4 11) (4 7) (3 7)
+                (7 8) (6 7)
+            );
+            values[6]
+        }
+        _ => {
+            exchange!(
+                values,
+                (11 12) (16 17) (10 16) (0 24) (12 18) (3 24) (1 25) (4 28) (0 20) (11 16) (16 22) (8 28) (19 22)
+                (8 24) (5 24) (10 15) (12 15) (5 12) (16 21) (4 20) (4 23) (12 14) (6 13) (12 16) (8 13) (8 23)
+                (1 20) (13 23) (13 20) (13 16) (6 16) (1 13) (6 13) (9 16) (2 16) (13 27) (9 27) (13 14) (9 13)
+                (13 26) (13 19) (14 19) (14 15) (14 26) (2 14) (14 19) (14 26) (8 14) (4 14) (5 14) (14 15)
+                (6 14) (13 14) (7 14) (9 14) (14 16) (14 17) (14 23) (14 20) (14 27) (14 22) (14 18) (14 24)
+            );
+            values[14]
+        }
     }
-    while taken > 1 {
-        let (mut low, mut high) = (0, taken - 1);
-        // Minimum to the front, maximum to the back.
-        while low < high {
-            let (mut a, mut b) = (candidates[low], candidates[high]);
-            order(&mut a, &mut b);
-            (candidates[low], candidates[high]) = (a, b);
-            low += 1;
-            high -= 1;
-        }
-        for i in 1..taken.div_ceil(2) {
-            let (mut a, mut b) = (candidates[0], candidates[i]);
-            order(&mut a, &mut b);
-            (candidates[0], candidates[i]) = (a, b);
-        }
-        for i in taken / 2..taken - 1 {
-            let (mut a, mut b) = (candidates[i], candidates[taken - 1]);
-            order(&mut a, &mut b);
-            (candidates[i], candidates[taken - 1]) = (a, b);
-        }
-        // Leave out both; the next candidate takes the first place.
-        if next < count {
-            candidates[0] = candidates[next];
-            next += 1;
-            taken -= 1;
-        } else {
-            candidates[0] = candidates[taken - 2];
-            taken -= 2;
-        }
-    }
-    candidates[0]
 }
 
 fn histograms(padded: &[u8], wide: usize, shape: Shape, to: &mut [u8], side: usize) {
@@ -204,6 +208,32 @@ fn histograms(padded: &[u8], wide: usize, shape: Shape, to: &mut [u8], side: usi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Exchanges that are right for all values of 0 and 1 are right for all values (Knuth, volume 3, 5.3.4, "zero-one
+    /// principle"), and sorted rows and columns of those are staircases.
+    fn every_staircase<const N: usize>() {
+        let mut ones = [0; N];
+        loop {
+            let mut values = [[0; BLOCK]; MOST_CANDIDATES];
+            let candidates = (0..N * N).filter(|at| is_candidate::<N>(at / N, at % N));
+            for (value, at) in values.iter_mut().zip(candidates) {
+                *value = [u8::from(at % N >= N - ones[at / N]); BLOCK];
+            }
+            let most = ones.iter().sum::<usize>() > N * N / 2;
+            assert_eq!(select::<N>(&mut values), [u8::from(most); BLOCK], "{ones:?}");
+            // The next staircase: no row has fewer ones than the one above.
+            let Some(row) = ones.iter().rposition(|&ones| ones < N) else { break };
+            let next = ones[row] + 1;
+            ones[row..].fill(next);
+        }
+    }
+
+    #[test]
+    fn selections_find_the_middle_of_every_square() {
+        every_staircase::<3>();
+        every_staircase::<5>();
+        every_staircase::<7>();
+    }
 
     #[test]
     fn networks_give_what_sorting_gives() {
