@@ -1,5 +1,6 @@
 //! The two float types that the engine computes in. `f32` is what trains; `f64` is the twin that shares every line of
-//! the kernels, so that a numerical gradient check in `f64` checks the code that trains.
+//! the kernels, so that a numerical gradient check in `f64` checks the code that trains. Only `exp`, `tanh` and `normal` have a code
+//! of their own for each ([`crate::elementary`]).
 
 use crate::kernels::tile::Tile;
 use crate::kernels::winograd::Transforms;
@@ -41,6 +42,8 @@ pub trait Float:
     fn exp(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// The distribution function and the density of the standard normal distribution.
+    fn normal(self) -> (Self, Self);
     /// True where it is not a number.
     fn is_nan(self) -> bool;
     /// True where neither infinite nor NaN.
@@ -57,7 +60,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($type:ty, $tile:path, $transforms:path) => {
+    ($type:ty, $exp:path, $tanh:path, $normal:path, $tile:path, $transforms:path) => {
         impl Float for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -76,11 +79,15 @@ macro_rules! float {
             }
             #[inline(always)]
             fn exp(self) -> Self {
-                self.exp()
+                $exp(self)
             }
             #[inline(always)]
             fn tanh(self) -> Self {
-                self.tanh()
+                $tanh(self)
+            }
+            #[inline(always)]
+            fn normal(self) -> (Self, Self) {
+                $normal(self)
             }
             #[inline(always)]
             #[allow(clippy::eq_op)]
@@ -101,7 +108,21 @@ macro_rules! float {
     };
 }
 
+/// 0.5 erfc(-x / sqrt 2) and e^(-x^2 / 2) / sqrt(2 pi).
+fn normal(x: f64) -> (f64, f64) {
+    let distribution = 0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2);
+    (distribution, (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt())
+}
+
+use crate::elementary;
 use crate::kernels::winograd::{f32_transforms, f64_transforms};
 
-float!(f32, crate::kernels::tile::f32_tile, f32_transforms);
-float!(f64, crate::kernels::tile::f64_tile, f64_transforms);
+float!(
+    f32,
+    elementary::exp,
+    elementary::tanh,
+    elementary::normal,
+    crate::kernels::tile::f32_tile,
+    f32_transforms
+);
+float!(f64, f64::exp, f64::tanh, normal, crate::kernels::tile::f64_tile, f64_transforms);

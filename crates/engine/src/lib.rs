@@ -5,6 +5,7 @@
 //! there are, and every sum has a fixed order, so results are the same to the bit for any number of threads.
 
 mod arena;
+mod elementary;
 mod engine;
 mod float;
 pub mod floor;

@@ -98,12 +98,12 @@ impl Elementwise for Tanh {
 impl Elementwise for Gelu {
     #[inline(always)]
     fn value<T: Float>(z: T) -> T {
-        z * normal_cdf(z)
+        z * z.normal().0
     }
     #[inline(always)]
     fn slope<T: Float>(z: T, _: T) -> T {
-        let density = (-0.5 * z.to_f64() * z.to_f64()).exp() / (2.0 * std::f64::consts::PI).sqrt();
-        normal_cdf(z) + z * T::of(density)
+        let (distribution, density) = z.normal();
+        distribution + z * density
     }
 }
 
@@ -117,11 +117,6 @@ impl Elementwise for Silu {
         let s = Sigmoid::value(z);
         s * (T::ONE + z * (T::ONE - s))
     }
-}
-
-/// The distribution function of the standard normal distribution, 0.5 erfc(-x / sqrt 2).
-fn normal_cdf<T: Float>(x: T) -> T {
-    T::of(0.5 * libm::erfc(-x.to_f64() * std::f64::consts::FRAC_1_SQRT_2))
 }
 
 /// Calls a function that is generic over the float and the activation with the activation that is wanted.

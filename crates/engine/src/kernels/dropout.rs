@@ -1,6 +1,7 @@
 //! Dropout: the mask is drawn from streams keyed by (seed, layer, block, step), so it depends on nothing else.
 
 use crate::float::Float;
+use crate::isa::per_isa;
 use crate::parallel::{Shared, for_each};
 use pupila_random::{Purpose, Stream};
 
@@ -26,12 +27,27 @@ pub(crate) fn forward<T: Float>(x: &[T], p: f64, key: Key, mask: &mut [T], y: &m
         #[allow(unsafe_code)]
         let (mask, y) = unsafe { (mask.part(range.clone()), y.part(range.clone())) };
         let layer = (key.layer as u32) << 16 | block as u32;
-        let mut stream = Stream::new(key.seed, Purpose::Dropout, layer, key.step as u32);
-        for ((m, y), &x) in mask.iter_mut().zip(y).zip(&x[range]) {
-            *m = if stream.next_u32() < threshold { T::ZERO } else { kept };
-            *y = x * *m;
-        }
+        let stream = Stream::new(key.seed, Purpose::Dropout, layer, key.step as u32);
+        drop_some(&x[range], stream, threshold, kept, mask, y);
     });
+}
+
+per_isa! {
+    /// One block of [`forward`]: what draws a word below the threshold is dropped.
+    fn drop_some<T: Float>(x: &[T], stream: Stream, threshold: u32, kept: T, mask: &mut [T], y: &mut [T]) {
+        let mut stream = stream;
+        let mut words = [0; 256];
+        for ((x, mask), y) in
+            x.chunks(words.len()).zip(mask.chunks_mut(words.len())).zip(y.chunks_mut(words.len()))
+        {
+            let words = &mut words[..x.len()];
+            stream.fill(words);
+            for (((&x, m), y), &word) in x.iter().zip(mask).zip(y).zip(&*words) {
+                *m = if word < threshold { T::ZERO } else { kept };
+                *y = x * *m;
+            }
+        }
+    }
 }
 
 /// dx = dy mask

@@ -67,6 +67,7 @@ impl Linear {
         for_each(groups * blocks, |job| {
             let (group, block) = (job / blocks, job % blocks);
             let rows = block * block_rows..batch.min((block + 1) * block_rows);
+            let mut sums = [T::ZERO; BLOCK_SUMS];
             // The rows' part of one depth stays in the second-level cache for all panels.
             for start in (0..inputs).step_by(DEPTH_BLOCK) {
                 for panel in group * panels / groups..(group + 1) * panels / groups {
@@ -75,7 +76,6 @@ impl Linear {
                     let bias = &bias[panel * COLUMNS..][..width];
                     let depth = DEPTH_BLOCK.min(inputs - start);
                     let tiles = rows.len().div_ceil(tile.rows);
-                    let mut sums = [T::ZERO; BLOCK_SUMS];
                     // What comes next is asked for bit by bit: the same inputs of the next panel.
                     let next = weight.as_ptr().wrapping_add((inputs + start) * COLUMNS);
                     let asks = tiles * depth.div_ceil(CACHED_DEPTH);
@@ -98,13 +98,13 @@ impl Linear {
                         // SAFETY: each job has its own rows and columns of `y`, and this is the only part alive in it.
                         #[allow(unsafe_code)]
                         let y = unsafe { y.part(at..at + width) };
-                        let with = if start == 0 { bias } else { &*y };
-                        if width == COLUMNS {
-                            let mut before = [T::ZERO; COLUMNS];
-                            before.copy_from_slice(with);
-                            for j in 0..COLUMNS {
-                                y[j] = sums[j] + before[j];
-                            }
+                        // Of a length that is known, it is vectors and no loop.
+                        if let (Ok(y), Some(sums)) =
+                            (<&mut [T; COLUMNS]>::try_from(&mut *y), sums.first_chunk::<COLUMNS>())
+                        {
+                            let with =
+                                if start == 0 { bias.first_chunk().copied().unwrap_or(*y) } else { *y };
+                            *y = std::array::from_fn(|j| sums[j] + with[j]);
                         } else {
                             for j in 0..width {
                                 y[j] = sums[j] + if start == 0 { bias[j] } else { y[j] };
@@ -274,27 +274,33 @@ fn packed_at(padded: usize, first: usize, start: usize, depth: usize) -> usize {
 per_isa! {
     /// Packs `count` rows that are `stride` apart into a panel of `rows`, filled up with zeros.
     fn pack_panel<T: Float>(x: &[T], stride: usize, count: usize, rows: usize, panel: &mut [T]) {
-        // A cache line of each row at a time, so that what is written is one run.
-        const LINE: usize = 16;
-        let depth = panel.len() / rows;
-        for start in (0..depth).step_by(LINE) {
-            let len = LINE.min(depth - start);
-            let mut lines = [[T::ZERO; LINE]; MAX_ROWS];
-            for (r, line) in lines.iter_mut().enumerate().take(count) {
-                let x = &x[r * stride + start..];
-                // Of a length that is known, it is a load and no call.
-                if len == LINE {
-                    line.copy_from_slice(&x[..LINE]);
-                } else {
-                    line[..len].copy_from_slice(&x[..len]);
-                }
+        // Of a known height, so that all of it is loads, shuffles and stores.
+        match rows {
+            12 => interleave::<T, 12>(x, stride, count, panel),
+            6 => interleave::<T, 6>(x, stride, count, panel),
+            _ => interleave::<T, 4>(x, stride, count, panel),
+        }
+    }
+}
+
+/// Elements of a row that are packed at a time: a cache line in f32.
+const LINE: usize = 16;
+
+/// Element (r, k) of the rows to `k * R + r`.
+#[inline(always)]
+fn interleave<T: Float, const R: usize>(x: &[T], stride: usize, count: usize, panel: &mut [T]) {
+    let (steps, _) = panel.as_chunks_mut::<R>();
+    for (steps, start) in steps.chunks_mut(LINE).zip((0..).step_by(LINE)) {
+        let mut lines = [[T::ZERO; LINE]; R];
+        for (r, line) in lines.iter_mut().enumerate().take(count) {
+            let x = &x[r * stride + start..];
+            match x.first_chunk() {
+                Some(whole) if steps.len() == LINE => *line = *whole,
+                _ => line[..steps.len()].copy_from_slice(&x[..steps.len()]),
             }
-            let groups = panel[start * rows..(start + len) * rows].chunks_exact_mut(rows);
-            for (k, group) in groups.enumerate() {
-                for (value, line) in group.iter_mut().zip(&lines) {
-                    *value = line[k];
-                }
-            }
+        }
+        for (k, step) in steps.iter_mut().enumerate() {
+            *step = std::array::from_fn(|r| lines[r][k]);
         }
     }
 }

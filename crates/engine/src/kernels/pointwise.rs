@@ -278,9 +278,14 @@ fn rows_forward_with<T: Float, A: Elementwise>(this: &Pointwise, operands: Opera
     let (Operands { x, residual, affine }, features) = (operands, this.features);
     if affine.multiply.is_empty() {
         if residual.is_empty() {
-            y.iter_mut().zip(x).for_each(|(y, &x)| *y = A::value(x));
+            // Loops, since what `for_each` calls may be compiled for the smallest instruction set.
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y = A::value(x);
+            }
         } else {
-            y.iter_mut().zip(x.iter().zip(residual)).for_each(|(y, (&x, &r))| *y = A::value(x + r));
+            for ((y, &x), &r) in y.iter_mut().zip(x).zip(residual) {
+                *y = A::value(x + r);
+            }
         }
         return;
     }
@@ -323,9 +328,14 @@ fn rows_backward_with<T: Float, A: Elementwise>(
 ) {
     let (Operands { x, residual, .. }, features) = (operands, this.features);
     let Some(moments) = moments else {
-        for (index, (dz, (&x, &dy))) in dz.iter_mut().zip(x.iter().zip(dy)).enumerate() {
-            let z = if residual.is_empty() { x } else { x + residual[index] };
-            *dz = dy * A::slope(z, A::value(z));
+        if residual.is_empty() {
+            for ((dz, &x), &dy) in dz.iter_mut().zip(x).zip(dy) {
+                *dz = dy * A::slope(x, A::value(x));
+            }
+        } else {
+            for (((dz, &x), &r), &dy) in dz.iter_mut().zip(x).zip(residual).zip(dy) {
+                *dz = dy * A::slope(x + r, A::value(x + r));
+            }
         }
         return;
     };
