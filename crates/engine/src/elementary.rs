@@ -4,7 +4,7 @@
 /// 1.5 * 2^23: added and taken away again it rounds to a whole number, which then stands in the lowest bits of the sum.
 const ROUNDER: f32 = 12_582_912.0;
 /// ln 2 in two parts, the first of so few bits that its product with an exponent is exact.
-const LN_2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// Beyond these e^x is below the normal numbers, and infinite.
 const EXP_RANGE: [f32; 2] = [-87.336_54, 89.0];
 /// Probabilities below it count as 0: times a gradient they would leave the normal numbers, with which processors are a hundred
@@ -19,7 +19,7 @@ const TAIL: [f32; 11] = [
     0.118_095_12,
     0.087_120_645,
     -0.053_793_166,
-    0.146_803_245,
+    0.146_803_24,
     -0.243_041_74,
     0.143_841_07,
     -0.029_868_629,
