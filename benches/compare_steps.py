@@ -28,7 +28,7 @@ CNN = ["--model", "cnn", "--set", "model.filters=[32,64,128]", "--set", "model.b
 CNN += ["--set", "model.hidden=[256]", "--set", "model.padding=zeros"]
 RESNET = ["--model", "resnet18"]
 
-# Name, options of pupila, model of torch_step.py, batch, steps, forward alone, ways of PyTorch, wanted ratio.
+# Name, options of pupila, model and activation of torch_step.py, batch, steps, forward alone, ways of PyTorch, wanted ratio.
 WORKLOADS = [
     ("MLP 12288-512-256-10, batch 32", MLP, "mlp", 32, 40, False, "all", 1.4),
     ("MLP, batch 128", MLP, "mlp", 128, 30, False, "all", 1.3),
@@ -39,6 +39,11 @@ WORKLOADS = [
     ("ResNet-18, batch 32", RESNET, "resnet18", 32, 12, False, "all", 1.1),
     ("MLP, inference, batch 1", MLP, "mlp", 1, 300, True, "all", 2.0),
     ("CNN, inference, batch 1", CNN, "cnn", 1, 300, True, "all", 2.0),
+]
+WORKLOADS += [
+    (f"CNN with {activation}, batch 32", CNN + ["--set", f"model.activation={activation}"], f"cnn {activation}", 32, 20,
+     False, "all", "")
+    for activation in ("gelu", "silu", "tanh", "sigmoid")
 ]
 WAYS = {"plain": ([], {}), "channels_last": (["--channels-last"], {}), "keep": (["--channels-last"], KEEP)}
 
@@ -59,7 +64,9 @@ def pupila(binary, options, batch, steps, forward, threads):
 
 def torch(model, batch, steps, forward, threads, way, compiled):
     options, environment = WAYS[way]
-    command = [sys.executable, str(ROOT / "benches/torch_step.py"), "--model", model, "--batch", str(batch)]
+    model, activation = (model.split() + ["relu"])[:2]
+    command = [sys.executable, str(ROOT / "benches/torch_step.py"), "--model", model, "--activation", activation]
+    command += ["--batch", str(batch)]
     command += ["--steps", str(steps), "--threads", str(threads), *options]
     command += (["--forward"] if forward else []) + (["--compile"] if compiled else [])
     result = run(command, environment)

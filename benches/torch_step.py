@@ -18,30 +18,33 @@ import torch
 from torch import nn
 
 
-def mlp(size, classes):
+ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+
+
+def mlp(size, classes, act):
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(3 * size * size, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, classes)
+        nn.Flatten(), nn.Linear(3 * size * size, 512), act(), nn.Linear(512, 256), act(), nn.Linear(256, classes)
     )
 
 
-def cnn(size, classes):
+def cnn(size, classes, act):
     layers, channels = [], 3
     for filters in (32, 64, 128):
-        layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.BatchNorm2d(filters), act(), nn.MaxPool2d(2)]
         channels = filters
     side = size // 8
     return nn.Sequential(
-        *layers, nn.Flatten(), nn.Linear(channels * side * side, 256), nn.ReLU(), nn.Linear(256, classes)
+        *layers, nn.Flatten(), nn.Linear(channels * side * side, 256), act(), nn.Linear(256, classes)
     )
 
 
-def resnet18(size, classes):
+def resnet18(size, classes, _):
     import torchvision
 
     return torchvision.models.resnet18(num_classes=classes)
 
 
-def mobilenet_v2(size, classes):
+def mobilenet_v2(size, classes, _):
     import torchvision
 
     return torchvision.models.mobilenet_v2(num_classes=classes)
@@ -53,6 +56,7 @@ MODELS = {function.__name__: function for function in (mlp, cnn, resnet18, mobil
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", choices=MODELS, required=True)
+    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="of mlp and cnn")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--classes", type=int, default=10)
@@ -65,7 +69,7 @@ def main():
 
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    model = MODELS[arguments.model](arguments.size, arguments.classes)
+    model = MODELS[arguments.model](arguments.size, arguments.classes, ACTIVATIONS[arguments.activation])
     images = torch.randn(arguments.batch, 3, arguments.size, arguments.size)
     targets = torch.arange(arguments.batch) % arguments.classes
     if arguments.channels_last:

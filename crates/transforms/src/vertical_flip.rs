@@ -1,6 +1,7 @@
 //! Top becomes bottom. Reference: `albumentations.VerticalFlip`.
 
 use crate::{Frame, Nothing, Shape, Transform};
+use pupila_isa::dispatch;
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,9 +43,19 @@ impl Transform for VerticalFlip {
         let shape = frame.shape();
         frame.rearrange(shape, |from, to| {
             let row = shape.row().max(1);
-            for (from, to) in from.chunks_exact(row).rev().zip(to.chunks_exact_mut(row)) {
-                to.copy_from_slice(from);
-            }
+            // A zero that the compiler does not know of keeps this a loop: a call for each row of some hundred bytes, which it would
+            // make of a copy, takes a sixth longer.
+            let nothing = std::hint::black_box(0);
+            dispatch(
+                #[inline(always)]
+                || {
+                    for (from, to) in from.chunks_exact(row).rev().zip(to.chunks_exact_mut(row)) {
+                        for (to, &value) in to.iter_mut().zip(from) {
+                            *to = value ^ nothing;
+                        }
+                    }
+                },
+            );
         });
     }
 }
