@@ -98,13 +98,15 @@ impl Linear {
                         // SAFETY: each job has its own rows and columns of `y`, and this is the only part alive in it.
                         #[allow(unsafe_code)]
                         let y = unsafe { y.part(at..at + width) };
+                        let before = if start == 0 { bias } else { &*y };
                         // Of a length that is known, it is vectors and no loop.
-                        if let (Ok(y), Some(sums)) =
-                            (<&mut [T; COLUMNS]>::try_from(&mut *y), sums.first_chunk::<COLUMNS>())
+                        if let (Some(before), Some(sums)) =
+                            (before.first_chunk::<COLUMNS>(), sums.first_chunk::<COLUMNS>())
                         {
-                            let with =
-                                if start == 0 { bias.first_chunk().copied().unwrap_or(*y) } else { *y };
-                            *y = std::array::from_fn(|j| sums[j] + with[j]);
+                            let total: [T; COLUMNS] = std::array::from_fn(|j| sums[j] + before[j]);
+                            if let Some(y) = y.first_chunk_mut() {
+                                *y = total;
+                            }
                         } else {
                             for j in 0..width {
                                 y[j] = sums[j] + if start == 0 { bias[j] } else { y[j] };
