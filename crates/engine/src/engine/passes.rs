@@ -5,7 +5,7 @@ use super::{Buffers, Engine, Sink, StepContext, parts};
 use crate::float::Float;
 use crate::kernels::linear::Linear;
 use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
-use crate::kernels::prefetch::prefetch;
+use crate::kernels::prefetch::{Near, prefetch};
 use crate::kernels::{batch_norm, column_sums, dropout};
 use crate::parallel::Shared;
 use crate::stage::{Kind, Source};
@@ -318,7 +318,7 @@ fn linear_weight<T: Float>(
             let values = Shared::new(values);
             let prepare = |first: usize, len: usize| {
                 let range = start + first..start + first + len;
-                prefetch(values.pointer(range.clone()), len);
+                prefetch(Near::Second, values.pointer(range.clone()), len);
                 updates.prefetch(range);
             };
             linear.backward_weight(x, dy, scratch, prepare, |first, piece| {

@@ -7,7 +7,7 @@
 
 use crate::float::Float;
 use crate::isa::per_isa;
-use crate::kernels::prefetch::prefetch;
+use crate::kernels::prefetch::{Near, prefetch};
 use crate::kernels::tile::{COLUMNS, MAX_ROWS, MAX_TILE, Tile};
 use crate::parallel::{Shared, for_each};
 
@@ -26,8 +26,9 @@ const PACK_BLOCK: usize = 16;
 const JOBS: usize = 8;
 /// Elements of the left operand that one job of the weight gradient works on: half the second-level cache in f32.
 const GRADIENT_BLOCK: usize = 128 << 10;
-/// Most rows of the weight gradient that are handed to the sink at once: 128 x 32 f32 are 16 KiB.
-const SINK_ROWS: usize = 128;
+/// Most rows of the weight gradient that are handed to the sink at once: 48 x 32 f32 are 6 KiB, and what the sink updates with
+/// them, the weight and two moments, stays in the first-level cache.
+const SINK_ROWS: usize = 48;
 /// Outputs that are summed in one go for the gradient of the input.
 const OUTPUT_BLOCK: usize = CACHED_DEPTH;
 
@@ -87,7 +88,7 @@ impl Linear {
                             rows.clone().step_by(tile.rows).zip(sums.chunks_mut(tile.rows * COLUMNS))
                         {
                             let count = tile.rows.min(rows.end - row);
-                            prefetch(next.wrapping_add(asked), share);
+                            prefetch(Near::First, next.wrapping_add(asked), share);
                             asked += share;
                             let a = &packed[packed_at(padded_batch, row, from, depth)..];
                             tile.packed(count, depth, a, b, sums, COLUMNS, from > start);

@@ -9,7 +9,7 @@ mod sgd;
 
 use crate::arena::Arena;
 use crate::float::Float;
-use crate::kernels::prefetch::prefetch;
+use crate::kernels::prefetch::{Near, prefetch};
 use crate::parallel::{Shared, for_each};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -218,7 +218,7 @@ impl<T: Float> Updates<'_, T> {
     /// Asks for the moments at `range` before they are needed.
     pub(crate) fn prefetch(&self, range: Range<usize>) {
         for moments in self.moments.iter().take(self.kept) {
-            prefetch(moments.pointer(range.clone()), range.len());
+            prefetch(Near::Second, moments.pointer(range.clone()), range.len());
         }
     }
 
