@@ -1,6 +1,7 @@
 //! Channels exchanged. Reference: `albumentations.ChannelShuffle`.
 
 use crate::{Frame, Shape, Transform};
+use pupila_isa::dispatch;
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,11 +50,41 @@ impl Transform for ChannelShuffle {
             return;
         }
         let order = drawn.order.map(|channel| usize::from(channel.min(2)));
-        frame
-            .pixels_mut()
-            .as_chunks_mut::<3>()
-            .0
-            .iter_mut()
-            .for_each(|pixel| *pixel = order.map(|from| pixel[from]));
+        frame.redraw(frame.shape(), |from, to| {
+            dispatch(
+                #[inline(always)]
+                || match order {
+                    [0, 2, 1] => reorder::<0, 2, 1>(from, to),
+                    [1, 0, 2] => reorder::<1, 0, 2>(from, to),
+                    [1, 2, 0] => reorder::<1, 2, 0>(from, to),
+                    [2, 0, 1] => reorder::<2, 0, 1>(from, to),
+                    [2, 1, 0] => reorder::<2, 1, 0>(from, to),
+                    // A draw that is written by hand may name a channel twice.
+                    _ => reorder_pixels(from, to, order),
+                },
+            );
+        });
+    }
+}
+
+/// Pixels that are reordered at a time: whole vectors, whose shuffles are known where the order is.
+const BLOCK: usize = 64;
+
+#[inline(always)]
+fn reorder<const A: usize, const B: usize, const C: usize>(from: &[u8], to: &mut [u8]) {
+    let (from, rest) = from.as_chunks::<{ 3 * BLOCK }>();
+    let (to, rest_to) = to.as_chunks_mut::<{ 3 * BLOCK }>();
+    for (from, to) in from.iter().zip(to) {
+        for i in (0..3 * BLOCK).step_by(3) {
+            (to[i], to[i + 1], to[i + 2]) = (from[i + A], from[i + B], from[i + C]);
+        }
+    }
+    reorder_pixels(rest, rest_to, [A, B, C]);
+}
+
+#[inline(always)]
+fn reorder_pixels(from: &[u8], to: &mut [u8], order: [usize; 3]) {
+    for (from, to) in from.as_chunks::<3>().0.iter().zip(to.as_chunks_mut::<3>().0) {
+        *to = order.map(|channel| from[channel]);
     }
 }
