@@ -50,8 +50,10 @@ TRIED = "## What was tried"
 
 
 def commit():
-    described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
-    return described.stdout.strip()
+    """The commit, marked where anything is changed but the table that this program writes."""
+    git = lambda *words: subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{RESULTS.relative_to(ROOT)}")
+    return git("describe", "--always") + ("-dirty" if changed else "")
 
 
 def machine(results):

@@ -86,7 +86,7 @@ fn pieces(row_len: usize, columns: &Weights, channels: usize) -> Option<Vec<Piec
     let samples = columns.len() * channels;
     let piece = |start: usize| {
         let (lowest, _) = columns.at(start / channels);
-        // In the first pixel another channel may come first.
+        // A later sample of the piece may be an earlier channel of the same pixel.
         let lowest = lowest * channels;
         let reaches = |reach: usize| {
             let base = lowest.min(row_len - reach);
