@@ -88,3 +88,28 @@ fn reorder_pixels(from: &[u8], to: &mut [u8], order: [usize; 3]) {
         *to = order.map(|channel| from[channel]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FrameMemory;
+
+    /// More pixels than a block, and some behind the last one.
+    #[test]
+    fn every_order_moves_every_pixel() {
+        let shape = Shape { height: 3, width: 2 * BLOCK / 3 + 5, channels: 3 };
+        let from: Vec<u8> = (0..shape.values()).map(|i| (i * 7 % 256) as u8).collect();
+        let mut memory = FrameMemory::default();
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0], [1, 1, 0]] {
+            let mut frame = Frame::new(shape, &from, &mut memory).unwrap();
+            ChannelShuffle::default().apply(&Order { order }, &mut frame);
+            let wanted: Vec<u8> = from
+                .as_chunks::<3>()
+                .0
+                .iter()
+                .flat_map(|pixel| order.map(|c| pixel[usize::from(c)]))
+                .collect();
+            assert_eq!(frame.pixels(), wanted, "{order:?}");
+        }
+    }
+}

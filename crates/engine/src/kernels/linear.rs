@@ -277,11 +277,14 @@ fn packed_at(padded: usize, first: usize, start: usize, depth: usize) -> usize {
 per_isa! {
     /// Packs `count` rows that are `stride` apart into a panel of `rows`, filled up with zeros.
     fn pack_panel<T: Float>(x: &[T], stride: usize, count: usize, rows: usize, panel: &mut [T]) {
-        // Of a known height, so that all of it is loads, shuffles and stores.
+        // Of a known height, so that the inner loops are unrolled. These are the heights of all tiles.
         match rows {
             12 => interleave::<T, 12>(x, stride, count, panel),
             6 => interleave::<T, 6>(x, stride, count, panel),
-            _ => interleave::<T, 4>(x, stride, count, panel),
+            _ => {
+                assert_eq!(rows, 4, "a tile of another height");
+                interleave::<T, 4>(x, stride, count, panel);
+            }
         }
     }
 }
