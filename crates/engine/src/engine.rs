@@ -229,7 +229,9 @@ impl<T: Float> Engine<T> {
             let (mut scratch, mut zeros, mut partial, mut norm_len, mut prepared) = ([0, 0], 0, 0, 0, 0);
             match &stage.kind {
                 &Kind::Linear { inputs, outputs } => {
-                    scratch = [Linear { batch: capacity, inputs, outputs }.scratch_len::<T>(); 2];
+                    let linear = Linear { batch: capacity, inputs, outputs };
+                    scratch = [linear.scratch_len::<T>(); 2];
+                    self.workspaces.reserve(linear.workspace_len());
                 }
                 Kind::Conv2d(convolution) => {
                     scratch = convolution.scratch_len::<T>();

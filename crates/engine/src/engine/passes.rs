@@ -5,9 +5,9 @@ use super::{Buffers, Engine, Sink, StepContext, parts};
 use crate::float::Float;
 use crate::kernels::linear::Linear;
 use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
-use crate::kernels::prefetch::{Near, prefetch};
+use crate::kernels::prefetch::Ask;
 use crate::kernels::{batch_norm, column_sums, dropout};
-use crate::parallel::Shared;
+use crate::parallel::{Shared, Workspaces};
 use crate::stage::{Kind, Source};
 use std::ops::Range;
 
@@ -62,7 +62,7 @@ impl<T: Float> Engine<T> {
             let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
             match &stage.kind {
                 &Kind::Linear { inputs, outputs } => {
-                    Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch);
+                    Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch, workspaces);
                 }
                 Kind::Conv2d(convolution) => {
                     convolution
@@ -194,7 +194,8 @@ impl<T: Float> Engine<T> {
                     if !stage.bias_cancels && !explain {
                         linear.backward_bias(dy, &mut gradients[second.clone()]);
                     }
-                    linear_weight(linear, x, dy, first.clone(), values, gradients, scratch, &sink);
+                    let memory = (&mut **scratch, &mut *workspaces);
+                    linear_weight(linear, x, dy, first.clone(), values, gradients, memory, &sink);
                     sink.update(values, gradients, [0..0, second.clone()], true);
                 }
                 Kind::Conv2d(convolution) => {
@@ -292,7 +293,7 @@ fn linear_weight<T: Float>(
     weight: Range<usize>,
     values: &mut [T],
     gradients: &mut [T],
-    scratch: &mut [T],
+    (scratch, workspaces): (&mut [T], &mut Workspaces<T>),
     sink: &Sink<'_, '_, T>,
 ) {
     let start = weight.start;
@@ -305,7 +306,8 @@ fn linear_weight<T: Float>(
                 x,
                 dy,
                 scratch,
-                |_, _| {},
+                workspaces,
+                |_, _| Ask::NOTHING,
                 |first, piece| {
                     // SAFETY: the pieces are disjoint.
                     #[allow(unsafe_code)]
@@ -316,12 +318,11 @@ fn linear_weight<T: Float>(
         }
         Sink::Update(updates) => {
             let values = Shared::new(values);
-            let prepare = |first: usize, len: usize| {
+            let ask = |first: usize, len: usize| {
                 let range = start + first..start + first + len;
-                prefetch(Near::Second, values.pointer(range.clone()), len);
-                updates.prefetch(range);
+                updates.ask(values.pointer(range.clone()), range)
             };
-            linear.backward_weight(x, dy, scratch, prepare, |first, piece| {
+            linear.backward_weight(x, dy, scratch, workspaces, ask, |first, piece| {
                 let range = at(first, piece);
                 // SAFETY: the pieces are disjoint, and so are their values and moments.
                 #[allow(unsafe_code)]

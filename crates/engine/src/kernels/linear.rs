@@ -1,15 +1,16 @@
 //! The linear map y = x W + b: forward, gradient of the input, gradient of the weight.
 //!
 //! The weight is kept in panels of 32 outputs (see [`crate::layout::Layout::Panels`]), which a tile reads in order. The
-//! left operand is packed once for all panels. The gradient of the weight comes out of the tile in the weight's own memory
+//! left operand is packed by the job that needs it. The gradient of the weight comes out of the tile in the weight's own memory
 //! order, a few kilobytes at a time, and is handed to a sink while it is still in the first-level cache: so the optimizer
 //! can use it up without the gradient ever being written at full size.
 
 use crate::float::Float;
 use crate::isa::per_isa;
-use crate::kernels::prefetch::{Near, prefetch};
+use crate::kernels::prefetch::{Ask, prefetch};
 use crate::kernels::tile::{COLUMNS, MAX_ROWS, MAX_TILE, Tile};
-use crate::parallel::{Shared, for_each};
+use crate::parallel::{Shared, Workspaces, for_each};
+use std::ops::Range;
 
 /// Most rows of the batch that one job of the forward pass works on: whole tiles of any height.
 const BATCH_BLOCK: usize = 22 * MAX_ROWS;
@@ -18,19 +19,19 @@ const DEPTH_BLOCK: usize = 512;
 /// Inputs that are walked over for all rows before the next ones: a panel's part of 128 x 32 f32 fills half of the smallest
 /// first-level cache. It changes the order of the work, not that of a sum.
 const CACHED_DEPTH: usize = 128;
-/// Most elements of the sums of a block of rows.
-const BLOCK_SUMS: usize = BATCH_BLOCK * COLUMNS;
-/// Panels of the left operand that one job packs.
-const PACK_BLOCK: usize = 16;
-/// Jobs that the forward pass is cut into, at least, where there are enough panels.
+/// Jobs that the forward pass is cut into, at least, where it is large enough.
 const JOBS: usize = 8;
-/// Elements of the left operand that one job of the weight gradient works on: half the second-level cache in f32.
+/// Jobs that the gradient of a weight is cut into, at least, where it has as many pieces.
+const GRADIENT_JOBS: usize = 64;
+/// Most elements of the left operand that one job of the weight gradient packs: a quarter of the second-level cache in f32.
 const GRADIENT_BLOCK: usize = 128 << 10;
 /// Most rows of the weight gradient that are handed to the sink at once: 48 x 32 f32 are 6 KiB, and what the sink updates with
 /// them, the weight and two moments, stays in the first-level cache.
 const SINK_ROWS: usize = 48;
 /// Outputs that are summed in one go for the gradient of the input.
 const OUTPUT_BLOCK: usize = CACHED_DEPTH;
+/// Elements of a result that one job adds up of its parts.
+const SUM_BLOCK: usize = 4 << 10;
 
 /// The sizes of a linear map over a batch.
 #[derive(Debug, Clone, Copy)]
@@ -43,80 +44,101 @@ pub(crate) struct Linear {
 impl Linear {
     /// Elements of scratch that any of the passes needs.
     pub(crate) fn scratch_len<T: Float>(self) -> usize {
-        let rows = T::tile().rows;
         let outputs = self.outputs.next_multiple_of(COLUMNS);
-        let by_batch = self.batch.next_multiple_of(rows) * self.inputs.max(outputs);
-        let by_inputs = self.inputs.next_multiple_of(rows) * self.batch + self.batch * outputs;
-        by_batch.max(by_inputs)
+        let parts = self.inputs.div_ceil(self.part_inputs()) * self.batch * self.outputs;
+        parts.max(self.batch.next_multiple_of(T::tile().rows) * outputs)
+    }
+
+    /// Elements that a job of any of the passes needs for itself, for batches of up to this one.
+    pub(crate) fn workspace_len(self) -> usize {
+        let forward = self.batch.next_multiple_of(MAX_ROWS).min(BATCH_BLOCK) * (DEPTH_BLOCK + COLUMNS);
+        let block = GRADIENT_BLOCK.max(SINK_ROWS * self.batch);
+        forward.max(block.min(self.inputs.next_multiple_of(MAX_ROWS) * self.batch))
+    }
+
+    /// Inputs of a part of the forward pass's sums, which are added up when all parts are there.
+    fn part_inputs(self) -> usize {
+        self.inputs.div_ceil(DEPTH_BLOCK).div_ceil(JOBS) * DEPTH_BLOCK
     }
 
     /// y = x W + b. `x`: `[batch, inputs]`, `weight`: panels, `bias`: `[outputs]`, `y`: `[batch, outputs]`.
-    pub(crate) fn forward<T: Float>(self, x: &[T], weight: &[T], bias: &[T], y: &mut [T], scratch: &mut [T]) {
+    ///
+    /// A job takes a part of the inputs for some rows and all outputs: it packs its part of `x`, which then stays in the
+    /// second-level cache while the weight, the larger of the two, is read once and in order.
+    pub(crate) fn forward<T: Float>(
+        self,
+        x: &[T],
+        weight: &[T],
+        bias: &[T],
+        y: &mut [T],
+        scratch: &mut [T],
+        workspaces: &mut Workspaces<T>,
+    ) {
         let Linear { batch, inputs, outputs } = self;
         let tile = T::tile();
         if batch <= tile.rows {
             return self.forward_one_tile(&tile, x, weight, bias, y);
         }
-        pack_rows(&tile, x, batch, inputs, scratch);
-        let packed = &*scratch;
-        let y = Shared::new(&mut y[..batch * outputs]);
-        let (panels, blocks) = (outputs.div_ceil(COLUMNS), batch.div_ceil(BATCH_BLOCK));
+        let part_inputs = self.part_inputs();
+        let parts = inputs.div_ceil(part_inputs);
         // Blocks of nearly one size.
+        let blocks = batch.div_ceil(BATCH_BLOCK).max(JOBS.div_ceil(parts));
         let block_rows = batch.div_ceil(blocks).next_multiple_of(MAX_ROWS);
-        let padded_batch = batch.next_multiple_of(tile.rows);
-        let groups = JOBS.div_ceil(blocks).min(panels);
-        for_each(groups * blocks, |job| {
-            let (group, block) = (job / blocks, job % blocks);
+        let (blocks, panels) = (batch.div_ceil(block_rows), outputs.div_ceil(COLUMNS));
+        let (len, y) = (batch * outputs, &mut y[..batch * outputs]);
+        let sums = Shared::new(if parts > 1 { &mut scratch[..parts * len] } else { &mut *y });
+        workspaces.for_each(parts * blocks, block_rows * (DEPTH_BLOCK + COLUMNS), |job, workspace| {
+            let (packed, panel_sums) = workspace.split_at_mut(block_rows * DEPTH_BLOCK);
+            let (part, block) = (job / blocks, job % blocks);
             let rows = block * block_rows..batch.min((block + 1) * block_rows);
-            let mut sums = [T::ZERO; BLOCK_SUMS];
-            // The rows' part of one depth stays in the second-level cache for all panels.
-            for start in (0..inputs).step_by(DEPTH_BLOCK) {
-                for panel in group * panels / groups..(group + 1) * panels / groups {
-                    let width = COLUMNS.min(outputs - panel * COLUMNS);
-                    let weight = &weight[panel * inputs * COLUMNS..][..inputs * COLUMNS];
-                    let bias = &bias[panel * COLUMNS..][..width];
-                    let depth = DEPTH_BLOCK.min(inputs - start);
-                    let tiles = rows.len().div_ceil(tile.rows);
-                    // What comes next is asked for bit by bit: the same inputs of the next panel.
+            let tiles = rows.len().div_ceil(tile.rows);
+            let at = part * len + rows.start * outputs;
+            // SAFETY: each job has its own rows of its own part.
+            #[allow(unsafe_code)]
+            let to = unsafe { sums.part(at..at + rows.len() * outputs) };
+            let (first, end) = (part * part_inputs, inputs.min((part + 1) * part_inputs));
+            for start in (first..end).step_by(DEPTH_BLOCK) {
+                let depth = DEPTH_BLOCK.min(end - start);
+                let x = &x[rows.start * inputs + start..];
+                pack_rows(&tile, x, inputs, rows.len(), depth, packed);
+                let padded = tiles * tile.rows;
+                for panel in 0..panels {
+                    let column = panel * COLUMNS;
+                    let weight = &weight[column * inputs..][..inputs * COLUMNS];
+                    // What comes next is asked for meanwhile: the same inputs of the next panel.
                     let next = weight.as_ptr().wrapping_add((inputs + start) * COLUMNS);
-                    let asks = tiles * depth.div_ceil(CACHED_DEPTH);
-                    let (share, mut asked) = ((depth * COLUMNS).div_ceil(asks), 0);
-                    for from in (start..start + depth).step_by(CACHED_DEPTH) {
-                        let depth = CACHED_DEPTH.min(start + depth - from);
-                        let b = &weight[from * COLUMNS..];
-                        for (row, sums) in
-                            rows.clone().step_by(tile.rows).zip(sums.chunks_mut(tile.rows * COLUMNS))
-                        {
-                            let count = tile.rows.min(rows.end - row);
-                            prefetch(Near::First, next.wrapping_add(asked), share);
-                            asked += share;
-                            let a = &packed[packed_at(padded_batch, row, from, depth)..];
-                            tile.packed(count, depth, a, b, sums, COLUMNS, from > start);
+                    let ask = Ask::for_one(next, depth * COLUMNS);
+                    let (asks, mut asked) = (tiles * depth.div_ceil(CACHED_DEPTH), 0);
+                    for from in (0..depth).step_by(CACHED_DEPTH) {
+                        let depth = CACHED_DEPTH.min(depth - from);
+                        let b = &weight[(start + from) * COLUMNS..];
+                        for row in (0..rows.len()).step_by(tile.rows) {
+                            let count = tile.rows.min(rows.len() - row);
+                            let a = &packed[packed_at(padded, row, from, depth)..];
+                            let sums = &mut panel_sums[row * COLUMNS..];
+                            let ask = ask.part(asked, asks);
+                            tile.packed_asking(count, depth, a, b, sums, COLUMNS, from > 0, ask);
+                            asked += 1;
                         }
                     }
-                    for (row, sums) in rows.clone().zip(sums.chunks_exact(COLUMNS)) {
-                        let at = row * outputs + panel * COLUMNS;
-                        // SAFETY: each job has its own rows and columns of `y`, and this is the only part alive in it.
-                        #[allow(unsafe_code)]
-                        let y = unsafe { y.part(at..at + width) };
-                        let before = if start == 0 { bias } else { &*y };
-                        // Of a length that is known, it is vectors and no loop.
-                        if let (Some(before), Some(sums)) =
-                            (before.first_chunk::<COLUMNS>(), sums.first_chunk::<COLUMNS>())
-                        {
-                            let total: [T; COLUMNS] = std::array::from_fn(|j| sums[j] + before[j]);
-                            if let Some(y) = y.first_chunk_mut() {
-                                *y = total;
-                            }
-                        } else {
-                            for j in 0..width {
-                                y[j] = sums[j] + if start == 0 { bias[j] } else { y[j] };
-                            }
-                        }
-                    }
+                    let bias = if part == 0 { &bias[column..outputs.min(column + COLUMNS)] } else { &[] };
+                    add_panel(panel_sums, bias, start == first, outputs, column, to);
                 }
             }
         });
+        if parts > 1 {
+            let (y, parts) = (Shared::new(y), &*scratch);
+            for_each(len.div_ceil(SUM_BLOCK), |job| {
+                let range = job * SUM_BLOCK..len.min((job + 1) * SUM_BLOCK);
+                // SAFETY: each job has its own part of `y`.
+                #[allow(unsafe_code)]
+                let y = unsafe { y.part(range.clone()) };
+                y.copy_from_slice(&parts[range.clone()]);
+                for part in parts.chunks_exact(len).skip(1).take(inputs.div_ceil(part_inputs) - 1) {
+                    add(y, &part[range.clone()]);
+                }
+            });
+        }
     }
 
     /// The forward pass of a batch of one tile, which is as fast as the weight can be read: each job reads its panel from end to
@@ -129,14 +151,25 @@ impl Linear {
             let width = COLUMNS.min(outputs - panel * COLUMNS);
             let weight = &weight[panel * inputs * COLUMNS..][..inputs * COLUMNS];
             let mut totals = [T::ZERO; MAX_TILE];
-            for total in totals.chunks_exact_mut(COLUMNS) {
-                total[..width].copy_from_slice(&bias[panel * COLUMNS..][..width]);
-            }
-            for start in (0..inputs).step_by(DEPTH_BLOCK) {
-                let depth = DEPTH_BLOCK.min(inputs - start);
-                let mut sums = [T::ZERO; MAX_TILE];
-                tile.unpacked(batch, depth, &x[start..], inputs, &weight[start * COLUMNS..], &mut sums);
-                totals.iter_mut().zip(&sums).for_each(|(total, sum)| *total = *sum + *total);
+            for first in (0..inputs).step_by(self.part_inputs()) {
+                let end = inputs.min(first + self.part_inputs());
+                let mut part = [T::ZERO; MAX_TILE];
+                if first == 0 {
+                    for part in part.chunks_exact_mut(COLUMNS) {
+                        part[..width].copy_from_slice(&bias[panel * COLUMNS..][..width]);
+                    }
+                }
+                for start in (first..end).step_by(DEPTH_BLOCK) {
+                    let depth = DEPTH_BLOCK.min(end - start);
+                    let mut sums = [T::ZERO; MAX_TILE];
+                    tile.unpacked(batch, depth, &x[start..], inputs, &weight[start * COLUMNS..], &mut sums);
+                    add(&mut part, &sums);
+                }
+                if first == 0 {
+                    totals = part;
+                } else {
+                    add(&mut totals, &part);
+                }
             }
             for (row, total) in totals.chunks_exact(COLUMNS).take(batch).enumerate() {
                 let at = row * outputs + panel * COLUMNS;
@@ -152,7 +185,8 @@ impl Linear {
     pub(crate) fn backward_input<T: Float>(self, dy: &[T], weight: &[T], dx: &mut [T], scratch: &mut [T]) {
         let Linear { batch, inputs, outputs } = self;
         let tile = T::tile();
-        pack_rows(&tile, dy, batch, outputs, scratch);
+        let padded = batch.next_multiple_of(tile.rows);
+        pack_rows(&tile, dy, outputs, batch, outputs, scratch);
         let packed = &*scratch;
         let dx = Shared::new(&mut dx[..batch * inputs]);
         for_each(inputs.div_ceil(COLUMNS), |job| {
@@ -171,7 +205,7 @@ impl Linear {
                 for row in (0..batch).step_by(tile.rows) {
                     let count = tile.rows.min(batch - row);
                     let mut sums = [T::ZERO; MAX_TILE];
-                    let a = &packed[packed_at(batch.next_multiple_of(tile.rows), row, start, depth)..];
+                    let a = &packed[packed_at(padded, row, start, depth)..];
                     tile.packed(count, depth, a, &turned, &mut sums, COLUMNS, false);
                     for r in 0..count {
                         let at = (row + r) * inputs + first;
@@ -188,52 +222,51 @@ impl Linear {
     }
 
     /// dW = x^T dy, in the weight's memory order, piece by piece into `sink(first, piece)`: `first` is the place of the
-    /// piece in the weight. Pieces are disjoint, cover the whole weight, and arrive on any thread. `prepare(first, len)` is told
-    /// before a part of a piece is worked out.
+    /// piece in the weight. Pieces are disjoint, cover the whole weight, and arrive on any thread. `ask(first, len)` is what the
+    /// sink wants to be asked for while a part of a piece is worked out.
+    ///
+    /// A job takes some inputs for all outputs: it packs its part of `x`, which then stays in the second-level cache.
     pub(crate) fn backward_weight<T: Float>(
         self,
         x: &[T],
         dy: &[T],
         scratch: &mut [T],
-        prepare: impl Fn(usize, usize) + Sync + Send,
+        workspaces: &mut Workspaces<T>,
+        ask: impl Fn(usize, usize) -> Ask + Sync + Send,
         sink: impl Fn(usize, &[T]) + Sync + Send,
     ) {
         let Linear { batch, inputs, outputs } = self;
         let tile = T::tile();
-        let padded_inputs = inputs.next_multiple_of(tile.rows);
-        let (left, right) = scratch.split_at_mut(padded_inputs * batch);
-        pack_columns(&tile, x, batch, inputs, left);
-        pack_panels(dy, batch, outputs, right);
-        let (left, right) = (&*left, &*right);
+        pack_panels(dy, batch, outputs, scratch);
+        let right = &*scratch;
         // A piece holds whole tiles.
         let piece_rows = SINK_ROWS / tile.rows * tile.rows;
-        // Of whole tiles.
-        let block_inputs =
-            (GRADIENT_BLOCK / batch).clamp(piece_rows, inputs.max(piece_rows)) / piece_rows * piece_rows;
-        let (blocks, panels) = (inputs.div_ceil(block_inputs), outputs.div_ceil(COLUMNS));
-        // Panel after panel over one block of inputs, which stays in the cache meanwhile.
-        for_each(blocks * panels, |job| {
-            let (block, panel) = (job / panels, job % panels);
-            let dy = &right[panel * batch * COLUMNS..][..batch * COLUMNS];
-            let mut first = block * block_inputs;
-            let end = inputs.min(first + block_inputs);
-            let mut piece = [T::ZERO; SINK_ROWS * COLUMNS];
-            while first < end {
-                let rows = piece_rows.min(end - first);
-                for from in (0..batch).step_by(CACHED_DEPTH) {
-                    let depth = CACHED_DEPTH.min(batch - from);
-                    for row in (0..rows).step_by(tile.rows) {
-                        let count = tile.rows.min(rows - row);
-                        if from == 0 {
-                            prepare((panel * inputs + first + row) * COLUMNS, count * COLUMNS);
+        let block_inputs = inputs.div_ceil(GRADIENT_JOBS).min(GRADIENT_BLOCK / batch) / piece_rows * piece_rows;
+        let block_inputs = block_inputs.clamp(piece_rows.min(inputs), inputs);
+        let depths = batch.div_ceil(CACHED_DEPTH);
+        let padded = block_inputs.next_multiple_of(tile.rows);
+        workspaces.for_each(inputs.div_ceil(block_inputs), padded * batch, |block, left| {
+            let inputs_here = block * block_inputs..inputs.min((block + 1) * block_inputs);
+            let padded = inputs_here.len().next_multiple_of(tile.rows);
+            pack_columns(&tile, x, batch, inputs, inputs_here.clone(), left);
+            for panel in 0..outputs.div_ceil(COLUMNS) {
+                let dy = &right[panel * batch * COLUMNS..][..batch * COLUMNS];
+                let mut piece = [T::ZERO; SINK_ROWS * COLUMNS];
+                for first in inputs_here.clone().step_by(piece_rows) {
+                    let rows = piece_rows.min(inputs_here.end - first);
+                    let at = (panel * inputs + first) * COLUMNS;
+                    for (index, from) in (0..batch).step_by(CACHED_DEPTH).enumerate() {
+                        let depth = CACHED_DEPTH.min(batch - from);
+                        for row in (0..rows).step_by(tile.rows) {
+                            let count = tile.rows.min(rows - row);
+                            let ask = ask(at + row * COLUMNS, count * COLUMNS).part(index, depths);
+                            let a = &left[packed_at(padded, first - inputs_here.start + row, from, depth)..];
+                            let (b, piece) = (&dy[from * COLUMNS..], &mut piece[row * COLUMNS..]);
+                            tile.packed_asking(count, depth, a, b, piece, COLUMNS, from > 0, ask);
                         }
-                        let a = &left[packed_at(padded_inputs, first + row, from, depth)..];
-                        let b = &dy[from * COLUMNS..];
-                        tile.packed(count, depth, a, b, &mut piece[row * COLUMNS..], COLUMNS, from > 0);
                     }
+                    sink(at, &piece[..rows * COLUMNS]);
                 }
-                sink((panel * inputs + first) * COLUMNS, &piece[..rows * COLUMNS]);
-                first += rows;
             }
         });
     }
@@ -249,24 +282,26 @@ impl Linear {
     }
 }
 
-/// Packs `[batch, inputs]` for each [`CACHED_DEPTH`] of inputs into panels of `tile.rows` rows of the batch: element (r, k) of
-/// a panel at `k * rows + r`. The panels of a block stand together, so that a walk over them is one run of memory.
-fn pack_rows<T: Float>(tile: &Tile<T>, x: &[T], batch: usize, inputs: usize, packed: &mut [T]) {
-    let rows = tile.rows;
-    let packed = Shared::new(packed);
-    let groups = inputs.div_ceil(DEPTH_BLOCK);
-    for_each(batch.div_ceil(rows) * groups, |job| {
-        let (first, group) = (job / groups * rows, job % groups);
-        let end = inputs.min((group + 1) * DEPTH_BLOCK);
-        for start in (group * DEPTH_BLOCK..end).step_by(CACHED_DEPTH) {
-            let depth = CACHED_DEPTH.min(end - start);
-            let at = packed_at(batch.next_multiple_of(rows), first, start, depth);
-            // SAFETY: each job has its own panels of its own blocks.
-            #[allow(unsafe_code)]
-            let panel = unsafe { packed.part(at..at + rows * depth) };
-            pack_panel(&x[first * inputs + start..], inputs, rows.min(batch - first), rows, panel);
+/// Packs `rows` rows of `depth` elements, which are `stride` apart, for each [`CACHED_DEPTH`] of the elements into panels of
+/// `tile.rows` rows: element (r, k) of a panel at `k * tile.rows + r`. The panels of a block stand together, so that a walk over
+/// them is one run of memory.
+fn pack_rows<T: Float>(
+    tile: &Tile<T>,
+    x: &[T],
+    stride: usize,
+    rows: usize,
+    depth: usize,
+    packed: &mut [T],
+) {
+    let padded = rows.next_multiple_of(tile.rows);
+    for start in (0..depth).step_by(CACHED_DEPTH) {
+        let depth = CACHED_DEPTH.min(depth - start);
+        for first in (0..rows).step_by(tile.rows) {
+            let panel = &mut packed[packed_at(padded, first, start, depth)..][..tile.rows * depth];
+            let x = &x[first * stride + start..];
+            pack_panel(x, stride, tile.rows.min(rows - first), tile.rows, panel);
         }
-    });
+    }
 }
 
 /// Where the panel of row `first` of `padded` stands in the block of `depth` that begins at `start`.
@@ -300,6 +335,7 @@ fn interleave<T: Float, const R: usize>(x: &[T], stride: usize, count: usize, pa
         let mut lines = [[T::ZERO; LINE]; R];
         for (r, line) in lines.iter_mut().enumerate().take(count) {
             let x = &x[r * stride + start..];
+            prefetch(x.as_ptr().wrapping_add(R * stride));
             match x.first_chunk() {
                 Some(whole) if steps.len() == LINE => *line = *whole,
                 _ => line[..steps.len()].copy_from_slice(&x[..steps.len()]),
@@ -311,23 +347,29 @@ fn interleave<T: Float, const R: usize>(x: &[T], stride: usize, count: usize, pa
     }
 }
 
-/// Packs the transpose of `[batch, inputs]` for each [`CACHED_DEPTH`] of the batch into panels of `tile.rows` inputs: element
-/// (r, k) of a panel at `k * rows + r`, where k counts the batch; panels as in [`pack_rows`].
-fn pack_columns<T: Float>(tile: &Tile<T>, x: &[T], batch: usize, inputs: usize, packed: &mut [T]) {
+/// Rows that are asked for before they are packed.
+const ROWS_AHEAD: usize = 8;
+
+/// Packs the transpose of some inputs of `[batch, inputs]` for each [`CACHED_DEPTH`] of the batch into panels of `tile.rows`
+/// inputs: element (r, k) of a panel at `k * rows + r`, where k counts the batch; panels as in [`pack_rows`].
+fn pack_columns<T: Float>(
+    tile: &Tile<T>,
+    x: &[T],
+    batch: usize,
+    inputs: usize,
+    range: Range<usize>,
+    packed: &mut [T],
+) {
     let rows = tile.rows;
-    let padded = inputs.next_multiple_of(rows);
-    let groups = padded.div_ceil(PACK_BLOCK * rows);
-    let packed = Shared::new(packed);
-    for_each(groups * batch.div_ceil(CACHED_DEPTH), |job| {
-        let (group, start) = (job % groups, job / groups * CACHED_DEPTH);
+    let padded = range.len().next_multiple_of(rows);
+    for start in (0..batch).step_by(CACHED_DEPTH) {
         let depth = CACHED_DEPTH.min(batch - start);
-        let (first, end) = (group * PACK_BLOCK * rows, padded.min((group + 1) * PACK_BLOCK * rows));
-        let at = packed_at(padded, first, start, depth);
-        // SAFETY: each job has its own panels of its own block.
-        #[allow(unsafe_code)]
-        let packed = unsafe { packed.part(at..at + (end - first) * depth) };
+        let packed = &mut packed[padded * start..][..padded * depth];
         for k in 0..depth {
-            let row = &x[(start + k) * inputs..][first..inputs.min(end)];
+            let row = &x[(start + k) * inputs..][range.clone()];
+            for line in (0..row.len()).step_by(LINE) {
+                prefetch(row.as_ptr().wrapping_add(ROWS_AHEAD * inputs + line));
+            }
             for (panel, values) in row.chunks(rows).enumerate() {
                 let to = &mut packed[panel * rows * depth + k * rows..][..rows];
                 // Of a length that is known, it is a load and no call.
@@ -339,19 +381,59 @@ fn pack_columns<T: Float>(tile: &Tile<T>, x: &[T], batch: usize, inputs: usize, 
                 }
             }
         }
-    });
+    }
+}
+
+per_isa! {
+    /// Adds the sums of a panel, `[.., 32]`, to its columns of `to: [rows, outputs]`; what is there counts as `bias`, or as zeros
+    /// without one, where they are the `first`.
+    fn add_panel<T: Float>(sums: &[T], bias: &[T], first: bool, outputs: usize, column: usize, to: &mut [T]) {
+        let width = COLUMNS.min(outputs - column);
+        let mut start = [T::ZERO; COLUMNS];
+        start[..bias.len()].copy_from_slice(bias);
+        for (to, sums) in to.chunks_exact_mut(outputs).zip(sums.as_chunks::<COLUMNS>().0) {
+            let to = &mut to[column..][..width];
+            // Of a length that is known, it is vectors and no loop.
+            if let Some(to) = to.first_chunk_mut::<COLUMNS>() {
+                let before = if first { start } else { *to };
+                *to = std::array::from_fn(|j| sums[j] + before[j]);
+            } else {
+                for (j, to) in to.iter_mut().enumerate() {
+                    *to = sums[j] + if first { start[j] } else { *to };
+                }
+            }
+        }
+    }
+}
+
+per_isa! {
+    /// to = to + from
+    fn add<T: Float>(to: &mut [T], from: &[T]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to += *from;
+        }
+    }
 }
 
 /// Packs `[batch, outputs]` into panels of 32 outputs, each `[batch, 32]`, filled up with zeros.
 fn pack_panels<T: Float>(dy: &[T], batch: usize, outputs: usize, packed: &mut [T]) {
-    for (panel, packed) in
-        packed.chunks_exact_mut(batch * COLUMNS).enumerate().take(outputs.div_ceil(COLUMNS))
-    {
+    let len = batch * COLUMNS;
+    let packed = Shared::new(packed);
+    for_each(outputs.div_ceil(COLUMNS), |panel| {
+        // SAFETY: each job has its own panel.
+        #[allow(unsafe_code)]
+        let packed = unsafe { packed.part(panel * len..(panel + 1) * len) };
         let start = panel * COLUMNS;
         let width = COLUMNS.min(outputs - start);
-        for (k, to) in packed.chunks_exact_mut(COLUMNS).enumerate() {
-            to[..width].copy_from_slice(&dy[k * outputs + start..][..width]);
-            to[width..].fill(T::ZERO);
+        for (k, to) in packed.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
+            let from = &dy[k * outputs + start..][..width];
+            match from.first_chunk() {
+                Some(whole) => *to = *whole,
+                None => {
+                    to[..width].copy_from_slice(from);
+                    to[width..].fill(T::ZERO);
+                }
+            }
         }
-    }
+    });
 }

@@ -3,32 +3,63 @@
 
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
+/// Runs of memory that are asked for side by side.
+pub(crate) const RUNS: usize = 3;
 
-/// How near memory is brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Near {
-    /// Into the first-level cache: for what is used next, and little of it.
-    First,
-    /// Into the second-level cache.
-    Second,
+/// Runs of memory that a tile asks for bit by bit while it computes. All at once would fill the few places that a core has for
+/// lines on their way, and the tile's own operands would wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask {
+    runs: [*const i8; RUNS],
+    /// Lines of each run.
+    lines: usize,
 }
 
-/// Asks for `len` elements at `from`, which need not be there: nothing is read. Does nothing where there is no such instruction
-/// in stable Rust.
+impl Ask {
+    /// For nothing.
+    pub(crate) const NOTHING: Ask = Ask { runs: [std::ptr::null(); RUNS], lines: 0 };
+
+    /// For `len` elements at each of `runs`. They need not be there: nothing is read.
+    pub(crate) fn for_all<T>(runs: [*const T; RUNS], len: usize) -> Ask {
+        Ask { runs: runs.map(<*const T>::cast), lines: (len * size_of::<T>()).div_ceil(LINE_BYTES) }
+    }
+
+    /// For `len` elements at `from`, which need not be there either.
+    pub(crate) fn for_one<T>(from: *const T, len: usize) -> Ask {
+        let lines = (len * size_of::<T>()).div_ceil(LINE_BYTES * RUNS);
+        let run = |index: usize| from.cast::<i8>().wrapping_add(index * lines * LINE_BYTES);
+        Ask { runs: std::array::from_fn(run), lines }
+    }
+
+    /// The `part`-th of `parts` of each run.
+    pub(crate) fn part(self, part: usize, parts: usize) -> Ask {
+        let (first, end) = (part * self.lines / parts, (part + 1) * self.lines / parts);
+        Ask { runs: self.runs.map(|run| run.wrapping_add(first * LINE_BYTES)), lines: end - first }
+    }
+
+    /// Lines of each run.
+    #[inline(always)]
+    pub(crate) fn lines(&self) -> usize {
+        self.lines
+    }
+
+    /// Asks for one line of a run.
+    #[inline(always)]
+    pub(crate) fn line(&self, run: usize, line: usize) {
+        prefetch(self.runs[run].wrapping_add(line * LINE_BYTES));
+    }
+}
+
+/// Asks for the cache line at `at` into the second-level cache. Nothing need be there: nothing is read. Does nothing where there
+/// is no such instruction in stable Rust.
 #[inline(always)]
-pub(crate) fn prefetch<T>(near: Near, from: *const T, len: usize) {
+pub(crate) fn prefetch<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]
-    for offset in (0..len * size_of::<T>()).step_by(LINE_BYTES) {
-        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
-        let line = from.cast::<i8>().wrapping_add(offset);
-        // SAFETY: a prefetch faults on no address.
-        unsafe {
-            match near {
-                Near::First => _mm_prefetch::<_MM_HINT_T0>(line),
-                Near::Second => _mm_prefetch::<_MM_HINT_T1>(line),
-            }
-        }
+    // SAFETY: a prefetch faults on no address.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(at.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (near, from, len, LINE_BYTES);
+    let _ = at;
 }

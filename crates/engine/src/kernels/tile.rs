@@ -10,6 +10,7 @@
 use crate::float::Float;
 use crate::isa::Isa;
 use crate::kernels::lanes::{Lanes, Portable};
+use crate::kernels::prefetch::{Ask, RUNS};
 
 /// Width of a tile, and of the panels that weights are kept in: two AVX-512 registers of f32.
 pub const COLUMNS: usize = 32;
@@ -17,6 +18,10 @@ pub const COLUMNS: usize = 32;
 pub(crate) const MAX_ROWS: usize = 12;
 /// Elements of the largest tile of any instruction set.
 pub(crate) const MAX_TILE: usize = MAX_ROWS * COLUMNS;
+
+/// Steps in which a tile asks for one line of each run: at the least, a line in 16 multiply-adds of a register, which leaves a
+/// core's memory time for what the tile itself reads.
+const ASK_STEPS: usize = RUNS + 1;
 
 /// What becomes of the sums of a tile.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +45,7 @@ type Packed<T> = unsafe fn(
     columns: usize,
     finish: Finish<T>,
     c: &[*mut T],
+    ask: Ask,
 );
 /// The left operand of [`Tile::gathered`]: `depth` elements at each of `pixels[taps][rows]`.
 type Gathered<T> = unsafe fn(
@@ -83,6 +89,22 @@ impl<T: Float> Tile<T> {
         stride: usize,
         carry: bool,
     ) {
+        self.packed_asking(rows, depth, a, b, c, stride, carry, Ask::NOTHING);
+    }
+
+    /// [`Tile::packed`], which meanwhile asks for memory that is needed later.
+    #[inline]
+    pub(crate) fn packed_asking(
+        &self,
+        rows: usize,
+        depth: usize,
+        a: &[T],
+        b: &[T],
+        c: &mut [T],
+        stride: usize,
+        carry: bool,
+        ask: Ask,
+    ) {
         assert!(0 < rows && rows <= self.rows);
         assert!(a.len() >= depth * self.rows && b.len() >= depth * COLUMNS);
         assert!(c.len() >= (rows - 1) * stride + COLUMNS);
@@ -93,7 +115,7 @@ impl<T: Float> Tile<T> {
         // which the assertions have bounded; its instruction set was detected.
         unsafe {
             let finish = if carry { Finish::Carry } else { Finish::Set };
-            (self.packed)(rows, depth, a.as_ptr(), b.as_ptr(), COLUMNS, finish, &c[..rows]);
+            (self.packed)(rows, depth, a.as_ptr(), b.as_ptr(), COLUMNS, finish, &c[..rows], ask);
         }
     }
 
@@ -209,21 +231,26 @@ unsafe fn finish<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
     c: &[*mut T; R],
     column: usize,
 ) {
-    for (row, &c) in sums.iter().zip(c) {
-        for (n, &sum) in row.iter().enumerate() {
-            let at = column + n * V::COUNT;
-            // SAFETY: the callers of the kernels have bounded rows and columns. One row after the other, since two rows of
-            // a gathered tile may be the same.
-            unsafe {
-                let c = c.add(at);
-                match finish {
-                    Finish::Set | Finish::Carry => sum,
-                    Finish::Add => V::load(c).add(sum),
-                    Finish::Bias(bias) => sum.add(V::load(bias.add(at))),
+    // One walk for each way: a walk with the choice in it is not unrolled, and the sums go over the stack. No closures, which
+    // would be compiled for another instruction set. One row after the other, since two rows of a gathered tile may be the same.
+    macro_rules! each {
+        (|$sum:ident, $c:ident, $at:ident| $result:expr) => {
+            for (row, &c) in sums.iter().zip(c) {
+                for (n, &$sum) in row.iter().enumerate() {
+                    let $at = column + n * V::COUNT;
+                    // SAFETY: the callers of the kernels have bounded rows and columns, and a bias is 32 long.
+                    unsafe {
+                        let $c = c.add($at);
+                        $result.store($c);
+                    }
                 }
-                .store(c);
             }
-        }
+        };
+    }
+    match finish {
+        Finish::Set | Finish::Carry => each!(|sum, c, at| sum),
+        Finish::Add => each!(|sum, c, at| V::load(c).add(sum)),
+        Finish::Bias(bias) => each!(|sum, c, at| sum.add(V::load(bias.add(at)))),
     }
 }
 
@@ -236,6 +263,7 @@ unsafe fn packed_rows<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
     column: usize,
     finish_with: Finish<T>,
     c: &[*mut T],
+    ask: Ask,
 ) {
     // Of a known length, so that the sums stay in registers.
     let Ok(c) = <&[*mut T; R]>::try_from(c) else { return };
@@ -250,16 +278,31 @@ unsafe fn packed_rows<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
                 }
             }
         }
-        for _ in 0..depth {
-            let right: [V; N] = std::array::from_fn(|n| V::load(b.add(n * V::COUNT)));
-            for (r, row) in sums.iter_mut().enumerate() {
-                let left = V::splat(*a.add(r));
-                for (sum, right) in row.iter_mut().zip(right) {
-                    *sum = sum.add_product(left, right);
+        // No closure, which would be compiled for another instruction set.
+        macro_rules! step {
+            () => {
+                let right: [V; N] = std::array::from_fn(|n| V::load(b.add(n * V::COUNT)));
+                for (r, row) in sums.iter_mut().enumerate() {
+                    let left = V::splat(*a.add(r));
+                    for (sum, right) in row.iter_mut().zip(right) {
+                        *sum = sum.add_product(left, right);
+                    }
                 }
+                a = a.add(height);
+                b = b.add(COLUMNS);
+            };
+        }
+        // Of what is asked for, a line of each run in every so many steps.
+        let asked = ask.lines().min(depth / ASK_STEPS);
+        for line in 0..asked {
+            for run in 0..RUNS {
+                step!();
+                ask.line(run, line);
             }
-            a = a.add(height);
-            b = b.add(COLUMNS);
+            step!();
+        }
+        for _ in asked * ASK_STEPS..depth {
+            step!();
         }
         finish(sums, finish_with, c, column);
     }
@@ -346,6 +389,7 @@ macro_rules! tile {
                 columns: usize,
                 finish: Finish<$type>,
                 c: &[*mut $type],
+                ask: Ask,
             ) {
                 let mut column = 0;
                 while column < columns {
@@ -354,8 +398,8 @@ macro_rules! tile {
                     unsafe {
                         match (rows, whole) {
                             $(
-                                ($rows, true) => packed_rows::<$type, $lanes, $rows, $per_turn>(ROWS, depth, a, b, column, finish, c),
-                                ($rows, false) => packed_rows::<$type, $lanes, $rows, 1>(ROWS, depth, a, b, column, finish, c),
+                                ($rows, true) => packed_rows::<$type, $lanes, $rows, $per_turn>(ROWS, depth, a, b, column, finish, c, if column == 0 { ask } else { Ask::NOTHING }),
+                                ($rows, false) => packed_rows::<$type, $lanes, $rows, 1>(ROWS, depth, a, b, column, finish, c, Ask::NOTHING),
                             )*
                             _ => {}
                         }

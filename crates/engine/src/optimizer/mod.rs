@@ -9,7 +9,7 @@ mod sgd;
 
 use crate::arena::Arena;
 use crate::float::Float;
-use crate::kernels::prefetch::{Near, prefetch};
+use crate::kernels::prefetch::Ask;
 use crate::parallel::{Shared, for_each};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -215,11 +215,13 @@ impl<T: Float> Updates<'_, T> {
         }
     }
 
-    /// Asks for the moments at `range` before they are needed.
-    pub(crate) fn prefetch(&self, range: Range<usize>) {
-        for moments in self.moments.iter().take(self.kept) {
-            prefetch(Near::Second, moments.pointer(range.clone()), range.len());
-        }
+    /// What the update of the values at `range`, which begin at `values`, is going to read.
+    pub(crate) fn ask(&self, values: *const T, range: Range<usize>) -> Ask {
+        let moments = |i: usize| match i < self.kept {
+            true => self.moments[i].pointer(range.clone()).cast_const(),
+            false => values,
+        };
+        Ask::for_all([values, moments(0), moments(1)], range.len())
     }
 
     /// Updates a whole tensor, whose values begin at `first` of the parameters, on all threads.
