@@ -294,12 +294,14 @@ fn pack_rows<T: Float>(
     packed: &mut [T],
 ) {
     let padded = rows.next_multiple_of(tile.rows);
-    for start in (0..depth).step_by(CACHED_DEPTH) {
-        let depth = CACHED_DEPTH.min(depth - start);
-        for first in (0..rows).step_by(tile.rows) {
+    for first in (0..rows).step_by(tile.rows) {
+        for start in (0..depth).step_by(CACHED_DEPTH) {
+            let depth = CACHED_DEPTH.min(depth - start);
             let panel = &mut packed[packed_at(padded, first, start, depth)..][..tile.rows * depth];
             let x = &x[first * stride + start..];
-            pack_panel(x, stride, tile.rows.min(rows - first), tile.rows, panel);
+            let count = tile.rows.min(rows - first);
+            let done = if count == tile.rows { tile.interleave(x, stride, panel) } else { 0 };
+            pack_panel(&x[done..], stride, count, tile.rows, &mut panel[done * tile.rows..]);
         }
     }
 }
@@ -347,9 +349,6 @@ fn interleave<T: Float, const R: usize>(x: &[T], stride: usize, count: usize, pa
     }
 }
 
-/// Rows that are asked for before they are packed.
-const ROWS_AHEAD: usize = 8;
-
 /// Packs the transpose of some inputs of `[batch, inputs]` for each [`CACHED_DEPTH`] of the batch into panels of `tile.rows`
 /// inputs: element (r, k) of a panel at `k * rows + r`, where k counts the batch; panels as in [`pack_rows`].
 fn pack_columns<T: Float>(
@@ -360,26 +359,49 @@ fn pack_columns<T: Float>(
     range: Range<usize>,
     packed: &mut [T],
 ) {
-    let rows = tile.rows;
-    let padded = range.len().next_multiple_of(rows);
+    let padded = range.len().next_multiple_of(tile.rows);
     for start in (0..batch).step_by(CACHED_DEPTH) {
         let depth = CACHED_DEPTH.min(batch - start);
-        let packed = &mut packed[padded * start..][..padded * depth];
-        for k in 0..depth {
-            let row = &x[(start + k) * inputs..][range.clone()];
-            for line in (0..row.len()).step_by(LINE) {
-                prefetch(row.as_ptr().wrapping_add(ROWS_AHEAD * inputs + line));
+        let x = &x[start * inputs + range.start..];
+        cut_rows(x, inputs, range.len(), depth, tile.rows, &mut packed[padded * start..][..padded * depth]);
+    }
+}
+
+per_isa! {
+    /// Cuts `depth` rows of `len`, which are `stride` apart, into runs of `rows`: the r-th of the k-th row to
+    /// `(r * depth + k) * rows`, the last run filled up with zeros.
+    fn cut_rows<T: Float>(x: &[T], stride: usize, len: usize, depth: usize, rows: usize, packed: &mut [T]) {
+        // Of a known height, so that a run is a load and no loop. These are the heights of all tiles.
+        match rows {
+            12 => cut::<T, 12>(x, stride, len, depth, packed),
+            6 => cut::<T, 6>(x, stride, len, depth, packed),
+            _ => {
+                assert_eq!(rows, 4, "a tile of another height");
+                cut::<T, 4>(x, stride, len, depth, packed);
             }
-            for (panel, values) in row.chunks(rows).enumerate() {
-                let to = &mut packed[panel * rows * depth + k * rows..][..rows];
-                // Of a length that is known, it is a load and no call.
-                if let (Some(to), Some(values)) = (to.first_chunk_mut::<MAX_ROWS>(), values.first_chunk()) {
-                    *to = *values;
-                } else {
-                    to[..values.len()].copy_from_slice(values);
-                    to[values.len()..].fill(T::ZERO);
-                }
-            }
+        }
+    }
+}
+
+/// Rows that are asked for before they are cut.
+const ROWS_AHEAD: usize = 8;
+
+#[inline(always)]
+fn cut<T: Float, const R: usize>(x: &[T], stride: usize, len: usize, depth: usize, packed: &mut [T]) {
+    let (packed, _) = packed.as_chunks_mut::<R>();
+    for k in 0..depth {
+        let row = &x[k * stride..][..len];
+        for line in (0..len).step_by(LINE) {
+            prefetch(row.as_ptr().wrapping_add(ROWS_AHEAD * stride + line));
+        }
+        let (runs, rest) = row.as_chunks::<R>();
+        let mut panels = packed.chunks_exact_mut(depth);
+        for (run, panel) in runs.iter().zip(&mut panels) {
+            panel[k] = *run;
+        }
+        if let Some(panel) = panels.next().filter(|_| !rest.is_empty()) {
+            panel[k] = [T::ZERO; R];
+            panel[k][..rest.len()].copy_from_slice(rest);
         }
     }
 }

@@ -9,6 +9,8 @@ pub(crate) mod dropout;
 pub(crate) mod gather;
 pub(crate) mod grouped;
 pub(crate) mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod interleave;
 pub(crate) mod linear;
 pub(crate) mod loss;
 pub(crate) mod pointwise;

@@ -9,6 +9,7 @@
 
 use crate::float::Float;
 use crate::isa::Isa;
+use crate::kernels::interleave;
 use crate::kernels::lanes::{Lanes, Portable};
 use crate::kernels::prefetch::{Ask, RUNS};
 
@@ -61,6 +62,10 @@ type Gathered<T> = unsafe fn(
 type Outer<T> =
     unsafe fn(rows: usize, pairs: &[[u32; 2]], x: *const T, dy: *const T, columns: usize, c: *mut T);
 
+/// Packs whole rows for [`Tile::packed`], of a multiple of 16 elements each: where they begin, how far they are apart, how many
+/// times 16, and where to.
+type Interleave<T> = unsafe fn(x: *const T, stride: usize, steps: usize, to: *mut T);
+
 /// The tile kernels of an instruction set.
 #[derive(Debug, Clone, Copy)]
 pub struct Tile<T> {
@@ -71,6 +76,7 @@ pub struct Tile<T> {
     packed: Packed<T>,
     gathered: Gathered<T>,
     outer: Outer<T>,
+    interleave: Option<Interleave<T>>,
 }
 
 impl<T: Float> Tile<T> {
@@ -117,6 +123,18 @@ impl<T: Float> Tile<T> {
             let finish = if carry { Finish::Carry } else { Finish::Set };
             (self.packed)(rows, depth, a.as_ptr(), b.as_ptr(), COLUMNS, finish, &c[..rows], ask);
         }
+    }
+
+    /// Packs all `rows` of a tile, which are `stride` apart, as far as there is a kernel for it: element (r, k) to `k * rows + r`
+    /// of `packed: [depth, rows]`. Returns the depth up to which it is done.
+    pub(crate) fn interleave(&self, x: &[T], stride: usize, packed: &mut [T]) -> usize {
+        let Some(interleave) = self.interleave else { return 0 };
+        let steps = packed.len() / self.rows / interleave::STEP;
+        let depth = steps * interleave::STEP;
+        assert!(steps == 0 || x.len() >= (self.rows - 1) * stride + depth);
+        // SAFETY: by the assertion, and `packed` has `depth` times `rows`; the instruction set was detected.
+        unsafe { interleave(x.as_ptr(), stride, steps, packed.as_mut_ptr()) };
+        depth
     }
 
     /// `c[r][0..32] = sum over k of a[r][k] * b[k][0..32]`, added in the order of [`Tile::packed`]. `a`: rows that are `stride`
@@ -208,7 +226,7 @@ impl<T: Float> Tile<T> {
 pub fn f32_tile() -> Tile<f32> {
     match Isa::detected() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => avx512::TILE,
+        Isa::Avx512 => Tile { interleave: Some(interleave::twelve_rows), ..avx512::TILE },
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::TILE,
         // Every 64-bit ARM has NEON.
@@ -376,7 +394,7 @@ macro_rules! tile {
             const LANES: usize = <$lanes as Lanes<$type>>::COUNT;
             const ROWS: usize = $height;
 
-            pub(super) const TILE: Tile<$type> = Tile { rows: ROWS, lanes: LANES, packed, gathered, outer };
+            pub(super) const TILE: Tile<$type> = Tile { rows: ROWS, lanes: LANES, packed, gathered, outer, interleave: None };
 
             /// # Safety
             /// As [`Tile::packed`] has bounded it, on a processor with the features.
