@@ -38,6 +38,8 @@ pub trait Float:
     fn to_f64(self) -> f64;
     /// Square root.
     fn sqrt(self) -> Self;
+    /// Without its sign.
+    fn abs(self) -> Self;
     /// e to the power of it.
     fn exp(self) -> Self;
     /// Hyperbolic tangent.
@@ -51,7 +53,7 @@ pub trait Float:
     /// Zero for what is nearer to it than `least`, else itself, NaN too.
     #[inline(always)]
     fn settled(self, least: Self) -> Self {
-        if self < least && -self < least { Self::ZERO } else { self }
+        if self.abs() < least { Self::ZERO } else { self }
     }
     /// The matrix tile of this type on this machine.
     fn tile() -> Tile<Self>;
@@ -76,6 +78,10 @@ macro_rules! float {
             #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                self.abs()
             }
             #[inline(always)]
             fn exp(self) -> Self {
