@@ -8,20 +8,20 @@ use std::arch::x86_64::{
 
 use crate::kernels::prefetch::prefetch;
 
-/// Rows that are turned at once.
-const ROWS: usize = 12;
 /// Elements of a row that are turned at once: one register.
 pub(crate) const STEP: usize = 16;
 
-/// Element (r, k) of 12 rows of `steps` * 16, which are `stride` apart, to `k * 12 + r`. Asks for the 12 rows behind them.
+/// Element (r, k) of `ROWS` rows of `steps` * 16, which are `stride` apart, to `k * ROWS + r`. Asks for the rows behind them.
+/// `ROWS` is a multiple of four.
 ///
 /// # Safety
 /// On a processor with AVX-512F; `x` is good for the rows, `to` for as many elements.
 #[target_feature(enable = "avx512f")]
-pub(crate) unsafe fn twelve_rows(x: *const f32, stride: usize, steps: usize, to: *mut f32) {
+pub(crate) unsafe fn rows<const ROWS: usize>(x: *const f32, stride: usize, steps: usize, to: *mut f32) {
+    const { assert!(ROWS.is_multiple_of(4)) };
     for step in 0..steps {
         for group in (0..ROWS).step_by(4) {
-            // SAFETY: 16 elements of each row and 16 * 12 of `to` for each step, by the caller's promise.
+            // SAFETY: 16 elements of each row and 16 * ROWS of `to` for each step, by the caller's promise.
             unsafe {
                 let first = x.add(group * stride + step * STEP);
                 for r in 0..4 {
@@ -33,16 +33,16 @@ pub(crate) unsafe fn twelve_rows(x: *const f32, stride: usize, steps: usize, to:
                     _mm512_loadu_ps(first.add(2 * stride)),
                     _mm512_loadu_ps(first.add(3 * stride)),
                 ];
-                store_turned(rows, to.add(step * STEP * ROWS + group));
+                store_turned::<ROWS>(rows, to.add(step * STEP * ROWS + group));
             }
         }
     }
 }
 
-/// The k-th elements of four rows, side by side, to `k * 12`.
+/// The k-th elements of four rows, side by side, to `k * ROWS`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn store_turned(rows: [__m512; 4], to: *mut f32) {
+unsafe fn store_turned<const ROWS: usize>(rows: [__m512; 4], to: *mut f32) {
     let [a, b, c, d] = rows;
     // Without closures, which `map` would call as functions of another instruction set.
     let (ab, cd) = (_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpacklo_ps(c, d)));

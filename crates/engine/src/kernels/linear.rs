@@ -14,6 +14,8 @@ use std::ops::Range;
 
 /// Most rows of the batch that one job of the forward pass works on: whole tiles of any height.
 const BATCH_BLOCK: usize = 22 * MAX_ROWS;
+/// Rows that are worth a job of their own, which reads the weight once more.
+const LEAST_ROWS: usize = 3 * MAX_ROWS;
 /// Inputs that are summed in one go: a panel's part of 512 x 32 f32 fills 64 KiB of the second-level cache.
 const DEPTH_BLOCK: usize = 512;
 /// Inputs that are walked over for all rows before the next ones: a panel's part of 128 x 32 f32 fills half of the smallest
@@ -82,7 +84,7 @@ impl Linear {
         let part_inputs = self.part_inputs();
         let parts = inputs.div_ceil(part_inputs);
         // Blocks of nearly one size.
-        let blocks = batch.div_ceil(BATCH_BLOCK).max(JOBS.div_ceil(parts));
+        let blocks = JOBS.div_ceil(parts).min(batch.div_ceil(LEAST_ROWS)).max(batch.div_ceil(BATCH_BLOCK));
         let block_rows = batch.div_ceil(blocks).next_multiple_of(MAX_ROWS);
         let (blocks, panels) = (batch.div_ceil(block_rows), outputs.div_ceil(COLUMNS));
         let (len, y) = (batch * outputs, &mut y[..batch * outputs]);
@@ -195,11 +197,16 @@ impl Linear {
             let mut turned = [T::ZERO; OUTPUT_BLOCK * COLUMNS];
             for start in (0..outputs).step_by(OUTPUT_BLOCK) {
                 let depth = OUTPUT_BLOCK.min(outputs - start);
-                for o in 0..depth {
-                    let (panel, column) = ((start + o) / COLUMNS, (start + o) % COLUMNS);
-                    let column = &weight[(panel * inputs + first) * COLUMNS + column..];
-                    for j in 0..width {
-                        turned[o * COLUMNS + j] = column[j * COLUMNS];
+                let squares = turned.as_chunks_mut().0.iter_mut();
+                for (to, panel) in squares.zip(start / COLUMNS..(start + depth).div_ceil(COLUMNS)) {
+                    let panel = &weight[(panel * inputs + first) * COLUMNS..];
+                    match panel.first_chunk() {
+                        Some(square) if width == COLUMNS => tile.turn(square, to),
+                        _ => {
+                            let mut square = [T::ZERO; COLUMNS * COLUMNS];
+                            square[..width * COLUMNS].copy_from_slice(&panel[..width * COLUMNS]);
+                            tile.turn(&square, to);
+                        }
                     }
                 }
                 for row in (0..batch).step_by(tile.rows) {
@@ -212,8 +219,13 @@ impl Linear {
                         // SAFETY: each job has its own columns of `dx`, and this is the only part alive in it.
                         #[allow(unsafe_code)]
                         let dx = unsafe { dx.part(at..at + width) };
-                        for j in 0..width {
-                            dx[j] = sums[r * COLUMNS + j] + if start == 0 { T::ZERO } else { dx[j] };
+                        let sums = &sums[r * COLUMNS..][..COLUMNS];
+                        // Of a length that is known, it is vectors and no loop.
+                        match (dx.first_chunk_mut::<COLUMNS>(), start) {
+                            (Some(dx), 0) => dx.copy_from_slice(sums),
+                            (Some(dx), _) => *dx = std::array::from_fn(|j| sums[j] + dx[j]),
+                            (None, 0) => dx.copy_from_slice(&sums[..width]),
+                            (None, _) => dx.iter_mut().zip(sums).for_each(|(dx, &sum)| *dx += sum),
                         }
                     }
                 }

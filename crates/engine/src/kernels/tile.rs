@@ -62,8 +62,8 @@ type Gathered<T> = unsafe fn(
 type Outer<T> =
     unsafe fn(rows: usize, pairs: &[[u32; 2]], x: *const T, dy: *const T, columns: usize, c: *mut T);
 
-/// Packs whole rows for [`Tile::packed`], of a multiple of 16 elements each: where they begin, how far they are apart, how many
-/// times 16, and where to.
+/// Puts rows of a multiple of 16 elements side by side, as columns: where they begin, how far they are apart, how many times
+/// 16, and where to.
 type Interleave<T> = unsafe fn(x: *const T, stride: usize, steps: usize, to: *mut T);
 
 /// The tile kernels of an instruction set.
@@ -76,7 +76,10 @@ pub struct Tile<T> {
     packed: Packed<T>,
     gathered: Gathered<T>,
     outer: Outer<T>,
+    /// For the rows of a whole tile.
     interleave: Option<Interleave<T>>,
+    /// For 32 rows.
+    turn: Option<Interleave<T>>,
 }
 
 impl<T: Float> Tile<T> {
@@ -135,6 +138,21 @@ impl<T: Float> Tile<T> {
         // SAFETY: by the assertion, and `packed` has `depth` times `rows`; the instruction set was detected.
         unsafe { interleave(x.as_ptr(), stride, steps, packed.as_mut_ptr()) };
         depth
+    }
+
+    /// The transpose of `square: [32, 32]`.
+    pub(crate) fn turn(&self, square: &[T; COLUMNS * COLUMNS], to: &mut [T; COLUMNS * COLUMNS]) {
+        match self.turn {
+            // SAFETY: 32 rows of twice 16, there and here; the instruction set was detected.
+            Some(turn) => unsafe {
+                turn(square.as_ptr(), COLUMNS, COLUMNS / interleave::STEP, to.as_mut_ptr());
+            },
+            None => {
+                for (column, to) in to.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
+                    *to = std::array::from_fn(|row| square[row * COLUMNS + column]);
+                }
+            }
+        }
     }
 
     /// `c[r][0..32] = sum over k of a[r][k] * b[k][0..32]`, added in the order of [`Tile::packed`]. `a`: rows that are `stride`
@@ -226,7 +244,11 @@ impl<T: Float> Tile<T> {
 pub fn f32_tile() -> Tile<f32> {
     match Isa::detected() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => Tile { interleave: Some(interleave::twelve_rows), ..avx512::TILE },
+        Isa::Avx512 => Tile {
+            interleave: Some(interleave::rows::<{ avx512::TILE.rows }>),
+            turn: Some(interleave::rows::<COLUMNS>),
+            ..avx512::TILE
+        },
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::TILE,
         // Every 64-bit ARM has NEON.
@@ -394,7 +416,7 @@ macro_rules! tile {
             const LANES: usize = <$lanes as Lanes<$type>>::COUNT;
             const ROWS: usize = $height;
 
-            pub(super) const TILE: Tile<$type> = Tile { rows: ROWS, lanes: LANES, packed, gathered, outer, interleave: None };
+            pub(super) const TILE: Tile<$type> = Tile { rows: ROWS, lanes: LANES, packed, gathered, outer, interleave: None, turn: None };
 
             /// # Safety
             /// As [`Tile::packed`] has bounded it, on a processor with the features.
