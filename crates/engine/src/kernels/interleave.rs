@@ -7,9 +7,7 @@ use std::arch::x86_64::{
 };
 
 use crate::kernels::prefetch::prefetch;
-
-/// Elements of a row that are turned at once: one register.
-pub(crate) const STEP: usize = 16;
+use crate::kernels::tile::TURN_STEP as STEP;
 
 /// Element (r, k) of `ROWS` rows of `steps` * 16, which are `stride` apart, to `k * ROWS + r`. Asks for the rows behind them.
 /// `ROWS` is a multiple of four.

@@ -7,10 +7,10 @@
 
 use crate::float::Float;
 use crate::isa::per_isa;
-use crate::kernels::prefetch::{Ask, prefetch};
+use crate::kernels::packing::{CACHED_DEPTH, pack_columns, pack_panels, pack_rows, packed_at};
+use crate::kernels::prefetch::Ask;
 use crate::kernels::tile::{COLUMNS, MAX_ROWS, MAX_TILE, Tile};
 use crate::parallel::{Shared, Workspaces, for_each};
-use std::ops::Range;
 
 /// Most rows of the batch that one job of the forward pass works on: whole tiles of any height.
 const BATCH_BLOCK: usize = 22 * MAX_ROWS;
@@ -18,9 +18,6 @@ const BATCH_BLOCK: usize = 22 * MAX_ROWS;
 const LEAST_ROWS: usize = 3 * MAX_ROWS;
 /// Inputs that are summed in one go: a panel's part of 512 x 32 f32 fills 64 KiB of the second-level cache.
 const DEPTH_BLOCK: usize = 512;
-/// Inputs that are walked over for all rows before the next ones: a panel's part of 128 x 32 f32 fills half of the smallest
-/// first-level cache. It changes the order of the work, not that of a sum.
-const CACHED_DEPTH: usize = 128;
 /// Jobs that the forward pass is cut into, at least, where it is large enough.
 const JOBS: usize = 8;
 /// Jobs that the gradient of a weight is cut into, at least, where it has as many pieces.
@@ -253,7 +250,8 @@ impl Linear {
         let right = &*scratch;
         // A piece holds whole tiles.
         let piece_rows = SINK_ROWS / tile.rows * tile.rows;
-        let block_inputs = inputs.div_ceil(GRADIENT_JOBS).min(GRADIENT_BLOCK / batch) / piece_rows * piece_rows;
+        let block_inputs =
+            inputs.div_ceil(GRADIENT_JOBS).min(GRADIENT_BLOCK / batch) / piece_rows * piece_rows;
         let block_inputs = block_inputs.clamp(piece_rows.min(inputs), inputs);
         let depths = batch.div_ceil(CACHED_DEPTH);
         let padded = block_inputs.next_multiple_of(tile.rows);
@@ -294,130 +292,6 @@ impl Linear {
     }
 }
 
-/// Packs `rows` rows of `depth` elements, which are `stride` apart, for each [`CACHED_DEPTH`] of the elements into panels of
-/// `tile.rows` rows: element (r, k) of a panel at `k * tile.rows + r`. The panels of a block stand together, so that a walk over
-/// them is one run of memory.
-fn pack_rows<T: Float>(
-    tile: &Tile<T>,
-    x: &[T],
-    stride: usize,
-    rows: usize,
-    depth: usize,
-    packed: &mut [T],
-) {
-    let padded = rows.next_multiple_of(tile.rows);
-    for first in (0..rows).step_by(tile.rows) {
-        for start in (0..depth).step_by(CACHED_DEPTH) {
-            let depth = CACHED_DEPTH.min(depth - start);
-            let panel = &mut packed[packed_at(padded, first, start, depth)..][..tile.rows * depth];
-            let x = &x[first * stride + start..];
-            let count = tile.rows.min(rows - first);
-            let done = if count == tile.rows { tile.interleave(x, stride, panel) } else { 0 };
-            pack_panel(&x[done..], stride, count, tile.rows, &mut panel[done * tile.rows..]);
-        }
-    }
-}
-
-/// Where the panel of row `first` of `padded` stands in the block of `depth` that begins at `start`.
-fn packed_at(padded: usize, first: usize, start: usize, depth: usize) -> usize {
-    start * padded + first * depth
-}
-
-per_isa! {
-    /// Packs `count` rows that are `stride` apart into a panel of `rows`, filled up with zeros.
-    fn pack_panel<T: Float>(x: &[T], stride: usize, count: usize, rows: usize, panel: &mut [T]) {
-        // Of a known height, so that the inner loops are unrolled. These are the heights of all tiles.
-        match rows {
-            12 => interleave::<T, 12>(x, stride, count, panel),
-            6 => interleave::<T, 6>(x, stride, count, panel),
-            _ => {
-                assert_eq!(rows, 4, "a tile of another height");
-                interleave::<T, 4>(x, stride, count, panel);
-            }
-        }
-    }
-}
-
-/// Elements of a row that are packed at a time: a cache line in f32.
-const LINE: usize = 16;
-
-/// Element (r, k) of the rows to `k * R + r`.
-#[inline(always)]
-fn interleave<T: Float, const R: usize>(x: &[T], stride: usize, count: usize, panel: &mut [T]) {
-    let (steps, _) = panel.as_chunks_mut::<R>();
-    for (steps, start) in steps.chunks_mut(LINE).zip((0..).step_by(LINE)) {
-        let mut lines = [[T::ZERO; LINE]; R];
-        for (r, line) in lines.iter_mut().enumerate().take(count) {
-            let x = &x[r * stride + start..];
-            prefetch(x.as_ptr().wrapping_add(R * stride));
-            match x.first_chunk() {
-                Some(whole) if steps.len() == LINE => *line = *whole,
-                _ => line[..steps.len()].copy_from_slice(&x[..steps.len()]),
-            }
-        }
-        for (k, step) in steps.iter_mut().enumerate() {
-            *step = std::array::from_fn(|r| lines[r][k]);
-        }
-    }
-}
-
-/// Packs the transpose of some inputs of `[batch, inputs]` for each [`CACHED_DEPTH`] of the batch into panels of `tile.rows`
-/// inputs: element (r, k) of a panel at `k * rows + r`, where k counts the batch; panels as in [`pack_rows`].
-fn pack_columns<T: Float>(
-    tile: &Tile<T>,
-    x: &[T],
-    batch: usize,
-    inputs: usize,
-    range: Range<usize>,
-    packed: &mut [T],
-) {
-    let padded = range.len().next_multiple_of(tile.rows);
-    for start in (0..batch).step_by(CACHED_DEPTH) {
-        let depth = CACHED_DEPTH.min(batch - start);
-        let x = &x[start * inputs + range.start..];
-        cut_rows(x, inputs, range.len(), depth, tile.rows, &mut packed[padded * start..][..padded * depth]);
-    }
-}
-
-per_isa! {
-    /// Cuts `depth` rows of `len`, which are `stride` apart, into runs of `rows`: the r-th of the k-th row to
-    /// `(r * depth + k) * rows`, the last run filled up with zeros.
-    fn cut_rows<T: Float>(x: &[T], stride: usize, len: usize, depth: usize, rows: usize, packed: &mut [T]) {
-        // Of a known height, so that a run is a load and no loop. These are the heights of all tiles.
-        match rows {
-            12 => cut::<T, 12>(x, stride, len, depth, packed),
-            6 => cut::<T, 6>(x, stride, len, depth, packed),
-            _ => {
-                assert_eq!(rows, 4, "a tile of another height");
-                cut::<T, 4>(x, stride, len, depth, packed);
-            }
-        }
-    }
-}
-
-/// Rows that are asked for before they are cut.
-const ROWS_AHEAD: usize = 8;
-
-#[inline(always)]
-fn cut<T: Float, const R: usize>(x: &[T], stride: usize, len: usize, depth: usize, packed: &mut [T]) {
-    let (packed, _) = packed.as_chunks_mut::<R>();
-    for k in 0..depth {
-        let row = &x[k * stride..][..len];
-        for line in (0..len).step_by(LINE) {
-            prefetch(row.as_ptr().wrapping_add(ROWS_AHEAD * stride + line));
-        }
-        let (runs, rest) = row.as_chunks::<R>();
-        let mut panels = packed.chunks_exact_mut(depth);
-        for (run, panel) in runs.iter().zip(&mut panels) {
-            panel[k] = *run;
-        }
-        if let Some(panel) = panels.next().filter(|_| !rest.is_empty()) {
-            panel[k] = [T::ZERO; R];
-            panel[k][..rest.len()].copy_from_slice(rest);
-        }
-    }
-}
-
 per_isa! {
     /// Adds the sums of a panel, `[.., 32]`, to its columns of `to: [rows, outputs]`; what is there counts as `bias`, or as zeros
     /// without one, where they are the `first`.
@@ -449,25 +323,84 @@ per_isa! {
     }
 }
 
-/// Packs `[batch, outputs]` into panels of 32 outputs, each `[batch, 32]`, filled up with zeros.
-fn pack_panels<T: Float>(dy: &[T], batch: usize, outputs: usize, packed: &mut [T]) {
-    let len = batch * COLUMNS;
-    let packed = Shared::new(packed);
-    for_each(outputs.div_ceil(COLUMNS), |panel| {
-        // SAFETY: each job has its own panel.
-        #[allow(unsafe_code)]
-        let packed = unsafe { packed.part(panel * len..(panel + 1) * len) };
-        let start = panel * COLUMNS;
-        let width = COLUMNS.min(outputs - start);
-        for (k, to) in packed.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
-            let from = &dy[k * outputs + start..][..width];
-            match from.first_chunk() {
-                Some(whole) => *to = *whole,
-                None => {
-                    to[..width].copy_from_slice(from);
-                    to[width..].fill(T::ZERO);
-                }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers between -1 and 1 that repeat late.
+    fn numbers(len: usize, factor: usize) -> Vec<f32> {
+        (0..len).map(|i| (i * factor % 2003) as f32 / 1001.0 - 1.0).collect()
+    }
+
+    /// Sizes that cut the work into several blocks of every kind, and leave a rest of each.
+    const SIZES: [Linear; 4] = [
+        Linear { batch: 301, inputs: 1100, outputs: 70 },
+        Linear { batch: 13, inputs: 5000, outputs: 33 },
+        Linear { batch: 130, inputs: 31, outputs: 5 },
+        Linear { batch: 40, inputs: 700, outputs: 96 },
+    ];
+
+    fn close(found: f32, exact: f64, terms: usize, what: &str) {
+        // As many roundings as terms, each of 2^-24 of a sum that is rarely above 5.
+        let tolerance = 5.0 * terms as f64 * 2f64.powi(-24);
+        assert!((f64::from(found) - exact).abs() <= tolerance, "{what}: {found} and {exact}");
+    }
+
+    #[test]
+    fn all_passes_are_the_sums_in_f64() {
+        for linear in SIZES {
+            let Linear { batch, inputs, outputs } = linear;
+            let (x, dy) = (numbers(batch * inputs, 7), numbers(batch * outputs, 11));
+            let (weight, bias) =
+                (numbers(outputs.next_multiple_of(COLUMNS) * inputs, 13), numbers(outputs, 17));
+            let w = |i: usize, o: usize| weight[(o / COLUMNS * inputs + i) * COLUMNS + o % COLUMNS];
+            let mut scratch = vec![f32::NAN; linear.scratch_len::<f32>()];
+            let mut workspaces = Workspaces::new();
+
+            let mut y = vec![f32::NAN; batch * outputs];
+            linear.forward(&x, &weight, &bias, &mut y, &mut scratch, &mut workspaces);
+            // A batch of a single sample takes another way to the same bits.
+            let mut alone = vec![f32::NAN; outputs];
+            let one = Linear { batch: 1, ..linear };
+            one.forward(&x[inputs..], &weight, &bias, &mut alone, &mut scratch, &mut workspaces);
+            assert_eq!(alone, y[outputs..2 * outputs]);
+
+            let mut dx = vec![f32::NAN; batch * inputs];
+            linear.backward_input(&dy, &weight, &mut dx, &mut scratch);
+            let mut dw = vec![f32::NAN; weight.len()];
+            let written = Shared::new(&mut dw);
+            linear.backward_weight(
+                &x,
+                &dy,
+                &mut scratch,
+                &mut workspaces,
+                |_, _| Ask::NOTHING,
+                |first, piece| {
+                    // SAFETY: pieces are disjoint.
+                    #[allow(unsafe_code)]
+                    let to = unsafe { written.part(first..first + piece.len()) };
+                    assert!(to.iter().all(|x| x.is_nan()), "each part once");
+                    to.copy_from_slice(piece);
+                },
+            );
+
+            for i in (0..batch * outputs).step_by(29) {
+                let (b, o) = (i / outputs, i % outputs);
+                let sum = |i: usize| f64::from(x[b * inputs + i]) * f64::from(w(i, o));
+                close(y[i], f64::from(bias[o]) + (0..inputs).map(sum).sum::<f64>(), inputs, "y");
             }
+            for i in (0..batch * inputs).step_by(997) {
+                let (b, i) = (i / inputs, i % inputs);
+                let sum = |o: usize| f64::from(dy[b * outputs + o]) * f64::from(w(i, o));
+                close(dx[b * inputs + i], (0..outputs).map(sum).sum(), outputs, "dx");
+            }
+            for (at, &found) in dw.iter().enumerate().step_by(97) {
+                let (i, o) = (at / COLUMNS % inputs, at / COLUMNS / inputs * COLUMNS + at % COLUMNS);
+                let dy = |b: usize| if o < outputs { f64::from(dy[b * outputs + o]) } else { 0.0 };
+                let sum = |b: usize| f64::from(x[b * inputs + i]) * dy(b);
+                close(found, (0..batch).map(sum).sum(), batch, "dw");
+            }
+            assert!(dw.iter().all(|x| x.is_finite()), "every part");
         }
-    });
+    }
 }

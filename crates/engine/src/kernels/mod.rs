@@ -8,11 +8,12 @@ pub(crate) mod conv2d;
 pub(crate) mod dropout;
 pub(crate) mod gather;
 pub(crate) mod grouped;
-pub(crate) mod lanes;
 #[cfg(target_arch = "x86_64")]
 mod interleave;
+pub(crate) mod lanes;
 pub(crate) mod linear;
 pub(crate) mod loss;
+mod packing;
 pub(crate) mod pointwise;
 pub(crate) mod prefetch;
 pub mod tile;

@@ -9,6 +9,7 @@
 
 use crate::float::Float;
 use crate::isa::Isa;
+#[cfg(target_arch = "x86_64")]
 use crate::kernels::interleave;
 use crate::kernels::lanes::{Lanes, Portable};
 use crate::kernels::prefetch::{Ask, RUNS};
@@ -61,6 +62,9 @@ type Gathered<T> = unsafe fn(
 /// The operands of [`Tile::outer`]: for each pair of offsets `rows` elements of `x` and `columns` elements of `dy`.
 type Outer<T> =
     unsafe fn(rows: usize, pairs: &[[u32; 2]], x: *const T, dy: *const T, columns: usize, c: *mut T);
+
+/// Elements of a row that are turned at once: one AVX-512 register of f32.
+pub(crate) const TURN_STEP: usize = 16;
 
 /// Puts rows of a multiple of 16 elements side by side, as columns: where they begin, how far they are apart, how many times
 /// 16, and where to.
@@ -132,8 +136,8 @@ impl<T: Float> Tile<T> {
     /// of `packed: [depth, rows]`. Returns the depth up to which it is done.
     pub(crate) fn interleave(&self, x: &[T], stride: usize, packed: &mut [T]) -> usize {
         let Some(interleave) = self.interleave else { return 0 };
-        let steps = packed.len() / self.rows / interleave::STEP;
-        let depth = steps * interleave::STEP;
+        let steps = packed.len() / self.rows / TURN_STEP;
+        let depth = steps * TURN_STEP;
         assert!(steps == 0 || x.len() >= (self.rows - 1) * stride + depth);
         // SAFETY: by the assertion, and `packed` has `depth` times `rows`; the instruction set was detected.
         unsafe { interleave(x.as_ptr(), stride, steps, packed.as_mut_ptr()) };
@@ -145,7 +149,7 @@ impl<T: Float> Tile<T> {
         match self.turn {
             // SAFETY: 32 rows of twice 16, there and here; the instruction set was detected.
             Some(turn) => unsafe {
-                turn(square.as_ptr(), COLUMNS, COLUMNS / interleave::STEP, to.as_mut_ptr());
+                turn(square.as_ptr(), COLUMNS, COLUMNS / TURN_STEP, to.as_mut_ptr());
             },
             None => {
                 for (column, to) in to.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
