@@ -103,9 +103,13 @@ impl Linear {
                 let padded = tiles * tile.rows;
                 for panel in 0..panels {
                     let column = panel * COLUMNS;
+                    // What comes next is asked for meanwhile: the same inputs of the next panel, or the next inputs of the first.
+                    let next = match panel + 1 < panels {
+                        true => ((column + COLUMNS) * inputs) + start * COLUMNS,
+                        false => (start + DEPTH_BLOCK) * COLUMNS,
+                    };
+                    let next = weight.as_ptr().wrapping_add(next);
                     let weight = &weight[column * inputs..][..inputs * COLUMNS];
-                    // What comes next is asked for meanwhile: the same inputs of the next panel.
-                    let next = weight.as_ptr().wrapping_add((inputs + start) * COLUMNS);
                     let ask = Ask::for_one(next, depth * COLUMNS);
                     let (asks, mut asked) = (tiles * depth.div_ceil(CACHED_DEPTH), 0);
                     for from in (0..depth).step_by(CACHED_DEPTH) {
