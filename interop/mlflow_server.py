@@ -51,3 +51,20 @@ def sent_metrics(folder):
         for tag, value in line.get("values", {}).items():
             expected.setdefault(tag, []).append((step, int(line["time"] * 1000), float(value)))
     return {tag: sorted(values) for tag, values in expected.items()}
+
+
+def kill_amid(server, process, folder):
+    """Kills the server when some of a run has arrived and the rest has not, and waits for the end of the run, which is well."""
+
+    def acknowledged():
+        ledgers = list((folder / "mlflow").glob("*.json"))
+        return json.loads(ledgers[0].read_text())["acknowledged"] if ledgers else 0
+
+    end = time.time() + 60
+    while acknowledged() < 5000 and time.time() < end:
+        time.sleep(0.02)
+    assert process.poll() is None, "the run has to be longer than that"
+    server.kill()
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "pupila sync" in said and 5000 <= acknowledged() < (folder / "metrics.jsonl").stat().st_size

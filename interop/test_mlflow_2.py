@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PUPILA, ROOT
-from mlflow_server import Server, journal, sent_metrics
+from mlflow_server import Server, journal, kill_amid, sent_metrics
 
 VENV = Path(os.environ.get("PUPILA_VENV_MLFLOW_2", ROOT / "target/interop-venv-mlflow-2"))
 PYTHON = VENV / "bin/python"
@@ -110,20 +110,7 @@ def test_a_server_that_dies_and_comes_back(program, small_png, server, tmp_path)
     command += ["--set", "tracking.wait_s=1", "--mlflow", server.uri, "--experiment", "interop"]
     folder = program.folder / "runs/shaken2"
     process = subprocess.Popen(command, cwd=program.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def acknowledged():
-        ledgers = list((folder / "mlflow").glob("*.json"))
-        return json.loads(ledgers[0].read_text())["acknowledged"] if ledgers else 0
-
-    # Some of it has arrived, and the rest has not.
-    end = time.time() + 60
-    while acknowledged() < 5000 and time.time() < end:
-        time.sleep(0.02)
-    assert process.poll() is None, "the run has to be longer than that"
-    server.kill()
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    assert "pupila sync" in said and 5000 <= acknowledged() < (folder / "metrics.jsonl").stat().st_size
+    kill_amid(server, process, folder)
     server.start()
     sent = json.loads(program("sync", folder, "--mlflow", server.uri, "--experiment", "interop", "--json"))
     assert sent["complete"] and sent["metrics"] > 500 and sent["skipped"] == []

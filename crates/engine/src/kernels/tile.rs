@@ -21,8 +21,8 @@ pub(crate) const MAX_ROWS: usize = 12;
 /// Elements of the largest tile of any instruction set.
 pub(crate) const MAX_TILE: usize = MAX_ROWS * COLUMNS;
 
-/// Steps in which a tile asks for one line of each run: at the least, a line in 16 multiply-adds of a register, which leaves a
-/// core's memory time for what the tile itself reads.
+/// Steps in which a tile asks for one line of each run: a line for every 32 multiply-adds of a register in the widest tile, which
+/// leaves a core's memory time for what the tile itself reads.
 const ASK_STEPS: usize = RUNS + 1;
 
 /// What becomes of the sums of a tile.
