@@ -1,6 +1,7 @@
 //! What the machine itself can do: the floor under the time of a step.
 
 use crate::arena::Arena;
+use crate::kernels::prefetch::Ask;
 use crate::kernels::tile::{COLUMNS, MAX_ROWS, MAX_TILE, f32_tile};
 use crate::parallel::{Shared, for_each};
 use std::time::Instant;
@@ -36,7 +37,7 @@ impl Floor {
                 let (a, b) = ([1.0; DEPTH * MAX_ROWS], [0.5; DEPTH * COLUMNS]);
                 let mut c = [0.0; MAX_TILE];
                 for _ in 0..TILES {
-                    tile.packed(tile.rows, DEPTH, &a, &b, &mut c, COLUMNS, false);
+                    tile.packed(tile.rows, DEPTH, &a, &b, &mut c, false, Ask::NOTHING);
                     std::hint::black_box(&mut c);
                 }
             });

@@ -104,9 +104,10 @@ impl Linear {
                 for panel in 0..panels {
                     let column = panel * COLUMNS;
                     // What comes next is asked for meanwhile: the same inputs of the next panel, or the next inputs of the first.
-                    let next = match panel + 1 < panels {
-                        true => ((column + COLUMNS) * inputs) + start * COLUMNS,
-                        false => (start + DEPTH_BLOCK) * COLUMNS,
+                    let next = if panel + 1 < panels {
+                        (column + COLUMNS) * inputs + start * COLUMNS
+                    } else {
+                        (start + DEPTH_BLOCK) * COLUMNS
                     };
                     let next = weight.as_ptr().wrapping_add(next);
                     let weight = &weight[column * inputs..][..inputs * COLUMNS];
@@ -120,7 +121,7 @@ impl Linear {
                             let a = &packed[packed_at(padded, row, from, depth)..];
                             let sums = &mut panel_sums[row * COLUMNS..];
                             let ask = ask.part(asked, asks);
-                            tile.packed_asking(count, depth, a, b, sums, COLUMNS, from > 0, ask);
+                            tile.packed(count, depth, a, b, sums, from > 0, ask);
                             asked += 1;
                         }
                     }
@@ -214,7 +215,7 @@ impl Linear {
                     let count = tile.rows.min(batch - row);
                     let mut sums = [T::ZERO; MAX_TILE];
                     let a = &packed[packed_at(padded, row, start, depth)..];
-                    tile.packed(count, depth, a, &turned, &mut sums, COLUMNS, false);
+                    tile.packed(count, depth, a, &turned, &mut sums, false, Ask::NOTHING);
                     for r in 0..count {
                         let at = (row + r) * inputs + first;
                         // SAFETY: each job has its own columns of `dx`, and this is the only part alive in it.
@@ -276,7 +277,7 @@ impl Linear {
                             let ask = ask(at + row * COLUMNS, count * COLUMNS).part(index, depths);
                             let a = &left[packed_at(padded, first - inputs_here.start + row, from, depth)..];
                             let (b, piece) = (&dy[from * COLUMNS..], &mut piece[row * COLUMNS..]);
-                            tile.packed_asking(count, depth, a, b, piece, COLUMNS, from > 0, ask);
+                            tile.packed(count, depth, a, b, piece, from > 0, ask);
                         }
                     }
                     sink(at, &piece[..rows * COLUMNS]);
@@ -297,8 +298,8 @@ impl Linear {
 }
 
 per_isa! {
-    /// Adds the sums of a panel, `[.., 32]`, to its columns of `to: [rows, outputs]`; what is there counts as `bias`, or as zeros
-    /// without one, where they are the `first`.
+    /// Adds the sums of a panel, `[.., 32]`, to its columns of `to: [rows, outputs]`. The `first` sums are added to the bias
+    /// instead, or to zeros without one.
     fn add_panel<T: Float>(sums: &[T], bias: &[T], first: bool, outputs: usize, column: usize, to: &mut [T]) {
         let width = COLUMNS.min(outputs - column);
         let mut start = [T::ZERO; COLUMNS];

@@ -88,42 +88,27 @@ pub struct Tile<T> {
 
 impl<T: Float> Tile<T> {
     /// `c[r][0..32] = sum over k of a[k][r] * b[k][0..32]` for the first `rows` rows of the panel `a`; with `carry` the sum
-    /// begins with what is in `c`, so that a chain can be walked in pieces without changing its value.
+    /// begins with what is in `c`, so that a chain can be walked in pieces without changing its value. Meanwhile it asks for
+    /// memory that is needed later.
     ///
-    /// `a`: `[depth, self.rows]`, `b`: `[depth, 32]`, `c`: rows of 32 that are `stride` apart.
+    /// `a`: `[depth, self.rows]`, `b`: `[depth, 32]`, `c`: `[rows, 32]`.
     #[inline]
-    pub fn packed(
+    pub(crate) fn packed(
         &self,
         rows: usize,
         depth: usize,
         a: &[T],
         b: &[T],
         c: &mut [T],
-        stride: usize,
-        carry: bool,
-    ) {
-        self.packed_asking(rows, depth, a, b, c, stride, carry, Ask::NOTHING);
-    }
-
-    /// [`Tile::packed`], which meanwhile asks for memory that is needed later.
-    #[inline]
-    pub(crate) fn packed_asking(
-        &self,
-        rows: usize,
-        depth: usize,
-        a: &[T],
-        b: &[T],
-        c: &mut [T],
-        stride: usize,
         carry: bool,
         ask: Ask,
     ) {
         assert!(0 < rows && rows <= self.rows);
         assert!(a.len() >= depth * self.rows && b.len() >= depth * COLUMNS);
-        assert!(c.len() >= (rows - 1) * stride + COLUMNS);
+        assert!(c.len() >= rows * COLUMNS);
         let start = c.as_mut_ptr();
         // SAFETY: each row begins within `c` by the assertion.
-        let c: [*mut T; MAX_ROWS] = std::array::from_fn(|r| unsafe { start.add(r.min(rows - 1) * stride) });
+        let c: [*mut T; MAX_ROWS] = std::array::from_fn(|r| unsafe { start.add(r.min(rows - 1) * COLUMNS) });
         // SAFETY: the kernel reads depth * self.rows of `a` and depth * COLUMNS of `b` and writes rows of COLUMNS of `c`,
         // which the assertions have bounded; its instruction set was detected.
         unsafe {

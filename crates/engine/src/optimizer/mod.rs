@@ -217,9 +217,9 @@ impl<T: Float> Updates<'_, T> {
 
     /// What the update of the values at `range`, which begin at `values`, is going to read.
     pub(crate) fn ask(&self, values: *const T, range: Range<usize>) -> Ask {
-        let moments = |i: usize| match i < self.kept {
-            true => self.moments[i].pointer(range.clone()).cast_const(),
-            false => values,
+        // Instead of a moment that is not kept, the values once more.
+        let moments = |i: usize| {
+            if i < self.kept { self.moments[i].pointer(range.clone()).cast_const() } else { values }
         };
         Ask::for_all([values, moments(0), moments(1)], range.len())
     }
