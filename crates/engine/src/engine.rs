@@ -418,7 +418,7 @@ impl<T: Float> Engine<T> {
     /// Bytes that the network takes: values, gradients, and what lives for a part of a step.
     pub fn memory_bytes(&self) -> [usize; 3] {
         let trained = self.values.len() + self.tracked.len();
-        let step = self.memory.len() + self.scratch.len() + self.zeros.len();
+        let step = self.memory.len() + self.scratch.len() + self.workspaces.memory_len() + self.zeros.len();
         [trained, self.gradients.len(), step].map(|len| len * size_of::<T>())
     }
 

@@ -30,6 +30,11 @@ impl<T: Float> Workspaces<T> {
         Workspaces { memory: Arena::zeroed(0), len: 0 }
     }
 
+    /// Elements of all pieces.
+    pub(crate) fn memory_len(&self) -> usize {
+        self.memory.len()
+    }
+
     /// Makes room for jobs that need up to `len` elements, on the threads of the current pool. Allocates only where there
     /// was less.
     pub(crate) fn reserve(&mut self, len: usize) {

@@ -51,8 +51,8 @@ impl Linear {
     /// Elements that a job of any of the passes needs for itself, for batches of up to this one.
     pub(crate) fn workspace_len(self) -> usize {
         let forward = self.batch.next_multiple_of(MAX_ROWS).min(BATCH_BLOCK) * (DEPTH_BLOCK + COLUMNS);
-        let block = GRADIENT_BLOCK.max(SINK_ROWS * self.batch);
-        forward.max(block.min(self.inputs.next_multiple_of(MAX_ROWS) * self.batch))
+        let block = GRADIENT_BLOCK.min(self.inputs.div_ceil(GRADIENT_JOBS) * self.batch);
+        forward.max(block).max(SINK_ROWS * self.batch)
     }
 
     /// Inputs of a part of the forward pass's sums, which are added up when all parts are there.
