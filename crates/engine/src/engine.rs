@@ -16,6 +16,7 @@ use crate::kernels::batch_norm;
 use crate::kernels::column_sums;
 use crate::kernels::linear::Linear;
 use crate::kernels::loss::{LossSum, Targets, cross_entropy};
+use crate::kernels::sparse::Nonzeros;
 use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
@@ -44,6 +45,7 @@ pub struct Engine<T> {
     memory: Arena<T>,
     scratch: Arena<T>,
     workspaces: Workspaces<T>,
+    nonzeros: Nonzeros<T>,
     zeros: Vec<T>,
     partial: Vec<f64>,
     /// One for each class, or none.
@@ -155,6 +157,7 @@ impl<T: Float> Engine<T> {
             slots,
             scratch: Arena::zeroed(0),
             workspaces: Workspaces::new(),
+            nonzeros: Nonzeros::new(),
             zeros: Vec::new(),
             partial: Vec::new(),
             class_weights: Vec::new(),
@@ -231,7 +234,10 @@ impl<T: Float> Engine<T> {
                 &Kind::Linear { inputs, outputs } => {
                     let linear = Linear { batch: capacity, inputs, outputs };
                     scratch = [linear.scratch_len::<T>(); 2];
-                    self.workspaces.reserve(linear.workspace_len());
+                    self.workspaces.reserve(linear.workspace_len::<T>());
+                    if training {
+                        linear.reserve(&mut self.nonzeros);
+                    }
                 }
                 Kind::Conv2d(convolution) => {
                     scratch = convolution.scratch_len::<T>();
@@ -419,7 +425,9 @@ impl<T: Float> Engine<T> {
     pub fn memory_bytes(&self) -> [usize; 3] {
         let trained = self.values.len() + self.tracked.len();
         let step = self.memory.len() + self.scratch.len() + self.workspaces.memory_len() + self.zeros.len();
-        [trained, self.gradients.len(), step].map(|len| len * size_of::<T>())
+        let [trained, gradients, step] =
+            [trained, self.gradients.len(), step].map(|len| len * size_of::<T>());
+        [trained, gradients, step + self.nonzeros.memory_bytes()]
     }
 
     /// Takes back the values of a snapshot of this network.

@@ -62,6 +62,34 @@ fn best() -> (bool, bool) {
     (false, false)
 }
 
+/// Bytes of a core's first-level data cache, or 32 KiB, which every processor has, where it cannot be asked for.
+pub(crate) fn first_level_cache() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| cache_of_level_1().unwrap_or(32 << 10))
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn cache_of_level_1() -> Option<usize> {
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    // "Deterministic cache parameters" of Intel and the same of AMD: one answer for each cache, none of type 0.
+    let leaves = [(0, 0x4), (0x8000_0000, 0x8000_001d)];
+    let known = leaves.into_iter().filter(|&(base, leaf)| __cpuid(base).eax >= leaf);
+    let caches = known.flat_map(|(_, leaf)| (0..8).map(move |index| __cpuid_count(leaf, index)));
+    let data = caches.filter(|cache| matches!(cache.eax & 0x1f, 1 | 3));
+    let mut first = data.filter(|cache| cache.eax >> 5 & 0x7 == 1);
+    let field = |register: u32, shift: u32, bits: u32| (register >> shift & ((1 << bits) - 1)) as usize + 1;
+    first.next().map(|cache| {
+        let (ways, partitions, line) =
+            (field(cache.ebx, 22, 10), field(cache.ebx, 12, 10), field(cache.ebx, 0, 12));
+        ways * partitions * line * (cache.ecx as usize + 1)
+    })
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+fn cache_of_level_1() -> Option<usize> {
+    None
+}
+
 /// Defines a function whose body is compiled once per instruction set, and which calls the one that the machine has.
 ///
 /// The body must be plain elementwise code that the compiler vectorises; it is inlined into each variant.
@@ -95,3 +123,14 @@ macro_rules! per_isa {
     };
 }
 pub(crate) use per_isa;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_has_a_size_that_there_is() {
+        let bytes = first_level_cache();
+        assert!((8 << 10..=256 << 10).contains(&bytes) && bytes.is_multiple_of(1 << 10), "{bytes}");
+    }
+}

@@ -3,11 +3,11 @@
 use super::profile::Watch;
 use super::{Buffers, Engine, Sink, StepContext, parts};
 use crate::float::Float;
-use crate::kernels::linear::Linear;
+use crate::kernels::linear::{Linear, Memory};
 use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
 use crate::kernels::prefetch::Ask;
 use crate::kernels::{batch_norm, column_sums, dropout};
-use crate::parallel::{Shared, Workspaces};
+use crate::parallel::Shared;
 use crate::stage::{Kind, Source};
 use std::ops::Range;
 
@@ -134,6 +134,7 @@ impl<T: Float> Engine<T> {
             gradients,
             scratch,
             workspaces,
+            nonzeros,
             zeros,
             partial,
             profile,
@@ -194,7 +195,7 @@ impl<T: Float> Engine<T> {
                     if !stage.bias_cancels && !explain {
                         linear.backward_bias(dy, &mut gradients[second.clone()]);
                     }
-                    let memory = (&mut **scratch, &mut *workspaces);
+                    let memory = Memory { scratch, workspaces, nonzeros };
                     linear_weight(linear, x, dy, first.clone(), values, gradients, memory, &sink);
                     sink.update(values, gradients, [0..0, second.clone()], true);
                 }
@@ -293,7 +294,7 @@ fn linear_weight<T: Float>(
     weight: Range<usize>,
     values: &mut [T],
     gradients: &mut [T],
-    (scratch, workspaces): (&mut [T], &mut Workspaces<T>),
+    memory: Memory<'_, T>,
     sink: &Sink<'_, '_, T>,
 ) {
     let start = weight.start;
@@ -305,8 +306,7 @@ fn linear_weight<T: Float>(
             linear.backward_weight(
                 x,
                 dy,
-                scratch,
-                workspaces,
+                memory,
                 |_, _| Ask::NOTHING,
                 |first, piece| {
                     // SAFETY: the pieces are disjoint.
@@ -322,7 +322,7 @@ fn linear_weight<T: Float>(
                 let range = start + first..start + first + len;
                 updates.ask(values.pointer(range.clone()), range)
             };
-            linear.backward_weight(x, dy, scratch, workspaces, ask, |first, piece| {
+            linear.backward_weight(x, dy, memory, ask, |first, piece| {
                 let range = at(first, piece);
                 // SAFETY: the pieces are disjoint, and so are their values and moments.
                 #[allow(unsafe_code)]

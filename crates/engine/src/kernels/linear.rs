@@ -9,6 +9,7 @@ use crate::float::Float;
 use crate::isa::per_isa;
 use crate::kernels::packing::{CACHED_DEPTH, pack_columns, pack_panels, pack_rows, packed_at};
 use crate::kernels::prefetch::Ask;
+use crate::kernels::sparse::Nonzeros;
 use crate::kernels::tile::{COLUMNS, MAX_ROWS, MAX_TILE, Tile};
 use crate::parallel::{Shared, Workspaces, for_each};
 
@@ -16,7 +17,8 @@ use crate::parallel::{Shared, Workspaces, for_each};
 const BATCH_BLOCK: usize = 22 * MAX_ROWS;
 /// Rows that are worth a job of their own, which reads the weight once more.
 const LEAST_ROWS: usize = 3 * MAX_ROWS;
-/// Inputs that are summed in one go: a panel's part of 512 x 32 f32 fills 64 KiB of the second-level cache.
+/// Inputs that are summed in one go: a panel's part of 512 x 32 f32 fills 64 KiB of the second-level cache. Twice as many are 2 %
+/// faster in large batches, and round three times as far from PyTorch's.
 const DEPTH_BLOCK: usize = 512;
 /// Jobs that the forward pass is cut into, at least, where it is large enough.
 const JOBS: usize = 8;
@@ -31,6 +33,13 @@ const SINK_ROWS: usize = 48;
 const OUTPUT_BLOCK: usize = CACHED_DEPTH;
 /// Elements of a result that one job adds up of its parts.
 const SUM_BLOCK: usize = 4 << 10;
+
+/// Memory that the passes of a linear map work in.
+pub(crate) struct Memory<'a, T> {
+    pub(crate) scratch: &'a mut [T],
+    pub(crate) workspaces: &'a mut Workspaces<T>,
+    pub(crate) nonzeros: &'a mut Nonzeros<T>,
+}
 
 /// The sizes of a linear map over a batch.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +58,10 @@ impl Linear {
     }
 
     /// Elements that a job of any of the passes needs for itself, for batches of up to this one.
-    pub(crate) fn workspace_len(self) -> usize {
+    pub(crate) fn workspace_len<T: Float>(self) -> usize {
         let forward = self.batch.next_multiple_of(MAX_ROWS).min(BATCH_BLOCK) * (DEPTH_BLOCK + COLUMNS);
         let block = GRADIENT_BLOCK.min(self.inputs.div_ceil(GRADIENT_JOBS) * self.batch);
-        forward.max(block).max(SINK_ROWS * self.batch)
+        forward.max(block).max(SINK_ROWS * self.batch).max(self.sparse_workspace_len::<T>())
     }
 
     /// Inputs of a part of the forward pass's sums, which are added up when all parts are there.
@@ -202,13 +211,12 @@ impl Linear {
                 let squares = turned.as_chunks_mut().0.iter_mut();
                 for (to, panel) in squares.zip(start / COLUMNS..(start + depth).div_ceil(COLUMNS)) {
                     let panel = &weight[(panel * inputs + first) * COLUMNS..];
-                    match panel.first_chunk() {
-                        Some(square) if width == COLUMNS => tile.turn(square, to),
-                        _ => {
-                            let mut square = [T::ZERO; COLUMNS * COLUMNS];
-                            square[..width * COLUMNS].copy_from_slice(&panel[..width * COLUMNS]);
-                            tile.turn(&square, to);
-                        }
+                    if width == COLUMNS {
+                        tile.turn(panel, COLUMNS, to);
+                    } else {
+                        let mut square = [T::ZERO; COLUMNS * COLUMNS];
+                        square[..width * COLUMNS].copy_from_slice(&panel[..width * COLUMNS]);
+                        tile.turn(&square, COLUMNS, to);
                     }
                 }
                 for row in (0..batch).step_by(tile.rows) {
@@ -238,9 +246,24 @@ impl Linear {
     /// dW = x^T dy, in the weight's memory order, piece by piece into `sink(first, piece)`: `first` is the place of the
     /// piece in the weight. Pieces are disjoint, cover the whole weight, and arrive on any thread. `ask(first, len)` is what the
     /// sink wants to be asked for while a part of a piece is worked out.
-    ///
-    /// A job takes some inputs for all outputs: it packs its part of `x`, which then stays in the second-level cache.
     pub(crate) fn backward_weight<T: Float>(
+        self,
+        x: &[T],
+        dy: &[T],
+        memory: Memory<'_, T>,
+        ask: impl Fn(usize, usize) -> Ask + Sync + Send,
+        sink: impl Fn(usize, &[T]) + Sync + Send,
+    ) {
+        let Memory { scratch, workspaces, nonzeros } = memory;
+        if self.is_sparse(dy) {
+            self.sparse_backward_weight(x, dy, nonzeros, workspaces, ask, sink);
+        } else {
+            self.dense_backward_weight(x, dy, scratch, workspaces, ask, sink);
+        }
+    }
+
+    /// A job takes some inputs for all outputs: it packs its part of `x`, which then stays in the second-level cache.
+    fn dense_backward_weight<T: Float>(
         self,
         x: &[T],
         dy: &[T],
@@ -331,6 +354,7 @@ per_isa! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::sparse::{SPARSE_PANELS, block_rows};
 
     /// Numbers between -1 and 1 that repeat late.
     fn numbers(len: usize, factor: usize) -> Vec<f32> {
@@ -352,6 +376,55 @@ mod tests {
     }
 
     #[test]
+    fn leaving_out_zeros_changes_no_bit() {
+        let tile = f32::tile();
+        // Two and a half blocks of the batch, more panels than a group, and a rest of everything.
+        let linear = Linear {
+            batch: 5 * block_rows(&tile) / 2,
+            inputs: 4 * tile.span + 41,
+            outputs: (SPARSE_PANELS + 1) * COLUMNS + 7,
+        };
+        let Linear { batch, inputs, outputs } = linear;
+        let x = numbers(batch * inputs, 7);
+        let mut dy = numbers(batch * outputs, 11);
+        // Half of them are zero; one output and one sample have nothing but zeros, one output has none.
+        for (i, dy) in dy.iter_mut().enumerate() {
+            let (row, column) = (i / outputs, i % outputs);
+            if column != 9 && (i.is_multiple_of(3) || i % 4 == 1 || column == 5) || row == 2 {
+                *dy = if i.is_multiple_of(2) { 0.0 } else { -0.0 };
+            }
+        }
+        let len = inputs * outputs.next_multiple_of(COLUMNS);
+        let written = |threads: usize, sparse: bool| {
+            let mut dw = vec![f32::NAN; len];
+            let to = Shared::new(&mut dw);
+            let sink = |first: usize, piece: &[f32]| {
+                // SAFETY: pieces are disjoint.
+                #[allow(unsafe_code)]
+                let to = unsafe { to.part(first..first + piece.len()) };
+                assert!(to.iter().all(|x| x.is_nan()), "each part once");
+                to.copy_from_slice(piece);
+            };
+            let mut workspaces = Workspaces::new();
+            let ask = |_, _| Ask::NOTHING;
+            crate::thread_pool(threads).unwrap().install(|| {
+                if sparse {
+                    linear.sparse_backward_weight(&x, &dy, &mut Nonzeros::new(), &mut workspaces, ask, sink);
+                } else {
+                    let mut scratch = vec![f32::NAN; linear.scratch_len::<f32>()];
+                    linear.dense_backward_weight(&x, &dy, &mut scratch, &mut workspaces, ask, sink);
+                }
+            });
+            assert!(workspaces.memory_len() <= threads * linear.workspace_len::<f32>().next_multiple_of(16));
+            dw
+        };
+        assert!(linear.is_sparse(&dy));
+        let dense = written(1, false);
+        assert!(dense.iter().all(|x| x.is_finite()));
+        assert!(dense == written(1, true) && dense == written(3, true));
+    }
+
+    #[test]
     fn all_passes_are_the_sums_in_f64() {
         for linear in SIZES {
             let Linear { batch, inputs, outputs } = linear;
@@ -360,7 +433,7 @@ mod tests {
                 (numbers(outputs.next_multiple_of(COLUMNS) * inputs, 13), numbers(outputs, 17));
             let w = |i: usize, o: usize| weight[(o / COLUMNS * inputs + i) * COLUMNS + o % COLUMNS];
             let mut scratch = vec![f32::NAN; linear.scratch_len::<f32>()];
-            let mut workspaces = Workspaces::new();
+            let (mut workspaces, mut nonzeros) = (Workspaces::new(), Nonzeros::new());
 
             let mut y = vec![f32::NAN; batch * outputs];
             linear.forward(&x, &weight, &bias, &mut y, &mut scratch, &mut workspaces);
@@ -377,8 +450,7 @@ mod tests {
             linear.backward_weight(
                 &x,
                 &dy,
-                &mut scratch,
-                &mut workspaces,
+                Memory { scratch: &mut scratch, workspaces: &mut workspaces, nonzeros: &mut nonzeros },
                 |_, _| Ask::NOTHING,
                 |first, piece| {
                     // SAFETY: pieces are disjoint.

@@ -16,6 +16,7 @@ pub(crate) mod loss;
 mod packing;
 pub(crate) mod pointwise;
 pub(crate) mod prefetch;
+pub(crate) mod sparse;
 pub mod tile;
 pub(crate) mod weight_gradient;
 pub(crate) mod winograd;

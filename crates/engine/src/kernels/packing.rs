@@ -135,6 +135,20 @@ fn cut<T: Float, const R: usize>(x: &[T], stride: usize, len: usize, depth: usiz
     }
 }
 
+per_isa! {
+    /// The first `width` of rows that are `stride` apart to rows of `span`, filled up with zeros.
+    pub(super) fn copy_columns<T: Float>(x: &[T], stride: usize, width: usize, span: usize, to: &mut [T]) {
+        for (row, to) in to.chunks_exact_mut(span).enumerate() {
+            let from = &x[row * stride..][..width];
+            for line in (0..width).step_by(LINE) {
+                prefetch(from.as_ptr().wrapping_add(ROWS_AHEAD * stride + line));
+            }
+            to[..width].copy_from_slice(from);
+            to[width..].fill(T::ZERO);
+        }
+    }
+}
+
 /// Packs `[batch, outputs]` into panels of 32 outputs, each `[batch, 32]`, filled up with zeros.
 pub(super) fn pack_panels<T: Float>(dy: &[T], batch: usize, outputs: usize, packed: &mut [T]) {
     let len = batch * COLUMNS;
@@ -204,12 +218,29 @@ mod tests {
     }
 
     #[test]
+    fn columns_are_copied_and_filled_up() {
+        let x = counted(5 * 40);
+        let mut copied = vec![f32::NAN; 5 * 32];
+        copy_columns(&x[3..], 40, 21, 32, &mut copied);
+        for (i, &copied) in copied.iter().enumerate() {
+            let (row, column) = (i / 32, i % 32);
+            assert_eq!(copied, if column < 21 { x[row * 40 + 3 + column] } else { 0.0 });
+        }
+    }
+
+    #[test]
     fn squares_are_turned() {
         let square: [f32; COLUMNS * COLUMNS] = std::array::from_fn(|i| i as f32);
         let mut turned = [0.0; COLUMNS * COLUMNS];
-        f32::tile().turn(&square, &mut turned);
+        f32::tile().turn(&square, COLUMNS, &mut turned);
         for (i, &x) in turned.iter().enumerate() {
             assert_eq!(x, square[i % COLUMNS * COLUMNS + i / COLUMNS]);
+        }
+        // Rows that are further apart.
+        let rows = counted(COLUMNS * 70);
+        f32::tile().turn(&rows, 70, &mut turned);
+        for (i, &x) in turned.iter().enumerate() {
+            assert_eq!(x, rows[i % COLUMNS * 70 + i / COLUMNS]);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::isa::Isa;
 use crate::kernels::interleave;
 use crate::kernels::lanes::{Lanes, Portable};
 use crate::kernels::prefetch::{Ask, RUNS};
+use crate::kernels::sparse::{Lists, listed_rows};
 
 /// Width of a tile, and of the panels that weights are kept in: two AVX-512 registers of f32.
 pub const COLUMNS: usize = 32;
@@ -63,6 +64,9 @@ type Gathered<T> = unsafe fn(
 type Outer<T> =
     unsafe fn(rows: usize, pairs: &[[u32; 2]], x: *const T, dy: *const T, columns: usize, c: *mut T);
 
+/// The operands of [`Tile::listed`]: the lists, the rows that their entries multiply, and the sums.
+type Listed<T> = unsafe fn(lists: Lists<'_, T>, x: *const T, c: *mut T, carry: bool, ask: Ask);
+
 /// Elements of a row that are turned at once: one AVX-512 register of f32.
 pub(crate) const TURN_STEP: usize = 16;
 
@@ -80,6 +84,9 @@ pub struct Tile<T> {
     packed: Packed<T>,
     gathered: Gathered<T>,
     outer: Outer<T>,
+    /// Elements of a row of [`Tile::listed`]: a multiple of 32.
+    pub(crate) span: usize,
+    listed: Listed<T>,
     /// For the rows of a whole tile.
     interleave: Option<Interleave<T>>,
     /// For 32 rows.
@@ -129,19 +136,30 @@ impl<T: Float> Tile<T> {
         depth
     }
 
-    /// The transpose of `square: [32, 32]`.
-    pub(crate) fn turn(&self, square: &[T; COLUMNS * COLUMNS], to: &mut [T; COLUMNS * COLUMNS]) {
+    /// The transpose of `square`: 32 rows of 32 that are `stride` apart.
+    pub(crate) fn turn(&self, square: &[T], stride: usize, to: &mut [T; COLUMNS * COLUMNS]) {
+        assert!(stride >= COLUMNS && square.len() >= (COLUMNS - 1) * stride + COLUMNS);
         match self.turn {
             // SAFETY: 32 rows of twice 16, there and here; the instruction set was detected.
             Some(turn) => unsafe {
-                turn(square.as_ptr(), COLUMNS, COLUMNS / TURN_STEP, to.as_mut_ptr());
+                turn(square.as_ptr(), stride, COLUMNS / TURN_STEP, to.as_mut_ptr());
             },
             None => {
                 for (column, to) in to.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate() {
-                    *to = std::array::from_fn(|row| square[row * COLUMNS + column]);
+                    *to = std::array::from_fn(|row| square[row * stride + column]);
                 }
             }
         }
+    }
+
+    /// `c[j][0..span] = sum over the j-th list of value * x[row][0..span]` for the 32 lists of a panel; with `carry` the sum begins
+    /// with what is in `c`. Meanwhile it asks for memory that is needed later.
+    ///
+    /// `x`: `[rows of a block, span]`, `c`: `[32, span]`.
+    pub(crate) fn listed(&self, lists: Lists<'_, T>, x: &[T], c: &mut [T], carry: bool, ask: Ask) {
+        assert!(c.len() >= COLUMNS * self.span && lists.fits(x.len(), self.span));
+        // SAFETY: by the assertions; the instruction set was detected.
+        unsafe { (self.listed)(lists, x.as_ptr(), c.as_mut_ptr(), carry, ask) }
     }
 
     /// `c[r][0..32] = sum over k of a[r][k] * b[k][0..32]`, added in the order of [`Tile::packed`]. `a`: rows that are `stride`
@@ -398,14 +416,14 @@ unsafe fn outer_rows<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
 
 /// The three kernels for a register type: tiles of up to `$rows` rows and two registers at a time.
 macro_rules! tile {
-    ($name:ident, $type:ty, $lanes:ty, $height:literal, [$($rows:literal)*], $per_turn:literal $(, $feature:literal)?) => {
+    ($name:ident, $type:ty, $lanes:ty, $height:literal, [$($rows:literal)*], $per_turn:literal, $span:literal $(, $feature:literal)?) => {
         mod $name {
             use super::*;
 
             const LANES: usize = <$lanes as Lanes<$type>>::COUNT;
             const ROWS: usize = $height;
 
-            pub(super) const TILE: Tile<$type> = Tile { rows: ROWS, lanes: LANES, packed, gathered, outer, interleave: None, turn: None };
+            pub(super) const TILE: Tile<$type> = Tile { rows: ROWS, lanes: LANES, packed, gathered, outer, span: $span, listed, interleave: None, turn: None };
 
             /// # Safety
             /// As [`Tile::packed`] has bounded it, on a processor with the features.
@@ -435,6 +453,14 @@ macro_rules! tile {
                     }
                     column += if whole { $per_turn * LANES } else { LANES };
                 }
+            }
+
+            /// # Safety
+            /// As [`Tile::listed`] has bounded it, on a processor with the features.
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn listed(lists: Lists<'_, $type>, x: *const $type, c: *mut $type, carry: bool, ask: Ask) {
+                // SAFETY: passed on from the caller.
+                unsafe { listed_rows::<$type, $lanes, { $span / LANES }>(lists, x, c, carry, ask) }
             }
 
             /// # Safety
@@ -506,14 +532,15 @@ tile!(
     12,
     [1 2 3 4 5 6 7 8 9 10 11 12],
     2,
+    128,
     "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"
 );
 // 12 sums of 16 registers.
 #[cfg(target_arch = "x86_64")]
-tile!(avx2, f32, std::arch::x86_64::__m256, 6, [1 2 3 4 5 6], 2, "avx2,fma");
+tile!(avx2, f32, std::arch::x86_64::__m256, 6, [1 2 3 4 5 6], 2, 96, "avx2,fma");
 // 24 sums of 32 registers.
 #[cfg(target_arch = "aarch64")]
-tile!(neon, f32, std::arch::aarch64::float32x4_t, 6, [1 2 3 4 5 6], 4, "neon");
+tile!(neon, f32, std::arch::aarch64::float32x4_t, 6, [1 2 3 4 5 6], 4, 96, "neon");
 #[cfg(not(target_arch = "aarch64"))]
-tile!(portable_f32, f32, Portable<f32>, 4, [1 2 3 4], 1);
-tile!(portable_f64, f64, Portable<f64>, 4, [1 2 3 4], 1);
+tile!(portable_f32, f32, Portable<f32>, 4, [1 2 3 4], 1, 32);
+tile!(portable_f64, f64, Portable<f64>, 4, [1 2 3 4], 1, 32);
