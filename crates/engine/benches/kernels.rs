@@ -28,9 +28,12 @@ fn network(side: usize, channels: usize, op: Op) -> Network {
     builder.finish("benchmark")
 }
 
-fn linear(inputs: usize, outputs: usize) -> Network {
+fn linear(inputs: usize, outputs: usize, activation: Option<Activation>) -> Network {
     let mut builder = Builder::new(Shape::Vector(inputs));
     builder.push("op", Op::Linear { inputs, outputs }).unwrap();
+    if let Some(activation) = activation {
+        builder.push("activation", Op::Activation(activation)).unwrap();
+    }
     builder.push("logits", Op::Linear { inputs: outputs, outputs: CLASSES }).unwrap();
     builder.finish("benchmark")
 }
@@ -58,7 +61,11 @@ fn measure(criterion: &mut Criterion, name: &str, network: &Network, batch: usiz
 
 fn linears(criterion: &mut Criterion) {
     for batch in [1, 32, 128, 512] {
-        measure(criterion, "linear 12288 to 512", &linear(12288, 512), batch);
+        measure(criterion, "linear 12288 to 512", &linear(12288, 512, None), batch);
+    }
+    // Whose gradient is half zeros.
+    for batch in [128, 512] {
+        measure(criterion, "linear 12288 to 512, ReLU", &linear(12288, 512, Some(Activation::Relu)), batch);
     }
 }
 
@@ -96,7 +103,7 @@ fn pointwise(criterion: &mut Criterion) {
 }
 
 fn optimizers(criterion: &mut Criterion) {
-    let network = linear(2048, 512);
+    let network = linear(2048, 512, None);
     let images = vec![0.1f32; 2048 * 8];
     let targets = [0u32, 1, 2, 3, 4, 5, 6, 7];
     for name in ["adam", "adamw", "sgd", "rmsprop"] {
