@@ -232,9 +232,10 @@ per_isa! {
     }
 }
 
-/// Where of the lists, in cache lines ahead, and how many lines are asked for at each list: what a list of the middle takes.
-const AHEAD: usize = 6;
+/// Lines of the lists behind it that each list asks for: what one of the usual length fills.
 const AHEAD_LINES: usize = 4;
+/// How many lines ahead they are.
+const AHEAD: usize = 6;
 
 /// Entries after which a line of each run is asked for, if it is time.
 const ASK_ENTRIES: usize = 4;
