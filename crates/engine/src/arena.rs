@@ -4,6 +4,7 @@
 //! 2 MiB pages it doesn't. Where the system has no such advice, the block is ordinary memory.
 
 use crate::float::Float;
+use crate::kernels::prefetch::LINE_BYTES;
 use memmap2::MmapMut;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -27,6 +28,8 @@ enum Memory {
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([f64; 8]);
+
+const _: () = assert!(size_of::<Line>() == LINE_BYTES);
 
 // SAFETY: floats alone, without padding, for which all zeros and any other bits are values.
 #[allow(unsafe_code)]
@@ -87,7 +90,7 @@ mod tests {
         for len in [0, 1, 1000, 3 << 20] {
             let mut arena = Arena::<f32>::zeroed(len);
             assert_eq!(arena.len(), len);
-            assert!(arena.as_ptr().addr().is_multiple_of(64));
+            assert!(arena.as_ptr().addr().is_multiple_of(LINE_BYTES));
             assert!(arena.iter().all(|&x| x == 0.0));
             arena.fill(2.0);
             assert!(arena.iter().all(|&x| x == 2.0));

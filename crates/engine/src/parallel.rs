@@ -3,6 +3,7 @@
 
 use crate::arena::Arena;
 use crate::float::Float;
+use crate::kernels::prefetch::LINE_BYTES;
 use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -16,11 +17,7 @@ pub(crate) fn for_each(jobs: usize, job: impl Fn(usize) + Sync + Send) {
     }
 }
 
-/// Elements of any float that fill whole cache lines.
-const LINE: usize = 16;
-
-/// Memory for what a job needs while it runs, one piece for each thread, each from the beginning of
-/// a cache line.
+/// Memory for what a job needs while it runs, one piece for each thread, each from the beginning of a cache line.
 #[derive(Debug)]
 pub(crate) struct Workspaces<T> {
     memory: Arena<T>,
@@ -42,7 +39,7 @@ impl<T: Float> Workspaces<T> {
     /// Makes room for jobs that need up to `len` elements, on the threads of the current pool. Allocates only where there
     /// was less.
     pub(crate) fn reserve(&mut self, len: usize) {
-        self.len = self.len.max(len.next_multiple_of(LINE));
+        self.len = self.len.max(len.next_multiple_of(LINE_BYTES / size_of::<T>()));
         let all = self.len * rayon::current_num_threads();
         if self.memory.len() < all {
             self.memory = Arena::zeroed(all);

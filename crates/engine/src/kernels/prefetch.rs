@@ -50,28 +50,29 @@ impl Ask {
     }
 }
 
+/// The hints of x86's prefetch instruction (`_MM_HINT_T0` and `_MM_HINT_T1`), named here for all processors.
+const FIRST_LEVEL: i32 = 3;
+const SECOND_LEVEL: i32 = 2;
+
 /// Asks for the cache line at `at` into the second-level cache. Nothing need be there: nothing is read. Does nothing where there
 /// is no such instruction in stable Rust.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch faults on no address.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
+    prefetch_into::<SECOND_LEVEL>(at.cast());
 }
 
 /// Asks for the cache line at `at` into the first-level cache; see [`prefetch`].
 #[inline(always)]
-pub(crate) fn hurry<T>(at: *const T) {
+pub(crate) fn prefetch_first_level<T>(at: *const T) {
+    prefetch_into::<FIRST_LEVEL>(at.cast());
+}
+
+#[inline(always)]
+fn prefetch_into<const HINT: i32>(at: *const i8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch faults on no address.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+        std::arch::x86_64::_mm_prefetch::<HINT>(at);
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;

@@ -11,7 +11,7 @@ use crate::isa::{first_level_cache, per_isa};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::linear::Linear;
 use crate::kernels::packing::copy_columns;
-use crate::kernels::prefetch::{Ask, LINE_BYTES, RUNS, hurry};
+use crate::kernels::prefetch::{Ask, LINE_BYTES, RUNS, prefetch_first_level};
 use crate::kernels::tile::{COLUMNS, Tile};
 use crate::parallel::{Shared, Workspaces, for_each};
 
@@ -257,7 +257,7 @@ pub(crate) unsafe fn listed_rows<T: Float, V: Lanes<T>, const N: usize>(
     let mut list = lists.entries.as_ptr();
     for (j, &count) in lists.counts.iter().enumerate() {
         for line in AHEAD..AHEAD + AHEAD_LINES {
-            hurry(list.cast::<i8>().wrapping_add(line * LINE_BYTES));
+            prefetch_first_level(list.cast::<i8>().wrapping_add(line * LINE_BYTES));
         }
         let (mut line, end) = (j * ask.lines() / COLUMNS, (j + 1) * ask.lines() / COLUMNS);
         // SAFETY: by the caller's promise.

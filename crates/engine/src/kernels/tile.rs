@@ -2,7 +2,8 @@
 //!
 //! A tile keeps `rows` x 32 sums in registers while it walks over the depth (Goto and van de Geijn 2008, "Anatomy of
 //! High-Performance Matrix Multiplication"). There are three ways to walk, which differ in where the left operand lies:
-//! packed (`Tile::packed`), gathered pixel by pixel (`Tile::gathered`), or along a list of pixel pairs (`Tile::outer`).
+//! packed (`Tile::packed`), gathered pixel by pixel (`Tile::gathered`), or along a list of pixel pairs (`Tile::outer`). A fourth
+//! keeps one row of sums and walks along the list of what is not zero (`Tile::listed`).
 //! Each is written once over `Lanes` and compiled for every instruction set. Every sum is one chain of multiply-adds over
 //! the depth, in order, so that its value depends on nothing but its row, its column and the instruction set.
 #![allow(unsafe_code)]
@@ -84,7 +85,8 @@ pub struct Tile<T> {
     packed: Packed<T>,
     gathered: Gathered<T>,
     outer: Outer<T>,
-    /// Elements of a row of [`Tile::listed`]: a multiple of 32.
+    /// Elements of a row of [`Tile::listed`], whose sums fill eight registers (AVX-512), or as many as there are for them: a multiple
+    /// of 32.
     pub(crate) span: usize,
     listed: Listed<T>,
     /// For the rows of a whole tile.
@@ -414,7 +416,8 @@ unsafe fn outer_rows<T: Float, V: Lanes<T>, const R: usize, const N: usize>(
     }
 }
 
-/// The three kernels for a register type: tiles of up to `$rows` rows and two registers at a time.
+/// The four kernels for a register type: tiles of up to `$height` rows and `$per_turn` registers at a time, and lists over rows of
+/// `$span` elements.
 macro_rules! tile {
     ($name:ident, $type:ty, $lanes:ty, $height:literal, [$($rows:literal)*], $per_turn:literal, $span:literal $(, $feature:literal)?) => {
         mod $name {
