@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pupila_image::{Image, Interpolation, Limits, decode, decode_shrunk, resize};
+use pupila_image::{DecodeError, Image, Interpolation, Limits, decode, decode_shrunk, resize};
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
@@ -39,7 +39,23 @@ impl ResizeRule {
         if fits { Ok(()) } else { Err(LoadError::Rule { width, height, channels }) }
     }
 
-    fn apply(&self, image: Image) -> Result<Image, pupila_image::ImageError> {
+    /// The pixels of an image file by this rule: decoded, turned upright, brought to its channels and its size. `[H, W, C]`
+    ///
+    /// This is the one way from a file to pixels, in training as in prediction.
+    ///
+    /// # Errors
+    /// The bytes are no image that can be read, or a damaged one.
+    pub fn pixels(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
+        let limits = Limits::default();
+        let decoded = if self.scaled_decoding && self.interpolation == Interpolation::Area {
+            decode_shrunk(bytes, self.channels, (self.width, self.height), &limits)
+        } else {
+            decode(bytes, self.channels, &limits)
+        };
+        Ok(self.resize(decoded?)?)
+    }
+
+    fn resize(&self, image: Image) -> Result<Image, pupila_image::ImageError> {
         // Channels first: this is the order of a program that opens an image in a mode and then resizes it.
         Ok(resize(&image.to_channels(self.channels)?, self.width, self.height, self.interpolation))
     }
@@ -232,20 +248,14 @@ fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<Vec<u8>, String> {
             if XxHash3_128::oneshot(&bytes) != sample.content {
                 return Err("it changed while it was in use".to_owned());
             }
-            let limits = Limits::default();
-            let decoded = if rule.scaled_decoding && rule.interpolation == Interpolation::Area {
-                decode_shrunk(&bytes, rule.channels, (rule.width, rule.height), &limits)
-            } else {
-                decode(&bytes, rule.channels, &limits)
-            };
-            decoded.map_err(|error| error.to_string())?
+            rule.pixels(&bytes).map_err(|error| error.to_string())?
         }
         Source::Idx { images, index } => {
-            Image::new(images.width, images.height, 1, images.image(*index).to_vec())
-                .map_err(|error| error.to_string())?
+            let image = Image::new(images.width, images.height, 1, images.image(*index).to_vec());
+            image.and_then(|image| rule.resize(image)).map_err(|error| error.to_string())?
         }
     };
-    Ok(rule.apply(image).map_err(|error| error.to_string())?.into_data())
+    Ok(image.into_data())
 }
 
 /// Closes the gaps that bad images left, and decides by the policy.

@@ -69,7 +69,7 @@ impl Loader {
     /// shapes.
     pub fn new(
         source: Source,
-        pipeline: Pipeline,
+        pipeline: impl Into<Arc<Pipeline>>,
         normalization: Normalization,
         order: Order,
         batch: usize,
@@ -78,6 +78,7 @@ impl Loader {
         if batch == 0 {
             return Err(LoaderError::EmptyBatch);
         }
+        let pipeline = pipeline.into();
         let shape = pipeline.output_shape(source.shape()).ok_or(LoaderError::VaryingShape)?;
         if shape.channels != normalization.channels() {
             let (images, normalization) = (shape.channels, normalization.channels());
@@ -90,7 +91,7 @@ impl Loader {
             order,
             batch,
             seed,
-            pipeline: Arc::new(pipeline),
+            pipeline,
             normalization: Arc::new(normalization),
             shape,
             mixing: None,

@@ -2,7 +2,7 @@
 //! told at once.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pupila_train::Views;
+use pupila::Views;
 use std::path::PathBuf;
 
 /// Train, judge and use image classifiers from folders of images.

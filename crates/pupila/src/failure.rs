@@ -1,6 +1,7 @@
 //! How a command fails, and the exit code that says so: 1 the work failed, 2 the request was wrong, 130 interrupted.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a command did not do its work.
@@ -27,6 +28,12 @@ impl Failure {
         Failure::Request(anyhow::anyhow!("{message}"))
     }
 
+    /// For `map_err`: a file that could not be written.
+    pub(crate) fn writing(path: &Path) -> impl FnOnce(std::io::Error) -> Failure {
+        let message = format!("cannot write {}", path.display());
+        move |error| Failure::Work(anyhow::Error::new(error).context(message))
+    }
+
     /// Tells the user and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
         match self {
@@ -46,16 +53,18 @@ impl Failure {
     }
 }
 
-impl From<pupila_train::DataError> for Failure {
-    fn from(error: pupila_train::DataError) -> Self {
-        use pupila_dataset::LoadError;
-        use pupila_train::DataError;
-        match error {
-            DataError::Scan(_) => Failure::request(error),
-            DataError::Load(LoadError::Interrupted) => {
+impl From<pupila::Error> for Failure {
+    fn from(error: pupila::Error) -> Self {
+        use pupila::ErrorKind;
+        match (error.kind(), &error) {
+            (ErrorKind::Request, _) => Failure::request(error),
+            (ErrorKind::Work, _) => Failure::work(error),
+            (ErrorKind::Stopped, pupila::Error::Stopped(message)) => {
+                Failure::Interrupted((*message).to_owned())
+            }
+            (ErrorKind::Stopped, _) => {
                 Failure::Interrupted("interrupted while the images were read; there is no run yet".into())
             }
-            _ => Failure::work(error),
         }
     }
 }

@@ -1,13 +1,23 @@
 //! Ctrl-C: the first asks the work to end at the next good place, the second ends the process at once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use pupila::StopSignal;
+use std::sync::OnceLock;
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// The process's own: what Ctrl-C sets.
+fn of_process() -> &'static StopSignal {
+    static SIGNAL: OnceLock<StopSignal> = OnceLock::new();
+    SIGNAL.get_or_init(StopSignal::new)
+}
+
+/// What Ctrl-C sets, to be handed to the work.
+pub(crate) fn signal() -> StopSignal {
+    of_process().clone()
+}
 
 /// Listens to Ctrl-C (and to a request to terminate) from now on.
-pub(crate) fn listen() {
+pub(crate) fn listen() -> StopSignal {
     let listening = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+        if of_process().set() {
             std::process::exit(130);
         }
         eprintln!("\ninterrupted: ending with the best model so far; once more to stop at once");
@@ -15,9 +25,5 @@ pub(crate) fn listen() {
     if let Err(error) = listening {
         tracing::warn!("Ctrl-C will end the process at once: {error}");
     }
-}
-
-/// Whether Ctrl-C was pressed.
-pub(crate) fn interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+    signal()
 }

@@ -3,10 +3,9 @@
 
 mod cli;
 mod commands;
-mod contact_sheet;
 mod failure;
-mod font;
 mod interrupt;
+mod memory;
 mod output;
 
 use clap::Parser;

@@ -61,27 +61,7 @@ fn terminal_width(json: bool) -> Option<usize> {
     term.size_checked().map(|(_, columns)| usize::from(columns))
 }
 
-/// A count with a comma at every thousand.
-pub(crate) fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let parts: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    parts.join(",")
-}
-
 /// A share as a percentage with one decimal.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
-}
-
-/// "1 image", "2 images".
-pub(crate) fn images(n: usize) -> String {
-    format!("{} image{}", count(n), if n == 1 { "" } else { "s" })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(super::count), ["0", "999", "1,000", "1,234,567"]);
-    }
 }

@@ -21,7 +21,7 @@ mod verdict;
 pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest};
 pub use distribution::{Distribution, ValueCounts};
 pub use picture::{Heat, Picture};
-pub use run::{EpochPoint, Judged, Report, RunEnding, Training};
+pub use run::{EpochPoint, Judged, Report, Training};
 pub use selection::{Selection, select};
 
 /// What a page stays below, in bytes.

@@ -6,7 +6,7 @@ use crate::picture::{Picture, sprite};
 use crate::{MAX_BYTES, sections, verdict};
 use pupila_image::Image;
 use pupila_metrics::{Predictions, summary};
-use serde_json::Value;
+use pupila_run::{Environment, RunEnd, Summary};
 
 /// What is known of a run or an evaluation. What is not known has no section.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ pub struct Report<'a> {
     /// The whole recipe, as TOML.
     pub recipe: &'a str,
     /// `summary.json`.
-    pub summary: &'a Value,
+    pub summary: &'a Summary,
     /// `environment.json`.
-    pub environment: &'a Value,
+    pub environment: &'a Environment,
     /// Parts of the time, in words, and their seconds.
     pub phases: Vec<(String, f64)>,
 }
@@ -66,7 +66,7 @@ pub struct Training<'a> {
     /// Epochs that were asked for.
     pub planned: u32,
     /// How it ended.
-    pub end: RunEnding,
+    pub end: RunEnd,
     /// What the best epoch is chosen by, such as `val/loss`.
     pub monitor: &'a str,
     /// Epochs without improvement after which it stops.
@@ -104,19 +104,6 @@ impl Default for EpochPoint {
             val_balanced_accuracy: f64::NAN,
         }
     }
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunEnding {
-    /// All epochs ran.
-    Completed,
-    /// The monitored metric no longer improved.
-    StoppedEarly,
-    /// The user stopped it.
-    Interrupted,
-    /// The loss was not finite.
-    Diverged,
 }
 
 impl Judged<'_> {

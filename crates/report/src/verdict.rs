@@ -1,8 +1,9 @@
 //! The verdict in plain words: how good, how sure, over- or underfitted, trained long enough, what is confused.
 
 use crate::html::{counted, escape, listed, percent};
-use crate::run::{EpochPoint, Judged, RunEnding, Training};
+use crate::run::{EpochPoint, Judged, Training};
 use pupila_metrics::{PrecisionRecallF1, Summary, reliability_bins};
+use pupila_run::RunEnd;
 use std::fmt::Write as _;
 
 /// Confused pairs that are named.
@@ -212,27 +213,30 @@ fn length_in_words(training: &Training<'_>) -> String {
     };
     let behind = training.best.map_or(0, |best| ran.saturating_sub(u64::from(best)));
     match training.end {
-        RunEnding::Completed if ran > 1 && behind == 0 => format!(
+        RunEnd::Completed if ran > 1 && behind == 0 => format!(
             "{kept}. It was the last: <b>training longer may help</b> (<code>--epochs {}</code>).",
             2 * training.planned
         ),
-        RunEnding::Completed if behind > 0 && training.patience.is_none() => format!(
+        RunEnd::Completed if behind > 0 && training.patience.is_none() => format!(
             "{kept}. The {} after it brought nothing; <code>--set early_stopping.patience={}</code> would have ended there.",
             counted(behind, "epoch"),
             (behind / 2).clamp(3, 10)
         ),
-        RunEnding::Completed => format!("{kept}, of {}.", counted(ran, "epoch")),
-        RunEnding::StoppedEarly => format!(
+        RunEnd::Completed => format!("{kept}, of {}.", counted(ran, "epoch")),
+        RunEnd::StoppedEarly => format!(
             "{kept}. Early stopping ended the run after epoch {ran} of {}, since {monitor} had not improved for {}.",
             training.planned,
             counted(training.patience.unwrap_or(behind as u32).into(), "epoch")
         ),
-        RunEnding::Interrupted => format!(
+        RunEnd::Interrupted => format!(
             "{kept}. The run was <b>interrupted</b> in epoch {} of {}: it might have become better.",
             ran + 1,
             training.planned
         ),
-        RunEnding::Diverged => format!(
+        RunEnd::Ended => {
+            format!("{kept}. Whoever started the run ended it in epoch {} of {}.", ran + 1, training.planned)
+        }
+        RunEnd::Diverged => format!(
             "{kept}. Then the loss was no longer a number: training <b>diverged</b> in epoch {} of {}. A smaller learning rate helps most often.",
             ran + 1,
             training.planned
@@ -370,7 +374,7 @@ mod tests {
             epochs: &epochs,
             best: Some(2),
             planned: 5,
-            end: RunEnding::Completed,
+            end: RunEnd::Completed,
             monitor: "val/loss",
             patience: None,
         };

@@ -5,10 +5,9 @@
 use pupila_image::Image;
 use pupila_metrics::Predictions;
 use pupila_report::{
-    Distribution, EpochPoint, Heat, Judged, MAX_BYTES, Picture, Report, RunEnding, Training, ValueCounts,
-    select,
+    Distribution, EpochPoint, Heat, Judged, MAX_BYTES, Picture, Report, Training, ValueCounts, select,
 };
-use serde_json::{Value, json};
+use pupila_run::{Environment, Finding, RunEnd, RunSummary, SkippedImage, Summary, Timing};
 
 fn noise(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -73,8 +72,19 @@ fn page(known: &Known) -> String {
     };
     let mut draw = noise(1);
     let filters = Image::new(1024, 512, 3, (0..1024 * 512 * 3).map(|_| draw() as u8).collect()).unwrap();
-    let skipped: Vec<Value> =
-        (0..500).map(|i| json!({ "path": format!("<{i}>"), "reason": "\"torn\"" })).collect();
+    let skipped = (0..500).map(|i| SkippedImage { path: format!("<{i}>"), reason: "\"torn\"".into() });
+    let summary = RunSummary {
+        model: "mlp".into(),
+        skipped_images: skipped.collect(),
+        diagnosis: vec![Finding {
+            kind: "dead_relu".into(),
+            epoch: 2,
+            message: "layer <dead> is silent".into(),
+            suggestion: "--lr <rate>".into(),
+        }],
+        timing: Timing { epoch_train_s: Some(1.0), epoch_eval_s: Some(0.1), ..Timing::default() },
+        ..RunSummary::default()
+    };
     Report {
         title: "a & b".into(),
         subtitle: "<i>".into(),
@@ -89,7 +99,7 @@ fn page(known: &Known) -> String {
             epochs: &known.epochs,
             best: Some(2),
             planned: 10,
-            end: RunEnding::StoppedEarly,
+            end: RunEnd::StoppedEarly,
             monitor: "val/loss",
             patience: Some(3),
         }),
@@ -100,10 +110,12 @@ fn page(known: &Known) -> String {
         times: ("epoch 1".into(), "epoch 10".into()),
         filters: Some(("0.<weight>".into(), filters)),
         recipe: "[model]\nname = \"</pre><script>\"\n",
-        summary: &json!({ "model": "mlp", "skipped_images": skipped, "diagnosis": [
-            { "kind": "dead_relu", "epoch": 2, "message": "layer <dead> is silent", "suggestion": "--lr <rate>" },
-        ], "timing": { "epoch_train_s": 1.0, "epoch_eval_s": 0.1 } }),
-        environment: &json!({ "data": { "path": "/<data>" }, "arguments": ["train", "<x>"] }),
+        summary: &Summary::Run(Box::new(summary)),
+        environment: &Environment {
+            data: pupila_run::Data { path: "/<data>".into(), ..Default::default() },
+            arguments: vec!["train".into(), "<x>".into()],
+            ..Environment::default()
+        },
         phases: vec![("training".into(), 10.0), ("the <rest>".into(), 1.0)],
     }
     .render()
@@ -153,7 +165,7 @@ fn little_is_enough_for_a_page() {
     let mut one = Predictions::new(2);
     one.push_probabilities(&[0.4, 0.6], &[1]).unwrap();
     let paths = ["x.png".to_owned()];
-    let nothing = Value::Null;
+    let (summary, environment) = (Summary::Run(Box::default()), Environment::default());
     let report = |end| Report {
         title: "t".into(),
         subtitle: String::new(),
@@ -174,16 +186,16 @@ fn little_is_enough_for_a_page() {
         times: (String::new(), String::new()),
         filters: None,
         recipe: "",
-        summary: &nothing,
-        environment: &nothing,
+        summary: &summary,
+        environment: &environment,
         phases: Vec::new(),
     };
-    let html = report(RunEnding::Diverged).render();
+    let html = report(RunEnd::Diverged).render();
     assert!(html.contains("There is no model to judge") && html.contains("diverged"));
-    assert!(report(RunEnding::Interrupted).render().contains("interrupted before the first epoch"));
+    assert!(report(RunEnd::Interrupted).render().contains("interrupted before the first epoch"));
     let judged =
         Judged { predictions: &one, paths: &paths, what: "test image".into(), intervals: Vec::new() };
-    let html = Report { judged: Some(judged), training: None, ..report(RunEnding::Completed) }.render();
+    let html = Report { judged: Some(judged), training: None, ..report(RunEnd::Completed) }.render();
     assert!(html.contains("Of 1 test image, <b>100.0\u{a0}%</b>") && html.contains("None: every image"));
     assert!(html.contains("The images leave undefined"));
     assert!(!html.contains(">NaN<") || html.contains("NaN*"), "what is undefined is marked");

@@ -2,6 +2,7 @@
 
 use crate::{Histogram, PrCurve};
 use pupila_image::Image;
+use pupila_run::RunEnd;
 use serde_json::{Map, Value};
 
 /// One thing that happened.
@@ -175,38 +176,4 @@ pub struct Chart {
     pub title: String,
     /// Tags of the scalars.
     pub tags: Vec<String>,
-}
-
-/// How a run ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunEnd {
-    /// All epochs ran.
-    Completed,
-    /// The monitored metric no longer improved.
-    StoppedEarly,
-    /// The user stopped it.
-    Interrupted,
-    /// The loss was not finite.
-    Diverged,
-}
-
-impl RunEnd {
-    /// Every way to end.
-    pub const ALL: [RunEnd; 4] =
-        [RunEnd::Completed, RunEnd::StoppedEarly, RunEnd::Interrupted, RunEnd::Diverged];
-
-    /// The name in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            RunEnd::Completed => "completed",
-            RunEnd::StoppedEarly => "stopped_early",
-            RunEnd::Interrupted => "interrupted",
-            RunEnd::Diverged => "diverged",
-        }
-    }
-
-    /// The way to end of a name.
-    pub fn parse(name: &str) -> Option<RunEnd> {
-        RunEnd::ALL.into_iter().find(|end| end.name() == name)
-    }
 }

@@ -3,10 +3,10 @@
 //! It is the record of the run from which the MLflow sender works too. Pictures, texts, histograms and curves are not in
 //! it.
 
-use crate::{Event, Tracker};
-use serde_json::{Map, Value, json};
+use crate::{DataInfo, Event, RunInfo, Tracker};
+use pupila_run::{DataRecord, FORMAT, Named, Number, Record, StartRecord};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Writes events to a file of JSON lines.
@@ -16,6 +16,20 @@ pub struct Jsonl {
 }
 
 impl Jsonl {
+    /// Goes on at the end of a file that is there, behind its last whole line.
+    ///
+    /// # Errors
+    /// The file is not there, or cannot be written.
+    pub fn append(path: &Path) -> io::Result<Self> {
+        let text = std::fs::read(path)?;
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let mut file = File::options().write(true).open(path)?;
+        // What a killed run has left of a line would make the next one unreadable.
+        file.set_len(whole as u64)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Jsonl { file })
+    }
+
     /// A new file; one that is there already is an error.
     ///
     /// # Errors
@@ -31,45 +45,47 @@ impl Tracker for Jsonl {
     }
 
     fn record(&mut self, time: f64, event: &Event) -> io::Result<()> {
-        let Some(object) = to_json(event, time) else { return Ok(()) };
-        let mut line = object.to_string();
+        let Some(record) = to_record(event, time) else { return Ok(()) };
+        let mut line = serde_json::to_string(&record)?;
         line.push('\n');
         // One write for the whole line, so that a run that is killed leaves whole lines.
         self.file.write_all(line.as_bytes())
     }
 }
 
-fn to_json(event: &Event, time: f64) -> Option<Value> {
-    Some(match event {
-        Event::Start(run) => json!({
-            "event": "start", "time": time, "run": run.run, "classes": run.classes, "parameters": run.parameters,
-            "train_images": run.train_images, "val_images": run.val_images,
-            "recipe": run.recipe,
-            "tags": run.tags.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect::<Map<_, _>>(),
-            "data": { "name": run.data.name, "path": run.data.path, "form": run.data.form,
-                      "fingerprint": run.data.fingerprint },
-        }),
+/// The line of an event; none for what is not in the file.
+fn to_record(event: &Event, time: f64) -> Option<Record> {
+    Some(match event.clone() {
+        Event::Start(run) => {
+            let RunInfo { run, classes, parameters, train_images, val_images, recipe, tags, data } = *run;
+            let DataInfo { name, path, form, fingerprint } = data;
+            Record::Start(Box::new(StartRecord {
+                time,
+                run,
+                classes,
+                parameters,
+                train_images,
+                val_images,
+                recipe,
+                tags: Named(tags),
+                data: DataRecord { name, path, form, fingerprint },
+                format: FORMAT,
+            }))
+        }
         Event::Scalars { epoch, step, values } => {
-            json!({ "event": "scalars", "time": time, "epoch": epoch, "step": step, "values": numbers(values) })
+            Record::Scalars { time, epoch, step, values: numbers(values) }
         }
-        Event::Steps { epoch, step, values } => {
-            json!({ "event": "steps", "time": time, "epoch": epoch, "step": step, "values": numbers(values) })
-        }
+        Event::Steps { epoch, step, values } => Record::Steps { time, epoch, step, values: numbers(values) },
         Event::Result { epoch, step, values } => {
-            json!({ "event": "result", "time": time, "epoch": epoch, "step": step, "values": numbers(values) })
+            Record::Result { time, epoch, step, values: numbers(values) }
         }
-        Event::Finding { kind, epoch, step, message, suggestion } => json!({
-            "event": "finding", "time": time, "epoch": epoch, "step": step, "kind": kind, "message": message,
-            "suggestion": suggestion,
-        }),
-        Event::System { sample, values } => {
-            json!({ "event": "system", "time": time, "sample": sample, "values": numbers(values) })
+        Event::Finding { kind, epoch, step, message, suggestion } => {
+            Record::Finding { time, epoch, step, kind, message, suggestion }
         }
-        Event::Artifact { path } => json!({ "event": "artifact", "time": time, "path": path }),
-        Event::Model { path, step } => json!({ "event": "model", "time": time, "path": path, "step": step }),
-        Event::End { end, best_epoch } => {
-            json!({ "event": "end", "time": time, "status": end.name(), "best_epoch": best_epoch })
-        }
+        Event::System { sample, values } => Record::System { time, sample, values: numbers(values) },
+        Event::Artifact { path } => Record::Artifact { time, path },
+        Event::Model { path, step } => Record::Model { time, path, step },
+        Event::End { end, best_epoch } => Record::End { time, status: end, best_epoch },
         Event::Image { .. }
         | Event::Text { .. }
         | Event::Histogram { .. }
@@ -79,24 +95,15 @@ fn to_json(event: &Event, time: f64) -> Option<Value> {
     })
 }
 
-fn numbers(values: &[(String, f64)]) -> Value {
-    values.iter().map(|(tag, value)| (tag.clone(), number(*value))).collect::<Map<_, _>>().into()
-}
-
-/// JSON has no number for NaN and the infinities.
-fn number(value: f64) -> Value {
-    match value {
-        v if v.is_nan() => "NaN".into(),
-        f64::INFINITY => "Infinity".into(),
-        f64::NEG_INFINITY => "-Infinity".into(),
-        v => v.into(),
-    }
+fn numbers(values: Vec<(String, f64)>) -> Named<Number> {
+    values.into_iter().map(|(tag, value)| (tag, Number(value))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RunEnd, RunInfo};
+    use crate::RunEnd;
+    use serde_json::{Value, json};
 
     #[test]
     fn every_event_is_one_line_and_nothing_is_lost() {
@@ -128,5 +135,11 @@ mod tests {
         let expected = json!({"train/loss": "NaN", "lr": "Infinity", "x": "-Infinity", "val/loss": 0.1});
         assert_eq!((&lines[1]["values"], &lines[1]["time"]), (&expected, &json!(7.5)));
         assert_eq!(lines[3]["status"], "completed");
+        // A line that was torn by a kill goes, and the next one is whole.
+        std::fs::write(&path, format!("{text}{{\"event\":\"sca")).unwrap();
+        let event = Event::Artifact { path: "x".into() };
+        Jsonl::append(&path).unwrap().record(8.0, &event).unwrap();
+        let more = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(more.strip_prefix(&text), Some("{\"event\":\"artifact\",\"time\":8.0,\"path\":\"x\"}\n"));
     }
 }

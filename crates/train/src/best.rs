@@ -9,13 +9,28 @@ pub(crate) struct Best {
     monitor: Monitor,
     patience: Option<u32>,
     min_delta: f64,
+    state: BestState,
+}
+
+/// The best epoch so far, and how long no better one has come.
+#[derive(Debug, Clone)]
+pub struct BestState {
     /// The best epoch and its metric.
-    best: Option<(u32, f64)>,
+    pub best: Option<(u32, f64)>,
     /// The metric that the next improvement for early stopping is measured from. It lags behind `best` where an epoch was
     /// better by less than `min_delta`.
-    reference: f64,
-    waited: u32,
-    snapshot: Snapshot<f32>,
+    pub reference: f64,
+    /// Epochs without an improvement.
+    pub waited: u32,
+    /// The best epoch's values.
+    pub values: Snapshot<f32>,
+}
+
+impl Default for BestState {
+    /// Before the first epoch.
+    fn default() -> Self {
+        BestState { best: None, reference: f64::NAN, waited: 0, values: Snapshot::default() }
+    }
 }
 
 impl Best {
@@ -24,11 +39,16 @@ impl Best {
             monitor,
             patience: early_stopping.patience,
             min_delta: early_stopping.min_delta,
-            best: None,
-            reference: f64::NAN,
-            waited: 0,
-            snapshot: Snapshot::default(),
+            state: BestState::default(),
         }
+    }
+
+    pub(crate) fn state(&self) -> &BestState {
+        &self.state
+    }
+
+    pub(crate) fn resume(&mut self, state: &BestState) {
+        self.state.clone_from(state);
     }
 
     /// Takes the metrics of an epoch; true where it is the best so far, whose values are then kept.
@@ -36,29 +56,29 @@ impl Best {
     /// The very first epoch is kept whatever its metric, so that there always is a model.
     pub(crate) fn offer(&mut self, epoch: u32, val: &[(&'static str, f64)], engine: &Engine<f32>) -> bool {
         let metric = self.monitor.of(val);
-        if self.monitor.improves(metric, self.reference, self.min_delta) {
-            self.reference = metric;
-            self.waited = 0;
+        if self.monitor.improves(metric, self.state.reference, self.min_delta) {
+            self.state.reference = metric;
+            self.state.waited = 0;
         } else {
-            self.waited += 1;
+            self.state.waited += 1;
         }
-        let better = self.best.is_none_or(|(_, best)| self.monitor.improves(metric, best, 0.0));
+        let better = self.state.best.is_none_or(|(_, best)| self.monitor.improves(metric, best, 0.0));
         if better {
-            self.best = Some((epoch, metric));
-            engine.save_to(&mut self.snapshot);
+            self.state.best = Some((epoch, metric));
+            engine.save_to(&mut self.state.values);
         }
         better
     }
 
     /// Whether patience has run out.
     pub(crate) fn exhausted(&self) -> bool {
-        self.patience.is_some_and(|patience| self.waited >= patience)
+        self.patience.is_some_and(|patience| self.state.waited >= patience)
     }
 
     /// Gives the best values back to the engine; the epoch that they are of.
     pub(crate) fn restore(&self, engine: &mut Engine<f32>) -> Option<u32> {
-        let (epoch, _) = self.best?;
-        engine.restore(&self.snapshot);
+        let (epoch, _) = self.state.best?;
+        engine.restore(&self.state.values);
         Some(epoch)
     }
 }

@@ -8,6 +8,7 @@ use pupila_dataset::{
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
 use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Images in memory with their labels, and the data set that they are of.
@@ -82,7 +83,7 @@ impl Images {
             width: rule.width as usize,
             channels: usize::from(rule.channels),
         };
-        let source = Source::new(std::sync::Arc::new(pixels.into_data()), labels.into(), shape)?;
+        let source = Source::new(Arc::new(pixels.into_data()), labels.into(), shape)?;
         Ok(Images { dataset, kept, from_cache, decoded, decode_time: start.elapsed(), source })
     }
 
@@ -182,7 +183,7 @@ impl Images {
     pub fn training_loader(
         &self,
         positions: Vec<u32>,
-        pipeline: Pipeline,
+        pipeline: Arc<Pipeline>,
         normalization: Normalization,
         order: Order,
         batch: usize,

@@ -18,20 +18,20 @@ pub enum EvaluateError {
 /// The predictions for every sample of the loader, in its order. The size of the batches doesn't matter: each row of the
 /// network's output depends on its own image alone.
 ///
-/// `interrupted` is asked before each batch; once it says yes, the predictions so far are returned.
+/// `stop` is asked before each batch; once it says yes, the predictions so far are returned.
 ///
 /// # Errors
 /// See [`EvaluateError`].
 pub fn evaluate(
     engine: &mut Engine<f32>,
     loader: &Loader,
-    interrupted: &dyn Fn() -> bool,
+    stop: &mut dyn FnMut() -> bool,
 ) -> Result<Predictions, EvaluateError> {
     let mut predictions = Predictions::new(engine.network().classes());
     let mut batches = loader.epoch(0)?;
     while let Some(batch) = batches.next() {
         let batch = batch?;
-        if interrupted() {
+        if stop() {
             break;
         }
         predictions.push_logits(engine.forward(&batch.images, batch.len()), &batch.targets)?;

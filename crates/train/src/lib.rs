@@ -1,38 +1,39 @@
 //! A recipe becomes a plan, a plan becomes a run: the training loop and what it leaves behind.
+//!
+//! In: a [`CheckedRecipe`], batches, a network. Out: the best values, a record of every epoch, what was found wrong on the way.
+//! [`train`] is the loop; an [`Observer`] follows it and may end it; [`Training::state`] is all that it remembers, as a value.
 
-mod balance;
 mod best;
-mod budget;
+mod cadence;
 mod data;
 pub mod diagnosis;
 mod evaluate;
-mod finished_run;
 mod insight;
-mod layers;
 mod model_file;
 mod recipe;
-mod run_folder;
 pub mod schedule;
-mod schema;
+mod state;
 mod summary;
 mod tracking;
 mod trainer;
 mod views;
 
-pub use balance::{ClassWeights, NamedWeights, Sampler};
+pub use best::BestState;
 pub use data::{DataError, Images, fingerprint, fingerprint_of, scan_for};
-pub use diagnosis::Finding;
+pub use diagnosis::{DiagnosisState, Finding};
 pub use evaluate::{EvaluateError, evaluate};
-pub use finished_run::{EpochValues, FinishedRun, FinishedRunError};
 pub use insight::{
     Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
 };
-pub use layers::{Layers, Origin, RecipeErrors, Resolved, Setting};
-pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, write_whole};
-pub use recipe::{Augment, Data, EarlyStopping, Fault, Input, Loss, Monitor, Recipe, Train};
-pub use run_folder::{RunFolder, RunFolderError, environment, peak_rss_bytes, predictions_csv};
-pub use schema::json_schema;
-pub use summary::{Timing, data_wait_frac, intervals, run_summary};
-pub use tracking::{Tracking, TrackingConfig, flat_recipe, mlflow_target};
-pub use trainer::{EpochRecord, Look, Observer, Outcome, Plan, TrainError, train};
+pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
+pub use recipe::{
+    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, Layers, Loss, Monitor,
+    MonitorError, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting, Train, json_schema, keys,
+};
+pub use state::{LoopState, Start};
+pub use summary::{DataWait, Surroundings, intervals, run_summary, skipped_images};
+pub use tracking::{Tracking, TrackingConfig, TrackingState, flat_recipe, mlflow_target};
+pub use trainer::{
+    Begin, EpochRecord, Look, Observer, Outcome, Plan, Ready, StepRecord, Stop, TrainError, Training, train,
+};
 pub use views::{Views, evaluate_views};

@@ -2,7 +2,10 @@
 //! input, normalisation, architecture) in its metadata, so that nothing has to be said twice.
 
 use crate::recipe::Input;
+use pupila_dataset::ResizeRule;
+use pupila_image::{DecodeError, Image};
 use pupila_network::{ModelConfig, Network, Shape, StateDict, Tensor, architectures};
+use pupila_run::write_whole;
 use pupila_transforms::{Normalization, NormalizationError, PerImage};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
@@ -121,6 +124,14 @@ impl ModelCard {
         architectures::build(&self.model, self.input_shape(), self.classes.len())
     }
 
+    /// How an image file becomes the network's input.
+    ///
+    /// # Errors
+    /// A normalisation of values that cannot be divided by.
+    pub fn preparation(&self) -> Result<Preparation, NormalizationError> {
+        Ok(Preparation::new(self.input.rule(), self.normalization()?))
+    }
+
     /// The normalisation.
     ///
     /// # Errors
@@ -131,6 +142,49 @@ impl ModelCard {
             Some(mode) => Ok(Normalization::by_image(mode, usize::from(self.input.channels))),
             None => Normalization::new(mean, std, max_pixel_value),
         }
+    }
+}
+
+/// How the bytes of an image file become a network's input: the one path of training, evaluation, prediction and explanation.
+#[derive(Debug, Clone)]
+pub struct Preparation {
+    rule: ResizeRule,
+    normalization: Normalization,
+}
+
+impl Preparation {
+    /// By a rule for the pixels and one for the numbers.
+    pub fn new(rule: ResizeRule, normalization: Normalization) -> Self {
+        Preparation { rule, normalization }
+    }
+
+    /// How files become pixels.
+    pub fn rule(&self) -> &ResizeRule {
+        &self.rule
+    }
+
+    /// How pixels become numbers.
+    pub fn normalization(&self) -> &Normalization {
+        &self.normalization
+    }
+
+    /// The pixels as the network sees them, before normalisation. `[H, W, C]`
+    ///
+    /// # Errors
+    /// The bytes are no image that can be read, or a damaged one.
+    pub fn pixels(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
+        self.rule.pixels(bytes)
+    }
+
+    /// The network's input. `[H, W, C]`
+    ///
+    /// # Errors
+    /// The bytes are no image that can be read, or a damaged one.
+    pub fn input(&self, bytes: &[u8]) -> Result<Vec<f32>, DecodeError> {
+        let pixels = self.pixels(bytes)?;
+        let mut input = vec![0.0; pixels.data().len()];
+        self.normalization.apply(pixels.data(), &mut input);
+        Ok(input)
     }
 }
 
@@ -192,20 +246,4 @@ impl ModelFile {
             safetensors::serialize(views, Some(metadata)).map_err(|error| failed(io::Error::other(error)))?;
         write_whole(path, &file).map_err(failed)
     }
-}
-
-/// Writes a file under another name and renames it, so that whoever reads `path` sees the old content or all of the new.
-///
-/// # Errors
-/// The file cannot be written; what was written of it is removed.
-pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written = fs::write(&partial, content).and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // The first error is the one to tell; a partial file that stays is only untidy.
-        let _ = fs::remove_file(&partial);
-    }
-    written
 }

@@ -1,103 +1,130 @@
-//! `summary.json`: the keys that other programs rely on.
+//! `summary.json` of a run, from its outcome.
 
-use crate::run_folder::peak_rss_bytes;
+use crate::recipe::CheckedRecipe;
 use crate::trainer::{EpochRecord, Outcome};
 use pupila_dataset::Skipped;
 use pupila_metrics::{Metric, Predictions, bootstrap_interval, metric};
 use pupila_network::Network;
-use serde_json::{Map, Value, json};
+use pupila_run::{FORMAT, Interval, Named, RunEnd, RunSummary, SkippedImage, Timing, TrainScores, finite};
 use std::time::Duration;
-
-/// Times of a run that the outcome doesn't know.
-#[derive(Debug, Clone, Copy)]
-pub struct Timing {
-    /// From the start of the process to the first step.
-    pub startup: Duration,
-    /// Scanning the data.
-    pub scan: Duration,
-    /// Decoding, or reading the cache.
-    pub decode: Duration,
-    /// From the start of the process to now.
-    pub total: Duration,
-}
 
 /// Metrics whose confidence interval stands beside them.
 const WITH_INTERVAL: [&str; 3] = ["accuracy", "balanced_accuracy", "macro_f1"];
 /// Resamples of an interval.
 const RESAMPLES: u32 = 1000;
 
+/// What a summary holds that the outcome of the loop doesn't know.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The recipe.
+    pub recipe: &'a CheckedRecipe,
+    /// The network.
+    pub network: &'a Network,
+    /// The classes, in the order of the logits.
+    pub classes: &'a [String],
+    /// Images that were left out.
+    pub skipped: &'a [Skipped],
+    /// From the start to the first step.
+    pub startup: Duration,
+    /// Scanning the data.
+    pub scan: Duration,
+    /// Decoding, or reading the cache.
+    pub decode: Duration,
+    /// From the start to now.
+    pub total: Duration,
+    /// Threads of the run.
+    pub threads: usize,
+    /// The most memory that the process had in use, where somebody knows it.
+    pub peak_memory_bytes: Option<u64>,
+}
+
 /// The summary of a run. The `train` and `val` blocks are the best epoch's; epoch times are medians.
-pub fn run_summary(
-    network: &Network,
-    classes: &[String],
-    outcome: &Outcome,
-    skipped: &[Skipped],
-    timing: &Timing,
-    seed: u64,
-    threads: usize,
-) -> Value {
+pub fn run_summary(outcome: &Outcome, surroundings: &Surroundings<'_>) -> RunSummary {
+    let Surroundings { recipe, network, classes, skipped, .. } = surroundings;
     let best = outcome.best_epoch.and_then(|best| outcome.epochs.iter().find(|record| record.epoch == best));
     let seconds = |duration: Duration| duration.as_secs_f64();
     let median_of = |f: &dyn Fn(&EpochRecord) -> f64| median(outcome.epochs.iter().map(f).collect());
-    json!({
-        "model": network.architecture,
-        "parameters": network.parameter_count(),
-        "classes": classes,
-        "best_epoch": outcome.best_epoch,
-        "epochs_run": outcome.epochs.len(),
-        "stopped_early": outcome.end == pupila_trackers::RunEnd::StoppedEarly,
-        "status": outcome.end.name(),
-        "train": best.map(|r| json!({ "loss": number(r.train_loss), "accuracy": number(r.train_accuracy) })),
-        "val": best.map(|r| val_block(&r.val)),
-        "val_intervals": outcome.predictions.as_ref().map(|p| intervals(p, seed)),
-        "timing": {
-            "startup_s": seconds(timing.startup),
-            "scan_s": seconds(timing.scan),
-            "decode_s": seconds(timing.decode),
-            "epoch_train_s": median_of(&|r| seconds(r.train_time)),
-            "epoch_eval_s": median_of(&|r| seconds(r.eval_time)),
-            "total_s": seconds(timing.total),
-            "images_per_s": median_of(&|r| r.images_per_s),
-            "data_wait_frac": data_wait_frac(&outcome.epochs).map(number),
+    let seed = recipe.train.seed;
+    RunSummary {
+        model: network.architecture.to_owned(),
+        parameters: network.parameter_count(),
+        classes: classes.to_vec(),
+        best_epoch: outcome.best_epoch,
+        epochs_run: outcome.epochs.len(),
+        stopped_early: outcome.end == RunEnd::StoppedEarly,
+        status: outcome.end,
+        ended_because: outcome.ended_because.clone(),
+        train: best.map(|r| TrainScores { loss: finite(r.train_loss), accuracy: finite(r.train_accuracy) }),
+        val: best.map(|r| r.val.iter().map(|&(name, value)| (name.to_owned(), finite(value))).collect()),
+        val_intervals: outcome.predictions.as_ref().map(|p| intervals(p, seed)),
+        timing: Timing {
+            startup_s: seconds(surroundings.startup),
+            scan_s: seconds(surroundings.scan),
+            decode_s: seconds(surroundings.decode),
+            epoch_train_s: median_of(&|r| seconds(r.train_time)),
+            epoch_eval_s: median_of(&|r| seconds(r.eval_time)),
+            total_s: seconds(surroundings.total),
+            images_per_s: median_of(&|r| r.images_per_s),
+            data_wait_frac: DataWait::of(&outcome.epochs).and_then(|wait| finite(wait.frac)),
         },
-        "diagnosis": outcome.findings,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "skipped_images": skipped.iter()
-            .map(|s| json!({ "path": s.path.to_string_lossy(), "reason": s.reason }))
-            .collect::<Vec<_>>(),
-        "seed": seed,
-        "threads": threads,
-        "version": env!("CARGO_PKG_VERSION"),
-    })
+        diagnosis: outcome.findings.clone(),
+        peak_rss_bytes: surroundings.peak_memory_bytes,
+        skipped_images: skipped_images(skipped),
+        own_transforms: recipe.own_transforms(),
+        seed,
+        threads: surroundings.threads,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        format: FORMAT,
+    }
 }
 
-/// The share of the training time that went by in waiting for batches, after the first epoch, which warms up; of that one
-/// where there is no other. None without an epoch.
-pub fn data_wait_frac(epochs: &[EpochRecord]) -> Option<f64> {
-    let epochs = if epochs.len() > 1 { &epochs[1..] } else { epochs };
-    let sum = |of: &dyn Fn(&EpochRecord) -> Duration| epochs.iter().map(of).sum::<Duration>().as_secs_f64();
-    let trained = sum(&|record| record.train_time);
-    (trained > 0.0).then(|| sum(&|record| record.waited) / trained)
+/// Images that were left out, as the files have them.
+pub fn skipped_images(skipped: &[Skipped]) -> Vec<SkippedImage> {
+    let image = |skipped: &Skipped| SkippedImage {
+        path: skipped.path.to_string_lossy().into_owned(),
+        reason: skipped.reason.clone(),
+    };
+    skipped.iter().map(image).collect()
 }
 
-/// Every metric by name; null where undefined.
-fn val_block(values: &[(&'static str, f64)]) -> Value {
-    Value::Object(values.iter().map(|&(name, value)| (name.to_owned(), number(value))).collect())
+/// How long training waited for its images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DataWait {
+    /// The share of the training time, after the first epoch, which warms up; of that one where there is no other.
+    pub frac: f64,
+    /// The time of the same epochs.
+    pub time: Duration,
 }
 
-/// 95 % bootstrap intervals over images, `[low, high]` by metric.
-pub fn intervals(predictions: &Predictions, seed: u64) -> Value {
+impl DataWait {
+    /// Less of the training time is not worth a change.
+    const NOTICEABLE_FRAC: f64 = 0.2;
+    /// Less waiting in all is not worth one either.
+    const NOTICEABLE: Duration = Duration::from_secs(1);
+
+    /// The waiting of a run. None without an epoch.
+    pub fn of(epochs: &[EpochRecord]) -> Option<Self> {
+        let epochs = if epochs.len() > 1 { &epochs[1..] } else { epochs };
+        let trained: Duration = epochs.iter().map(|record| record.train_time).sum();
+        let time: Duration = epochs.iter().map(|record| record.waited).sum();
+        (!trained.is_zero()).then(|| DataWait { frac: time.as_secs_f64() / trained.as_secs_f64(), time })
+    }
+
+    /// Whether it holds the training up. It is a matter of the machine and its load, so that it is told at the end of a run and
+    /// is no finding of the diagnosis, which are the same for equal runs.
+    pub fn is_noticeable(&self) -> bool {
+        self.frac >= Self::NOTICEABLE_FRAC && self.time >= Self::NOTICEABLE
+    }
+}
+
+/// 95 % bootstrap intervals over images, by metric.
+pub fn intervals(predictions: &Predictions, seed: u64) -> Named<Interval> {
     let metrics = WITH_INTERVAL.iter().filter_map(|name| metric(name).ok());
     let interval = |m: &'static Metric| {
         let i = bootstrap_interval(predictions, m, RESAMPLES, seed).ok()?;
-        Some((m.name.to_owned(), json!([number(i.low), number(i.high)])))
+        Some((m.name.to_owned(), [finite(i.low), finite(i.high)]))
     };
-    Value::Object(metrics.filter_map(interval).collect::<Map<_, _>>())
-}
-
-/// JSON has no NaN: null.
-fn number(value: f64) -> Value {
-    if value.is_finite() { value.into() } else { Value::Null }
+    metrics.filter_map(interval).collect()
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
@@ -127,11 +154,17 @@ mod tests {
         };
         let epochs = [record(1, 90, 100), record(2, 2, 100), record(3, 10, 300)];
         let is = |epochs: &[EpochRecord], expected: f64| {
-            let share = data_wait_frac(epochs);
-            assert!(share.is_some_and(|share| (share - expected).abs() < 1e-12), "{share:?}");
+            let frac = DataWait::of(epochs).unwrap().frac;
+            assert!((frac - expected).abs() < 1e-12, "{frac}");
         };
         is(&epochs, 0.03);
         is(&epochs[..1], 0.9);
-        assert_eq!(data_wait_frac(&[]), None);
+        assert_eq!(DataWait::of(&[]), None);
+    }
+
+    #[test]
+    fn waiting_is_noticeable_from_a_fifth_of_the_time_and_a_second_on() {
+        let wait = |frac, ms| DataWait { frac, time: Duration::from_millis(ms) }.is_noticeable();
+        assert!(wait(0.2, 1000) && !wait(0.19, 5000) && !wait(0.9, 999));
     }
 }

@@ -3,12 +3,16 @@
 use crate::best::Best;
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::evaluate::{EvaluateError, evaluate};
-use crate::recipe::{Monitor, Recipe};
-use crate::schedule::Schedule;
-use pupila_engine::{Engine, LossSum, NotFinite, Optimizer, Snapshot, StepContext, Targets};
-use pupila_loader::{Batch, Loader, LoaderError};
+use crate::recipe::{CheckedRecipe, Recipe};
+use crate::schedule::{Schedule, ScheduleError};
+use crate::state::{LoopState, Start};
+use pupila_engine::{
+    Engine, LossSum, NotFinite, Optimizer, OptimizerError, RestoreError, Snapshot, StepContext, Targets,
+};
+use pupila_loader::{Batch, Epoch, Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError, summary};
-use pupila_network::{Init, Network};
+use pupila_network::{Network, StateDict, StateError};
+use pupila_run::{RunFolder, RunSummary};
 use pupila_trackers::{Event, RunEnd};
 use std::time::{Duration, Instant};
 
@@ -16,7 +20,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// The checked recipe.
-    pub recipe: &'a Recipe,
+    pub recipe: &'a CheckedRecipe,
     /// The network.
     pub network: &'a Network,
     /// Training batches.
@@ -29,8 +33,20 @@ pub struct Plan<'a> {
     pub classes: &'a [String],
 }
 
+impl Plan<'_> {
+    /// The values that the recipe's initialiser draws by its seed.
+    pub fn initial_values(&self) -> StateDict {
+        self.recipe.model.init.state(self.network, self.recipe.train.seed)
+    }
+
+    /// Optimizer updates in an epoch.
+    fn updates_per_epoch(&self) -> u64 {
+        self.train.batches().div_ceil(self.recipe.train.accumulate) as u64
+    }
+}
+
 /// An epoch that has ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EpochRecord {
     /// From 1.
     pub epoch: u32,
@@ -63,19 +79,114 @@ impl EpochRecord {
     }
 }
 
-/// Whoever watches a run: the terminal, the trackers, the keeper of the best model.
-pub trait Observer {
-    /// A batch has been learnt from: the `done`th of this epoch, after `updates` of the optimizer in all, with the sums of
-    /// the epoch so far.
-    fn step(&mut self, epoch: u32, done: usize, updates: u64, so_far: &LossSum);
+/// A batch that has been learnt from.
+#[derive(Debug, Clone, Copy)]
+pub struct StepRecord {
+    /// The epoch, from 1.
+    pub epoch: u32,
+    /// Batches of the epoch so far.
+    pub batches: usize,
+    /// Optimizer updates of the run so far.
+    pub updates: u64,
+    /// Loss and accuracy of the epoch so far.
+    pub so_far: LossSum,
+}
+
+/// Why a run is to end before its last epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// A person wants it, by Ctrl-C.
+    Interrupted,
+    /// The observer wants it, for this reason: a pruned trial, a budget that is spent.
+    Ended(String),
+}
+
+/// Whoever watches a run: the terminal, the trackers, the keeper of the best model, a search. All it can change is how long the
+/// run lasts.
+///
+/// Every method has a default that does nothing. The loop itself calls the first six; the others are told by whoever starts it.
+pub trait Observer: Send {
+    /// Asked before every batch, in training and in validation: why the run is to end now, if it is. It then ends with the best
+    /// values so far, or goes on later from its state.
+    fn stop(&mut self) -> Option<Stop> {
+        None
+    }
+
+    /// The run begins: before the first update. A run that goes on from a state has begun already.
+    fn begin(&mut self, begin: Begin<'_>) {
+        let _ = begin;
+    }
+
+    /// A batch has been learnt from.
+    fn step(&mut self, step: &StepRecord) {
+        let _ = step;
+    }
+
     /// An epoch has ended. `engine` has its values.
-    fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>);
+    fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>) {
+        let _ = (record, engine);
+    }
+
     /// Something that trackers record.
-    fn event(&mut self, event: Event);
+    fn event(&mut self, event: &Event) {
+        let _ = event;
+    }
+
     /// An epoch has ended, to be looked at more closely: afterwards the engine must have the values that it had.
     fn look(&mut self, look: Look<'_>) {
         let _ = look;
     }
+
+    /// All is laid out, and the run folder is made; training is about to begin.
+    fn ready(&mut self, ready: &Ready<'_>) {
+        let _ = ready;
+    }
+
+    /// The run has ended and is judged. Its files are written behind this, so that a full disk takes them but not the result.
+    fn result(&mut self, outcome: &Outcome, summary: &RunSummary) {
+        let _ = (outcome, summary);
+    }
+
+    /// Something went wrong that does not end the run, such as a tracker that cannot be written.
+    fn warning(&mut self, message: &str) {
+        let _ = message;
+    }
+
+    /// Something worth knowing, such as that a server has the whole run.
+    fn note(&mut self, message: &str) {
+        let _ = message;
+    }
+
+    /// The most memory that the process has had in use, in bytes, where the observer knows it: for the summary. It belongs to the
+    /// process and not to the run.
+    fn peak_memory_bytes(&mut self) -> Option<u64> {
+        None
+    }
+}
+
+/// What is known when all is laid out.
+#[derive(Debug)]
+pub struct Ready<'a> {
+    /// The run folder.
+    pub folder: &'a RunFolder,
+    /// The run's plan.
+    pub plan: &'a Plan<'a>,
+    /// The engine, with all its memory.
+    pub engine: &'a Engine<f32>,
+    /// Threads of the run.
+    pub threads: usize,
+}
+
+/// Nobody watches.
+impl Observer for () {}
+
+/// What there is to see before the first update.
+#[derive(Debug)]
+pub struct Begin<'a> {
+    /// The engine with the first values.
+    pub engine: &'a Engine<f32>,
+    /// The run's plan.
+    pub plan: &'a Plan<'a>,
 }
 
 /// What there is to see at the end of an epoch.
@@ -102,6 +213,8 @@ pub struct Outcome {
     pub best_epoch: Option<u32>,
     /// How the run ended.
     pub end: RunEnd,
+    /// Why the observer ended it, if it did.
+    pub ended_because: Option<String>,
     /// Where the loss stopped being finite: epoch (from 1) and step of the run (from 1).
     pub diverged: Option<(u32, u64)>,
     /// Where the network's values stopped being finite, if it could be found.
@@ -124,23 +237,22 @@ pub enum TrainError {
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
     /// The optimizer cannot be made.
-    #[error("{0}")]
-    Optimizer(String),
-    /// The schedule cannot be made.
-    #[error("{0}")]
-    Schedule(String),
-    /// The initial values don't fit the network.
     #[error(transparent)]
-    State(#[from] pupila_network::StateError),
-    /// The monitored metric does not exist.
-    #[error("train.monitor {0}")]
-    Monitor(String),
+    Optimizer(#[from] OptimizerError),
+    /// The schedule cannot be made.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The first values don't fit the network.
+    #[error(transparent)]
+    Values(#[from] StateError),
+    /// The state is not one of this plan.
+    #[error("this is not the state of such a run: {0}")]
+    State(#[from] RestoreError),
 }
 
 /// Trains a network from its first values to its best ones, which `engine` has afterwards.
 ///
 /// Runs on the threads of the current rayon pool; the result is the same to the bit for any number of them.
-/// `interrupted` is asked at every step; once it says yes, the run ends with the best values so far.
 ///
 /// # Errors
 /// See [`TrainError`]. A loss that is not finite is no error but an [`Outcome`].
@@ -148,148 +260,331 @@ pub fn train(
     plan: &Plan<'_>,
     engine: &mut Engine<f32>,
     observer: &mut dyn Observer,
-    interrupted: &dyn Fn() -> bool,
 ) -> Result<Outcome, TrainError> {
-    let Recipe { train: config, early_stopping, optimizer: rule, schedule, loss, model, .. } = plan.recipe;
-    let init: &Init = &model.init;
-    engine.load(&init.state(plan.network, config.seed))?;
-    let mut optimizer = Optimizer::new(rule, engine.values().len()).map_err(TrainError::Optimizer)?;
-    let monitor = Monitor::parse(&config.monitor).map_err(TrainError::Monitor)?;
-    let mut best = Best::new(monitor, early_stopping);
-    let batches_per_epoch = plan.train.batches();
-    let updates_per_epoch = batches_per_epoch.div_ceil(config.accumulate) as u64;
-    let mut schedule = Schedule::new(schedule, rule.lr, config.epochs, updates_per_epoch, monitor.direction)
-        .map_err(TrainError::Schedule)?;
-    engine.set_class_weights(plan.class_weights);
-    // Without either, the update can follow each gradient at once.
-    let whole_gradient = config.accumulate > 1 || config.clip_norm.is_some();
-    let mut batches_run = 0;
-    // The next epoch's first batches, made while this one is judged, so that training does not wait for them.
-    let mut prepared = None;
-    let mut diagnosis = Diagnosis::new(plan);
-    let (mut average, mut raw) = (Snapshot::default(), Snapshot::default());
-    let mut outcome = Outcome {
-        epochs: Vec::new(),
-        best_epoch: None,
-        end: RunEnd::Completed,
-        diverged: None,
-        not_finite: None,
-        predictions: None,
-        findings: Vec::new(),
-        first_step: None,
-    };
+    let mut training = Training::begin(plan, engine, Start::Values(&plan.initial_values()))?;
+    training.run(observer)?;
+    training.finish(observer)
+}
 
-    'epochs: for epoch in 1..=config.epochs {
-        let start = Instant::now();
-        let mut sums = LossSum::default();
-        let mut batches = match prepared.take() {
-            Some(batches) => batches,
-            None => plan.train.epoch(epoch)?,
+/// A training that is going on: the loop and all that it remembers.
+#[derive(Debug)]
+pub struct Training<'a> {
+    plan: &'a Plan<'a>,
+    engine: &'a mut Engine<f32>,
+    optimizer: Optimizer<f32>,
+    schedule: Schedule<'a>,
+    best: Best,
+    diagnosis: Diagnosis<'a>,
+    average: Snapshot<f32>,
+    /// The values themselves while the engine has their average.
+    raw: Snapshot<f32>,
+    epoch: u32,
+    batches: usize,
+    batches_in_all: u64,
+    lr: f64,
+    sums: LossSum,
+    epochs: Vec<EpochRecord>,
+    train_time: Duration,
+    waited: Duration,
+    /// The next epoch's first batches, made while this one is judged, so that training does not wait for them.
+    prepared: Option<Epoch>,
+    ended: Option<End>,
+    first_step: Option<Instant>,
+}
+
+/// Why a loop has ended.
+#[derive(Debug, Clone)]
+enum End {
+    Completed,
+    StoppedEarly,
+    Asked(Stop),
+    Diverged { epoch: u32, step: u64, place: Option<NotFinite> },
+}
+
+impl<'a> Training<'a> {
+    /// A training at its start, on an engine of the plan's network.
+    ///
+    /// # Errors
+    /// Values or a state that are not of this plan.
+    pub fn begin(
+        plan: &'a Plan<'a>,
+        engine: &'a mut Engine<f32>,
+        start: Start<'_>,
+    ) -> Result<Self, TrainError> {
+        let Recipe { train: config, early_stopping, optimizer: rule, schedule, .. } = plan.recipe.recipe();
+        let monitor = plan.recipe.monitor();
+        let updates = plan.updates_per_epoch();
+        engine.set_class_weights(plan.class_weights);
+        let mut training = Training {
+            optimizer: Optimizer::new(rule, engine.values().len())?,
+            schedule: Schedule::new(schedule, rule.lr, config.epochs, updates, monitor.direction)?,
+            best: Best::new(monitor, early_stopping),
+            diagnosis: Diagnosis::new(plan, Default::default()),
+            average: Snapshot::default(),
+            raw: Snapshot::default(),
+            epoch: 1,
+            batches: 0,
+            batches_in_all: 0,
+            lr: rule.lr,
+            sums: LossSum::default(),
+            epochs: Vec::new(),
+            train_time: Duration::ZERO,
+            waited: Duration::ZERO,
+            prepared: None,
+            ended: None,
+            first_step: None,
+            plan,
+            engine,
         };
-        let mut done = 0;
-        let mut lr = rule.lr;
-        while let Some(batch) = batches.next() {
-            let batch = batch?;
-            if interrupted() {
-                outcome.end = RunEnd::Interrupted;
-                break 'epochs;
+        match start {
+            Start::Values(values) => training.engine.load(values)?,
+            Start::State(state) => training.restore(state)?,
+        }
+        Ok(training)
+    }
+
+    /// Everything that the loop remembers between two steps.
+    pub fn state(&self) -> LoopState {
+        let mut values = Snapshot::default();
+        self.engine.save_to(&mut values);
+        LoopState {
+            epoch: self.epoch,
+            batches: self.batches,
+            batches_in_all: self.batches_in_all,
+            lr: self.lr,
+            sums: self.sums,
+            values,
+            optimizer: self.optimizer.state(),
+            waiting: self.engine.waiting(),
+            average: self.average.clone(),
+            schedule: self.schedule.state(),
+            best: self.best.state().clone(),
+            diagnosis: self.diagnosis.state.clone(),
+            epochs: self.epochs.clone(),
+            train_time: self.train_time,
+            waited: self.waited,
+        }
+    }
+
+    fn restore(&mut self, state: &LoopState) -> Result<(), TrainError> {
+        self.engine.restore(&state.values);
+        self.optimizer.restore(&state.optimizer)?;
+        self.engine.set_waiting(state.waiting.as_ref())?;
+        self.schedule.restore(&state.schedule);
+        self.best.resume(&state.best);
+        self.diagnosis.state = state.diagnosis.clone();
+        self.average.clone_from(&state.average);
+        self.epochs.clone_from(&state.epochs);
+        (self.epoch, self.batches, self.batches_in_all) = (state.epoch, state.batches, state.batches_in_all);
+        (self.lr, self.sums) = (state.lr, state.sums);
+        (self.train_time, self.waited) = (state.train_time, state.waited);
+        Ok(())
+    }
+
+    /// Goes on until the run has ended or the observer wants it to; then [`Training::state`] is where it stopped.
+    ///
+    /// # Errors
+    /// See [`TrainError`].
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<RunEnd, TrainError> {
+        if self.batches_in_all == 0 {
+            observer.begin(Begin { engine: self.engine, plan: self.plan });
+        }
+        let end = loop {
+            if self.best.exhausted() {
+                break End::StoppedEarly;
             }
-            outcome.first_step.get_or_insert_with(Instant::now);
+            if self.epoch > self.plan.recipe.train.epochs {
+                break End::Completed;
+            }
+            if let Some(end) = self.learn(observer)? {
+                break end;
+            }
+            if let Some(end) = self.judge(observer)? {
+                break end;
+            }
+        };
+        Ok(self.ended.insert(end).name())
+    }
+
+    /// Learns from the rest of the epoch's batches.
+    fn learn(&mut self, observer: &mut dyn Observer) -> Result<Option<End>, TrainError> {
+        let Recipe { train: config, loss, .. } = self.plan.recipe.recipe();
+        let batches_per_epoch = self.plan.train.batches();
+        // Without either, the update can follow each gradient at once.
+        let whole_gradient = config.accumulate > 1 || config.clip_norm.is_some();
+        let start = Instant::now();
+        let (time_before, waited_before) = (self.train_time, self.waited);
+        let mut batches = match self.prepared.take() {
+            Some(batches) => batches,
+            None => self.plan.train.epoch_from(self.epoch, self.batches)?,
+        };
+        while self.batches < batches_per_epoch {
+            if let Some(stop) = observer.stop() {
+                return Ok(Some(End::Asked(stop)));
+            }
+            let Some(batch) = batches.next() else { break };
+            let batch = batch?;
+            self.first_step.get_or_insert_with(Instant::now);
             // Counts batches, not updates, so that no two have the same draws of dropout.
-            let context =
-                StepContext { seed: config.seed, step: batches_run, label_smoothing: loss.label_smoothing };
-            batches_run += 1;
-            diagnosis.first_batch(engine, &batch, &context, observer);
-            let updates = optimizer.steps();
-            lr = schedule.lr(epoch - 1, updates);
+            let context = StepContext {
+                seed: config.seed,
+                step: self.batches_in_all,
+                label_smoothing: loss.label_smoothing,
+            };
+            self.diagnosis.first_batch(self.engine, &batch, &context, observer);
+            let updates = self.optimizer.steps();
+            self.lr = self.schedule.lr(self.epoch - 1, updates);
             let targets = targets_of(&batch);
             let (loss, norm) = if whole_gradient {
-                let loss = engine.accumulate(&batch.images, targets, &context);
-                let due = (done + 1) % config.accumulate == 0 || done + 1 == batches_per_epoch;
+                let loss = self.engine.accumulate(&batch.images, targets, &context);
+                let done = self.batches + 1;
+                let due = done.is_multiple_of(config.accumulate) || done == batches_per_epoch;
                 let apply = due && loss.loss.is_finite();
-                (loss, if apply { engine.apply(&mut optimizer, lr, config.clip_norm) } else { 0.0 })
+                let norm = if apply {
+                    self.engine.apply(&mut self.optimizer, self.lr, config.clip_norm)
+                } else {
+                    0.0
+                };
+                (loss, norm)
             } else {
-                (engine.step(&batch.images, targets, &context, &mut optimizer, lr), 0.0)
+                (self.engine.step(&batch.images, targets, &context, &mut self.optimizer, self.lr), 0.0)
             };
             if !(loss.loss.is_finite() && norm.is_finite()) {
-                outcome.diverged = Some((epoch, optimizer.steps() + 1));
-                outcome.not_finite = engine.find_not_finite(&batch.images, batch.targets.len(), &context);
-                outcome.end = RunEnd::Diverged;
-                break 'epochs;
+                let place = self.engine.find_not_finite(&batch.images, batch.targets.len(), &context);
+                let step = self.optimizer.steps() + 1;
+                return Ok(Some(End::Diverged { epoch: self.epoch, step, place }));
             }
             batches.recycle(batch);
-            if let Some(decay) = config.ema_decay.filter(|_| optimizer.steps() > updates) {
-                engine.average_into(&mut average, decay);
+            if let Some(decay) = config.ema_decay.filter(|_| self.optimizer.steps() > updates) {
+                self.engine.average_into(&mut self.average, decay);
             }
-            sums += loss;
-            done += 1;
-            observer.step(epoch, done, optimizer.steps(), &sums);
+            self.sums += loss;
+            self.batches += 1;
+            self.batches_in_all += 1;
+            self.train_time = time_before + start.elapsed();
+            self.waited = waited_before + batches.waited();
+            observer.step(&StepRecord {
+                epoch: self.epoch,
+                batches: self.batches,
+                updates: self.optimizer.steps(),
+                so_far: self.sums,
+            });
         }
-        let (train_time, waited) = (start.elapsed(), batches.waited());
-        drop(batches);
-        if epoch < config.epochs {
-            prepared = Some(plan.train.epoch(epoch + 1)?);
-        }
+        self.train_time = time_before + start.elapsed();
+        Ok(None)
+    }
 
-        if config.ema_decay.is_some() {
-            engine.save_to(&mut raw);
-            engine.restore(&average);
+    /// Judges the epoch's values, keeps them if they are the best, and goes over to the next epoch.
+    fn judge(&mut self, observer: &mut dyn Observer) -> Result<Option<End>, TrainError> {
+        let Recipe { train: config, .. } = self.plan.recipe.recipe();
+        let start = Instant::now();
+        if self.epoch < config.epochs {
+            self.prepared = Some(self.plan.train.epoch(self.epoch + 1)?);
         }
-        let predictions = match evaluate(engine, plan.val, interrupted) {
-            Ok(_) if interrupted() => {
-                outcome.end = RunEnd::Interrupted;
-                break;
-            }
-            Ok(predictions) => predictions,
+        let averaged = config.ema_decay.is_some();
+        if averaged {
+            self.engine.save_to(&mut self.raw);
+            self.engine.restore(&self.average);
+        }
+        let mut stop = None;
+        let evaluated = evaluate(self.engine, self.plan.val, &mut || {
+            stop = stop.take().or_else(|| observer.stop());
+            stop.is_some()
+        });
+        let end = match (&evaluated, stop) {
+            (Ok(_), Some(stop)) => Some(End::Asked(stop)),
             // Finite losses, but a last update that made the logits overflow.
-            Err(EvaluateError::Predictions(PredictionsError::NotFinite { .. })) => {
-                outcome.diverged = Some((epoch, optimizer.steps()));
-                outcome.end = RunEnd::Diverged;
-                break;
+            (Err(EvaluateError::Predictions(PredictionsError::NotFinite { .. })), _) => {
+                Some(End::Diverged { epoch: self.epoch, step: self.optimizer.steps(), place: None })
             }
-            Err(error) => return Err(error.into()),
+            _ => None,
         };
+        if let Some(end) = end {
+            self.prepared = None;
+            if averaged {
+                self.engine.restore(&self.raw);
+            }
+            return Ok(Some(end));
+        }
+        let predictions = evaluated?;
         let val = summary(&predictions).values;
-        let eval_time = start.elapsed() - train_time;
-        schedule.epoch_ended(monitor.of(&val));
-        let improved = best.offer(epoch, &val, engine);
-        let samples = sums.samples as f64;
+        let eval_time = start.elapsed();
+        self.schedule.epoch_ended(self.plan.recipe.monitor().of(&val));
+        let improved = self.best.offer(self.epoch, &val, self.engine);
+        let samples = self.sums.samples as f64;
         let record = EpochRecord {
-            epoch,
-            step: optimizer.steps(),
-            lr,
-            train_loss: sums.mean(),
-            train_accuracy: sums.correct as f64 / samples,
+            epoch: self.epoch,
+            step: self.optimizer.steps(),
+            lr: self.lr,
+            train_loss: self.sums.mean(),
+            train_accuracy: self.sums.correct as f64 / samples,
             val,
             improved,
-            train_time,
+            train_time: self.train_time,
             eval_time,
-            waited,
-            images_per_s: samples / train_time.as_secs_f64(),
+            waited: self.waited,
+            images_per_s: samples / self.train_time.as_secs_f64(),
         };
-        observer.epoch(&record, engine);
-        observer.event(scalars(&record));
-        let last = epoch == config.epochs || best.exhausted();
+        observer.epoch(&record, self.engine);
+        observer.event(&scalars(&record));
+        let last = self.epoch == config.epochs || self.best.exhausted();
+        let (engine, plan) = (&mut *self.engine, self.plan);
         observer.look(Look { record: &record, predictions: &predictions, engine, plan, last });
-        if config.ema_decay.is_some() {
-            engine.restore(&raw);
+        if averaged {
+            self.engine.restore(&self.raw);
         }
-        outcome.epochs.push(record);
-        diagnosis.epoch(engine, &outcome.epochs, &predictions, observer);
-        if best.exhausted() {
-            outcome.end = RunEnd::StoppedEarly;
-            break;
-        }
+        self.epochs.push(record);
+        self.diagnosis.epoch(self.engine, &self.epochs, &predictions, observer);
+        (self.epoch, self.batches, self.sums) = (self.epoch + 1, 0, LossSum::default());
+        (self.train_time, self.waited) = (Duration::ZERO, Duration::ZERO);
+        Ok(None)
     }
 
-    diagnosis.ended(&outcome, observer);
-    outcome.best_epoch = best.restore(engine);
-    if outcome.best_epoch.is_some() {
-        outcome.predictions = Some(evaluate(engine, plan.val, &|| false)?);
+    /// Ends the run where it is: puts the best values back and judges them once more.
+    ///
+    /// # Errors
+    /// See [`TrainError`].
+    pub fn finish(mut self, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
+        let end = self.ended.take().unwrap_or(End::Completed);
+        let mut outcome = Outcome {
+            best_epoch: None,
+            end: end.name(),
+            ended_because: None,
+            diverged: None,
+            not_finite: None,
+            predictions: None,
+            findings: Vec::new(),
+            first_step: self.first_step,
+            epochs: self.epochs,
+        };
+        match end {
+            End::Diverged { epoch, step, place } => {
+                (outcome.diverged, outcome.not_finite) = (Some((epoch, step)), place);
+            }
+            End::Asked(Stop::Ended(reason)) => outcome.ended_because = Some(reason),
+            End::Completed | End::StoppedEarly | End::Asked(Stop::Interrupted) => {}
+        }
+        self.diagnosis.ended(&outcome, observer);
+        outcome.best_epoch = self.best.restore(self.engine);
+        if outcome.best_epoch.is_some() {
+            outcome.predictions = Some(evaluate(self.engine, self.plan.val, &mut || false)?);
+        }
+        outcome.findings = self.diagnosis.state.findings;
+        observer.event(&Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
+        Ok(outcome)
     }
-    outcome.findings = diagnosis.findings;
-    observer.event(Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
-    Ok(outcome)
+}
+
+impl End {
+    fn name(&self) -> RunEnd {
+        match self {
+            End::Completed => RunEnd::Completed,
+            End::StoppedEarly => RunEnd::StoppedEarly,
+            End::Asked(Stop::Interrupted) => RunEnd::Interrupted,
+            End::Asked(Stop::Ended(_)) => RunEnd::Ended,
+            End::Diverged { .. } => RunEnd::Diverged,
+        }
+    }
 }
 
 /// What a batch's images should be, mixed or not.

@@ -89,10 +89,10 @@ pub fn evaluate_views(
     engine: &mut Engine<f32>,
     loader: &Loader,
     views: Views,
-    interrupted: &dyn Fn() -> bool,
+    stop: &mut dyn FnMut() -> bool,
 ) -> Result<Predictions, EvaluateError> {
     if views == Views::One {
-        return evaluate(engine, loader, interrupted);
+        return evaluate(engine, loader, stop);
     }
     let (shape, classes) = (loader.shape(), engine.network().classes());
     assert!(views != Views::Dihedral || shape.height == shape.width, "only a square can be turned");
@@ -101,7 +101,7 @@ pub fn evaluate_views(
     let mut batches = loader.epoch(0)?;
     while let Some(batch) = batches.next() {
         let batch = batch?;
-        if interrupted() {
+        if stop() {
             break;
         }
         let mut sums = vec![0.0f64; batch.len() * classes];

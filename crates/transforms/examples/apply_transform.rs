@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let pipeline = if normalized {
             Pipeline::from_config(&request.pipeline)?
         } else {
-            Pipeline::from_config(&[TransformConfig { name: request.transform, parameters }])?
+            Pipeline::from_config(&[TransformConfig::new(request.transform, parameters)])?
         };
         if request.repeat > 0 {
             let times = repeat(&pipeline, normalized, shape, &pixels, &mut memory, request.repeat)?;

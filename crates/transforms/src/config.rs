@@ -1,28 +1,134 @@
 //! What a recipe says about a transform, and all that can be wrong with it.
 
-use crate::{AnyTransform, Children, Composition, Range, RangeKind, Transform, WholeRange, entry, registry};
+use crate::{
+    AnyTransform, Children, Composition, DrawKey, DrawnError, Frame, Range, RangeKind, Shape, Transform,
+    WholeRange, entry, registry,
+};
+use pupila_random::Stream;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A transform as a recipe names it: `{ horizontal_flip = { p = 0.5 } }`.
 ///
 /// Reading one checks its form only. Names and values are checked by
 /// [`Pipeline::from_config`](crate::Pipeline::from_config), which reports the mistakes of all of them at
 /// once.
+///
+/// In code any [`Transform`] becomes one by `into()`, the caller's own included:
+///
+/// ```
+/// use pupila_transforms::{HorizontalFlip, Pipeline, Rotate, TransformConfig};
+///
+/// let transforms: [TransformConfig; 2] = [HorizontalFlip { p: 0.5 }.into(), Rotate::default().into()];
+/// assert!(Pipeline::from_config(&transforms).is_ok());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransformConfig {
     /// The name, which may not exist.
     pub name: String,
     /// The parameters given, which may not exist either.
     pub parameters: Map<String, Value>,
+    own: Option<Own>,
+}
+
+/// A transform that the registry does not have.
+#[derive(Debug, Clone)]
+struct Own(Arc<dyn AnyTransform>);
+
+impl PartialEq for Own {
+    /// By name and parameters: what a transform does follows from these.
+    fn eq(&self, other: &Own) -> bool {
+        self.0.name() == other.0.name() && self.0.parameters() == other.0.parameters()
+    }
+}
+
+impl AnyTransform for Own {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn p(&self) -> f64 {
+        self.0.p()
+    }
+
+    fn parameters(&self) -> Map<String, Value> {
+        self.0.parameters()
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        self.0.check(problems);
+    }
+
+    fn output_shape(&self, input: Option<Shape>) -> Option<Shape> {
+        self.0.output_shape(input)
+    }
+
+    fn output_shape_applied(&self, input: Option<Shape>) -> Option<Shape> {
+        self.0.output_shape_applied(input)
+    }
+
+    fn run(&self, frame: &mut Frame, mask: Option<&mut Frame>, key: DrawKey, stream: &mut Stream) {
+        self.0.run(frame, mask, key, stream);
+    }
+
+    fn run_drawn(
+        &self,
+        drawn: &Value,
+        frame: &mut Frame,
+        mask: Option<&mut Frame>,
+    ) -> Result<(), DrawnError> {
+        self.0.run_drawn(drawn, frame, mask)
+    }
+}
+
+impl<T: Transform> From<T> for TransformConfig {
+    fn from(transform: T) -> Self {
+        let registered = entry(T::NAME).is_some_and(|entry| entry.is::<T>());
+        let parameters = AnyTransform::parameters(&transform);
+        let own = (!registered).then(|| Own(Arc::new(transform)));
+        TransformConfig { name: T::NAME.to_owned(), parameters, own }
+    }
 }
 
 impl TransformConfig {
+    /// A transform by its name.
+    pub fn new(name: impl Into<String>, parameters: Map<String, Value>) -> Self {
+        TransformConfig { name: name.into(), parameters, own: None }
+    }
+
+    /// A composition by its name, such as `one_of`, of transforms of the registry, the other parameters at their defaults.
+    pub fn composition(name: &str, transforms: impl IntoIterator<Item = TransformConfig>, p: f64) -> Self {
+        let child = |transform: TransformConfig| {
+            Value::Object(Map::from_iter([(transform.name, Value::Object(transform.parameters))]))
+        };
+        let mut parameters = Map::new();
+        parameters.insert("transforms".to_owned(), transforms.into_iter().map(child).collect());
+        parameters.insert("p".to_owned(), p.into());
+        TransformConfig::new(name, parameters)
+    }
+
+    /// Whether it is a transform of the caller's own, which a recipe file cannot name.
+    pub fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     pub(crate) fn build(&self, problems: &mut Problems) -> Option<Box<dyn AnyTransform>> {
+        if let Some(own) = &self.own {
+            let before = problems.errors.len();
+            problems.within(&format!(".{}", self.name), |problems| {
+                if entry(&self.name).is_some() {
+                    problems.push(Problem::Taken { name: self.name.clone() });
+                }
+                own.check(problems);
+            });
+            let sound = problems.errors.len() == before;
+            return sound.then(|| Box::new(own.clone()) as Box<dyn AnyTransform>);
+        }
         match entry(&self.name) {
             Some(entry) => problems
                 .within(&format!(".{}", self.name), |problems| entry.build(&self.parameters, problems)),
@@ -60,10 +166,7 @@ pub(crate) fn build<T: Transform>(given: &Map<String, Value>, problems: &mut Pro
     parameters.extend(given.clone());
     match serde_json::from_value::<T>(Value::Object(parameters)) {
         Ok(transform) => {
-            if !(0.0..=1.0).contains(&Transform::p(&transform)) {
-                problems.refuse("p", "a probability from 0 to 1", &Transform::p(&transform));
-            }
-            transform.check(problems);
+            AnyTransform::check(&transform, problems);
             (problems.errors.len() == before).then_some(transform)
         }
         Err(error) => {
@@ -164,6 +267,12 @@ pub enum Problem {
         expected: String,
         /// The value given.
         got: String,
+    },
+    /// A transform of the caller's own under the name of another one.
+    #[error("`{name}` is a transform of Pupila's: give your own another name")]
+    Taken {
+        /// The name.
+        name: String,
     },
     /// More transforms than the key of their random numbers can tell apart.
     #[error("expected at most 65535 transforms, got {got}")]
@@ -317,7 +426,7 @@ impl<'de> Deserialize<'de> for TransformConfig {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TransformConfig, A::Error> {
-                let Some((name, parameters)) = map.next_entry()? else {
+                let Some((name, parameters)) = map.next_entry::<String, Map<String, Value>>()? else {
                     return Err(A::Error::invalid_length(0, &self));
                 };
                 let mut names = 1;
@@ -326,7 +435,7 @@ impl<'de> Deserialize<'de> for TransformConfig {
                     names += 1;
                 }
                 match names {
-                    1 => Ok(TransformConfig { name, parameters }),
+                    1 => Ok(TransformConfig::new(name, parameters)),
                     _ => Err(A::Error::invalid_length(names, &self)),
                 }
             }
@@ -443,6 +552,69 @@ transforms[0].one_of.p: expected a probability from 0 to 1, got 2
 transforms[0].one_of.tranforms: unknown parameter `tranforms`, did you mean `transforms`?; expected transforms, p
 transforms[1].sequential.transforms: expected a list of transforms";
         assert_eq!(Pipeline::from_config(&configs).unwrap_err().to_string(), expected);
+    }
+
+    /// A transform that no registry knows.
+    #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+    struct Darken {
+        by: u8,
+        p: f64,
+    }
+
+    impl Transform for Darken {
+        const NAME: &'static str = "darken";
+        const DESCRIPTION: &'static str = "takes something off every value";
+        type Drawn = crate::Nothing;
+
+        fn p(&self) -> f64 {
+            self.p
+        }
+
+        fn check(&self, problems: &mut Problems) {
+            if self.by == 0 {
+                problems.refuse("by", "at least 1", &self.by);
+            }
+        }
+
+        fn draw(&self, _: Shape, _: &mut Stream) -> crate::Nothing {
+            crate::Nothing {}
+        }
+
+        fn apply(&self, _: &crate::Nothing, frame: &mut Frame) {
+            frame.map(&std::array::from_fn(|i| (i as u8).saturating_sub(self.by)));
+        }
+    }
+
+    #[test]
+    fn a_transform_of_the_callers_own_runs_and_is_checked_like_any_other() {
+        let typed: TransformConfig = crate::HorizontalFlip { p: 0.25 }.into();
+        assert!(!typed.is_own());
+        assert_eq!(
+            serde_json::to_value(&typed).unwrap(),
+            serde_json::json!({"horizontal_flip": {"p": 0.25}})
+        );
+        let own: TransformConfig = Darken { by: 3, p: 1.0 }.into();
+        assert!(
+            own.is_own() && own == Darken { by: 3, p: 1.0 }.into() && own != Darken { by: 2, p: 1.0 }.into()
+        );
+        let pipeline = Pipeline::from_config(&[typed, own]).unwrap();
+        let image = pupila_image::Image::new(2, 1, 1, vec![1, 9]).unwrap();
+        let key = crate::SampleKey { seed: 0, epoch: 1, sample: 0 };
+        let mut data = pipeline.apply_to_image(&image, key).unwrap().into_data();
+        data.sort_unstable();
+        assert_eq!(data, [0, 6]);
+        let errors = Pipeline::from_config(&[Darken { by: 0, p: 2.0 }.into()]).unwrap_err().to_string();
+        let expected = "transforms[0].darken.p: expected a probability from 0 to 1, got 2\n\
+            transforms[0].darken.by: expected at least 1, got 0";
+        assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn compositions_can_be_made_in_code() {
+        let children = [crate::HorizontalFlip { p: 1.0 }.into(), crate::Rotate::default().into()];
+        let one_of = TransformConfig::composition("one_of", children, 0.5);
+        let pipeline = Pipeline::from_config(std::slice::from_ref(&one_of)).unwrap();
+        assert_eq!(pipeline.resolved()[0].parameters["transforms"].as_array().unwrap().len(), 2);
     }
 
     #[test]

@@ -32,10 +32,7 @@ impl Pipeline {
 
     /// The transforms with all their parameters: what the resolved recipe holds. It builds the same pipeline.
     pub fn resolved(&self) -> Vec<TransformConfig> {
-        self.transforms
-            .iter()
-            .map(|t| TransformConfig { name: t.name().to_owned(), parameters: t.parameters() })
-            .collect()
+        self.transforms.iter().map(|t| TransformConfig::new(t.name(), t.parameters())).collect()
     }
 
     /// Whether there is nothing to apply.

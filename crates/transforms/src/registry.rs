@@ -13,6 +13,7 @@ use crate::{
 };
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value};
+use std::any::TypeId;
 
 const REGISTRY: &[Entry] = &[
     Entry::of::<HorizontalFlip>(),
@@ -84,6 +85,7 @@ pub struct Entry {
     parameters: fn() -> Map<String, Value>,
     build: Build,
     schema: fn(&mut SchemaGenerator) -> Schema,
+    type_id: fn() -> TypeId,
 }
 
 /// A composition of nothing.
@@ -102,6 +104,7 @@ impl Entry {
             parameters: || crate::transform::all_parameters(&T::default()),
             build: |parameters, problems| Some(Box::new(crate::config::build::<T>(parameters, problems)?)),
             schema: |generator| generator.subschema_for::<T>(),
+            type_id: TypeId::of::<T>,
         }
     }
 
@@ -115,6 +118,7 @@ impl Entry {
                 Some(Box::new(Composed(crate::config::build_composition::<C>(parameters, problems)?)))
             },
             schema: crate::composition::schema::<C>,
+            type_id: TypeId::of::<C>,
         }
     }
 
@@ -125,7 +129,12 @@ impl Entry {
 
     /// Its configuration with all parameters at their defaults.
     pub fn default_config(&self) -> TransformConfig {
-        TransformConfig { name: self.name.to_owned(), parameters: (self.default)().parameters() }
+        TransformConfig::new(self.name, (self.default)().parameters())
+    }
+
+    /// Whether it is the transform of this type.
+    pub(crate) fn is<T: 'static>(&self) -> bool {
+        (self.type_id)() == TypeId::of::<T>()
     }
 
     /// The transform of some parameters, the others at their defaults; or `None` and the reasons in

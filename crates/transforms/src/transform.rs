@@ -79,6 +79,10 @@ pub trait AnyTransform: Debug + Send + Sync {
     fn p(&self) -> f64;
     /// The parameters by name, without those that are left out.
     fn parameters(&self) -> Map<String, Value>;
+    /// Reports the parameters that are of the right type and yet wrong. What was built from a recipe has been checked.
+    fn check(&self, problems: &mut Problems) {
+        let _ = problems;
+    }
     /// [`Transform::output_shape`], given that it may not be applied at all.
     fn output_shape(&self, input: Option<Shape>) -> Option<Shape>;
 
@@ -128,6 +132,13 @@ impl<T: Transform> AnyTransform for T {
         // TOML has no null: what is left out is left out of the resolved recipe too.
         parameters.retain(|_, value| !value.is_null());
         parameters
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        if !(0.0..=1.0).contains(&Transform::p(self)) {
+            problems.refuse("p", "a probability from 0 to 1", &Transform::p(self));
+        }
+        Transform::check(self, problems);
     }
 
     fn output_shape(&self, input: Option<Shape>) -> Option<Shape> {

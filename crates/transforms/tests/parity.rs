@@ -49,7 +49,7 @@ fn pixels_equal_those_of_albumentations() {
             assert_eq!(out, expected, "{what}");
         } else {
             parameters.insert("p".to_owned(), 1.0.into());
-            let pipeline = Pipeline::from_config(&[TransformConfig { name: transform, parameters }]).unwrap();
+            let pipeline = Pipeline::from_config(&[TransformConfig::new(transform, parameters)]).unwrap();
             let mut memory = FrameMemory::default();
             let mut frame = Frame::new(shape, &before, &mut memory).unwrap();
             pipeline.apply(&mut frame, SampleKey { seed: 0, epoch: 0, sample: 0 });
@@ -83,7 +83,7 @@ fn random_parameters_give_what_albumentations_gives() {
         names.insert(transform.clone());
         let averaged = parameters.get("area_for_downscale").is_some_and(|area| area == "image_mask");
         parameters.insert("p".to_owned(), 1.0.into());
-        let pipeline = Pipeline::from_config(&[TransformConfig { name: transform, parameters }]).unwrap();
+        let pipeline = Pipeline::from_config(&[TransformConfig::new(transform, parameters)]).unwrap();
         let (before, mask) = (bytes(&before), bytes(&mask));
         let (mut memory, mut memory_of_mask) = (FrameMemory::default(), FrameMemory::default());
         let mut frame = Frame::new(shape, &before, &mut memory).unwrap();

@@ -50,7 +50,7 @@ fn defaults_are_complete_and_round_trip() {
             // A composition of nothing has to say so.
             continue;
         }
-        let empty = TransformConfig { name: one.name.to_owned(), parameters: Default::default() };
+        let empty = TransformConfig::new(one.name, Default::default());
         let resolved = Pipeline::from_config(&[empty]).unwrap().resolved();
         assert_eq!(resolved.as_slice(), std::slice::from_ref(&config));
         let text = serde_json::to_string(&config).unwrap();

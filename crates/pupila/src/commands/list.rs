@@ -9,13 +9,13 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
     let rows: Vec<(String, String)> = match arguments.what {
         Listed::Models => {
-            let row = |a: &pupila_network::architectures::Architecture| {
-                (a.name.to_owned(), heeding(a.description, a.keys))
+            let row = |a: &pupila::network::architectures::Architecture| {
+                (a.name.to_owned(), with_keys(a.description, a.keys))
             };
-            pupila_network::architectures::REGISTRY.iter().map(row).collect()
+            pupila::network::architectures::REGISTRY.iter().map(row).collect()
         }
         Listed::Transforms => {
-            let row = |entry: &pupila_transforms::Entry| {
+            let row = |entry: &pupila::transforms::Entry| {
                 // A parameter without a value may be left out.
                 let parameter = |(name, value): (&String, &serde_json::Value)| match value {
                     serde_json::Value::Null => name.clone(),
@@ -24,31 +24,31 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
                 let parameters: Vec<_> = entry.parameters().iter().map(parameter).collect();
                 (entry.name.to_owned(), format!("{} {{ {} }}", entry.description, parameters.join(", ")))
             };
-            pupila_transforms::registry().iter().map(row).collect()
+            pupila::transforms::registry().iter().map(row).collect()
         }
         Listed::Optimizers => {
-            let row = |entry: &pupila_engine::optimizer::OptimizerEntry| {
-                (entry.name.to_owned(), entry.description.to_owned())
+            let row = |entry: &pupila::engine::optimizer::OptimizerEntry| {
+                (entry.name.to_owned(), with_keys(entry.description, entry.keys))
             };
-            pupila_engine::optimizer::REGISTRY.iter().map(row).collect()
+            pupila::engine::optimizer::REGISTRY.iter().map(row).collect()
         }
         Listed::Schedules => {
-            let row = |entry: &pupila_train::schedule::ScheduleEntry| {
-                (entry.name.to_owned(), heeding(entry.description, entry.keys))
+            let row = |entry: &pupila::train::schedule::ScheduleEntry| {
+                (entry.name.to_owned(), with_keys(entry.description, entry.keys))
             };
-            pupila_train::schedule::SCHEDULES.iter().map(row).collect()
+            pupila::train::schedule::SCHEDULES.iter().map(row).collect()
         }
         Listed::Initializers => {
             let row =
-                |entry: &pupila_network::InitEntry| (entry.name.to_owned(), entry.description.to_owned());
-            pupila_network::Init::REGISTRY.iter().map(row).collect()
+                |entry: &pupila::network::InitEntry| (entry.name.to_owned(), entry.description.to_owned());
+            pupila::network::Init::REGISTRY.iter().map(row).collect()
         }
         Listed::Metrics => {
-            let row = |metric: &pupila_metrics::Metric| {
+            let row = |metric: &pupila::metrics::Metric| {
                 let better = if metric.higher_is_better() { "higher" } else { "lower" };
                 (format!("val/{}", metric.name), format!("{}; {better} is better", metric.description))
             };
-            pupila_metrics::METRICS.iter().map(row).collect()
+            pupila::metrics::METRICS.iter().map(row).collect()
         }
     };
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A description with the keys that are heeded, if any.
-fn heeding(description: &str, keys: &[&str]) -> String {
-    if keys.is_empty() { description.to_owned() } else { format!("{description}; heeds {}", keys.join(", ")) }
+/// A description with the keys that are used, if any.
+fn with_keys(description: &str, keys: &[&str]) -> String {
+    if keys.is_empty() { description.to_owned() } else { format!("{description}; uses {}", keys.join(", ")) }
 }

@@ -4,22 +4,26 @@ pub(crate) mod augment;
 pub(crate) mod bench;
 pub(crate) mod compare;
 pub(crate) mod eval;
-mod evaluation;
 pub(crate) mod list;
-mod model;
 pub(crate) mod predict;
 mod recipe;
-mod report;
 pub(crate) mod schema;
-mod source;
 pub(crate) mod sync;
 mod tell;
 mod tell_data;
 pub(crate) mod train;
 
-use pupila_trackers::redact;
+use crate::failure::Failure;
+use pupila::trackers::redact;
 
 /// What was typed behind the program's name, without credentials; bytes that are no text are replaced.
 fn typed() -> Vec<String> {
     std::env::args_os().skip(1).map(|argument| redact(&argument.to_string_lossy())).collect()
+}
+
+/// Does something on a pool of so many threads.
+fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
+    let pool = pupila::engine::thread_pool(threads)
+        .map_err(|error| Failure::Work(anyhow::Error::new(error).context("cannot start the threads")))?;
+    pool.install(work)
 }

@@ -3,7 +3,9 @@
 use crate::cli::RecipeChoice;
 use crate::failure::Failure;
 use anyhow::Context;
-use pupila_train::{Layers, Recipe, Resolved, Setting};
+use pupila::CheckedRecipe;
+use pupila::recipe::{Layers, Setting};
+use std::path::{Path, PathBuf};
 
 /// What an option with a value sets, if it was typed.
 pub(super) fn flag(name: &str, key: &str, value: &Option<String>) -> Option<Setting> {
@@ -20,16 +22,7 @@ pub(super) fn switch(name: &str, assignment: &str, typed: bool) -> Option<Settin
 pub(super) fn resolve(
     choice: &RecipeChoice,
     more: impl IntoIterator<Item = Option<Setting>>,
-) -> Result<Resolved, Failure> {
-    let file = match &choice.recipe {
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read the recipe {}", path.display()))
-                .map_err(Failure::Request)?;
-            Some((path.clone(), text))
-        }
-        None => None,
-    };
+) -> Result<CheckedRecipe, Failure> {
     let sets =
         choice.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
     let options = [
@@ -38,15 +31,16 @@ pub(super) fn resolve(
         flag("batch", "train.batch", &choice.batch),
     ];
     let settings = sets.chain(options.into_iter().chain(more).flatten()).collect();
-    Layers { file, settings }.resolve().map_err(Failure::request)
+    layers(choice.recipe.as_deref(), settings)?.resolve().map_err(Failure::request)
 }
 
-/// Whether the classes that a recipe names are those of the data.
-pub(super) fn suits(recipe: &Recipe, classes: &[String]) -> Result<(), Failure> {
-    let faults = recipe.check_classes(classes);
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let told: Vec<_> = faults.iter().map(|fault| format!("{} {}", fault.key, fault.message)).collect();
-    Err(Failure::wrong(told.join("\n")))
+/// A recipe file under settings.
+pub(super) fn layers(file: Option<&Path>, settings: Vec<Setting>) -> Result<Layers, Failure> {
+    let read = |path: &Path| -> Result<(PathBuf, String), Failure> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the recipe {}", path.display()))
+            .map_err(Failure::Request)?;
+        Ok((path.to_owned(), text))
+    };
+    Ok(Layers { file: file.map(read).transpose()?, settings })
 }

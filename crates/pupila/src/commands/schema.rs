@@ -4,6 +4,6 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 pub(crate) fn run() -> Result<(), Failure> {
-    Output::new(true).object(&pupila_train::json_schema());
+    Output::new(true).object(&pupila::recipe::json_schema());
     Ok(())
 }

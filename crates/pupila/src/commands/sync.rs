@@ -3,14 +3,14 @@
 use crate::cli;
 use crate::failure::Failure;
 use crate::output::Output;
-use pupila_trackers::mlflow::{Target, TrackingUri, sync};
-use pupila_train::RunFolder;
+use pupila::RunFolder;
+use pupila::trackers::mlflow::{Target, TrackingUri, sync};
 use serde_json::json;
 use std::time::Duration;
 
 pub(crate) fn run(arguments: &cli::Sync) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let folder = RunFolder::open(&arguments.run);
+    let folder = RunFolder::open(&arguments.run).map_err(Failure::request)?;
     if !folder.file(RunFolder::METRICS).exists() {
         return Err(Failure::wrong(format_args!(
             "{} has no {}: RUN is a run folder, such as runs/skin-mlp-1",

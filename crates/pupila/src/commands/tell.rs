@@ -1,14 +1,19 @@
 //! What a person reads of the data, the model, the training and the result.
 
-use crate::output::{Output, count, images, percent};
+use crate::output::{Output, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pupila_dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
-use pupila_engine::{Engine, OptimizerConfig};
-use pupila_metrics::{ClassificationReport, Predictions};
-use pupila_network::Network;
-use pupila_train::{ClassWeights, EpochRecord, Images, Monitor, Outcome, Recipe, Resolved, RunFolder};
-use serde_json::{Value, json};
+use pupila::dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
+use pupila::engine::{Engine, OptimizerConfig};
+use pupila::metrics::{ClassificationReport, Predictions};
+use pupila::network::Network;
+use pupila::recipe::{CheckedRecipe, ClassWeights};
+use pupila::run_files::{Interval, Named, RunSummary};
+use pupila::train::Images;
+use pupila::{EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
 use std::path::Path;
+
+/// The bar of the images that are read.
+pub(super) const READING: &str = "reading images {bar:40} {pos}/{len} {eta}";
 
 /// Items of a list that are shown before it is cut.
 pub(super) const SHOWN: usize = 10;
@@ -20,6 +25,22 @@ pub(crate) fn bar(len: u64, template: &str) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+/// How far the reading of images is.
+pub(crate) fn advance(bar: &ProgressBar, Progress { done, total }: Progress) {
+    bar.set_length(total as u64);
+    // Threads tell in any order.
+    if done as u64 > bar.position() {
+        bar.set_position(done as u64);
+    }
+}
+
+/// Judging whose reading of images is shown by a bar, and the bar.
+pub(crate) fn reading(judging: Judging) -> (Judging, ProgressBar) {
+    let bar = bar(0, READING);
+    let shown = bar.clone();
+    (judging.on_progress(move |progress| advance(&shown, progress)), bar)
 }
 
 /// Where the pixels came from and how long that took.
@@ -75,11 +96,6 @@ pub(crate) fn notices(output: Output, dataset: &Dataset) {
     dataset.notices.iter().for_each(|notice| output.warn(notice));
 }
 
-/// Images that were left out, for `--json`.
-pub(crate) fn skipped_json(skipped: &[Skipped]) -> Vec<Value> {
-    skipped.iter().map(|s| json!({ "path": s.path.to_string_lossy(), "reason": s.reason })).collect()
-}
-
 /// What a model is judged on.
 pub(crate) fn judged(output: Output, dataset: &Dataset, which: &[usize], split: Option<Split>) {
     let split = split.map_or(String::new(), |split| format!(", the {split} set"));
@@ -130,7 +146,7 @@ pub(crate) fn model(output: Output, network: &Network) {
 /// What the network takes while it is trained, besides the images.
 pub(crate) fn memory(output: Output, engine: &Engine<f32>, optimizer: &OptimizerConfig) {
     let [values, gradients, step] = engine.memory_bytes();
-    let entry = pupila_engine::optimizer::REGISTRY.iter().find(|entry| entry.name == optimizer.name);
+    let entry = pupila::engine::optimizer::REGISTRY.iter().find(|entry| entry.name == optimizer.name);
     let moments = entry.map_or(0, |entry| entry.moments) * gradients;
     let mb = |bytes: usize| format!("{:.1}", bytes as f64 / 1e6);
     output.say(format_args!(
@@ -144,8 +160,8 @@ pub(crate) fn memory(output: Output, engine: &Engine<f32>, optimizer: &Optimizer
 }
 
 /// What the training will do.
-pub(crate) fn plan(output: Output, resolved: &Resolved, steps: usize, threads: usize) {
-    let Recipe { train, optimizer, schedule, loss, early_stopping, augment, .. } = &resolved.recipe;
+pub(crate) fn plan(output: Output, recipe: &CheckedRecipe, steps: usize, threads: usize) {
+    let Recipe { train, optimizer, schedule, loss, early_stopping, augment, .. } = recipe.recipe();
     output.heading(format_args!(
         "Training: {} epochs of {} steps, batch {}, {} at lr {}, seed {}, {} thread{}",
         train.epochs,
@@ -195,10 +211,9 @@ pub(crate) fn epoch_header(output: Output, monitor: &str) {
 }
 
 /// The line of an epoch.
-pub(crate) fn epoch(output: Output, record: &EpochRecord, recipe: &Recipe) {
+pub(crate) fn epoch(output: Output, record: &EpochRecord, recipe: &CheckedRecipe) {
     let epoch = format!("{}/{}", record.epoch, recipe.train.epochs);
-    let monitored =
-        Monitor::parse(&recipe.train.monitor).map_or(f64::NAN, |monitor| record.val(monitor.name));
+    let monitored = record.val(recipe.monitor().name);
     let line = format!(
         "  {epoch:>9}   {:>10.4} {:>9}   {:>10.4} {:>9}   {:>9}   {}",
         record.train_loss,
@@ -223,13 +238,14 @@ pub(crate) fn outcome(
     outcome: &Outcome,
     recipe: &Recipe,
     dataset: &Dataset,
-    summary: &Value,
+    summary: &RunSummary,
 ) {
     let (Some(best), Some(predictions)) = (outcome.best_epoch, &outcome.predictions) else { return };
     let Some(record) = outcome.epochs.iter().find(|record| record.epoch == best) else { return };
     let ran = outcome.epochs.len();
     output.heading(format_args!("Result: epoch {best} of {ran}, the best by {}", recipe.train.monitor));
-    judgement(output, predictions, &dataset.classes, &summary["val_intervals"]);
+    let intervals = summary.val_intervals.clone().unwrap_or_default();
+    judgement(output, predictions, &dataset.classes, &intervals);
     let gap = record.train_accuracy - record.val("accuracy");
     if gap > 0.15 {
         // Whether that is overfitting says the diagnosis, which looks at the losses too.
@@ -241,19 +257,26 @@ pub(crate) fn outcome(
             if overfits { ": it overfits" } else { "" },
         ));
     }
-    if outcome.end == pupila_trackers::RunEnd::Completed && best as usize == ran && ran > 1 {
+    if outcome.end == RunEnd::Completed && best as usize == ran && ran > 1 {
         output.say("  The last epoch was the best: training longer may still help (--epochs).");
     }
-    super::tell_data::waiting(output, &outcome.epochs);
+    super::tell_data::waiting(output, &outcome.epochs, recipe);
     tables(output, predictions, &dataset.classes);
 }
 
 /// The headline: accuracy with its uncertainty, against what needs no learning.
-pub(crate) fn judgement(output: Output, predictions: &Predictions, classes: &[String], intervals: &Value) {
-    let summary = pupila_metrics::summary(predictions);
+pub(crate) fn judgement(
+    output: Output,
+    predictions: &Predictions,
+    classes: &[String],
+    intervals: &Named<Interval>,
+) {
+    let summary = pupila::metrics::summary(predictions);
     let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
-    let interval = |name: &str| match (intervals[name][0].as_f64(), intervals[name][1].as_f64()) {
-        (Some(low), Some(high)) => format!(" (95 % interval {:.1} to {:.1})", 100.0 * low, 100.0 * high),
+    let interval = |name: &str| match intervals.get(name) {
+        Some(&[Some(low), Some(high)]) => {
+            format!(" (95 % interval {:.1} to {:.1})", 100.0 * low, 100.0 * high)
+        }
         _ => String::new(),
     };
     let counts = predictions.confusion().true_counts();
@@ -268,7 +291,7 @@ pub(crate) fn judgement(output: Output, predictions: &Predictions, classes: &[St
         let share = n as f64 / predictions.len() as f64;
         let name = classes.get(class).map_or("", String::as_str);
         output.say(format_args!("  without learning   {} by always answering {name}", percent(share)));
-        let low = intervals["accuracy"][0].as_f64().unwrap_or(1.0);
+        let low = intervals.get("accuracy").and_then(|interval| interval[0]).unwrap_or(1.0);
         if low <= share {
             output.say("                     the difference may be chance: the interval reaches down to it");
         }

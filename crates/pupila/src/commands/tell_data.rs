@@ -1,21 +1,18 @@
 //! What a person reads of the training data: its classes before and after sampling, and what is unwise about it.
 
 use super::tell::SHOWN;
-use crate::output::{Output, count, images, percent};
-use pupila_dataset::{Dataset, PixelStatistics, Split};
+use crate::output::{Output, percent};
+use pupila::dataset::{Dataset, PixelStatistics, Split};
+use pupila::recipe::Augment;
+use pupila::train::{DataWait, Images};
+use pupila::{EpochRecord, Prepared, Recipe, Views, count, images};
 use pupila_loader::Order;
-use pupila_train::{Augment, EpochRecord, Images, Recipe, Views, data_wait_frac};
-use pupila_transforms::Normalization;
-use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Fewer training images of a class are not enough to learn it, and fewer validation images not enough to judge it.
 const FLOORS: [(Split, usize); 2] = [(Split::Train, 10), (Split::Val, 5)];
 /// How far the channels of a gray image may be apart where it was stored as a JPEG file in color.
 const GRAY_TOLERANCE: u8 = 3;
-/// Training that waits longer for its images, as a share of its time, is held up by them.
-const STARVED: f64 = 0.05;
-
 /// A column of the table of classes: its head, a cell for each class, the total.
 struct Column {
     head: &'static str,
@@ -149,13 +146,8 @@ fn sizes(dataset: &Dataset) -> String {
 }
 
 /// What the images themselves say once they are in memory: too few of a class, no color, how they are normalised.
-pub(crate) fn in_memory(
-    output: Output,
-    images: &Images,
-    recipe: &Recipe,
-    measured: Option<&PixelStatistics>,
-    normalization: &Normalization,
-) {
+pub(crate) fn in_memory(output: Output, prepared: &Prepared, recipe: &Recipe) {
+    let Prepared { images, normalization, measured } = prepared;
     if let Some(PixelStatistics { mean, std, from_cache }) = measured {
         let row = |values: &[f64]| values.iter().map(|v| format!("{v:.4}")).collect::<Vec<_>>().join(" ");
         output.say(format_args!(
@@ -240,18 +232,26 @@ pub(super) fn mixing(augment: &Augment) -> String {
 }
 
 /// How long the training took, and how much of that it waited for its images.
-pub(super) fn waiting(output: Output, epochs: &[EpochRecord]) {
-    let Some(share) = data_wait_frac(epochs) else { return };
+pub(super) fn waiting(output: Output, epochs: &[EpochRecord], recipe: &Recipe) {
+    let Some(wait) = DataWait::of(epochs) else { return };
     let seconds: f64 = epochs.iter().map(|record| record.train_time.as_secs_f64()).sum();
     let later = if epochs.len() > 1 { " after the first epoch" } else { "" };
     output.say(format_args!(
         "  time               {seconds:.1} s of training, {} of it waiting for images{later}",
-        percent(share)
+        percent(wait.frac)
     ));
-    if share > STARVED {
-        output.warn(
-            "training waits for its images: fewer or cheaper transforms, or a larger network, would use the processor better",
-        );
+    if wait.is_noticeable() {
+        let transforms = &recipe.augment.transforms;
+        let names: Vec<_> = transforms.iter().map(|transform| transform.name.as_str()).collect();
+        output.warn(if names.is_empty() {
+            "the network is faster than its images can be prepared; a larger one would cost little more: --model cnn".to_owned()
+        } else {
+            format!(
+                "training waits for its images, which are varied by {}; see what fewer transforms change: \
+                 --set 'augment.transforms=[{{ horizontal_flip = {{}} }}]'",
+                names.join(", ")
+            )
+        });
     }
 }
 
@@ -263,24 +263,4 @@ pub(super) fn views(output: Output, views: Views) {
             views.count()
         ));
     }
-}
-
-/// What the run's environment says of the sampling: how many images of each class were found, used, and shown an epoch.
-pub(crate) fn sampling_json(images: &Images, recipe: &Recipe) -> Value {
-    let dataset = &images.dataset;
-    let counts = [images.class_counts(Split::Train), images.class_counts(Split::Val)];
-    let order = recipe.data.sampler.order(&dataset.classes);
-    let expected = order.expected(&counts[0]);
-    let class = |(i, name): (usize, &String)| {
-        let found = dataset.found.get(i).copied().unwrap_or(counts[0][i]);
-        let row = json!({ "found": found, "train": counts[0][i], "epoch": expected[i], "val": counts[1][i] });
-        (name.clone(), row)
-    };
-    json!({
-        "sampler": recipe.data.sampler.name(),
-        "drawn_with_replacement": order.replaces(),
-        "folds": recipe.data.folds,
-        "fold": recipe.data.folds.map(|_| recipe.data.fold.unwrap_or(1)),
-        "classes": dataset.classes.iter().enumerate().map(class).collect::<Map<_, _>>(),
-    })
 }

@@ -2,7 +2,8 @@
 
 use crate::chart::{Chart, Series};
 use crate::html::escape;
-use crate::run::{EpochPoint, RunEnding, Training};
+use crate::run::{EpochPoint, Training};
+use pupila_run::RunEnd;
 
 /// The curves, with the kept epoch marked.
 pub(crate) fn curves(training: &Training<'_>) -> String {
@@ -71,10 +72,10 @@ pub(crate) fn curves(training: &Training<'_>) -> String {
 /// A run without a single judged epoch.
 pub(crate) fn nothing_judged(training: Option<&Training<'_>>) -> String {
     let why = match training.map(|training| training.end) {
-        Some(RunEnding::Diverged) => {
+        Some(RunEnd::Diverged) => {
             "The loss was no longer a number before the first epoch ended: training diverged. A smaller learning rate helps most often."
         }
-        Some(RunEnding::Interrupted) => "The run was interrupted before the first epoch ended.",
+        Some(RunEnd::Interrupted) => "The run was interrupted before the first epoch ended.",
         _ => "No epoch of this run ended.",
     };
     format!("<p class=\"lead\">There is no model to judge. {why}</p>\n")

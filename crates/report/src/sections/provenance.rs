@@ -3,7 +3,7 @@
 use crate::html::{count, counted, escape, percent, seconds};
 use crate::picture::data_uri;
 use crate::run::Report;
-use serde_json::Value;
+use pupila_run::{Environment, Summary};
 use std::fmt::Write as _;
 
 /// Tensors and layers whose histograms are shown.
@@ -83,67 +83,52 @@ fn table(rows: &[(String, String)]) -> String {
     format!("<div class=\"wide\"><table><tbody>{rows}</tbody></table></div>")
 }
 
-/// A JSON value as a person would write it; nothing for null.
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.into()),
-        Value::Number(n) => Some(n.as_u64().map_or_else(|| n.to_string(), count)),
-        Value::Array(items) => Some(items.iter().filter_map(plain).collect::<Vec<_>>().join(" ")),
-        Value::Object(_) => Some(value.to_string()),
-    }
-}
-
 /// The machine, the data, what was left out.
-pub(crate) fn environment(environment: &Value, summary: &Value) -> String {
+pub(crate) fn environment(environment: &Environment, summary: &Summary) -> String {
     let mut rows = Vec::new();
-    let mut add = |name: &str, value: &Value| {
-        rows.extend(plain(value).filter(|text| !text.is_empty()).map(|text| (name.to_owned(), text)));
+    let mut add = |name: &str, text: Option<String>| {
+        rows.extend(text.filter(|text| !text.is_empty()).map(|text| (name.to_owned(), text)));
     };
-    let data = &environment["data"];
-    for (key, name) in [
-        ("path", "data"),
-        ("form", "form"),
-        ("split", "split"),
-        ("fingerprint", "data fingerprint"),
-        ("val_fingerprint", "fingerprint of the judged images"),
-        ("train_images", "training images"),
-        ("val_images", "validation images"),
-        ("images", "images"),
-        ("val_split_off", "validation set split off the training images"),
-    ] {
-        add(name, &data[key]);
-    }
-    for (key, name) in [("model", "model"), ("parameters", "parameters"), ("seed", "seed")] {
-        add(name, &summary[key]);
-    }
-    for (key, name) in [
-        ("version", "Pupila version"),
-        ("arguments", "command line"),
-        ("processor", "processor"),
-        ("cores", "cores"),
-        ("threads", "threads"),
-        ("instruction_set", "instruction set"),
-        ("os", "system"),
-        ("architecture", "architecture"),
-    ] {
-        add(name, &environment[key]);
-    }
-    if let Some(bytes) = summary["peak_rss_bytes"].as_u64() {
-        rows.push(("most memory in use".into(), format!("{:.0} MB", bytes as f64 / 1e6)));
+    let whole = |n: Option<usize>| n.map(|n| count(n as u64));
+    let data = &environment.data;
+    add("data", Some(data.path.clone()));
+    add("form", Some(data.form.clone()));
+    add("split", data.split.clone());
+    add("data fingerprint", Some(data.fingerprint.clone()));
+    add("fingerprint of the judged images", data.val_fingerprint.clone());
+    add("training images", whole(data.train_images));
+    add("validation images", whole(data.val_images));
+    add("images", whole(data.images));
+    let yes_or_no = data.val_split_off.map(|yes| if yes { "yes" } else { "no" }.to_owned());
+    add("validation set split off the training images", yes_or_no);
+    // Whatever is 0 here is not known.
+    let known = |n: usize| Some(n).filter(|&n| n > 0);
+    add("model", Some(summary.model().to_owned()));
+    add("parameters", whole(known(summary.parameters())));
+    add("seed", Some(summary.seed().to_string()));
+    add("Pupila version", Some(environment.version.clone()));
+    add("command line", Some(environment.arguments.join(" ")));
+    add("processor", environment.processor.clone());
+    add("cores", whole(known(environment.cores)));
+    add("threads", whole(known(environment.threads)));
+    add("instruction set", Some(environment.instruction_set.clone()));
+    add("system", Some(environment.os.clone()));
+    add("architecture", Some(environment.architecture.clone()));
+    if let Summary::Run(run) = summary {
+        let memory = run.peak_rss_bytes.map(|bytes| format!("{:.0} MB", bytes as f64 / 1e6));
+        add("most memory in use", memory);
+        add("transforms of the caller's own", Some(run.own_transforms.join(", ")));
     }
     if rows.is_empty() {
         return String::new();
     }
     let mut html = table(&rows);
     html += "<p class=\"note\">The fingerprint changes with any change of the images, their labels or their splits. Results don't depend on the number of threads.</p>\n";
-    let skipped = summary["skipped_images"].as_array().map_or(&[][..], Vec::as_slice);
+    let skipped = summary.skipped_images();
     if !skipped.is_empty() {
         let _ = write!(html, "<h3>Left out: {}</h3>", counted(skipped.len() as u64, "image"));
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let named: Vec<(String, String)> =
-            skipped.iter().take(SKIPPED).map(|s| (text(&s["path"]), text(&s["reason"]))).collect();
+            skipped.iter().take(SKIPPED).map(|s| (s.path.clone(), s.reason.clone())).collect();
         html += &table(&named);
         if skipped.len() > SKIPPED {
             let _ = write!(
@@ -157,7 +142,7 @@ pub(crate) fn environment(environment: &Value, summary: &Value) -> String {
 }
 
 /// Where the time went.
-pub(crate) fn time(phases: &[(String, f64)], summary: &Value) -> String {
+pub(crate) fn time(phases: &[(String, f64)], summary: &Summary) -> String {
     let phases: Vec<&(String, f64)> = phases.iter().filter(|(_, s)| s.is_finite() && *s > 0.0).collect();
     let total: f64 = phases.iter().map(|phase| phase.1).sum();
     if total <= 0.0 {
@@ -188,19 +173,21 @@ pub(crate) fn time(phases: &[(String, f64)], summary: &Value) -> String {
     }
     let _ = write!(rows, "<tr class=\"sum\"><td>all</td><td>{}</td><td></td></tr>", seconds(total));
     let mut notes: Vec<String> = Vec::new();
-    let timing = &summary["timing"];
-    if let (Some(train), Some(eval)) = (timing["epoch_train_s"].as_f64(), timing["epoch_eval_s"].as_f64()) {
-        notes.push(format!(
-            "An epoch takes {} to train and {} to validate (medians)",
-            seconds(train),
-            seconds(eval)
-        ));
-    }
-    if let Some(rate) = timing["images_per_s"].as_f64() {
-        notes.push(format!("{} training images a second", count(rate as u64)));
-    }
-    if let Some(waited) = timing["data_wait_frac"].as_f64() {
-        notes.push(format!("{} of the training time was spent waiting for images", percent(waited)));
+    if let Summary::Run(run) = summary {
+        let timing = &run.timing;
+        if let (Some(train), Some(eval)) = (timing.epoch_train_s, timing.epoch_eval_s) {
+            notes.push(format!(
+                "An epoch takes {} to train and {} to validate (medians)",
+                seconds(train),
+                seconds(eval)
+            ));
+        }
+        if let Some(rate) = timing.images_per_s {
+            notes.push(format!("{} training images a second", count(rate as u64)));
+        }
+        if let Some(waited) = timing.data_wait_frac {
+            notes.push(format!("{} of the training time was spent waiting for images", percent(waited)));
+        }
     }
     let notes =
         if notes.is_empty() { String::new() } else { format!("<p class=\"note\">{}.</p>", notes.join("; ")) };

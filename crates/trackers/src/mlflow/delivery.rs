@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::model;
 use super::target::Target;
 use crate::RunEnd;
+use pupila_run::RunFolder;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
@@ -93,7 +94,7 @@ impl Delivery {
     /// # Errors
     /// Nothing is lost then; the same call goes on from there.
     pub fn advance(&mut self) -> Result<bool, DeliveryError> {
-        let path = self.folder.join("metrics.jsonl");
+        let path = self.folder.join(RunFolder::METRICS);
         let next = journal::next(&path, self.ledger.acknowledged);
         match next.map_err(|source| DeliveryError::Folder { path, source })? {
             Next::Nothing => Ok(false),
@@ -118,7 +119,7 @@ impl Delivery {
 
     /// Bytes of `metrics.jsonl` that are not acknowledged.
     pub(super) fn pending(&self) -> u64 {
-        let length = std::fs::metadata(self.folder.join("metrics.jsonl")).map_or(0, |file| file.len());
+        let length = std::fs::metadata(self.folder.join(RunFolder::METRICS)).map_or(0, |file| file.len());
         length.saturating_sub(self.ledger.acknowledged)
     }
 
@@ -135,7 +136,7 @@ impl Delivery {
 
     /// What was known at the start.
     pub(super) fn first_line(&self) -> Result<Value, DeliveryError> {
-        let path = self.folder.join("metrics.jsonl");
+        let path = self.folder.join(RunFolder::METRICS);
         journal::first(&path).map_err(|source| DeliveryError::Folder { path, source })
     }
 
@@ -206,7 +207,7 @@ impl Delivery {
 
     fn end(&self, line: &Value) -> Result<(), ClientError> {
         let status = match line["status"].as_str().and_then(RunEnd::parse) {
-            Some(RunEnd::Completed | RunEnd::StoppedEarly) => "FINISHED",
+            Some(RunEnd::Completed | RunEnd::StoppedEarly | RunEnd::Ended) => "FINISHED",
             Some(RunEnd::Diverged) => "FAILED",
             Some(RunEnd::Interrupted) | None => "KILLED",
         };

@@ -2,6 +2,7 @@
 
 use super::delivery::{Delivery, DeliveryError};
 use super::target::Target;
+use pupila_run::RunFolder;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender as Channel, channel};
 use std::time::{Duration, Instant};
@@ -82,7 +83,7 @@ pub fn sync(folder: &Path, target: Target, patience: Duration) -> Result<Deliver
     let _ = stop.send(Instant::now() + patience);
     let mut delivered = follow(&mut delivery, &stopped);
     // A version in the registry may be asked for long after the model was sent. A run that was killed has none.
-    let has_model = std::fs::exists(folder.join("best.safetensors")).unwrap_or(false);
+    let has_model = std::fs::exists(folder.join(RunFolder::MODEL)).unwrap_or(false);
     if delivered.complete
         && has_model
         && let Err(error) = super::model::register_sent(&delivery)

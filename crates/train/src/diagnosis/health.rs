@@ -6,7 +6,7 @@ use pupila_network::{Network, Op, Role};
 use rayon::prelude::*;
 
 /// Images of a look: enough to see a unit that is never active, few enough to cost no more than an ordinary step.
-const IMAGES: usize = 32;
+pub(super) const IMAGES: usize = 32;
 /// Values that one job sums up; fixed, so that sums don't depend on the number of threads.
 const PIECE: usize = 1 << 18;
 /// Units that are compared: one panel of the engine's memory. What makes a layer's units alike does so for all of them.
@@ -15,7 +15,7 @@ const COMPARED: usize = 32;
 const ROUNDING: f32 = 1e-6;
 
 /// The images that every look of a run is at.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sample {
     images: Vec<f32>,
     targets: Vec<u32>,

@@ -4,11 +4,10 @@
 //! own and one line of [`REGISTRY`]; it sees plain data and neither the engine nor the trackers.
 //!
 //! The looks are taken at one batch, kept for the whole run so that they can be compared: before the first update, after
-//! the first and the last epoch, and in between as often as `BUDGET_FRAC` of the time allows.
+//! the first and the last epoch, and in between as often as `LOOKS_FRAC` of the estimated time allows.
 
 mod advice;
 mod class_collapse;
-mod data_starvation;
 mod dead_relu;
 mod divergence;
 mod explosion;
@@ -22,33 +21,19 @@ mod symmetric_weights;
 mod testing;
 mod vanishing_gradient;
 
-use crate::budget::Budget;
+use crate::cadence::{Cadence, Costs};
 use crate::recipe::Recipe;
 use crate::trainer::{EpochRecord, Observer, Outcome, Plan};
 use health::{Health, Sample};
 use pupila_engine::{Engine, StepContext};
 use pupila_loader::Batch;
 use pupila_metrics::Predictions;
+pub use pupila_run::Finding;
 use pupila_trackers::Event;
-use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
 
-/// Share of the training time that the looks between the first and the last epoch may take. With the 1.5 % of
+/// Share of the estimated training time that the looks between the first and the last epoch may take. With the 1.5 % of
 /// `tracking.budget_frac` all that watches a run stays within 2 %.
-const BUDGET_FRAC: f64 = 0.005;
-
-/// Something that is wrong with a training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What it is: the name of a check, such as `overfitting`.
-    pub kind: String,
-    /// The epoch after which it was seen, from 1; 0 before the first update.
-    pub epoch: u32,
-    /// What was seen, with numbers.
-    pub message: String,
-    /// One thing to try, with what to type.
-    pub suggestion: String,
-}
+const LOOKS_FRAC: f64 = 0.005;
 
 /// A check in the registry.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +48,7 @@ pub struct Check {
 }
 
 /// Every check, causes before what they cause: a check knows what those before it have found.
-pub const REGISTRY: [Check; 11] = [
+pub const REGISTRY: [Check; 10] = [
     divergence::CHECK,
     symmetric_weights::CHECK,
     lr_too_high::CHECK,
@@ -74,7 +59,6 @@ pub const REGISTRY: [Check; 11] = [
     class_collapse::CHECK,
     overfitting::CHECK,
     plateau::CHECK,
-    data_starvation::CHECK,
 ];
 
 /// What a check says. It is told again only once its grade is higher than when it was told last.
@@ -146,26 +130,29 @@ impl Situation<'_> {
 #[derive(Debug)]
 pub(crate) struct Diagnosis<'a> {
     plan: &'a Plan<'a>,
-    budget: Budget,
+    looks: Cadence,
+    pub(crate) state: DiagnosisState,
+}
+
+/// What a diagnosis remembers.
+#[derive(Debug, Clone, Default)]
+pub struct DiagnosisState {
+    /// The batch that every look is at, once there was one.
     sample: Option<Sample>,
+    /// Of each epoch, how many validation images were predicted as each class.
     predicted: Vec<Vec<u64>>,
+    /// How many validation images are of each class.
     actual: Vec<u64>,
     /// The grade at which each check of the registry was told last; 0 for never.
     grades: [u32; REGISTRY.len()],
-    pub(crate) findings: Vec<Finding>,
+    /// What was found so far.
+    pub findings: Vec<Finding>,
 }
 
 impl<'a> Diagnosis<'a> {
-    pub(crate) fn new(plan: &'a Plan<'a>) -> Self {
-        Diagnosis {
-            plan,
-            budget: Budget::new(BUDGET_FRAC),
-            sample: None,
-            predicted: Vec::new(),
-            actual: Vec::new(),
-            grades: [0; REGISTRY.len()],
-            findings: Vec::new(),
-        }
+    pub(crate) fn new(plan: &'a Plan<'a>, state: DiagnosisState) -> Self {
+        let costs = Costs::of_run(plan);
+        Diagnosis { plan, looks: costs.cadence(costs.pass_s(health::IMAGES), LOOKS_FRAC), state }
     }
 
     /// A batch is about to be learnt from. The first one is looked at, and kept for later looks.
@@ -176,10 +163,9 @@ impl<'a> Diagnosis<'a> {
         context: &StepContext,
         observer: &mut dyn Observer,
     ) {
-        if self.sample.is_none() {
-            let sample = self.sample.insert(Sample::of(batch, *context));
+        if self.state.sample.is_none() {
+            let sample = self.state.sample.insert(Sample::of(batch, *context));
             let health = sample.look(engine, true);
-            self.budget.begin();
             self.examine(&[], Some(&health), None, 0, observer);
         }
     }
@@ -193,16 +179,11 @@ impl<'a> Diagnosis<'a> {
         observer: &mut dyn Observer,
     ) {
         let Some(record) = epochs.last() else { return };
-        self.predicted.push(predictions.confusion().predicted_counts());
-        self.actual = predictions.confusion().true_counts();
-        let first_or_last = epochs.len() == 1 || record.epoch == self.plan.recipe.train.epochs;
-        let due = first_or_last || self.budget.allows(Duration::ZERO);
-        let health = self.sample.as_ref().filter(|_| due).map(|sample| {
-            let start = Instant::now();
-            let health = sample.look(engine, false);
-            self.budget.spend(start.elapsed());
-            health
-        });
+        self.state.predicted.push(predictions.confusion().predicted_counts());
+        self.state.actual = predictions.confusion().true_counts();
+        let due = self.looks.due(record.epoch) || record.epoch == self.plan.recipe.train.epochs;
+        let sample = self.state.sample.as_ref().filter(|_| due);
+        let health = sample.map(|sample| sample.look(engine, false));
         self.examine(epochs, health.as_ref(), None, record.step, observer);
     }
 
@@ -221,17 +202,18 @@ impl<'a> Diagnosis<'a> {
         step: u64,
         observer: &mut dyn Observer,
     ) {
-        for (check, told) in REGISTRY.iter().zip(&mut self.grades) {
+        let DiagnosisState { predicted, actual, grades, findings, .. } = &mut self.state;
+        for (check, told) in REGISTRY.iter().zip(grades) {
             let situation = Situation {
                 recipe: self.plan.recipe,
                 classes: self.plan.classes,
                 train_images: self.plan.train.samples(),
                 epochs,
-                predicted: &self.predicted,
-                actual: &self.actual,
+                predicted,
+                actual,
                 health,
                 diverged,
-                findings: &self.findings,
+                findings,
             };
             let Some(found) = (check.check)(&situation).filter(|found| found.grade > *told) else { continue };
             *told = found.grade;
@@ -239,8 +221,8 @@ impl<'a> Diagnosis<'a> {
             let (kind, epoch) = (check.kind.to_owned(), situation.epoch());
             let finding = Finding { kind, epoch, message, suggestion };
             let Finding { kind, epoch, message, suggestion } = finding.clone();
-            observer.event(Event::Finding { kind, epoch, step, message, suggestion });
-            self.findings.push(finding);
+            observer.event(&Event::Finding { kind, epoch, step, message, suggestion });
+            findings.push(finding);
         }
     }
 }

@@ -77,7 +77,7 @@ impl TrackingConfig {
     pub(crate) fn check(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut refuse =
-            |key: &str, message: String| faults.push(Fault { key: format!("tracking.{key}"), message });
+            |key: &str, message: String| faults.push(Fault::new(format!("tracking.{key}"), message));
         if let Some(message) = self.mlflow.as_ref().and_then(TrackingUri::check) {
             refuse("mlflow", message);
         }

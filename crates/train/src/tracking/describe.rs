@@ -1,20 +1,19 @@
 //! What a run is, in the words of trackers: the network as a graph, charts, the flat recipe.
 
-use crate::layers::Resolved;
-use crate::schema;
+use crate::recipe::{CheckedRecipe, keys};
 use pupila_network::{Network, Op, Shape};
 use pupila_trackers::{Chart, GraphNode};
 use serde_json::{Map, Value};
 
 /// Every key of the recipe that has a value, such as `optimizer.lr`.
-pub fn flat_recipe(resolved: &Resolved) -> Map<String, Value> {
-    let Ok(sections) = serde_json::to_value(&resolved.recipe) else { return Map::new() };
+pub fn flat_recipe(recipe: &CheckedRecipe) -> Map<String, Value> {
+    let Ok(sections) = serde_json::to_value(recipe.recipe()) else { return Map::new() };
     let value = |key: String| {
         let (section, name) = key.split_once('.')?;
         let value = sections.get(section)?.get(name)?.clone();
         (!value.is_null()).then_some((key, value))
     };
-    schema::keys().into_iter().filter_map(value).collect()
+    keys().into_iter().filter_map(value).collect()
 }
 
 /// The network, in groups by the parts of its modules' paths.
@@ -90,8 +89,7 @@ mod tests {
 
     #[test]
     fn the_flat_recipe_holds_every_value_and_no_secret() {
-        let resolved = Resolved::default_recipe();
-        let flat = flat_recipe(&resolved);
+        let flat = flat_recipe(&CheckedRecipe::default());
         assert_eq!((&flat["optimizer.lr"], &flat["model.name"]), (&1e-3.into(), &"mlp".into()));
         assert!(flat.len() > 25 && !flat.contains_key("tracking.mlflow"));
     }

@@ -10,15 +10,13 @@ pub(crate) mod pictures;
 pub use config::TrackingConfig;
 pub use describe::flat_recipe;
 
-use crate::budget::Budget;
-use crate::layers::Resolved;
-use crate::model_file::write_whole;
-use crate::run_folder::RunFolder;
-use crate::trainer::{EpochRecord, Look};
+use crate::cadence::{Cadence, Costs};
+use crate::recipe::Recipe;
+use crate::trainer::{Begin, EpochRecord, Look, Plan, StepRecord};
 use pupila_engine::{Engine, LossSum, StepContext};
 use pupila_loader::{Batch, Loader};
 use pupila_metrics::{ClassificationReport, Predictions};
-use pupila_network::Network;
+use pupila_run::RunFolder;
 use pupila_trackers::mlflow::{Sender, Target};
 use pupila_trackers::{
     Background, Event, Histogram, Jsonl, PrCurve, RunInfo, SystemMetrics, TensorBoard, Tracker, now,
@@ -29,9 +27,12 @@ use std::time::{Duration, Instant};
 
 /// Classes that get a precision-recall curve, at most.
 const CURVES: usize = 20;
-
-/// Epoch, step and the validation's metrics.
-type EpochMetrics = (u32, u64, Vec<(String, f64)>);
+/// What pictures and curves of a look cost, in estimated seconds.
+const PICTURES_S: f64 = 0.015;
+/// Images whose explanation is among them.
+const EXPLAINED: usize = 16;
+/// The shares of `tracking.budget_frac` that histograms of parameters, those of gradients, and pictures may take.
+const SHARES: [f64; 3] = [0.2, 0.4, 0.4];
 
 /// Records a run.
 #[derive(Debug)]
@@ -43,16 +44,54 @@ pub struct Tracking {
     jsonl: Option<Jsonl>,
     tensorboard: Option<Background>,
     mlflow: Option<(Sender, String)>,
-    system: (SystemMetrics, Instant),
-    steps: StepMeans,
-    budget: Budget,
-    /// Epoch, step and the validation's metrics of every epoch so far.
-    epochs: Vec<EpochMetrics>,
+    system: SystemMetrics,
+    cadences: Cadences,
+    state: TrackingState,
     warnings: Vec<String>,
 }
 
+/// What tracking remembers of a run besides what is in its files.
+#[derive(Debug, Clone, Default)]
+pub struct TrackingState {
+    steps: StepMeans,
+    /// Epoch, step and the validation's metrics of every epoch so far.
+    epochs: Vec<EpochMetrics>,
+    /// Samples of the system so far.
+    system: u64,
+}
+
+/// Epoch, step and the validation's metrics.
+type EpochMetrics = (u32, u64, Vec<(String, f64)>);
+
+/// When what is looked at.
+#[derive(Debug, Clone, Copy)]
+struct Cadences {
+    parameters: Option<Cadence>,
+    gradients: Option<Cadence>,
+    pictures: Option<Cadence>,
+    /// Updates between two samples of the system; none for never.
+    system_updates: Option<u64>,
+}
+
+impl Cadences {
+    fn of(config: &TrackingConfig, costs: &Costs, batch: usize) -> Self {
+        let [parameters, gradients, pictures] =
+            SHARES.map(|share| if config.budget_frac >= 1.0 { 1.0 } else { share * config.budget_frac });
+        let cadence = |every: u32, look_s: f64, frac: f64| {
+            (every > 0).then(|| costs.cadence(look_s, frac).at_most_every(every))
+        };
+        let (counting_s, pass_s) = (costs.histograms_s(), costs.pass_s(batch));
+        Cadences {
+            parameters: cadence(config.histograms_every, counting_s, parameters),
+            gradients: cadence(config.histograms_every, counting_s + pass_s, gradients),
+            pictures: cadence(config.images_every, PICTURES_S + costs.pass_s(EXPLAINED), pictures),
+            system_updates: (config.system_every_s > 0.0).then(|| costs.updates_in(config.system_every_s)),
+        }
+    }
+}
+
 /// Means over the batches since they were last recorded.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct StepMeans {
     epoch: u32,
     /// Updates at the last batch: several batches may make one.
@@ -98,23 +137,63 @@ impl Tracking {
     /// `metrics.jsonl` cannot be made. Where another tracker cannot, that is a warning.
     pub fn start(
         folder: &RunFolder,
-        resolved: &Resolved,
-        network: &Network,
+        plan: &Plan<'_>,
         normalization: &Normalization,
         run: RunInfo,
     ) -> std::io::Result<Self> {
-        let config = resolved.recipe.tracking.clone();
+        let jsonl = Jsonl::create(&folder.file(RunFolder::METRICS))?;
+        let mut tracking = Tracking::open(folder, plan, normalization, jsonl, TrackingState::default());
+        tracking.event(Event::Start(Box::new(run)));
+        tracking.start_mlflow();
+        tracking.event(Event::Graph(describe::graph(plan.network)));
+        tracking.event(Event::Layout(describe::charts()));
+        tracking.text("recipe", 0, describe::verbatim(&plan.recipe.to_toml()));
+        if let Some(notes) = tracking.config.notes.clone() {
+            tracking.text("notes", 0, notes);
+        }
+        Ok(tracking)
+    }
+
+    /// Goes on recording a run whose loop goes on from a state: `metrics.jsonl` behind its last line, TensorBoard in another
+    /// event file of the same folder.
+    ///
+    /// # Errors
+    /// `metrics.jsonl` is not there or cannot be written.
+    pub fn resume(
+        folder: &RunFolder,
+        plan: &Plan<'_>,
+        normalization: &Normalization,
+        state: &TrackingState,
+    ) -> std::io::Result<Self> {
+        let jsonl = Jsonl::append(&folder.file(RunFolder::METRICS))?;
+        let mut tracking = Tracking::open(folder, plan, normalization, jsonl, state.clone());
+        tracking.start_mlflow();
+        Ok(tracking)
+    }
+
+    /// What it remembers besides what is in the files.
+    pub fn state(&self) -> &TrackingState {
+        &self.state
+    }
+
+    fn open(
+        folder: &RunFolder,
+        plan: &Plan<'_>,
+        normalization: &Normalization,
+        jsonl: Jsonl,
+        state: TrackingState,
+    ) -> Self {
+        let config = plan.recipe.tracking.clone();
         let mut tracking = Tracking {
             folder: folder.clone(),
-            classes: run.classes.clone(),
+            classes: plan.classes.to_vec(),
             normalization: normalization.clone(),
-            jsonl: Some(Jsonl::create(&folder.file(RunFolder::METRICS))?),
+            jsonl: Some(jsonl),
             tensorboard: None,
             mlflow: None,
-            system: (SystemMetrics::start(), Instant::now()),
-            steps: StepMeans::default(),
-            budget: Budget::new(config.budget_frac),
-            epochs: Vec::new(),
+            system: SystemMetrics::start(),
+            cadences: Cadences::of(&config, &Costs::of_run(plan), plan.recipe.train.batch),
+            state,
             warnings: Vec::new(),
             config,
         };
@@ -127,15 +206,7 @@ impl Tracking {
                 }
             }
         }
-        tracking.event(Event::Start(Box::new(run)));
-        tracking.start_mlflow();
-        tracking.event(Event::Graph(describe::graph(network)));
-        tracking.event(Event::Layout(describe::charts()));
-        tracking.text("recipe", 0, describe::verbatim(&resolved.to_toml()));
-        if let Some(notes) = tracking.config.notes.clone() {
-            tracking.text("notes", 0, notes);
-        }
-        Ok(tracking)
+        tracking
     }
 
     fn start_mlflow(&mut self) {
@@ -165,7 +236,7 @@ impl Tracking {
         match &event {
             Event::Scalars { epoch, step, values } => {
                 let val = |(tag, value): &(String, f64)| Some((tag.strip_prefix("val/")?.to_owned(), *value));
-                self.epochs.push((*epoch, *step, values.iter().filter_map(val).collect()));
+                self.state.epochs.push((*epoch, *step, values.iter().filter_map(val).collect()));
             }
             Event::End { best_epoch: Some(best), .. } => self.result(*best),
             _ => {}
@@ -187,7 +258,8 @@ impl Tracking {
 
     /// The metrics of the best epoch, under tags of their own: by these, runs are compared.
     fn result(&mut self, best: u32) {
-        let Some((epoch, step, val)) = self.epochs.iter().find(|(epoch, ..)| *epoch == best).cloned() else {
+        let Some((epoch, step, val)) = self.state.epochs.iter().find(|(epoch, ..)| *epoch == best).cloned()
+        else {
             return;
         };
         let mut values = vec![("best/epoch".to_owned(), f64::from(epoch))];
@@ -195,56 +267,61 @@ impl Tracking {
         self.event(Event::Result { epoch, step, values });
     }
 
-    /// A batch has been learnt from: the optimizer has made `updates` so far, and these are the sums of this epoch so far.
-    pub fn step(&mut self, epoch: u32, updates: u64, so_far: &LossSum) {
-        self.budget.begin();
-        if let Some(values) = self.steps.due(epoch, updates, so_far, self.config.steps_every) {
-            self.event(Event::Steps { epoch, step: updates, values });
+    /// The run begins: the first values are what all later ones are to be compared with.
+    pub fn begin(&mut self, begin: &Begin<'_>) {
+        if self.tensorboard.is_some() && self.cadences.parameters.is_some() {
+            self.parameters(begin.engine, 0);
         }
-        self.sample_system();
     }
 
-    fn sample_system(&mut self) {
-        let every = self.config.system_every_s;
-        if every > 0.0
-            && self.system.1.elapsed().as_secs_f64() >= every
-            && let Some((sample, values)) = self.system.0.sample()
+    /// A batch has been learnt from.
+    pub fn step(&mut self, step: &StepRecord) {
+        let updated = step.updates != self.state.steps.updates;
+        let every = self.config.steps_every;
+        if let Some(values) = self.state.steps.due(step.epoch, step.updates, &step.so_far, every) {
+            self.event(Event::Steps { epoch: step.epoch, step: step.updates, values });
+        }
+        let due = self.cadences.system_updates.is_some_and(|every| step.updates.is_multiple_of(every));
+        if updated
+            && due
+            && let Some((_, values)) = self.system.sample()
         {
-            self.system.1 = Instant::now();
-            self.event(Event::System { sample, values });
+            self.event(Event::System { sample: self.state.system, values });
+            self.state.system += 1;
         }
     }
 
-    /// Looks into the engine at the end of an epoch, where histograms or images are due and the budget allows.
+    /// Looks into the engine at the end of an epoch, where histograms or images are due.
     pub fn look(&mut self, look: Look<'_>) {
-        // The last epoch's are what the first one's are to be compared with, however short the run.
-        let due = |every: u32| every > 0 && (look.last || (look.record.epoch - 1).is_multiple_of(every));
-        let (histograms, images) = (due(self.config.histograms_every), due(self.config.images_every));
-        let Some(board) = self.tensorboard.as_ref().filter(|_| histograms || images) else { return };
-        let busy = board.busy();
-        let within_budget = self.budget.allows(busy);
-        if !look.last && !within_budget {
+        if self.tensorboard.is_none() {
             return;
         }
-        let start = Instant::now();
-        let batch =
-            look.plan.train.epoch(look.record.epoch).ok().and_then(|mut batches| batches.next()?.ok());
+        let epoch = look.record.epoch;
+        let due = |cadence: Option<Cadence>| cadence.is_some_and(|cadence| cadence.due(epoch));
+        // The last epoch's are what the first one's are to be compared with, however short the run.
+        let last = |cadence: Option<Cadence>| look.last && cadence.is_some();
+        let Cadences { parameters, gradients, pictures, .. } = self.cadences;
+        if due(parameters) || last(parameters) {
+            self.parameters(look.engine, look.record.step);
+        }
+        let (gradients, images) = (due(gradients) || last(gradients), due(pictures));
+        let batch = (gradients || images)
+            .then(|| look.plan.train.epoch(epoch).ok().and_then(|mut batches| batches.next()?.ok()))
+            .flatten();
         if let Some(batch) = &batch {
-            if histograms {
-                self.histograms(look.engine, batch, look.record, look.plan.recipe);
+            if gradients {
+                self.gradients(look.engine, batch, look.record, look.plan.recipe);
             }
-            if images
-                && within_budget
-                && let Some(image) = pictures::training_batch(batch, &self.normalization, &self.classes)
+            if images && let Some(image) = pictures::training_batch(batch, &self.normalization, &self.classes)
             {
                 self.image("train/augmented_batch", look.record.step, image);
             }
         }
         // The best epoch's come anyway.
-        if images && within_budget {
+        if images {
             self.judgement("val", look.record.step, look.predictions, look.plan.val);
         }
-        if images {
+        if images || last(pictures) {
             let (val, predictions) = (look.plan.val, look.predictions);
             let explained =
                 pictures::explained(look.engine, val, predictions, &self.normalization, &self.classes);
@@ -255,21 +332,13 @@ impl Tracking {
                 self.image(&format!("filters/{name}"), look.record.step, image);
             }
         }
-        let took = start.elapsed();
-        tracing::debug!(
-            "looked at epoch {} for {took:?}; the event file took {busy:?} so far",
-            look.record.epoch
-        );
-        self.budget.spend(took);
     }
 
-    fn histograms(
-        &mut self,
-        engine: &mut Engine<f32>,
-        batch: &Batch,
-        record: &EpochRecord,
-        recipe: &crate::recipe::Recipe,
-    ) {
+    fn parameters(&mut self, engine: &Engine<f32>, step: u64) {
+        self.histograms("parameters", step, distributions::of_parameters(engine));
+    }
+
+    fn gradients(&mut self, engine: &mut Engine<f32>, batch: &Batch, record: &EpochRecord, recipe: &Recipe) {
         let context = StepContext {
             seed: recipe.train.seed,
             step: record.step,
@@ -279,14 +348,13 @@ impl Tracking {
         let (gradients, norm) = distributions::of_gradient(engine);
         let values = vec![("gradient/norm".to_owned(), norm)];
         self.event(Event::Steps { epoch: record.epoch, step: record.step, values });
-        let mut record_all = |group: &str, histograms: Vec<(String, Histogram)>| {
-            for (name, histogram) in histograms {
-                let tag = format!("{group}/{name}");
-                self.event(Event::Histogram { tag, step: record.step, histogram });
-            }
-        };
-        record_all("gradients", gradients);
-        record_all("parameters", distributions::of_parameters(engine));
+        self.histograms("gradients", record.step, gradients);
+    }
+
+    fn histograms(&mut self, group: &str, step: u64, histograms: Vec<(String, Histogram)>) {
+        for (name, histogram) in histograms {
+            self.event(Event::Histogram { tag: format!("{group}/{name}"), step, histogram });
+        }
     }
 
     /// Right and wrong images, the confusion matrix and precision-recall curves.
@@ -362,9 +430,8 @@ impl Tracking {
     }
 
     fn write(&mut self, name: &str, content: &[u8]) {
-        let path = self.folder.file(name);
-        if let Err(error) = write_whole(&path, content) {
-            self.warnings.push(format!("cannot write {}: {error}", path.display()));
+        if let Err(error) = self.folder.write(name, content) {
+            self.warnings.push(error.to_string());
         }
     }
 

@@ -1,17 +1,29 @@
 //! The recipe: everything that a person can choose about a run, every key optional, and what makes a value wrong.
+//!
+//! A [`Recipe`] is plain data, written in TOML or in code. Nothing runs by it before it is a [`CheckedRecipe`].
 
-use crate::balance::{ClassWeights, Sampler};
+mod balance;
+mod checked;
+mod layers;
+mod schema;
+
+pub use balance::{ClassWeights, NamedWeights, Sampler};
+pub use checked::CheckedRecipe;
+pub use layers::{Layers, Origin, Setting};
+pub use schema::{json_schema, keys};
+
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
 use pupila_dataset::{OnBadImage, ResizeRule, ScanOptions};
 use pupila_engine::OptimizerConfig;
 use pupila_image::Interpolation;
 use pupila_loader::Mixing;
-use pupila_metrics::{Direction, metric};
+use pupila_metrics::{Direction, UnknownMetric, metric};
 use pupila_network::ModelConfig;
 use pupila_transforms::{NormalizationError, Normalize, Pipeline, TransformConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A recipe. Sections and keys are those of the TOML file; what is left out has the default shown.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +79,10 @@ pub struct Data {
     /// column `group`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// The number that the split follows from: which images are set aside for validation, into which fold an image comes, which
+    /// ones `fraction` and `max_per_class` leave. Left out, `train.seed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_seed: Option<u64>,
     /// Which training images an epoch shows: `shuffle` each once; `balanced` as many as there are, each class equally
     /// likely; `oversample` each class as often as the largest; `undersample` as often as the smallest;
     /// `{ weighted = { CLASS = WEIGHT } }` as many as there are, each image by the weight of its class.
@@ -91,6 +107,7 @@ impl Default for Data {
             folds: None,
             fold: None,
             group: None,
+            split_seed: None,
             sampler: Sampler::default(),
             normalize: Normalize::default(),
             cache: true,
@@ -171,6 +188,26 @@ impl Default for Augment {
     }
 }
 
+impl Augment {
+    /// These transforms and no mixing.
+    ///
+    /// ```
+    /// use pupila_train::Augment;
+    /// use pupila_transforms::{HorizontalFlip, Rotate};
+    ///
+    /// let augment = Augment::of([HorizontalFlip { p: 0.5 }.into(), Rotate::default().into()]);
+    /// assert_eq!(augment.transforms[0].name, "horizontal_flip");
+    /// ```
+    pub fn of(transforms: impl IntoIterator<Item = TransformConfig>) -> Self {
+        Augment { transforms: transforms.into_iter().collect(), ..Augment::none() }
+    }
+
+    /// Training images as they are.
+    pub fn none() -> Self {
+        Augment { transforms: Vec::new(), mixup: None, cutmix: None, mix_p: 1.0 }
+    }
+}
+
 /// What is minimised: cross-entropy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -191,7 +228,8 @@ pub struct Train {
     pub epochs: u32,
     /// Images in a step.
     pub batch: usize,
-    /// The number that every random draw of the run follows from.
+    /// The number that every random draw of the run follows from: initial values, order, augmentation, dropout; and the split,
+    /// unless `data.split_seed` is given.
     pub seed: u64,
     /// Batches whose gradients make one update together.
     pub accumulate: usize,
@@ -270,23 +308,52 @@ mod by_name {
     }
 }
 
-/// A wrong value: its key, such as `optimizer.lr`, and what is wrong with it.
+/// A mistake in a recipe: what is wrong and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The key in the recipe.
+    /// The key, such as `optimizer.lr`; empty where the message names it, or there is none.
     pub key: String,
     /// What is wrong, what would be right.
     pub message: String,
+    /// Where the value comes from, where that is known.
+    pub origin: Option<Origin>,
 }
+
+impl Fault {
+    pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Fault { key: key.into(), message: message.into(), origin: None }
+    }
+
+    pub(crate) fn at(self, origin: Origin) -> Self {
+        Fault { origin: Some(origin), ..self }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(origin) = &self.origin {
+            write!(f, "{origin}: ")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, "{} ", self.key)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// Everything that is wrong with a recipe, a line each.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct RecipeErrors(pub Vec<Fault>);
 
 /// A larger side makes an MLP of a few hidden units exceed any memory.
 const MAX_SIZE: u32 = 4096;
 
 impl Recipe {
     /// Every wrong value that can be told without the data.
-    pub fn check(&self) -> Vec<Fault> {
+    pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut refuse = |key: String, message: String| faults.push(Fault { key, message });
+        let mut refuse = |key: String, message: String| faults.push(Fault::new(key, message));
         let Recipe {
             data,
             input,
@@ -374,11 +441,11 @@ impl Recipe {
         for error in model.check() {
             refuse(format!("model.{}", error.key()), error.to_string());
         }
-        for (key, message) in optimizer.check() {
-            refuse(format!("optimizer.{key}"), message);
+        for error in optimizer.check() {
+            refuse(format!("optimizer.{}", error.key), error.message);
         }
-        for (key, message) in schedule.check() {
-            refuse(format!("schedule.{key}"), message);
+        for error in schedule.check() {
+            refuse(format!("schedule.{}", error.key), error.message);
         }
         if train.accumulate == 0 {
             refuse("train.accumulate".into(), "must be at least 1 batch".into());
@@ -404,8 +471,8 @@ impl Recipe {
                 format!("must be from 1 to {MAX_BATCH} images, got {}", train.batch),
             );
         }
-        if let Err(message) = Monitor::parse(&train.monitor) {
-            refuse("train.monitor".into(), message);
+        if let Err(error) = Monitor::parse(&train.monitor) {
+            refuse("train.monitor".into(), error.to_string());
         }
         if early_stopping.patience == Some(0) {
             refuse(
@@ -441,7 +508,7 @@ impl Recipe {
     pub fn scan_options(&self) -> ScanOptions {
         ScanOptions {
             val_frac: self.data.val_frac,
-            seed: self.train.seed,
+            seed: self.data.split_seed.unwrap_or(self.train.seed),
             on_bad_image: self.data.on_bad_image,
             exclude: self.data.exclude.clone(),
             fraction: self.data.fraction,
@@ -465,20 +532,29 @@ pub struct Monitor {
     pub direction: Direction,
 }
 
+/// A monitor that is no metric of the validation set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MonitorError {
+    /// No metric has that name.
+    #[error(transparent)]
+    Unknown(#[from] UnknownMetric),
+    /// A key of another kind.
+    #[error("must be a metric of the validation set, such as val/loss or val/macro_f1, got `{0}`")]
+    NotOfValidation(String),
+}
+
 impl Monitor {
     /// The metric of a key such as `val/macro_f1`.
     ///
     /// # Errors
     /// What is wrong, with the valid names.
-    pub fn parse(key: &str) -> Result<Monitor, String> {
+    pub fn parse(key: &str) -> Result<Monitor, MonitorError> {
         match key.split_once('/') {
             Some(("val", name)) => {
-                let metric = metric(name).map_err(|error| error.to_string())?;
+                let metric = metric(name)?;
                 Ok(Monitor { name: metric.name, direction: metric.direction })
             }
-            _ => Err(format!(
-                "must be a metric of the validation set, such as val/loss or val/macro_f1, got `{key}`"
-            )),
+            _ => Err(MonitorError::NotOfValidation(key.to_owned())),
         }
     }
 

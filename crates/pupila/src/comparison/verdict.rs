@@ -1,13 +1,11 @@
-//! The comparison in words and tables.
+//! The comparison in words.
 
-use crate::output::{Output, images};
-use pupila_report::{Comparison, MetricRow, PairTest};
-use pupila_train::FinishedRun;
+use crate::describe::images;
+use pupila_report::PairTest;
+use pupila_run::RunFiles;
 
 /// The level of the tests.
 const LEVEL: f64 = 0.05;
-/// Longest value of a recipe in the terminal, in characters.
-const LONGEST: usize = 36;
 
 /// Whether both the test and the interval of the accuracy say so.
 pub(super) fn beyond_noise(test: &PairTest) -> bool {
@@ -16,7 +14,7 @@ pub(super) fn beyond_noise(test: &PairTest) -> bool {
 }
 
 /// A plain sentence or two for each run.
-pub(super) fn findings(names: &[String], runs: &[FinishedRun], tests: &[PairTest]) -> Vec<String> {
+pub(super) fn findings(names: &[String], runs: &[RunFiles], tests: &[PairTest]) -> Vec<String> {
     let mut found: Vec<String> = tests.iter().map(|test| finding(names, test, tests.len() > 1)).collect();
     let untested: Vec<&str> = (1..runs.len())
         .filter(|&run| tests.iter().all(|test| test.run != run))
@@ -83,59 +81,4 @@ fn finding(names: &[String], test: &PairTest, several: bool) -> String {
         text += &format!(" But other metrics differ by more than noise: {}.", clear.join(", "));
     }
     text
-}
-
-/// Everything for people.
-pub(super) fn tell(output: Output, comparison: &Comparison) {
-    let names: Vec<String> = comparison.runs.iter().map(|run| run.name.clone()).collect();
-    output.heading("What differs");
-    if comparison.differences.is_empty() {
-        output.say("  the recipes are the same");
-    } else {
-        let cut = |value: &Option<String>| match value {
-            None => "-".to_owned(),
-            Some(text) if text.chars().count() > LONGEST => {
-                text.chars().take(LONGEST - 3).chain("...".chars()).collect()
-            }
-            Some(text) => text.clone(),
-        };
-        let rows = comparison.differences.iter();
-        table(output, &names, rows.map(|(key, values)| (key.clone(), values.iter().map(cut).collect())));
-    }
-    output.heading("Metrics");
-    table(output, &names, comparison.metrics.iter().map(|row| (row.name.clone(), cells(row))));
-    output.heading("Verdict");
-    comparison.findings.iter().for_each(|finding| output.say(format_args!("  {finding}")));
-}
-
-/// The values of a metric, with their differences from the first.
-fn cells(row: &MetricRow) -> Vec<String> {
-    let first = row.values.first().copied().unwrap_or(f64::NAN);
-    let cell = |(run, &value): (usize, &f64)| {
-        let difference = value - first;
-        match (row.share, run == 0 || !difference.is_finite()) {
-            _ if !value.is_finite() => "NaN".to_owned(),
-            (true, true) => format!("{:.1} %", 100.0 * value),
-            (true, false) => format!("{:.1} % ({:+.1})", 100.0 * value, 100.0 * difference),
-            (false, true) => format!("{value:.4}"),
-            (false, false) => format!("{value:.4} ({difference:+.4})"),
-        }
-    };
-    row.values.iter().enumerate().map(cell).collect()
-}
-
-fn table(output: Output, names: &[String], rows: impl Iterator<Item = (String, Vec<String>)>) {
-    let rows: Vec<(String, Vec<String>)> = rows.collect();
-    let wide =
-        |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
-    let first = wide(&mut rows.iter().map(|row| &row.0));
-    let widths: Vec<usize> =
-        (0..names.len()).map(|i| wide(&mut rows.iter().map(|row| &row.1[i]).chain([&names[i]]))).collect();
-    let line = |name: &str, cells: &[String]| {
-        let cells: String =
-            cells.iter().zip(&widths).map(|(cell, &width)| format!("  {cell:>width$}")).collect();
-        output.say(format_args!("  {name:<first$}{cells}"));
-    };
-    line("", names);
-    rows.iter().for_each(|(name, cells)| line(name, cells));
 }

@@ -1,20 +1,17 @@
 //! `report.html`: what a run or an evaluation has in hand, as the page wants it.
 
-use crate::output::count;
+use crate::describe::count;
 use pupila_engine::{Engine, Method};
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
-use pupila_report::{
-    Distribution, EpochPoint, Heat, Judged, Picture, Report, RunEnding, Training, ValueCounts, select,
-};
-use pupila_trackers::RunEnd;
+use pupila_report::{Distribution, EpochPoint, Heat, Judged, Picture, Report, Training, ValueCounts, select};
+use pupila_run::{Environment, Interval, Named, Summary};
 use pupila_train::{
     Distributions, EpochRecord, Look, Outcome, Recipe, ValueSpread, distributions, explain_samples,
     first_filters, sample_image,
 };
 use pupila_transforms::Normalization;
-use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,8 +52,8 @@ pub(crate) struct Judgement<'a> {
     pub(crate) paths: &'a [String],
     /// Such as "validation image".
     pub(crate) what: &'a str,
-    /// `[low, high]` by metric.
-    pub(crate) intervals: &'a Value,
+    /// 95 % intervals by metric.
+    pub(crate) intervals: &'a Named<Interval>,
 }
 
 /// What every page holds besides.
@@ -65,17 +62,17 @@ pub(crate) struct Context<'a> {
     pub(crate) subtitle: String,
     pub(crate) classes: &'a [String],
     pub(crate) recipe: &'a str,
-    pub(crate) summary: &'a Value,
-    pub(crate) environment: &'a Value,
+    pub(crate) summary: &'a Summary,
+    pub(crate) environment: &'a Environment,
 }
 
 /// What was trained on what, in a line.
-pub(crate) fn subtitle(network: &Network, classes: &[String], data: &Path) -> String {
+pub(crate) fn subtitle(network: &Network, classes: usize, data: &Path) -> String {
     format!(
         "{} of {} parameters for {} classes, trained on {}",
         network.architecture,
         count(network.parameter_count()),
-        classes.len(),
+        classes,
         data.display()
     )
 }
@@ -95,7 +92,7 @@ pub(crate) fn of_run(
         epochs: &epochs,
         best: outcome.best_epoch,
         planned: recipe.train.epochs,
-        end: ending(outcome.end),
+        end: outcome.end,
         monitor: &recipe.train.monitor,
         patience: recipe.early_stopping.patience,
     };
@@ -175,14 +172,12 @@ fn empty<'a>(context: &'a Context<'_>) -> Report<'a> {
 }
 
 fn judged<'a>(judgement: &Judgement<'a>) -> Judged<'a> {
-    let ranges = judgement.intervals.as_object().into_iter().flatten();
-    let interval =
-        |(name, range): (&String, &Value)| Some((name.clone(), range[0].as_f64()?, range[1].as_f64()?));
+    let interval = |(name, &[low, high]): (&str, &Interval)| Some((name.to_owned(), low?, high?));
     Judged {
         predictions: judgement.predictions,
         paths: judgement.paths,
         what: judgement.what.to_owned(),
-        intervals: ranges.filter_map(interval).collect(),
+        intervals: judgement.intervals.iter().filter_map(interval).collect(),
     }
 }
 
@@ -231,15 +226,6 @@ fn point(record: &EpochRecord) -> EpochPoint {
         val_loss: record.val("loss"),
         val_accuracy: record.val("accuracy"),
         val_balanced_accuracy: record.val("balanced_accuracy"),
-    }
-}
-
-fn ending(end: RunEnd) -> RunEnding {
-    match end {
-        RunEnd::Completed => RunEnding::Completed,
-        RunEnd::StoppedEarly => RunEnding::StoppedEarly,
-        RunEnd::Interrupted => RunEnding::Interrupted,
-        RunEnd::Diverged => RunEnding::Diverged,
     }
 }
 

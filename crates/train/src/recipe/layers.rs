@@ -1,9 +1,7 @@
 //! What was typed to what is meant: defaults, then the recipe file, then the command line, with every fault at once and
 //! the origin of every value.
 
-use crate::recipe::{Fault, Recipe};
-use crate::schema;
-use pupila_network::architectures;
+use super::{CheckedRecipe, Fault, Recipe, RecipeErrors, schema};
 use pupila_trackers::mlflow::TrackingUri;
 use pupila_trackers::redact;
 use std::collections::BTreeMap;
@@ -23,6 +21,8 @@ pub enum Origin {
         /// The line, from 1.
         line: usize,
     },
+    /// The program that called the library.
+    Code,
     /// An option of the command line, such as `--lr` or `--set optimizer.lr=0.01`.
     CommandLine(String),
 }
@@ -31,6 +31,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("default"),
+            Origin::Code => f.write_str("set in code"),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
             // An address may hold a password, and origins are written into the run folder.
             Origin::CommandLine(option) => {
@@ -63,20 +64,6 @@ pub struct Setting {
     pub option: String,
 }
 
-/// A checked recipe that knows where each of its values comes from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Resolved {
-    /// The recipe.
-    pub recipe: Recipe,
-    /// Origins of the values that are not defaults, by key.
-    origins: BTreeMap<String, Origin>,
-}
-
-/// Everything that is wrong with what was typed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct RecipeErrors(pub Vec<String>);
-
 /// A value on its way into the recipe.
 struct Entry {
     key: String,
@@ -89,7 +76,7 @@ impl Layers {
     ///
     /// # Errors
     /// All faults, each with its origin: unknown keys (with the most similar known one), wrong types, wrong values.
-    pub fn resolve(&self) -> Result<Resolved, RecipeErrors> {
+    pub fn resolve(&self) -> Result<CheckedRecipe, RecipeErrors> {
         self.resolve_but(|_| false)
     }
 
@@ -97,20 +84,52 @@ impl Layers {
     ///
     /// # Errors
     /// All mistakes of all layers but that one.
-    pub fn resolve_for_viewing(&self) -> Result<Resolved, RecipeErrors> {
+    pub fn resolve_for_viewing(&self) -> Result<CheckedRecipe, RecipeErrors> {
         self.resolve_but(|fault| fault.key == "augment.transforms")
     }
 
-    fn resolve_but(&self, pardoned: impl Fn(&Fault) -> bool) -> Result<Resolved, RecipeErrors> {
-        self.layer(pardoned)
-            .map_err(|errors| RecipeErrors(errors.iter().map(|error| redact(error)).collect()))
+    /// The recipe of a run that was made by another version, or with a transform of its own: what this version refuses is left
+    /// at its default, and told.
+    pub fn resolve_what_is_known(&self) -> (CheckedRecipe, Vec<Fault>) {
+        let mut faults = Vec::new();
+        let mut entries = self.entries(&mut faults);
+        loop {
+            let wrong = match assemble(&entries, &mut faults).and_then(|(recipe, origins)| {
+                CheckedRecipe::new(recipe, origins, |_| false).map_err(|RecipeErrors(faults)| faults)
+            }) {
+                Ok(recipe) => return (recipe, redacted(faults)),
+                Err(wrong) => wrong,
+            };
+            let before = entries.len();
+            // A fault inside of a value, such as `augment.transforms[2]`, is of the whole value.
+            let named = |entry: &Entry| wrong.iter().any(|fault| is_of(fault, &entry.key));
+            entries.retain(|entry| !named(entry));
+            faults.extend(wrong);
+            if entries.len() == before {
+                return (CheckedRecipe::default(), redacted(faults));
+            }
+        }
     }
 
-    fn layer(&self, pardoned: impl Fn(&Fault) -> bool) -> Result<Resolved, Vec<String>> {
-        let mut errors = Vec::new();
+    fn resolve_but(&self, pardoned: impl Fn(&Fault) -> bool) -> Result<CheckedRecipe, RecipeErrors> {
+        let mut faults = Vec::new();
+        let entries = self.entries(&mut faults);
+        match assemble(&entries, &mut faults) {
+            Ok((recipe, origins)) => match CheckedRecipe::new(recipe, origins, pardoned) {
+                Ok(recipe) if faults.is_empty() => return Ok(recipe),
+                Ok(_) => {}
+                Err(RecipeErrors(wrong)) => faults.extend(wrong),
+            },
+            Err(wrong) => faults.extend(wrong),
+        }
+        Err(RecipeErrors(redacted(faults)))
+    }
+
+    /// Every value of all layers, weakest first.
+    fn entries(&self, faults: &mut Vec<Fault>) -> Vec<Entry> {
         let mut entries = Vec::new();
         if let Some((path, text)) = &self.file {
-            read_file(path, text, &mut entries, &mut errors);
+            read_file(path, text, &mut entries, faults);
         }
         for setting in &self.settings {
             match setting.assignment.split_once('=') {
@@ -119,59 +138,65 @@ impl Layers {
                     value: parse_value(value.trim()),
                     origin: Origin::CommandLine(setting.option.clone()),
                 }),
-                None => {
-                    errors.push(format!("{}: expected KEY=VALUE, such as optimizer.lr=0.001", setting.option))
-                }
+                None => faults.push(Fault::new(
+                    "",
+                    format!("{}: expected KEY=VALUE, such as optimizer.lr=0.001", setting.option),
+                )),
             }
         }
-        let mut table = Table::new();
-        let mut origins = BTreeMap::new();
-        for Entry { key, value, origin } in entries {
-            if let Err(message) = admit(&key, &value) {
-                errors.push(format!("{origin}: {message}"));
-                continue;
+        entries
+    }
+}
+
+/// Whether a fault is of the value of a key, or of something inside of it.
+fn is_of(fault: &Fault, key: &str) -> bool {
+    fault.key == key || fault.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('['))
+}
+
+/// A typed address may hold a password.
+fn redacted(faults: Vec<Fault>) -> Vec<Fault> {
+    faults.into_iter().map(|fault| Fault { message: redact(&fault.message), ..fault }).collect()
+}
+
+/// The recipe of some values, the later ones over the earlier. A key that does not exist, or does not take such a value, is a
+/// fault and left out.
+fn assemble(
+    entries: &[Entry],
+    faults: &mut Vec<Fault>,
+) -> Result<(Recipe, BTreeMap<String, Origin>), Vec<Fault>> {
+    let mut table = Table::new();
+    let mut origins = BTreeMap::new();
+    for Entry { key, value, origin } in entries {
+        if let Err(message) = admit(key, value) {
+            let fault = Fault::new("", message).at(origin.clone());
+            if !faults.contains(&fault) {
+                faults.push(fault);
             }
-            if let Some((section, name)) = key.split_once('.') {
-                let section = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
-                if let Value::Table(section) = section {
-                    section.insert(name.to_owned(), value);
-                }
-            }
-            origins.insert(key, origin);
+            continue;
         }
-        match Value::Table(table).try_into::<Recipe>() {
-            Ok(mut recipe) => {
-                // Spelled out, so that a later change of a default does not alter what this recipe means.
-                recipe.model = architectures::resolve(&recipe.model).unwrap_or(recipe.model);
-                let place = |fault: &Fault| {
-                    let key = origins
-                        .keys()
-                        .find(|key| fault.key == **key || fault.key.starts_with(&format!("{key}[")));
-                    key.and_then(|key| origins.get(key)).map_or(String::new(), |origin| format!("{origin}: "))
-                };
-                let mut faults = recipe.check();
-                faults.retain(|fault| !pardoned(fault));
-                errors.extend(
-                    faults.iter().map(|fault| format!("{}{} {}", place(fault), fault.key, fault.message)),
-                );
-                if errors.is_empty() { Ok(Resolved { recipe, origins }) } else { Err(errors) }
-            }
-            Err(error) => {
-                errors.push(error.message().to_owned());
-                Err(errors)
+        if let Some((section, name)) = key.split_once('.') {
+            let section = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                section.insert(name.to_owned(), value.clone());
             }
         }
+        origins.insert(key.clone(), origin.clone());
+    }
+    match Value::Table(table).try_into::<Recipe>() {
+        Ok(recipe) => Ok((recipe, origins)),
+        Err(error) => Err(vec![Fault::new("", error.message())]),
     }
 }
 
 /// Reads the file's keys with the lines they stand in.
-fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, errors: &mut Vec<String>) {
+fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, faults: &mut Vec<Fault>) {
+    let fault = |message: String| Fault::new("", message);
     let line_of = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
     let document = match toml_edit::Document::parse(text) {
         Ok(document) => document,
         Err(error) => {
             let line = error.span().map_or(1, |span| line_of(span.start));
-            errors.push(format!("{}:{line}: not TOML: {}", path.display(), error.message()));
+            faults.push(fault(format!("{}:{line}: not TOML: {}", path.display(), error.message())));
             return;
         }
     };
@@ -183,7 +208,7 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, error
     let plain: Table = match toml::from_str(text) {
         Ok(plain) => plain,
         Err(error) => {
-            errors.push(format!("{}: not TOML: {}", path.display(), error.message()));
+            faults.push(fault(format!("{}: not TOML: {}", path.display(), error.message())));
             return;
         }
     };
@@ -191,15 +216,18 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, error
         let item = document.as_table().get_key_value(section);
         let Value::Table(keys) = value else {
             let at = origin(item.and_then(|(key, _)| key.span()));
-            errors.push(format!(
+            faults.push(fault(format!(
                 "{at}: `{section}` stands outside of any section; {}",
                 schema::sections_hint(section)
-            ));
+            )));
             continue;
         };
         if !schema::sections().contains(section) {
             let at = origin(item.and_then(|(key, item)| item.span().or(key.span())));
-            errors.push(format!("{at}: unknown section [{section}]; {}", schema::sections_hint(section)));
+            faults.push(fault(format!(
+                "{at}: unknown section [{section}]; {}",
+                schema::sections_hint(section)
+            )));
             continue;
         }
         let items = item.and_then(|(_, item)| item.as_table_like());
@@ -262,46 +290,13 @@ fn in_words(message: &str) -> String {
     names.iter().fold(message.to_owned(), |message, (rust, words)| message.replace(rust, words))
 }
 
-impl Resolved {
-    /// The default recipe.
-    pub fn default_recipe() -> Self {
-        Resolved { recipe: Recipe::default(), origins: BTreeMap::new() }
-    }
-
-    /// Where a key's value comes from.
-    pub fn origin(&self, key: &str) -> Origin {
-        self.origins.get(key).cloned().unwrap_or(Origin::Default)
-    }
-
-    /// The whole recipe as TOML, each value with a comment that says where it comes from. It reads back as the same
-    /// recipe.
-    pub fn to_toml(&self) -> String {
-        let mut text =
-            String::from("# The recipe of this run, every value spelled out, with where it comes from.\n");
-        let Ok(Value::Table(table)) = Value::try_from(&self.recipe) else { return text };
-        let known = schema::keys();
-        for section in schema::sections() {
-            text += &format!("\n[{section}]\n");
-            let values = table.get(section).and_then(Value::as_table);
-            for key in known.iter().filter(|key| key.split_once('.').is_some_and(|(s, _)| s == section)) {
-                let name = &key[section.len() + 1..];
-                text += &match values.and_then(|values| values.get(name)) {
-                    Some(value) => format!("{:<44} # {}\n", format!("{name} = {value}"), self.origin(key)),
-                    None => format!("# {name} is not set\n"),
-                };
-            }
-        }
-        text
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::recipe::Decode;
-    use pupila_network::ModelConfig;
+    use pupila_network::{ModelConfig, architectures};
 
-    fn resolve(file: &str, settings: &[&str]) -> Result<Resolved, RecipeErrors> {
+    fn resolve(file: &str, settings: &[&str]) -> Result<CheckedRecipe, RecipeErrors> {
         let setting = |s: &&str| Setting { assignment: (*s).to_owned(), option: format!("--set {s}") };
         let file = (!file.is_empty()).then(|| (PathBuf::from("r.toml"), file.to_owned()));
         Layers { file, settings: settings.iter().map(setting).collect() }.resolve()
@@ -311,9 +306,9 @@ mod tests {
     fn nothing_typed_is_the_default_recipe_and_it_is_valid() {
         let resolved = resolve("", &[]).unwrap();
         let spelled_out = architectures::resolve(&ModelConfig::default()).unwrap();
-        assert_eq!(resolved.recipe, Recipe { model: spelled_out, ..Recipe::default() });
-        assert_eq!(resolved.recipe.model.hidden.as_deref(), Some(&[512, 128][..]));
-        let r = &resolved.recipe;
+        assert_eq!(*resolved.recipe(), Recipe { model: spelled_out, ..Recipe::default() });
+        assert_eq!(resolved.model.hidden.as_deref(), Some(&[512, 128][..]));
+        let r = resolved.recipe();
         assert_eq!((r.input.size, r.train.batch, r.train.epochs, r.optimizer.lr), (64, 32, 30, 1e-3));
         assert_eq!(
             r.augment.transforms.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(),
@@ -326,8 +321,8 @@ mod tests {
         let file = "[optimizer]\nlr = 0.01\nweight_decay = 1e-4\n\n[model]\nhidden = [64]\n";
         let resolved =
             resolve(file, &["optimizer.lr=3e-4", "model.init=kaiming_normal", "train.epochs=2"]).unwrap();
-        assert_eq!(resolved.recipe.optimizer.lr, 3e-4);
-        assert_eq!(resolved.recipe.optimizer.weight_decay, 1e-4);
+        assert_eq!(resolved.optimizer.lr, 3e-4);
+        assert_eq!(resolved.optimizer.weight_decay, 1e-4);
         assert_eq!(resolved.origin("optimizer.lr").to_string(), "--set optimizer.lr=3e-4");
         assert_eq!(resolved.origin("optimizer.weight_decay").to_string(), "r.toml:3");
         assert_eq!(resolved.origin("model.hidden").to_string(), "r.toml:6");
@@ -345,8 +340,8 @@ mod tests {
             "early_stoping.patience=3",
             "model.init={ constant = 1.0 }",
         ];
-        let RecipeErrors(errors) = resolve(file, &settings).unwrap_err();
-        let all = errors.join("\n");
+        let errors = resolve(file, &settings).unwrap_err();
+        let all = errors.to_string();
         for expected in [
             "r.toml:1: unknown section [optimiser]; did you mean [optimizer]?",
             "r.toml:4: unknown key `optimizer.lrr`; did you mean `optimizer.lr`?",
@@ -364,19 +359,16 @@ mod tests {
         ] {
             assert!(all.contains(expected), "{expected:?} is not in:\n{all}");
         }
-        assert_eq!(errors.len(), 12, "{all}");
+        assert_eq!(errors.0.len(), 12, "{all}");
     }
 
     #[test]
     fn scaled_decoding_needs_the_interpolation_that_averages() {
-        assert_eq!(resolve("", &["input.decode=scaled"]).unwrap().recipe.input.decode, Decode::Scaled);
-        let RecipeErrors(errors) =
-            resolve("[input]\ndecode = \"scaled\"\ninterpolation = \"linear\"", &[]).unwrap_err();
+        assert_eq!(resolve("", &["input.decode=scaled"]).unwrap().input.decode, Decode::Scaled);
+        let errors = resolve("[input]\ndecode = \"scaled\"\ninterpolation = \"linear\"", &[]).unwrap_err();
         assert_eq!(
-            errors,
-            [
-                "r.toml:2: input.decode \"scaled\" averages, as \"area\" does; input.interpolation is \"linear\""
-            ]
+            errors.to_string(),
+            "r.toml:2: input.decode \"scaled\" averages, as \"area\" does; input.interpolation is \"linear\""
         );
     }
 
@@ -396,15 +388,18 @@ mod tests {
             setting.replace("hush", "hush/hush"),
             format!("{setting} x").replace('=', ":"),
         ] {
-            let RecipeErrors(errors) = resolve("", &[&wrong]).unwrap_err();
-            assert!(!errors.join(" ").contains("hush"), "{errors:?}");
+            let errors = resolve("", &[&wrong]).unwrap_err();
+            assert!(
+                !errors.to_string().contains("hush") && !format!("{errors:?}").contains("hush"),
+                "{errors}"
+            );
         }
     }
 
     #[test]
     fn broken_toml_names_the_line() {
-        let RecipeErrors(errors) = resolve("[train]\nepochs = \n", &[]).unwrap_err();
-        assert!(errors[0].starts_with("r.toml:2: not TOML"), "{errors:?}");
+        let errors = resolve("[train]\nepochs = \n", &[]).unwrap_err();
+        assert!(errors.to_string().starts_with("r.toml:2: not TOML"), "{errors}");
     }
 
     #[test]
@@ -416,6 +411,26 @@ mod tests {
         let text = resolved.to_toml();
         assert!(text.contains("# r.toml:2") && text.contains("# default"), "{text}");
         let again = resolve(&text, &[]).unwrap();
-        assert_eq!(again.recipe, resolved.recipe, "{text}");
+        assert_eq!(again.recipe(), resolved.recipe(), "{text}");
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_read_as_far_as_it_is_known() {
+        let file = "[optimizer]\nlr = 0.01\nmomentun = 0.5\n[train]\nbatch = 0\nepochs = 7\n[augment]\n\
+            transforms = [{ my_own = { p = 1.0 } }]\n[serving]\nport = 1\n";
+        let layers = Layers { file: Some((PathBuf::from("r.toml"), file.to_owned())), settings: Vec::new() };
+        let (recipe, faults) = layers.resolve_what_is_known();
+        assert_eq!((recipe.optimizer.lr, recipe.train.epochs, recipe.train.batch), (0.01, 7, 32));
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        for expected in ["[serving]", "optimizer.momentun", "train.batch must be", "augment.transforms[0]"] {
+            assert_eq!(
+                told.iter().filter(|fault| fault.contains(expected)).count(),
+                1,
+                "{expected}: {told:?}"
+            );
+        }
+        assert_eq!(told.len(), 4, "{told:?}");
+        let (same, faults) = Layers { file: None, settings: Vec::new() }.resolve_what_is_known();
+        assert!(faults.is_empty() && same.recipe() == resolve("", &[]).unwrap().recipe());
     }
 }

@@ -81,7 +81,7 @@ impl Sampler {
         if faults.is_empty()
             && classes.is_some_and(|classes| in_order(named, classes).iter().all(|w| *w == 0.0))
         {
-            faults.push(Fault { key: KEY.into(), message: "leaves no class with a weight above 0".into() });
+            faults.push(Fault::new(KEY, "leaves no class with a weight above 0"));
         }
         faults
     }
@@ -105,7 +105,7 @@ impl ClassWeights {
     /// What is wrong with them; with the classes, once they are known.
     pub(crate) fn check(&self, classes: Option<&[String]>) -> Vec<Fault> {
         const KEY: &str = "loss.class_weights";
-        let fault = |message: String| Fault { key: KEY.into(), message };
+        let fault = |message: String| Fault::new(KEY, message);
         let nothing = "leaves no class with a weight above 0";
         match self {
             ClassWeights::None | ClassWeights::Balanced => Vec::new(),
@@ -155,7 +155,7 @@ fn check_named(key: &str, named: &NamedWeights, classes: Option<&[String]>) -> V
             format!("names {name}, which is no class; {known}")
         });
         let messages = messages.into_iter().chain(unknown);
-        faults.extend(messages.map(|message| Fault { key: key.to_owned(), message }));
+        faults.extend(messages.map(|message| Fault::new(key, message)));
     }
     faults
 }

@@ -1,8 +1,8 @@
 //! Whether two runs were judged on the same images, and the second one's predictions in the order of the first one's.
 
-use crate::output::images;
+use crate::describe::images;
 use pupila_metrics::Predictions;
-use pupila_train::FinishedRun;
+use pupila_run::RunFiles;
 use std::collections::HashMap;
 use std::path::{Component, Path};
 
@@ -13,7 +13,7 @@ use std::path::{Component, Path};
 ///
 /// # Errors
 /// What differs, in words.
-pub(super) fn in_order_of(first: &FinishedRun, other: &FinishedRun) -> Result<Predictions, String> {
+pub(super) fn in_order_of(first: &RunFiles, other: &RunFiles) -> Result<Predictions, String> {
     if first.classes != other.classes {
         return Err(format!(
             "the classes are {}, and {}",
@@ -52,10 +52,14 @@ pub(super) fn in_order_of(first: &FinishedRun, other: &FinishedRun) -> Result<Pr
 }
 
 /// By the fingerprint of the judged images; of runs that don't know it, by that of all their data.
-fn same_contents(first: &FinishedRun, other: &FinishedRun) -> Result<(), String> {
-    for key in ["val_fingerprint", "fingerprint"] {
-        let of = |run: &FinishedRun| run.environment["data"][key].as_str().map(str::to_owned);
-        if let (Some(a), Some(b)) = (of(first), of(other)) {
+fn same_contents(first: &RunFiles, other: &RunFiles) -> Result<(), String> {
+    let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let fingerprints: [fn(&RunFiles) -> Option<&str>; 2] = [
+        |run| run.environment.data.val_fingerprint.as_deref(),
+        |run| Some(&run.environment.data.fingerprint),
+    ];
+    for of in fingerprints {
+        if let (Some(a), Some(b)) = (of(first).and_then(known), of(other).and_then(known)) {
             return if a == b {
                 Ok(())
             } else {

@@ -1,20 +1,19 @@
-//! The run folder: everything a run leaves behind, complete without any server.
+//! The folder itself: its name, the names of its files, and how they are written.
 
-use crate::layers::Resolved;
-use crate::model_file::write_whole;
-use pupila_metrics::Predictions;
-use serde_json::{Value, json};
-use std::fmt::Write as _;
+use crate::environment::Environment;
+use crate::error::RunFileError;
+use crate::summary::Summary;
+use crate::write::write_whole;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A folder of one run.
-#[derive(Debug, Clone)]
+/// A folder of one run, or of one evaluation.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder {
     path: PathBuf,
 }
 
-/// A run folder that cannot be made, found or written.
+/// A run folder that cannot be made or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
     /// A run of that name is there already; runs are never written over.
@@ -101,9 +100,32 @@ impl RunFolder {
         Err(RunFolderError::Name(stem.to_owned()))
     }
 
-    /// An existing run folder.
-    pub fn open(path: &Path) -> RunFolder {
-        RunFolder { path: path.to_owned() }
+    /// A folder of this very path, made where it isn't there.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn create_at(path: &Path) -> Result<RunFolder, RunFolderError> {
+        let failed = |source| RunFolderError::Io { path: path.to_owned(), source };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        Ok(RunFolder { path: path.to_owned() })
+    }
+
+    /// An existing run folder. Which of its files are there is seen when they are read.
+    ///
+    /// # Errors
+    /// It does not exist, or a newer program wrote it in a format that this one does not know.
+    pub fn open(path: &Path) -> Result<RunFolder, RunFileError> {
+        if !path.exists() {
+            return Err(RunFileError::Missing(path.to_owned()));
+        }
+        let folder = RunFolder { path: path.to_owned() };
+        // Of an edited file that cannot be read, whoever needs it says what is wrong.
+        if let Ok(Some(Environment { format, version, .. })) = folder.environment()
+            && format > crate::FORMAT
+        {
+            return Err(RunFileError::Newer { path: path.to_owned(), version, format });
+        }
+        Ok(folder)
     }
 
     /// Where it is.
@@ -125,89 +147,31 @@ impl RunFolder {
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write(&self, name: &str, content: &str) -> Result<(), RunFolderError> {
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), RunFolderError> {
         let path = self.file(name);
-        write_whole(&path, content.as_bytes()).map_err(|source| RunFolderError::Io { path, source })
+        write_whole(&path, content.as_ref()).map_err(|source| RunFolderError::Io { path, source })
     }
 
-    /// Writes the resolved recipe and the environment, before any work.
+    /// Writes `environment.json`.
     ///
     /// # Errors
     /// The file system refuses.
-    pub fn write_start(&self, recipe: &Resolved, environment: &Value) -> Result<(), RunFolderError> {
-        self.write(Self::RECIPE, &recipe.to_toml())?;
-        self.write(Self::ENVIRONMENT, &format!("{environment:#}\n"))
+    pub fn write_environment(&self, environment: &Environment) -> Result<(), RunFolderError> {
+        let object = serde_json::to_value(environment).unwrap_or_default();
+        self.write(Self::ENVIRONMENT, format!("{object:#}\n"))
     }
-}
 
-/// `predictions.csv`: path, label, predicted, correct, then a probability for each class.
-///
-/// `paths` and `labels` belong to the rows of `predictions`; without labels the columns `label` and `correct` are empty.
-pub fn predictions_csv(
-    classes: &[String],
-    paths: &[String],
-    labelled: bool,
-    predictions: &Predictions,
-) -> String {
-    let mut text = String::from("path,label,predicted,correct");
-    for class in classes {
-        text.push(',');
-        text += &field(class);
-    }
-    text.push('\n');
-    let rows =
-        paths.iter().zip(predictions.rows()).zip(predictions.targets().iter().zip(predictions.predicted()));
-    for ((path, probabilities), (&label, predicted)) in rows {
-        let class = |id: u32| field(classes.get(id as usize).map_or("", String::as_str));
-        let (label, correct) = match labelled {
-            true => (class(label), if label == predicted { "1" } else { "0" }),
-            false => (String::new(), ""),
+    /// Writes `summary.json`.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write_summary(&self, summary: &Summary) -> Result<(), RunFolderError> {
+        let object = match summary {
+            Summary::Run(run) => run.to_json(),
+            Summary::Evaluation(evaluation) => evaluation.to_json(),
         };
-        text += &format!("{},{label},{},{correct}", field(path), class(predicted));
-        for p in probabilities {
-            // The shortest digits that read back as the same f32.
-            let _ = write!(text, ",{p}");
-        }
-        text.push('\n');
+        self.write(Self::SUMMARY, format!("{object:#}\n"))
     }
-    text
-}
-
-/// A CSV field, quoted where it must be (RFC 4180).
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
-/// What a result was made on: versions, system, processor, data.
-pub fn environment(data: &Value, threads: usize, arguments: &[String]) -> Value {
-    json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "arguments": arguments,
-        "os": std::env::consts::OS,
-        "architecture": std::env::consts::ARCH,
-        "processor": processor(),
-        "cores": std::thread::available_parallelism().map_or(0, usize::from),
-        "threads": threads,
-        "instruction_set": pupila_engine::Isa::detected().name(),
-        "data": data,
-    })
-}
-
-fn processor() -> Option<String> {
-    let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = info.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
-}
-
-/// The most memory that this process has had in use so far, in bytes; none where the system doesn't say.
-pub fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]
@@ -228,14 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn csv_fields_are_quoted_where_they_must_be() {
-        let mut predictions = Predictions::new(2);
-        predictions.push_probabilities(&[0.25, 0.75, 1.0, 0.0], &[0, 0]).unwrap();
-        let classes = ["a,b".to_owned(), "c".to_owned()];
-        let paths = ["x \"1\".png".to_owned(), "y.png".to_owned()];
-        let text = predictions_csv(&classes, &paths, true, &predictions);
-        let expected = "path,label,predicted,correct,\"a,b\",c\n\"x \"\"1\"\".png\",\"a,b\",c,0,0.25,0.75\ny.png,\"a,b\",\"a,b\",1,1,0\n";
-        assert_eq!(text, expected);
-        assert!(predictions_csv(&classes, &paths, false, &predictions).contains("y.png,,\"a,b\",,1,0"));
+    fn a_folder_of_a_newer_format_is_refused_with_the_version_that_wrote_it() {
+        let runs = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(runs.path(), None, "x").unwrap();
+        let newer =
+            Environment { format: crate::FORMAT + 1, version: "7.8.9".into(), ..Environment::default() };
+        folder.write_environment(&newer).unwrap();
+        let error = RunFolder::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("written by Pupila 7.8.9 in format 3") && error.contains("use Pupila 7.8.9"));
+        folder.write_environment(&Environment { format: crate::FORMAT, ..newer }).unwrap();
+        assert_eq!(RunFolder::open(folder.path()).unwrap(), folder);
+        // The first format did not say its number.
+        folder.write(RunFolder::ENVIRONMENT, "{\"version\": \"0.1.0\", \"x\": 1}").unwrap();
+        assert_eq!(folder.environment().unwrap().unwrap().format, 1);
+        assert!(matches!(RunFolder::open(&runs.path().join("none")), Err(RunFileError::Missing(_))));
     }
 }

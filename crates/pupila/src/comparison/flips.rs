@@ -1,11 +1,14 @@
 //! Images that one run has right and another wrong, with their pictures where they still are.
 
-use crate::commands::model::cache;
-use pupila_dataset::{Dataset, OnBadImage, ResizeRule, scan_images};
+use super::ComparisonOptions;
+use crate::evaluation::scan_again;
+use crate::session::decode_images;
+use pupila_dataset::{OnBadImage, ResizeRule, scan_images};
 use pupila_image::Interpolation;
 use pupila_metrics::{Predictions, argmax};
 use pupila_report::Flip;
-use pupila_train::{FinishedRun, Images, Layers, RunFolder, sample_image, scan_for};
+use pupila_run::RunFiles;
+use pupila_train::sample_image;
 use pupila_transforms::Normalization;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +18,7 @@ const SHOWN: usize = 18;
 const SIDE: u32 = 96;
 
 /// The images on which the two differ most, of each direction. `other` is in the order of the first run's predictions.
-pub(super) fn choose(first: &FinishedRun, other: &Predictions) -> Vec<Flip> {
+pub(super) fn choose(first: &RunFiles, other: &Predictions) -> Vec<Flip> {
     let rows = first.predictions.rows().zip(other.rows()).zip(first.predictions.targets());
     let mut found: Vec<(f32, bool, Flip)> = Vec::new();
     for (path, ((a, b), &target)) in first.paths.iter().zip(rows) {
@@ -47,18 +50,24 @@ pub(super) fn choose(first: &FinishedRun, other: &Predictions) -> Vec<Flip> {
 }
 
 /// Adds the pictures that can be read. Why there are none, if so.
-pub(super) fn add_pictures(flips: &mut [Flip], run: &FinishedRun) -> Option<String> {
+pub(super) fn add_pictures(
+    flips: &mut [Flip],
+    run: &RunFiles,
+    options: &ComparisonOptions,
+) -> Option<String> {
     if flips.is_empty() {
         return None;
     }
-    let root = run.environment["data"]["path"].as_str().map(PathBuf::from);
+    let root = Some(PathBuf::from(&run.environment.data.path)).filter(|root| !root.as_os_str().is_empty());
     let files: Vec<Option<PathBuf>> = flips.iter().map(|flip| locate(root.as_deref(), &flip.path)).collect();
     let dataset = if files.iter().any(Option::is_some) {
         let there: Vec<PathBuf> = files.iter().flatten().cloned().collect();
         scan_images(&there, OnBadImage::Skip, None).ok()
     } else {
         // Images of one file, such as MNIST's, are found by scanning the data as training did.
-        root.as_deref().and_then(|root| scanned(run, root))
+        root.as_deref().and_then(|root| {
+            scan_again(&run.folder, root, options.cache.as_ref()).ok().map(|(dataset, _)| dataset)
+        })
     };
     let gone = || {
         let place = root.as_ref().map_or("an unknown place".into(), |root| root.display().to_string());
@@ -91,15 +100,7 @@ pub(super) fn add_pictures(flips: &mut [Flip], run: &FinishedRun) -> Option<Stri
         interpolation: Interpolation::Area,
         scaled_decoding: false,
     };
-    let decoded = Images::decode(
-        dataset,
-        &which,
-        &rule,
-        None,
-        OnBadImage::Skip,
-        &|_| (),
-        &crate::interrupt::interrupted,
-    );
+    let decoded = decode_images(dataset, &which, &rule, None, OnBadImage::Skip, None, &options.stop);
     let Ok(images) = decoded else { return gone() };
     let all = (0..images.len() as u32).collect();
     let Ok(loader) = images.evaluation_loader(all, Normalization::imagenet(usize::from(channels)), 1) else {
@@ -122,12 +123,4 @@ fn locate(root: Option<&Path>, path: &str) -> Option<PathBuf> {
     let below =
         |from: usize| root.map(|root| parts[from..].iter().fold(root.to_owned(), |at, part| at.join(part)));
     (0..parts.len()).filter_map(below).find(|candidate| candidate.is_file())
-}
-
-fn scanned(run: &FinishedRun, root: &Path) -> Option<Dataset> {
-    let file = run.folder.file(RunFolder::RECIPE);
-    let text = std::fs::read_to_string(&file).ok()?;
-    let resolved = Layers { file: Some((file, text)), settings: Vec::new() }.resolve().ok()?;
-    let cache = cache();
-    scan_for(&resolved.recipe, root, cache.as_ref()).ok().map(|(dataset, _)| dataset)
 }

@@ -1,0 +1,175 @@
+//! What the augmentation of a recipe does, as a picture.
+
+use crate::contact_sheet::{Cell, contact_sheet};
+use crate::error::Error;
+use crate::session::available_threads;
+use crate::stop_signal::StopSignal;
+use pupila_dataset::{Cache, Loaded, OnBadImage, Skipped, Split, load};
+use pupila_engine::thread_pool;
+use pupila_image::{Image, Limits, decode};
+use pupila_loader::{Turn, turns};
+use pupila_train::{CheckedRecipe, Recipe, RecipeErrors, scan_for};
+use pupila_transforms::{SampleKey, Shape};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Draws of one image beside the original.
+const DRAWS: u32 = 11;
+/// Images of a batch that are shown.
+const BATCH: usize = 16;
+/// Pictures in a row.
+const COLUMNS: usize = 4;
+/// The square that each picture stands in, in pixels.
+const SIDE: usize = 224;
+
+/// How augmentation is shown.
+#[derive(Debug, Default)]
+pub struct AugmentationOptions {
+    /// One transformed image itself, in its own size; only for an image.
+    pub single: bool,
+    /// Where decoded images are kept on disk, if anywhere.
+    pub cache: Option<Cache>,
+    /// What may stop it.
+    pub stop: StopSignal,
+}
+
+/// A picture of what augmentation does.
+#[derive(Debug)]
+pub struct Augmented {
+    /// The picture.
+    pub picture: Image,
+    /// Images that it shows.
+    pub images: usize,
+    /// Images that cannot be read and are left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Draws of an image, the original first, or a labelled batch of a data set, as the network gets them in the first epoch.
+///
+/// # Errors
+/// What is to be shown cannot be read, or not in this way.
+pub fn augmented(
+    what: &Path,
+    recipe: &CheckedRecipe,
+    options: &AugmentationOptions,
+) -> Result<Augmented, Error> {
+    if is_data(what) {
+        if options.single {
+            return Err(Error::request(
+                "--single writes one transformed image, so it takes an image, not data",
+            ));
+        }
+        return batch(what, recipe, options);
+    }
+    let (picture, images) = one_image(what, options.single, recipe)?;
+    Ok(Augmented { picture, images, skipped: Vec::new() })
+}
+
+fn is_data(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    path.is_dir() || extension.as_deref() == Some("csv")
+}
+
+/// The image in its own size with draws of it, or one draw alone.
+fn one_image(path: &Path, single: bool, recipe: &CheckedRecipe) -> Result<(Image, usize), Error> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let image = decode(&bytes, recipe.input.channels, &Limits::default()).map_err(|error| {
+        Error::request(format_args!("{} is no image that can be read: {error}", path.display()))
+    })?;
+    // Sample 0 of as many epochs as there are draws: so a seed shows the same pictures in the grid and alone.
+    let draw = |epoch| {
+        let key = SampleKey { seed: recipe.train.seed, epoch, sample: 0 };
+        recipe.pipeline().apply_to_image(&image, key)
+    };
+    if single {
+        return Ok((draw(1)?, 1));
+    }
+    let mut cells = vec![Cell { image: image.clone(), caption: "original".into() }];
+    for epoch in 1..=DRAWS {
+        cells.push(Cell { image: draw(epoch)?, caption: String::new() });
+    }
+    let shown = cells.len();
+    Ok((contact_sheet(cells, COLUMNS, SIDE)?, shown))
+}
+
+/// Training images as the network gets them in the first epoch, with their classes.
+fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> Result<Augmented, Error> {
+    let pool = thread_pool(available_threads()).map_err(|error| Error::Threads(error.to_string()))?;
+    pool.install(|| {
+        let cache = options.cache.as_ref().filter(|_| recipe.data.cache);
+        let (dataset, _) = scan_for(recipe, path, cache)?;
+        let faults = recipe.check_classes(&dataset.classes);
+        if !faults.is_empty() {
+            return Err(RecipeErrors(faults).into());
+        }
+        let train = dataset.indices(Split::Train);
+        let label = |position: u32| dataset.samples[train[position as usize]].label;
+        let order = recipe.data.sampler.order(&dataset.classes);
+        let positions: Vec<u32> = (0..train.len() as u32).collect();
+        let epoch = turns(&order.samples(&positions, label, recipe.train.seed, 1), train.len());
+        // An image is mixed with the one before it, the first with the last.
+        let before = epoch.last().copied().into_iter().chain(epoch.iter().copied());
+        let pairs: Vec<(Turn, Turn)> = epoch.iter().copied().zip(before).take(BATCH).collect();
+        let rule = recipe.input.rule();
+        let turned = pairs.iter().flat_map(|(turn, before)| [turn, before]);
+        let needed: BTreeSet<usize> = turned.map(|turn| train[turn.sample as usize]).collect();
+        let needed: Vec<usize> = needed.into_iter().collect();
+        let Loaded { pixels, kept, skipped, .. } =
+            load(&dataset, &needed, &rule, None, OnBadImage::Skip, &|_| {}, &|| options.stop.is_set())
+                .map_err(|error| Error::Data(error.into()))?;
+        let key = |turn: Turn| SampleKey { seed: recipe.train.seed, epoch: 1, sample: turn.key };
+        let varied = |turn: Turn| -> Result<Option<Image>, Error> {
+            let sample = train[turn.sample as usize];
+            let Some(place) = kept.iter().position(|&other| other == sample) else { return Ok(None) };
+            let image = Image::new(rule.width, rule.height, rule.channels, pixels.image(place).to_vec());
+            Ok(Some(recipe.pipeline().apply_to_image(&image?, key(turn))?))
+        };
+        let mut cells = Vec::new();
+        for (turn, before) in pairs {
+            let (Some(image), Some(partner)) = (varied(turn)?, varied(before)?) else { continue };
+            let name = |turn: Turn| {
+                let class = label(turn.sample) as usize;
+                dataset.classes.get(class).map_or("", String::as_str).to_owned()
+            };
+            let (image, share) = mixed(recipe, image, &partner, key(turn))?;
+            let caption = match share {
+                1.0 => name(turn),
+                // There is room for one: the one that it counts as.
+                _ if share >= 0.5 => format!("{:.0}% {}", 100.0 * share, name(turn)),
+                _ => format!("{:.0}% {}", 100.0 * (1.0 - share), name(before)),
+            };
+            cells.push(Cell { image, caption });
+        }
+        if cells.is_empty() {
+            return Err(Error::request(format_args!(
+                "{} holds no training image that can be read",
+                path.display()
+            )));
+        }
+        let images = cells.len();
+        Ok(Augmented { picture: contact_sheet(cells, COLUMNS, SIDE)?, images, skipped })
+    })
+}
+
+/// An image mixed as the recipe says with the one before it, and the share that it keeps.
+fn mixed(
+    recipe: &Recipe,
+    image: Image,
+    partner: &Image,
+    key: SampleKey,
+) -> Result<(Image, f64), pupila_image::ImageError> {
+    let shape = |image: &Image| Shape {
+        height: image.height() as usize,
+        width: image.width() as usize,
+        channels: usize::from(image.channels()),
+    };
+    // A pipeline that is only looked at may give images of several sizes, which cannot be mixed.
+    let Some(mixing) = recipe.mixing().filter(|_| shape(&image) == shape(partner)) else {
+        return Ok((image, 1.0));
+    };
+    let floats = |image: &Image| image.data().iter().map(|&value| f32::from(value)).collect::<Vec<_>>();
+    let mut values = floats(&image);
+    let share = mixing.mix(shape(&image), key, &mut values, &floats(partner));
+    let pixels = values.into_iter().map(|value| value.round() as u8).collect();
+    Ok((Image::new(image.width(), image.height(), image.channels(), pixels)?, share))
+}

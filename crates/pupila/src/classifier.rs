@@ -1,0 +1,274 @@
+//! A trained model, opened from its run folder or its file.
+
+use crate::error::Error;
+use crate::session::{OnProgress, decode_images};
+use crate::stop_signal::StopSignal;
+use pupila_dataset::{Cache, Dataset, OnBadImage, scan_images};
+use pupila_engine::{Engine, Explanation};
+use pupila_loader::Loader;
+use pupila_metrics::Predictions;
+use pupila_network::Network;
+use pupila_run::RunFolder;
+use pupila_train::{EvaluateError, Images, ModelCard, ModelFile, Preparation, Views, evaluate_views};
+use std::path::{Path, PathBuf};
+
+/// Images that are judged at once. Their number doesn't change a result.
+const BATCH: usize = 64;
+/// Images that are explained at once: the backward pass takes memory for each.
+const EXPLAINED: usize = 8;
+
+/// A model that answers.
+#[derive(Debug)]
+pub struct Classifier {
+    card: ModelCard,
+    /// The run folder that it is in, if it was opened by that.
+    folder: Option<RunFolder>,
+    engine: Engine<f32>,
+    preparation: Preparation,
+}
+
+/// The answer to one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    classes: std::sync::Arc<[String]>,
+    /// The probability of each class, in the order of the classes. They sum to 1.
+    pub probabilities: Vec<f32>,
+}
+
+impl Prediction {
+    /// The most likely class; of equal ones the first.
+    pub fn class(&self) -> &str {
+        self.top(1).first().map_or("", |(class, _)| class)
+    }
+
+    /// The `k` most likely classes with their probabilities, the most likely first; of equal ones the first in the order of the
+    /// classes.
+    pub fn top(&self, k: usize) -> Vec<(&str, f32)> {
+        let mut order: Vec<usize> = (0..self.classes.len()).collect();
+        order.sort_by(|&a, &b| self.probabilities[b].total_cmp(&self.probabilities[a]));
+        order.truncate(k);
+        order.into_iter().map(|class| (self.classes[class].as_str(), self.probabilities[class])).collect()
+    }
+}
+
+/// The answers to many images.
+#[derive(Debug)]
+pub struct Answers {
+    /// The images that could be read, in memory.
+    pub images: Images,
+    /// Their paths.
+    pub paths: Vec<String>,
+    /// The answers to them, in the same order. The labels are none.
+    pub predictions: Predictions,
+    classes: std::sync::Arc<[String]>,
+}
+
+impl Answers {
+    /// The answers, one by one.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Prediction)> {
+        self.paths.iter().zip(self.predictions.rows()).map(|(path, row)| {
+            let classes = self.classes.clone();
+            (path.as_str(), Prediction { classes, probabilities: row.to_vec() })
+        })
+    }
+}
+
+impl Classifier {
+    /// Opens the model of a run folder, or a model file.
+    ///
+    /// # Errors
+    /// There is none, it is damaged, or it was written by a newer version.
+    pub fn open(run: impl AsRef<Path>) -> Result<Classifier, Error> {
+        let run = run.as_ref();
+        let folder = if run.is_dir() { Some(RunFolder::open(run)?) } else { None };
+        let file = folder.as_ref().map_or(run.to_owned(), |folder| folder.file(RunFolder::MODEL));
+        if !file.exists() {
+            return Err(Error::request(match folder {
+                Some(_) => format!(
+                    "{} has no {}: it is no run folder, or no epoch of the run has ended",
+                    run.display(),
+                    RunFolder::MODEL
+                ),
+                None => format!(
+                    "{} does not exist; RUN is a run folder, such as runs/skin-mlp-1, or a model file",
+                    run.display()
+                ),
+            }));
+        }
+        let ModelFile { card, state } = ModelFile::read(&file).map_err(Error::ModelFile)?;
+        let damaged =
+            |error: &dyn std::fmt::Display| Error::request(format_args!("{}: {error}", file.display()));
+        let network = card.network().map_err(|error| damaged(&error))?;
+        let preparation = card.preparation().map_err(|error| damaged(&error))?;
+        let mut engine = Engine::new(&network, BATCH, false);
+        engine.load(&state).map_err(|source| Error::Values { path: file.clone(), source })?;
+        Ok(Classifier { card, folder, engine, preparation })
+    }
+
+    /// The class of an image file, given as its bytes: what `pupila predict` answers, to the bit.
+    ///
+    /// # Errors
+    /// The bytes are no image that can be read, or a damaged one.
+    pub fn predict(&mut self, bytes: &[u8]) -> Result<Prediction, Error> {
+        let input = self.preparation.input(bytes)?;
+        let mut predictions = Predictions::new(self.card.classes.len());
+        let pushed = predictions.push_logits(self.engine.forward(&input, 1), &[0]);
+        pushed.map_err(|error| Error::Evaluate(EvaluateError::Predictions(error)))?;
+        let probabilities = predictions.rows().next().map(<[f32]>::to_vec).unwrap_or_default();
+        Ok(Prediction { classes: self.card.classes.clone().into(), probabilities })
+    }
+
+    /// The classes of image files and of all images in folders. Images that cannot be read are left out and listed in
+    /// [`Images::skipped`].
+    ///
+    /// # Errors
+    /// No image is found, or the stop signal.
+    pub fn predict_files(&mut self, paths: &[PathBuf], judging: &Judging) -> Result<Answers, Error> {
+        let dataset = scan_images(paths, OnBadImage::Skip, judging.cache.as_ref())?;
+        let which: Vec<_> = (0..dataset.samples.len()).collect();
+        let images = self.decode(dataset, &which, judging)?;
+        let predictions = self.judge(&images, judging)?;
+        let all: Vec<u32> = (0..images.len() as u32).collect();
+        Ok(Answers {
+            paths: images.paths(&all),
+            images,
+            predictions,
+            classes: self.card.classes.clone().into(),
+        })
+    }
+
+    /// Where the network sees a class in an image file, given as its bytes: Grad-CAM, or the gradient of the input for a network
+    /// without a map. `class` counts from 0 in the order of the classes; the predicted one if left out. None where it cannot be told.
+    ///
+    /// # Errors
+    /// The bytes are no image that can be read, or a damaged one.
+    pub fn explain(&mut self, bytes: &[u8], class: Option<u32>) -> Result<Option<Explanation>, Error> {
+        let input = self.preparation.input(bytes)?;
+        let class = class.unwrap_or_else(|| pupila_metrics::argmax(self.engine.forward(&input, 1)));
+        Ok(self.explainer()?.explain(&input, &[class]))
+    }
+
+    /// The logits of an image file, given as its bytes.
+    ///
+    /// # Errors
+    /// The bytes are no image that can be read, or a damaged one.
+    pub fn logits(&mut self, bytes: &[u8]) -> Result<Vec<f32>, Error> {
+        let input = self.preparation.input(bytes)?;
+        Ok(self.engine.forward(&input, 1).to_vec())
+    }
+
+    /// What the model is and what it expects.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// The classes, in the order of the logits.
+    pub fn classes(&self) -> &[String] {
+        &self.card.classes
+    }
+
+    /// The run folder that it is in, if it was opened by that.
+    pub fn folder(&self) -> Option<&RunFolder> {
+        self.folder.as_ref()
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        self.engine.network()
+    }
+
+    /// How an image file becomes the network's input.
+    pub fn preparation(&self) -> &Preparation {
+        &self.preparation
+    }
+
+    /// Decodes images as the model wants them.
+    pub(crate) fn decode(
+        &self,
+        dataset: Dataset,
+        which: &[usize],
+        judging: &Judging,
+    ) -> Result<Images, Error> {
+        decode_images(
+            dataset,
+            which,
+            self.preparation.rule(),
+            judging.cache.as_ref(),
+            OnBadImage::Skip,
+            judging.progress.as_ref(),
+            &judging.stop,
+        )
+    }
+
+    /// Another engine with the same values, one that can explain.
+    pub(crate) fn explainer(&self) -> Result<Engine<f32>, Error> {
+        let mut engine = Engine::new(self.network(), EXPLAINED, true);
+        let path = self.folder.as_ref().map_or_else(PathBuf::new, |folder| folder.file(RunFolder::MODEL));
+        engine.load(&self.engine.state()).map_err(|source| Error::Values { path, source })?;
+        Ok(engine)
+    }
+
+    /// All images in memory, in order.
+    pub(crate) fn loader(&self, images: &Images) -> Result<Loader, Error> {
+        let all = (0..images.len() as u32).collect();
+        Ok(images.evaluation_loader(all, self.preparation.normalization().clone(), BATCH)?)
+    }
+
+    /// Judges all images in memory, in order, each in so many views.
+    pub(crate) fn judge(&mut self, images: &Images, judging: &Judging) -> Result<Predictions, Error> {
+        let loader = self.loader(images)?;
+        let mut stop = || judging.stop.is_set();
+        let predictions = evaluate_views(&mut self.engine, &loader, judging.views, &mut stop)?;
+        if judging.stop.is_set() {
+            return Err(Error::Stopped("interrupted; nothing was written"));
+        }
+        Ok(predictions)
+    }
+}
+
+/// How images are judged.
+#[derive(Default)]
+pub struct Judging {
+    /// The views of each image whose probabilities are averaged.
+    pub views: Views,
+    /// Where decoded images are kept on disk, if anywhere.
+    pub cache: Option<Cache>,
+    /// What may stop it.
+    pub stop: StopSignal,
+    /// Told how far the reading of images is.
+    pub(crate) progress: Option<OnProgress>,
+}
+
+impl std::fmt::Debug for Judging {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judging").field("views", &self.views).finish_non_exhaustive()
+    }
+}
+
+impl Judging {
+    /// Each image as it is, with the user's cache.
+    pub fn new() -> Self {
+        Judging { cache: crate::session::user_cache(), ..Judging::default() }
+    }
+
+    /// So many views of each image.
+    #[must_use]
+    pub fn views(mut self, views: Views) -> Self {
+        self.views = views;
+        self
+    }
+
+    /// What may stop it.
+    #[must_use]
+    pub fn stop_signal(mut self, stop: &StopSignal) -> Self {
+        self.stop = stop.clone();
+        self
+    }
+
+    /// Told how far the reading of images is, from any thread.
+    #[must_use]
+    pub fn on_progress(mut self, progress: impl Fn(crate::Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(std::sync::Arc::new(progress));
+        self
+    }
+}

@@ -1,0 +1,294 @@
+//! Runs side by side: what differs in their recipes, what it did to the metrics, and whether that is more than noise.
+
+mod flips;
+mod pairing;
+mod verdict;
+
+use crate::error::Error;
+use crate::session::canonical;
+use crate::stop_signal::StopSignal;
+use pairing::in_order_of;
+use pupila_dataset::Cache;
+use pupila_metrics::{METRICS, Predictions, holm, mcnemar, metric, paired_interval};
+use pupila_report::{ComparedRun, Comparison, EpochPoint, MetricRow, PairTest};
+use pupila_run::{EpochValues, RunFiles, write_whole};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Metrics whose difference has an interval.
+const WITH_INTERVAL: [&str; 3] = ["accuracy", "balanced_accuracy", "macro_f1"];
+/// Resamples of an interval.
+const RESAMPLES: u32 = 2000;
+/// Keys that change no result.
+const WITHOUT_EFFECT: [&str; 2] = ["tracking.", "data.cache"];
+/// By which a page of ours is known.
+const MARK: &str = "<footer>Written by Pupila ";
+
+/// How runs are compared.
+#[derive(Debug, Default)]
+pub struct ComparisonOptions {
+    /// The page to write; `comparison.html` in the current folder, or the next free number, if left out.
+    pub out: Option<PathBuf>,
+    /// Compare the numbers of runs that were judged on different images too; there is no test of those.
+    pub different_data: bool,
+    /// Where decoded images are kept on disk, if anywhere.
+    pub cache: Option<Cache>,
+    /// What may stop it.
+    pub stop: StopSignal,
+}
+
+/// Runs that were compared with the first of them.
+#[derive(Debug)]
+pub struct Compared {
+    /// What differs, what it did, and whether that is more than noise.
+    pub comparison: Comparison,
+    /// Where the page goes.
+    pub page: PathBuf,
+}
+
+impl Compared {
+    /// Compares runs, or folders that an evaluation made, with the first of them.
+    ///
+    /// # Errors
+    /// A folder that cannot be read or is given twice; runs that were not judged on the same images.
+    pub fn of(folders: &[PathBuf], options: &ComparisonOptions) -> Result<Compared, Error> {
+        let page = page_path(options.out.as_deref())?;
+        let mut runs = Vec::new();
+        let mut places: Vec<PathBuf> = Vec::new();
+        for path in folders {
+            runs.push(RunFiles::read(path)?);
+            let place = canonical(path);
+            if places.contains(&place) {
+                return Err(Error::request(format_args!("{} is given twice", path.display())));
+            }
+            places.push(place);
+        }
+        let names = names(&places);
+        let mut paired = Vec::new();
+        for other in 1..runs.len() {
+            match in_order_of(&runs[0], &runs[other]) {
+                Ok(predictions) => paired.push((other, predictions)),
+                Err(_) if options.different_data => {}
+                Err(why) => {
+                    return Err(Error::request(format_args!(
+                        "{} and {} were not judged on the same images: {why}\n\
+                         judge both on the same images by `pupila eval RUN DATA --out FOLDER` and compare the folders, or \
+                         compare the numbers alone, without tests, by --different-data",
+                        names[0], names[other]
+                    )));
+                }
+            }
+        }
+        let mut tests = Vec::new();
+        for (other, predictions) in &paired {
+            tests.push(test(&runs[0], *other, predictions)?);
+        }
+        let adjusted = holm(&tests.iter().map(|test| test.p_value).collect::<Vec<_>>());
+        tests.iter_mut().zip(&adjusted).for_each(|(test, &p)| test.adjusted = p);
+        let mut without_pictures = None;
+        for (test, (_, predictions)) in tests.iter_mut().zip(&paired) {
+            test.flips = flips::choose(&runs[0], predictions);
+            without_pictures = flips::add_pictures(&mut test.flips, &runs[0], options).or(without_pictures);
+        }
+        let findings = verdict::findings(&names, &runs, &tests);
+        let comparison = Comparison {
+            runs: runs.iter().zip(&names).map(|(run, name)| compared(run, name)).collect(),
+            differences: differences(&runs),
+            metrics: metric_rows(&runs),
+            tests,
+            findings,
+            without_pictures,
+        };
+        Ok(Compared { comparison, page })
+    }
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write(&self) -> Result<(), Error> {
+        write_whole(&self.page, self.comparison.render().as_bytes()).map_err(Error::io("write", &self.page))
+    }
+
+    /// The same for programs.
+    pub fn to_json(&self) -> Value {
+        object(&self.comparison, &self.page)
+    }
+}
+
+/// Where the page goes: what was asked for, or the first `comparison.html` that is free or ours. What is not ours is never
+/// written over.
+fn page_path(out: Option<&Path>) -> Result<PathBuf, Error> {
+    let ours = |path: &Path| match std::fs::read_to_string(path) {
+        Ok(text) => text.contains(MARK),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if let Some(path) = out {
+        if !ours(path) {
+            return Err(Error::request(format_args!(
+                "{} is there already and is no page of pupila: choose another --out, or remove it",
+                path.display()
+            )));
+        }
+        return Ok(path.to_owned());
+    }
+    let numbered = |n: u32| if n == 1 { "comparison.html".into() } else { format!("comparison-{n}.html") };
+    let free = (1..10_000).map(|n| PathBuf::from(numbered(n))).find(|path| ours(path));
+    free.ok_or_else(|| Error::request("there is no free comparison.html here: choose one by --out FILE.html"))
+}
+
+/// The names of the folders, with as many of their parents as tell them apart.
+fn names(places: &[PathBuf]) -> Vec<String> {
+    let named = |place: &Path, parts: usize| {
+        let all: Vec<_> = place.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        all[all.len().saturating_sub(parts)..].join("/")
+    };
+    for parts in 1..8 {
+        let names: Vec<String> = places.iter().map(|place| named(place, parts)).collect();
+        if names.iter().enumerate().all(|(i, name)| !names[..i].contains(name)) {
+            return names;
+        }
+    }
+    places.iter().map(|place| place.display().to_string()).collect()
+}
+
+/// The first run against another, of which the predictions are in the order of the first one's.
+fn test(first: &RunFiles, other: usize, b: &Predictions) -> Result<PairTest, Error> {
+    let a = &first.predictions;
+    let mcnemar = mcnemar(a, b)?;
+    let mut intervals = Vec::new();
+    for name in WITH_INTERVAL {
+        let metric = metric(name)?;
+        let interval = paired_interval(a, b, metric, RESAMPLES, 0)?;
+        intervals.push((name.to_owned(), interval.value, interval.low, interval.high));
+    }
+    Ok(PairTest {
+        run: other,
+        discordant: (mcnemar.only_first, mcnemar.only_second),
+        p_value: mcnemar.p_value,
+        adjusted: mcnemar.p_value,
+        intervals,
+        flips: Vec::new(),
+    })
+}
+
+fn compared(run: &RunFiles, name: &str) -> ComparedRun {
+    let point = |(epoch, values): &EpochValues| {
+        let value =
+            |tag: &str| values.iter().find(|(name, _)| name == tag).map_or(f64::NAN, |&(_, value)| value);
+        EpochPoint {
+            epoch: *epoch,
+            lr: value("lr"),
+            train_loss: value("train/loss"),
+            train_accuracy: value("train/accuracy"),
+            val_loss: value("val/loss"),
+            val_accuracy: value("val/accuracy"),
+            val_balanced_accuracy: value("val/balanced_accuracy"),
+        }
+    };
+    ComparedRun {
+        name: name.to_owned(),
+        judged: crate::describe::images(run.predictions.len()),
+        epochs: run.epochs.iter().map(point).collect(),
+    }
+}
+
+/// Keys of the recipes with their values where these are not all the same, and the data where it is not.
+fn differences(runs: &[RunFiles]) -> Vec<(String, Vec<Option<String>>)> {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut keys: Vec<&String> = Vec::new();
+    for key in runs.iter().flat_map(|run| run.recipe.keys()) {
+        if !keys.contains(&key) && !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)) {
+            keys.push(key);
+        }
+    }
+    let mut rows: Vec<(String, Vec<Option<String>>)> = keys
+        .into_iter()
+        .map(|key| (key.clone(), runs.iter().map(|run| run.recipe.get(key).map(plain)).collect()))
+        .collect();
+    let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let more: [(&str, fn(&RunFiles) -> &str); 3] = [
+        ("data (path)", |run| &run.environment.data.path),
+        ("data (fingerprint)", |run| &run.environment.data.fingerprint),
+        ("version", |run| run.summary.version()),
+    ];
+    rows.extend(more.map(|(name, of)| (name.to_owned(), runs.iter().map(|run| known(of(run))).collect())));
+    rows.retain(|(_, values)| values.iter().any(|value| *value != values[0]));
+    rows
+}
+
+fn metric_rows(runs: &[RunFiles]) -> Vec<MetricRow> {
+    let row = |metric: &pupila_metrics::Metric| MetricRow {
+        name: metric.name.to_owned(),
+        higher_is_better: metric.higher_is_better(),
+        share: metric.unit == "frac",
+        values: runs.iter().map(|run| value(run, metric)).collect(),
+    };
+    METRICS.iter().map(row).collect()
+}
+
+/// A metric as the run's summary has it, else of its predictions.
+fn value(run: &RunFiles, metric: &pupila_metrics::Metric) -> f64 {
+    run.summary.metric(metric.name).unwrap_or_else(|| metric.compute(&run.predictions))
+}
+
+/// The same for programs.
+fn object(comparison: &Comparison, page: &Path) -> Value {
+    let names: Vec<&str> = comparison.runs.iter().map(|run| run.name.as_str()).collect();
+    let number = |x: f64| if x.is_finite() { Value::from(x) } else { Value::Null };
+    let by_run = |values: &[Option<String>]| -> serde_json::Map<String, Value> {
+        names.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
+    };
+    let recipes: serde_json::Map<String, Value> =
+        comparison.differences.iter().map(|(key, values)| (key.clone(), by_run(values).into())).collect();
+    let metrics: serde_json::Map<String, Value> = comparison
+        .metrics
+        .iter()
+        .map(|row| {
+            let values = names.iter().zip(&row.values).map(|(name, &v)| ((*name).to_owned(), number(v)));
+            (row.name.clone(), Value::Object(values.collect()))
+        })
+        .collect();
+    let tests: Vec<Value> = comparison
+        .tests
+        .iter()
+        .map(|test| {
+            let interval = |(metric, value, low, high): &(String, f64, f64, f64)| {
+                (
+                    metric.clone(),
+                    json!({ "difference": number(*value), "low": number(*low), "high": number(*high) }),
+                )
+            };
+            json!({
+                "run": names[test.run],
+                "against": names[0],
+                "only_first_right": test.discordant.0,
+                "only_second_right": test.discordant.1,
+                "mcnemar_p": test.p_value,
+                "mcnemar_p_holm": test.adjusted,
+                "intervals": test.intervals.iter().map(interval).collect::<serde_json::Map<_, _>>(),
+                "beyond_noise": verdict::beyond_noise(test),
+            })
+        })
+        .collect();
+    json!({
+        "runs": names,
+        "recipe_differences": recipes,
+        "metrics": metrics,
+        "tests": tests,
+        "findings": comparison.findings,
+        "page": page.to_string_lossy(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_take_as_many_parents_as_they_need() {
+        let of = |paths: &[&str]| names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(of(&["/a/runs/x", "/a/runs/y"]), ["x", "y"]);
+        assert_eq!(of(&["/a/x/eval-1", "/a/y/eval-1"]), ["x/eval-1", "y/eval-1"]);
+    }
+}

@@ -1,0 +1,153 @@
+//! What can go wrong, and whose matter it is.
+
+use pupila_dataset::{LoadError, ScanError, UnknownSplit};
+use pupila_image::{DecodeError, EncodeError, ImageError};
+use pupila_loader::LoaderError;
+use pupila_metrics::{PairedError, UnknownMetric};
+use pupila_network::{ConfigError, StateError};
+use pupila_run::{RunFileError, RunFolderError};
+use pupila_train::{DataError, EvaluateError, ModelFileError, RecipeErrors, TrainError};
+use pupila_transforms::NormalizationError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Faults of the recipe, all of them.
+    #[error(transparent)]
+    Recipe(#[from] RecipeErrors),
+    /// The data cannot be found or read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Labelled images or images to classify cannot be found.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
+    /// No training image is left.
+    #[error("0 images left to train on")]
+    NoImages,
+    /// The data cannot be normalised in this way.
+    #[error(transparent)]
+    Normalization(#[from] NormalizationError),
+    /// The model cannot be built for this input.
+    #[error("model.{}: {error}", error.key())]
+    Model {
+        /// What cannot be built.
+        #[from]
+        error: ConfigError,
+    },
+    /// A run folder cannot be made or written.
+    #[error(transparent)]
+    Folder(#[from] RunFolderError),
+    /// A run folder cannot be read.
+    #[error(transparent)]
+    Files(#[from] RunFileError),
+    /// A model file cannot be read.
+    #[error(transparent)]
+    ModelFile(ModelFileError),
+    /// The model file cannot be written.
+    #[error(transparent)]
+    ModelNotWritten(ModelFileError),
+    /// The values of a model file don't fit its network.
+    #[error("{}: {source}", path.display())]
+    Values {
+        /// The model file.
+        path: PathBuf,
+        /// What doesn't fit.
+        source: StateError,
+    },
+    /// What was asked for makes no sense, does not exist, or is there already.
+    #[error("{0}")]
+    Request(String),
+    /// A picture cannot be read.
+    #[error(transparent)]
+    Picture(#[from] DecodeError),
+    /// A picture cannot be made.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A picture cannot be written.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The loop cannot go on.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Batches cannot be made.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// Images cannot be judged.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
+    /// Runs cannot be compared.
+    #[error(transparent)]
+    Paired(#[from] PairedError),
+    /// A metric does not exist.
+    #[error(transparent)]
+    Metric(#[from] UnknownMetric),
+    /// A file cannot be read or written.
+    #[error("cannot {what} {}: {source}", path.display())]
+    Io {
+        /// What was tried, such as "write".
+        what: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The operating system gives no threads.
+    #[error("cannot start the threads: {0}")]
+    Threads(String),
+    /// It was stopped by its [`StopSignal`](crate::StopSignal).
+    #[error("{0}")]
+    Stopped(&'static str),
+}
+
+/// Whose matter an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The request was wrong: another one may succeed.
+    Request,
+    /// The work was begun and could not be done.
+    Work,
+    /// The caller stopped it.
+    Stopped,
+}
+
+impl Error {
+    /// Whose matter it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Recipe(_)
+            | Error::Scan(_)
+            | Error::Data(DataError::Scan(_))
+            | Error::NoImages
+            | Error::Normalization(_)
+            | Error::Model { .. }
+            | Error::Files(_)
+            | Error::ModelFile(_)
+            | Error::Values { .. }
+            | Error::Request(_)
+            | Error::Picture(_)
+            | Error::Folder(RunFolderError::Exists(_) | RunFolderError::Name(_))
+            | Error::Io { what: "read" | "make the folder", .. } => ErrorKind::Request,
+            Error::Stopped(_) | Error::Data(DataError::Load(LoadError::Interrupted)) => ErrorKind::Stopped,
+            _ => ErrorKind::Work,
+        }
+    }
+
+    pub(crate) fn request(message: impl std::fmt::Display) -> Self {
+        Error::Request(message.to_string())
+    }
+
+    /// For `map_err`: a file that could not be read, written or made.
+    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { what, path, source }
+    }
+}
+
+impl From<UnknownSplit> for Error {
+    fn from(error: UnknownSplit) -> Self {
+        Error::request(error)
+    }
+}

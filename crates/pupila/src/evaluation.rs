@@ -1,0 +1,395 @@
+//! A trained model judged on labelled images, by the path that training took, and the folder of files that training makes of its
+//! validation set.
+
+use crate::classifier::{Classifier, Judging};
+use crate::error::Error;
+use crate::page;
+use crate::session::{canonical, environment, plain_name};
+use pupila_dataset::{Dataset, Labelled, LabelledOptions, OnBadImage, Split, scan_labelled};
+use pupila_metrics::{ClassificationReport, Predictions, summary};
+use pupila_run::{
+    Data, EvaluationSummary, EvaluationTiming, FORMAT, Interval, Named, RunFolder, Summary, finite,
+    predictions_csv,
+};
+use pupila_train::{
+    Images, Layers, confusion_png, fingerprint, fingerprint_of, intervals, scan_for, skipped_images,
+};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What is to be judged, and where the results go.
+#[derive(Debug, Default)]
+pub struct EvaluationOptions {
+    /// Labelled images; those that the run was trained on if left out.
+    pub data: Option<PathBuf>,
+    /// Which part of the data.
+    pub split: Option<Split>,
+    /// Patterns of paths in `data` that are left out.
+    pub exclude: Vec<String>,
+    /// The folder of the results; one in the run's folder if left out.
+    pub out: Option<PathBuf>,
+    /// How images are judged.
+    pub judging: Judging,
+    /// Threads that the caller works on, for the files.
+    pub threads: usize,
+    /// What was typed, for the files.
+    pub arguments: Vec<String>,
+}
+
+/// An evaluation: first the images are found, then they are judged, then the results are written.
+#[derive(Debug)]
+pub struct Evaluation<'a> {
+    model: &'a mut Classifier,
+    run: PathBuf,
+    options: EvaluationOptions,
+    place: Place,
+    dataset: Dataset,
+    which: Vec<usize>,
+    split: Option<Split>,
+    /// What a person should know of the data before believing the result.
+    pub warnings: Vec<String>,
+    started: Instant,
+}
+
+/// An evaluation whose images are judged.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    model: &'a mut Classifier,
+    run: PathBuf,
+    options: EvaluationOptions,
+    place: Place,
+    split: Option<Split>,
+    /// The images in memory, in the order of the predictions.
+    pub images: Images,
+    /// The paths of the images.
+    pub paths: Vec<String>,
+    /// Labels and answers.
+    pub predictions: Predictions,
+    /// 95 % intervals over the images, by metric.
+    pub intervals: Named<Interval>,
+    seed: u64,
+    started: Instant,
+}
+
+/// Where the folder will be.
+#[derive(Debug)]
+enum Place {
+    /// Asked for.
+    Given(PathBuf),
+    /// Below the run's folder, under a name that begins so.
+    Numbered(PathBuf, String),
+}
+
+impl Place {
+    /// The place that was asked for, which must be free; else one in the run's folder, named after the data or the split.
+    fn of(options: &EvaluationOptions, run: &Path, split: Option<Split>) -> Result<Place, Error> {
+        if let Some(out) = &options.out {
+            if out.exists() {
+                return Err(Error::request(format_args!(
+                    "{} is there already, and results are never written over: choose another --out, or remove it",
+                    out.display()
+                )));
+            }
+            return Ok(Place::Given(out.to_owned()));
+        }
+        let folder = if run.is_dir() { run } else { run.parent().unwrap_or(Path::new("")) };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let of_data = options.data.as_deref().map(plain_name);
+        let split = split.map(|split| split.name().to_owned());
+        let what: Vec<String> = of_data.into_iter().chain(split).collect();
+        let what = if what.is_empty() { Split::Val.name().to_owned() } else { what.join("-") };
+        Ok(Place::Numbered(folder.to_owned(), format!("eval-{what}")))
+    }
+
+    fn make(&self) -> Result<RunFolder, Error> {
+        Ok(match self {
+            Place::Given(path) => RunFolder::create_at(path)?,
+            Place::Numbered(folder, stem) => RunFolder::create(folder, None, stem)?,
+        })
+    }
+}
+
+/// Images that are to be judged: of one split, or all.
+struct Target {
+    dataset: Dataset,
+    which: Vec<usize>,
+    split: Option<Split>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Evaluation<'a> {
+    /// Finds the images. `run` is what the model was opened by.
+    ///
+    /// # Errors
+    /// There are none, their classes are not the model's, or the folder of the results is there already.
+    pub fn open(model: &'a mut Classifier, run: &Path, options: EvaluationOptions) -> Result<Self, Error> {
+        let started = Instant::now();
+        let own = match model.folder().map(own_data) {
+            None => None,
+            // Nobody needs it where the data are given.
+            Some(own) if options.data.is_some() => own.unwrap_or(None),
+            Some(own) => own?,
+        };
+        let cache = options.judging.cache.as_ref();
+        let target = match (&options.data, own) {
+            (None, None) => {
+                return Err(Error::request(format_args!(
+                    "{} does not say which data it was trained on: give DATA",
+                    run.display()
+                )));
+            }
+            (None, Some(own)) => own_split(&own, model, &options)?,
+            // The data that it was trained on, which has no splits of its own: all of it would be mostly training images.
+            (Some(data), Some(own)) if own.val_split_off && same(data, &own.path) => {
+                own_split(&own, model, &options)?
+            }
+            (Some(data), _) => {
+                let split = options.split;
+                let exclude = options.exclude.clone();
+                let labelled = LabelledOptions { split, on_bad_image: OnBadImage::Skip, exclude };
+                let Labelled { dataset, split } = scan_labelled(data, model.classes(), &labelled, cache)?;
+                let which = (0..dataset.samples.len()).collect();
+                Target { which, dataset, split, warnings: Vec::new() }
+            }
+        };
+        let Target { dataset, which, split, warnings } = target;
+        let place = Place::of(&options, run, split)?;
+        let run = run.to_owned();
+        Ok(Evaluation { model, run, options, place, dataset, which, split, warnings, started })
+    }
+
+    /// The data that the images are of.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// The images to judge, as places in the data set's samples.
+    pub fn which(&self) -> &[usize] {
+        &self.which
+    }
+
+    /// The split that is judged; none where the data have none.
+    pub fn split(&self) -> Option<Split> {
+        self.split
+    }
+
+    /// Decodes and judges the images, on the threads of the current pool.
+    ///
+    /// # Errors
+    /// No image can be read, or the stop signal.
+    pub fn judge(self) -> Result<Judged<'a>, Error> {
+        let Evaluation { model, run, options, place, dataset, which, split, started, .. } = self;
+        let images = model.decode(dataset, &which, &options.judging)?;
+        let predictions = model.judge(&images, &options.judging)?;
+        // With the run's seed, the same images give the same intervals.
+        let summary = model.folder().map_or(Ok(None), RunFolder::summary)?;
+        let seed = summary.map_or(0, |summary| summary.seed());
+        let intervals = intervals(&predictions, seed);
+        let all: Vec<u32> = (0..images.len() as u32).collect();
+        let paths = images.paths(&all);
+        Ok(Judged { model, run, options, place, split, images, paths, predictions, intervals, seed, started })
+    }
+}
+
+impl Judged<'_> {
+    /// The classes, in the order of the logits.
+    pub fn classes(&self) -> &[String] {
+        self.model.classes()
+    }
+
+    /// `predictions.csv`.
+    pub fn csv(&self) -> String {
+        predictions_csv(self.classes(), &self.paths, true, &self.predictions)
+    }
+
+    /// What came of it: `summary.json`.
+    pub fn summary(&self) -> EvaluationSummary {
+        let metrics = summary(&self.predictions).values;
+        EvaluationSummary {
+            model: self.model.network().architecture.to_owned(),
+            parameters: self.model.network().parameter_count(),
+            classes: self.classes().to_vec(),
+            best_epoch: self.model.card().epoch,
+            run: self.run.to_string_lossy().into_owned(),
+            data: self.images.dataset.root.to_string_lossy().into_owned(),
+            split: self.split.map(|split| split.name().to_owned()),
+            images: self.predictions.len(),
+            tta: self.options.judging.views.name().map(str::to_owned),
+            metrics: metrics.into_iter().map(|(name, value)| (name.to_owned(), finite(value))).collect(),
+            intervals: self.intervals.clone(),
+            confusion_matrix: self.predictions.confusion().rows().map(<[u64]>::to_vec).collect(),
+            timing: EvaluationTiming {
+                decode_s: self.images.decode_time.as_secs_f64(),
+                total_s: self.started.elapsed().as_secs_f64(),
+            },
+            skipped_images: skipped_images(&self.images.dataset.skipped),
+            seed: self.seed,
+            threads: self.options.threads,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            format: FORMAT,
+        }
+    }
+
+    /// Writes everything into a new folder.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write(&self, summary: &EvaluationSummary) -> Result<RunFolder, Error> {
+        let folder = self.place.make()?;
+        let classes = self.classes().to_vec();
+        let dataset = &self.images.dataset;
+        let all: Vec<u32> = (0..self.images.len() as u32).collect();
+        let data = Data {
+            path: canonical(&dataset.root).to_string_lossy().into_owned(),
+            form: dataset.form.to_string(),
+            split: self.split.map(|split| split.name().to_owned()),
+            fingerprint: fingerprint(dataset),
+            val_fingerprint: Some(fingerprint_of(dataset, &self.images.samples(&all))),
+            images: Some(self.images.len()),
+            ..Data::default()
+        };
+        let environment = environment(data, self.options.threads, self.options.arguments.clone());
+        let summary = Summary::Evaluation(Box::new(summary.clone()));
+        folder.write_summary(&summary)?;
+        folder.write_environment(&environment)?;
+        folder.write(RunFolder::PREDICTIONS, self.csv())?;
+        let report = ClassificationReport::new(self.predictions.confusion()).render(&classes);
+        folder.write(RunFolder::REPORT, report)?;
+        if let Some(png) = confusion_png(&self.predictions, &classes) {
+            folder.write(RunFolder::CONFUSION, png)?;
+        }
+        let recipe = self.model.folder().and_then(|run| run.recipe().ok()?).unwrap_or_default();
+        if !recipe.is_empty() {
+            folder.write(RunFolder::RECIPE, &recipe)?;
+        }
+        let page = self.page(&folder, &summary, &environment, &recipe)?;
+        folder.write(RunFolder::PAGE, page)?;
+        Ok(folder)
+    }
+
+    fn page(
+        &self,
+        folder: &RunFolder,
+        summary: &Summary,
+        environment: &pupila_run::Environment,
+        recipe: &str,
+    ) -> Result<String, Error> {
+        let what = match self.split {
+            None => "image",
+            Some(Split::Train) => "training image",
+            Some(Split::Val) => "validation image",
+            Some(Split::Test) => "test image",
+        };
+        let judgement = page::Judgement {
+            predictions: &self.predictions,
+            paths: &self.paths,
+            what,
+            intervals: &self.intervals,
+        };
+        let views = self.options.judging.views;
+        let run = self.run.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let context = page::Context {
+            title: format!("{run}: {}", folder.name()),
+            subtitle: format!(
+                "{} of epoch {}, judged on {}{}",
+                self.model.network().architecture,
+                self.model.card().epoch,
+                self.images.dataset.root.display(),
+                views.name().map_or(String::new(), |name| format!(
+                    "; probabilities are the mean over {} views of each image ({name})",
+                    views.count()
+                ))
+            ),
+            classes: self.classes(),
+            recipe,
+            summary,
+            environment,
+        };
+        let loader = self.model.loader(&self.images)?;
+        let mut engine = self.model.explainer()?;
+        let normalization = self.model.preparation().normalization();
+        let source = page::Source { engine: &mut engine, loader: &loader, normalization };
+        let (decode, total) = match summary {
+            Summary::Evaluation(evaluation) => (evaluation.timing.decode_s, evaluation.timing.total_s),
+            Summary::Run(run) => (run.timing.decode_s, run.timing.total_s),
+        };
+        let phases =
+            [("reading and resizing the images", decode), ("finding and judging them", total - decode)];
+        let phases = phases.map(|(name, s)| (name.to_owned(), s)).into();
+        Ok(page::of_evaluation(&context, &judgement, source, phases))
+    }
+}
+
+/// The data that a run was trained on.
+struct OwnData {
+    folder: RunFolder,
+    path: PathBuf,
+    fingerprint: String,
+    val_split_off: bool,
+}
+
+fn own_data(folder: &RunFolder) -> Result<Option<OwnData>, Error> {
+    let Some(environment) = folder.environment()? else { return Ok(None) };
+    let data = environment.data;
+    if data.path.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(OwnData {
+        folder: folder.clone(),
+        path: data.path.into(),
+        fingerprint: data.fingerprint,
+        val_split_off: data.val_split_off.unwrap_or(false),
+    }))
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    std::fs::canonicalize(a).is_ok_and(|a| a == b)
+}
+
+/// The data of a run, found again as training found it, and what of its recipe this version does not know.
+pub(crate) fn scan_again(
+    folder: &RunFolder,
+    data: &Path,
+    cache: Option<&pupila_dataset::Cache>,
+) -> Result<(Dataset, Vec<String>), Error> {
+    let file = folder.file(RunFolder::RECIPE);
+    let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
+    let (recipe, faults) = Layers { file: Some((file, text)), settings: Vec::new() }.resolve_what_is_known();
+    let (dataset, _) = scan_for(&recipe, data, cache)?;
+    let warning = |fault: pupila_train::Fault| {
+        format!(
+            "{fault}\nthe recipe of this run says what this version does not know; the default stands in for it"
+        )
+    };
+    Ok((dataset, faults.into_iter().map(warning).collect()))
+}
+
+/// A split of the run's own data.
+fn own_split(own: &OwnData, model: &Classifier, options: &EvaluationOptions) -> Result<Target, Error> {
+    if !own.path.exists() {
+        return Err(Error::request(format_args!(
+            "the data of this run is no longer at {}: give DATA",
+            own.path.display()
+        )));
+    }
+    let (dataset, mut warnings) = scan_again(&own.folder, &own.path, options.judging.cache.as_ref())?;
+    if dataset.classes != model.classes() {
+        return Err(Error::request(format_args!(
+            "the classes in {} are no longer those of the model ({}): give DATA",
+            own.path.display(),
+            model.classes().join(", ")
+        )));
+    }
+    if fingerprint(&dataset) != own.fingerprint {
+        warnings.push(format!(
+            "{} has changed since the run: images may have moved between training and validation",
+            own.path.display()
+        ));
+    }
+    let split = options.split.unwrap_or(Split::Val);
+    let which = dataset.indices(split);
+    if which.is_empty() {
+        return Err(Error::request(format_args!("{} has no {split} set", own.path.display())));
+    }
+    Ok(Target { dataset, which, split: Some(split), warnings })
+}

@@ -1,0 +1,606 @@
+//! A recipe with its data, checked, that can be run.
+
+use crate::error::Error;
+use crate::page;
+use crate::recorder::Recorder;
+use crate::stop_signal::StopSignal;
+use crate::{describe, source};
+use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
+use pupila_engine::{Engine, Isa, thread_pool};
+use pupila_network::Network;
+use pupila_run::{Data, Environment, FORMAT, RunFolder, RunSummary, Summary, predictions_csv};
+use pupila_trackers::{DataInfo, RunInfo};
+use pupila_train::{
+    CheckedRecipe, Fault, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors,
+    Surroundings, Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary, scan_for,
+};
+use pupila_transforms::Normalization;
+use rayon::ThreadPool;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What can be had as a checked recipe: one, or a [`Recipe`] that is checked now.
+pub trait IntoChecked {
+    /// The checked recipe.
+    ///
+    /// # Errors
+    /// All faults of the recipe.
+    fn into_checked(self) -> Result<CheckedRecipe, RecipeErrors>;
+}
+
+impl IntoChecked for Recipe {
+    fn into_checked(self) -> Result<CheckedRecipe, RecipeErrors> {
+        self.checked()
+    }
+}
+
+impl IntoChecked for CheckedRecipe {
+    fn into_checked(self) -> Result<CheckedRecipe, RecipeErrors> {
+        Ok(self)
+    }
+}
+
+/// How far the reading of the images is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Images that were read.
+    pub done: usize,
+    /// Images to read.
+    pub total: usize,
+}
+
+/// Told, from any thread, how far the reading of images is.
+pub(crate) type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// A session that is being put together.
+pub struct SessionBuilder {
+    recipe: Result<CheckedRecipe, RecipeErrors>,
+    data: PathBuf,
+    runs: PathBuf,
+    name: Option<String>,
+    threads: Option<usize>,
+    cache: Option<Cache>,
+    stop: StopSignal,
+    progress: Option<OnProgress>,
+    arguments: Vec<String>,
+    started: Instant,
+}
+
+impl fmt::Debug for SessionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionBuilder")
+            .field("data", &self.data)
+            .field("runs", &self.runs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionBuilder {
+    /// The folder that the run's folder is made in; `runs` if left out.
+    #[must_use]
+    pub fn runs(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.runs = folder.into();
+        self
+    }
+
+    /// The name of the run's folder; otherwise the data's and the model's names and a number.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Threads to work on; all cores if left out. Results don't depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Where decoded images are kept on disk, or nowhere; the user's cache if left out. `data.cache = false` uses none anyway.
+    #[must_use]
+    pub fn cache(mut self, cache: Option<Cache>) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// What may stop the session.
+    #[must_use]
+    pub fn stop_signal(mut self, stop: &StopSignal) -> Self {
+        self.stop = stop.clone();
+        self
+    }
+
+    /// Told how far the reading of the images is, from any thread.
+    #[must_use]
+    pub fn on_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// What was typed, for `environment.json`; nothing if left out.
+    #[must_use]
+    pub fn arguments(mut self, arguments: Vec<String>) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// When the work began, by which the run's times are counted; now if left out.
+    #[must_use]
+    pub fn started(mut self, started: Instant) -> Self {
+        self.started = started;
+        self
+    }
+
+    /// The session: the data scanned, and everything checked that can be before an image is read.
+    ///
+    /// # Errors
+    /// Faults of the recipe, all at once; a name that is taken; data that cannot be found or read; a model that cannot be built for
+    /// the input.
+    pub fn open(self) -> Result<Session, Error> {
+        let recipe = self.recipe?;
+        if let Some(name) = &self.name {
+            RunFolder::check_name(&self.runs, name)?;
+        }
+        let threads = self.threads.unwrap_or_else(available_threads);
+        let pool = thread_pool(threads).map_err(|error| Error::Threads(error.to_string()))?;
+        let cache = self.cache.filter(|_| recipe.data.cache);
+        let (dataset, scan_time) = pool.install(|| scan_for(&recipe, &self.data, cache.as_ref()))?;
+        let faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
+        if !faults.is_empty() {
+            return Err(RecipeErrors(faults).into());
+        }
+        // Before the long work: a place that cannot be written to is better known now.
+        std::fs::create_dir_all(&self.runs).map_err(Error::io("make the folder", &self.runs))?;
+        let card = ModelCard::new(
+            dataset.classes.clone(),
+            recipe.input.clone(),
+            &Normalization::imagenet(usize::from(recipe.input.channels)),
+            recipe.model.clone(),
+        );
+        let network = card.network()?;
+        Ok(Session {
+            recipe,
+            data: self.data,
+            runs: self.runs,
+            name: self.name,
+            threads,
+            pool,
+            cache,
+            stop: self.stop,
+            progress: self.progress,
+            arguments: self.arguments,
+            started: self.started,
+            scan_time,
+            network,
+            images: Stage::Scanned(Box::new(dataset)),
+        })
+    }
+}
+
+/// Threads where nobody says how many: one for each core.
+pub(crate) fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A recipe with its data, checked. What `pupila train` runs.
+///
+/// Nothing of it lives in the process: sessions in several threads give what each gives alone.
+pub struct Session {
+    recipe: CheckedRecipe,
+    data: PathBuf,
+    runs: PathBuf,
+    name: Option<String>,
+    threads: usize,
+    pool: ThreadPool,
+    cache: Option<Cache>,
+    stop: StopSignal,
+    progress: Option<OnProgress>,
+    arguments: Vec<String>,
+    started: Instant,
+    scan_time: Duration,
+    network: Network,
+    images: Stage,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("data", &self.data)
+            .field("recipe", &self.recipe)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far the data are.
+enum Stage {
+    Scanned(Box<Dataset>),
+    Decoded(Box<Prepared>),
+}
+
+/// The images in memory, and how their pixels become numbers.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The images: training images first, since their places are the coordinates of their augmentation.
+    pub images: Images,
+    /// How pixels become numbers.
+    pub normalization: Normalization,
+    /// The mean and deviation of the training images, where the normalisation is by these.
+    pub measured: Option<PixelStatistics>,
+}
+
+impl Session {
+    /// A session with the defaults of [`SessionBuilder`].
+    ///
+    /// # Errors
+    /// See [`SessionBuilder::open`].
+    pub fn open(recipe: impl IntoChecked, data: impl Into<PathBuf>) -> Result<Session, Error> {
+        Session::builder(recipe, data).open()
+    }
+
+    /// A session whose folder, name, threads and more are to be said.
+    pub fn builder(recipe: impl IntoChecked, data: impl Into<PathBuf>) -> SessionBuilder {
+        SessionBuilder {
+            recipe: recipe.into_checked(),
+            data: data.into(),
+            runs: "runs".into(),
+            name: None,
+            threads: None,
+            cache: user_cache(),
+            stop: StopSignal::new(),
+            progress: None,
+            arguments: Vec::new(),
+            started: Instant::now(),
+        }
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &CheckedRecipe {
+        &self.recipe
+    }
+
+    /// The data as they were scanned; once the images are decoded, with what was left out then.
+    pub fn dataset(&self) -> &Dataset {
+        match &self.images {
+            Stage::Scanned(dataset) => dataset,
+            Stage::Decoded(prepared) => &prepared.images.dataset,
+        }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Decodes the training and validation images, or reads them from the cache, unless that was done before.
+    ///
+    /// # Errors
+    /// Bad images where the recipe says so, no image left, a full memory, or the stop signal.
+    pub fn decode(&mut self) -> Result<&Prepared, Error> {
+        if let Stage::Scanned(dataset) = &self.images {
+            // A copy, so that a session whose decoding failed is as it was.
+            self.images = Stage::Decoded(Box::new(self.decoded(dataset.as_ref().clone())?));
+        }
+        self.prepared()
+    }
+
+    fn prepared(&self) -> Result<&Prepared, Error> {
+        match &self.images {
+            Stage::Decoded(prepared) => Ok(prepared),
+            Stage::Scanned(_) => Err(Error::NoImages),
+        }
+    }
+
+    fn decoded(&self, dataset: Dataset) -> Result<Prepared, Error> {
+        let rule = self.recipe.input.rule();
+        // Training images first: their places are the coordinates of their augmentation.
+        let mut which = dataset.indices(Split::Train);
+        which.extend(dataset.indices(Split::Val));
+        let policy = self.recipe.data.on_bad_image;
+        let images = self.pool.install(|| {
+            decode_images(
+                dataset,
+                &which,
+                &rule,
+                self.cache.as_ref(),
+                policy,
+                self.progress.as_ref(),
+                &self.stop,
+            )
+        })?;
+        if images.is_empty() {
+            return Err(Error::NoImages);
+        }
+        let (normalization, measured) = self
+            .pool
+            .install(|| images.normalization(&self.recipe.data.normalize, &rule, self.cache.as_ref()))?;
+        Ok(Prepared { images, normalization, measured })
+    }
+
+    /// Trains, judges and writes the run folder: what `pupila train` does. `observer` follows it and may end it; `&mut ()`
+    /// follows nothing.
+    ///
+    /// # Errors
+    /// Whatever keeps the run from its end, or a file of it from being written. A loss that is no longer a number, or an end that was
+    /// asked for, is no error: it is how the run ended.
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Run, Error> {
+        self.decode()?;
+        let prepared = self.prepared()?;
+        self.pool.install(|| self.train(prepared, observer))
+    }
+
+    fn train(&self, prepared: &Prepared, observer: &mut dyn Observer) -> Result<Run, Error> {
+        let Prepared { images, normalization, .. } = prepared;
+        let (recipe, network) = (&self.recipe, &self.network);
+        let classes = images.dataset.classes.clone();
+        let (batch, seed) = (recipe.train.batch, recipe.train.seed);
+        let val_positions = images.positions(Split::Val);
+        let train_positions = images.positions(Split::Train);
+        let order = recipe.data.sampler.order(&classes);
+        let class_images = order.expected(&images.class_counts(Split::Train));
+        let pipeline = Arc::clone(recipe.pipeline());
+        let train_loader = images
+            .training_loader(train_positions, pipeline, normalization.clone(), order, batch, seed)?
+            .with_mixing(recipe.mixing());
+        let val_loader = images.evaluation_loader(val_positions.clone(), normalization.clone(), batch)?;
+
+        let folder = RunFolder::create(&self.runs, self.name.as_deref(), &self.stem())?;
+        let data = Data {
+            path: canonical(&self.data).to_string_lossy().into_owned(),
+            form: images.dataset.form.to_string(),
+            val_split_off: Some(images.dataset.val_from_train),
+            fingerprint: fingerprint(&images.dataset),
+            val_fingerprint: Some(fingerprint_of(&images.dataset, &images.samples(&val_positions))),
+            train_images: Some(images.positions(Split::Train).len()),
+            epoch_images: Some(train_loader.samples()),
+            val_images: Some(val_loader.samples()),
+            sampling: Some(describe::sampling(images, recipe)),
+            ..Data::default()
+        };
+        let environment = environment(data, self.threads, self.arguments.clone());
+        folder.write(RunFolder::RECIPE, recipe.to_toml())?;
+        folder.write_environment(&environment)?;
+
+        let class_weights = recipe.loss.class_weights.of(&classes, &class_images);
+        let plan = Plan {
+            recipe,
+            network,
+            train: &train_loader,
+            val: &val_loader,
+            class_weights: &class_weights,
+            classes: &classes,
+        };
+        // No larger than the data asks for: a batch size beyond it costs no memory.
+        let largest = batch.min(train_loader.samples().max(val_loader.samples()));
+        let mut engine = Engine::<f32>::new(network, largest, true);
+        observer.ready(&Ready { folder: &folder, plan: &plan, engine: &engine, threads: self.threads });
+        let run = self.run_info(&folder, images, &environment);
+        let tracking = Tracking::start(&folder, &plan, normalization, run)
+            .map_err(Error::io("write", folder.file(RunFolder::METRICS)))?;
+        let card = ModelCard::new(classes.clone(), recipe.input.clone(), normalization, recipe.model.clone());
+        let mut recorder = Recorder::new(&plan, &folder, card, tracking, normalization, &self.stop, observer);
+        let outcome = pupila_train::train(&plan, &mut engine, &mut recorder)?;
+
+        let model_saved = outcome.best_epoch.map_or(Ok(()), |epoch| recorder.save(&engine, epoch));
+        let times = Times {
+            startup: outcome.first_step.map_or(self.started.elapsed(), |first| first - self.started),
+            scan: self.scan_time,
+            decode: images.decode_time,
+            total: self.started.elapsed(),
+        };
+        let summary = self.summary(images, &outcome, &times, recorder.observer().peak_memory_bytes());
+        recorder.observer().result(&outcome, &summary);
+        model_saved.map_err(Error::ModelNotWritten)?;
+        let paths = images.paths(&val_positions);
+        if let Some(predictions) = &outcome.predictions {
+            folder.write(RunFolder::PREDICTIONS, predictions_csv(&classes, &paths, true, predictions))?;
+        }
+        let intervals = summary.val_intervals.clone().unwrap_or_default();
+        let written = Summary::Run(Box::new(summary.clone()));
+        folder.write_summary(&written)?;
+        if recipe.tracking.report {
+            let judgement = outcome.predictions.as_ref().map(|predictions| page::Judgement {
+                predictions,
+                paths: &paths,
+                what: "validation image",
+                intervals: &intervals,
+            });
+            let context = page::Context {
+                title: folder.name(),
+                subtitle: page::subtitle(network, classes.len(), &self.data),
+                classes: &classes,
+                recipe: &recipe.to_toml(),
+                summary: &written,
+                environment: &environment,
+            };
+            let collected = std::mem::take(&mut recorder.collected);
+            let source = page::Source { engine: &mut engine, loader: &val_loader, normalization };
+            let phases = [times.scan, times.decode, times.total];
+            let page =
+                page::of_run(&context, recipe, &outcome, judgement.as_ref(), collected, source, phases);
+            // What the page shows is in the other files too.
+            if let Err(error) = folder.write(RunFolder::PAGE, &page) {
+                recorder.observer().warning(&error.to_string());
+            }
+        }
+        recorder.record_outcome(&outcome, &val_loader);
+        Ok(Run { folder, outcome, summary, classes, paths })
+    }
+
+    fn summary(
+        &self,
+        images: &Images,
+        outcome: &Outcome,
+        times: &Times,
+        peak_memory_bytes: Option<u64>,
+    ) -> RunSummary {
+        let &Times { startup, scan, decode, total } = times;
+        run_summary(
+            outcome,
+            &Surroundings {
+                recipe: &self.recipe,
+                network: &self.network,
+                classes: &images.dataset.classes,
+                skipped: images.skipped(),
+                startup,
+                scan,
+                decode,
+                total,
+                threads: self.threads,
+                peak_memory_bytes,
+            },
+        )
+    }
+
+    /// What trackers are told of the run.
+    fn run_info(&self, folder: &RunFolder, images: &Images, environment: &Environment) -> RunInfo {
+        let data = &environment.data;
+        let name = Path::new(&data.path).file_name();
+        RunInfo {
+            run: folder.name(),
+            classes: images.dataset.classes.clone(),
+            parameters: self.network.parameter_count(),
+            train_images: data.train_images.unwrap_or(0),
+            val_images: data.val_images.unwrap_or(0),
+            recipe: flat_recipe(&self.recipe),
+            tags: source::tags(&self.data),
+            data: DataInfo {
+                name: name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                path: data.path.clone(),
+                form: data.form.clone(),
+                fingerprint: data.fingerprint.clone(),
+            },
+        }
+    }
+
+    /// The name of a run: of its data and its model.
+    fn stem(&self) -> String {
+        stem(&self.data, &self.recipe.model.name)
+    }
+}
+
+/// Times of a session.
+struct Times {
+    startup: Duration,
+    scan: Duration,
+    decode: Duration,
+    total: Duration,
+}
+
+/// A run that has ended: what [`Session::run`] leaves.
+#[derive(Debug)]
+pub struct Run {
+    folder: RunFolder,
+    outcome: Outcome,
+    summary: RunSummary,
+    classes: Vec<String>,
+    paths: Vec<String>,
+}
+
+impl Run {
+    /// Its folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// How it went, epoch by epoch, and the validation set's predictions.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// What `summary.json` holds.
+    pub fn summary(&self) -> &RunSummary {
+        &self.summary
+    }
+
+    /// The classes, in the order of the logits.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The paths of the validation images, in the order of the predictions.
+    pub fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    /// A metric of the validation set at the best epoch by its bare name, such as `accuracy`; none where it is undefined or no
+    /// epoch ended.
+    pub fn val(&self, metric: &str) -> Option<f64> {
+        self.summary.val.as_ref()?.get(metric).copied().flatten()
+    }
+}
+
+/// The user's cache of decoded images, where there is a place for it.
+pub fn user_cache() -> Option<Cache> {
+    Cache::default_dir().map(|dir| Cache::open(dir, Cache::DEFAULT_MAX_BYTES))
+}
+
+/// Decodes with progress and a way to stop.
+pub(crate) fn decode_images(
+    dataset: Dataset,
+    which: &[usize],
+    rule: &pupila_dataset::ResizeRule,
+    cache: Option<&Cache>,
+    policy: pupila_dataset::OnBadImage,
+    progress: Option<&OnProgress>,
+    stop: &StopSignal,
+) -> Result<Images, Error> {
+    let (done, total) = (std::sync::atomic::AtomicUsize::new(0), which.len());
+    let told = |n: usize| {
+        if let Some(progress) = progress {
+            let done = n + done.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
+            progress(Progress { done, total });
+        }
+    };
+    Ok(Images::decode(dataset, which, rule, cache, policy, &told, &|| stop.is_set())?)
+}
+
+/// What a result was made on: versions, system, processor, data.
+pub(crate) fn environment(data: Data, threads: usize, arguments: Vec<String>) -> Environment {
+    Environment {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        arguments,
+        os: std::env::consts::OS.to_owned(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        processor: processor(),
+        cores: std::thread::available_parallelism().map_or(0, usize::from),
+        threads,
+        instruction_set: Isa::detected().name().to_owned(),
+        data,
+    }
+}
+
+fn processor() -> Option<String> {
+    let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = info.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+pub(crate) fn canonical(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The name of a file or folder, of characters that a folder's name may have everywhere.
+pub(crate) fn plain_name(path: &Path) -> String {
+    let name =
+        canonical(path).file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect()
+}
+
+fn stem(data: &Path, model: &str) -> String {
+    format!("{}-{model}", plain_name(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_after_its_data_and_model() {
+        assert_eq!(stem(Path::new("some/skin photos"), "mlp"), "skin_photos-mlp");
+        assert_eq!(stem(Path::new("labels.csv"), "mlp"), "labels-mlp");
+    }
+}

@@ -1,0 +1,79 @@
+//! Files of a folder that cannot be read.
+
+use crate::RunFolder;
+use std::path::{Path, PathBuf};
+
+/// A folder that cannot be read as a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFileError {
+    /// There is nothing.
+    #[error("{} does not exist; RUN is a run folder, such as runs/skin-mlp-1", .0.display())]
+    Missing(PathBuf),
+    /// It holds no run.
+    #[error("{} is no run folder: it has no {file}{}", path.display(), hint(file))]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        file: &'static str,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "{} was written by Pupila {version} in format {format}; this is Pupila {}, which reads formats up to {}: use Pupila \
+         {version} or newer",
+        path.display(), env!("CARGO_PKG_VERSION"), crate::FORMAT
+    )]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// The program's version.
+        version: String,
+        /// The folder's format.
+        format: u32,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is damaged.
+    #[error("{}{}: {message}", path.display(), line.map_or(String::new(), |line| format!(", line {line}")))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: Option<u64>,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+}
+
+fn hint(file: &str) -> &'static str {
+    match file {
+        RunFolder::PREDICTIONS => "; `pupila eval RUN --out FOLDER` makes one that has",
+        _ => "",
+    }
+}
+
+pub(crate) fn damaged(path: &Path, line: Option<u64>, message: impl std::fmt::Display) -> RunFileError {
+    RunFileError::Damaged { path: path.to_owned(), line, message: message.to_string() }
+}
+
+/// The text of a file; none where it isn't there.
+pub(crate) fn text(path: &Path) -> Result<Option<String>, RunFileError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        // A file as the folder of a run.
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
+        Err(source) => Err(RunFileError::Io { path: path.to_owned(), source }),
+    }
+}
+
+/// A JSON object as a type.
+pub(crate) fn object<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunFileError> {
+    serde_json::from_str(text).map_err(|error| damaged(path, Some(error.line() as u64), error))
+}

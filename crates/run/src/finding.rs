@@ -1,0 +1,16 @@
+//! What a diagnosis finds.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that is wrong with a training.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is: the name of a check, such as `overfitting`.
+    pub kind: String,
+    /// The epoch after which it was seen, from 1; 0 before the first update.
+    pub epoch: u32,
+    /// What was seen, with numbers.
+    pub message: String,
+    /// One thing to try, with what to type.
+    pub suggestion: String,
+}

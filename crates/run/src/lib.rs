@@ -1,0 +1,44 @@
+//! The run folder: what a run or an evaluation leaves behind, as types.
+//!
+//! In: values. Out: the files of a folder, and the same values again. Each file has one writer and one reader, both here, so
+//! that no program part knows a file by the names of its keys. `docs/run_folder.md` describes the files key by key.
+//!
+//! The files carry the number of their [`FORMAT`]. Folders of older formats open, and what they lack is absent; a folder of a
+//! newer format is refused with the version that wrote it.
+
+mod environment;
+mod error;
+mod finding;
+mod folder;
+mod named;
+mod predictions;
+mod record;
+mod run_end;
+mod run_files;
+mod summary;
+mod write;
+
+pub use environment::{ClassCounts, Data, Environment, Sampling};
+pub use error::RunFileError;
+pub use finding::Finding;
+pub use folder::{RunFolder, RunFolderError};
+pub use named::{Named, Number, finite};
+pub use predictions::{PredictionsFile, predictions_csv};
+pub use record::{DataRecord, Record, StartRecord, read_records};
+pub use run_end::RunEnd;
+pub use run_files::{EpochValues, RunFiles};
+pub use summary::{
+    EvaluationSummary, EvaluationTiming, Interval, RunSummary, SkippedImage, Summary, Timing, TrainScores,
+};
+pub use write::write_whole;
+
+/// The version of the folder's layout that this program writes, and the newest that it reads.
+///
+/// 1: the first layout, which did not say its number. 2: the number stands in `environment.json`, `summary.json` and the first
+/// line of `metrics.jsonl`.
+pub const FORMAT: u32 = 2;
+
+/// The format of a file that does not say it.
+fn first_format() -> u32 {
+    1
+}

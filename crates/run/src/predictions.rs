@@ -1,0 +1,152 @@
+//! `predictions.csv`: the judged images, one a line.
+
+use crate::error::{RunFileError, damaged};
+use pupila_metrics::{Predictions, PredictionsError};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// A `predictions.csv` of labelled images.
+#[derive(Debug)]
+pub struct PredictionsFile {
+    /// The classes, in the order of the columns.
+    pub classes: Vec<String>,
+    /// The paths of the images.
+    pub paths: Vec<String>,
+    /// Their labels and probabilities.
+    pub predictions: Predictions,
+}
+
+/// `predictions.csv`: path, label, predicted, correct, then a probability for each class.
+///
+/// `paths` and `labels` belong to the rows of `predictions`; without labels the columns `label` and `correct` are empty.
+pub fn predictions_csv(
+    classes: &[String],
+    paths: &[String],
+    labelled: bool,
+    predictions: &Predictions,
+) -> String {
+    let mut text = String::from("path,label,predicted,correct");
+    for class in classes {
+        text.push(',');
+        text += &field(class);
+    }
+    text.push('\n');
+    let rows =
+        paths.iter().zip(predictions.rows()).zip(predictions.targets().iter().zip(predictions.predicted()));
+    for ((path, probabilities), (&label, predicted)) in rows {
+        let class = |id: u32| field(classes.get(id as usize).map_or("", String::as_str));
+        let (label, correct) = match labelled {
+            true => (class(label), if label == predicted { "1" } else { "0" }),
+            false => (String::new(), ""),
+        };
+        text += &format!("{},{label},{},{correct}", field(path), class(predicted));
+        for p in probabilities {
+            // The shortest digits that read back as the same f32.
+            let _ = write!(text, ",{p}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A CSV field, quoted where it must be (RFC 4180).
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+impl PredictionsFile {
+    /// Reads what [`predictions_csv`] wrote of labelled images.
+    pub(crate) fn read(path: &Path, text: &str) -> Result<PredictionsFile, RunFileError> {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        let mut records = reader.records();
+        let wrong = |error: csv::Error| damaged(path, error.position().map(csv::Position::line), error);
+        let header = records.next().transpose().map_err(wrong)?.unwrap_or_default();
+        let fixed: Vec<&str> = header.iter().take(4).collect();
+        if fixed != ["path", "label", "predicted", "correct"] || header.len() < 5 {
+            let message = "must begin with path,label,predicted,correct and a column for each class";
+            return Err(damaged(path, Some(1), message));
+        }
+        let classes: Vec<String> = header.iter().skip(4).map(str::to_owned).collect();
+        let mut predictions = Predictions::new(classes.len());
+        let (mut paths, mut row) = (Vec::new(), Vec::new());
+        for record in records {
+            let record = record.map_err(wrong)?;
+            let line = record.position().map(csv::Position::line);
+            let label = &record[1];
+            let target = classes.iter().position(|class| class == label).ok_or_else(|| {
+                damaged(
+                    path,
+                    line,
+                    format_args!("the label `{label}` is none of the classes in the first line"),
+                )
+            })?;
+            row.clear();
+            for field in record.iter().skip(4) {
+                row.push(
+                    field
+                        .parse::<f32>()
+                        .map_err(|_| damaged(path, line, format_args!("`{field}` is no number")))?,
+                );
+            }
+            let added = predictions.push_probabilities(&row, &[target as u32]);
+            added.map_err(|error: PredictionsError| damaged(path, line, error))?;
+            paths.push(record[0].to_owned());
+        }
+        if paths.is_empty() {
+            return Err(damaged(path, None, "holds no image"));
+        }
+        Ok(PredictionsFile { classes, paths, predictions })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_fields_are_quoted_where_they_must_be() {
+        let mut predictions = Predictions::new(2);
+        predictions.push_probabilities(&[0.25, 0.75, 1.0, 0.0], &[0, 0]).unwrap();
+        let classes = ["a,b".to_owned(), "c".to_owned()];
+        let paths = ["x \"1\".png".to_owned(), "y.png".to_owned()];
+        let text = predictions_csv(&classes, &paths, true, &predictions);
+        let expected = "path,label,predicted,correct,\"a,b\",c\n\"x \"\"1\"\".png\",\"a,b\",c,0,0.25,0.75\ny.png,\"a,b\",\"a,b\",1,1,0\n";
+        assert_eq!(text, expected);
+        assert!(predictions_csv(&classes, &paths, false, &predictions).contains("y.png,,\"a,b\",,1,0"));
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_to_the_bit() {
+        let classes = ["a,b".to_owned(), "c \"d\"\n".to_owned(), "e".to_owned()];
+        let mut written = Predictions::new(3);
+        written.push_logits(&[0.1, 2.0, -3.0, 1e-3, 0.0, 12.0], &[1, 2]).unwrap();
+        let paths = ["x,y.png".to_owned(), "z.png".to_owned()];
+        let text = predictions_csv(&classes, &paths, true, &written);
+        let read = PredictionsFile::read(Path::new("p.csv"), &text).unwrap();
+        assert_eq!((&read.classes[..], &read.paths[..]), (&classes[..], &paths[..]));
+        let read = read.predictions;
+        assert_eq!((read.probabilities(), read.targets()), (written.probabilities(), written.targets()));
+        assert_eq!(read.confusion(), written.confusion());
+    }
+
+    #[test]
+    fn damage_is_named_with_its_line() {
+        let error = |text: &str| PredictionsFile::read(Path::new("p.csv"), text).unwrap_err().to_string();
+        let header = "path,label,predicted,correct,a,b\n";
+        for (rest, said) in [
+            ("x,a,a,1,0.5,0.5\ny,c,a,0,0.5,0.5\n", "p.csv, line 3: the label `c` is none of the classes"),
+            ("x,a,a,1,half,0.5\n", "p.csv, line 2: `half` is no number"),
+            ("x,a,a,1,1.5,0.5\n", "p.csv, line 2: sample 0 of the batch has 1.5 for class 0"),
+            ("x,a,a,1,0.5\n", "p.csv, line 2: "),
+            ("", "p.csv: holds no image"),
+        ] {
+            let said_instead = error(&format!("{header}{rest}"));
+            assert!(said_instead.starts_with(said), "{said_instead}");
+        }
+        assert!(error("").starts_with("p.csv, line 1: must begin with path,label"));
+    }
+}

@@ -1,0 +1,264 @@
+//! `summary.json`: what came out of a run or an evaluation.
+
+use crate::error::{RunFileError, damaged};
+use crate::finding::Finding;
+use crate::named::Named;
+use crate::run_end::RunEnd;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::Path;
+
+/// A 95 % interval, `[low, high]`; null where undefined.
+pub type Interval = [Option<f64>; 2];
+
+/// What came out of a run. The `train` and `val` blocks are the best epoch's; epoch times are medians.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunSummary {
+    /// The architecture.
+    pub model: String,
+    /// Trained values of the network.
+    pub parameters: usize,
+    /// The classes, in the order of the logits.
+    pub classes: Vec<String>,
+    /// The epoch whose values are kept, from 1; none where no epoch ended.
+    pub best_epoch: Option<u32>,
+    /// Epochs that ended.
+    pub epochs_run: usize,
+    /// Whether early stopping ended it.
+    pub stopped_early: bool,
+    /// How it ended.
+    pub status: RunEnd,
+    /// Why whoever observed it ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_because: Option<String>,
+    /// The training images' scores.
+    pub train: Option<TrainScores>,
+    /// Every metric of the validation set by its name; null where undefined.
+    pub val: Option<Named<Option<f64>>>,
+    /// 95 % intervals over the validation images, by metric.
+    pub val_intervals: Option<Named<Interval>>,
+    /// Where the time went.
+    pub timing: Timing,
+    /// What was found wrong with the training.
+    pub diagnosis: Vec<Finding>,
+    /// The most memory that the process had in use, in bytes.
+    pub peak_rss_bytes: Option<u64>,
+    /// Images that were left out.
+    pub skipped_images: Vec<SkippedImage>,
+    /// Transforms of the caller's own, which a recipe cannot name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub own_transforms: Vec<String>,
+    /// `train.seed`.
+    pub seed: u64,
+    /// Threads of the run.
+    pub threads: usize,
+    /// The version of Pupila.
+    pub version: String,
+    /// The folder's format.
+    #[serde(default = "crate::first_format")]
+    pub format: u32,
+}
+
+/// The training images' scores at the best epoch, as they were when trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainScores {
+    /// Mean loss.
+    pub loss: Option<f64>,
+    /// Accuracy.
+    pub accuracy: Option<f64>,
+}
+
+/// Times of a run, in seconds.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timing {
+    /// From the start to the first step.
+    pub startup_s: f64,
+    /// Scanning the data.
+    pub scan_s: f64,
+    /// Decoding, or reading the cache.
+    pub decode_s: f64,
+    /// Training of an epoch.
+    pub epoch_train_s: Option<f64>,
+    /// Validation of an epoch.
+    pub epoch_eval_s: Option<f64>,
+    /// From the start to the end.
+    pub total_s: f64,
+    /// Training images a second.
+    pub images_per_s: Option<f64>,
+    /// Share of the training time that was spent waiting for images, without the first epoch unless it is the only one.
+    pub data_wait_frac: Option<f64>,
+}
+
+/// An image that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedImage {
+    /// The file.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What came out of an evaluation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EvaluationSummary {
+    /// The architecture.
+    pub model: String,
+    /// Trained values of the network.
+    pub parameters: usize,
+    /// The classes, in the order of the logits.
+    pub classes: Vec<String>,
+    /// The epoch that the model is of, from 1.
+    pub best_epoch: u32,
+    /// The run folder or model file.
+    pub run: String,
+    /// The images.
+    pub data: String,
+    /// The split that was judged; none where the data have no splits.
+    pub split: Option<String>,
+    /// Images that were judged.
+    pub images: usize,
+    /// The views of each image that were averaged; none for the image as it is.
+    pub tta: Option<String>,
+    /// Every metric by its name; null where undefined.
+    pub metrics: Named<Option<f64>>,
+    /// 95 % intervals over the images, by metric.
+    pub intervals: Named<Interval>,
+    /// Images by true class (rows) and predicted class (columns).
+    pub confusion_matrix: Vec<Vec<u64>>,
+    /// Where the time went.
+    pub timing: EvaluationTiming,
+    /// Images that were left out.
+    pub skipped_images: Vec<SkippedImage>,
+    /// The seed of the intervals: the run's.
+    pub seed: u64,
+    /// Threads.
+    pub threads: usize,
+    /// The version of Pupila.
+    pub version: String,
+    /// The folder's format.
+    #[serde(default = "crate::first_format")]
+    pub format: u32,
+}
+
+/// Times of an evaluation, in seconds.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EvaluationTiming {
+    /// Decoding, or reading the cache.
+    pub decode_s: f64,
+    /// From the start to the end.
+    pub total_s: f64,
+}
+
+/// Either kind of `summary.json`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Summary {
+    /// Of a run.
+    Run(Box<RunSummary>),
+    /// Of an evaluation.
+    Evaluation(Box<EvaluationSummary>),
+}
+
+impl RunSummary {
+    /// The file's content.
+    pub fn to_json(&self) -> Value {
+        // Numbers, texts and lists always have a JSON form.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+impl EvaluationSummary {
+    /// The file's content. The metrics stand a second time under the name of the split, as a run's do.
+    pub fn to_json(&self) -> Value {
+        let mut all = serde_json::to_value(self).unwrap_or_default();
+        if let Some(split) = &self.split {
+            all[split] = all["metrics"].clone();
+            all[format!("{split}_intervals")] = all["intervals"].clone();
+        }
+        all
+    }
+}
+
+impl Summary {
+    /// Reads a `summary.json`.
+    pub(crate) fn read(path: &Path, text: &str) -> Result<Summary, RunFileError> {
+        let value: Value = crate::error::object(path, text)?;
+        if !value.is_object() {
+            return Err(damaged(path, None, "must be a JSON object"));
+        }
+        let wrong = |error: serde_json::Error| damaged(path, None, error);
+        Ok(match value.get("metrics") {
+            Some(_) => Summary::Evaluation(Box::new(serde_json::from_value(value).map_err(wrong)?)),
+            None => Summary::Run(Box::new(serde_json::from_value(value).map_err(wrong)?)),
+        })
+    }
+
+    /// A metric of the judged images; none where it is undefined or unknown.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let values = match self {
+            Summary::Run(run) => run.val.as_ref()?,
+            Summary::Evaluation(evaluation) => &evaluation.metrics,
+        };
+        values.get(name).copied().flatten()
+    }
+
+    /// The folder's format.
+    pub fn format(&self) -> u32 {
+        match self {
+            Summary::Run(run) => run.format,
+            Summary::Evaluation(evaluation) => evaluation.format,
+        }
+    }
+
+    /// The version of Pupila that wrote it.
+    pub fn version(&self) -> &str {
+        match self {
+            Summary::Run(run) => &run.version,
+            Summary::Evaluation(evaluation) => &evaluation.version,
+        }
+    }
+
+    /// The architecture.
+    pub fn model(&self) -> &str {
+        match self {
+            Summary::Run(run) => &run.model,
+            Summary::Evaluation(evaluation) => &evaluation.model,
+        }
+    }
+
+    /// Trained values of the network.
+    pub fn parameters(&self) -> usize {
+        match self {
+            Summary::Run(run) => run.parameters,
+            Summary::Evaluation(evaluation) => evaluation.parameters,
+        }
+    }
+
+    /// The seed of the run.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Summary::Run(run) => run.seed,
+            Summary::Evaluation(evaluation) => evaluation.seed,
+        }
+    }
+
+    /// Images that were left out.
+    pub fn skipped_images(&self) -> &[SkippedImage] {
+        match self {
+            Summary::Run(run) => &run.skipped_images,
+            Summary::Evaluation(evaluation) => &evaluation.skipped_images,
+        }
+    }
+
+    /// What was found wrong with the training; nothing for an evaluation.
+    pub fn diagnosis(&self) -> &[Finding] {
+        match self {
+            Summary::Run(run) => &run.diagnosis,
+            Summary::Evaluation(_) => &[],
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A recipe in which nothing is wrong, with what was worked out of it while it was checked.
+
+use super::{Fault, Monitor, Origin, Recipe, RecipeErrors, schema};
+use pupila_network::architectures;
+use pupila_transforms::{Pipeline, TransformConfig};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use toml::Value;
+
+/// A checked recipe, which knows where each of its values comes from. It cannot be changed: whoever wants another one takes
+/// the [`Recipe`] out and has it checked again.
+#[derive(Debug, Clone)]
+pub struct CheckedRecipe {
+    recipe: Recipe,
+    /// Origins of the values that are not defaults, by key.
+    origins: BTreeMap<String, Origin>,
+    monitor: Monitor,
+    pipeline: Arc<Pipeline>,
+}
+
+impl Deref for CheckedRecipe {
+    type Target = Recipe;
+
+    fn deref(&self) -> &Recipe {
+        &self.recipe
+    }
+}
+
+impl Default for CheckedRecipe {
+    fn default() -> Self {
+        let checked = Recipe::default().checked();
+        checked.unwrap_or_else(|errors| unreachable!("the default recipe is valid: {errors}"))
+    }
+}
+
+impl Recipe {
+    /// The recipe, if nothing is wrong with it that can be told without the data.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn checked(self) -> Result<CheckedRecipe, RecipeErrors> {
+        let default = Recipe::default();
+        let (mine, theirs) = (Value::try_from(&self).ok(), Value::try_from(&default).ok());
+        let value = |all: &Option<Value>, key: &str| {
+            let (section, name) = key.split_once('.')?;
+            all.as_ref()?.get(section)?.get(name).cloned()
+        };
+        let changed = schema::keys().into_iter().filter(|key| value(&mine, key) != value(&theirs, key));
+        let origins = changed.map(|key| (key, Origin::Code)).collect();
+        CheckedRecipe::new(self, origins, |_| false)
+    }
+}
+
+impl CheckedRecipe {
+    /// A recipe whose values come from these places, if nothing is wrong with it but what is pardoned.
+    pub(super) fn new(
+        mut recipe: Recipe,
+        origins: BTreeMap<String, Origin>,
+        pardoned: impl Fn(&Fault) -> bool,
+    ) -> Result<Self, RecipeErrors> {
+        // Spelled out, so that a later change of a default does not alter what this recipe means.
+        recipe.model = architectures::resolve(&recipe.model).unwrap_or(recipe.model);
+        let mut faults = recipe.faults();
+        faults.retain(|fault| !pardoned(fault));
+        for fault in &mut faults {
+            let of = |key: &&String| fault.key == **key || fault.key.starts_with(&format!("{key}["));
+            // A key that was set in code is told by its name alone.
+            fault.origin = origins
+                .keys()
+                .find(of)
+                .and_then(|key| origins.get(key))
+                .filter(|origin| **origin != Origin::Code)
+                .cloned();
+        }
+        if !faults.is_empty() {
+            return Err(RecipeErrors(faults));
+        }
+        // Nothing of this can fail any more; if it does, it is told as what it is.
+        let monitor = Monitor::parse(&recipe.train.monitor)
+            .map_err(|error| RecipeErrors(vec![Fault::new("train.monitor", error.to_string())]))?;
+        let pipeline = Pipeline::from_config(&recipe.augment.transforms)
+            .map_err(|error| RecipeErrors(vec![Fault::new("augment.transforms", error.to_string())]))?;
+        Ok(CheckedRecipe { recipe, origins, monitor, pipeline: Arc::new(pipeline) })
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The recipe, to be changed and checked again.
+    pub fn into_recipe(self) -> Recipe {
+        self.recipe
+    }
+
+    /// The metric that decides which epoch is the best.
+    pub fn monitor(&self) -> Monitor {
+        self.monitor
+    }
+
+    /// The augmentation.
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.pipeline
+    }
+
+    /// The names of the transforms of the caller's own, which a recipe file cannot name.
+    pub fn own_transforms(&self) -> Vec<String> {
+        let own = self.recipe.augment.transforms.iter().filter(|transform| transform.is_own());
+        own.map(|transform: &TransformConfig| transform.name.clone()).collect()
+    }
+
+    /// Where a key's value comes from.
+    pub fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// The whole recipe as TOML, each value with a comment that says where it comes from. It reads back as the same
+    /// recipe, but for transforms of the caller's own.
+    pub fn to_toml(&self) -> String {
+        let mut text =
+            String::from("# The recipe of this run, every value spelled out, with where it comes from.\n");
+        for name in self.own_transforms() {
+            text += &format!(
+                "# The transform `{name}` is the caller's own: this recipe runs only in a program that has it.\n"
+            );
+        }
+        let Ok(Value::Table(table)) = Value::try_from(&self.recipe) else { return text };
+        let known = schema::keys();
+        for section in schema::sections() {
+            text += &format!("\n[{section}]\n");
+            let values = table.get(section).and_then(Value::as_table);
+            for key in known.iter().filter(|key| key.split_once('.').is_some_and(|(s, _)| s == section)) {
+                let name = &key[section.len() + 1..];
+                text += &match values.and_then(|values| values.get(name)) {
+                    Some(value) => format!("{:<44} # {}\n", format!("{name} = {value}"), self.origin(key)),
+                    None => format!("# {name} is not set\n"),
+                };
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{Augment, Layers, Train};
+    use pupila_transforms::HorizontalFlip;
+
+    #[test]
+    fn a_recipe_in_code_is_the_one_in_toml_and_is_checked_like_it() {
+        let recipe = Recipe {
+            train: Train { epochs: 3, ..Train::default() },
+            augment: Augment::of([HorizontalFlip { p: 0.25 }.into()]),
+            ..Recipe::default()
+        };
+        let in_code = recipe.clone().checked().unwrap();
+        let text = "[train]\nepochs = 3\n[augment]\ntransforms = [{ horizontal_flip = { p = 0.25 } }]\n";
+        let layers = Layers { file: Some(("r.toml".into(), text.into())), settings: Vec::new() };
+        assert_eq!(in_code.recipe(), layers.resolve().unwrap().recipe());
+        assert_eq!(
+            (in_code.origin("train.epochs"), in_code.origin("train.batch")),
+            (Origin::Code, Origin::Default)
+        );
+        assert!(in_code.to_toml().contains("# set in code"));
+        let wrong = Recipe {
+            train: Train { epochs: 0, monitor: "val/f1".into(), ..Train::default() },
+            augment: Augment::of([HorizontalFlip { p: 2.0 }.into()]),
+            ..Recipe::default()
+        };
+        let faults = wrong.checked().unwrap_err();
+        let told = faults.to_string();
+        assert_eq!(faults.0.len(), 3, "{told}");
+        assert!(told.contains("train.epochs must be at least 1\n"), "{told}");
+        assert!(told.starts_with("augment.transforms[0].horizontal_flip.p expected a probability"), "{told}");
+    }
+}
