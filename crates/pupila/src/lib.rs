@@ -103,6 +103,7 @@ pub use pupila_dataset as dataset;
 pub use pupila_engine as engine;
 pub use pupila_metrics as metrics;
 pub use pupila_network as network;
+pub use pupila_random as random;
 pub use pupila_report as report;
 pub use pupila_run as run_files;
 pub use pupila_trackers as trackers;

@@ -9,7 +9,6 @@ use prost::Message;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Writes events to a file of its own in a folder.
 #[derive(Debug)]
@@ -17,9 +16,6 @@ pub(super) struct Writer {
     folder: PathBuf,
     file: File,
 }
-
-/// Counts the files of this process, so that no two have one name.
-static FILES: AtomicU32 = AtomicU32::new(0);
 
 impl Writer {
     pub(super) fn create(folder: &Path, wall_time: f64) -> io::Result<Self> {
@@ -41,10 +37,16 @@ impl Writer {
 /// A new file with the header event. TensorBoard reads the files of a folder in the order of their names, which
 /// therefore begin with the time.
 fn new_file(folder: &Path, wall_time: f64) -> io::Result<File> {
-    let number = FILES.fetch_add(1, Ordering::Relaxed);
-    let name =
-        format!("events.out.tfevents.{:010}.{}.{}.{number}", wall_time as u64, host(), std::process::id());
-    let mut file = File::options().write(true).create_new(true).open(folder.join(name))?;
+    // The first number that is free in the folder: a run that goes on within a second has another file.
+    let mut number = 0;
+    let mut file = loop {
+        let (second, host, process) = (wall_time as u64, host(), std::process::id());
+        let name = format!("events.out.tfevents.{second:010}.{host}.{process}.{number}");
+        match File::options().write(true).create_new(true).open(folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            opened => break opened?,
+        }
+    };
     let header =
         proto::Event { wall_time, file_version: Some("brain.Event:2".into()), ..proto::Event::default() };
     file.write_all(&record(&header.encode_to_vec()))?;
