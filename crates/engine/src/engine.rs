@@ -23,6 +23,7 @@ use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::Workspaces;
 use crate::plan::{BufferId, Planner};
 use crate::stage::{Kind, Source, Stage, stages};
+use crate::state::Snapshot;
 use pupila_network::{Network, ParameterSpec, Role, StateDict, StateError, Tensor};
 use std::ops::Range;
 
@@ -56,13 +57,6 @@ pub struct Engine<T> {
     probe: probe::Probe,
     /// Empty unless a profile is made.
     profile: Vec<StageTime>,
-}
-
-/// A copy of a network's values in the engine's own order.
-#[derive(Debug, Clone, Default)]
-pub struct Snapshot<T> {
-    trained: Vec<T>,
-    tracked: Vec<T>,
 }
 
 /// A trained tensor as it lies in memory: its elements in the engine's own order, for whoever only counts or sums them.
@@ -431,6 +425,9 @@ impl<T: Float> Engine<T> {
     }
 
     /// Takes back the values of a snapshot of this network.
+    ///
+    /// # Panics
+    /// With a snapshot of another network.
     pub fn restore(&mut self, snapshot: &Snapshot<T>) {
         self.stale = true;
         self.values.copy_from_slice(&snapshot.trained);

@@ -16,13 +16,14 @@ pub mod optimizer;
 mod parallel;
 mod plan;
 mod stage;
+mod state;
 
 pub use engine::{
-    Activations, Engine, Explanation, Method, NotFinite, Snapshot, Spread, StageTime, StepContext,
-    TensorMemory,
+    Activations, Engine, Explanation, Method, NotFinite, Spread, StageTime, StepContext, TensorMemory,
 };
 pub use float::Float;
 pub use isa::Isa;
 pub use kernels::loss::{LossSum, Targets, cross_entropy, softmax};
 pub use optimizer::{Optimizer, OptimizerConfig};
 pub use parallel::thread_pool;
+pub use state::{OptimizerState, RestoreError, Snapshot, Waiting};

@@ -6,6 +6,7 @@ use crate::float::Float;
 use crate::kernels::loss::{LossSum, Targets};
 use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::{Shared, for_each};
+use crate::state::{RestoreError, Waiting};
 use pupila_network::Role;
 use std::ops::Range;
 
@@ -111,6 +112,34 @@ impl<T: Float> Engine<T> {
             updates.apply_all(range.start, values, gradient, spec.role == Role::Weight);
         }
         norm
+    }
+
+    /// The gradients since the last [`Engine::apply`]; none where no batch came since.
+    pub fn waiting(&self) -> Option<Waiting<T>> {
+        let accumulated = self.accumulated.as_ref().filter(|waiting| waiting.weight > 0.0)?;
+        Some(Waiting { sum: accumulated.sum.to_vec(), weight: accumulated.weight })
+    }
+
+    /// Goes on as if these were the gradients since the last [`Engine::apply`].
+    ///
+    /// # Errors
+    /// They are of another number of values, or their weight is not a number above 0. Nothing has changed then.
+    pub fn set_waiting(&mut self, waiting: Option<&Waiting<T>>) -> Result<(), RestoreError> {
+        let Some(waiting) = waiting else {
+            if let Some(accumulated) = &mut self.accumulated {
+                accumulated.weight = 0.0;
+            }
+            return Ok(());
+        };
+        let len = self.gradients.len();
+        RestoreError::unless_as_long("the gradients that wait", len, waiting.sum.len())?;
+        if !(waiting.weight.is_finite() && waiting.weight > 0.0) {
+            return Err(RestoreError::Weight(waiting.weight));
+        }
+        let accumulated = self.accumulated.get_or_insert_with(|| Accumulated::new(len));
+        accumulated.sum.copy_from_slice(&waiting.sum);
+        accumulated.weight = waiting.weight;
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::arena::Arena;
 use crate::float::Float;
 use crate::kernels::prefetch::Ask;
 use crate::parallel::{Shared, for_each};
+use crate::state::{OptimizerState, RestoreError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -148,6 +149,33 @@ impl<T: Float> Optimizer<T> {
     /// Steps taken so far.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// What it remembers: the moments and the number of steps.
+    pub fn state(&self) -> OptimizerState<T> {
+        OptimizerState {
+            name: self.config.name.clone(),
+            steps: self.steps,
+            moments: self.moments.iter().map(|moment| moment.to_vec()).collect(),
+        }
+    }
+
+    /// Goes on from a state as if it had taken those steps itself.
+    ///
+    /// # Errors
+    /// The state is of another rule, or of another number of values. Nothing has changed then.
+    pub fn restore(&mut self, state: &OptimizerState<T>) -> Result<(), RestoreError> {
+        if state.name != self.config.name {
+            let (expected, found) = (self.config.name.clone(), state.name.clone());
+            return Err(RestoreError::Optimizer { expected, found });
+        }
+        RestoreError::unless_as_long("the moments", self.moments.len(), state.moments.len())?;
+        for (own, moment) in self.moments.iter().zip(&state.moments) {
+            RestoreError::unless_as_long("the values of a moment", own.len(), moment.len())?;
+        }
+        self.moments.iter_mut().zip(&state.moments).for_each(|(own, moment)| own.copy_from_slice(moment));
+        self.steps = state.steps;
+        Ok(())
     }
 
     /// Begins the next step at a learning rate.
