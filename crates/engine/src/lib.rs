@@ -24,6 +24,6 @@ pub use engine::{
 pub use float::Float;
 pub use isa::Isa;
 pub use kernels::loss::{LossSum, Targets, cross_entropy, softmax};
-pub use optimizer::{Optimizer, OptimizerConfig};
+pub use optimizer::{Optimizer, OptimizerConfig, OptimizerError};
 pub use parallel::thread_pool;
 pub use state::{OptimizerState, RestoreError, Snapshot, Waiting};

@@ -73,8 +73,8 @@ pub enum ConfigError {
     Shape(#[from] ShapeError),
 }
 
-fn heeded(keys: &[&str]) -> String {
-    if keys.is_empty() { "; leave it out".into() } else { format!("; it heeds {}", keys.join(", ")) }
+fn used(keys: &[&str]) -> String {
+    if keys.is_empty() { "; leave it out".into() } else { format!("; it uses {}", keys.join(", ")) }
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
@@ -117,7 +117,7 @@ impl ModelConfig {
                 ("dropout", self.dropout != default.dropout),
             ] {
                 if set && !architecture.keys.contains(&key) {
-                    refuse(key, format!("{} has no such choice{}", self.name, heeded(architecture.keys)));
+                    refuse(key, format!("{} has no such choice{}", self.name, used(architecture.keys)));
                 }
             }
         }

@@ -313,7 +313,7 @@ fn a_connection_lost_at_any_request_doubles_nothing() {
 }
 
 #[test]
-fn what_is_no_server_is_told_at_once_and_the_environment_is_heeded() {
+fn what_is_no_server_is_told_at_once_and_the_environment_is_used() {
     let sandbox = Sandbox::new();
     let data = skin();
     let data = data.to_str().unwrap();

@@ -1,10 +1,10 @@
 //! The recipe: everything that a person can choose about a run, every key optional, and what makes a value wrong.
 
 use crate::balance::{ClassWeights, Sampler};
-use crate::schedule::ScheduleConfig;
+use crate::schedule::{ScheduleConfig, ScheduleError};
 use crate::tracking::TrackingConfig;
 use pupila_dataset::{OnBadImage, ResizeRule, ScanOptions};
-use pupila_engine::OptimizerConfig;
+use pupila_engine::{OptimizerConfig, OptimizerError};
 use pupila_image::Interpolation;
 use pupila_loader::Mixing;
 use pupila_metrics::{Direction, metric};
@@ -374,10 +374,10 @@ impl Recipe {
         for error in model.check() {
             refuse(format!("model.{}", error.key()), error.to_string());
         }
-        for (key, message) in optimizer.check() {
+        for OptimizerError { key, message } in optimizer.check() {
             refuse(format!("optimizer.{key}"), message);
         }
-        for (key, message) in schedule.check() {
+        for ScheduleError { key, message } in schedule.check() {
             refuse(format!("schedule.{key}"), message);
         }
         if train.accumulate == 0 {

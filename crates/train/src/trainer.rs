@@ -4,8 +4,8 @@ use crate::best::Best;
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::evaluate::{EvaluateError, evaluate};
 use crate::recipe::{Monitor, Recipe};
-use crate::schedule::Schedule;
-use pupila_engine::{Engine, LossSum, NotFinite, Optimizer, Snapshot, StepContext, Targets};
+use crate::schedule::{Schedule, ScheduleError};
+use pupila_engine::{Engine, LossSum, NotFinite, Optimizer, OptimizerError, Snapshot, StepContext, Targets};
 use pupila_loader::{Batch, Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError, summary};
 use pupila_network::{Init, Network};
@@ -124,11 +124,11 @@ pub enum TrainError {
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
     /// The optimizer cannot be made.
-    #[error("{0}")]
-    Optimizer(String),
+    #[error(transparent)]
+    Optimizer(#[from] OptimizerError),
     /// The schedule cannot be made.
-    #[error("{0}")]
-    Schedule(String),
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The initial values don't fit the network.
     #[error(transparent)]
     State(#[from] pupila_network::StateError),
@@ -153,13 +153,12 @@ pub fn train(
     let Recipe { train: config, early_stopping, optimizer: rule, schedule, loss, model, .. } = plan.recipe;
     let init: &Init = &model.init;
     engine.load(&init.state(plan.network, config.seed))?;
-    let mut optimizer = Optimizer::new(rule, engine.values().len()).map_err(TrainError::Optimizer)?;
+    let mut optimizer = Optimizer::new(rule, engine.values().len())?;
     let monitor = Monitor::parse(&config.monitor).map_err(TrainError::Monitor)?;
     let mut best = Best::new(monitor, early_stopping);
     let batches_per_epoch = plan.train.batches();
     let updates_per_epoch = batches_per_epoch.div_ceil(config.accumulate) as u64;
-    let mut schedule = Schedule::new(schedule, rule.lr, config.epochs, updates_per_epoch, monitor.direction)
-        .map_err(TrainError::Schedule)?;
+    let mut schedule = Schedule::new(schedule, rule.lr, config.epochs, updates_per_epoch, monitor.direction)?;
     engine.set_class_weights(plan.class_weights);
     // Without either, the update can follow each gradient at once.
     let whole_gradient = config.accumulate > 1 || config.clip_norm.is_some();

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use pupila_metrics::Direction;
-use pupila_train::schedule::{SCHEDULES, Schedule, ScheduleConfig};
+use pupila_train::schedule::{SCHEDULES, Schedule, ScheduleConfig, ScheduleState};
 use serde_json::Value;
 
 /// Closed formulas against PyTorch's chained products in double precision.
@@ -39,11 +39,38 @@ fn learning_rates_are_pytorchs() {
 }
 
 #[test]
-fn what_a_schedule_does_not_heed_or_cannot_use_is_refused() {
-    let keys = |config: ScheduleConfig| config.check().into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+fn what_a_schedule_does_not_use_or_cannot_use_is_refused() {
+    let keys = |config: ScheduleConfig| config.check().into_iter().map(|error| error.key).collect::<Vec<_>>();
     let default = ScheduleConfig::default();
     assert!(keys(default.clone()).is_empty());
     assert_eq!(keys(ScheduleConfig { name: "cosin".into(), ..default.clone() }), ["name"]);
     assert_eq!(keys(ScheduleConfig { patience: 3, ..default.clone() }), ["patience"]);
-    assert_eq!(keys(ScheduleConfig { name: "step".into(), gamma: 1.5, ..default }), ["gamma"]);
+    assert_eq!(keys(ScheduleConfig { name: "step".into(), gamma: 1.5, ..default.clone() }), ["gamma"]);
+    let errors = ScheduleConfig { name: "cosine".into(), patience: 3, ..default }.check();
+    assert_eq!(errors[0].to_string(), "schedule.patience: is not used by `cosine`, which uses min_lr");
+}
+
+#[test]
+fn a_schedule_goes_on_from_its_state() {
+    let metrics = [3.0, 2.0, f64::NAN, 2.5, 2.1, 1.9, 1.9, 1.9, 1.9, 0.5, 0.6];
+    for name in ["plateau", "cosine"] {
+        for direction in [Direction::Lower, Direction::Higher] {
+            let patience = if name == "plateau" { 1 } else { ScheduleConfig::default().patience };
+            let config = ScheduleConfig { name: name.into(), patience, ..ScheduleConfig::default() };
+            let new = || Schedule::new(&config, 0.1, metrics.len() as u32, 3, direction).unwrap();
+            let (mut whole, mut state) = (new(), ScheduleState::default());
+            assert_eq!(whole.state(), state);
+            for (epoch, &metric) in metrics.iter().enumerate() {
+                let mut part = new();
+                part.restore(&state);
+                let at = (epoch as u32, 3 * epoch as u64);
+                assert_eq!(part.lr(at.0, at.1), whole.lr(at.0, at.1), "{name}, epoch {epoch}");
+                part.epoch_ended(metric);
+                whole.epoch_ended(metric);
+                state = part.state();
+                assert_eq!(state, whole.state());
+            }
+            assert_eq!(state.drops > 1, name == "plateau", "{state:?}");
+        }
+    }
 }

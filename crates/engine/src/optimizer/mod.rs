@@ -63,7 +63,7 @@ pub struct OptimizerEntry {
     pub name: &'static str,
     /// One line for `pupila list optimizers`.
     pub description: &'static str,
-    /// The keys of `[optimizer]` that it heeds besides `name`, `lr` and `weight_decay`.
+    /// The keys of `[optimizer]` that it uses besides `name`, `lr`, `weight_decay` and `decay_norm_and_bias`.
     pub keys: &'static [&'static str],
     /// Moments kept for each parameter.
     pub moments: usize,
@@ -73,35 +73,88 @@ pub struct OptimizerEntry {
 /// Every optimizer, in the order of `pupila list optimizers`.
 pub const REGISTRY: &[OptimizerEntry] = &[adam::ADAM, adam::ADAMW, sgd::SGD, rmsprop::RMSPROP];
 
+/// A value of the `[optimizer]` section that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("optimizer.{key}: {message}")]
+pub struct OptimizerError {
+    /// The key in the section.
+    pub key: &'static str,
+    /// What is wrong with its value, and what would be right.
+    pub message: String,
+}
+
 impl OptimizerConfig {
-    /// Every wrong value: the key in the `[optimizer]` section and what is wrong with it.
-    pub fn check(&self) -> Vec<(&'static str, String)> {
-        let mut errors = Vec::new();
-        if !REGISTRY.iter().any(|entry| entry.name == self.name) {
-            let known = REGISTRY.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
-            errors.push(("name", format!("there is no optimizer `{}`; there are: {known}", self.name)));
+    /// Every wrong value, and every value that the rule does not use although it is not the default.
+    pub fn check(&self) -> Vec<OptimizerError> {
+        let mut errors: Vec<OptimizerError> = Vec::new();
+        // All keys are named, so that a new one is not forgotten here.
+        let OptimizerConfig {
+            name,
+            lr,
+            weight_decay,
+            decay_norm_and_bias: _,
+            betas,
+            eps,
+            momentum,
+            nesterov,
+            alpha,
+        } = self;
+        let default = OptimizerConfig::default();
+        match OptimizerEntry::find(name) {
+            Err(error) => errors.push(error),
+            // What is set and would be ignored misleads whoever compares two runs.
+            Ok(entry) => {
+                let changed = [
+                    ("betas", *betas != default.betas),
+                    ("eps", *eps != default.eps),
+                    ("momentum", *momentum != default.momentum),
+                    ("nesterov", *nesterov != default.nesterov),
+                    ("alpha", *alpha != default.alpha),
+                ];
+                for (key, _) in
+                    changed.into_iter().filter(|(key, changed)| *changed && !entry.keys.contains(key))
+                {
+                    let used = entry.keys.join(", ");
+                    let message = format!("is not used by `{name}`, which uses {used}");
+                    errors.push(OptimizerError { key, message });
+                }
+            }
         }
-        let mut positive = |key, value: f64, zero_too: bool| {
-            if !(value.is_finite() && (value > 0.0 || zero_too && value == 0.0)) {
-                let bound = if zero_too { "at least 0" } else { "above 0" };
-                errors.push((key, format!("must be a number {bound}, got {value}")));
+        let unused: Vec<_> = errors.iter().map(|error| error.key).collect();
+        let mut require = |right: bool, key, wanted: &str| {
+            if !right && !unused.contains(&key) {
+                errors.push(OptimizerError { key, message: wanted.to_owned() });
             }
         };
-        positive("lr", self.lr, false);
-        positive("weight_decay", self.weight_decay, true);
-        positive("eps", self.eps, true);
-        for (key, share) in [("momentum", self.momentum), ("alpha", self.alpha)] {
-            if !(0.0..1.0).contains(&share) {
-                errors.push((key, format!("must be at least 0 and below 1, got {share}")));
-            }
+        let number = |x: f64, bound: &str| format!("must be a number {bound}, got {x}");
+        let share = |x: &f64| (0.0..1.0).contains(x);
+        require(lr.is_finite() && *lr > 0.0, "lr", &number(*lr, "above 0"));
+        for (key, x) in [("weight_decay", weight_decay), ("eps", eps)] {
+            require(x.is_finite() && *x >= 0.0, key, &number(*x, "at least 0"));
         }
-        if self.nesterov && self.momentum == 0.0 {
-            errors.push(("nesterov", "needs optimizer.momentum above 0, such as 0.9".into()));
+        for (key, x) in [("momentum", momentum), ("alpha", alpha)] {
+            require(share(x), key, &format!("must be at least 0 and below 1, got {x}"));
         }
-        if let Some(beta) = self.betas.iter().find(|beta| !(0.0..1.0).contains(*beta)) {
-            errors.push(("betas", format!("each must be at least 0 and below 1, got {beta}")));
+        let lonely = *nesterov && *momentum == 0.0;
+        require(!lonely, "nesterov", "needs optimizer.momentum above 0, such as 0.9");
+        if let Some(beta) = betas.iter().find(|beta| !share(beta)) {
+            require(false, "betas", &format!("each must be at least 0 and below 1, got {beta}"));
         }
         errors
+    }
+}
+
+impl OptimizerEntry {
+    /// The rule of a name.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn find(name: &str) -> Result<&'static OptimizerEntry, OptimizerError> {
+        REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
+            let known = REGISTRY.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
+            let message = format!("there is no optimizer `{name}`; there are: {known}");
+            OptimizerError { key: "name", message }
+        })
     }
 }
 
@@ -128,13 +181,12 @@ impl<T: Float> Optimizer<T> {
     /// An optimizer for `len` values that has taken no step.
     ///
     /// # Errors
-    /// The configuration's first fault, in words.
-    pub fn new(config: &OptimizerConfig, len: usize) -> Result<Self, String> {
-        if let Some((key, message)) = config.check().into_iter().next() {
-            return Err(format!("optimizer.{key}: {message}"));
+    /// The configuration's first fault.
+    pub fn new(config: &OptimizerConfig, len: usize) -> Result<Self, OptimizerError> {
+        if let Some(error) = config.check().into_iter().next() {
+            return Err(error);
         }
-        let entry = REGISTRY.iter().find(|entry| entry.name == config.name);
-        let entry = *entry.ok_or_else(|| format!("there is no optimizer `{}`", config.name))?;
+        let entry = *OptimizerEntry::find(&config.name)?;
         let moments = (0..entry.moments).map(|_| Arena::zeroed(len)).collect();
         let decay = if config.decay_norm_and_bias { config.weight_decay } else { 0.0 };
         let others = OptimizerConfig { weight_decay: decay, ..config.clone() };

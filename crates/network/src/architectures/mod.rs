@@ -16,7 +16,7 @@ pub struct Architecture {
     pub name: &'static str,
     /// One line for `pupila list models`.
     pub description: &'static str,
-    /// The keys of `[model]` that it heeds besides `name` and `init`.
+    /// The keys of `[model]` that it uses besides `name` and `init`.
     pub keys: &'static [&'static str],
     /// `hidden` where nothing is said; empty where the architecture has none.
     hidden: &'static [usize],

@@ -54,8 +54,7 @@ fn bench(arguments: &cli::Bench, recipe: &Recipe, threads: usize, output: Output
 
     let mut engine = Engine::<f32>::new(&network, batch, true);
     engine.load(&state).map_err(Failure::work)?;
-    let mut optimizer = Optimizer::new(&recipe.optimizer, engine.values().len())
-        .map_err(|error| Failure::wrong(format_args!("optimizer: {error}")))?;
+    let mut optimizer = Optimizer::new(&recipe.optimizer, engine.values().len()).map_err(Failure::wrong)?;
     let at_start =
         StepContext { seed: recipe.train.seed, step: 0, label_smoothing: recipe.loss.label_smoothing };
     let spreads =

@@ -10,7 +10,7 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     let rows: Vec<(String, String)> = match arguments.what {
         Listed::Models => {
             let row = |a: &pupila_network::architectures::Architecture| {
-                (a.name.to_owned(), heeding(a.description, a.keys))
+                (a.name.to_owned(), with_keys(a.description, a.keys))
             };
             pupila_network::architectures::REGISTRY.iter().map(row).collect()
         }
@@ -28,13 +28,13 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
         }
         Listed::Optimizers => {
             let row = |entry: &pupila_engine::optimizer::OptimizerEntry| {
-                (entry.name.to_owned(), entry.description.to_owned())
+                (entry.name.to_owned(), with_keys(entry.description, entry.keys))
             };
             pupila_engine::optimizer::REGISTRY.iter().map(row).collect()
         }
         Listed::Schedules => {
             let row = |entry: &pupila_train::schedule::ScheduleEntry| {
-                (entry.name.to_owned(), heeding(entry.description, entry.keys))
+                (entry.name.to_owned(), with_keys(entry.description, entry.keys))
             };
             pupila_train::schedule::SCHEDULES.iter().map(row).collect()
         }
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A description with the keys that are heeded, if any.
-fn heeding(description: &str, keys: &[&str]) -> String {
-    if keys.is_empty() { description.to_owned() } else { format!("{description}; heeds {}", keys.join(", ")) }
+/// A description with the keys that are used, if any.
+fn with_keys(description: &str, keys: &[&str]) -> String {
+    if keys.is_empty() { description.to_owned() } else { format!("{description}; uses {}", keys.join(", ")) }
 }

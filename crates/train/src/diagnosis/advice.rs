@@ -36,8 +36,8 @@ pub(super) fn init(recipe: &Recipe) -> &'static str {
     }
 }
 
-/// Whether the model heeds a key of `[model]`.
-pub(super) fn heeds(recipe: &Recipe, key: &str) -> bool {
+/// Whether the model uses a key of `[model]`.
+pub(super) fn uses(recipe: &Recipe, key: &str) -> bool {
     architectures::find(&recipe.model.name).is_ok_and(|architecture| architecture.keys.contains(&key))
 }
 

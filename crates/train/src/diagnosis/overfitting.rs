@@ -67,7 +67,7 @@ fn suggestion(situation: &Situation<'_>) -> String {
     let varied = recipe.augment.transforms.len() > Recipe::default().augment.transforms.len();
     let what = if !varied {
         "vary the images more: --set 'augment.transforms=[{ horizontal_flip = {} }, { trivial_augment = {} }]'"
-    } else if recipe.model.dropout == 0.0 && advice::heeds(recipe, "dropout") {
+    } else if recipe.model.dropout == 0.0 && advice::uses(recipe, "dropout") {
         "drop units while training: --set model.dropout=0.3"
     } else if recipe.augment.mixup.is_none() {
         "mix the images: --set augment.mixup=0.2"

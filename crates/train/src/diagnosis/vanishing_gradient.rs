@@ -45,9 +45,9 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
 fn suggestion(situation: &Situation<'_>) -> String {
     let recipe = situation.recipe;
     let saturates = matches!(recipe.model.activation, Activation::Sigmoid | Activation::Tanh);
-    if saturates && advice::heeds(recipe, "activation") {
+    if saturates && advice::uses(recipe, "activation") {
         "use an activation that does not saturate: --set model.activation=relu --set model.init=kaiming_normal".into()
-    } else if !recipe.model.batch_norm && advice::heeds(recipe, "batch_norm") {
+    } else if !recipe.model.batch_norm && advice::uses(recipe, "batch_norm") {
         "normalise between the layers: --set model.batch_norm=true".into()
     } else if !matches!(recipe.model.init, Init::KaimingNormal | Init::KaimingUniform) {
         format!("begin with larger values: {}", advice::init(recipe))

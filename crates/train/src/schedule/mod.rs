@@ -77,7 +77,7 @@ pub struct ScheduleEntry {
     pub name: &'static str,
     /// One line for `pupila list schedules`.
     pub description: &'static str,
-    /// The keys of `[schedule]` that it heeds besides `name` and the warm-up's.
+    /// The keys of `[schedule]` that it uses besides `name` and the warm-up's.
     pub keys: &'static [&'static str],
     lr: fn(&ScheduleConfig, lr: f64, at: Moment) -> f64,
 }
@@ -92,13 +92,37 @@ pub const SCHEDULES: &[ScheduleEntry] = &[
     plateau::PLATEAU,
 ];
 
-impl ScheduleConfig {
-    /// Every wrong value: the key in the `[schedule]` section and what is wrong with it.
-    pub fn check(&self) -> Vec<(&'static str, String)> {
-        let mut errors = Vec::new();
-        let Some(entry) = SCHEDULES.iter().find(|entry| entry.name == self.name) else {
+/// A value of the `[schedule]` section that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("schedule.{key}: {message}")]
+pub struct ScheduleError {
+    /// The key in the section.
+    pub key: &'static str,
+    /// What is wrong with its value, and what would be right.
+    pub message: String,
+}
+
+impl ScheduleEntry {
+    /// The schedule of a name.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn find(name: &str) -> Result<&'static ScheduleEntry, ScheduleError> {
+        SCHEDULES.iter().find(|entry| entry.name == name).ok_or_else(|| {
             let known = SCHEDULES.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ");
-            return vec![("name", format!("there is no schedule `{}`; there are: {known}", self.name))];
+            let message = format!("there is no schedule `{name}`; there are: {known}");
+            ScheduleError { key: "name", message }
+        })
+    }
+}
+
+impl ScheduleConfig {
+    /// Every wrong value, and every value that the schedule does not use although it is not the default.
+    pub fn check(&self) -> Vec<ScheduleError> {
+        let mut errors = Vec::new();
+        let entry = match ScheduleEntry::find(&self.name) {
+            Ok(entry) => entry,
+            Err(error) => return vec![error],
         };
         let default = ScheduleConfig::default();
         let ScheduleConfig { step_epochs, gamma, min_lr, patience, threshold, .. } = *self;
@@ -113,13 +137,14 @@ impl ScheduleConfig {
             ("end_divisor", self.end_divisor != default.end_divisor),
         ];
         for (key, _) in changed.iter().filter(|(key, changed)| *changed && !entry.keys.contains(key)) {
-            let heeds =
+            let used =
                 if entry.keys.is_empty() { "none of these keys".into() } else { entry.keys.join(", ") };
-            errors.push((*key, format!("is not heeded by `{}`, which heeds {heeds}", self.name)));
+            let message = format!("is not used by `{}`, which uses {used}", self.name);
+            errors.push(ScheduleError { key, message });
         }
         let mut require = |right: bool, key, wanted: &str, got: f64| {
             if !right {
-                errors.push((key, format!("must be {wanted}, got {got}")));
+                errors.push(ScheduleError { key, message: format!("must be {wanted}, got {got}") });
             }
         };
         let share = |x: f64| x > 0.0 && x <= 1.0;
@@ -134,6 +159,17 @@ impl ScheduleConfig {
         }
         errors
     }
+}
+
+/// What a schedule remembers of the epochs that have ended. Only `plateau` remembers any.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ScheduleState {
+    /// The best value of the monitored metric; none before the first.
+    pub best: Option<f64>,
+    /// Epochs since then, or since the last drop.
+    pub without: u32,
+    /// How often the learning rate has dropped.
+    pub drops: u32,
 }
 
 /// The learning rate over one run.
@@ -151,19 +187,18 @@ impl<'a> Schedule<'a> {
     /// For a run of so many epochs and updates an epoch; `lr` is `optimizer.lr`.
     ///
     /// # Errors
-    /// The configuration's first fault, in words.
+    /// The configuration's first fault.
     pub fn new(
         config: &'a ScheduleConfig,
         lr: f64,
         epochs: u32,
         steps_per_epoch: u64,
         direction: Direction,
-    ) -> Result<Self, String> {
-        if let Some((key, message)) = config.check().into_iter().next() {
-            return Err(format!("schedule.{key}: {message}"));
+    ) -> Result<Self, ScheduleError> {
+        if let Some(error) = config.check().into_iter().next() {
+            return Err(error);
         }
-        let entry = SCHEDULES.iter().find(|entry| entry.name == config.name);
-        let entry = *entry.ok_or_else(|| format!("there is no schedule `{}`", config.name))?;
+        let entry = *ScheduleEntry::find(&config.name)?;
         Ok(Schedule { config, entry, lr, epochs, steps_per_epoch, plateau: Plateau::new(direction) })
     }
 
@@ -177,6 +212,16 @@ impl<'a> Schedule<'a> {
             return lr;
         }
         lr * (warmup_start + (1.0 - warmup_start) * step as f64 / warmup_steps as f64)
+    }
+
+    /// What it remembers.
+    pub fn state(&self) -> ScheduleState {
+        self.plateau.state.clone()
+    }
+
+    /// Goes on from a state as if it had been told of those epochs itself.
+    pub fn restore(&mut self, state: &ScheduleState) {
+        self.plateau.state = state.clone();
     }
 
     /// Tells the schedule what the monitored metric was at the end of an epoch.

@@ -1,7 +1,7 @@
 //! A drop whenever the monitored metric has stopped to improve, as `torch.optim.lr_scheduler.ReduceLROnPlateau` with a
 //! relative threshold.
 
-use super::{ScheduleConfig, ScheduleEntry};
+use super::{ScheduleConfig, ScheduleEntry, ScheduleState};
 use pupila_metrics::Direction;
 
 pub(super) const PLATEAU: ScheduleEntry = ScheduleEntry {
@@ -18,36 +18,34 @@ const LEAST_CHANGE: f64 = 1e-8;
 #[derive(Debug)]
 pub(super) struct Plateau {
     direction: Direction,
-    best: f64,
-    without: u32,
-    drops: u32,
+    pub(super) state: ScheduleState,
 }
 
 impl Plateau {
     pub(super) fn new(direction: Direction) -> Self {
-        let best = if direction == Direction::Lower { f64::INFINITY } else { f64::NEG_INFINITY };
-        Plateau { direction, best, without: 0, drops: 0 }
+        Plateau { direction, state: ScheduleState::default() }
     }
 
     pub(super) fn lr(&self, config: &ScheduleConfig, lr: f64) -> f64 {
-        (0..self.drops).fold(lr, |lr, _| {
+        (0..self.state.drops).fold(lr, |lr, _| {
             let next = (lr * config.gamma).max(config.min_lr.min(lr));
             if lr - next > LEAST_CHANGE { next } else { lr }
         })
     }
 
     pub(super) fn observe(&mut self, config: &ScheduleConfig, value: f64) {
+        let ScheduleState { best, without, drops } = &mut self.state;
         let better = match self.direction {
-            Direction::Lower => value < self.best * (1.0 - config.threshold),
-            Direction::Higher => value > self.best * (1.0 + config.threshold),
+            Direction::Lower => value < best.unwrap_or(f64::INFINITY) * (1.0 - config.threshold),
+            Direction::Higher => value > best.unwrap_or(f64::NEG_INFINITY) * (1.0 + config.threshold),
         };
         if better {
-            (self.best, self.without) = (value, 0);
+            (*best, *without) = (Some(value), 0);
             return;
         }
-        self.without += 1;
-        if self.without > config.patience {
-            (self.drops, self.without) = (self.drops + 1, 0);
+        *without += 1;
+        if *without > config.patience {
+            (*drops, *without) = (*drops + 1, 0);
         }
     }
 }
