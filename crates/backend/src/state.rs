@@ -1,9 +1,9 @@
-//! What a training loop takes out of an engine and an optimizer, and puts into another pair of them to go on to the bit.
+//! What a training loop takes out of a backend, and puts into another one to go on to the bit.
 //!
-//! All of it is plain values in the engine's own order, in which memory is filled up with zeros between and within tensors.
-//! So it fits an engine of the same network alone.
+//! All of it is plain values in the backend's own order, in which memory may be filled up with zeros between and within
+//! tensors. So it fits a backend of the same kind and the same network alone; what outlives a program is the state dict.
 
-/// A copy of a network's values in the engine's own order. An empty one is of no network.
+/// A copy of a network's values in the backend's own order. An empty one is of no network.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot<T> {
     /// What training updates.
@@ -32,19 +32,31 @@ pub struct Waiting<T> {
     pub weight: f64,
 }
 
+/// All that one training step hands to the next. The batches to come, the schedule and the counter of steps are the
+/// loop's.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TrainingState {
+    /// The values, tracked ones included.
+    pub values: Snapshot<f32>,
+    /// What the optimizer remembers; none where there is none.
+    pub optimizer: Option<OptimizerState<f32>>,
+    /// Gradients that wait for an update; none where none do.
+    pub waiting: Option<Waiting<f32>>,
+}
+
 /// A state that does not fit where it is put. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RestoreError {
     /// The state of another rule.
-    #[error("the state is of the optimizer `{found}`, this one is `{expected}`")]
+    #[error("the state is of {}, and here is {}", named(found), named(expected))]
     Optimizer {
-        /// The optimizer's rule.
-        expected: String,
+        /// The optimizer's rule; none where there is no optimizer.
+        expected: Option<String>,
         /// The state's.
-        found: String,
+        found: Option<String>,
     },
     /// Another number of elements, as of another network.
-    #[error("{what} should be {expected} long and are {found}")]
+    #[error("{what} should have {expected} elements, and the state has {found}")]
     Length {
         /// What is too long or too short.
         what: &'static str,
@@ -58,9 +70,16 @@ pub enum RestoreError {
     Weight(f64),
 }
 
+fn named(optimizer: &Option<String>) -> String {
+    optimizer.as_ref().map_or_else(|| "no optimizer".into(), |name| format!("the optimizer `{name}`"))
+}
+
 impl RestoreError {
-    /// An error where there are not as many elements as there is room for.
-    pub(crate) fn unless_as_long(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+    /// Compares numbers of elements.
+    ///
+    /// # Errors
+    /// There are not as many as there is room for.
+    pub fn check_length(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
         if expected == found { Ok(()) } else { Err(RestoreError::Length { what, expected, found }) }
     }
 }
