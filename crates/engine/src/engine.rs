@@ -6,8 +6,6 @@ mod passes;
 mod probe;
 mod profile;
 
-pub use explain::{Activations, Explanation, Method};
-pub use probe::{NotFinite, Spread};
 pub use profile::StageTime;
 
 use crate::arena::Arena;
@@ -15,7 +13,7 @@ use crate::float::Float;
 use crate::kernels::batch_norm;
 use crate::kernels::column_sums;
 use crate::kernels::linear::Linear;
-use crate::kernels::loss::{LossSum, Targets, cross_entropy};
+use crate::kernels::loss::cross_entropy;
 use crate::kernels::sparse::Nonzeros;
 use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
@@ -23,7 +21,7 @@ use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::Workspaces;
 use crate::plan::{BufferId, Planner};
 use crate::stage::{Kind, Source, Stage, stages};
-use crate::state::Snapshot;
+use pupila_backend::{LossSum, RestoreError, Snapshot, StepContext, Targets, TensorMemory};
 use pupila_network::{Network, ParameterSpec, Role, StateDict, StateError, Tensor};
 use std::ops::Range;
 
@@ -59,19 +57,6 @@ pub struct Engine<T> {
     profile: Vec<StageTime>,
 }
 
-/// A trained tensor as it lies in memory: its elements in the engine's own order, for whoever only counts or sums them.
-#[derive(Debug, Clone, Copy)]
-pub struct TensorMemory<'a, T> {
-    /// Its name and shape.
-    pub spec: &'a ParameterSpec,
-    /// Its values, and zeros where memory is filled up.
-    pub values: &'a [T],
-    /// The gradient of the last [`Engine::gradients`], filled up likewise; empty where the engine doesn't train.
-    pub gradient: &'a [T],
-    /// How many elements only fill up memory.
-    pub filling: usize,
-}
-
 /// Where a tensor stands: in `values` where it is trained, else in `tracked`.
 #[derive(Debug)]
 struct Slot {
@@ -101,17 +86,6 @@ struct Buffers<T> {
     norm: Vec<T>,
     /// What a convolution works out of its weight alone, where the engine does not train.
     prepared: Vec<T>,
-}
-
-/// What one training step depends on besides the batch and the values.
-#[derive(Debug, Clone, Copy)]
-pub struct StepContext {
-    /// The run's seed.
-    pub seed: u64,
-    /// Counts the steps of the run; keys the draws of dropout.
-    pub step: u64,
-    /// Share of the target distribution that is spread over all classes.
-    pub label_smoothing: f64,
 }
 
 /// What becomes of the gradients.
@@ -432,6 +406,11 @@ impl<T: Float> Engine<T> {
         self.stale = true;
         self.values.copy_from_slice(&snapshot.trained);
         self.tracked.copy_from_slice(&snapshot.tracked);
+    }
+
+    pub(crate) fn check_snapshot(&self, snapshot: &Snapshot<T>) -> Result<(), RestoreError> {
+        RestoreError::check_length("the trained values", self.values.len(), snapshot.trained.len())?;
+        RestoreError::check_length("the tracked values", self.tracked.len(), snapshot.tracked.len())
     }
 
     /// The logits of `images: [batch, input]` in evaluation mode: `[batch, classes]`.

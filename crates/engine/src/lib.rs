@@ -5,6 +5,7 @@
 //! there are, and every sum has a fixed order, so results are the same to the bit for any number of threads.
 
 mod arena;
+mod cpu_backend;
 mod elementary;
 mod engine;
 mod float;
@@ -16,14 +17,16 @@ pub mod optimizer;
 mod parallel;
 mod plan;
 mod stage;
-mod state;
 
-pub use engine::{
-    Activations, Engine, Explanation, Method, NotFinite, Spread, StageTime, StepContext, TensorMemory,
-};
+pub use cpu_backend::CpuBackend;
+pub use engine::{Engine, StageTime};
 pub use float::Float;
 pub use isa::Isa;
-pub use kernels::loss::{LossSum, Targets, cross_entropy, softmax};
-pub use optimizer::{Optimizer, OptimizerConfig, OptimizerError};
+pub use kernels::loss::{cross_entropy, softmax};
+pub use optimizer::Optimizer;
 pub use parallel::thread_pool;
-pub use state::{OptimizerState, RestoreError, Snapshot, Waiting};
+pub use pupila_backend::{
+    Activations, Backend, Explanation, LossSum, MemoryBytes, Method, NotFinite, OptimizerConfig,
+    OptimizerError, OptimizerState, RestoreError, Snapshot, Spread, StepContext, Targets, TensorMemory,
+    TrainingState, Waiting,
+};

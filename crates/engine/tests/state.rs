@@ -171,13 +171,13 @@ fn a_state_of_something_else_is_refused_and_changes_nothing() {
     let of_sgd = OptimizerConfig { name: "sgd".into(), ..config };
     let other = Optimizer::<f32>::new(&of_sgd, before.values.trained.len()).unwrap().state();
     let error = run.optimizer.restore(&other).unwrap_err();
-    assert_eq!(error, RestoreError::Optimizer { expected: "adam".into(), found: "sgd".into() });
-    assert_eq!(error.to_string(), "the state is of the optimizer `sgd`, this one is `adam`");
+    assert_eq!(error, RestoreError::Optimizer { expected: Some("adam".into()), found: Some("sgd".into()) });
+    assert_eq!(error.to_string(), "the state is of the optimizer `sgd`, and here is the optimizer `adam`");
 
     let mut fewer = before.optimizer.clone();
     fewer.moments.pop();
     let error = run.optimizer.restore(&fewer).unwrap_err();
-    assert_eq!(error, RestoreError::Length { what: "the moments", expected: 2, found: 1 });
+    assert_eq!(error, RestoreError::Length { what: "the list of moments", expected: 2, found: 1 });
     let mut shorter = before.optimizer.clone();
     shorter.steps = 77;
     shorter.moments[1].pop();

@@ -146,3 +146,8 @@ pub use transform::{AnyTransform, DrawnError, Nothing, Transform};
 pub use transpose::Transpose;
 pub use trivial_augment::TrivialAugment;
 pub use vertical_flip::VerticalFlip;
+
+/// The worked example of CONTRIBUTING.md, which is compiled and run as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../../../CONTRIBUTING.md")]
+struct Contributing;

@@ -15,46 +15,8 @@ use super::{Engine, Sink, parts};
 use crate::float::Float;
 use crate::kernels::linear::Linear;
 use crate::stage::{Kind, Source};
+use pupila_backend::{Activations, Explanation, Method};
 use pupila_network::Shape;
-
-/// How a map came about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Method {
-    /// Grad-CAM at the output of this layer, the last convolution with the ops that run together with it:
-    /// normalisation, residual sum, activation, max-pooling.
-    GradCam {
-        /// The layer, by its name in the network.
-        layer: String,
-    },
-    /// The largest magnitude, over the channels, of the gradient of the class's logit by each pixel as the network sees it.
-    InputGradient,
-}
-
-/// Maps of a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Explanation {
-    /// How they came about.
-    pub method: Method,
-    /// Rows of a map.
-    pub height: usize,
-    /// Columns of a map.
-    pub width: usize,
-    /// The maps, not scaled. `[batch, height, width]`
-    pub maps: Vec<f32>,
-    /// The logits of the forward pass. `[batch, classes]`
-    pub logits: Vec<f32>,
-}
-
-/// The outputs of one layer for a batch, for whoever counts them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Activations {
-    /// Name of the layer; where ops run together, of the last of them.
-    pub layer: String,
-    /// Its PyTorch module.
-    pub module: &'static str,
-    /// The output's elements.
-    pub values: Vec<f32>,
-}
 
 impl<T: Float> Engine<T> {
     /// Explains for each image the logit of a class. None where the network has neither a convolution nor a linear map as

@@ -1,12 +1,11 @@
 //! Updates that need the whole gradient first: of several batches together, or with its norm held down.
 
-use super::{Engine, Sink, Slot, StepContext};
+use super::{Engine, Sink, Slot};
 use crate::arena::Arena;
 use crate::float::Float;
-use crate::kernels::loss::{LossSum, Targets};
 use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::{Shared, for_each};
-use crate::state::{RestoreError, Waiting};
+use pupila_backend::{LossSum, RestoreError, StepContext, Targets, Waiting};
 use pupila_network::Role;
 use std::ops::Range;
 
@@ -126,19 +125,30 @@ impl<T: Float> Engine<T> {
     /// They are of another number of values, or their weight is not a number above 0. Nothing has changed then.
     pub fn set_waiting(&mut self, waiting: Option<&Waiting<T>>) -> Result<(), RestoreError> {
         let Some(waiting) = waiting else {
-            if let Some(accumulated) = &mut self.accumulated {
-                accumulated.weight = 0.0;
-            }
+            self.drop_waiting();
             return Ok(());
         };
+        self.check_waiting(waiting)?;
         let len = self.gradients.len();
-        RestoreError::unless_as_long("the gradients that wait", len, waiting.sum.len())?;
-        if !(waiting.weight.is_finite() && waiting.weight > 0.0) {
-            return Err(RestoreError::Weight(waiting.weight));
-        }
         let accumulated = self.accumulated.get_or_insert_with(|| Accumulated::new(len));
         accumulated.sum.copy_from_slice(&waiting.sum);
         accumulated.weight = waiting.weight;
+        Ok(())
+    }
+
+    /// Forgets the gradients since the last [`Engine::apply`].
+    pub(crate) fn drop_waiting(&mut self) {
+        if let Some(accumulated) = &mut self.accumulated {
+            accumulated.weight = 0.0;
+        }
+    }
+
+    pub(crate) fn check_waiting(&self, waiting: &Waiting<T>) -> Result<(), RestoreError> {
+        let (expected, found) = (self.gradients.len(), waiting.sum.len());
+        RestoreError::check_length("the gradients that wait", expected, found)?;
+        if !(waiting.weight.is_finite() && waiting.weight > 0.0) {
+            return Err(RestoreError::Weight(waiting.weight));
+        }
         Ok(())
     }
 }

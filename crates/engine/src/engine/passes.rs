@@ -1,7 +1,7 @@
 //! The two passes over the stages of a network.
 
 use super::profile::Watch;
-use super::{Buffers, Engine, Sink, StepContext, parts};
+use super::{Buffers, Engine, Sink, parts};
 use crate::float::Float;
 use crate::kernels::linear::{Linear, Memory};
 use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
@@ -9,6 +9,7 @@ use crate::kernels::prefetch::Ask;
 use crate::kernels::{batch_norm, column_sums, dropout};
 use crate::parallel::Shared;
 use crate::stage::{Kind, Source};
+use pupila_backend::StepContext;
 use std::ops::Range;
 
 impl<T: Float> Engine<T> {

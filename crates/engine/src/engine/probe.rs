@@ -1,50 +1,9 @@
 //! A look into a pass: where a value that is not finite comes from, and how activations and gradients spread layer by layer.
 
-use super::{Engine, StepContext};
+use super::Engine;
 use crate::float::Float;
+use pupila_backend::{NotFinite, Spread, StepContext};
 use pupila_network::NodeId;
-
-/// The first place at which a network's values are NaN or infinite.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotFinite {
-    /// The images themselves.
-    Images,
-    /// A tensor of the network, by its name in the state dict: an update has overflowed.
-    Tensor(String),
-    /// The output of a layer, by its name and PyTorch module.
-    Layer(String, &'static str),
-}
-
-impl std::fmt::Display for NotFinite {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            NotFinite::Images => write!(f, "the images themselves"),
-            NotFinite::Tensor(name) => write!(f, "the values of {name}"),
-            NotFinite::Layer(name, module) => write!(f, "the output of {name} ({module})"),
-        }
-    }
-}
-
-/// How the output of a layer and the gradient of the loss by it spread over a batch.
-#[derive(Debug, Clone, Default)]
-pub struct Spread {
-    /// Name of the layer; where ops run together, of the last of them.
-    pub layer: String,
-    /// Its PyTorch module.
-    pub module: &'static str,
-    /// Mean of the output's elements.
-    pub activation_mean: f64,
-    /// Variance of the output's elements.
-    pub activation_variance: f64,
-    /// Share of the output's elements that are exactly zero, as behind a ReLU.
-    pub zeros_frac: f64,
-    /// Features of the output: the units of a linear layer, the channels of a map.
-    pub features: usize,
-    /// Share of the features that are zero for every sample of the batch, and at every place of a map.
-    pub dead_frac: f64,
-    /// Variance of the gradient's elements.
-    pub gradient_variance: f64,
-}
 
 /// Looks at every stage while a pass runs.
 #[derive(Debug, Default)]

@@ -1,90 +1,7 @@
 //! Softmax and cross-entropy, as `torch.nn.functional.cross_entropy` with the mean over the batch.
 
 use crate::float::Float;
-
-/// What a batch's loss is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct LossSum {
-    /// Sum of the samples' losses, each times the weight of its class.
-    pub loss: f64,
-    /// Sum of the samples' weights; without class weights their number.
-    pub weight: f64,
-    /// Samples whose largest logit is the target's; of a mixed sample, the target with the larger share. Of equal logits the
-    /// first counts, as in PyTorch and numpy.
-    pub correct: usize,
-    /// Samples.
-    pub samples: usize,
-}
-
-impl LossSum {
-    /// PyTorch's mean: the weighted losses by the sum of the weights. NaN without a sample.
-    pub fn mean(&self) -> f64 {
-        self.loss / self.weight
-    }
-}
-
-impl std::ops::Sub for LossSum {
-    type Output = Self;
-
-    /// What was added to `earlier` since.
-    fn sub(self, earlier: Self) -> Self {
-        LossSum {
-            loss: self.loss - earlier.loss,
-            weight: self.weight - earlier.weight,
-            correct: self.correct - earlier.correct,
-            samples: self.samples - earlier.samples,
-        }
-    }
-}
-
-impl std::ops::AddAssign for LossSum {
-    fn add_assign(&mut self, other: Self) {
-        self.loss += other.loss;
-        self.weight += other.weight;
-        self.correct += other.correct;
-        self.samples += other.samples;
-    }
-}
-
-/// What the samples of a batch should be. A plain slice of classes is one target for each.
-#[derive(Debug, Clone, Copy)]
-pub struct Targets<'a> {
-    /// The class of each sample. `[batch]`
-    pub classes: &'a [u32],
-    /// The class of what is mixed into each sample; empty where nothing is. `[batch]`
-    pub partners: &'a [u32],
-    /// The share of `classes` in each mixed sample, from 0 to 1; the partner's is the rest. `[batch]`, or empty
-    pub shares: &'a [f64],
-}
-
-impl<'a> Targets<'a> {
-    /// The two targets of a sample and the share of the first; twice the same where nothing is mixed.
-    fn of(&self, sample: usize) -> ([usize; 2], f64) {
-        let class = self.classes[sample] as usize;
-        match (self.partners.get(sample), self.shares.get(sample)) {
-            (Some(&partner), Some(&share)) => ([class, partner as usize], share),
-            _ => ([class, class], 1.0),
-        }
-    }
-}
-
-impl<'a> From<&'a [u32]> for Targets<'a> {
-    fn from(classes: &'a [u32]) -> Self {
-        Targets { classes, partners: &[], shares: &[] }
-    }
-}
-
-impl<'a> From<&'a Vec<u32>> for Targets<'a> {
-    fn from(classes: &'a Vec<u32>) -> Self {
-        Targets::from(classes.as_slice())
-    }
-}
-
-impl<'a, const N: usize> From<&'a [u32; N]> for Targets<'a> {
-    fn from(classes: &'a [u32; N]) -> Self {
-        Targets::from(classes.as_slice())
-    }
-}
+use pupila_backend::{LossSum, Targets};
 
 /// The loss of `logits: [batch, classes]`, and the gradient of its mean into `gradient` (same shape), if given.
 ///
@@ -109,12 +26,12 @@ pub fn cross_entropy<'a, T: Float>(
     let weight_of = |([first, second], share): ([usize; 2], f64)| {
         if share == 1.0 { weight(first) } else { share * weight(first) + (1.0 - share) * weight(second) }
     };
-    total.weight = (0..targets.classes.len()).map(|sample| weight_of(targets.of(sample))).sum();
+    total.weight = (0..targets.classes.len()).map(|sample| weight_of(targets.of_sample(sample))).sum();
     // A batch in which every class weighs nothing has no gradient, rather than one that is not a number.
     let scale = if total.weight > 0.0 { 1.0 / total.weight } else { 0.0 };
     let spread_share = label_smoothing / classes as f64;
     for (i, row) in logits.chunks_exact(classes).take(targets.classes.len()).enumerate() {
-        let (both, share) = targets.of(i);
+        let (both, share) = targets.of_sample(i);
         let dominant = if share >= 0.5 { both[0] } else { both[1] };
         let mut best = 0;
         for (k, x) in row.iter().enumerate() {

@@ -1,24 +1,18 @@
 //! Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019), as `torch.optim` computes them: eps is added to the
 //! corrected root, Adam's weight decay is L2 added to the gradient, AdamW's shrinks the weight by lr * weight_decay.
 
-use super::{Least, OptimizerConfig, OptimizerEntry, Rule};
+use super::{Least, OptimizerConfig, Rule};
 use crate::isa::per_isa;
 
-pub(super) const ADAM: OptimizerEntry = OptimizerEntry {
-    name: "adam",
-    description: "Adam; weight_decay is L2, added to the gradient",
-    keys: &["betas", "eps"],
-    moments: 2,
-    rule: |config, lr, step| Rule::Adam(Step::new(config, lr, step, false)),
-};
+/// Weight decay is L2.
+pub(super) fn adam(config: &OptimizerConfig, lr: f64, step: u64) -> Rule {
+    Rule::Adam(Step::new(config, lr, step, false))
+}
 
-pub(super) const ADAMW: OptimizerEntry = OptimizerEntry {
-    name: "adamw",
-    description: "Adam with decoupled weight decay",
-    keys: &["betas", "eps"],
-    moments: 2,
-    rule: |config, lr, step| Rule::Adam(Step::new(config, lr, step, true)),
-};
+/// Weight decay shrinks the weight.
+pub(super) fn adamw(config: &OptimizerConfig, lr: f64, step: u64) -> Rule {
+    Rule::Adam(Step::new(config, lr, step, true))
+}
 
 /// The numbers of one step.
 #[derive(Debug, Clone, Copy)]

@@ -1,24 +1,18 @@
 //! RMSprop (Tieleman and Hinton 2012), as `torch.optim.RMSprop`: not centered, eps added to the root, weight decay added to
 //! the gradient.
 
-use super::{Least, OptimizerEntry, Rule};
+use super::{Least, OptimizerConfig, Rule};
 use crate::isa::per_isa;
 
-pub(super) const RMSPROP: OptimizerEntry = OptimizerEntry {
-    name: "rmsprop",
-    description: "the gradient divided by its running root mean square; weight_decay is L2, added to the gradient",
-    keys: &["momentum", "alpha", "eps"],
-    moments: 2,
-    rule: |config, lr, _| {
-        Rule::RmsProp(Step {
-            lr,
-            l2: config.weight_decay,
-            momentum: config.momentum,
-            alpha: config.alpha,
-            eps: config.eps,
-        })
-    },
-};
+pub(super) fn rmsprop(config: &OptimizerConfig, lr: f64, _: u64) -> Rule {
+    Rule::RmsProp(Step {
+        lr,
+        l2: config.weight_decay,
+        momentum: config.momentum,
+        alpha: config.alpha,
+        eps: config.eps,
+    })
+}
 
 /// The numbers of one step.
 #[derive(Debug, Clone, Copy)]

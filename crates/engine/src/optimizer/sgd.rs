@@ -1,18 +1,12 @@
 //! Stochastic gradient descent with momentum, as `torch.optim.SGD`: dampening 0, weight decay added to the gradient, and on
 //! request Nesterov's look-ahead (Sutskever et al. 2013).
 
-use super::{OptimizerEntry, Rule};
+use super::{OptimizerConfig, Rule};
 use crate::isa::per_isa;
 
-pub(super) const SGD: OptimizerEntry = OptimizerEntry {
-    name: "sgd",
-    description: "gradient descent with momentum, Nesterov's on request; weight_decay is L2, added to the gradient",
-    keys: &["momentum", "nesterov"],
-    moments: 1,
-    rule: |config, lr, _| {
-        Rule::Sgd(Step { lr, l2: config.weight_decay, momentum: config.momentum, nesterov: config.nesterov })
-    },
-};
+pub(super) fn sgd(config: &OptimizerConfig, lr: f64, _: u64) -> Rule {
+    Rule::Sgd(Step { lr, l2: config.weight_decay, momentum: config.momentum, nesterov: config.nesterov })
+}
 
 /// The numbers of one step.
 #[derive(Debug, Clone, Copy)]
