@@ -100,6 +100,9 @@ pub trait Backend: Debug + Send {
     /// tensors have none and are left out.
     fn gradient_state(&self) -> StateDict;
 
+    /// The Euclidean norm of the gradient of the last [`gradients`](Backend::gradients), over all trained values, in f64.
+    fn gradient_norm(&self) -> f64;
+
     /// Every trained tensor as it lies in memory, in the order of [`Network::parameters`], for whoever only counts or sums
     /// elements. A backend whose values lie elsewhere keeps the copy that it makes when it is asked.
     fn tensors(&self) -> Vec<TensorMemory<'_, f32>>;

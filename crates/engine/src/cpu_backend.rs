@@ -6,6 +6,10 @@ use pupila_backend::{
     RestoreError, Snapshot, Spread, StepContext, Targets, TensorMemory, TrainingState,
 };
 use pupila_network::{Network, StateDict, StateError, Tensor};
+use rayon::prelude::*;
+
+/// Values whose squares one job sums up; fixed, so that the sum doesn't depend on the number of threads.
+const PIECE: usize = 1 << 18;
 
 /// An engine with its optimizer, on the threads of the rayon pool that it is called from.
 #[derive(Debug)]
@@ -137,6 +141,12 @@ impl Backend for CpuBackend {
 
     fn gradient_state(&self) -> StateDict {
         self.engine.gradient_state()
+    }
+
+    fn gradient_norm(&self) -> f64 {
+        let square = |piece: &[f32]| piece.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
+        let squares: Vec<f64> = self.engine.gradient().par_chunks(PIECE).map(square).collect();
+        squares.iter().sum::<f64>().sqrt()
     }
 
     fn tensors(&self) -> Vec<TensorMemory<'_, f32>> {

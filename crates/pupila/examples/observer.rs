@@ -1,7 +1,7 @@
 //! Follows a run and ends it: `observer DATA SECONDS`. A budget of time is one reason to end a run; a search that prunes its
 //! trials is another. The best model so far is kept either way.
 
-use pupila::engine::Engine;
+use pupila::backend::Backend;
 use pupila::{EpochRecord, Observer, Recipe, Session, Stop};
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ impl Observer for Budget {
         (Instant::now() >= self.ends).then(|| Stop::Ended("the time is spent".into()))
     }
 
-    fn epoch(&mut self, record: &EpochRecord, _: &Engine<f32>) {
+    fn epoch(&mut self, record: &EpochRecord, _: &dyn Backend) {
         println!(
             "epoch {}: loss {:.3}, accuracy {:.3}",
             record.epoch,

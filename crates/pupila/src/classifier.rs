@@ -3,8 +3,9 @@
 use crate::error::Error;
 use crate::session::{OnProgress, decode_images};
 use crate::stop_signal::StopSignal;
+use pupila_backend::{Backend, Explanation};
 use pupila_dataset::{Cache, Dataset, OnBadImage, scan_images};
-use pupila_engine::{Engine, Explanation};
+use pupila_engine::CpuBackend;
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
@@ -23,7 +24,7 @@ pub struct Classifier {
     card: ModelCard,
     /// The run folder that it is in, if it was opened by that.
     folder: Option<RunFolder>,
-    engine: Engine<f32>,
+    engine: CpuBackend,
     preparation: Preparation,
 }
 
@@ -100,7 +101,7 @@ impl Classifier {
             |error: &dyn std::fmt::Display| Error::request(format_args!("{}: {error}", file.display()));
         let network = card.network().map_err(|error| damaged(&error))?;
         let preparation = card.preparation().map_err(|error| damaged(&error))?;
-        let mut engine = Engine::new(&network, BATCH, false);
+        let mut engine = CpuBackend::new(&network, BATCH, false);
         engine.load(&state).map_err(|source| Error::Values { path: file.clone(), source })?;
         Ok(Classifier { card, folder, engine, preparation })
     }
@@ -201,8 +202,8 @@ impl Classifier {
     }
 
     /// Another engine with the same values, one that can explain.
-    pub(crate) fn explainer(&self) -> Result<Engine<f32>, Error> {
-        let mut engine = Engine::new(self.network(), EXPLAINED, true);
+    pub(crate) fn explainer(&self) -> Result<CpuBackend, Error> {
+        let mut engine = CpuBackend::new(self.network(), EXPLAINED, true);
         let path = self.folder.as_ref().map_or_else(PathBuf::new, |folder| folder.file(RunFolder::MODEL));
         engine.load(&self.engine.state()).map_err(|source| Error::Values { path, source })?;
         Ok(engine)

@@ -88,7 +88,7 @@ pub use stop_signal::StopSignal;
 
 /// The sections of a recipe, how it is read from TOML, and what can be wrong with it.
 pub mod recipe {
-    pub use pupila_engine::OptimizerConfig as Optimizer;
+    pub use pupila_backend::OptimizerConfig as Optimizer;
     pub use pupila_network::{Activation, Init, ModelConfig as Model};
     pub use pupila_train::schedule::ScheduleConfig as Schedule;
     pub use pupila_train::{
@@ -99,6 +99,7 @@ pub mod recipe {
     pub use pupila_transforms::{Normalize, TransformConfig};
 }
 
+pub use pupila_backend as backend;
 pub use pupila_dataset as dataset;
 pub use pupila_engine as engine;
 pub use pupila_metrics as metrics;

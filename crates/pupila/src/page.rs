@@ -1,7 +1,7 @@
 //! `report.html`: what a run or an evaluation has in hand, as the page wants it.
 
 use crate::describe::count;
-use pupila_engine::{Engine, Method};
+use pupila_backend::{Backend, Method};
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
@@ -41,7 +41,7 @@ impl Collected {
 /// Images that were judged, and the engine that judged them.
 pub(crate) struct Source<'a> {
     /// Made for training, with the values that judged.
-    pub(crate) engine: &'a mut Engine<f32>,
+    pub(crate) engine: &'a mut dyn Backend,
     pub(crate) loader: &'a Loader,
     pub(crate) normalization: &'a Normalization,
 }

@@ -2,7 +2,7 @@
 
 use crate::page::Collected;
 use crate::stop_signal::StopSignal;
-use pupila_engine::Engine;
+use pupila_backend::Backend;
 use pupila_loader::Loader;
 use pupila_run::RunFolder;
 use pupila_trackers::Event;
@@ -52,7 +52,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Writes the model that the engine has.
-    pub(crate) fn save(&mut self, engine: &Engine<f32>, epoch: u32) -> Result<(), ModelFileError> {
+    pub(crate) fn save(&mut self, engine: &dyn Backend, epoch: u32) -> Result<(), ModelFileError> {
         self.card.epoch = epoch;
         self.saved = Some(Instant::now());
         ModelFile::write(&self.card, &engine.state(), &self.folder.file(RunFolder::MODEL))
@@ -92,7 +92,7 @@ impl Observer for Recorder<'_> {
         self.observer.step(step);
     }
 
-    fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>) {
+    fn epoch(&mut self, record: &EpochRecord, engine: &dyn Backend) {
         self.observer.epoch(record, engine);
         // A run that is killed keeps a model that is at most this old; a failure is told at the end, when it is final.
         if record.improved && self.saved.is_none_or(|saved| saved.elapsed() > SAVE_INTERVAL) {

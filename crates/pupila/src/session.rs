@@ -6,7 +6,7 @@ use crate::recorder::Recorder;
 use crate::stop_signal::StopSignal;
 use crate::{describe, source};
 use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
-use pupila_engine::{Engine, Isa, thread_pool};
+use pupila_engine::{CpuBackend, Isa, thread_pool};
 use pupila_network::Network;
 use pupila_run::{Data, Environment, FORMAT, RunFolder, RunSummary, Summary, predictions_csv};
 use pupila_trackers::{DataInfo, RunInfo};
@@ -374,7 +374,7 @@ impl Session {
         };
         // No larger than the data asks for: a batch size beyond it costs no memory.
         let largest = batch.min(train_loader.samples().max(val_loader.samples()));
-        let mut engine = Engine::<f32>::new(network, largest, true);
+        let mut engine = CpuBackend::new(network, largest, true);
         observer.ready(&Ready { folder: &folder, plan: &plan, engine: &engine, threads: self.threads });
         let run = self.run_info(&folder, images, &environment);
         let tracking = Tracking::start(&folder, &plan, normalization, run)

@@ -46,7 +46,9 @@ fn content(folder: &RunFolder) -> BTreeMap<String, String> {
             RunFolder::SUMMARY => {
                 let mut summary: Value = serde_json::from_slice(&bytes).unwrap();
                 let object = summary.as_object_mut().unwrap();
-                ["timing", "peak_rss_bytes", "threads"].map(|key| object.remove(key).unwrap());
+                for key in ["timing", "peak_rss_bytes", "threads"] {
+                    object.remove(key).unwrap();
+                }
                 summary.to_string()
             }
             RunFolder::METRICS => {
@@ -166,7 +168,7 @@ impl Observer for Counting {
         self.steps += 1;
     }
 
-    fn epoch(&mut self, _: &EpochRecord, _: &pupila::engine::Engine<f32>) {
+    fn epoch(&mut self, _: &EpochRecord, _: &dyn pupila::backend::Backend) {
         self.epochs += 1;
     }
 

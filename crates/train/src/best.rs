@@ -1,7 +1,7 @@
 //! The best epoch so far, and when to stop looking for a better one.
 
 use crate::recipe::{EarlyStopping, Monitor};
-use pupila_engine::{Engine, Snapshot};
+use pupila_backend::{Backend, Snapshot};
 
 /// Keeps the values of the best epoch by a monitored metric.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Best {
     /// Takes the metrics of an epoch; true where it is the best so far, whose values are then kept.
     ///
     /// The very first epoch is kept whatever its metric, so that there always is a model.
-    pub(crate) fn offer(&mut self, epoch: u32, val: &[(&'static str, f64)], engine: &Engine<f32>) -> bool {
+    pub(crate) fn offer(&mut self, epoch: u32, val: &[(&'static str, f64)], engine: &dyn Backend) -> bool {
         let metric = self.monitor.of(val);
         if self.monitor.improves(metric, self.state.reference, self.min_delta) {
             self.state.reference = metric;
@@ -76,7 +76,7 @@ impl Best {
     }
 
     /// Gives the best values back to the engine; the epoch that they are of.
-    pub(crate) fn restore(&self, engine: &mut Engine<f32>) -> Option<u32> {
+    pub(crate) fn restore(&self, engine: &mut dyn Backend) -> Option<u32> {
         let (epoch, _) = self.state.best?;
         engine.restore(&self.state.values);
         Some(epoch)
@@ -86,6 +86,7 @@ impl Best {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pupila_engine::CpuBackend;
     use pupila_network::{ModelConfig, Shape, architectures};
 
     fn run(
@@ -96,19 +97,19 @@ mod tests {
     ) -> (Option<u32>, usize, f32) {
         let config = ModelConfig { hidden: Some(vec![]), ..ModelConfig::default() };
         let network = architectures::build(&config, Shape::Vector(1), 2).unwrap();
-        let mut engine = Engine::new(&network, 1, false);
+        let mut engine = CpuBackend::new(&network, 1, false);
         let monitor = Monitor::parse(monitor).unwrap();
         let mut best = Best::new(monitor, &EarlyStopping { patience, min_delta });
         let mut ran = 0;
         for (i, &metric) in metrics.iter().enumerate() {
-            engine.values_mut()[0] = i as f32 + 1.0;
+            engine.engine_mut().values_mut()[0] = i as f32 + 1.0;
             best.offer(i as u32 + 1, &[(monitor.name, metric)], &engine);
             ran = i + 1;
             if best.exhausted() {
                 break;
             }
         }
-        (best.restore(&mut engine), ran, engine.values()[0])
+        (best.restore(&mut engine), ran, engine.engine().values()[0])
     }
 
     #[test]

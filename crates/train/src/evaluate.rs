@@ -1,6 +1,6 @@
 //! Judging a network on images: the one path that training, `eval` and `predict` all take, so that they agree to the bit.
 
-use pupila_engine::Engine;
+use pupila_backend::Backend;
 use pupila_loader::{Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError};
 
@@ -23,7 +23,7 @@ pub enum EvaluateError {
 /// # Errors
 /// See [`EvaluateError`].
 pub fn evaluate(
-    engine: &mut Engine<f32>,
+    engine: &mut dyn Backend,
     loader: &Loader,
     stop: &mut dyn FnMut() -> bool,
 ) -> Result<Predictions, EvaluateError> {

@@ -3,7 +3,7 @@
 //!
 //! Nothing here changes a value of the engine.
 
-use pupila_engine::{Engine, Explanation};
+use pupila_backend::{Backend, Explanation};
 use pupila_image::Image;
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
@@ -42,11 +42,11 @@ pub struct Distributions {
 
 /// The distributions now. Activations are those for up to 32 images from everywhere in `images`.
 pub fn distributions(
-    engine: &mut Engine<f32>,
+    engine: &mut dyn Backend,
     images: &Loader,
     normalization: &Normalization,
 ) -> Distributions {
-    let matrices = engine.tensors().filter(|tensor| tensor.spec.shape.len() > 1);
+    let matrices = engine.tensors().into_iter().filter(|tensor| tensor.spec.shape.len() > 1);
     let weights = matrices.map(|t| spread(t.spec.name.clone(), t.values, t.filling as u64)).collect();
     let most = (ACTIVATIONS / engine.activation_count().max(1)).clamp(1, IMAGES).min(engine.capacity());
     let all = images.samples();
@@ -95,7 +95,7 @@ fn spread(name: String, values: &[f32], filling: u64) -> ValueSpread {
 ///
 /// `classes`: the class to explain for each of `samples`. The engine must be one for training.
 pub fn explain_samples(
-    engine: &mut Engine<f32>,
+    engine: &mut dyn Backend,
     images: &Loader,
     normalization: &Normalization,
     samples: &[usize],
@@ -114,7 +114,7 @@ pub fn sample_image(images: &Loader, sample: usize) -> Option<Image> {
 }
 
 /// The first filters of the first layer that has weights, and the name of these; none where it sees no image.
-pub fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
+pub fn first_filters(engine: &dyn Backend) -> Option<(String, Image)> {
     crate::tracking::pictures::first_filters(engine)
 }
 

@@ -4,7 +4,7 @@ use crate::best::BestState;
 use crate::diagnosis::DiagnosisState;
 use crate::schedule::ScheduleState;
 use crate::trainer::EpochRecord;
-use pupila_engine::{LossSum, OptimizerState, Snapshot, Waiting};
+use pupila_backend::{LossSum, Snapshot, TrainingState};
 use pupila_network::StateDict;
 use std::time::Duration;
 
@@ -22,12 +22,9 @@ pub struct LoopState {
     pub lr: f64,
     /// Loss and accuracy of the epoch so far.
     pub sums: LossSum,
-    /// The network's values, running statistics included.
-    pub values: Snapshot<f32>,
-    /// The optimizer's moments and number of updates.
-    pub optimizer: OptimizerState<f32>,
-    /// Gradients that wait for the rest of their update's batches.
-    pub waiting: Option<Waiting<f32>>,
+    /// The network's values, running statistics included; the optimizer's moments and number of updates; gradients that wait for
+    /// the rest of their update's batches.
+    pub training: TrainingState,
     /// The moving average of the values; empty where none is kept.
     pub average: Snapshot<f32>,
     /// What the schedule remembers.

@@ -6,8 +6,8 @@ use crate::evaluate::{EvaluateError, evaluate};
 use crate::recipe::{CheckedRecipe, Recipe};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::state::{LoopState, Start};
-use pupila_engine::{
-    Engine, LossSum, NotFinite, Optimizer, OptimizerError, RestoreError, Snapshot, StepContext, Targets,
+use pupila_backend::{
+    Backend, LossSum, NotFinite, OptimizerError, RestoreError, Snapshot, StepContext, Targets,
 };
 use pupila_loader::{Batch, Epoch, Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError, summary};
@@ -123,7 +123,7 @@ pub trait Observer: Send {
     }
 
     /// An epoch has ended. `engine` has its values.
-    fn epoch(&mut self, record: &EpochRecord, engine: &Engine<f32>) {
+    fn epoch(&mut self, record: &EpochRecord, engine: &dyn Backend) {
         let _ = (record, engine);
     }
 
@@ -172,7 +172,7 @@ pub struct Ready<'a> {
     /// The run's plan.
     pub plan: &'a Plan<'a>,
     /// The engine, with all its memory.
-    pub engine: &'a Engine<f32>,
+    pub engine: &'a dyn Backend,
     /// Threads of the run.
     pub threads: usize,
 }
@@ -184,7 +184,7 @@ impl Observer for () {}
 #[derive(Debug)]
 pub struct Begin<'a> {
     /// The engine with the first values.
-    pub engine: &'a Engine<f32>,
+    pub engine: &'a dyn Backend,
     /// The run's plan.
     pub plan: &'a Plan<'a>,
 }
@@ -197,7 +197,7 @@ pub struct Look<'a> {
     /// The validation set's predictions.
     pub predictions: &'a Predictions,
     /// The engine with the epoch's values.
-    pub engine: &'a mut Engine<f32>,
+    pub engine: &'a mut dyn Backend,
     /// The run's plan.
     pub plan: &'a Plan<'a>,
     /// Whether no epoch follows.
@@ -258,7 +258,7 @@ pub enum TrainError {
 /// See [`TrainError`]. A loss that is not finite is no error but an [`Outcome`].
 pub fn train(
     plan: &Plan<'_>,
-    engine: &mut Engine<f32>,
+    engine: &mut dyn Backend,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
     let mut training = Training::begin(plan, engine, Start::Values(&plan.initial_values()))?;
@@ -270,8 +270,7 @@ pub fn train(
 #[derive(Debug)]
 pub struct Training<'a> {
     plan: &'a Plan<'a>,
-    engine: &'a mut Engine<f32>,
-    optimizer: Optimizer<f32>,
+    engine: &'a mut dyn Backend,
     schedule: Schedule<'a>,
     best: Best,
     diagnosis: Diagnosis<'a>,
@@ -308,15 +307,15 @@ impl<'a> Training<'a> {
     /// Values or a state that are not of this plan.
     pub fn begin(
         plan: &'a Plan<'a>,
-        engine: &'a mut Engine<f32>,
+        engine: &'a mut dyn Backend,
         start: Start<'_>,
     ) -> Result<Self, TrainError> {
         let Recipe { train: config, early_stopping, optimizer: rule, schedule, .. } = plan.recipe.recipe();
         let monitor = plan.recipe.monitor();
         let updates = plan.updates_per_epoch();
         engine.set_class_weights(plan.class_weights);
+        engine.set_optimizer(rule)?;
         let mut training = Training {
-            optimizer: Optimizer::new(rule, engine.values().len())?,
             schedule: Schedule::new(schedule, rule.lr, config.epochs, updates, monitor.direction)?,
             best: Best::new(monitor, early_stopping),
             diagnosis: Diagnosis::new(plan, Default::default()),
@@ -345,17 +344,13 @@ impl<'a> Training<'a> {
 
     /// Everything that the loop remembers between two steps.
     pub fn state(&self) -> LoopState {
-        let mut values = Snapshot::default();
-        self.engine.save_to(&mut values);
         LoopState {
             epoch: self.epoch,
             batches: self.batches,
             batches_in_all: self.batches_in_all,
             lr: self.lr,
             sums: self.sums,
-            values,
-            optimizer: self.optimizer.state(),
-            waiting: self.engine.waiting(),
+            training: self.engine.training_state(),
             average: self.average.clone(),
             schedule: self.schedule.state(),
             best: self.best.state().clone(),
@@ -367,9 +362,7 @@ impl<'a> Training<'a> {
     }
 
     fn restore(&mut self, state: &LoopState) -> Result<(), TrainError> {
-        self.engine.restore(&state.values);
-        self.optimizer.restore(&state.optimizer)?;
-        self.engine.set_waiting(state.waiting.as_ref())?;
+        self.engine.restore_training(&state.training)?;
         self.schedule.restore(&state.schedule);
         self.best.resume(&state.best);
         self.diagnosis.state = state.diagnosis.clone();
@@ -432,7 +425,7 @@ impl<'a> Training<'a> {
                 label_smoothing: loss.label_smoothing,
             };
             self.diagnosis.first_batch(self.engine, &batch, &context, observer);
-            let updates = self.optimizer.steps();
+            let updates = self.engine.updates();
             self.lr = self.schedule.lr(self.epoch - 1, updates);
             let targets = targets_of(&batch);
             let (loss, norm) = if whole_gradient {
@@ -440,22 +433,18 @@ impl<'a> Training<'a> {
                 let done = self.batches + 1;
                 let due = done.is_multiple_of(config.accumulate) || done == batches_per_epoch;
                 let apply = due && loss.loss.is_finite();
-                let norm = if apply {
-                    self.engine.apply(&mut self.optimizer, self.lr, config.clip_norm)
-                } else {
-                    0.0
-                };
+                let norm = if apply { self.engine.apply(self.lr, config.clip_norm) } else { 0.0 };
                 (loss, norm)
             } else {
-                (self.engine.step(&batch.images, targets, &context, &mut self.optimizer, self.lr), 0.0)
+                (self.engine.step(&batch.images, targets, &context, self.lr), 0.0)
             };
             if !(loss.loss.is_finite() && norm.is_finite()) {
                 let place = self.engine.find_not_finite(&batch.images, batch.targets.len(), &context);
-                let step = self.optimizer.steps() + 1;
+                let step = self.engine.updates() + 1;
                 return Ok(Some(End::Diverged { epoch: self.epoch, step, place }));
             }
             batches.recycle(batch);
-            if let Some(decay) = config.ema_decay.filter(|_| self.optimizer.steps() > updates) {
+            if let Some(decay) = config.ema_decay.filter(|_| self.engine.updates() > updates) {
                 self.engine.average_into(&mut self.average, decay);
             }
             self.sums += loss;
@@ -466,7 +455,7 @@ impl<'a> Training<'a> {
             observer.step(&StepRecord {
                 epoch: self.epoch,
                 batches: self.batches,
-                updates: self.optimizer.steps(),
+                updates: self.engine.updates(),
                 so_far: self.sums,
             });
         }
@@ -495,7 +484,7 @@ impl<'a> Training<'a> {
             (Ok(_), Some(stop)) => Some(End::Asked(stop)),
             // Finite losses, but a last update that made the logits overflow.
             (Err(EvaluateError::Predictions(PredictionsError::NotFinite { .. })), _) => {
-                Some(End::Diverged { epoch: self.epoch, step: self.optimizer.steps(), place: None })
+                Some(End::Diverged { epoch: self.epoch, step: self.engine.updates(), place: None })
             }
             _ => None,
         };
@@ -514,7 +503,7 @@ impl<'a> Training<'a> {
         let samples = self.sums.samples as f64;
         let record = EpochRecord {
             epoch: self.epoch,
-            step: self.optimizer.steps(),
+            step: self.engine.updates(),
             lr: self.lr,
             train_loss: self.sums.mean(),
             train_accuracy: self.sums.correct as f64 / samples,

@@ -4,7 +4,7 @@
 //! the same numbers before as after them, so they are made of the normalised images.
 
 use crate::evaluate::{EvaluateError, evaluate};
-use pupila_engine::Engine;
+use pupila_backend::Backend;
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_transforms::Shape;
@@ -86,7 +86,7 @@ impl View {
 /// # Panics
 /// Where images that are not square are to be turned.
 pub fn evaluate_views(
-    engine: &mut Engine<f32>,
+    engine: &mut dyn Backend,
     loader: &Loader,
     views: Views,
     stop: &mut dyn FnMut() -> bool,

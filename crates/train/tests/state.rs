@@ -2,7 +2,8 @@
 //! never stopped: to the bit in its values, and to the line in what it records.
 #![allow(clippy::unwrap_used)]
 
-use pupila_engine::Engine;
+use pupila_backend::Backend;
+use pupila_engine::CpuBackend;
 use pupila_loader::{Loader, Order, Source};
 use pupila_network::{Network, StateDict};
 use pupila_run::RunFolder;
@@ -83,8 +84,8 @@ impl Parts {
         }
     }
 
-    fn engine(&self) -> Engine<f32> {
-        Engine::new(&self.network, self.recipe.train.batch, true)
+    fn engine(&self) -> CpuBackend {
+        CpuBackend::new(&self.network, self.recipe.train.batch, true)
     }
 }
 
@@ -136,7 +137,7 @@ fn without_times(mut record: EpochRecord) -> EpochRecord {
     record
 }
 
-fn result(outcome: Outcome, engine: &Engine<f32>, watcher: Watcher, folder: &Path) -> Result {
+fn result(outcome: Outcome, engine: &dyn Backend, watcher: Watcher, folder: &Path) -> Result {
     let Watcher { mut tracking, .. } = watcher;
     tracking.finish();
     let text = std::fs::read_to_string(folder.join(RunFolder::METRICS)).unwrap();
@@ -318,7 +319,7 @@ impl Observer for Impatient {
         (self.0 == 0).then(|| Stop::Ended("enough".into()))
     }
 
-    fn epoch(&mut self, _: &EpochRecord, _: &Engine<f32>) {
+    fn epoch(&mut self, _: &EpochRecord, _: &dyn Backend) {
         self.0 -= 1;
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::output::{Output, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pupila::backend::{Backend, MemoryBytes};
 use pupila::dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
-use pupila::engine::{Engine, OptimizerConfig};
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
@@ -144,9 +144,10 @@ pub(crate) fn model(output: Output, network: &Network) {
 }
 
 /// What the network takes while it is trained, besides the images.
-pub(crate) fn memory(output: Output, engine: &Engine<f32>, optimizer: &OptimizerConfig) {
-    let [values, gradients, step] = engine.memory_bytes();
-    let entry = pupila::engine::optimizer::REGISTRY.iter().find(|entry| entry.name == optimizer.name);
+pub(crate) fn memory(output: Output, engine: &dyn Backend, optimizer: &str) {
+    let MemoryBytes { values, gradients, step, .. } = engine.memory_bytes();
+    // The optimizer's are made when training begins.
+    let entry = pupila::backend::optimizer::REGISTRY.iter().find(|entry| entry.name == optimizer);
     let moments = entry.map_or(0, |entry| entry.moments) * gradients;
     let mb = |bytes: usize| format!("{:.1}", bytes as f64 / 1e6);
     output.say(format_args!(

@@ -8,8 +8,8 @@ use crate::interrupt::listen;
 use crate::memory::peak_rss_bytes;
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pupila::backend::Backend;
 use pupila::dataset::Dataset;
-use pupila::engine::Engine;
 use pupila::recipe::CheckedRecipe;
 use pupila::run_files::RunSummary;
 use pupila::trackers::Event;
@@ -113,7 +113,7 @@ impl Observer for Terminal<'_> {
     fn ready(&mut self, ready: &Ready<'_>) {
         let (output, steps) = (self.output, ready.plan.train.batches());
         tell::model(output, ready.plan.network);
-        tell::memory(output, ready.engine, &self.recipe.optimizer);
+        tell::memory(output, ready.engine, &self.recipe.optimizer.name);
         tell::plan(output, self.recipe, steps, ready.threads);
         let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr_with_hz(10));
         if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps  {msg}") {
@@ -132,7 +132,7 @@ impl Observer for Terminal<'_> {
         self.progress.set_position(step.batches as u64);
     }
 
-    fn epoch(&mut self, record: &EpochRecord, _: &Engine<f32>) {
+    fn epoch(&mut self, record: &EpochRecord, _: &dyn Backend) {
         self.say(|output| tell::epoch(output, record, self.recipe));
     }
 

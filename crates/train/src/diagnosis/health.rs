@@ -1,6 +1,6 @@
 //! A look into the layers at one batch: how outputs and gradients spread, and whether units are all alike.
 
-use pupila_engine::{Engine, Spread, StepContext, TensorMemory};
+use pupila_backend::{Backend, Spread, StepContext, TensorMemory};
 use pupila_loader::Batch;
 use pupila_network::{Network, Op, Role};
 use rayon::prelude::*;
@@ -72,7 +72,7 @@ impl Sample {
     }
 
     /// One pass forward and backward, which leaves the engine's values as they are. `compare` compares the units too.
-    pub(super) fn look(&self, engine: &mut Engine<f32>, compare: bool) -> Health {
+    pub(super) fn look(&self, engine: &mut dyn Backend, compare: bool) -> Health {
         let spreads = engine.spreads(&self.images, &self.targets, &self.context);
         let network = engine.network();
         let layer = |spread: Spread| Layer { normalised: normalised(network, &spread.layer), spread };
@@ -89,8 +89,12 @@ impl Sample {
                 alike: compare && spec.groups == 1 && alike(engine, &spec.name),
             }
         };
-        let weights =
-            engine.tensors().filter(|tensor| tensor.spec.role == Role::Weight).map(weight).collect();
+        let weights = engine
+            .tensors()
+            .into_iter()
+            .filter(|tensor| tensor.spec.role == Role::Weight)
+            .map(weight)
+            .collect();
         Health { images: self.targets.len(), layers, weights }
     }
 }
@@ -108,7 +112,7 @@ fn norm(values: &[f32]) -> f64 {
 }
 
 /// Whether the first units of a weight, of which there are several, have the same weights.
-fn alike(engine: &Engine<f32>, name: &str) -> bool {
+fn alike(engine: &dyn Backend, name: &str) -> bool {
     let same = |units: usize| {
         let Some(tensor) = engine.leading_rows(name, units) else { return false };
         let units = tensor.shape[0];
@@ -123,12 +127,13 @@ fn alike(engine: &Engine<f32>, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pupila_engine::CpuBackend;
     use pupila_network::{Init, ModelConfig, Shape, architectures};
 
     fn look(config: ModelConfig, change: impl Fn(&mut pupila_network::StateDict)) -> Health {
         let shape = Shape::Map { height: 4, width: 4, channels: 3 };
         let network = architectures::build(&config, shape, 3).unwrap();
-        let mut engine = Engine::<f32>::new(&network, 4, true);
+        let mut engine = CpuBackend::new(&network, 4, true);
         let mut state = config.init.state(&network, 0);
         change(&mut state);
         engine.load(&state).unwrap();

@@ -25,7 +25,7 @@ use crate::cadence::{Cadence, Costs};
 use crate::recipe::Recipe;
 use crate::trainer::{EpochRecord, Observer, Outcome, Plan};
 use health::{Health, Sample};
-use pupila_engine::{Engine, StepContext};
+use pupila_backend::{Backend, StepContext};
 use pupila_loader::Batch;
 use pupila_metrics::Predictions;
 pub use pupila_run::Finding;
@@ -158,7 +158,7 @@ impl<'a> Diagnosis<'a> {
     /// A batch is about to be learnt from. The first one is looked at, and kept for later looks.
     pub(crate) fn first_batch(
         &mut self,
-        engine: &mut Engine<f32>,
+        engine: &mut dyn Backend,
         batch: &Batch,
         context: &StepContext,
         observer: &mut dyn Observer,
@@ -173,7 +173,7 @@ impl<'a> Diagnosis<'a> {
     /// An epoch has ended, whose values `engine` has; afterwards it has them still.
     pub(crate) fn epoch(
         &mut self,
-        engine: &mut Engine<f32>,
+        engine: &mut dyn Backend,
         epochs: &[EpochRecord],
         predictions: &Predictions,
         observer: &mut dyn Observer,

@@ -4,7 +4,7 @@ use super::health::{Health, Layer, Weight};
 use super::{Check, Divergence, Finding, Found, Situation};
 use crate::recipe::Recipe;
 use crate::trainer::EpochRecord;
-use pupila_engine::Spread;
+use pupila_backend::Spread;
 use std::time::Duration;
 
 /// A situation that owns what it shows: three classes, nothing wrong.

@@ -14,8 +14,8 @@ pub use schema::{json_schema, keys};
 
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
+use pupila_backend::OptimizerConfig;
 use pupila_dataset::{OnBadImage, ResizeRule, ScanOptions};
-use pupila_engine::OptimizerConfig;
 use pupila_image::Interpolation;
 use pupila_loader::Mixing;
 use pupila_metrics::{Direction, UnknownMetric, metric};

@@ -1,6 +1,6 @@
 //! How parameters and gradients are distributed: one pass over the engine's memory, on all threads.
 
-use pupila_engine::{Engine, StepContext, TensorMemory};
+use pupila_backend::{Backend, StepContext, TensorMemory};
 use pupila_loader::Batch;
 use pupila_network::Role;
 use pupila_trackers::{Counts, Histogram};
@@ -10,32 +10,25 @@ use rayon::prelude::*;
 const PIECE: usize = 1 << 18;
 
 /// The histogram of each trained tensor's values, by its name.
-pub(super) fn of_parameters(engine: &Engine<f32>) -> Vec<(String, Histogram)> {
-    let tensors =
-        engine.tensors().map(|tensor| (tensor.spec.name.clone(), histogram(&tensor, tensor.values)));
-    tensors.collect()
+pub(super) fn of_parameters(engine: &dyn Backend) -> Vec<(String, Histogram)> {
+    let tensors = engine.tensors();
+    tensors.into_iter().map(|tensor| (tensor.spec.name.clone(), histogram(&tensor, tensor.values))).collect()
 }
 
-/// The histogram of each trained tensor's gradient, by its name, and the norm of the whole gradient, after
-/// [`take_gradient`].
-pub(super) fn of_gradient(engine: &Engine<f32>) -> (Vec<(String, Histogram)>, f64) {
-    let tensors =
-        engine.tensors().map(|tensor| (tensor.spec.name.clone(), histogram(&tensor, tensor.gradient)));
-    let squares: f64 = engine
-        .gradient()
-        .par_chunks(PIECE)
-        .map(|piece| piece.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>())
-        .collect::<Vec<_>>()
-        .iter()
-        .sum();
-    (tensors.collect(), squares.sqrt())
+/// The histogram of each trained tensor's gradient, by its name, after [`take_gradient`].
+pub(super) fn of_gradient(engine: &dyn Backend) -> Vec<(String, Histogram)> {
+    let tensors = engine.tensors();
+    tensors
+        .into_iter()
+        .map(|tensor| (tensor.spec.name.clone(), histogram(&tensor, tensor.gradient)))
+        .collect()
 }
 
 /// Computes the gradient of a batch and leaves everything else as it was: the moving statistics that a pass in training
 /// mode changes are put back.
-pub(super) fn take_gradient(engine: &mut Engine<f32>, batch: &Batch, context: &StepContext) {
+pub(super) fn take_gradient(engine: &mut dyn Backend, batch: &Batch, context: &StepContext) {
     let tracked = engine.network().parameters().iter().any(|spec| spec.role == Role::RunningMean);
-    let mut before = pupila_engine::Snapshot::default();
+    let mut before = pupila_backend::Snapshot::default();
     if tracked {
         engine.save_to(&mut before);
     }

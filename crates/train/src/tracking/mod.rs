@@ -13,7 +13,7 @@ pub use describe::flat_recipe;
 use crate::cadence::{Cadence, Costs};
 use crate::recipe::Recipe;
 use crate::trainer::{Begin, EpochRecord, Look, Plan, StepRecord};
-use pupila_engine::{Engine, LossSum, StepContext};
+use pupila_backend::{Backend, LossSum, StepContext};
 use pupila_loader::{Batch, Loader};
 use pupila_metrics::{ClassificationReport, Predictions};
 use pupila_run::RunFolder;
@@ -334,19 +334,19 @@ impl Tracking {
         }
     }
 
-    fn parameters(&mut self, engine: &Engine<f32>, step: u64) {
+    fn parameters(&mut self, engine: &dyn Backend, step: u64) {
         self.histograms("parameters", step, distributions::of_parameters(engine));
     }
 
-    fn gradients(&mut self, engine: &mut Engine<f32>, batch: &Batch, record: &EpochRecord, recipe: &Recipe) {
+    fn gradients(&mut self, engine: &mut dyn Backend, batch: &Batch, record: &EpochRecord, recipe: &Recipe) {
         let context = StepContext {
             seed: recipe.train.seed,
             step: record.step,
             label_smoothing: recipe.loss.label_smoothing,
         };
         distributions::take_gradient(engine, batch, &context);
-        let (gradients, norm) = distributions::of_gradient(engine);
-        let values = vec![("gradient/norm".to_owned(), norm)];
+        let gradients = distributions::of_gradient(engine);
+        let values = vec![("gradient/norm".to_owned(), engine.gradient_norm())];
         self.event(Event::Steps { epoch: record.epoch, step: record.step, values });
         self.histograms("gradients", record.step, gradients);
     }

@@ -1,6 +1,6 @@
 //! Pictures of a run: what the network is shown, what it makes of it, and its first filters.
 
-use pupila_engine::{Engine, Method};
+use pupila_backend::{Backend, Method};
 use pupila_image::Image;
 use pupila_loader::{Batch, Loader};
 use pupila_metrics::Predictions;
@@ -81,7 +81,7 @@ pub(super) fn judged(
 /// Where the network looks for what it answers: the surest mistakes and some right answers of the validation set, with the map of the
 /// predicted class over each in red; and the tag of such a picture. The engine must be one for training.
 pub(super) fn explained(
-    engine: &mut Engine<f32>,
+    engine: &mut dyn Backend,
     val: &Loader,
     predictions: &Predictions,
     normalization: &Normalization,
@@ -152,7 +152,7 @@ pub(crate) fn matrix(predictions: &Predictions, classes: &[String]) -> Option<Im
 }
 
 /// The first filters of the first layer that has weights, and the name of these; none where it sees no image.
-pub(crate) fn first_filters(engine: &Engine<f32>) -> Option<(String, Image)> {
+pub(crate) fn first_filters(engine: &dyn Backend) -> Option<(String, Image)> {
     let network = engine.network();
     let node =
         network.nodes().iter().find(|node| matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }))?;
