@@ -140,15 +140,6 @@ fn a_class_that_swallows_the_others_is_named() {
 }
 
 #[test]
-fn training_that_waits_for_its_images_says_so() {
-    let slow = "augment.transforms=[{ elastic_transform = { p = 1 } }, { clahe = { p = 1 } }, \
-                { motion_blur = { p = 1 } }, { median_blur = { p = 1 } }, { optical_distortion = { p = 1 } }]";
-    let more = ["--size", "128", "--epochs", "8", "--set", slow, "--set", "model.hidden=[]"];
-    let run = Diagnosed::new(&skin(), &more);
-    run.finds("data_starvation", &["spent waiting for images", "elastic_transform, clahe"]);
-}
-
-#[test]
 fn a_run_that_stands_still_is_a_plateau() {
     // Noise learnt until nothing is left: a linear map with a strong pull to zero.
     let more =

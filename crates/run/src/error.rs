@@ -75,5 +75,8 @@ pub(crate) fn text(path: &Path) -> Result<Option<String>, RunFileError> {
 
 /// A JSON object as a type.
 pub(crate) fn object<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunFileError> {
-    serde_json::from_str(text).map_err(|error| damaged(path, Some(error.line() as u64), error))
+    serde_json::from_str(text).map_err(|error| {
+        let what = if error.is_data() { "" } else { "no JSON: " };
+        damaged(path, Some(error.line() as u64), format_args!("{what}{error}"))
+    })
 }

@@ -100,6 +100,29 @@ pub enum Record {
     Unknown,
 }
 
+impl Record {
+    /// When it was written, in seconds since 1970, UTC; 0 where the line is of an unknown kind.
+    pub fn time(&self) -> f64 {
+        match self {
+            Record::Start(start) => start.time,
+            Record::Scalars { time, .. }
+            | Record::Steps { time, .. }
+            | Record::Result { time, .. }
+            | Record::Finding { time, .. }
+            | Record::System { time, .. }
+            | Record::End { time, .. }
+            | Record::Artifact { time, .. }
+            | Record::Model { time, .. } => *time,
+            Record::Unknown => 0.0,
+        }
+    }
+
+    /// One line of the file; an unknown record where it is none.
+    pub fn of_line(line: &[u8]) -> Record {
+        serde_json::from_slice(line).unwrap_or(Record::Unknown)
+    }
+}
+
 /// What is known of a run when it begins.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -152,7 +175,10 @@ pub fn read_records(path: &Path, text: &str) -> Result<Vec<Record>, RunFileError
         match serde_json::from_str(line) {
             Ok(record) => records.push(record),
             Err(_) if place + 1 == lines && !text.ends_with('\n') => break,
-            Err(error) => return Err(damaged(path, Some(place as u64 + 1), error)),
+            Err(error) => {
+                let what = if error.is_data() { "" } else { "no JSON: " };
+                return Err(damaged(path, Some(place as u64 + 1), format_args!("{what}{error}")));
+            }
         }
     }
     Ok(records)

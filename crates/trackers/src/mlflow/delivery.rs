@@ -10,7 +10,7 @@ use super::ledger::Ledger;
 use super::model;
 use super::target::Target;
 use crate::RunEnd;
-use pupila_run::RunFolder;
+use pupila_run::{Record, RunFolder, StartRecord};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
@@ -135,7 +135,7 @@ impl Delivery {
     }
 
     /// What was known at the start.
-    pub(super) fn first_line(&self) -> Result<Value, DeliveryError> {
+    pub(super) fn first_line(&self) -> Result<StartRecord, DeliveryError> {
         let path = self.folder.join(RunFolder::METRICS);
         journal::first(&path).map_err(|source| DeliveryError::Folder { path, source })
     }
@@ -195,37 +195,34 @@ impl Delivery {
         Ok(metrics.into_iter().filter(absent).collect())
     }
 
-    fn line(&mut self, line: &Value) -> Result<(), DeliveryError> {
-        match line["event"].as_str().unwrap_or_default() {
-            "start" => self.start(line),
-            "end" => Ok(self.end(line)?),
-            "artifact" => self.artifact(line),
-            "model" => model::send(self, line),
+    fn line(&mut self, record: &Record) -> Result<(), DeliveryError> {
+        match record {
+            Record::Start(start) => self.start(start),
+            Record::End { status, .. } => Ok(self.end(*status, milliseconds(record))?),
+            Record::Artifact { path, .. } => {
+                let root = self.ledger.artifact_uri.clone();
+                self.put(&root, path, path)
+            }
+            Record::Model { path, step, .. } => model::send(self, path, *step, milliseconds(record)),
             _ => Ok(()),
         }
     }
 
-    fn end(&self, line: &Value) -> Result<(), ClientError> {
-        let status = match line["status"].as_str().and_then(RunEnd::parse) {
-            Some(RunEnd::Completed | RunEnd::StoppedEarly | RunEnd::Ended) => "FINISHED",
-            Some(RunEnd::Diverged) => "FAILED",
-            Some(RunEnd::Interrupted) | None => "KILLED",
+    fn end(&self, end: RunEnd, time_ms: i64) -> Result<(), ClientError> {
+        let status = match end {
+            RunEnd::Completed | RunEnd::StoppedEarly | RunEnd::Ended => "FINISHED",
+            RunEnd::Diverged => "FAILED",
+            RunEnd::Interrupted => "KILLED",
         };
-        let tag = json!({ "run_id": self.run_id(), "key": "pupila.status", "value": line["status"] });
+        let tag = json!({ "run_id": self.run_id(), "key": "pupila.status", "value": end.name() });
         self.client.post("mlflow/runs/set-tag", &tag)?;
-        self.close(status, milliseconds(line))
+        self.close(status, time_ms)
     }
 
     /// Sets the status of the run on the server.
     pub(super) fn close(&self, status: &str, end_time: i64) -> Result<(), ClientError> {
         let update = json!({ "run_id": self.run_id(), "status": status, "end_time": end_time });
         self.client.post("mlflow/runs/update", &update).map(|_| ())
-    }
-
-    fn artifact(&mut self, line: &Value) -> Result<(), DeliveryError> {
-        let path = plain(&line["path"]);
-        let root = self.ledger.artifact_uri.clone();
-        self.put(&root, &path, &path)
     }
 
     /// Puts a file of the run folder at `name` below an artifact address; where the server does not take artifacts for its

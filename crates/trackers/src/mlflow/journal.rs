@@ -1,5 +1,6 @@
 //! `metrics.jsonl`, read from where the last reading was acknowledged, in batches that a server takes.
 
+use pupila_run::{Record, StartRecord};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
@@ -19,7 +20,7 @@ pub(super) enum Next {
     /// The metrics of the result, which are the model's as well, and where they end.
     Result(Vec<Value>, u64),
     /// One line of another kind, and where it ends.
-    Line(Value, u64),
+    Line(Record, u64),
     /// Nothing yet: only what is whole counts.
     Nothing,
 }
@@ -36,13 +37,13 @@ pub(super) fn next(path: &Path, offset: u64) -> io::Result<Next> {
             break;
         }
         // A line that is no JSON has been tampered with; what follows may still be good.
-        let value: Value = serde_json::from_slice(&line).unwrap_or(Value::Null);
-        let own = numbers(&value);
+        let record = Record::of_line(&line);
+        let own = numbers(&record);
         let behind = end + line.len() as u64;
         if metrics.is_empty() && own.is_empty() {
-            return Ok(Next::Line(value, behind));
+            return Ok(Next::Line(record, behind));
         }
-        let is_result = value["event"] == "result";
+        let is_result = matches!(record, Record::Result { .. });
         if metrics.is_empty() && is_result {
             return Ok(Next::Result(own, behind));
         }
@@ -57,32 +58,36 @@ pub(super) fn next(path: &Path, offset: u64) -> io::Result<Next> {
 }
 
 /// The metrics of a line.
-fn numbers(line: &Value) -> Vec<Value> {
-    let step = match line["event"].as_str() {
-        Some("system") => line["sample"].clone(),
+fn numbers(record: &Record) -> Vec<Value> {
+    let (step, values) = match record {
+        Record::Scalars { step, values, .. } | Record::Steps { step, values, .. } => (*step, values),
+        Record::System { sample, values, .. } => (*sample, values),
         // MLflow's pages draw what is at step 0 alone as bars that compare runs, and anything else as a line, here of one
         // point. The epoch is a value of its own.
-        Some("result") => 0.into(),
-        _ => line["step"].clone(),
+        Record::Result { values, .. } => (0, values),
+        _ => return Vec::new(),
     };
-    let timestamp = milliseconds(line);
-    // NaN and the infinities are strings already, as the API wants them: a bare NaN would be stored as 0.
-    let values = line["values"].as_object().into_iter().flatten();
+    let timestamp = milliseconds(record);
+    // NaN and the infinities are strings, as the API wants them: a bare NaN would be stored as 0.
     values
+        .iter()
         .map(|(key, value)| json!({ "key": key, "value": value, "timestamp": timestamp, "step": step }))
         .collect()
 }
 
-/// The line with which a run begins; null where it is not whole.
-pub(super) fn first(path: &Path) -> io::Result<Value> {
+/// What was known when the run began; nothing where its line is not whole.
+pub(super) fn first(path: &Path) -> io::Result<StartRecord> {
     let mut line = Vec::new();
     BufReader::new(File::open(path)?).read_until(b'\n', &mut line)?;
-    Ok(serde_json::from_slice(&line).unwrap_or(Value::Null))
+    Ok(match Record::of_line(&line) {
+        Record::Start(start) => *start,
+        _ => StartRecord::default(),
+    })
 }
 
 /// When a line was written, in milliseconds since 1970.
-pub(super) fn milliseconds(line: &Value) -> i64 {
-    (line["time"].as_f64().unwrap_or(0.0) * 1000.0) as i64
+pub(super) fn milliseconds(record: &Record) -> i64 {
+    (record.time() * 1000.0) as i64
 }
 
 #[cfg(test)]
@@ -95,9 +100,11 @@ mod tests {
         let path = folder.path().join("metrics.jsonl");
         let scalars = |step: u64| {
             let values: serde_json::Map<_, _> = (0..400).map(|i| (format!("m{i}"), i.into())).collect();
-            json!({"event": "scalars", "time": 1.5, "step": step, "values": values}).to_string()
+            json!({"event": "scalars", "time": 1.5, "epoch": 1, "step": step, "values": values}).to_string()
         };
-        let result = json!({"event": "result", "step": 3, "values": {"best/loss": 0.5}}).to_string();
+        let result =
+            json!({"event": "result", "time": 2.0, "epoch": 1, "step": 3, "values": {"best/loss": 0.5}})
+                .to_string();
         let text = format!(
             "{{\"event\":\"start\"}}\n{}\n{}\n{}\n{result}\n{{\"event\":\"e",
             scalars(1),
@@ -109,7 +116,8 @@ mod tests {
         loop {
             match next(&path, offset).unwrap() {
                 Next::Line(line, end) => {
-                    seen.push(line["event"].as_str().unwrap().to_owned());
+                    assert!(matches!(line, Record::Start(_)));
+                    seen.push("start".to_owned());
                     offset = end;
                 }
                 Next::Metrics(metrics, end) => {
@@ -125,7 +133,7 @@ mod tests {
                 Next::Nothing => break,
             }
         }
-        assert_eq!(first(&path).unwrap(), json!({"event": "start"}));
+        assert_eq!(first(&path).unwrap().format, 1);
         assert_eq!(seen, ["start", "800", "400", "result"]);
         assert!(text[offset as usize..].starts_with("{\"event\":\"e"));
     }
@@ -136,7 +144,8 @@ mod tests {
         let path = folder.path().join("metrics.jsonl");
         let values: serde_json::Map<_, _> =
             (0..9000).map(|i| (format!("val/class {i:030}"), i.into())).collect();
-        let line = json!({"event": "scalars", "step": 1, "values": values}).to_string();
+        let line =
+            json!({"event": "scalars", "time": 1.0, "epoch": 1, "step": 1, "values": values}).to_string();
         std::fs::write(&path, format!("{line}\n{line}\n")).unwrap();
         let Next::Metrics(metrics, end) = next(&path, 0).unwrap() else { panic!("no metrics") };
         assert!(line.len() as u64 > MAX_BYTES);

@@ -3,28 +3,31 @@
 
 use super::client::{ClientError, escaped};
 use super::delivery::{Delivery, DeliveryError, plain, proxied};
-use super::journal::milliseconds;
-use super::start::{MAX_PARAMS, pairs, validation_name};
+use super::start::{MAX_PARAMS, parameters, tags, validation_name};
 use serde_json::{Value, json};
 
 /// Sends the model of a `model` line. All of it may be repeated.
-pub(super) fn send(delivery: &mut Delivery, line: &Value) -> Result<(), DeliveryError> {
-    let path = plain(&line["path"]);
+pub(super) fn send(
+    delivery: &mut Delivery,
+    path: &str,
+    step: u64,
+    time_ms: i64,
+) -> Result<(), DeliveryError> {
     let logged = logged_model(delivery)?;
     let root = match &logged {
         Some(model) => plain(&model["info"]["artifact_uri"]),
         None => format!("{}/model", delivery.ledger.artifact_uri),
     };
-    delivery.put(&root, &path, &path)?;
+    delivery.put(&root, path, path)?;
     if let Some(place) = proxied(&root) {
         let model_id = delivery.ledger.model_id.clone();
-        let text = ml_model(&path, &delivery.run_id(), model_id.as_deref(), milliseconds(line));
+        let text = ml_model(path, &delivery.run_id(), model_id.as_deref(), time_ms);
         delivery.client.put_text(&format!("{place}/MLmodel"), &text)?;
     }
     if let Some(id) = delivery.ledger.model_id.clone() {
         let ready = json!({ "model_id": id, "status": "LOGGED_MODEL_READY" });
         delivery.client.patch(&format!("mlflow/logged-models/{}", escaped(&id)), &ready)?;
-        let models = json!([{ "model_id": id, "step": line["step"] }]);
+        let models = json!([{ "model_id": id, "step": step }]);
         delivery
             .client
             .post("mlflow/runs/outputs", &json!({ "run_id": delivery.run_id(), "models": models }))?;
@@ -42,8 +45,8 @@ pub(super) fn claim(delivery: &mut Delivery, metrics: &mut [Value]) -> Result<()
     let start = delivery.first_line()?;
     for metric in metrics {
         metric["model_id"] = json!(id);
-        metric["dataset_name"] = validation_name(&start["data"]).into();
-        metric["dataset_digest"] = start["data"]["fingerprint"].clone();
+        metric["dataset_name"] = validation_name(&start.data).into();
+        metric["dataset_digest"] = start.data.fingerprint.clone().into();
     }
     Ok(())
 }
@@ -72,12 +75,12 @@ fn logged_model(delivery: &mut Delivery) -> Result<Option<Value>, DeliveryError>
                 Some(model) => model,
                 None => {
                     let start = delivery.first_line()?;
-                    let mut params = pairs(&start["recipe"]);
+                    let mut params = parameters(&start);
                     params.truncate(MAX_PARAMS);
                     let new = json!({
                         "experiment_id": experiment, "name": model_name(&delivery.run_name(&start)),
                         "model_type": "image classifier", "source_run_id": run_id, "params": params,
-                        "tags": pairs(&start["tags"]),
+                        "tags": tags(&start),
                     });
                     delivery.client.post("mlflow/logged-models", &new)?["model"].clone()
                 }

@@ -2,26 +2,35 @@
 
 use super::client::{ClientError, escaped};
 use super::delivery::{Delivery, DeliveryError, plain};
-use super::journal::milliseconds;
+use pupila_run::{DataRecord, StartRecord};
 use serde_json::{Value, json};
 
 /// Parameters, and tags, that MLflow takes in one request.
 pub(super) const MAX_PARAMS: usize = 100;
 
-/// An object's entries as MLflow takes parameters and tags.
-pub(super) fn pairs(object: &Value) -> Vec<Value> {
-    let object = object.as_object().into_iter().flatten();
-    object.map(|(key, value)| json!({ "key": key, "value": plain(value) })).collect()
+/// Names and values as MLflow takes parameters and tags.
+pub(super) fn pairs<'a, V: Into<Value>>(entries: impl IntoIterator<Item = (&'a str, V)>) -> Vec<Value> {
+    entries.into_iter().map(|(key, value)| json!({ "key": key, "value": plain(&value.into()) })).collect()
+}
+
+/// The recipe as MLflow's parameters.
+pub(super) fn parameters(start: &StartRecord) -> Vec<Value> {
+    pairs(start.recipe.iter().map(|(key, value)| (key.as_str(), value.clone())))
+}
+
+/// The run's tags as MLflow's.
+pub(super) fn tags(start: &StartRecord) -> Vec<Value> {
+    pairs(start.tags.iter().map(|(key, value)| (key, value.as_str())))
 }
 
 /// The name of a run's validation images: MLflow takes a data set as an input once, and one that differs in name is another.
-pub(super) fn validation_name(data: &Value) -> String {
-    format!("{} (val)", plain(&data["name"]))
+pub(super) fn validation_name(data: &DataRecord) -> String {
+    format!("{} (val)", data.name)
 }
 
 impl Delivery {
     /// Finds or makes experiment and run, and tells what is known at the start. All of it may be repeated.
-    pub(super) fn start(&mut self, line: &Value) -> Result<(), DeliveryError> {
+    pub(super) fn start(&mut self, start: &StartRecord) -> Result<(), DeliveryError> {
         // Before the run is made, so that a crash behind that finds it by the mark.
         self.remember()?;
         let run = match self.ledger.run_id.clone() {
@@ -30,7 +39,7 @@ impl Delivery {
                 let experiment = self.experiment()?;
                 match self.marked(&experiment)? {
                     Some(run) => run,
-                    None => self.create(&experiment, line)?,
+                    None => self.create(&experiment, start)?,
                 }
             }
         };
@@ -39,14 +48,14 @@ impl Delivery {
         self.ledger.experiment_id = Some(text(&run["info"]["experiment_id"]));
         self.ledger.artifact_uri = text(&run["info"]["artifact_uri"]);
         self.remember()?;
-        let mut tags = pairs(&line["tags"]);
-        tags.push(json!({ "key": "pupila.data.fingerprint", "value": line["data"]["fingerprint"] }));
-        tags.push(json!({ "key": "pupila.classes", "value": plain(&line["classes"]) }));
-        if let Some(notes) = line["recipe"]["tracking.notes"].as_str() {
+        let mut tags = tags(start);
+        tags.push(json!({ "key": "pupila.data.fingerprint", "value": start.data.fingerprint }));
+        tags.push(json!({ "key": "pupila.classes", "value": plain(&json!(start.classes)) }));
+        if let Some(notes) = start.recipe.get("tracking.notes").and_then(Value::as_str) {
             tags.push(json!({ "key": "mlflow.note.content", "value": notes }));
         }
-        let mut params = pairs(&line["recipe"]);
-        params.push(json!({ "key": "parameters", "value": plain(&line["parameters"]) }));
+        let mut params = parameters(start);
+        params.push(json!({ "key": "parameters", "value": start.parameters.to_string() }));
         for tags in tags.chunks(MAX_PARAMS) {
             self.client.post("mlflow/runs/log-batch", &json!({ "run_id": self.run_id(), "tags": tags }))?;
         }
@@ -54,7 +63,7 @@ impl Delivery {
             self.client
                 .post("mlflow/runs/log-batch", &json!({ "run_id": self.run_id(), "params": params }))?;
         }
-        Ok(self.data(line)?)
+        Ok(self.data(start)?)
     }
 
     fn experiment(&self) -> Result<String, DeliveryError> {
@@ -87,35 +96,34 @@ impl Delivery {
     }
 
     /// The run's name on the server.
-    pub(super) fn run_name(&self, line: &Value) -> String {
-        self.client.target().run_name.clone().unwrap_or_else(|| plain(&line["run"]))
+    pub(super) fn run_name(&self, start: &StartRecord) -> String {
+        self.client.target().run_name.clone().unwrap_or_else(|| start.run.clone())
     }
 
-    fn create(&self, experiment: &str, line: &Value) -> Result<Value, ClientError> {
-        let name = self.run_name(line);
-        let user = line["tags"]["mlflow.user"].as_str().unwrap_or("unknown");
+    fn create(&self, experiment: &str, start: &StartRecord) -> Result<Value, ClientError> {
+        let name = self.run_name(start);
+        let user = start.tags.get("mlflow.user").map_or("unknown", String::as_str);
         let run = json!({
-            "experiment_id": experiment, "run_name": name, "user_id": user, "start_time": milliseconds(line),
+            "experiment_id": experiment, "run_name": name, "user_id": user, "start_time": (start.time * 1000.0) as i64,
             "tags": [{ "key": "pupila.mark", "value": self.ledger.mark }],
         });
         Ok(self.client.post("mlflow/runs/create", &run)?["run"].clone())
     }
 
     /// The images as MLflow's data set inputs, one for training and one for validation.
-    fn data(&self, line: &Value) -> Result<(), ClientError> {
-        let data = &line["data"];
-        let input = |context: &str, images: &Value| {
+    fn data(&self, start: &StartRecord) -> Result<(), ClientError> {
+        let data = &start.data;
+        let input = |context: &str, images: usize| {
             json!({
                 "tags": [{ "key": "mlflow.data.context", "value": context }],
                 "dataset": {
-                    "name": data["name"], "digest": data["fingerprint"], "source_type": "local",
-                    "source": json!({ "uri": data["path"], "form": data["form"] }).to_string(),
-                    "profile": json!({ "images": images, "classes": line["classes"] }).to_string(),
+                    "name": data.name, "digest": data.fingerprint, "source_type": "local",
+                    "source": json!({ "uri": data.path, "form": data.form }).to_string(),
+                    "profile": json!({ "images": images, "classes": start.classes }).to_string(),
                 },
             })
         };
-        let mut inputs =
-            vec![input("training", &line["train_images"]), input("validation", &line["val_images"])];
+        let mut inputs = vec![input("training", start.train_images), input("validation", start.val_images)];
         inputs[1]["dataset"]["name"] = validation_name(data).into();
         let sent = self
             .client
