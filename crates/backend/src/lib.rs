@@ -1,4 +1,8 @@
 //! What a training loop asks of whatever computes a network.
+//!
+//! In: a [`pupila_network::Network`], batches `[N, H, W, C]`, an [`OptimizerConfig`]. Out: logits, losses, trained values, and
+//! looks into them. [`Backend`] is the boundary, an object-safe trait at the level of whole passes and steps; the other types
+//! are the plain values that cross it. [`suite`] holds the tests that any backend must pass.
 
 mod backend;
 mod look;

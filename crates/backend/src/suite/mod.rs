@@ -33,8 +33,11 @@ use pupila_network::{Init, ModelConfig, Network, Shape, StateDict, architectures
 /// Makes the backend that is tried: for a network, the largest batch, and whether it is to train.
 pub type Make<'a> = &'a dyn Fn(&Network, usize, bool) -> Box<dyn Backend>;
 
+/// A test of the suite.
+pub type Test = fn(Make<'_>);
+
 /// Every test by its name.
-pub const ALL: &[(&str, fn(Make<'_>))] = &[
+pub const ALL: &[(&str, Test)] = &[
     ("what_is_loaded_is_given_back", what_is_loaded_is_given_back),
     ("tensors_that_do_not_fit_are_refused", tensors_that_do_not_fit_are_refused),
     ("logits_depend_on_their_image_alone", logits_depend_on_their_image_alone),

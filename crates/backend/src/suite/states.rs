@@ -58,6 +58,9 @@ pub fn tensors_that_do_not_fit_are_refused(make: Make<'_>) {
 const BATCH: usize = 5;
 const STEPS: usize = 7;
 
+/// What is done to a backend between two calls.
+type Between<'a> = &'a dyn Fn(Box<dyn Backend>) -> Box<dyn Backend>;
+
 /// The end of a run of [`STEPS`] batches and its losses. Whatever `between` makes of the backend after every call goes on.
 fn train(
     make: Make<'_>,
@@ -65,7 +68,7 @@ fn train(
     config: &OptimizerConfig,
     accumulate: usize,
     clip_norm: Option<f64>,
-    between: &dyn Fn(Box<dyn Backend>) -> Box<dyn Backend>,
+    between: Between<'_>,
 ) -> (Box<dyn Backend>, Vec<u64>) {
     let mut backend = trainer(make, network, BATCH, config);
     let mut losses = Vec::new();
@@ -100,9 +103,8 @@ pub fn training_goes_on_from_its_state(make: Make<'_>) {
         for config in &configs {
             for (accumulate, clip_norm) in [(1, None), (3, None), (1, Some(0.5))] {
                 let what = format!("{}, {config:?}, {accumulate}, {clip_norm:?}", network.architecture);
-                let run = |between: &dyn Fn(Box<dyn Backend>) -> Box<dyn Backend>| {
-                    train(make, &network, config, accumulate, clip_norm, between)
-                };
+                let run =
+                    |between: Between<'_>| train(make, &network, config, accumulate, clip_norm, between);
                 let (whole, losses) = run(&|backend| backend);
                 let (apart, losses_apart) = run(&|backend| {
                     let state = backend.training_state();
