@@ -39,10 +39,12 @@ pub struct TrackingConfig {
     pub histograms_every: u32,
     /// Images and precision-recall curves are recorded once in so many epochs; 0 for never.
     pub images_every: u32,
-    /// Share of the training time that histograms, images and curves may take: where an epoch's would exceed it, they are
-    /// put off to a later epoch. The first epoch's are always recorded, and the last one's histograms, filters and maps.
+    /// Share of the training time, estimated from the sizes of network and data, that histograms, images and curves may take. From
+    /// it follows that they are recorded every so many epochs. The first epoch's always are, and the last one's histograms,
+    /// filters and maps; those of small networks every epoch.
     pub budget_frac: f64,
-    /// Load and memory of the machine are recorded once in so many seconds; 0 for never.
+    /// Load and memory of the machine are recorded once in so many seconds of training, estimated from the sizes of network and
+    /// data; 0 for never.
     pub system_every_s: f64,
     /// How long the end of a run waits for what is still to be sent, in seconds. What is left is for `pupila sync`.
     pub wait_s: f64,
