@@ -295,6 +295,14 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_run_waits_for_no_request_that_hangs() {
+        let ((stop, _stopped), (_end, ended)) = (channel(), channel());
+        let delivered = Sender { stop, ended }.finish(Duration::ZERO);
+        let reason = Some("the server took longer than 0ns".to_owned());
+        assert_eq!(delivered, Delivered { reason, ..Delivered::default() });
+    }
+
+    #[test]
     fn a_refusal_and_a_run_that_is_abandoned_end_it() {
         let (reason, asked) = by(&[refused], &mut Script::default());
         assert_eq!((reason.as_deref(), asked), (Some("http://h answers 401: who are you?"), 1));
