@@ -6,9 +6,9 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::SystemTime;
 
-use common::{Data, RULE, files, pair, paths, png, summary};
+use common::{Data, RULE, files, pair, paths, png, set_modified, summary, tomorrow};
 use pupila_dataset::{
     Cache, Dataset, Form, Labelled, LabelledOptions, LoadError, Notice, OnBadImage, Purpose, ScanError,
     ScanOptions, Split, load, scan_labelled,
@@ -303,9 +303,9 @@ fn judging_one_split_keeps_what_is_remembered_of_the_others() {
     let data = Data::new();
     data.add_classes("train", &["nevus", "melanoma"], 4);
     data.add_classes("val", &["nevus", "melanoma"], 2);
-    std::thread::sleep(Duration::from_millis(2100)); // younger files are not remembered
     let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::open(folder.path(), 1 << 30);
+    // Young files are not remembered.
+    let cache = Cache::open(folder.path(), 1 << 30).at(tomorrow());
     let entries = || {
         let index = fs::read_dir(folder.path().join("v1/stat")).unwrap().next().unwrap().unwrap();
         (index.metadata().unwrap().len() - 28) / 80
@@ -318,7 +318,8 @@ fn judging_one_split_keeps_what_is_remembered_of_the_others() {
     assert_eq!(entries(), 12);
     data.png("val/nevus/new.png", 3);
     data.png("val/nevus/000.png", 4);
-    std::thread::sleep(Duration::from_millis(2100));
+    // Both contents may have been written within what the file system takes for one moment.
+    set_modified(data.join("val/nevus/000.png"), SystemTime::UNIX_EPOCH);
     assert_eq!(summary(&val(Some(&cache))), summary(&val(None)));
     assert_eq!(entries(), 13);
 }

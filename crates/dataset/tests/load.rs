@@ -9,12 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::{Data, RULE, png, summary};
+use common::{Data, RULE, png, set_modified, summary, tomorrow};
 use pupila_dataset::{Cache, Dataset, LoadError, Loaded, OnBadImage, ResizeRule, load};
 use pupila_image::{Image, Interpolation, encode_jpeg, encode_png};
 use tempfile::TempDir;
 
 const MAX: u64 = 1 << 30;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+fn modified(path: &Path) -> SystemTime {
+    fs::metadata(path).unwrap().modified().unwrap()
+}
 
 fn load_all(dataset: &Dataset, cache: Option<&Cache>) -> Loaded {
     let which: Vec<usize> = (0..dataset.samples.len()).collect();
@@ -138,31 +143,46 @@ fn a_file_that_changes_between_scan_and_load_does_not_reach_the_cache() {
 #[cfg(unix)]
 #[test]
 fn the_stat_index_is_used_for_old_files_and_notices_every_change() {
+    use std::os::unix::fs::MetadataExt;
     let data = Data::classes(&["a", "b"], 4);
     let folder = TempDir::new().unwrap();
-    let cache = Cache::open(folder.path(), MAX);
-    let old = SystemTime::now() - Duration::from_secs(1000);
-    let set_old =
-        |path: &Path| fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
+    // Later than the change times, which cannot be set, and so alone what decides how old the files are.
+    let later = tomorrow();
+    for path in data.scan().unwrap().samples.iter().map(|sample| &sample.path) {
+        set_modified(path, later);
+    }
+    // As the file system has it.
+    let written = modified(&data.join("a/000.png"));
     let index_len = || {
         let index = fs::read_dir(folder.path().join("v1/stat")).unwrap().next().unwrap().unwrap().path();
         (fs::metadata(&index).unwrap().len(), index)
     };
-    let first = data.scan_with(&cache);
     // All files are younger than the granularity of time that is trusted.
+    let early = Cache::open(folder.path(), MAX).at(written + Duration::from_secs(2));
+    let first = data.scan_with(&early);
     assert_eq!(index_len().0, 28);
-    std::thread::sleep(Duration::from_millis(2100));
+    let cache = Cache::open(folder.path(), MAX).at(written + Duration::from_millis(2001));
     assert_eq!(summary(&data.scan_with(&cache)), summary(&first));
     assert_eq!(index_len().0, 28 + 8 * 80);
-    let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(index_len().1).unwrap());
-    let written = inode();
+    let inode = || fs::metadata(index_len().1).unwrap().ino();
+    let index = inode();
     assert_eq!(summary(&data.scan_with(&cache)), summary(&first));
-    assert_eq!(inode(), written, "a scan that learns nothing writes nothing");
-    // Same length and an old modification time again: the change time tells.
+    assert_eq!(inode(), index, "a scan that learns nothing writes nothing");
+    // Same length and modification time again: the change time tells.
     let path = data.join("a/000.png");
-    set_old(&path);
-    data.png("a/000.png", 999);
-    set_old(&path);
+    let content = fs::read(&path).unwrap();
+    let other = (0..).map(png).find(|other| other.len() == content.len() && *other != content).unwrap();
+    let stamp = || {
+        let file = fs::metadata(&path).unwrap();
+        ((file.len(), modified(&path), file.ino()), (file.ctime(), file.ctime_nsec()))
+    };
+    let before = stamp();
+    // It has a granularity too, within which nothing could tell: written until the file system's clock has gone on.
+    while stamp().1 == before.1 {
+        data.write("a/000.png", &other);
+        set_modified(&path, written);
+    }
+    assert_eq!(stamp().0, before.0);
     assert_ne!(data.scan_with(&cache).samples[0].content, first.samples[0].content);
     // A damaged index is no index.
     let (_, index) = index_len();
@@ -215,13 +235,23 @@ fn what_was_decoded_before_an_interruption_is_kept() {
         done.fetch_add(n, Ordering::Relaxed);
     };
     let interrupted = || done.load(Ordering::Relaxed) >= 20;
-    let error =
-        load(&dataset, &which, &RULE, Some(&cache), OnBadImage::Fail, &progress, &interrupted).unwrap_err();
+    // Threads enough for all images would have begun them all before one is done.
+    let two = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let error = two
+        .install(|| load(&dataset, &which, &RULE, Some(&cache), OnBadImage::Fail, &progress, &interrupted))
+        .unwrap_err();
     assert!(matches!(error, LoadError::Interrupted));
     let loaded = load_all(&dataset, Some(&cache));
     assert_eq!(loaded.from_cache, done.into_inner());
     assert!((20..60).contains(&loaded.from_cache));
     assert!(loaded.pixels == load_all(&dataset, None).pixels);
+}
+
+/// Makes all packs an hour older: what is written or used next is the youngest, however coarse the file system's clock.
+fn age(folder: &Path) {
+    for pack in packs(folder) {
+        set_modified(&pack, modified(&pack) - HOUR);
+    }
 }
 
 #[test]
@@ -233,9 +263,9 @@ fn the_size_is_bounded_and_what_was_used_last_stays() {
     let one = total_bytes(folder.path());
     let cache = Cache::open(folder.path(), one * 3);
     for dataset in &datasets[1..4] {
-        std::thread::sleep(Duration::from_millis(20));
+        age(folder.path());
         load_all(&datasets[0], Some(&cache)); // in use all the time
-        std::thread::sleep(Duration::from_millis(20));
+        age(folder.path());
         load_all(dataset, Some(&cache));
         assert!(total_bytes(folder.path()) <= one * 3);
     }
@@ -247,6 +277,25 @@ fn the_size_is_bounded_and_what_was_used_last_stays() {
     let loaded = load_all(&datasets[4], Some(&tiny));
     assert_eq!((loaded.decoded, loaded.notices.len()), (20, 1));
     assert!(packs(&folder.path().join("tiny")).is_empty());
+}
+
+#[test]
+fn what_a_crashed_process_left_is_deleted_once_it_is_old() {
+    let data = Data::classes(&["a", "b"], 4);
+    let dataset = data.scan().unwrap();
+    let folder = TempDir::new().unwrap();
+    // Whoever writes a pack looks for what is left.
+    let write = |which: usize, cache: Cache| {
+        load(&dataset, &[which], &RULE, Some(&cache), OnBadImage::Skip, &|_| {}, &|| false).unwrap();
+    };
+    write(0, Cache::open(folder.path(), MAX));
+    let left = packs(folder.path())[0].with_extension("tmp");
+    fs::write(&left, "half a pa").unwrap();
+    let old = modified(&left) + HOUR;
+    write(1, Cache::open(folder.path(), MAX).at(old));
+    assert!(left.exists(), "another process may still write it");
+    write(2, Cache::open(folder.path(), MAX).at(old + Duration::from_secs(1)));
+    assert!(!left.exists());
 }
 
 #[test]

@@ -41,6 +41,8 @@ fn unique_name() -> String {
 pub struct Cache {
     dir: PathBuf,
     max_bytes: u64,
+    /// The time that is taken for now, where that isn't the system's.
+    now: Option<SystemTime>,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -51,7 +53,18 @@ impl Cache {
     /// The cache in the folder `dir`, which is made when something is first written. The least recently used packs are
     /// deleted where it would hold more than `max_bytes`.
     pub fn open(dir: impl Into<PathBuf>, max_bytes: u64) -> Cache {
-        Cache { dir: dir.into(), max_bytes, warnings: Mutex::default() }
+        Cache { dir: dir.into(), max_bytes, now: None, warnings: Mutex::default() }
+    }
+
+    /// The same cache, to which it is always `now`, whatever the system's clock says: for tests, in which files that were
+    /// just written are to be old, or old ones young. How old a file is decides whether the stat index trusts it and
+    /// whether a crashed process left it behind.
+    pub fn at(self, now: SystemTime) -> Cache {
+        Cache { now: Some(now), ..self }
+    }
+
+    fn now(&self) -> SystemTime {
+        self.now.unwrap_or_else(SystemTime::now)
     }
 
     /// The user's cache folder: `$PUPILA_CACHE_DIR`, or `pupila` in the system's place for caches (`$XDG_CACHE_HOME` or
@@ -132,7 +145,7 @@ impl Cache {
                 let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 let path = entry.path();
                 if path.extension().is_some_and(|extension| extension == "tmp") {
-                    if used.elapsed().is_ok_and(|age| age > STALE) {
+                    if self.now().duration_since(used).is_ok_and(|age| age > STALE) {
                         let _ = fs::remove_file(path);
                     }
                     continue;

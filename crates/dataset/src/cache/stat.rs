@@ -152,7 +152,7 @@ impl Cache {
 
     /// Replaces the index of `root`. Files that changed in the last moments are left out.
     pub(crate) fn write_stat_index(&self, root: &Path, entries: impl Iterator<Item = (u128, Stamp, Facts)>) {
-        let trusted_until = nanoseconds(SystemTime::now()).saturating_sub(RACY_NS);
+        let trusted_until = nanoseconds(self.now()).saturating_sub(RACY_NS);
         let mut bytes = [&MAGIC[..], &DECODER.to_le_bytes()].concat();
         for (key, stamp, facts) in entries.filter(|(_, stamp, _)| stamp.last_change_ns() < trusted_until) {
             bytes.extend_from_slice(&key.to_le_bytes());

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use pupila_dataset::{Cache, Dataset, ResizeRule, ScanError, ScanOptions, scan};
 use pupila_image::{Image, Interpolation, encode_png};
@@ -73,6 +74,16 @@ impl Data {
     pub fn scan_by(&self, options: &ScanOptions) -> Result<Dataset, ScanError> {
         scan(self.path(), options, None)
     }
+}
+
+/// Says that a file was last written at `time`.
+pub fn set_modified(path: impl AsRef<Path>, time: SystemTime) {
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+/// A time at which all files of a test are old: no test takes a day.
+pub fn tomorrow() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(24 * 60 * 60)
 }
 
 /// A 7x5 image that depends on the seed.
