@@ -21,6 +21,7 @@ enum Fault {
     LessOfTheImages,
     StepsUphill,
     AnotherLearningRate,
+    AnotherNorm,
     ClipsNothing,
     UpdatesOnWhatIsNoNumber,
     NoMoments,
@@ -53,6 +54,7 @@ const FAULTS: &[(Fault, &str)] = &[
     (Fault::StepsUphill, "losses_of_five_steps_are_pytorchs"),
     (Fault::AnotherLearningRate, "batches_together_are_one"),
     (Fault::AnotherLearningRate, "a_clipped_update_has_the_norm_asked_for"),
+    (Fault::AnotherNorm, "a_clipped_update_has_the_norm_asked_for"),
     (Fault::ClipsNothing, "a_clipped_update_has_the_norm_asked_for"),
     (Fault::UpdatesOnWhatIsNoNumber, "a_loss_that_is_not_finite_updates_nothing"),
     (Fault::NoMoments, "training_goes_on_from_its_state"),
@@ -252,6 +254,10 @@ impl Backend for Faulty {
 
     fn gradient_state(&self) -> StateDict {
         self.inner.gradient_state()
+    }
+
+    fn gradient_norm(&self) -> f64 {
+        self.inner.gradient_norm() * if self.has(Fault::AnotherNorm) { 1.01 } else { 1.0 }
     }
 
     fn tensors(&self) -> Vec<TensorMemory<'_, f32>> {

@@ -139,6 +139,8 @@ pub fn a_clipped_update_has_the_norm_asked_for(make: Make<'_>) {
     let gradient = all(&backend.gradient_state());
     let length = |values: &[f64]| values.iter().map(|x| x * x).sum::<f64>().sqrt();
     let norm = length(&gradient);
+    let given = backend.gradient_norm();
+    assert!((given - norm).abs() <= REORDERED * norm, "the norm {given} is {norm}");
     for max_norm in [None, Some(norm * 2.0), Some(norm / 4.0)] {
         backend.load(&first_values(&network)).unwrap();
         let trained = |backend: &dyn Backend| {

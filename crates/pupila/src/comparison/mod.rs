@@ -207,12 +207,12 @@ fn differences(runs: &[RunFiles]) -> Vec<(String, Vec<Option<String>>)> {
         .map(|key| (key.clone(), runs.iter().map(|run| run.recipe.get(key).map(plain)).collect()))
         .collect();
     let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let more: [(&str, fn(&RunFiles) -> &str); 3] = [
-        ("data (path)", |run| &run.environment.data.path),
-        ("data (fingerprint)", |run| &run.environment.data.fingerprint),
-        ("version", |run| run.summary.version()),
-    ];
-    rows.extend(more.map(|(name, of)| (name.to_owned(), runs.iter().map(|run| known(of(run))).collect())));
+    let mut row = |name: &str, of: fn(&RunFiles) -> &str| {
+        rows.push((name.to_owned(), runs.iter().map(|run| known(of(run))).collect()));
+    };
+    row("data (path)", |run| &run.environment.data.path);
+    row("data (fingerprint)", |run| &run.environment.data.fingerprint);
+    row("version", |run| run.summary.version());
     rows.retain(|(_, values)| values.iter().any(|value| *value != values[0]));
     rows
 }
