@@ -115,11 +115,11 @@ mod tests {
 
     #[test]
     fn small_runs_are_looked_at_every_epoch() {
-        let small = costs(vec![64], 32, 8, 100);
+        let small = costs(vec![64], 32, 8, 60);
         let histograms = small.cadence(small.histograms_s(), 0.003);
-        assert_eq!(looks(histograms, 100), 100);
+        assert_eq!(looks(histograms, 60), 60);
         let gradients = small.cadence(small.pass_s(32) + small.histograms_s(), 0.006);
-        assert_eq!(looks(gradients, 100), 100);
+        assert_eq!(looks(gradients, 60), 60);
     }
 
     #[test]

@@ -15,7 +15,6 @@ use pupila_train::{
 use pupila_transforms::{Normalization, Shape};
 use std::path::Path;
 
-const SIDE: usize = 8;
 const TRAIN: usize = 22;
 const VAL: usize = 9;
 const CLASSES: usize = 3;
@@ -29,8 +28,8 @@ fn recipe(settings: &[&str]) -> CheckedRecipe {
 }
 
 /// Images that can be learnt a little: noise, brighter in one channel for each class.
-fn source(len: usize, seed: u32) -> Source {
-    let shape = Shape { height: SIDE, width: SIDE, channels: 3 };
+fn source(len: usize, seed: u32, side: u32) -> Source {
+    let shape = Shape { height: side as usize, width: side as usize, channels: 3 };
     let mut word = seed;
     let mut noise = || {
         word = word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -63,11 +62,11 @@ impl Parts {
             Loader::new(source, pipeline, normalization.clone(), order, recipe.train.batch, recipe.train.seed)
         };
         let order = recipe.data.sampler.order(&classes);
-        let train = loader(source(TRAIN, 1), recipe.pipeline().clone(), order).unwrap();
+        let train = loader(source(TRAIN, 1, recipe.input.size), recipe.pipeline().clone(), order).unwrap();
         Parts {
             network: card.network().unwrap(),
             train: train.with_mixing(recipe.mixing()),
-            val: loader(source(VAL, 2), Default::default(), Order::AsGiven).unwrap(),
+            val: loader(source(VAL, 2, recipe.input.size), Default::default(), Order::AsGiven).unwrap(),
             recipe: recipe.clone(),
             classes,
         }
@@ -349,4 +348,32 @@ fn learnt_values_are_another_way_to_begin() {
     let foreign = StateDict::new();
     let mut engine = parts.engine();
     assert!(Training::begin(&plan, &mut engine, Start::Values(&foreign)).is_err());
+}
+
+/// Every architecture at length, which takes minutes: `.ci/long` asks for it.
+#[test]
+fn every_architecture_at_length() {
+    if std::env::var_os("PUPILA_LONG").is_none() {
+        return;
+    }
+    let remembers = [
+        "train.ema_decay=0.9",
+        "augment.mixup=0.4",
+        "train.accumulate=2",
+        "schedule.name=plateau",
+        "schedule.patience=1",
+        "train.epochs=8",
+        "input.size=32",
+    ];
+    for (model, own) in [
+        ("mlp", &["model.batch_norm=true", "model.dropout=0.2"][..]),
+        ("cnn", &["model.batch_norm=true", "model.dropout=0.2"]),
+        ("resnet18", &[]),
+        ("resnet34", &[]),
+        ("mobilenet_v2", &["model.dropout=0.2"]),
+    ] {
+        println!("{model}");
+        let name = format!("model.name={model}");
+        same_in_pieces(&[&remembers, &[name.as_str()], own].concat());
+    }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 /// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Origin {
     /// Nothing was said.
     Default,
@@ -25,6 +25,13 @@ pub enum Origin {
     Code,
     /// An option of the command line, such as `--lr` or `--set optimizer.lr=0.01`.
     CommandLine(String),
+}
+
+impl fmt::Debug for Origin {
+    /// As it is displayed: an option may hold a password, which is shown nowhere.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({self})")
+    }
 }
 
 impl fmt::Display for Origin {
