@@ -374,6 +374,6 @@ fn every_architecture_at_length() {
     ] {
         println!("{model}");
         let name = format!("model.name={model}");
-        same_in_pieces(&[&remembers, &[name.as_str()], own].concat());
+        same_in_pieces(&[&remembers[..], &[name.as_str()], own].concat());
     }
 }
