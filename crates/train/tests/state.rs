@@ -164,9 +164,11 @@ fn result(outcome: Outcome, engine: &dyn Backend, watcher: Watcher, folder: &Pat
 fn tags_of_event_files(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries.filter(|path| path.to_string_lossy().contains("tfevents")).collect();
+    // By the second in which they began, then by their number in it.
     files.sort_by_key(|path| {
-        let name = path.to_string_lossy().into_owned();
-        name.rsplit('.').next().unwrap().parse::<u32>().unwrap()
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let part = |part: &str| part.parse::<u64>().unwrap();
+        (part(name.split('.').nth(3).unwrap()), part(name.rsplit('.').next().unwrap()))
     });
     let mut tags = Vec::new();
     for file in files {
