@@ -90,6 +90,15 @@ pub(crate) fn check_batch(classes: usize, scores: &[f32], targets: &[u32]) -> Re
 }
 
 impl Predictions {
+    /// The most frequent true class, of equal ones the first, and its share: the accuracy that needs no learning. None without
+    /// samples.
+    pub fn majority(&self) -> Option<(u32, f64)> {
+        let counts = self.confusion().true_counts();
+        let most = counts.iter().enumerate().max_by_key(|&(class, &n)| (n, std::cmp::Reverse(class)));
+        let (class, &n) = most.filter(|_| !self.is_empty())?;
+        Some((class as u32, n as f64 / self.len() as f64))
+    }
+
     /// No samples yet, of `classes` classes.
     pub fn new(classes: usize) -> Self {
         Predictions {
@@ -215,6 +224,15 @@ impl Predictions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_majority_is_the_most_frequent_class_and_of_equal_ones_the_first() {
+        let mut predictions = Predictions::new(3);
+        assert_eq!(predictions.majority(), None);
+        let rows = [[0.2, 0.3, 0.5]; 5].concat();
+        predictions.push_probabilities(&rows, &[2, 1, 2, 1, 0]).unwrap();
+        assert_eq!(predictions.majority(), Some((1, 0.4)));
+    }
 
     #[test]
     fn batches_and_parts_give_the_same_as_one_push() {

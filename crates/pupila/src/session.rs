@@ -9,7 +9,7 @@ use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa, thread_pool};
 use pupila_network::Network;
 use pupila_run::{Data, Environment, FORMAT, RunFolder, RunSummary, Summary, predictions_csv};
-use pupila_trackers::{DataInfo, RunInfo};
+use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
     CheckedRecipe, Fault, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors,
     Surroundings, Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary, scan_for,
@@ -466,7 +466,7 @@ impl Session {
             val_images: data.val_images.unwrap_or(0),
             recipe: flat_recipe(&self.recipe),
             tags: source::tags(&self.data),
-            data: DataInfo {
+            data: DataRecord {
                 name: name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
                 path: data.path.clone(),
                 form: data.form.clone(),

@@ -63,9 +63,7 @@ fn least_val_loss(epochs: &[EpochPoint]) -> Option<&EpochPoint> {
 
 /// The accuracy that needs no learning, and the class that is always answered for it.
 pub(crate) fn majority(judged: &Judged<'_>) -> (f64, usize) {
-    let counts = judged.predictions.confusion().true_counts();
-    let most = counts.iter().enumerate().max_by_key(|&(class, &n)| (n, std::cmp::Reverse(class)));
-    most.map_or((f64::NAN, 0), |(class, &n)| (n as f64 / judged.predictions.len() as f64, class))
+    judged.predictions.majority().map_or((f64::NAN, 0), |(class, share)| (share, class as usize))
 }
 
 /// The lead and the list below it.

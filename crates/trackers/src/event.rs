@@ -2,7 +2,7 @@
 
 use crate::{Histogram, PrCurve};
 use pupila_image::Image;
-use pupila_run::RunEnd;
+use pupila_run::{DataRecord, RunEnd};
 use serde_json::{Map, Value};
 
 /// One thing that happened.
@@ -136,20 +136,7 @@ pub struct RunInfo {
     /// What the run was made from and with, such as `mlflow.source.git.commit`.
     pub tags: Vec<(String, String)>,
     /// The images.
-    pub data: DataInfo,
-}
-
-/// Which images a run uses.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct DataInfo {
-    /// The last part of the path, for people.
-    pub name: String,
-    /// Where they are.
-    pub path: String,
-    /// How they are given, such as `class folders`.
-    pub form: String,
-    /// A number that changes with the images, their labels or their splits, in hexadecimal.
-    pub fingerprint: String,
+    pub data: DataRecord,
 }
 
 /// An op of a network, as a graph viewer shows it.

@@ -3,8 +3,8 @@
 //! It is the record of the run from which the MLflow sender works too. Pictures, texts, histograms and curves are not in
 //! it.
 
-use crate::{DataInfo, Event, RunInfo, Tracker};
-use pupila_run::{DataRecord, FORMAT, Named, Number, Record, StartRecord};
+use crate::{Event, RunInfo, Tracker};
+use pupila_run::{FORMAT, Named, Number, Record, StartRecord};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -58,7 +58,6 @@ fn to_record(event: &Event, time: f64) -> Option<Record> {
     Some(match event.clone() {
         Event::Start(run) => {
             let RunInfo { run, classes, parameters, train_images, val_images, recipe, tags, data } = *run;
-            let DataInfo { name, path, form, fingerprint } = data;
             Record::Start(Box::new(StartRecord {
                 time,
                 run,
@@ -68,7 +67,7 @@ fn to_record(event: &Event, time: f64) -> Option<Record> {
                 val_images,
                 recipe,
                 tags: Named(tags),
-                data: DataRecord { name, path, form, fingerprint },
+                data,
                 format: FORMAT,
             }))
         }

@@ -15,11 +15,11 @@ mod system;
 mod tensorboard;
 
 pub use background::Background;
-pub use event::{Chart, DataInfo, Event, GraphNode, RunInfo};
+pub use event::{Chart, Event, GraphNode, RunInfo};
 pub use histogram::{Counts, Histogram};
 pub use jsonl::Jsonl;
 pub use pr_curve::PrCurve;
-pub use pupila_run::RunEnd;
+pub use pupila_run::{DataRecord, RunEnd};
 pub use redact::redact;
 pub use system::SystemMetrics;
 pub use tensorboard::TensorBoard;

@@ -280,17 +280,14 @@ pub(crate) fn judgement(
         }
         _ => String::new(),
     };
-    let counts = predictions.confusion().true_counts();
-    let majority = counts.iter().enumerate().max_by_key(|&(i, &n)| (n, std::cmp::Reverse(i)));
     output.say(format_args!(
         "  accuracy           {}{} on {}",
         percent(value("accuracy")),
         interval("accuracy"),
         images(predictions.len())
     ));
-    if let Some((class, &n)) = majority {
-        let share = n as f64 / predictions.len() as f64;
-        let name = classes.get(class).map_or("", String::as_str);
+    if let Some((class, share)) = predictions.majority() {
+        let name = classes.get(class as usize).map_or("", String::as_str);
         output.say(format_args!("  without learning   {} by always answering {name}", percent(share)));
         let low = intervals.get("accuracy").and_then(|interval| interval[0]).unwrap_or(1.0);
         if low <= share {
