@@ -1,7 +1,7 @@
 //! What the augmentation of a recipe does, as a picture.
 
 use crate::contact_sheet::{Cell, contact_sheet};
-use crate::error::Error;
+use crate::error::{Error, Tried};
 use crate::session::available_threads;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Loaded, OnBadImage, Skipped, Split, load};
@@ -72,7 +72,7 @@ fn is_data(path: &Path) -> bool {
 
 /// The image in its own size with draws of it, or one draw alone.
 fn one_image(path: &Path, single: bool, recipe: &CheckedRecipe) -> Result<(Image, usize), Error> {
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = std::fs::read(path).map_err(Error::io(Tried::Read, path))?;
     let image = decode(&bytes, recipe.input.channels, &Limits::default()).map_err(|error| {
         Error::request(format_args!("{} is no image that can be read: {error}", path.display()))
     })?;

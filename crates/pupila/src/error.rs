@@ -85,10 +85,10 @@ pub enum Error {
     #[error(transparent)]
     Metric(#[from] UnknownMetric),
     /// A file cannot be read or written.
-    #[error("cannot {what} {}: {source}", path.display())]
+    #[error("cannot {tried} {}: {source}", path.display())]
     Io {
-        /// What was tried, such as "write".
-        what: &'static str,
+        /// What was tried.
+        tried: Tried,
         /// The file or folder.
         path: PathBuf,
         /// Why not.
@@ -100,6 +100,27 @@ pub enum Error {
     /// It was stopped by its [`StopSignal`](crate::StopSignal).
     #[error("{0}")]
     Stopped(&'static str),
+}
+
+/// What the file system refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// To read a file.
+    Read,
+    /// To write a file.
+    Write,
+    /// To make a folder.
+    MakeFolder,
+}
+
+impl std::fmt::Display for Tried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Tried::Read => "read",
+            Tried::Write => "write",
+            Tried::MakeFolder => "make the folder",
+        })
+    }
 }
 
 /// Whose matter an error is.
@@ -129,7 +150,7 @@ impl Error {
             | Error::Request(_)
             | Error::Picture(_)
             | Error::Folder(RunFolderError::Exists(_) | RunFolderError::Name(_))
-            | Error::Io { what: "read" | "make the folder", .. } => ErrorKind::Request,
+            | Error::Io { tried: Tried::Read | Tried::MakeFolder, .. } => ErrorKind::Request,
             Error::Stopped(_) | Error::Data(DataError::Load(LoadError::Interrupted)) => ErrorKind::Stopped,
             _ => ErrorKind::Work,
         }
@@ -140,9 +161,9 @@ impl Error {
     }
 
     /// For `map_err`: a file that could not be read, written or made.
-    pub(crate) fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+    pub(crate) fn io(tried: Tried, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
-        move |source| Error::Io { what, path, source }
+        move |source| Error::Io { tried, path, source }
     }
 }
 

@@ -2,7 +2,7 @@
 //! validation set.
 
 use crate::classifier::{Classifier, Judging};
-use crate::error::Error;
+use crate::error::{Error, Tried};
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
 use pupila_dataset::{Dataset, Labelled, LabelledOptions, OnBadImage, Split, scan_labelled};
@@ -353,7 +353,7 @@ pub(crate) fn scan_again(
     cache: Option<&pupila_dataset::Cache>,
 ) -> Result<(Dataset, Vec<String>), Error> {
     let file = folder.file(RunFolder::RECIPE);
-    let text = std::fs::read_to_string(&file).map_err(Error::io("read", &file))?;
+    let text = std::fs::read_to_string(&file).map_err(Error::io(Tried::Read, &file))?;
     let (recipe, faults) = Layers { file: Some((file, text)), settings: Vec::new() }.resolve_what_is_known();
     let (dataset, _) = scan_for(&recipe, data, cache)?;
     let warning = |fault: pupila_train::Fault| {

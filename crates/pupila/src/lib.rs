@@ -75,7 +75,7 @@ pub use benchmark::{Benchmark, BenchmarkOptions, Times, Work};
 pub use classifier::{Answers, Classifier, Judging, Prediction};
 pub use comparison::{Compared, ComparisonOptions};
 pub use describe::{count, images};
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Tried};
 pub use evaluation::{Evaluation, EvaluationOptions, Judged};
 pub use pupila_image::{Image, encode_png};
 pub use pupila_run::{RunEnd, RunFiles, RunFolder, predictions_csv, write_whole};

@@ -1,6 +1,6 @@
 //! A recipe with its data, checked, that can be run.
 
-use crate::error::Error;
+use crate::error::{Error, Tried};
 use crate::page;
 use crate::recorder::Recorder;
 use crate::stop_signal::StopSignal;
@@ -8,7 +8,9 @@ use crate::{describe, source};
 use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa, thread_pool};
 use pupila_network::Network;
-use pupila_run::{Data, Environment, FORMAT, RunFolder, RunSummary, Summary, predictions_csv};
+use pupila_run::{
+    Data, Environment, FORMAT, RunFolder, RunFolderError, RunSummary, Summary, predictions_csv,
+};
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
     CheckedRecipe, Fault, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors,
@@ -153,7 +155,7 @@ impl SessionBuilder {
             return Err(RecipeErrors(faults).into());
         }
         // Before the long work: a place that cannot be written to is better known now.
-        std::fs::create_dir_all(&self.runs).map_err(Error::io("make the folder", &self.runs))?;
+        std::fs::create_dir_all(&self.runs).map_err(Error::io(Tried::MakeFolder, &self.runs))?;
         let card = ModelCard::new(
             dataset.classes.clone(),
             recipe.input.clone(),
@@ -346,7 +348,12 @@ impl Session {
             .with_mixing(recipe.mixing());
         let val_loader = images.evaluation_loader(val_positions.clone(), normalization.clone(), batch)?;
 
-        let folder = RunFolder::create(&self.runs, self.name.as_deref(), &self.stem())?;
+        let folder = RunFolder::create(&self.runs, self.name.as_deref(), &self.stem());
+        let folder = folder.map_err(|error| match error {
+            // A place for runs that cannot be written to is a matter of the request.
+            RunFolderError::Io { path, source } => Error::Io { tried: Tried::MakeFolder, path, source },
+            error => error.into(),
+        })?;
         let data = Data {
             path: canonical(&self.data).to_string_lossy().into_owned(),
             form: images.dataset.form.to_string(),
@@ -378,7 +385,7 @@ impl Session {
         observer.ready(&Ready { folder: &folder, plan: &plan, engine: &engine, threads: self.threads });
         let run = self.run_info(&folder, images, &environment);
         let tracking = Tracking::start(&folder, &plan, normalization, run)
-            .map_err(Error::io("write", folder.file(RunFolder::METRICS)))?;
+            .map_err(Error::io(Tried::Write, folder.file(RunFolder::METRICS)))?;
         let card = ModelCard::new(classes.clone(), recipe.input.clone(), normalization, recipe.model.clone());
         let mut recorder = Recorder::new(&plan, &folder, card, tracking, normalization, &self.stop, observer);
         let outcome = pupila_train::train(&plan, &mut engine, &mut recorder)?;

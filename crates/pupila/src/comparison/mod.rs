@@ -4,7 +4,7 @@ mod flips;
 mod pairing;
 mod verdict;
 
-use crate::error::Error;
+use crate::error::{Error, Tried};
 use crate::session::canonical;
 use crate::stop_signal::StopSignal;
 use pairing::in_order_of;
@@ -107,7 +107,8 @@ impl Compared {
     /// # Errors
     /// The file system refuses.
     pub fn write(&self) -> Result<(), Error> {
-        write_whole(&self.page, self.comparison.render().as_bytes()).map_err(Error::io("write", &self.page))
+        write_whole(&self.page, self.comparison.render().as_bytes())
+            .map_err(Error::io(Tried::Write, &self.page))
     }
 
     /// The same for programs.
