@@ -61,7 +61,7 @@ pub fn augmented(
         }
         return batch(what, recipe, options);
     }
-    let (picture, images) = one_image(what, options.single, recipe)?;
+    let (picture, images) = one_image(what, recipe, options)?;
     Ok(Augmented { picture, images, skipped: Vec::new() })
 }
 
@@ -71,7 +71,11 @@ fn is_data(path: &Path) -> bool {
 }
 
 /// The image in its own size with draws of it, or one draw alone.
-fn one_image(path: &Path, single: bool, recipe: &CheckedRecipe) -> Result<(Image, usize), Error> {
+fn one_image(
+    path: &Path,
+    recipe: &CheckedRecipe,
+    options: &AugmentationOptions,
+) -> Result<(Image, usize), Error> {
     let bytes = std::fs::read(path).map_err(Error::io(Tried::Read, path))?;
     let image = decode(&bytes, recipe.input.channels, &Limits::default()).map_err(|error| {
         Error::request(format_args!("{} is no image that can be read: {error}", path.display()))
@@ -81,11 +85,14 @@ fn one_image(path: &Path, single: bool, recipe: &CheckedRecipe) -> Result<(Image
         let key = SampleKey { seed: recipe.train.seed, epoch, sample: 0 };
         recipe.pipeline().apply_to_image(&image, key)
     };
-    if single {
+    if options.single {
         return Ok((draw(1)?, 1));
     }
     let mut cells = vec![Cell { image: image.clone(), caption: "original".into() }];
     for epoch in 1..=DRAWS {
+        if options.stop.is_set() {
+            return Err(Error::Stopped("interrupted; nothing was written"));
+        }
         cells.push(Cell { image: draw(epoch)?, caption: String::new() });
     }
     let shown = cells.len();

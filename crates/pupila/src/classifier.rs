@@ -22,6 +22,8 @@ const EXPLAINED: usize = 8;
 #[derive(Debug)]
 pub struct Classifier {
     card: ModelCard,
+    /// What it was opened by.
+    opened: PathBuf,
     /// The run folder that it is in, if it was opened by that.
     folder: Option<RunFolder>,
     engine: CpuBackend,
@@ -103,7 +105,7 @@ impl Classifier {
         let preparation = card.preparation().map_err(|error| damaged(&error))?;
         let mut engine = CpuBackend::new(&network, BATCH, false);
         engine.load(&state).map_err(|source| Error::Values { path: file.clone(), source })?;
-        Ok(Classifier { card, folder, engine, preparation })
+        Ok(Classifier { card, opened: run.to_owned(), folder, engine, preparation })
     }
 
     /// The class of an image file, given as its bytes: what `pupila predict` answers, to the bit.
@@ -139,7 +141,7 @@ impl Classifier {
     }
 
     /// Where the network sees a class in an image file, given as its bytes: Grad-CAM, or the gradient of the input for a network
-    /// without a map. `class` counts from 0 in the order of the classes; the predicted one if left out. None where it cannot be told.
+    /// without a map. It takes the memory of a backward pass each time. `class` counts from 0 in the order of the classes; the predicted one if left out. None where it cannot be told.
     ///
     /// # Errors
     /// The bytes are no image that can be read, or a damaged one.
@@ -166,6 +168,11 @@ impl Classifier {
     /// The classes, in the order of the logits.
     pub fn classes(&self) -> &[String] {
         &self.card.classes
+    }
+
+    /// The run folder or model file that it was opened by.
+    pub fn opened(&self) -> &Path {
+        &self.opened
     }
 
     /// The run folder that it is in, if it was opened by that.
@@ -228,7 +235,6 @@ impl Classifier {
 }
 
 /// How images are judged.
-#[derive(Default)]
 pub struct Judging {
     /// The views of each image whose probabilities are averaged.
     pub views: Views,
@@ -246,10 +252,18 @@ impl std::fmt::Debug for Judging {
     }
 }
 
+impl Default for Judging {
+    /// Each image as it is, with the user's cache.
+    fn default() -> Self {
+        let (views, stop) = (Views::One, StopSignal::new());
+        Judging { views, cache: crate::session::user_cache(), stop, progress: None }
+    }
+}
+
 impl Judging {
     /// Each image as it is, with the user's cache.
     pub fn new() -> Self {
-        Judging { cache: crate::session::user_cache(), ..Judging::default() }
+        Judging::default()
     }
 
     /// So many views of each image.

@@ -2,7 +2,7 @@
 //! validation set.
 
 use crate::classifier::{Classifier, Judging};
-use crate::error::{Error, Tried};
+use crate::error::Error;
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
 use pupila_dataset::{Dataset, Labelled, LabelledOptions, OnBadImage, Split, scan_labelled};
@@ -30,8 +30,6 @@ pub struct EvaluationOptions {
     pub out: Option<PathBuf>,
     /// How images are judged.
     pub judging: Judging,
-    /// Threads that the caller works on, for the files.
-    pub threads: usize,
     /// What was typed, for the files.
     pub arguments: Vec<String>,
 }
@@ -48,6 +46,7 @@ pub struct Evaluation<'a> {
     split: Option<Split>,
     /// What a person should know of the data before believing the result.
     pub warnings: Vec<String>,
+    seed: u64,
     started: Instant,
 }
 
@@ -118,12 +117,13 @@ struct Target {
 }
 
 impl<'a> Evaluation<'a> {
-    /// Finds the images. `run` is what the model was opened by.
+    /// Finds the images.
     ///
     /// # Errors
     /// There are none, their classes are not the model's, or the folder of the results is there already.
-    pub fn open(model: &'a mut Classifier, run: &Path, options: EvaluationOptions) -> Result<Self, Error> {
+    pub fn open(model: &'a mut Classifier, options: EvaluationOptions) -> Result<Self, Error> {
         let started = Instant::now();
+        let run = model.opened().to_owned();
         let own = match model.folder().map(own_data) {
             None => None,
             // Nobody needs it where the data are given.
@@ -152,10 +152,17 @@ impl<'a> Evaluation<'a> {
                 Target { which, dataset, split, warnings: Vec::new() }
             }
         };
-        let Target { dataset, which, split, warnings } = target;
-        let place = Place::of(&options, run, split)?;
-        let run = run.to_owned();
-        Ok(Evaluation { model, run, options, place, dataset, which, split, warnings, started })
+        let Target { dataset, which, split, mut warnings } = target;
+        // With the run's seed, the same images give the same intervals.
+        let seed = match model.folder().map_or(Ok(None), RunFolder::summary) {
+            Ok(summary) => summary.map_or(0, |summary| summary.seed()),
+            Err(error) => {
+                warnings.push(format!("{error}\nthe intervals are drawn by seed 0 instead of the run's"));
+                0
+            }
+        };
+        let place = Place::of(&options, &run, split)?;
+        Ok(Evaluation { model, run, options, place, dataset, which, split, warnings, seed, started })
     }
 
     /// The data that the images are of.
@@ -178,12 +185,9 @@ impl<'a> Evaluation<'a> {
     /// # Errors
     /// No image can be read, or the stop signal.
     pub fn judge(self) -> Result<Judged<'a>, Error> {
-        let Evaluation { model, run, options, place, dataset, which, split, started, .. } = self;
+        let Evaluation { model, run, options, place, dataset, which, split, seed, started, .. } = self;
         let images = model.decode(dataset, &which, &options.judging)?;
         let predictions = model.judge(&images, &options.judging)?;
-        // With the run's seed, the same images give the same intervals.
-        let summary = model.folder().map_or(Ok(None), RunFolder::summary)?;
-        let seed = summary.map_or(0, |summary| summary.seed());
         let intervals = intervals(&predictions, seed);
         let all: Vec<u32> = (0..images.len() as u32).collect();
         let paths = images.paths(&all);
@@ -224,7 +228,7 @@ impl Judged<'_> {
             },
             skipped_images: skipped_images(&self.images.dataset.skipped),
             seed: self.seed,
-            threads: self.options.threads,
+            threads: rayon::current_num_threads(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             format: FORMAT,
         }
@@ -248,7 +252,7 @@ impl Judged<'_> {
             images: Some(self.images.len()),
             ..Data::default()
         };
-        let environment = environment(data, self.options.threads, self.options.arguments.clone());
+        let environment = environment(data, rayon::current_num_threads(), self.options.arguments.clone());
         let summary = Summary::Evaluation(Box::new(summary.clone()));
         folder.write_summary(&summary)?;
         folder.write_environment(&environment)?;
@@ -353,7 +357,12 @@ pub(crate) fn scan_again(
     cache: Option<&pupila_dataset::Cache>,
 ) -> Result<(Dataset, Vec<String>), Error> {
     let file = folder.file(RunFolder::RECIPE);
-    let text = std::fs::read_to_string(&file).map_err(Error::io(Tried::Read, &file))?;
+    let text = folder.recipe()?.ok_or_else(|| {
+        Error::request(format_args!(
+            "{} is not there, which says how the data were split: give DATA",
+            file.display()
+        ))
+    })?;
     let (recipe, faults) = Layers { file: Some((file, text)), settings: Vec::new() }.resolve_what_is_known();
     let (dataset, _) = scan_for(&recipe, data, cache)?;
     let warning = |fault: pupila_train::Fault| {

@@ -74,6 +74,7 @@ pub use augmentation::{AugmentationOptions, Augmented, augmented};
 pub use benchmark::{Benchmark, BenchmarkOptions, Times, Work};
 pub use classifier::{Answers, Classifier, Judging, Prediction};
 pub use comparison::{Compared, ComparisonOptions};
+#[doc(hidden)] // words for the terminal
 pub use describe::{count, images};
 pub use error::{Error, ErrorKind, Tried};
 pub use evaluation::{Evaluation, EvaluationOptions, Judged};

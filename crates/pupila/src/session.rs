@@ -14,7 +14,7 @@ use pupila_run::{
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
     CheckedRecipe, Fault, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors,
-    Surroundings, Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary, scan_for,
+    SummaryContext, Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary, scan_for,
 };
 use pupila_transforms::Normalization;
 use rayon::ThreadPool;
@@ -146,8 +146,9 @@ impl SessionBuilder {
         if let Some(name) = &self.name {
             RunFolder::check_name(&self.runs, name)?;
         }
-        let threads = self.threads.unwrap_or_else(available_threads);
-        let pool = thread_pool(threads).map_err(|error| Error::Threads(error.to_string()))?;
+        let pool = thread_pool(self.threads.unwrap_or_else(available_threads))
+            .map_err(|error| Error::Threads(error.to_string()))?;
+        let threads = pool.current_num_threads();
         let cache = self.cache.filter(|_| recipe.data.cache);
         let (dataset, scan_time) = pool.install(|| scan_for(&recipe, &self.data, cache.as_ref()))?;
         let faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
@@ -178,6 +179,7 @@ impl SessionBuilder {
             scan_time,
             network,
             images: Stage::Scanned(Box::new(dataset)),
+            ran: false,
         })
     }
 }
@@ -205,6 +207,8 @@ pub struct Session {
     scan_time: Duration,
     network: Network,
     images: Stage,
+    /// Whether it has run before: the times of the next run are its own.
+    ran: bool,
 }
 
 impl fmt::Debug for Session {
@@ -328,6 +332,9 @@ impl Session {
     /// Whatever keeps the run from its end, or a file of it from being written. A loss that is no longer a number, or an end that was
     /// asked for, is no error: it is how the run ended.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Run, Error> {
+        if std::mem::replace(&mut self.ran, true) {
+            self.started = Instant::now();
+        }
         self.decode()?;
         let prepared = self.prepared()?;
         self.pool.install(|| self.train(prepared, observer))
@@ -446,7 +453,7 @@ impl Session {
         let &Times { startup, scan, decode, total } = times;
         run_summary(
             outcome,
-            &Surroundings {
+            &SummaryContext {
                 recipe: &self.recipe,
                 network: &self.network,
                 classes: &images.dataset.classes,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Barrier};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/skin").canonicalize().unwrap()
@@ -116,8 +116,8 @@ fn what_a_session_leaves_answers_and_is_read_back() {
     }
     let wrong = classifier.predict(b"no image").unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Request);
-    let options = EvaluationOptions { judging: Judging::new(), ..EvaluationOptions::default() };
-    let evaluation = Evaluation::open(&mut classifier, run.folder().path(), options).unwrap();
+    let options = EvaluationOptions::default();
+    let evaluation = Evaluation::open(&mut classifier, options).unwrap();
     let judged = evaluation.judge().unwrap();
     assert_eq!(judged.summary().metrics.get("accuracy").copied().flatten(), run.val("accuracy"));
 }
@@ -210,7 +210,7 @@ fn an_observer_is_told_everything_and_may_end_the_run() {
 
 /// Meets the other session after every step, so that the two are really side by side.
 struct InStep {
-    barrier: Option<Arc<Barrier>>,
+    other: Option<(SyncSender<()>, Receiver<()>)>,
     signal: Option<(usize, StopSignal)>,
     steps: usize,
 }
@@ -218,8 +218,9 @@ struct InStep {
 impl Observer for InStep {
     fn step(&mut self, _: &StepRecord) {
         self.steps += 1;
-        if let Some(barrier) = &self.barrier {
-            barrier.wait();
+        if let Some((here, there)) = &self.other {
+            // Where the other has ended there is nobody to meet.
+            let _ = here.send(()).map(|()| there.recv());
         }
         if let Some((after, signal)) = &self.signal
             && self.steps == *after
@@ -236,19 +237,17 @@ fn two_sessions_in_two_threads_give_what_each_gives_alone() {
     let alone = [("a", recipe()), ("b", other)].map(|(name, recipe)| {
         content(run_in(&folder.path().join("alone"), name, recipe.clone(), &mut ()).folder())
     });
-    let barrier = Arc::new(Barrier::new(2));
-    let together = [
-        ("a", recipe()),
-        ("b", Recipe { train: Train { seed: 7, epochs: 3, ..Train::default() }, ..recipe() }),
-    ]
-    .map(|(name, recipe)| {
-        let (runs, barrier) = (folder.path().join("together"), Some(Arc::clone(&barrier)));
-        std::thread::spawn(move || {
-            let mut observer = InStep { barrier, signal: None, steps: 0 };
-            content(run_in(&runs, name, recipe, &mut observer).folder())
+    let ((to_a, at_a), (to_b, at_b)) = (sync_channel(1), sync_channel(1));
+    let other = Recipe { train: Train { seed: 7, epochs: 3, ..Train::default() }, ..recipe() };
+    let together = [("a", recipe(), (to_b, at_a)), ("b", other, (to_a, at_b))]
+        .map(|(name, recipe, other)| {
+            let runs = folder.path().join("together");
+            std::thread::spawn(move || {
+                let mut observer = InStep { other: Some(other), signal: None, steps: 0 };
+                content(run_in(&runs, name, recipe, &mut observer).folder())
+            })
         })
-    })
-    .map(|thread| thread.join().unwrap());
+        .map(|thread| thread.join().unwrap());
     assert_eq!(alone[0], together[0]);
     assert_eq!(alone[1], together[1]);
     assert_ne!(alone[0], alone[1]);
@@ -265,7 +264,7 @@ fn one_session_is_stopped_while_the_other_goes_on() {
             let builder = Session::builder(recipe(), samples()).runs(runs).name(name).cache(None);
             let mut session = builder.stop_signal(&stop).open().unwrap();
             let signal = after.map(|after| (after, stop));
-            session.run(&mut InStep { barrier: None, signal, steps: 0 }).unwrap()
+            session.run(&mut InStep { other: None, signal, steps: 0 }).unwrap()
         })
     };
     let (stopped, goes_on) = (start("stopped", signal, Some(12)), start("goes-on", StopSignal::new(), None));
@@ -337,8 +336,8 @@ fn a_transform_of_ones_own_trains_and_is_told_and_nobody_needs_it_later() {
     let recipe = some.folder().recipe().unwrap().unwrap();
     assert!(recipe.contains("the caller's own") && recipe.contains("darken"), "{recipe}");
     let mut classifier = Classifier::open(some.folder().path()).unwrap();
-    let options = EvaluationOptions { judging: Judging::new(), ..EvaluationOptions::default() };
-    let evaluation = Evaluation::open(&mut classifier, some.folder().path(), options).unwrap();
+    let options = EvaluationOptions::default();
+    let evaluation = Evaluation::open(&mut classifier, options).unwrap();
     assert!(
         evaluation.warnings.iter().any(|warning| warning.contains("darken")),
         "{:?}",
@@ -404,8 +403,8 @@ fn a_run_of_the_first_format_still_opens() {
     let bytes =
         std::fs::read(samples().join("val/nevus").join(name_in(&samples().join("val/nevus")))).unwrap();
     classifier.predict(&bytes).unwrap();
-    let options = EvaluationOptions { judging: Judging::new(), ..EvaluationOptions::default() };
-    let evaluation = Evaluation::open(&mut classifier, &run, options).unwrap();
+    let options = EvaluationOptions::default();
+    let evaluation = Evaluation::open(&mut classifier, options).unwrap();
     assert!(
         evaluation.warnings.iter().any(|warning| warning.contains("momentum")),
         "{:?}",

@@ -73,6 +73,30 @@ pub(crate) fn text(path: &Path) -> Result<Option<String>, RunFileError> {
     }
 }
 
+/// What every version writes into its files, whatever else changes.
+#[derive(serde::Deserialize)]
+struct Stamp {
+    #[serde(default = "crate::first_format")]
+    format: u32,
+    #[serde(default)]
+    version: String,
+    /// The first line of `metrics.jsonl` has the version among its tags.
+    #[serde(default)]
+    tags: crate::Named<String>,
+}
+
+/// Refuses a file of a newer format, before it is read as a type that it may no longer fit.
+pub(crate) fn refuse_newer(folder: &Path, text: &str) -> Result<(), RunFileError> {
+    // What is no such file at all, its reader says.
+    let Ok(Stamp { format, version, tags }) = serde_json::from_str(text) else { return Ok(()) };
+    if format <= crate::FORMAT {
+        return Ok(());
+    }
+    let version = if version.is_empty() { tags.get("pupila.version").cloned() } else { Some(version) };
+    let version = version.unwrap_or_else(|| "of a later version".into());
+    Err(RunFileError::Newer { path: folder.to_owned(), version, format })
+}
+
 /// A JSON object as a type.
 pub(crate) fn object<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunFileError> {
     serde_json::from_str(text).map_err(|error| {

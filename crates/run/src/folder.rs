@@ -1,10 +1,11 @@
 //! The folder itself: its name, the names of its files, and how they are written.
 
 use crate::environment::Environment;
-use crate::error::RunFileError;
+use crate::error::{RunFileError, refuse_newer, text};
 use crate::summary::Summary;
 use crate::write::write_whole;
-use std::io;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// A folder of one run, or of one evaluation.
@@ -119,11 +120,13 @@ impl RunFolder {
             return Err(RunFileError::Missing(path.to_owned()));
         }
         let folder = RunFolder { path: path.to_owned() };
-        // Of an edited file that cannot be read, whoever needs it says what is wrong.
-        if let Ok(Some(Environment { format, version, .. })) = folder.environment()
-            && format > crate::FORMAT
-        {
-            return Err(RunFileError::Newer { path: path.to_owned(), version, format });
+        for file in [Self::ENVIRONMENT, Self::SUMMARY] {
+            if let Some(text) = text(&folder.file(file))? {
+                refuse_newer(path, &text)?;
+            }
+        }
+        if let Some(line) = first_line(&folder.file(Self::METRICS))? {
+            refuse_newer(path, &line)?;
         }
         Ok(folder)
     }
@@ -174,6 +177,21 @@ impl RunFolder {
     }
 }
 
+/// The first line of a file that may be long; none where there is no such file.
+fn first_line(path: &Path) -> Result<Option<String>, RunFileError> {
+    let failed = |source| RunFileError::Io { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(source) => return Err(failed(source)),
+    };
+    let mut line = Vec::new();
+    BufReader::new(file).read_until(b'\n', &mut line).map_err(failed)?;
+    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +220,23 @@ mod tests {
         assert!(error.contains("written by Pupila 7.8.9 in format 3") && error.contains("use Pupila 7.8.9"));
         folder.write_environment(&Environment { format: crate::FORMAT, ..newer }).unwrap();
         assert_eq!(RunFolder::open(folder.path()).unwrap(), folder);
+        // Whatever else has changed in it, and in whichever file it stands.
+        for (file, text) in [
+            (
+                RunFolder::ENVIRONMENT,
+                "{\"format\": 3, \"version\": \"7.8.9\", \"cores\": \"many\", \"data\": []}",
+            ),
+            (RunFolder::SUMMARY, "{\"format\": 3, \"version\": \"7.8.9\", \"status\": \"of a new kind\"}"),
+            (
+                RunFolder::METRICS,
+                "{\"event\":\"start\",\"run\":7,\"tags\":{\"pupila.version\":\"7.8.9\"},\"format\":3}\n{}\n",
+            ),
+        ] {
+            folder.write(file, text).unwrap();
+            let error = RunFolder::open(folder.path()).unwrap_err().to_string();
+            assert!(error.contains("written by Pupila 7.8.9 in format 3"), "{file}: {error}");
+            std::fs::remove_file(folder.file(file)).unwrap();
+        }
         // The first format did not say its number.
         folder.write(RunFolder::ENVIRONMENT, "{\"version\": \"0.1.0\", \"x\": 1}").unwrap();
         assert_eq!(folder.environment().unwrap().unwrap().format, 1);

@@ -46,10 +46,6 @@ impl RunFiles {
             text(&folder.file(file))?.ok_or_else(missing)
         };
         let summary = Summary::read(&folder.file(RunFolder::SUMMARY), &needed(RunFolder::SUMMARY)?)?;
-        if summary.format() > crate::FORMAT {
-            let (version, format) = (summary.version().to_owned(), summary.format());
-            return Err(RunFileError::Newer { path: path.to_owned(), version, format });
-        }
         let PredictionsFile { classes, paths, predictions } =
             PredictionsFile::read(&folder.file(RunFolder::PREDICTIONS), &needed(RunFolder::PREDICTIONS)?)?;
         let environment = folder.environment()?.unwrap_or_default();

@@ -42,6 +42,8 @@ impl Cadence {
 pub(crate) struct Costs {
     epochs: u32,
     step_s: f64,
+    /// Of the batches that make one update.
+    update_s: f64,
     epoch_s: f64,
     /// Of a pass forward for one image.
     image_s: f64,
@@ -52,13 +54,14 @@ pub(crate) struct Costs {
 impl Costs {
     pub(crate) fn of_run(plan: &Plan<'_>) -> Self {
         let train = &plan.recipe.train;
-        Costs::new(
+        let costs = Costs::new(
             plan.network,
             train.batch.min(plan.train.samples().max(1)),
             plan.train.batches(),
             plan.val.samples(),
             train.epochs,
-        )
+        );
+        Costs { update_s: costs.step_s * train.accumulate as f64, ..costs }
     }
 
     fn new(network: &Network, batch: usize, steps: usize, val_images: usize, epochs: u32) -> Self {
@@ -67,12 +70,12 @@ impl Costs {
         // Forward and both gradients; values and both moments read and written.
         let step_s = PASS_S + batch as f64 * (3.0 * image_s + IMAGE_S) + 6.0 * parameters_s;
         let epoch_s = steps as f64 * step_s + val_images as f64 * image_s;
-        Costs { epochs, step_s, epoch_s, image_s, parameters_s }
+        Costs { epochs, step_s, update_s: step_s, epoch_s, image_s, parameters_s }
     }
 
     /// Optimizer updates in so many seconds.
     pub(crate) fn updates_in(&self, seconds: f64) -> u64 {
-        (seconds / self.step_s).round().max(1.0) as u64
+        (seconds / self.update_s).round().max(1.0) as u64
     }
 
     /// A pass forward and backward of `images` images that updates nothing.

@@ -31,7 +31,7 @@ pub use recipe::{
     MonitorError, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting, Train, json_schema, keys,
 };
 pub use state::{LoopState, Start};
-pub use summary::{DataWait, Surroundings, intervals, run_summary, skipped_images};
+pub use summary::{DataWait, SummaryContext, WITH_INTERVAL, intervals, run_summary, skipped_images};
 pub use tracking::{Tracking, TrackingConfig, TrackingState, flat_recipe, mlflow_target};
 pub use trainer::{
     Begin, EpochRecord, Look, Observer, Outcome, Plan, Ready, StepRecord, Stop, TrainError, Training, train,

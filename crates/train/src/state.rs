@@ -12,6 +12,8 @@ use std::time::Duration;
 /// it had never stopped; what observers carry is theirs ([`crate::Tracking::state`]).
 #[derive(Debug, Clone)]
 pub struct LoopState {
+    /// Whether the observer was told that the run begins.
+    pub begun: bool,
     /// The epoch that is going on, from 1; one more than the last where all have ended.
     pub epoch: u32,
     /// Batches of it that have been learnt from. Where these are all, the epoch is still to be judged.

@@ -9,13 +9,13 @@ use pupila_run::{FORMAT, Interval, Named, RunEnd, RunSummary, SkippedImage, Timi
 use std::time::Duration;
 
 /// Metrics whose confidence interval stands beside them.
-const WITH_INTERVAL: [&str; 3] = ["accuracy", "balanced_accuracy", "macro_f1"];
+pub const WITH_INTERVAL: [&str; 3] = ["accuracy", "balanced_accuracy", "macro_f1"];
 /// Resamples of an interval.
 const RESAMPLES: u32 = 1000;
 
 /// What a summary holds that the outcome of the loop doesn't know.
 #[derive(Debug)]
-pub struct Surroundings<'a> {
+pub struct SummaryContext<'a> {
     /// The recipe.
     pub recipe: &'a CheckedRecipe,
     /// The network.
@@ -39,8 +39,8 @@ pub struct Surroundings<'a> {
 }
 
 /// The summary of a run. The `train` and `val` blocks are the best epoch's; epoch times are medians.
-pub fn run_summary(outcome: &Outcome, surroundings: &Surroundings<'_>) -> RunSummary {
-    let Surroundings { recipe, network, classes, skipped, .. } = surroundings;
+pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummary {
+    let SummaryContext { recipe, network, classes, skipped, .. } = context;
     let best = outcome.best_epoch.and_then(|best| outcome.epochs.iter().find(|record| record.epoch == best));
     let seconds = |duration: Duration| duration.as_secs_f64();
     let median_of = |f: &dyn Fn(&EpochRecord) -> f64| median(outcome.epochs.iter().map(f).collect());
@@ -58,21 +58,21 @@ pub fn run_summary(outcome: &Outcome, surroundings: &Surroundings<'_>) -> RunSum
         val: best.map(|r| r.val.iter().map(|&(name, value)| (name.to_owned(), finite(value))).collect()),
         val_intervals: outcome.predictions.as_ref().map(|p| intervals(p, seed)),
         timing: Timing {
-            startup_s: seconds(surroundings.startup),
-            scan_s: seconds(surroundings.scan),
-            decode_s: seconds(surroundings.decode),
+            startup_s: seconds(context.startup),
+            scan_s: seconds(context.scan),
+            decode_s: seconds(context.decode),
             epoch_train_s: median_of(&|r| seconds(r.train_time)),
             epoch_eval_s: median_of(&|r| seconds(r.eval_time)),
-            total_s: seconds(surroundings.total),
+            total_s: seconds(context.total),
             images_per_s: median_of(&|r| r.images_per_s),
             data_wait_frac: DataWait::of(&outcome.epochs).and_then(|wait| finite(wait.frac)),
         },
         diagnosis: outcome.findings.clone(),
-        peak_rss_bytes: surroundings.peak_memory_bytes,
+        peak_rss_bytes: context.peak_memory_bytes,
         skipped_images: skipped_images(skipped),
         own_transforms: recipe.own_transforms(),
         seed,
-        threads: surroundings.threads,
+        threads: context.threads,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         format: FORMAT,
     }

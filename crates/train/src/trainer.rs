@@ -171,7 +171,7 @@ pub struct Ready<'a> {
     pub folder: &'a RunFolder,
     /// The run's plan.
     pub plan: &'a Plan<'a>,
-    /// The engine, with all its memory.
+    /// The engine, before it has an optimizer.
     pub engine: &'a dyn Backend,
     /// Threads of the run.
     pub threads: usize,
@@ -245,6 +245,18 @@ pub enum TrainError {
     /// The first values don't fit the network.
     #[error(transparent)]
     Values(#[from] StateError),
+    /// The state stands where no run of this plan can.
+    #[error(
+        "this is not the state of such a run: it stands behind {batches} of {of} batches of epoch {epoch}"
+    )]
+    Position {
+        /// The epoch, from 1.
+        epoch: u32,
+        /// Batches learnt from.
+        batches: usize,
+        /// Batches of an epoch.
+        of: usize,
+    },
     /// The state is not one of this plan.
     #[error("this is not the state of such a run: {0}")]
     State(#[from] RestoreError),
@@ -277,6 +289,8 @@ pub struct Training<'a> {
     average: Snapshot<f32>,
     /// The values themselves while the engine has their average.
     raw: Snapshot<f32>,
+    /// Whether the observer knows that the run has begun.
+    begun: bool,
     epoch: u32,
     batches: usize,
     batches_in_all: u64,
@@ -321,6 +335,7 @@ impl<'a> Training<'a> {
             diagnosis: Diagnosis::new(plan, Default::default()),
             average: Snapshot::default(),
             raw: Snapshot::default(),
+            begun: false,
             epoch: 1,
             batches: 0,
             batches_in_all: 0,
@@ -345,6 +360,7 @@ impl<'a> Training<'a> {
     /// Everything that the loop remembers between two steps.
     pub fn state(&self) -> LoopState {
         LoopState {
+            begun: self.begun,
             epoch: self.epoch,
             batches: self.batches,
             batches_in_all: self.batches_in_all,
@@ -362,6 +378,20 @@ impl<'a> Training<'a> {
     }
 
     fn restore(&mut self, state: &LoopState) -> Result<(), TrainError> {
+        let (config, values) = (&self.plan.recipe.train, &state.training.values);
+        let kept = |what, snapshot: &Snapshot<f32>, wanted: bool| {
+            let [trained, tracked] =
+                if wanted { [values.trained.len(), values.tracked.len()] } else { [0, 0] };
+            RestoreError::check_length(what, trained, snapshot.trained.len())?;
+            RestoreError::check_length(what, tracked, snapshot.tracked.len())
+        };
+        let updates = state.training.optimizer.as_ref().map_or(0, |optimizer| optimizer.steps);
+        kept("the average of the values", &state.average, config.ema_decay.is_some() && updates > 0)?;
+        kept("the best values", &state.best.values, state.best.best.is_some())?;
+        let batches = self.plan.train.batches();
+        if state.epoch == 0 || state.batches > batches {
+            return Err(TrainError::Position { epoch: state.epoch, batches: state.batches, of: batches });
+        }
         self.engine.restore_training(&state.training)?;
         self.schedule.restore(&state.schedule);
         self.best.resume(&state.best);
@@ -369,7 +399,7 @@ impl<'a> Training<'a> {
         self.average.clone_from(&state.average);
         self.epochs.clone_from(&state.epochs);
         (self.epoch, self.batches, self.batches_in_all) = (state.epoch, state.batches, state.batches_in_all);
-        (self.lr, self.sums) = (state.lr, state.sums);
+        (self.lr, self.sums, self.begun) = (state.lr, state.sums, state.begun);
         (self.train_time, self.waited) = (state.train_time, state.waited);
         Ok(())
     }
@@ -379,7 +409,7 @@ impl<'a> Training<'a> {
     /// # Errors
     /// See [`TrainError`].
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<RunEnd, TrainError> {
-        if self.batches_in_all == 0 {
+        if !std::mem::replace(&mut self.begun, true) {
             observer.begin(Begin { engine: self.engine, plan: self.plan });
         }
         let end = loop {
@@ -495,6 +525,9 @@ impl<'a> Training<'a> {
             }
             return Ok(Some(end));
         }
+        if averaged && evaluated.is_err() {
+            self.engine.restore(&self.raw);
+        }
         let predictions = evaluated?;
         let val = summary(&predictions).values;
         let eval_time = start.elapsed();
@@ -534,7 +567,8 @@ impl<'a> Training<'a> {
     /// # Errors
     /// See [`TrainError`].
     pub fn finish(mut self, observer: &mut dyn Observer) -> Result<Outcome, TrainError> {
-        let end = self.ended.take().unwrap_or(End::Completed);
+        // Whoever did not let it run has stopped it.
+        let end = self.ended.take().unwrap_or(End::Asked(Stop::Interrupted));
         let mut outcome = Outcome {
             best_epoch: None,
             end: end.name(),

@@ -354,10 +354,8 @@ fn learnt_values_are_another_way_to_begin() {
 
 /// Every architecture at length, which takes minutes: `.ci/long` asks for it.
 #[test]
+#[ignore = "takes minutes"]
 fn every_architecture_at_length() {
-    if std::env::var_os("PUPILA_LONG").is_none() {
-        return;
-    }
     let remembers = [
         "train.ema_decay=0.9",
         "augment.mixup=0.4",

@@ -30,10 +30,9 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
         exclude: arguments.exclude.clone(),
         out: arguments.out.clone(),
         judging,
-        threads: arguments.threads.count(),
         arguments: typed(),
     };
-    let evaluation = Evaluation::open(&mut model, &arguments.run, options)?;
+    let evaluation = Evaluation::open(&mut model, options)?;
     evaluation.warnings.iter().for_each(|warning| output.warn(warning));
     tell::judged(output, evaluation.dataset(), evaluation.which(), evaluation.split());
     let judged = evaluation.judge();

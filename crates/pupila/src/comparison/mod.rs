@@ -12,11 +12,10 @@ use pupila_dataset::Cache;
 use pupila_metrics::{METRICS, Predictions, holm, mcnemar, metric, paired_interval};
 use pupila_report::{ComparedRun, Comparison, EpochPoint, MetricRow, PairTest};
 use pupila_run::{EpochValues, RunFiles, write_whole};
+use pupila_train::WITH_INTERVAL;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Metrics whose difference has an interval.
-const WITH_INTERVAL: [&str; 3] = ["accuracy", "balanced_accuracy", "macro_f1"];
 /// Resamples of an interval.
 const RESAMPLES: u32 = 2000;
 /// Keys that change no result.

@@ -53,16 +53,16 @@ impl Recipe {
 }
 
 impl CheckedRecipe {
-    /// A recipe whose values come from these places, if nothing is wrong with it but what is pardoned.
+    /// A recipe whose values come from these places, if nothing is wrong with it but what is allowed.
     pub(super) fn new(
         mut recipe: Recipe,
         origins: BTreeMap<String, Origin>,
-        pardoned: impl Fn(&Fault) -> bool,
+        allowed: impl Fn(&Fault) -> bool,
     ) -> Result<Self, RecipeErrors> {
         // Spelled out, so that a later change of a default does not alter what this recipe means.
         recipe.model = architectures::resolve(&recipe.model).unwrap_or(recipe.model);
         let mut faults = recipe.faults();
-        faults.retain(|fault| !pardoned(fault));
+        faults.retain(|fault| !allowed(fault));
         for fault in &mut faults {
             let of = |key: &&String| fault.key == **key || fault.key.starts_with(&format!("{key}["));
             // A key that was set in code is told by its name alone.
@@ -72,6 +72,12 @@ impl CheckedRecipe {
                 .and_then(|key| origins.get(key))
                 .filter(|origin| **origin != Origin::Code)
                 .cloned();
+        }
+        // What TOML cannot hold could not be written into the run folder.
+        if let Err(error) = Value::try_from(&recipe)
+            && faults.is_empty()
+        {
+            faults.push(Fault::new("", format!("the recipe cannot be written as TOML: {error}")));
         }
         if !faults.is_empty() {
             return Err(RecipeErrors(faults));
@@ -164,6 +170,11 @@ mod tests {
             (Origin::Code, Origin::Default)
         );
         assert!(in_code.to_toml().contains("# set in code"));
+        for seed in [u64::MAX, 1 << 63] {
+            let large = Recipe { train: Train { seed, ..Train::default() }, ..Recipe::default() };
+            let told = large.checked().unwrap_err().to_string();
+            assert!(told.starts_with("train.seed must be at most 9223372036854775807"), "{told}");
+        }
         let wrong = Recipe {
             train: Train { epochs: 0, monitor: "val/f1".into(), ..Train::default() },
             augment: Augment::of([HorizontalFlip { p: 2.0 }.into()]),

@@ -118,11 +118,11 @@ impl Layers {
         }
     }
 
-    fn resolve_but(&self, pardoned: impl Fn(&Fault) -> bool) -> Result<CheckedRecipe, RecipeErrors> {
+    fn resolve_but(&self, allowed: impl Fn(&Fault) -> bool) -> Result<CheckedRecipe, RecipeErrors> {
         let mut faults = Vec::new();
         let entries = self.entries(&mut faults);
         match assemble(&entries, &mut faults) {
-            Ok((recipe, origins)) => match CheckedRecipe::new(recipe, origins, pardoned) {
+            Ok((recipe, origins)) => match CheckedRecipe::new(recipe, origins, allowed) {
                 Ok(recipe) if faults.is_empty() => return Ok(recipe),
                 Ok(_) => {}
                 Err(RecipeErrors(wrong)) => faults.extend(wrong),

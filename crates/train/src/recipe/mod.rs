@@ -447,6 +447,11 @@ impl Recipe {
         for error in schedule.check() {
             refuse(format!("schedule.{}", error.key), error.message);
         }
+        for (key, seed) in [("train.seed", Some(train.seed)), ("data.split_seed", data.split_seed)] {
+            if let Some(seed) = seed.filter(|&seed| i64::try_from(seed).is_err()) {
+                refuse(key.into(), format!("must be at most {}, as TOML has it, got {seed}", i64::MAX));
+            }
+        }
         if train.accumulate == 0 {
             refuse("train.accumulate".into(), "must be at least 1 batch".into());
         }
