@@ -64,6 +64,7 @@ mod describe;
 mod error;
 mod evaluation;
 mod font;
+mod notices;
 mod page;
 mod recorder;
 mod session;
@@ -78,6 +79,7 @@ pub use comparison::{Compared, ComparisonOptions};
 pub use describe::{count, images};
 pub use error::{Error, ErrorKind, Tried};
 pub use evaluation::{Evaluation, EvaluationOptions, Judged};
+pub use notices::{SmallerInput, TooFew};
 pub use pupila_image::{Image, encode_png};
 pub use pupila_run::{RunEnd, RunFiles, RunFolder, predictions_csv, write_whole};
 pub use pupila_train::{

@@ -3,7 +3,7 @@
 use crate::html::{counted, escape, listed, percent};
 use crate::run::{EpochPoint, Judged, Training};
 use pupila_metrics::{PrecisionRecallF1, Summary, reliability_bins};
-use pupila_run::RunEnd;
+use pupila_run::{NOTICEABLE_GAP, RunEnd};
 use std::fmt::Write as _;
 
 /// Confused pairs that are named.
@@ -11,8 +11,6 @@ const PAIRS: usize = 3;
 /// A validation loss that is this factor above its least has turned.
 const TURNED: f64 = 1.03;
 const TOO_FEW: &str = "Too few epochs to tell over- from underfitting.";
-/// How far training accuracy must be above validation accuracy for the gap to be spoken of.
-const GAP: f64 = 0.1;
 
 /// What training and validation loss say of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +162,7 @@ fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: 
         }
         _ => TOO_FEW.to_owned(),
     };
-    if let (Some(gap), Some(best)) = (gap.filter(|gap| *gap > GAP), best) {
+    if let (Some(gap), Some(best)) = (gap.filter(|gap| *gap > NOTICEABLE_GAP), best) {
         let _ = write!(
             text,
             " In the epoch that was kept it knows the training images ({}) better than new ones ({}), by {:.0} points: more images, augmentation, dropout or weight decay narrow such a gap.",

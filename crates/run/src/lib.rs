@@ -28,7 +28,8 @@ pub use record::{DataRecord, Record, StartRecord, read_records};
 pub use run_end::RunEnd;
 pub use run_files::{EpochValues, RunFiles};
 pub use summary::{
-    EvaluationSummary, EvaluationTiming, Interval, RunSummary, SkippedImage, Summary, Timing, TrainScores,
+    EvaluationSummary, EvaluationTiming, Interval, NOTICEABLE_GAP, RunSummary, SkippedImage, Summary, Timing,
+    TrainScores,
 };
 pub use write::write_whole;
 

@@ -163,7 +163,17 @@ pub enum Summary {
     Evaluation(Box<EvaluationSummary>),
 }
 
+/// How far training accuracy must be above validation accuracy for the gap to be spoken of.
+pub const NOTICEABLE_GAP: f64 = 0.15;
+
 impl RunSummary {
+    /// How far the training accuracy is above the validation accuracy at the best epoch, if that is noticeable.
+    pub fn accuracy_gap(&self) -> Option<f64> {
+        let train = self.train?.accuracy?;
+        let val = self.val.as_ref()?.get("accuracy").copied().flatten()?;
+        Some(train - val).filter(|gap| *gap > NOTICEABLE_GAP)
+    }
+
     /// The file's content.
     pub fn to_json(&self) -> Value {
         // Numbers, texts and lists always have a JSON form.

@@ -247,8 +247,7 @@ pub(crate) fn outcome(
     output.heading(format_args!("Result: epoch {best} of {ran}, the best by {}", recipe.train.monitor));
     let intervals = summary.val_intervals.clone().unwrap_or_default();
     judgement(output, predictions, &dataset.classes, &intervals);
-    let gap = record.train_accuracy - record.val("accuracy");
-    if gap > 0.15 {
+    if summary.accuracy_gap().is_some() {
         // Whether that is overfitting says the diagnosis, which looks at the losses too.
         let overfits = outcome.findings.iter().any(|finding| finding.kind == "overfitting");
         output.say(format_args!(

@@ -4,15 +4,11 @@ use super::tell::SHOWN;
 use crate::output::{Output, percent};
 use pupila::dataset::{Dataset, PixelStatistics, Split};
 use pupila::recipe::Augment;
-use pupila::train::{DataWait, Images};
-use pupila::{EpochRecord, Prepared, Recipe, Views, count, images};
+use pupila::train::DataWait;
+use pupila::{EpochRecord, Prepared, Recipe, SmallerInput, TooFew, Views, count, images};
 use pupila_loader::Order;
 use std::path::Path;
 
-/// Fewer training images of a class are not enough to learn it, and fewer validation images not enough to judge it.
-const FLOORS: [(Split, usize); 2] = [(Split::Train, 10), (Split::Val, 5)];
-/// How far the channels of a gray image may be apart where it was stored as a JPEG file in color.
-const GRAY_TOLERANCE: u8 = 3;
 /// A column of the table of classes: its head, a cell for each class, the total.
 struct Column {
     head: &'static str,
@@ -103,13 +99,9 @@ fn and_groups(dataset: &Dataset) -> &'static str {
 
 /// Where the recipe asks for more than the images hold.
 fn advice(output: Output, dataset: &Dataset, recipe: &Recipe) {
-    let (size, channels) = (recipe.input.size, recipe.input.channels);
-    let largest = dataset.samples.iter().map(|s| s.width.max(s.height)).max().unwrap_or(size);
-    let mut better = Vec::new();
-    if largest < size {
-        better.push(format!("--size {largest}"));
-    }
-    if channels == 3 && dataset.samples.iter().all(|s| s.channels == 1) {
+    let SmallerInput { size, gray } = SmallerInput::of(dataset, recipe);
+    let mut better: Vec<String> = size.map(|size| format!("--size {size}")).into_iter().collect();
+    if gray {
         better.push("--set input.channels=1".to_owned());
     }
     if !better.is_empty() {
@@ -147,7 +139,7 @@ fn sizes(dataset: &Dataset) -> String {
 
 /// What the images themselves say once they are in memory: too few of a class, no color, how they are normalised.
 pub(crate) fn in_memory(output: Output, prepared: &Prepared, recipe: &Recipe) {
-    let Prepared { images, normalization, measured } = prepared;
+    let Prepared { normalization, measured, .. } = prepared;
     if let Some(PixelStatistics { mean, std, from_cache }) = measured {
         let row = |values: &[f64]| values.iter().map(|v| format!("{v:.4}")).collect::<Vec<_>>().join(" ");
         output.say(format_args!(
@@ -159,27 +151,18 @@ pub(crate) fn in_memory(output: Output, prepared: &Prepared, recipe: &Recipe) {
     } else if let Some(mode) = normalization.per_image() {
         output.say(format_args!("  each image normalised by itself ({mode})"));
     }
-    let headers_say = images.dataset.samples.iter().all(|sample| sample.channels == 1);
-    if recipe.input.channels == 3 && !headers_say && images.are_gray(GRAY_TOLERANCE) {
+    if prepared.is_gray_stored_in_color(recipe) {
         output.say(
             "  all training images are gray, though stored in color: --set input.channels=1 is a third of the input",
         );
     }
-    floors(output, images);
+    too_few(output, prepared);
 }
 
 /// Classes of which so few images are left that no number about them means much.
-fn floors(output: Output, images: &Images) {
-    for (split, floor) in FLOORS {
-        let counts = images.class_counts(split);
-        if counts.iter().sum::<usize>() == 0 {
-            continue;
-        }
-        let few = images.dataset.classes.iter().zip(&counts).filter(|(_, n)| **n < floor);
-        let few: Vec<String> = few.map(|(class, n)| format!("{class} ({n})")).collect();
-        if few.is_empty() {
-            continue;
-        }
+fn too_few(output: Output, prepared: &Prepared) {
+    for TooFew { split, floor, classes } in prepared.too_few() {
+        let few: Vec<String> = classes.iter().map(|(class, n)| format!("{class} ({n})")).collect();
         let (set, effect) = match split {
             Split::Train => ("training", "too few to learn much of them"),
             _ => (
