@@ -366,9 +366,14 @@ pub(crate) fn scan_again(
     let (recipe, faults) = Layers { file: Some((file, text)), settings: Vec::new() }.resolve_what_is_known();
     let (dataset, _) = scan_for(&recipe, data, cache)?;
     let warning = |fault: pupila_train::Fault| {
-        format!(
-            "{fault}\nthe recipe of this run says what this version does not know; the default stands in for it"
-        )
+        if fault.key.starts_with("augment.") {
+            // Not the list of all that there are.
+            let what = fault.message.split(';').next().unwrap_or_default();
+            return format!(
+                "the run was trained with an {what}, which is no matter here: judging varies no image"
+            );
+        }
+        format!("{fault}\nthe run's recipe says what this version refuses; the default stands in for it")
     };
     Ok((dataset, faults.into_iter().map(warning).collect()))
 }

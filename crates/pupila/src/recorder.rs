@@ -2,7 +2,7 @@
 
 use crate::page::Collected;
 use crate::stop_signal::StopSignal;
-use pupila_backend::Backend;
+use pupila_backend::{Backend, Snapshot};
 use pupila_loader::Loader;
 use pupila_run::RunFolder;
 use pupila_trackers::Event;
@@ -13,9 +13,13 @@ use pupila_train::{
 use pupila_transforms::Normalization;
 use std::time::{Duration, Instant};
 
-/// How often, at most, a better model is written to disk while training goes on. At the end it always is, so that nothing of
-/// what a run leaves depends on it.
-const SAVE_INTERVAL: Duration = Duration::from_secs(10);
+/// The best model so far is written so seldom that it takes at most one in so many parts of the time, but at least once in
+/// [`LONGEST`]. At the end it always is, so that nothing of what a finished run leaves depends on it.
+const SHARE: u32 = 50;
+/// A run that is killed has lost at most this much of what it had found.
+const LONGEST: Duration = Duration::from_secs(10);
+/// What a disk takes in a second, before the first model was written.
+const BYTES_PER_S: f64 = 5e8;
 
 /// Stands between the loop and whoever observes the session.
 pub(crate) struct Recorder<'a> {
@@ -26,7 +30,10 @@ pub(crate) struct Recorder<'a> {
     normalization: &'a Normalization,
     stop: &'a StopSignal,
     observer: &'a mut dyn Observer,
-    saved: Option<Instant>,
+    /// When a model was last written, or the run began, and what that took.
+    saved: (Instant, Duration),
+    /// Whether the best model is better than the one on disk.
+    unsaved: bool,
     /// What the page shows of the epochs.
     pub(crate) collected: Collected,
 }
@@ -43,7 +50,20 @@ impl<'a> Recorder<'a> {
     ) -> Self {
         let report = plan.recipe.tracking.report;
         let collected = Collected::default();
-        Recorder { folder, report, card, tracking, normalization, stop, observer, saved: None, collected }
+        let bytes = 4.0 * plan.network.parameter_count() as f64;
+        let saved = (Instant::now(), Duration::from_secs_f64(bytes / BYTES_PER_S));
+        Recorder {
+            folder,
+            report,
+            card,
+            tracking,
+            normalization,
+            stop,
+            observer,
+            saved,
+            unsaved: false,
+            collected,
+        }
     }
 
     /// Whoever observes the session.
@@ -54,8 +74,31 @@ impl<'a> Recorder<'a> {
     /// Writes the model that the engine has.
     pub(crate) fn save(&mut self, engine: &dyn Backend, epoch: u32) -> Result<(), ModelFileError> {
         self.card.epoch = epoch;
-        self.saved = Some(Instant::now());
-        ModelFile::write(&self.card, &engine.state(), &self.folder.file(RunFolder::MODEL))
+        let start = Instant::now();
+        let written = ModelFile::write(&self.card, &engine.state(), &self.folder.file(RunFolder::MODEL));
+        self.saved = (Instant::now(), start.elapsed());
+        self.unsaved = false;
+        written
+    }
+
+    /// Writes the best model so far, if there is a better one than on disk and it is time. A failure is told at the end, when it
+    /// is final.
+    fn save_best(&mut self, look: &mut Look<'_>) {
+        let (last, took) = self.saved;
+        self.unsaved |= look.record.improved;
+        // The last epoch's is written right after.
+        if !self.unsaved || look.last || last.elapsed() < (took * SHARE).min(LONGEST) {
+            return;
+        }
+        let Some((epoch, _)) = look.best.best else { return };
+        let mut now = Snapshot::default();
+        look.engine.save_to(&mut now);
+        look.engine.restore(&look.best.values);
+        let saved = self.save(look.engine, epoch);
+        look.engine.restore(&now);
+        if let Err(error) = saved {
+            self.observer.warning(&format!("the model so far could not be written: {error}"));
+        }
     }
 
     /// Records the result and waits, within bounds, for what trackers still have to do.
@@ -94,15 +137,6 @@ impl Observer for Recorder<'_> {
 
     fn epoch(&mut self, record: &EpochRecord, engine: &dyn Backend) {
         self.observer.epoch(record, engine);
-        // A run that is killed keeps a model that is at most this old; a failure is told at the end, when it is final.
-        if record.improved && self.saved.is_none_or(|saved| saved.elapsed() > SAVE_INTERVAL) {
-            if record.epoch == 1 {
-                // The first epochs come quickly; what is to be kept of them is written later.
-                self.saved = Some(Instant::now());
-            } else if let Err(error) = self.save(engine, record.epoch) {
-                self.observer.warning(&format!("the model so far could not be written: {error}"));
-            }
-        }
     }
 
     fn event(&mut self, event: &Event) {
@@ -112,6 +146,7 @@ impl Observer for Recorder<'_> {
     }
 
     fn look(&mut self, mut look: Look<'_>) {
+        self.save_best(&mut look);
         if self.report {
             self.collected.look(&mut look, self.normalization);
         }
@@ -120,6 +155,7 @@ impl Observer for Recorder<'_> {
             predictions: look.predictions,
             engine: look.engine,
             plan: look.plan,
+            best: look.best,
             last: look.last,
         });
         self.tracking.look(look);

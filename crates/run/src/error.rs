@@ -19,8 +19,8 @@ pub enum RunFileError {
     },
     /// A newer program wrote it.
     #[error(
-        "{} was written by Pupila {version} in format {format}; this is Pupila {}, which reads formats up to {}: use Pupila \
-         {version} or newer",
+        "{} was written by Pupila {version} in format {format}; this is Pupila {}, which reads formats up to {}: use the \
+         Pupila that wrote it, or a newer one",
         path.display(), env!("CARGO_PKG_VERSION"), crate::FORMAT
     )]
     Newer {

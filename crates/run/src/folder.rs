@@ -18,7 +18,7 @@ pub struct RunFolder {
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
     /// A run of that name is there already; runs are never written over.
-    #[error("{} is there already, and runs are never written over: choose another --name, or remove it", .0.display())]
+    #[error("{} is there already, and runs are never written over: choose another name (--name), or remove it", .0.display())]
     Exists(PathBuf),
     /// A name that would not be one folder below the runs.
     #[error(
@@ -178,7 +178,7 @@ impl RunFolder {
 }
 
 /// The first line of a file that may be long; none where there is no such file.
-fn first_line(path: &Path) -> Result<Option<String>, RunFileError> {
+pub(crate) fn first_line(path: &Path) -> Result<Option<String>, RunFileError> {
     let failed = |source| RunFileError::Io { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -217,7 +217,10 @@ mod tests {
             Environment { format: crate::FORMAT + 1, version: "7.8.9".into(), ..Environment::default() };
         folder.write_environment(&newer).unwrap();
         let error = RunFolder::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("written by Pupila 7.8.9 in format 3") && error.contains("use Pupila 7.8.9"));
+        assert!(
+            error.contains("written by Pupila 7.8.9 in format 3")
+                && error.contains("use the Pupila that wrote it")
+        );
         folder.write_environment(&Environment { format: crate::FORMAT, ..newer }).unwrap();
         assert_eq!(RunFolder::open(folder.path()).unwrap(), folder);
         // Whatever else has changed in it, and in whichever file it stands.

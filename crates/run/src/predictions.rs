@@ -94,6 +94,18 @@ impl PredictionsFile {
             }
             let added = predictions.push_probabilities(&row, &[target as u32]);
             added.map_err(|error: PredictionsError| damaged(path, line, error))?;
+            let predicted = pupila_metrics::argmax(&row) as usize;
+            if record[2] != classes[predicted] {
+                let (said, most) = (&record[2], &classes[predicted]);
+                let message =
+                    format_args!("`{said}` is predicted, and the highest probability is that of `{most}`");
+                return Err(damaged(path, line, message));
+            }
+            if record[3] != *if predicted == target { "1" } else { "0" } {
+                let message =
+                    format_args!("correct is `{}`, which predicted and label do not say", &record[3]);
+                return Err(damaged(path, line, message));
+            }
             paths.push(record[0].to_owned());
         }
         if paths.is_empty() {
@@ -142,6 +154,11 @@ mod tests {
             ("x,a,a,1,half,0.5\n", "p.csv, line 2: `half` is no number"),
             ("x,a,a,1,1.5,0.5\n", "p.csv, line 2: sample 0 of the batch has 1.5 for class 0"),
             ("x,a,a,1,0.5\n", "p.csv, line 2: "),
+            (
+                "x,a,b,0,0.5,0.5\n",
+                "p.csv, line 2: `b` is predicted, and the highest probability is that of `a`",
+            ),
+            ("x,a,a,7,0.5,0.5\n", "p.csv, line 2: correct is `7`"),
             ("", "p.csv: holds no image"),
         ] {
             let said_instead = error(&format!("{header}{rest}"));

@@ -4,7 +4,7 @@ use crate::environment::Environment;
 use crate::error::{RunFileError, damaged, text};
 use crate::folder::RunFolder;
 use crate::predictions::PredictionsFile;
-use crate::record::{Record, read_records};
+use crate::record::{Record, StartRecord, read_records};
 use crate::summary::Summary;
 use pupila_metrics::Predictions;
 use serde_json::{Map, Value};
@@ -92,6 +92,18 @@ impl RunFolder {
     pub fn records(&self) -> Result<Vec<Record>, RunFileError> {
         let path = self.file(RunFolder::METRICS);
         text(&path)?.map_or(Ok(Vec::new()), |text| read_records(&path, &text))
+    }
+
+    /// What was known when the run began: the first line of `metrics.jsonl`. None where there is no such line.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn start(&self) -> Result<Option<StartRecord>, RunFileError> {
+        let line = crate::folder::first_line(&self.file(RunFolder::METRICS))?.unwrap_or_default();
+        Ok(match Record::of_line(line.as_bytes()) {
+            Record::Start(start) => Some(*start),
+            _ => None,
+        })
     }
 
     /// The values of every epoch that ended.

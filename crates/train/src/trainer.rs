@@ -1,6 +1,6 @@
 //! The training loop.
 
-use crate::best::Best;
+use crate::best::{Best, BestState};
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::evaluate::{EvaluateError, evaluate};
 use crate::recipe::{CheckedRecipe, Recipe};
@@ -200,6 +200,8 @@ pub struct Look<'a> {
     pub engine: &'a mut dyn Backend,
     /// The run's plan.
     pub plan: &'a Plan<'a>,
+    /// The best epoch so far, with its values.
+    pub best: &'a BestState,
     /// Whether no epoch follows.
     pub last: bool,
 }
@@ -551,7 +553,8 @@ impl<'a> Training<'a> {
         observer.event(&scalars(&record));
         let last = self.epoch == config.epochs || self.best.exhausted();
         let (engine, plan) = (&mut *self.engine, self.plan);
-        observer.look(Look { record: &record, predictions: &predictions, engine, plan, last });
+        let best = self.best.state();
+        observer.look(Look { record: &record, predictions: &predictions, engine, plan, best, last });
         if averaged {
             self.engine.restore(&self.raw);
         }

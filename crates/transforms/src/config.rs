@@ -27,23 +27,34 @@ use std::sync::Arc;
 /// let transforms: [TransformConfig; 2] = [HorizontalFlip { p: 0.5 }.into(), Rotate::default().into()];
 /// assert!(Pipeline::from_config(&transforms).is_ok());
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct TransformConfig {
     /// The name, which may not exist.
     pub name: String,
     /// The parameters given, which may not exist either.
     pub parameters: Map<String, Value>,
-    own: Option<Own>,
+    /// The transform itself, where it was made in code.
+    typed: Option<Typed>,
 }
 
-/// A transform that the registry does not have.
+/// A transform that was made in code.
+#[derive(Debug, Clone)]
+struct Typed {
+    transform: Own,
+    /// Whether the registry has it too.
+    registered: bool,
+    /// Whether a number in it is NaN or infinite, which its parameters in JSON could not say.
+    not_finite: bool,
+}
+
+/// A transform whose type is known to the caller alone.
 #[derive(Debug, Clone)]
 struct Own(Arc<dyn AnyTransform>);
 
-impl PartialEq for Own {
+impl PartialEq for TransformConfig {
     /// By name and parameters: what a transform does follows from these.
-    fn eq(&self, other: &Own) -> bool {
-        self.0.name() == other.0.name() && self.0.parameters() == other.0.parameters()
+    fn eq(&self, other: &TransformConfig) -> bool {
+        (&self.name, &self.parameters, self.is_own()) == (&other.name, &other.parameters, other.is_own())
     }
 }
 
@@ -90,15 +101,19 @@ impl<T: Transform> From<T> for TransformConfig {
     fn from(transform: T) -> Self {
         let registered = entry(T::NAME).is_some_and(|entry| entry.is::<T>());
         let parameters = AnyTransform::parameters(&transform);
-        let own = (!registered).then(|| Own(Arc::new(transform)));
-        TransformConfig { name: T::NAME.to_owned(), parameters, own }
+        // JSON has null for these, which would read as what is left out.
+        let words = format!("{transform:?}");
+        let not_finite =
+            words.split(|c: char| !c.is_alphanumeric()).any(|word| word == "NaN" || word == "inf");
+        let typed = Some(Typed { transform: Own(Arc::new(transform)), registered, not_finite });
+        TransformConfig { name: T::NAME.to_owned(), parameters, typed }
     }
 }
 
 impl TransformConfig {
     /// A transform by its name.
     pub fn new(name: impl Into<String>, parameters: Map<String, Value>) -> Self {
-        TransformConfig { name: name.into(), parameters, own: None }
+        TransformConfig { name: name.into(), parameters, typed: None }
     }
 
     /// A composition by its name, such as `one_of`, of transforms of the registry, the other parameters at their defaults.
@@ -114,20 +129,24 @@ impl TransformConfig {
 
     /// Whether it is a transform of the caller's own, which a recipe file cannot name.
     pub fn is_own(&self) -> bool {
-        self.own.is_some()
+        self.typed.as_ref().is_some_and(|typed| !typed.registered)
     }
 
     pub(crate) fn build(&self, problems: &mut Problems) -> Option<Box<dyn AnyTransform>> {
-        if let Some(own) = &self.own {
+        if let Some(Typed { transform, registered, not_finite }) = &self.typed {
             let before = problems.errors.len();
             problems.within(&format!(".{}", self.name), |problems| {
-                if entry(&self.name).is_some() {
+                if !registered && entry(&self.name).is_some() {
                     problems.push(Problem::Taken { name: self.name.clone() });
                 }
-                own.check(problems);
+                transform.check(problems);
+                if *not_finite && problems.errors.len() == before {
+                    let what = "numbers that are finite".to_owned();
+                    problems.push(Problem::Range { expected: what, got: format!("{transform:?}") });
+                }
             });
             let sound = problems.errors.len() == before;
-            return sound.then(|| Box::new(own.clone()) as Box<dyn AnyTransform>);
+            return sound.then(|| Box::new(transform.clone()) as Box<dyn AnyTransform>);
         }
         match entry(&self.name) {
             Some(entry) => problems
@@ -607,6 +626,35 @@ transforms[1].sequential.transforms: expected a list of transforms";
         let expected = "transforms[0].darken.p: expected a probability from 0 to 1, got 2\n\
             transforms[0].darken.by: expected at least 1, got 0";
         assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_refused_and_not_left_out() {
+        for p in [f64::NAN, f64::INFINITY] {
+            let told = Pipeline::from_config(&[crate::HorizontalFlip { p }.into()]).unwrap_err().to_string();
+            assert!(told.contains("horizontal_flip.p: expected a probability"), "{told}");
+        }
+        #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+        struct Unchecked {
+            by: f32,
+        }
+        impl Transform for Unchecked {
+            const NAME: &'static str = "unchecked";
+            const DESCRIPTION: &'static str = "checks nothing";
+            type Drawn = crate::Nothing;
+            fn p(&self) -> f64 {
+                1.0
+            }
+            fn draw(&self, _: Shape, _: &mut Stream) -> crate::Nothing {
+                crate::Nothing {}
+            }
+            fn apply(&self, _: &crate::Nothing, _: &mut Frame) {}
+        }
+        assert!(Pipeline::from_config(&[Unchecked { by: 1.0 }.into()]).is_ok());
+        for by in [f32::NAN, f32::NEG_INFINITY] {
+            let told = Pipeline::from_config(&[Unchecked { by }.into()]).unwrap_err().to_string();
+            assert!(told.contains("expected numbers that are finite"), "{told}");
+        }
     }
 
     #[test]

@@ -18,6 +18,12 @@ pub(crate) fn run(arguments: &cli::Sync) -> Result<(), Failure> {
             RunFolder::METRICS
         )));
     }
+    if folder.start().map_err(Failure::request)?.is_none() {
+        return Err(Failure::wrong(format_args!(
+            "{} does not begin with a line of the event `start`: it is empty or damaged, and nothing of it can be sent",
+            folder.file(RunFolder::METRICS).display()
+        )));
+    }
     let uri = arguments.mlflow.clone().map(TrackingUri::new);
     if let Some(message) = uri.as_ref().and_then(TrackingUri::check) {
         return Err(Failure::wrong(format_args!("--mlflow {message}")));

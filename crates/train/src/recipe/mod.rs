@@ -193,10 +193,14 @@ impl Augment {
     ///
     /// ```
     /// use pupila_train::Augment;
-    /// use pupila_transforms::{HorizontalFlip, Rotate};
+    /// use pupila_transforms::{HorizontalFlip, Rotate, TransformConfig};
     ///
     /// let augment = Augment::of([HorizontalFlip { p: 0.5 }.into(), Rotate::default().into()]);
     /// assert_eq!(augment.transforms[0].name, "horizontal_flip");
+    ///
+    /// // One of several, half of the time.
+    /// let either = [HorizontalFlip { p: 1.0 }.into(), Rotate::default().into()];
+    /// let augment = Augment::of([TransformConfig::composition("one_of", either, 0.5)]);
     /// ```
     pub fn of(transforms: impl IntoIterator<Item = TransformConfig>) -> Self {
         Augment { transforms: transforms.into_iter().collect(), ..Augment::none() }
