@@ -241,7 +241,16 @@ fn what_cannot_be_compared_is_refused() {
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     assert!(told.json()["tests"].as_array().unwrap().is_empty());
     assert!(told.json()["findings"][0].as_str().unwrap().contains("different images"));
-    fs::write(&b, predictions.replacen(".jpg,melanoma,", ".jpg,nevus,", 1)).unwrap();
+    let line = predictions
+        .lines()
+        .find(|line| line.contains(".jpg,melanoma,") && !line.contains(",seborrheic_keratosis,"))
+        .unwrap();
+    let mut fields: Vec<&str> = line.split(',').collect();
+    fields[1] = "nevus";
+    fs::write(&b, predictions.replacen(line, &fields.join(","), 1)).unwrap();
+    refused(&["runs/a", "runs/b"], &["runs/b/predictions.csv, line ", "correct is `"]);
+    fields[3] = if fields[2] == "nevus" { "1" } else { "0" };
+    fs::write(&b, predictions.replacen(line, &fields.join(","), 1)).unwrap();
     refused(&["runs/a", "runs/b"], &["is melanoma in the first and nevus in the second"]);
     fs::write(&b, &predictions).unwrap();
     let environment = sandbox.read("runs/b/environment.json");
