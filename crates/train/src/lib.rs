@@ -10,6 +10,7 @@ pub mod diagnosis;
 mod evaluate;
 mod insight;
 mod model_file;
+mod observer;
 mod recipe;
 pub mod schedule;
 mod state;
@@ -26,6 +27,7 @@ pub use insight::{
     Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
 };
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
+pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
     Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, Layers, Loss, Monitor,
     MonitorError, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting, Train, json_schema, keys,
@@ -33,7 +35,5 @@ pub use recipe::{
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, WITH_INTERVAL, intervals, run_summary, skipped_images};
 pub use tracking::{Tracking, TrackingConfig, TrackingState, flat_recipe, mlflow_target};
-pub use trainer::{
-    Begin, EpochRecord, Look, Observer, Outcome, Plan, Ready, StepRecord, Stop, TrainError, Training, train,
-};
+pub use trainer::{Outcome, Plan, TrainError, Training, train};
 pub use views::{Views, evaluate_views};

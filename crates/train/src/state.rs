@@ -3,7 +3,7 @@
 use crate::best::BestState;
 use crate::diagnosis::DiagnosisState;
 use crate::schedule::ScheduleState;
-use crate::trainer::EpochRecord;
+use crate::observer::EpochRecord;
 use pupila_backend::{LossSum, Snapshot, TrainingState};
 use pupila_network::StateDict;
 use std::time::Duration;

@@ -1,7 +1,8 @@
 //! `summary.json` of a run, from its outcome.
 
 use crate::recipe::CheckedRecipe;
-use crate::trainer::{EpochRecord, Outcome};
+use crate::observer::EpochRecord;
+use crate::trainer::Outcome;
 use pupila_dataset::Skipped;
 use pupila_metrics::{Metric, Predictions, bootstrap_interval, metric};
 use pupila_network::Network;

@@ -23,7 +23,8 @@ mod vanishing_gradient;
 
 use crate::cadence::{Cadence, Costs};
 use crate::recipe::Recipe;
-use crate::trainer::{EpochRecord, Observer, Outcome, Plan};
+use crate::observer::{EpochRecord, Observer};
+use crate::trainer::{Outcome, Plan};
 use health::{Health, Sample};
 use pupila_backend::{Backend, StepContext};
 use pupila_loader::Batch;

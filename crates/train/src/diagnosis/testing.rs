@@ -3,7 +3,7 @@
 use super::health::{Health, Layer, Weight};
 use super::{Check, Divergence, Finding, Found, Situation};
 use crate::recipe::Recipe;
-use crate::trainer::EpochRecord;
+use crate::observer::EpochRecord;
 use pupila_backend::Spread;
 use std::time::Duration;
 

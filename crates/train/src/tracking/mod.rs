@@ -12,7 +12,8 @@ pub use describe::flat_recipe;
 
 use crate::cadence::{Cadence, Costs};
 use crate::recipe::Recipe;
-use crate::trainer::{Begin, EpochRecord, Look, Plan, StepRecord};
+use crate::observer::{Begin, EpochRecord, Look, StepRecord};
+use crate::trainer::Plan;
 use pupila_backend::{Backend, LossSum, StepContext};
 use pupila_loader::{Batch, Loader};
 use pupila_metrics::{ClassificationReport, Predictions};
