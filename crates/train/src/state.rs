@@ -2,8 +2,8 @@
 
 use crate::best::BestState;
 use crate::diagnosis::DiagnosisState;
-use crate::schedule::ScheduleState;
 use crate::observer::EpochRecord;
+use crate::schedule::ScheduleState;
 use pupila_backend::{LossSum, Snapshot, TrainingState};
 use pupila_network::StateDict;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! `summary.json` of a run, from its outcome.
 
-use crate::recipe::CheckedRecipe;
 use crate::observer::EpochRecord;
+use crate::recipe::CheckedRecipe;
 use crate::trainer::Outcome;
 use pupila_dataset::Skipped;
 use pupila_metrics::{Metric, Predictions, bootstrap_interval, metric};

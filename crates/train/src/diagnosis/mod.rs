@@ -22,8 +22,8 @@ mod testing;
 mod vanishing_gradient;
 
 use crate::cadence::{Cadence, Costs};
-use crate::recipe::Recipe;
 use crate::observer::{EpochRecord, Observer};
+use crate::recipe::Recipe;
 use crate::trainer::{Outcome, Plan};
 use health::{Health, Sample};
 use pupila_backend::{Backend, StepContext};

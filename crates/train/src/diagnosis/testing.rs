@@ -2,8 +2,8 @@
 
 use super::health::{Health, Layer, Weight};
 use super::{Check, Divergence, Finding, Found, Situation};
-use crate::recipe::Recipe;
 use crate::observer::EpochRecord;
+use crate::recipe::Recipe;
 use pupila_backend::Spread;
 use std::time::Duration;
 

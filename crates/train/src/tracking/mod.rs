@@ -11,8 +11,8 @@ pub use config::TrackingConfig;
 pub use describe::flat_recipe;
 
 use crate::cadence::{Cadence, Costs};
-use crate::recipe::Recipe;
 use crate::observer::{Begin, EpochRecord, Look, StepRecord};
+use crate::recipe::Recipe;
 use crate::trainer::Plan;
 use pupila_backend::{Backend, LossSum, StepContext};
 use pupila_loader::{Batch, Loader};
