@@ -51,6 +51,9 @@ pub trait Backend: Debug + Send {
     /// The configuration's first fault. The optimizer stays as it was then.
     fn set_optimizer(&mut self, config: &OptimizerConfig) -> Result<(), OptimizerError>;
 
+    /// Lets go of the optimizer and of gradients that wait: whoever only judges from now on has their memory back.
+    fn end_training(&mut self);
+
     /// Updates that the optimizer has made; 0 without one.
     fn updates(&self) -> u64;
 

@@ -82,6 +82,11 @@ impl Backend for CpuBackend {
         Ok(())
     }
 
+    fn end_training(&mut self) {
+        self.optimizer = None;
+        self.engine.drop_waiting();
+    }
+
     fn updates(&self) -> u64 {
         self.optimizer.as_ref().map_or(0, Optimizer::steps)
     }

@@ -184,6 +184,12 @@ impl Backend for Faulty {
         Ok(())
     }
 
+    fn end_training(&mut self) {
+        if !self.has(Fault::KeepsTheOptimizer) {
+            self.inner.end_training();
+        }
+    }
+
     fn updates(&self) -> u64 {
         self.inner.updates()
     }

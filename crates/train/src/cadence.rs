@@ -16,7 +16,7 @@ const PASS_S: f64 = 5e-5;
 /// What the preparation of a training image costs, in seconds.
 const IMAGE_S: f64 = 3e-6;
 /// A look of any kind may take so much of a whole run, in seconds, however short the run: nobody waits for it.
-const FREE_S: f64 = 0.05;
+const FREE_S: f64 = 0.02;
 
 /// A look every so many epochs, beginning with the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,11 +118,11 @@ mod tests {
 
     #[test]
     fn small_runs_are_looked_at_every_epoch() {
-        let small = costs(vec![64], 32, 8, 60);
+        let small = costs(vec![64], 32, 8, 30);
         let histograms = small.cadence(small.histograms_s(), 0.003);
-        assert_eq!(looks(histograms, 60), 60);
+        assert_eq!(looks(histograms, 30), 30);
         let gradients = small.cadence(small.pass_s(32) + small.histograms_s(), 0.006);
-        assert_eq!(looks(gradients, 60), 60);
+        assert_eq!(looks(gradients, 30), 30);
     }
 
     #[test]

@@ -431,6 +431,7 @@ impl<'a> Training<'a> {
         }
         self.diagnosis.ended(&outcome, observer);
         outcome.best_epoch = self.best.restore(self.engine);
+        self.engine.end_training();
         if outcome.best_epoch.is_some() {
             outcome.predictions = Some(evaluate(self.engine, self.plan.val, &mut || false)?);
         }

@@ -288,4 +288,7 @@ pub fn a_new_optimizer_begins_anew(make: Make<'_>) {
         backend.accumulate(&images, targets, &CONTEXT);
         backend.restore(&before.values);
     }
+    backend.end_training();
+    let ended = backend.training_state();
+    assert_eq!((backend.updates(), ended.optimizer, ended.waiting), (0, None, None), "training has ended");
 }
