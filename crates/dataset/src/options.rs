@@ -48,6 +48,8 @@ pub struct ScanOptions {
     pub val_frac: f64,
     /// Which images those are, and which ones `fraction` and `max_per_class` keep.
     pub seed: u64,
+    /// Which ones `fraction` and `max_per_class` keep, where that is to follow from a number of its own.
+    pub subset_seed: Option<u64>,
     /// What to do where a file cannot be read or is no image.
     pub on_bad_image: OnBadImage,
     /// Patterns of files and folders to leave out, matched against the path below the root with `/` between its parts.
@@ -74,6 +76,7 @@ impl Default for ScanOptions {
         ScanOptions {
             val_frac: 0.2,
             seed: 0,
+            subset_seed: None,
             on_bad_image: OnBadImage::default(),
             exclude: Vec::new(),
             fraction: 1.0,

@@ -68,6 +68,7 @@ mod notices;
 mod page;
 mod recorder;
 mod session;
+mod shared_data;
 mod source;
 mod stop_signal;
 
@@ -86,6 +87,7 @@ pub use pupila_train::{
     Begin, CheckedRecipe, EpochRecord, Finding, Look, Observer, Outcome, Preparation, Ready, Recipe,
     StepRecord, Stop, Views,
 };
+pub use shared_data::SharedData;
 pub use session::{IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, user_cache};
 pub use stop_signal::StopSignal;
 

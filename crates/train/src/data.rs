@@ -7,8 +7,9 @@ use pupila_dataset::{
 };
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
 use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Images in memory with their labels, and the data set that they are of.
@@ -18,6 +19,8 @@ pub struct Images {
     pub dataset: Dataset,
     /// For each image in memory its place in the data set's samples.
     pub kept: Vec<usize>,
+    /// How many were to be decoded.
+    asked: usize,
     /// How many of them came from the cache.
     pub from_cache: usize,
     /// How many of them were decoded now.
@@ -25,6 +28,8 @@ pub struct Images {
     /// How long the decoding took, or the reading of the cache.
     pub decode_time: Duration,
     source: Source,
+    /// Worked out once, however many runs ask.
+    statistics: OnceLock<PixelStatistics>,
 }
 
 /// Data that cannot be used.
@@ -84,7 +89,50 @@ impl Images {
             channels: usize::from(rule.channels),
         };
         let source = Source::new(Arc::new(pixels.into_data()), labels.into(), shape)?;
-        Ok(Images { dataset, kept, from_cache, decoded, decode_time: start.elapsed(), source })
+        Ok(Images {
+            dataset,
+            kept,
+            asked: which.len(),
+            from_cache,
+            decoded,
+            decode_time: start.elapsed(),
+            source,
+            statistics: OnceLock::new(),
+        })
+    }
+
+    /// The samples `which` of another scan of the same data, copied from these: none where one of them is not here, or where
+    /// images were left out while these were decoded, which the other scan must be told by itself.
+    pub fn copied(&self, dataset: &Dataset, which: &[usize]) -> Option<Images> {
+        if self.kept.len() != self.asked {
+            return None;
+        }
+        let start = Instant::now();
+        let place = |&sample: &usize| {
+            let sample = &self.dataset.samples[self.kept[sample]];
+            (sample.content, sample.channels)
+        };
+        let all: Vec<usize> = (0..self.kept.len()).collect();
+        let places: HashMap<_, usize> = all.iter().map(|at| (place(at), *at)).collect();
+        let from = |&sample: &usize| {
+            let sample = &dataset.samples[sample];
+            places.get(&(sample.content, sample.channels)).copied()
+        };
+        let from: Vec<usize> = which.iter().map(from).collect::<Option<_>>()?;
+        let mut pixels = Vec::with_capacity(from.len() * self.source.shape().values());
+        from.iter().for_each(|&at| pixels.extend_from_slice(self.pixels(at as u32)));
+        let labels: Vec<u32> = which.iter().map(|&i| dataset.samples[i].label).collect();
+        let source = Source::new(Arc::new(pixels), labels.into(), self.source.shape()).ok()?;
+        Some(Images {
+            dataset: dataset.clone(),
+            kept: which.to_vec(),
+            asked: which.len(),
+            from_cache: self.from_cache.min(from.len()),
+            decoded: 0,
+            decode_time: start.elapsed(),
+            source,
+            statistics: OnceLock::new(),
+        })
     }
 
     /// The places, among the images in memory, of those of a split.
@@ -137,6 +185,10 @@ impl Images {
     /// The mean and standard deviation of the training images, resized and not yet varied. With a cache they are worked out
     /// once for the same images.
     pub fn training_statistics(&self, rule: &ResizeRule, cache: Option<&Cache>) -> PixelStatistics {
+        self.statistics.get_or_init(|| self.measure(rule, cache)).clone()
+    }
+
+    fn measure(&self, rule: &ResizeRule, cache: Option<&Cache>) -> PixelStatistics {
         let content = |position: u32| self.dataset.samples[self.kept[position as usize]].content;
         let image = |position: u32| (content(position), self.pixels(position));
         let images: Vec<_> = self.positions(Split::Train).into_iter().map(image).collect();

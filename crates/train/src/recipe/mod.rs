@@ -83,6 +83,9 @@ pub struct Data {
     /// ones `fraction` and `max_per_class` leave. Left out, `train.seed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_seed: Option<u64>,
+    /// The number that `fraction` and `max_per_class` choose their images by. Left out, that of the split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subset_seed: Option<u64>,
     /// Which training images an epoch shows: `shuffle` each once; `balanced` as many as there are, each class equally
     /// likely; `oversample` each class as often as the largest; `undersample` as often as the smallest;
     /// `{ weighted = { CLASS = WEIGHT } }` as many as there are, each image by the weight of its class.
@@ -108,6 +111,7 @@ impl Default for Data {
             fold: None,
             group: None,
             split_seed: None,
+            subset_seed: None,
             sampler: Sampler::default(),
             normalize: Normalize::default(),
             cache: true,
@@ -451,7 +455,12 @@ impl Recipe {
         for error in schedule.check() {
             refuse(format!("schedule.{}", error.key), error.message);
         }
-        for (key, seed) in [("train.seed", Some(train.seed)), ("data.split_seed", data.split_seed)] {
+        let seeds = [
+            ("train.seed", Some(train.seed)),
+            ("data.split_seed", data.split_seed),
+            ("data.subset_seed", data.subset_seed),
+        ];
+        for (key, seed) in seeds {
             if let Some(seed) = seed.filter(|&seed| i64::try_from(seed).is_err()) {
                 refuse(key.into(), format!("must be at most {}, as TOML has it, got {seed}", i64::MAX));
             }
@@ -518,6 +527,7 @@ impl Recipe {
         ScanOptions {
             val_frac: self.data.val_frac,
             seed: self.data.split_seed.unwrap_or(self.train.seed),
+            subset_seed: self.data.subset_seed,
             on_bad_image: self.data.on_bad_image,
             exclude: self.data.exclude.clone(),
             fraction: self.data.fraction,

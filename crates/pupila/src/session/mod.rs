@@ -1,20 +1,25 @@
 //! A recipe with its data, checked, that can be run.
 
+mod builder;
+
+pub use builder::SessionBuilder;
+
 use crate::error::{Error, Tried};
 use crate::page;
 use crate::recorder::Recorder;
+use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use crate::{describe, source};
 use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
-use pupila_engine::{CpuBackend, Isa, thread_pool};
+use pupila_engine::{CpuBackend, Isa};
 use pupila_network::Network;
 use pupila_run::{
     Data, Environment, FORMAT, RunFolder, RunFolderError, RunSummary, Summary, predictions_csv,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
-    CheckedRecipe, Fault, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors,
-    SummaryContext, Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary, scan_for,
+    CheckedRecipe, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors,
+    SummaryContext, Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary,
 };
 use pupila_transforms::Normalization;
 use rayon::ThreadPool;
@@ -56,134 +61,6 @@ pub struct Progress {
 /// Told, from any thread, how far the reading of images is.
 pub(crate) type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
-/// A session that is being put together.
-pub struct SessionBuilder {
-    recipe: Result<CheckedRecipe, RecipeErrors>,
-    data: PathBuf,
-    runs: PathBuf,
-    name: Option<String>,
-    threads: Option<usize>,
-    cache: Option<Cache>,
-    stop: StopSignal,
-    progress: Option<OnProgress>,
-    arguments: Vec<String>,
-    started: Instant,
-}
-
-impl fmt::Debug for SessionBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionBuilder")
-            .field("data", &self.data)
-            .field("runs", &self.runs)
-            .finish_non_exhaustive()
-    }
-}
-
-impl SessionBuilder {
-    /// The folder that the run's folder is made in; `runs` if left out.
-    #[must_use]
-    pub fn runs(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.runs = folder.into();
-        self
-    }
-
-    /// The name of the run's folder; otherwise the data's and the model's names and a number.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Threads to work on; all cores if left out. Results don't depend on it.
-    #[must_use]
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = Some(threads);
-        self
-    }
-
-    /// Where decoded images are kept on disk, or nowhere; the user's cache if left out. `data.cache = false` uses none anyway.
-    #[must_use]
-    pub fn cache(mut self, cache: Option<Cache>) -> Self {
-        self.cache = cache;
-        self
-    }
-
-    /// What may stop the session.
-    #[must_use]
-    pub fn stop_signal(mut self, stop: &StopSignal) -> Self {
-        self.stop = stop.clone();
-        self
-    }
-
-    /// Told how far the reading of the images is, from any thread.
-    #[must_use]
-    pub fn on_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
-        self.progress = Some(Arc::new(progress));
-        self
-    }
-
-    /// What was typed, for `environment.json`; nothing if left out.
-    #[must_use]
-    pub fn arguments(mut self, arguments: Vec<String>) -> Self {
-        self.arguments = arguments;
-        self
-    }
-
-    /// When the work began, by which the run's times are counted; now if left out.
-    #[must_use]
-    pub fn started(mut self, started: Instant) -> Self {
-        self.started = started;
-        self
-    }
-
-    /// The session: the data scanned, and everything checked that can be before an image is read.
-    ///
-    /// # Errors
-    /// Faults of the recipe, all at once; a name that is taken; data that cannot be found or read; a model that cannot be built for
-    /// the input.
-    pub fn open(self) -> Result<Session, Error> {
-        let recipe = self.recipe?;
-        if let Some(name) = &self.name {
-            RunFolder::check_name(&self.runs, name)?;
-        }
-        let pool = thread_pool(self.threads.unwrap_or_else(available_threads))
-            .map_err(|error| Error::Threads(error.to_string()))?;
-        let threads = pool.current_num_threads();
-        let cache = self.cache.filter(|_| recipe.data.cache);
-        let (dataset, scan_time) = pool.install(|| scan_for(&recipe, &self.data, cache.as_ref()))?;
-        let faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
-        if !faults.is_empty() {
-            return Err(RecipeErrors(faults).into());
-        }
-        // Before the long work: a place that cannot be written to is better known now.
-        std::fs::create_dir_all(&self.runs).map_err(Error::io(Tried::MakeFolder, &self.runs))?;
-        let card = ModelCard::new(
-            dataset.classes.clone(),
-            recipe.input.clone(),
-            &Normalization::imagenet(usize::from(recipe.input.channels)),
-            recipe.model.clone(),
-        );
-        let network = card.network()?;
-        Ok(Session {
-            recipe,
-            data: self.data,
-            runs: self.runs,
-            name: self.name,
-            threads,
-            pool,
-            cache,
-            stop: self.stop,
-            progress: self.progress,
-            arguments: self.arguments,
-            started: self.started,
-            scan_time,
-            network,
-            images: Stage::Scanned(Box::new(dataset)),
-            ran: false,
-        })
-    }
-}
-
 /// Threads where nobody says how many: one for each core.
 pub(crate) fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -200,6 +77,7 @@ pub struct Session {
     threads: usize,
     pool: ThreadPool,
     cache: Option<Cache>,
+    shared: Option<Arc<SharedData>>,
     stop: StopSignal,
     progress: Option<OnProgress>,
     arguments: Vec<String>,
@@ -222,7 +100,7 @@ impl fmt::Debug for Session {
 
 /// How far the data are.
 enum Stage {
-    Scanned(Box<Dataset>),
+    Scanned(Arc<Dataset>),
     Decoded(Box<Prepared>),
 }
 
@@ -230,7 +108,7 @@ enum Stage {
 #[derive(Debug)]
 pub struct Prepared {
     /// The images: training images first, since their places are the coordinates of their augmentation.
-    pub images: Images,
+    pub images: Arc<Images>,
     /// How pixels become numbers.
     pub normalization: Normalization,
     /// The mean and deviation of the training images, where the normalisation is by these.
@@ -255,6 +133,7 @@ impl Session {
             name: None,
             threads: None,
             cache: user_cache(),
+            shared: None,
             stop: StopSignal::new(),
             progress: None,
             arguments: Vec::new(),
@@ -286,8 +165,7 @@ impl Session {
     /// Bad images where the recipe says so, no image left, a full memory, or the stop signal.
     pub fn decode(&mut self) -> Result<&Prepared, Error> {
         if let Stage::Scanned(dataset) = &self.images {
-            // A copy, so that a session whose decoding failed is as it was.
-            self.images = Stage::Decoded(Box::new(self.decoded(dataset.as_ref().clone())?));
+            self.images = Stage::Decoded(Box::new(self.decoded(dataset)?));
         }
         self.prepared()
     }
@@ -299,22 +177,17 @@ impl Session {
         }
     }
 
-    fn decoded(&self, dataset: Dataset) -> Result<Prepared, Error> {
+    fn decoded(&self, dataset: &Arc<Dataset>) -> Result<Prepared, Error> {
         let rule = self.recipe.input.rule();
-        // Training images first: their places are the coordinates of their augmentation.
-        let mut which = dataset.indices(Split::Train);
-        which.extend(dataset.indices(Split::Val));
-        let policy = self.recipe.data.on_bad_image;
-        let images = self.pool.install(|| {
-            decode_images(
-                dataset,
-                &which,
-                &rule,
-                self.cache.as_ref(),
-                policy,
-                self.progress.as_ref(),
-                &self.stop,
-            )
+        let images = self.pool.install(|| match &self.shared {
+            Some(shared) => shared.images(&self.recipe, dataset, self.progress.as_ref(), &self.stop),
+            None => {
+                let (cache, policy) = (self.cache.as_ref(), self.recipe.data.on_bad_image);
+                // A copy, so that a session whose decoding failed is as it was.
+                let dataset = dataset.as_ref().clone();
+                decode_for_training(dataset, &rule, cache, policy, self.progress.as_ref(), &self.stop)
+                    .map(Arc::new)
+            }
         })?;
         if images.is_empty() {
             return Err(Error::NoImages);
@@ -549,6 +422,27 @@ impl Run {
 /// The user's cache of decoded images, where there is a place for it.
 pub fn user_cache() -> Option<Cache> {
     Cache::default_dir().map(|dir| Cache::open(dir, Cache::DEFAULT_MAX_BYTES))
+}
+
+/// Decodes the images that a run trains on and validates with. Training images come first: their places are the coordinates of
+/// their augmentation.
+pub(crate) fn decode_for_training(
+    dataset: Dataset,
+    rule: &pupila_dataset::ResizeRule,
+    cache: Option<&Cache>,
+    policy: pupila_dataset::OnBadImage,
+    progress: Option<&OnProgress>,
+    stop: &StopSignal,
+) -> Result<Images, Error> {
+    let which = training_samples(&dataset);
+    decode_images(dataset, &which, rule, cache, policy, progress, stop)
+}
+
+/// The samples of a run in the order in which they are held: those to train on, then those to validate with.
+pub(crate) fn training_samples(dataset: &Dataset) -> Vec<usize> {
+    let mut which = dataset.indices(Split::Train);
+    which.extend(dataset.indices(Split::Val));
+    which
 }
 
 /// Decodes with progress and a way to stop.

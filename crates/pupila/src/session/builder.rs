@@ -1,0 +1,158 @@
+//! A session that is being put together.
+
+use super::{OnProgress, Progress, Session, Stage, available_threads};
+use crate::error::{Error, Tried};
+use crate::shared_data::SharedData;
+use crate::stop_signal::StopSignal;
+use pupila_dataset::Cache;
+use pupila_engine::thread_pool;
+use pupila_run::RunFolder;
+use pupila_train::{CheckedRecipe, Fault, ModelCard, RecipeErrors, scan_for};
+use pupila_transforms::Normalization;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A session that is being put together.
+pub struct SessionBuilder {
+    pub(super) recipe: Result<CheckedRecipe, RecipeErrors>,
+    pub(super) data: PathBuf,
+    pub(super) runs: PathBuf,
+    pub(super) name: Option<String>,
+    pub(super) threads: Option<usize>,
+    pub(super) cache: Option<Cache>,
+    pub(super) shared: Option<Arc<SharedData>>,
+    pub(super) stop: StopSignal,
+    pub(super) progress: Option<OnProgress>,
+    pub(super) arguments: Vec<String>,
+    pub(super) started: Instant,
+}
+
+impl fmt::Debug for SessionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionBuilder")
+            .field("data", &self.data)
+            .field("runs", &self.runs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionBuilder {
+    /// The folder that the run's folder is made in; `runs` if left out.
+    #[must_use]
+    pub fn runs(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.runs = folder.into();
+        self
+    }
+
+    /// The name of the run's folder; otherwise the data's and the model's names and a number.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Threads to work on; all cores if left out. Results don't depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Where decoded images are kept on disk, or nowhere; the user's cache if left out. `data.cache = false` uses none anyway.
+    #[must_use]
+    pub fn cache(mut self, cache: Option<Cache>) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// Data that several sessions share: what one of them has scanned and decoded, the others have too. They must be of the same path.
+    #[must_use]
+    pub fn shared(mut self, shared: &Arc<SharedData>) -> Self {
+        self.shared = Some(Arc::clone(shared));
+        self
+    }
+
+    /// What may stop the session.
+    #[must_use]
+    pub fn stop_signal(mut self, stop: &StopSignal) -> Self {
+        self.stop = stop.clone();
+        self
+    }
+
+    /// Told how far the reading of the images is, from any thread.
+    #[must_use]
+    pub fn on_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// What was typed, for `environment.json`; nothing if left out.
+    #[must_use]
+    pub fn arguments(mut self, arguments: Vec<String>) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// When the work began, by which the run's times are counted; now if left out.
+    #[must_use]
+    pub fn started(mut self, started: Instant) -> Self {
+        self.started = started;
+        self
+    }
+
+    /// The session: the data scanned, and everything checked that can be before an image is read.
+    ///
+    /// # Errors
+    /// Faults of the recipe, all at once; a name that is taken; data that cannot be found or read; a model that cannot be built for
+    /// the input.
+    pub fn open(self) -> Result<Session, Error> {
+        let recipe = self.recipe?;
+        if let Some(name) = &self.name {
+            RunFolder::check_name(&self.runs, name)?;
+        }
+        let pool = thread_pool(self.threads.unwrap_or_else(available_threads))
+            .map_err(|error| Error::Threads(error.to_string()))?;
+        let threads = pool.current_num_threads();
+        let cache = self.cache.filter(|_| recipe.data.cache);
+        let (dataset, scan_time) = pool.install(|| match &self.shared {
+            Some(shared) => shared.scan(&recipe),
+            None => {
+                let (dataset, time) = scan_for(&recipe, &self.data, cache.as_ref())?;
+                Ok((Arc::new(dataset), time))
+            }
+        })?;
+        let faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
+        if !faults.is_empty() {
+            return Err(RecipeErrors(faults).into());
+        }
+        // Before the long work: a place that cannot be written to is better known now.
+        std::fs::create_dir_all(&self.runs).map_err(Error::io(Tried::MakeFolder, &self.runs))?;
+        let card = ModelCard::new(
+            dataset.classes.clone(),
+            recipe.input.clone(),
+            &Normalization::imagenet(usize::from(recipe.input.channels)),
+            recipe.model.clone(),
+        );
+        let network = card.network()?;
+        Ok(Session {
+            recipe,
+            data: self.data,
+            runs: self.runs,
+            name: self.name,
+            threads,
+            pool,
+            cache,
+            shared: self.shared,
+            stop: self.stop,
+            progress: self.progress,
+            arguments: self.arguments,
+            started: self.started,
+            scan_time,
+            network,
+            images: Stage::Scanned(dataset),
+            ran: false,
+        })
+    }
+}

@@ -1,0 +1,305 @@
+//! From the numbers of the runs to what they say.
+
+use crate::facts::{Outcome, RunFacts};
+use crate::plan::{Place, Plan};
+use crate::statistics::comparison::{Difference, compare, mean_interval, moments, residual};
+use crate::statistics::components::{Components, components};
+use crate::statistics::crossed::{Both, both};
+use crate::statistics::power::{detectable, seeds_needed};
+
+/// What a difference is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Better than the baseline, beyond what seeds and other images of the kind would do.
+    Better,
+    /// Worse, likewise.
+    Worse,
+    /// Better on these validation images, beyond what seeds do; other images might say otherwise.
+    BetterHere,
+    /// Worse, likewise.
+    WorseHere,
+    /// Not shown either way.
+    Open,
+}
+
+impl Verdict {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Better => "better",
+            Verdict::Worse => "worse",
+            Verdict::BetterHere => "better_on_these_images",
+            Verdict::WorseHere => "worse_on_these_images",
+            Verdict::Open => "open",
+        }
+    }
+
+    /// Whether a difference is claimed.
+    pub fn is_claim(self) -> bool {
+        self != Verdict::Open
+    }
+}
+
+/// A variant against the baseline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// Over seeds; over splits where there are several.
+    pub difference: Difference,
+    /// Over seeds and images; none where the metric cannot be split by images, or where splits differ in their images.
+    pub both: Option<Both>,
+    /// What it is.
+    pub verdict: Verdict,
+    /// Of an open one: seeds in all that would show it in 80 % of studies, were it as large as it seems.
+    pub seeds_needed: Option<usize>,
+}
+
+/// A variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VariantAnalysis {
+    /// Its name.
+    pub name: String,
+    /// Mean of the metric over the runs that have one.
+    pub mean: f64,
+    /// The mean's 95 % interval over seeds (over splits, where there are several), by itself.
+    pub interval: (f64, f64),
+    /// Standard deviation between runs.
+    pub sd: f64,
+    /// Against the baseline; none for the baseline, and where fewer than two pairs of runs have a value.
+    pub compared: Option<Compared>,
+    /// Mean gap between training and validation accuracy.
+    pub gap: f64,
+    /// Median over the runs that got there: epochs to the target loss.
+    pub epochs_to: f64,
+    /// Median over the runs that got there: core seconds to the target loss.
+    pub core_s_to: f64,
+    /// Runs that got there.
+    pub reached: usize,
+    /// Mean core seconds of a run.
+    pub core_s: f64,
+    /// Memory of the engine, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Runs that ended.
+    pub ended: usize,
+    /// Runs whose loss stopped being a number.
+    pub diverged: usize,
+    /// Runs that could not be run.
+    pub failed: usize,
+    /// What was found wrong, and in how many runs.
+    pub findings: Vec<(String, usize)>,
+    /// Mean recall of each class.
+    pub recall: Vec<f64>,
+}
+
+/// What a study says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Analysis {
+    /// In the plan's order.
+    pub variants: Vec<VariantAnalysis>,
+    /// The baseline's place.
+    pub baseline: usize,
+    /// Comparisons that were adjusted for one another.
+    pub comparisons: usize,
+    /// The validation loss to which epochs and time are told; NaN where there is none.
+    pub target_loss: f64,
+    /// Standard deviation of the metric from seed to seed, over all variants; NaN where unknown.
+    pub seed_sd: f64,
+    /// What splits and seeds do, where there are several splits.
+    pub components: Option<Components>,
+    /// The smallest difference that a study of this size finds in 80 % of cases, in the metric's unit.
+    pub detectable: Option<f64>,
+    /// Half the width of the interval that the images alone leave, however many seeds there are: the median over comparisons.
+    pub images_half_width: Option<f64>,
+}
+
+/// The runs of a study, by variant, split and seed.
+#[derive(Debug, Clone)]
+pub struct Facts<'a> {
+    plan: &'a Plan,
+    runs: Vec<RunFacts>,
+}
+
+impl<'a> Facts<'a> {
+    /// None of the runs is known yet.
+    pub fn new(plan: &'a Plan) -> Self {
+        let count = plan.variants.len() * plan.splits.len() * plan.seeds.len();
+        let missing = RunFacts { value: f64::NAN, gap: f64::NAN, ..RunFacts::default() };
+        Facts { plan, runs: vec![missing; count] }
+    }
+
+    fn at(&self, place: Place) -> usize {
+        (place.variant * self.plan.splits.len() + place.split) * self.plan.seeds.len() + place.seed
+    }
+
+    /// Says how a run came out.
+    pub fn set(&mut self, place: Place, facts: RunFacts) {
+        let at = self.at(place);
+        self.runs[at] = facts;
+    }
+
+    /// A run.
+    pub fn get(&self, place: Place) -> &RunFacts {
+        &self.runs[self.at(place)]
+    }
+
+    /// The runs of a variant, by split, then by seed.
+    pub fn of(&self, variant: usize) -> &[RunFacts] {
+        let each = self.plan.splits.len() * self.plan.seeds.len();
+        &self.runs[variant * each..(variant + 1) * each]
+    }
+
+    /// `[splits][seeds]`
+    fn table(&self, variant: usize) -> Vec<Vec<f64>> {
+        let rows = self.of(variant).chunks(self.plan.seeds.len());
+        rows.map(|row| row.iter().map(|run| run.value).collect()).collect()
+    }
+
+    /// The values that are paired: of seeds, or where there are several splits the means of these.
+    fn blocks(&self, variant: usize) -> Vec<f64> {
+        let table = self.table(variant);
+        match table.len() {
+            1 => table.into_iter().next().unwrap_or_default(),
+            _ => table.iter().map(|seeds| moments(seeds).0).collect(),
+        }
+    }
+
+    /// Differences of the pseudo-values from the baseline's, `[seeds][groups]`; none where a pair lacks them.
+    fn pseudo_differences(&self, variant: usize) -> Option<Vec<Vec<f64>>> {
+        let pairs = self.of(variant).iter().zip(self.of(self.plan.baseline));
+        let finite = pairs.filter(|(run, base)| run.value.is_finite() && base.value.is_finite());
+        finite
+            .map(|(run, base)| {
+                let (run, base) = (run.pseudo_values.as_ref()?, base.pseudo_values.as_ref()?);
+                (run.len() == base.len()).then(|| run.iter().zip(base).map(|(a, b)| a - b).collect())
+            })
+            .collect()
+    }
+}
+
+/// What the runs say. `images` is the number of validation images: a share of them is known in steps.
+pub fn analyse(facts: &Facts<'_>, images: usize) -> Analysis {
+    let plan = facts.plan;
+    let splits = plan.splits.len();
+    // Rounding to steps of 1 / images has the variance steps² / 12 (Sheppard), a difference of two twice that.
+    let step = if plan.metric.unit == "frac" { 1.0 / images.max(1) as f64 } else { 0.0 };
+    let floor = step * step / 6.0;
+    let values: Vec<Vec<f64>> = (0..plan.variants.len()).map(|variant| facts.blocks(variant)).collect();
+    let differences = compare(&values, plan.baseline, floor);
+    let comparisons = differences.len();
+    let target_loss = plan.loss.unwrap_or_else(|| {
+        median(facts.of(plan.baseline).iter().map(RunFacts::lowest_loss).filter(|loss| loss.is_finite()).collect())
+    });
+    let sign = if plan.metric.higher_is_better() { 1.0 } else { -1.0 };
+    let mut variants = Vec::new();
+    for (variant, values) in values.iter().enumerate() {
+        let compared = differences.iter().find(|difference| difference.variant == variant).map(|&difference| {
+            let table = if splits == 1 { facts.pseudo_differences(variant) } else { None };
+            let both = table.and_then(|table| both(&difference, &table, comparisons));
+            compared(plan, difference, both, comparisons, sign)
+        });
+        variants.push(described(facts, variant, values, compared, target_loss, floor / 2.0));
+    }
+    let seed_sd = match residual(&values) {
+        Some((square, _)) => square.sqrt(),
+        None => median(variants.iter().map(|variant| variant.sd).filter(|sd| sd.is_finite()).collect()),
+    };
+    let blocks = values.iter().map(|row| moments(row).2).max().unwrap_or(0);
+    let tables: Vec<_> = (0..plan.variants.len()).map(|variant| facts.table(variant)).collect();
+    let halves = variants.iter().filter_map(|variant| variant.compared.as_ref()?.both);
+    let halves: Vec<f64> = halves.map(|both| 1.96 * both.images_variance.sqrt()).collect();
+    Analysis {
+        baseline: plan.baseline,
+        comparisons,
+        target_loss,
+        seed_sd,
+        components: if splits > 1 { components(&tables) } else { None },
+        detectable: detectable(plan.variants.len(), blocks).map(|effect| effect * seed_sd).filter(|d| d.is_finite()),
+        images_half_width: (!halves.is_empty()).then(|| median(halves)),
+        variants,
+    }
+}
+
+fn compared(
+    plan: &Plan,
+    difference: Difference,
+    both: Option<Both>,
+    comparisons: usize,
+    sign: f64,
+) -> Compared {
+    let better = sign * difference.mean > 0.0;
+    let beyond_images = match &both {
+        Some(both) => both.p_value < crate::statistics::comparison::LEVEL,
+        // Other splits are other images.
+        None => plan.splits.len() > 1,
+    };
+    let verdict = match (difference.is_found(), beyond_images, better) {
+        (false, ..) => Verdict::Open,
+        (true, true, true) => Verdict::Better,
+        (true, true, false) => Verdict::Worse,
+        (true, false, true) => Verdict::BetterHere,
+        (true, false, false) => Verdict::WorseHere,
+    };
+    let needed = || seeds_needed(difference.mean, difference.variance, plan.variants.len(), comparisons);
+    let seeds_needed = if verdict == Verdict::Open { needed() } else { None };
+    Compared { difference, both, verdict, seeds_needed }
+}
+
+fn described(
+    facts: &Facts<'_>,
+    variant: usize,
+    values: &[f64],
+    compared: Option<Compared>,
+    target_loss: f64,
+    floor: f64,
+) -> VariantAnalysis {
+    let runs = facts.of(variant);
+    let all: Vec<f64> = runs.iter().map(|run| run.value).collect();
+    let (mean, sd, _) = moments(&all);
+    let there: Vec<(f64, f64)> = runs
+        .iter()
+        .filter_map(|run| {
+            let epochs = f64::from(run.epochs_to(target_loss)?);
+            Some((epochs, epochs * run.epoch_core_s))
+        })
+        .collect();
+    let ended = || runs.iter().filter(|run| matches!(run.outcome, Outcome::Ended(_)));
+    let mut findings: Vec<(String, usize)> = Vec::new();
+    for kind in runs.iter().flat_map(|run| &run.findings) {
+        match findings.iter_mut().find(|(known, _)| known == kind) {
+            Some((_, count)) => *count += 1,
+            None => findings.push((kind.clone(), 1)),
+        }
+    }
+    let classes = runs.iter().map(|run| run.recall.len()).max().unwrap_or(0);
+    let recall = (0..classes).map(|class| {
+        let of_class: Vec<f64> = runs.iter().filter_map(|run| run.recall.get(class).copied()).collect();
+        moments(&of_class).0
+    });
+    VariantAnalysis {
+        name: facts.plan.variants[variant].name.clone(),
+        mean,
+        interval: mean_interval(values, floor),
+        sd,
+        compared,
+        gap: moments(&runs.iter().map(|run| run.gap).collect::<Vec<_>>()).0,
+        epochs_to: median(there.iter().map(|&(epochs, _)| epochs).collect()),
+        core_s_to: median(there.iter().map(|&(_, time)| time).collect()),
+        reached: there.len(),
+        core_s: moments(&ended().map(|run| run.core_s).collect::<Vec<_>>()).0,
+        memory_bytes: runs.iter().find_map(|run| run.memory_bytes),
+        ended: ended().count(),
+        diverged: runs.iter().filter(|run| run.diverged()).count(),
+        failed: runs.iter().filter(|run| matches!(run.outcome, Outcome::Failed(_))).count(),
+        findings,
+        recall: recall.collect(),
+    }
+}
+
+/// The median; NaN of nothing.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => 0.5 * (values[n / 2 - 1] + values[n / 2]),
+    }
+}

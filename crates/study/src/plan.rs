@@ -1,0 +1,524 @@
+//! From a definition to runs: every variant with its checked recipe, every seed, and all that is wrong with them at once.
+
+use crate::definition::{Definition, Named, Seeds};
+use crate::error::{StudyErrors, StudyFault};
+use crate::names::{did_you_mean, level, plain, slugs};
+use pupila_metrics::{METRICS, Metric};
+use pupila_train::{CheckedRecipe, Layers, Recipe, Setting, keys};
+use std::path::Path;
+use toml::{Table, Value};
+
+/// Seeds where nobody says how many.
+pub const SEEDS: usize = 5;
+/// The metric where nobody says which.
+pub const METRIC: &str = "val/accuracy";
+/// Variants of a study, at most.
+const MOST_VARIANTS: usize = 200;
+/// Keys that change no result: variants that differ in nothing else are the same.
+const WITHOUT_EFFECT: [&str; 2] = ["tracking.", "data.cache"];
+
+/// What the caller says of a study besides its definition.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The recipe of all variants, and what was set for all on the command line.
+    pub layers: Layers,
+    /// Instead of the definition's.
+    pub seeds: Option<usize>,
+    /// Instead of the definition's.
+    pub splits: Option<usize>,
+    /// Instead of the definition's.
+    pub metric: Option<String>,
+    /// Instead of the definition's.
+    pub baseline: Option<String>,
+    /// Instead of the definition's.
+    pub minutes: Option<f64>,
+    /// Instead of the definition's.
+    pub runs: Option<usize>,
+}
+
+/// A study that can be run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// What it asks.
+    pub question: String,
+    /// What is compared.
+    pub metric: &'static Metric,
+    /// The place of the variant that the others are compared with.
+    pub baseline: usize,
+    /// The variants, in the order of the definition.
+    pub variants: Vec<Variant>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The seeds of the splits: one, unless splits were asked for.
+    pub splits: Vec<u64>,
+    /// Whether the images that `data.fraction` and `data.max_per_class` leave are drawn anew for each seed.
+    pub subsets: bool,
+    /// The validation loss to which epochs and time are told.
+    pub loss: Option<f64>,
+    /// No run is begun after so many minutes.
+    pub minutes: Option<f64>,
+    /// Runs at most.
+    pub runs: Option<usize>,
+}
+
+/// What is compared.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// Its name.
+    pub name: String,
+    /// The same as the beginning of a folder's name.
+    pub slug: String,
+    /// The keys that it sets, and their values.
+    pub values: Vec<(String, Value)>,
+    /// The recipe with the study's first seed.
+    pub recipe: CheckedRecipe,
+    layers: Layers,
+}
+
+/// A run of a study: places of its variant, split and seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Of its variant.
+    pub variant: usize,
+    /// Of its split.
+    pub split: usize,
+    /// Of its seed.
+    pub seed: usize,
+}
+
+impl Plan {
+    /// The plan of a definition.
+    ///
+    /// # Errors
+    /// All that is wrong with it and can be told without the data.
+    pub fn new(definition: &Definition, request: &Request) -> Result<Plan, StudyErrors> {
+        Planner { definition, request, faults: Vec::new() }.plan()
+    }
+
+    /// All runs, one seed of every variant after the other, so that what is there at any time can be compared.
+    pub fn places(&self) -> Vec<Place> {
+        let mut places = Vec::new();
+        for split in 0..self.splits.len() {
+            for seed in 0..self.seeds.len() {
+                places.extend((0..self.variants.len()).map(|variant| Place { variant, split, seed }));
+            }
+        }
+        // Whole rounds only, so that every variant has the same seeds.
+        let rounds = self.runs.map_or(usize::MAX, |runs| runs / self.variants.len().max(1));
+        places.truncate(rounds.saturating_mul(self.variants.len()));
+        places
+    }
+
+    /// The name of a run's folder.
+    pub fn run_name(&self, place: Place) -> String {
+        let slug = &self.variants[place.variant].slug;
+        let seed = self.seeds[place.seed];
+        match self.splits.len() {
+            1 => format!("{slug}-seed{seed}"),
+            _ => format!("{slug}-split{}-seed{seed}", self.splits[place.split]),
+        }
+    }
+
+    /// The recipe of a run.
+    ///
+    /// # Errors
+    /// None that [`Plan::new`] has not found.
+    pub fn recipe(&self, place: Place) -> Result<CheckedRecipe, StudyErrors> {
+        let variant = &self.variants[place.variant];
+        let seeds = Seeding { seed: self.seeds[place.seed], split: self.splits[place.split], subsets: self.subsets };
+        resolved(&variant.layers, seeds).map_err(|faults| StudyErrors(of_variant(&variant.name, faults)))
+    }
+
+    /// The keys that differ between variants, in the order in which they were named.
+    pub fn varied(&self) -> Vec<String> {
+        let mut varied: Vec<String> = Vec::new();
+        for (key, _) in self.variants.iter().flat_map(|variant| &variant.values) {
+            if !varied.contains(key) {
+                varied.push(key.clone());
+            }
+        }
+        varied
+    }
+}
+
+/// The numbers that a run's draws follow from.
+#[derive(Debug, Clone, Copy)]
+struct Seeding {
+    seed: u64,
+    split: u64,
+    subsets: bool,
+}
+
+fn setting(key: &str, value: &Value, by: &str) -> Setting {
+    Setting { assignment: format!("{key}={value}"), option: format!("{by}: {key}={value}") }
+}
+
+fn resolved(layers: &Layers, seeds: Seeding) -> Result<CheckedRecipe, Vec<pupila_train::Fault>> {
+    let number = |seed: u64| Value::Integer(i64::try_from(seed).unwrap_or(i64::MAX));
+    let mut layers = layers.clone();
+    layers.settings.push(setting("train.seed", &number(seeds.seed), "the study's seed"));
+    layers.settings.push(setting("data.split_seed", &number(seeds.split), "the study's split"));
+    if seeds.subsets {
+        layers.settings.push(setting("data.subset_seed", &number(seeds.seed), "the study's seed"));
+    }
+    layers.resolve().map_err(|errors| errors.0)
+}
+
+fn of_variant(name: &str, faults: Vec<pupila_train::Fault>) -> Vec<StudyFault> {
+    faults.into_iter().map(|fault| StudyFault::new(format!("variant `{name}`"), fault.to_string())).collect()
+}
+
+struct Planner<'a> {
+    definition: &'a Definition,
+    request: &'a Request,
+    faults: Vec<StudyFault>,
+}
+
+impl Planner<'_> {
+    fn wrong(&mut self, place: impl Into<String>, message: impl Into<String>) {
+        self.faults.push(StudyFault::new(place, message));
+    }
+
+    fn plan(mut self) -> Result<Plan, StudyErrors> {
+        let (definition, request) = (self.definition, self.request);
+        let metric = self.metric();
+        let base = self.base_recipe();
+        let (first, split) = (base.train.seed, base.data.split_seed.unwrap_or(base.train.seed));
+        let seeds = match (request.seeds, &definition.seeds) {
+            (Some(count), _) => (first..).take(count).collect(),
+            (None, Some(Seeds::These(seeds))) => seeds.clone(),
+            (None, Some(Seeds::Count(count))) => (first..).take(*count).collect(),
+            (None, None) => (first..).take(SEEDS).collect::<Vec<u64>>(),
+        };
+        for (place, seed) in seeds.iter().enumerate().filter(|(place, seed)| seeds[..*place].contains(seed)) {
+            let _ = place;
+            self.wrong("seeds", format!("{seed} stands there twice"));
+        }
+        let splits: Vec<u64> = (split..).take(request.splits.or(definition.splits).unwrap_or(1)).collect();
+        let seeding = Seeding { seed: seeds.first().copied().unwrap_or(0), split, subsets: definition.subsets };
+        let variants = self.variants(&base, seeding);
+        let baseline = self.baseline(&variants);
+        for (key, value) in [("minutes", request.minutes.or(definition.minutes))] {
+            if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
+                self.wrong(key, format!("expected a number above 0, got {}", value.unwrap_or_default()));
+            }
+        }
+        let runs = request.runs.or(definition.runs);
+        if let Some(runs) = runs.filter(|&runs| runs < variants.len()) {
+            self.wrong("runs", format!("{runs} are fewer than one of each of the {} variants", variants.len()));
+        }
+        let name = definition.name.clone();
+        if crate::names::slug(&name) != name {
+            self.wrong("name", format!("`{name}` cannot be part of a folder's name; try `{}`", crate::names::slug(&name)));
+        }
+        let (Some(metric), Some(baseline), true) = (metric, baseline, self.faults.is_empty()) else {
+            return Err(StudyErrors(self.faults));
+        };
+        Ok(Plan {
+            name,
+            question: definition.question.clone().unwrap_or_else(|| question(definition)),
+            metric,
+            baseline,
+            variants,
+            seeds,
+            splits,
+            subsets: definition.subsets,
+            loss: definition.loss,
+            minutes: request.minutes.or(definition.minutes),
+            runs,
+        })
+    }
+
+    fn metric(&mut self) -> Option<&'static Metric> {
+        let name = self.request.metric.clone().or_else(|| self.definition.metric.clone());
+        let name = name.unwrap_or_else(|| METRIC.to_owned());
+        let bare = name.strip_prefix("val/").unwrap_or(&name);
+        let found = METRICS.iter().find(|metric| metric.name == bare);
+        if found.is_none() {
+            let known: Vec<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
+            let hint = did_you_mean(bare, &known);
+            self.wrong("metric", format!("no metric of the validation set is named `{name}`{hint}; see `pupila list metrics`"));
+        }
+        found
+    }
+
+    /// The recipe that all variants begin with, as far as it is right: its faults are told with the variants.
+    fn base_recipe(&self) -> Recipe {
+        self.request.layers.resolve_what_is_known().0.into_recipe()
+    }
+
+    /// The keys that the recipe file, or the command line, says something of.
+    fn said(&self) -> Vec<String> {
+        let mut said: Vec<String> = Vec::new();
+        if let Some((_, text)) = &self.request.layers.file {
+            let table: Table = toml::from_str(text).unwrap_or_default();
+            for (section, keys) in &table {
+                said.extend(keys.as_table().into_iter().flatten().map(|(key, _)| format!("{section}.{key}")));
+            }
+        }
+        said.extend(self.on_command_line());
+        said
+    }
+
+    fn on_command_line(&self) -> Vec<String> {
+        let settings = &self.request.layers.settings;
+        settings.iter().filter_map(|s| s.assignment.split_once('=')).map(|(key, _)| key.trim().to_owned()).collect()
+    }
+
+    /// The variants with their recipes, those that are right.
+    fn variants(&mut self, base: &Recipe, seeding: Seeding) -> Vec<Variant> {
+        let said = self.said();
+        let mut settings = Vec::new();
+        for (key, value) in self.definition.set.iter().filter(|(key, _)| !said.contains(key)) {
+            settings.push(setting(key, value, "the study's [set]"));
+        }
+        settings.extend(self.request.layers.settings.clone());
+        let shared = Layers { file: self.request.layers.file.clone(), settings };
+        let named = self.named(base);
+        self.check_keys(&named);
+        let slugs = slugs(named.iter().map(|named| named.name.as_str()));
+        let mut variants: Vec<Variant> = Vec::new();
+        for (named, slug) in named.into_iter().zip(slugs) {
+            let mut layers = shared.clone();
+            if let Some(path) = &named.recipe {
+                match std::fs::read_to_string(path) {
+                    Ok(text) => layers.file = Some((path.clone(), text)),
+                    Err(error) => {
+                        let message = format!("cannot read {}: {error}", path.display());
+                        self.wrong(format!("variant `{}`", named.name), message);
+                        continue;
+                    }
+                }
+            }
+            let by = format!("variant {}", named.name);
+            layers.settings.extend(named.values.iter().map(|(key, value)| setting(key, value, &by)));
+            match resolved(&layers, seeding) {
+                Ok(recipe) => {
+                    let Named { name, values, .. } = named;
+                    variants.push(Variant { name, slug, values, recipe, layers });
+                }
+                Err(faults) => self.add(of_variant(&named.name, faults)),
+            }
+        }
+        self.check_different(&variants);
+        variants
+    }
+
+    /// Adds faults; one that several variants share, of the recipe of all, is told once.
+    fn add(&mut self, faults: Vec<StudyFault>) {
+        for fault in faults {
+            let told = self.faults.iter().any(|other| other.message == fault.message);
+            if !told {
+                self.faults.push(fault);
+            }
+        }
+    }
+
+    /// The variants by name, with the keys that they set.
+    fn named(&mut self, base: &Recipe) -> Vec<Named> {
+        let definition = self.definition;
+        let mut named = crossed(&definition.crossed);
+        if !definition.alone.is_empty() || (!definition.leave_one_out.is_empty() && named.is_empty()) {
+            let name = if definition.leave_one_out.is_empty() { "as it is" } else { "all" };
+            named.push(Named { name: name.to_owned(), ..Named::default() });
+        }
+        for (key, values) in &definition.alone {
+            let short = short(key, definition.alone.iter().map(|(key, _)| key));
+            for (place, value) in values.iter().enumerate() {
+                let values = vec![(key.clone(), value.clone())];
+                named.push(Named { name: level(short, value, place), recipe: None, values });
+            }
+        }
+        for key in &definition.leave_one_out {
+            named.extend(self.left_out(key, base));
+        }
+        named.extend(definition.variants.clone());
+        for factor in definition.crossed.iter().filter(|(_, values)| values.len() < 2) {
+            let place = format!("crossed.{}", factor.0);
+            self.wrong(place, "a factor needs two values or more; one for all variants belongs in [set]");
+        }
+        for factor in definition.alone.iter().filter(|(_, values)| values.is_empty()) {
+            self.wrong(format!("alone.{}", factor.0), "a factor needs at least one value beside the recipe's own");
+        }
+        for (place, variant) in named.iter().enumerate() {
+            if named[..place].iter().any(|other| other.name == variant.name) {
+                self.wrong(format!("variant `{}`", variant.name), "stands there twice; give each a name of its own");
+            }
+        }
+        match named.len() {
+            0 | 1 if self.faults.is_empty() => self.wrong(
+                "",
+                "a study needs two variants or more: add [variants.NAME], or values in [crossed] or [alone]",
+            ),
+            n if n > MOST_VARIANTS => {
+                self.wrong("", format!("{n} variants are more than the {MOST_VARIANTS} that a study can tell apart"));
+            }
+            _ => {}
+        }
+        named
+    }
+
+    /// Each element of a list left out, and none at all.
+    fn left_out(&mut self, key: &str, base: &Recipe) -> Vec<Named> {
+        let said = self.said().iter().any(|said| said == key);
+        let set = self.definition.set.iter().find(|(set, _)| set == key).map(|(_, value)| value.clone());
+        let value = set.filter(|_| !said).or_else(|| {
+            let all = Value::try_from(base).ok()?;
+            let (section, name) = key.split_once('.')?;
+            all.get(section)?.get(name).cloned()
+        });
+        let Some(Value::Array(elements)) = value else {
+            self.wrong("leave_one_out", format!("`{key}` is no list of the recipe"));
+            return Vec::new();
+        };
+        let without = |left: usize| {
+            let kept = elements.iter().enumerate().filter(|(place, _)| *place != left).map(|(_, value)| value.clone());
+            Value::Array(kept.collect())
+        };
+        let name = |element: &Value| match element {
+            Value::Table(table) if table.len() == 1 => table.keys().next().cloned().unwrap_or_default(),
+            element => plain(element),
+        };
+        let mut named = vec![Named {
+            name: "none".to_owned(),
+            recipe: None,
+            values: vec![(key.to_owned(), Value::Array(Vec::new()))],
+        }];
+        if elements.len() > 1 {
+            named.extend(elements.iter().enumerate().map(|(place, element)| Named {
+                name: format!("without {}", name(element)),
+                recipe: None,
+                values: vec![(key.to_owned(), without(place))],
+            }));
+        }
+        named
+    }
+
+    /// Keys that a study varies by itself, or that the command line holds fast.
+    fn check_keys(&mut self, named: &[Named]) {
+        let fixed = self.on_command_line();
+        let known = keys();
+        let mut told: Vec<String> = Vec::new();
+        for key in named.iter().flat_map(|named| &named.values).map(|(key, _)| key) {
+            if told.contains(key) {
+                continue;
+            }
+            if matches!(key.as_str(), "train.seed" | "data.split_seed" | "data.subset_seed") {
+                told.push(key.clone());
+                self.wrong(key, "a study varies it by itself: use `seeds` and `splits`");
+            } else if key.starts_with("tracking.") {
+                told.push(key.clone());
+                self.wrong(key, "changes no result, so there is nothing to compare; set it for all by --set");
+            } else if fixed.contains(key) {
+                told.push(key.clone());
+                self.wrong(format!("--set {key}"), "the study varies this key; leave one of the two out");
+            } else if !known.contains(key) {
+                told.push(key.clone());
+            }
+        }
+        for key in fixed.iter().filter(|key| matches!(key.as_str(), "data.split_seed" | "data.subset_seed")) {
+            if self.request.splits.or(self.definition.splits).is_some() {
+                self.wrong(format!("--set {key}"), "splits were asked for, which vary it; leave one of the two out");
+            }
+        }
+    }
+
+    /// Two variants whose recipes are the same would give the same runs.
+    fn check_different(&mut self, variants: &[Variant]) {
+        let flat = |variant: &Variant| {
+            let mut flat = pupila_train::flat_recipe(&variant.recipe);
+            flat.retain(|key, _| !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)));
+            flat
+        };
+        let recipes: Vec<_> = variants.iter().map(flat).collect();
+        for second in 1..recipes.len() {
+            if let Some(first) = (0..second).find(|&first| recipes[first] == recipes[second]) {
+                let (first, second) = (&variants[first].name, &variants[second].name);
+                self.wrong(
+                    format!("variants `{first}` and `{second}`"),
+                    "are the same recipe; leave one out, or change what it sets",
+                );
+            }
+        }
+    }
+
+    fn baseline(&mut self, variants: &[Variant]) -> Option<usize> {
+        let Some(name) = self.request.baseline.as_ref().or(self.definition.baseline.as_ref()) else {
+            return (!variants.is_empty()).then_some(0);
+        };
+        let found = variants.iter().position(|variant| variant.name == *name);
+        if found.is_none() && self.faults.is_empty() {
+            let names: Vec<String> = variants.iter().map(|variant| variant.name.clone()).collect();
+            let hint = did_you_mean(name, &names);
+            self.wrong("baseline", format!("no variant is named `{name}`{hint}; there are {}", names.join(", ")));
+        }
+        found
+    }
+}
+
+/// Every combination of the factors' values.
+fn crossed(factors: &[(String, Vec<Value>)]) -> Vec<Named> {
+    if factors.is_empty() {
+        return Vec::new();
+    }
+    let mut named = vec![Named::default()];
+    for (key, values) in factors {
+        let short = short(key, factors.iter().map(|(key, _)| key));
+        let mut grown = Vec::new();
+        for before in &named {
+            for (place, value) in values.iter().enumerate() {
+                let mut next = before.clone();
+                let level = level(short, value, place);
+                next.name = if next.name.is_empty() { level } else { format!("{} {level}", next.name) };
+                next.values.push((key.clone(), value.clone()));
+                grown.push(next);
+            }
+        }
+        named = grown;
+    }
+    named
+}
+
+/// The last part of a key, where no other key has the same.
+fn short<'a>(key: &'a str, all: impl Iterator<Item = &'a String>) -> &'a str {
+    let bare = |key: &'a str| key.rsplit('.').next().unwrap_or(key);
+    let alike = all.filter(|other| bare(other) == bare(key)).count();
+    if alike > 1 { key } else { bare(key) }
+}
+
+fn question(definition: &Definition) -> String {
+    let keys: Vec<&str> =
+        definition.crossed.iter().chain(&definition.alone).map(|(key, _)| key.as_str()).collect();
+    match keys.is_empty() {
+        true => "Which of the variants is best here?".to_owned(),
+        false => format!("What does {} do here?", keys.join(" and ")),
+    }
+}
+
+/// A study by its name or file: the text of a file, where `what` is one.
+///
+/// # Errors
+/// Neither a file nor a built-in study, with what is similar; or what is wrong with the file.
+pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
+    let path = Path::new(what);
+    if let Some(built_in) = crate::built_in::find(what).filter(|_| !path.is_file()) {
+        return Definition::parse(&Path::new("built in").join(format!("{}.toml", built_in.name)), built_in.text);
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => Definition::parse(path, &text),
+        Err(error) => {
+            let names: Vec<String> = crate::built_in::ALL.iter().map(|study| study.name.to_owned()).collect();
+            let hint = did_you_mean(what, &names);
+            let message = match error.kind() {
+                std::io::ErrorKind::NotFound => format!(
+                    "there is no study and no file `{what}`{hint}; a study file ends in .toml, and built in are {}",
+                    names.join(", ")
+                ),
+                _ => format!("cannot read {what}: {error}"),
+            };
+            Err(StudyErrors(vec![StudyFault::new("", message)]))
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The statistics of a study.
+
+pub mod comparison;
+pub mod components;
+pub mod crossed;
+pub mod jackknife;
+pub mod normal;
+pub mod power;
+pub mod student_t;
+
+#[cfg(test)]
+#[rustfmt::skip]
+mod golden;

@@ -1,0 +1,268 @@
+//! What a study says, in sentences.
+
+use crate::analysis::{Analysis, Compared, VariantAnalysis, Verdict};
+use crate::plan::Plan;
+use pupila_metrics::Metric;
+
+/// Says numbers of a metric: shares in percent, their differences in points.
+#[derive(Debug, Clone, Copy)]
+pub struct Words<'a> {
+    /// The metric.
+    pub metric: &'a Metric,
+}
+
+impl Words<'_> {
+    fn is_share(&self) -> bool {
+        self.metric.unit == "frac"
+    }
+
+    /// The metric's name for people.
+    pub fn name(&self) -> String {
+        self.metric.name.replace('_', " ")
+    }
+
+    /// A value, such as `63.3 %`.
+    pub fn value(&self, value: f64) -> String {
+        match (value.is_finite(), self.is_share()) {
+            (false, _) => "–".to_owned(),
+            (true, true) => format!("{:.1} %", 100.0 * value),
+            (true, false) => number(value),
+        }
+    }
+
+    /// A difference, such as `+4.2 points`.
+    pub fn difference(&self, difference: f64) -> String {
+        match self.is_share() {
+            true => format!("{:+.1} points", 100.0 * difference),
+            false => signed(difference),
+        }
+    }
+
+    /// A size without a sign, such as `4.2 points`.
+    pub fn size(&self, size: f64) -> String {
+        match self.is_share() {
+            true => format!("{:.1} points", 100.0 * size.abs()),
+            false => number(size.abs()),
+        }
+    }
+
+    /// An interval of differences, such as `+1.0 to +7.4`.
+    pub fn range(&self, (low, high): (f64, f64)) -> String {
+        match self.is_share() {
+            true => format!("{:+.1} to {:+.1}", 100.0 * low, 100.0 * high),
+            false => format!("{} to {}", signed(low), signed(high)),
+        }
+    }
+
+    /// An interval of values, such as `58.1 to 66.0 %`.
+    pub fn interval(&self, (low, high): (f64, f64)) -> String {
+        match (low.is_finite() && high.is_finite(), self.is_share()) {
+            (false, _) => "–".to_owned(),
+            (true, true) => format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high),
+            (true, false) => format!("{} to {}", number(low), number(high)),
+        }
+    }
+}
+
+/// Four digits that count; very large and very small numbers in scientific notation.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        a if a == 0.0 || (1e-3..1e5).contains(&a) => format!("{value:.4}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
+fn signed(value: f64) -> String {
+    let text = number(value);
+    if value >= 0.0 { format!("+{text}") } else { text }
+}
+
+/// `2 runs`, `1 run`.
+pub fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// What the comparison of a variant says, in a few words for its row.
+pub fn verdict(words: Words<'_>, compared: &Compared) -> String {
+    match compared.verdict {
+        Verdict::Better => "better".to_owned(),
+        Verdict::Worse => "worse".to_owned(),
+        Verdict::BetterHere => "better on these images".to_owned(),
+        Verdict::WorseHere => "worse on these images".to_owned(),
+        Verdict::Open if compared.difference.mean == 0.0 => "the same so far".to_owned(),
+        Verdict::Open => match compared.seeds_needed {
+            Some(seeds) => format!("within noise; {seeds} seeds would show {}", words.size(compared.difference.mean)),
+            None => "within noise".to_owned(),
+        },
+    }
+}
+
+/// The answer: the first sentence leads.
+pub fn answer(plan: &Plan, analysis: &Analysis, images: usize) -> Vec<String> {
+    let words = Words { metric: plan.metric };
+    let base = &analysis.variants[analysis.baseline];
+    let compared = |v: &VariantAnalysis| v.compared.clone();
+    let mut sentences = Vec::new();
+    let found: Vec<(&VariantAnalysis, Compared)> =
+        analysis.variants.iter().filter_map(|v| Some((v, compared(v)?))).collect();
+    if found.is_empty() {
+        sentences.push(nothing_to_compare(plan, analysis));
+        sentences.extend(troubles(analysis));
+        return sentences;
+    }
+    let mut claims: Vec<&(&VariantAnalysis, Compared)> =
+        found.iter().filter(|(_, compared)| compared.verdict.is_claim()).collect();
+    let sign = if plan.metric.higher_is_better() { 1.0 } else { -1.0 };
+    claims.sort_by(|a, b| (sign * b.1.difference.mean).total_cmp(&(sign * a.1.difference.mean)));
+    for (variant, compared) in &claims {
+        sentences.push(claim(plan, words, base, variant, compared, images));
+    }
+    let open: Vec<String> = found
+        .iter()
+        .filter(|(_, compared)| !compared.verdict.is_claim())
+        .map(|(variant, compared)| {
+            let Compared { difference, seeds_needed, .. } = compared;
+            let more = match seeds_needed {
+                Some(seeds) => format!("; {} in all would settle a difference of this size", count(*seeds, "seed")),
+                None if difference.mean == 0.0 => String::new(),
+                None => "; more than 1,000 seeds would be needed".to_owned(),
+            };
+            let range = words.range(difference.interval);
+            format!("`{}` {} ({range}{more})", variant.name, words.difference(difference.mean))
+        })
+        .collect();
+    if !open.is_empty() {
+        let lead = if claims.is_empty() {
+            format!("No difference from `{}` is shown", base.name)
+        } else {
+            format!("Within noise, against `{}`", base.name)
+        };
+        sentences.push(format!("{lead}: {}.", open.join(", ")));
+    }
+    if let Some(smallest) = analysis.detectable {
+        let blocks = found.iter().map(|(_, compared)| compared.difference.blocks).max().unwrap_or(0);
+        sentences.push(format!(
+            "A study of {} and {} finds a difference of {} or more in 80 % of cases; a smaller one is easily missed.",
+            count(analysis.variants.len(), "variant"),
+            count(blocks, if plan.splits.len() > 1 { "split" } else { "seed" }),
+            words.size(smallest),
+        ));
+    }
+    if let Some(half) = analysis.images_half_width {
+        sentences.push(format!(
+            "{} leave ±{} of a difference open, however many seeds are trained: less than that cannot be shown to hold for other images of the kind.",
+            count(images, "validation image"),
+            words.size(half),
+        ));
+    }
+    if let Some(components) = analysis.components {
+        sentences.push(format!(
+            "From split to split the {} moves by {} (standard deviation), from seed to seed on one split by {}.",
+            words.name(),
+            words.size(components.split_sd),
+            words.size(components.seed_sd),
+        ));
+    }
+    sentences.extend(troubles(analysis));
+    sentences
+}
+
+fn claim(
+    plan: &Plan,
+    words: Words<'_>,
+    base: &VariantAnalysis,
+    variant: &VariantAnalysis,
+    compared: &Compared,
+    images: usize,
+) -> String {
+    let difference = &compared.difference;
+    let better = matches!(compared.verdict, Verdict::Better | Verdict::BetterHere);
+    let than = if better { "better than" } else { "worse than" };
+    let said = format!(
+        "`{}` is {than} `{}` by {} of {} ({} against {}; 95 % interval of the difference {})",
+        variant.name,
+        base.name,
+        words.size(difference.mean),
+        words.name(),
+        words.value(variant.mean),
+        words.value(base.mean),
+        words.range(difference.interval),
+    );
+    let over = if plan.splits.len() > 1 { "splits and seeds" } else { "seeds" };
+    match (compared.verdict, &compared.both) {
+        (Verdict::Better | Verdict::Worse, Some(both)) => format!(
+            "{said}, beyond what seeds and other validation images would change ({}).",
+            words.range(both.interval)
+        ),
+        (Verdict::BetterHere | Verdict::WorseHere, Some(both)) => format!(
+            "{said} on these {}, whatever the seed; on other images it may differ ({}).",
+            count(images, "validation image"),
+            words.range(both.interval),
+        ),
+        (Verdict::BetterHere | Verdict::WorseHere, None) => {
+            format!("{said} on these {}, whatever the seed.", count(images, "validation image"))
+        }
+        _ => format!("{said}, beyond what {over} change."),
+    }
+}
+
+fn nothing_to_compare(plan: &Plan, analysis: &Analysis) -> String {
+    let words = Words { metric: plan.metric };
+    let base = &analysis.variants[analysis.baseline];
+    if !base.mean.is_finite() {
+        return format!("The baseline `{}` has no {}, so nothing can be compared with it: choose another by --baseline.", base.name, words.name());
+    }
+    let means: Vec<String> =
+        analysis.variants.iter().map(|v| format!("`{}` {}", v.name, words.value(v.mean))).collect();
+    format!(
+        "One run of each tells nothing of chance, so no difference can be judged: {}. Two seeds or more can be compared, five are usual: --seeds 5.",
+        means.join(", ")
+    )
+}
+
+fn troubles(analysis: &Analysis) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for variant in &analysis.variants {
+        if variant.diverged > 0 {
+            sentences.push(format!(
+                "The loss of `{}` stopped being a number in {} of {}.",
+                variant.name,
+                variant.diverged,
+                count(variant.ended, "run")
+            ));
+        }
+        if variant.failed > 0 {
+            sentences.push(format!("`{}` could not be run {}.", variant.name, match variant.failed {
+                1 => "once".to_owned(),
+                n => format!("{n} times"),
+            }));
+        }
+    }
+    sentences
+}
+
+/// How it was worked out, for whoever wants to know.
+pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
+    let words = Words { metric: plan.metric };
+    let block = if plan.splits.len() > 1 { "split" } else { "seed" };
+    let mut method = vec![
+        format!(
+            "Every run is judged by the {} of its best epoch (by the recipe's train.monitor) on the validation images, which also chose that epoch: all variants are flattered alike.",
+            words.name()
+        ),
+        format!(
+            "Runs of the same {block} are paired. A difference is tested by Student's t over {block}s; the variance is pooled over the variants that scatter alike, and a variant's own where it scatters more."
+        ),
+        format!(
+            "The {} are adjusted together (Šidák): the chance of any false claim among them is at most 5 %, and intervals and p-values agree.",
+            count(analysis.comparisons, "comparison")
+        ),
+    ];
+    if plan.splits.len() > 1 {
+        method.push("Splits are the units of the test, since seeds on one split share its images: the interval speaks of other splits, seeds and images together.".to_owned());
+    } else {
+        method.push("The interval over seeds speaks of these validation images. The wider one speaks of other images of the kind too: seeds and images are crossed random effects, the metric split into a pseudo-value for each image by the jackknife.".to_owned());
+        method.push("All runs share one split of the data (data.split_seed); --splits N tells what the split does.".to_owned());
+    }
+    method
+}
