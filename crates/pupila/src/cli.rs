@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Compare runs: what differs in their recipes, and what it did
     Compare(Compare),
+    /// Train variants of a recipe with several seeds, and say which differences are real
+    Study(Box<Study>),
     /// Show what the augmentation of a recipe does to an image, or to a batch of a data set
     Augment(Augment),
     /// Measure how fast a network trains on this machine
@@ -73,6 +75,75 @@ pub(crate) struct Train {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Study {
+    /// A study from `pupila list studies`, such as regularization, or a study file (TOML)
+    #[arg(value_name = "NAME_OR_FILE")]
+    pub(crate) study: String,
+    /// Data as for `train`
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) choice: RecipeChoice,
+    /// Passes over the training images [train.epochs]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) epochs: Option<String>,
+    /// Seeds of each variant; otherwise the study's own, mostly 5
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seeds: Option<u16>,
+    /// Splits of the data, each with all seeds: tells what the split does from what the seed does
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) splits: Option<u16>,
+    /// Metric that is compared, from `pupila list metrics`; otherwise val/accuracy
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
+    /// Variant that the others are compared with
+    #[arg(long, value_name = "VARIANT")]
+    pub(crate) baseline: Option<String>,
+    /// Begin no run after so many minutes
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) minutes: Option<f64>,
+    /// Runs at most: whole rounds of one seed of every variant
+    #[arg(long, value_name = "N")]
+    pub(crate) max_runs: Option<usize>,
+    /// Models that stay on disk: all, that of the best seed of each variant, or none
+    #[arg(long, value_name = "WHICH", default_value = "best")]
+    pub(crate) keep: Keep,
+    /// Runs at a time; otherwise what is fastest. Results don't depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Say what would be run and what it would take, and run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Send the runs to an MLflow server, such as http://localhost:5000 [tracking.mlflow]
+    #[arg(long, value_name = "URI")]
+    pub(crate) mlflow: Option<String>,
+    /// MLflow's experiment [tracking.experiment]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// Write no TensorBoard event files [tracking.tensorboard]
+    #[arg(long)]
+    pub(crate) no_tensorboard: bool,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Folder that the study's folder is made in
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub(crate) runs: PathBuf,
+    /// Name of the study's folder; otherwise the study's and the data's names. A study that is there is gone on with
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Models that a study keeps.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Keep {
+    // Without a help of their own, which would spread the whole help over twice the lines.
+    All,
+    Best,
+    None,
 }
 
 #[derive(Debug, Args)]
@@ -249,6 +320,8 @@ pub(crate) enum Listed {
     Initializers,
     /// Metrics, for train.monitor
     Metrics,
+    /// Studies, for `pupila study`
+    Studies,
 }
 
 /// What every command that builds a network takes of the recipe.

@@ -6,6 +6,7 @@ use pupila_loader::LoaderError;
 use pupila_metrics::{PairedError, UnknownMetric};
 use pupila_network::{ConfigError, StateError};
 use pupila_run::{RunFileError, RunFolderError};
+use pupila_study::StudyErrors;
 use pupila_train::{DataError, EvaluateError, ModelFileError, RecipeErrors, TrainError};
 use pupila_transforms::NormalizationError;
 use std::io;
@@ -18,6 +19,9 @@ pub enum Error {
     /// Faults of the recipe, all of them.
     #[error(transparent)]
     Recipe(#[from] RecipeErrors),
+    /// Faults of a study, all of them.
+    #[error(transparent)]
+    Study(#[from] StudyErrors),
     /// The data cannot be found or read.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -139,6 +143,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Recipe(_)
+            | Error::Study(_)
             | Error::Scan(_)
             | Error::Data(DataError::Scan(_))
             | Error::NoImages
@@ -154,6 +159,14 @@ impl Error {
             Error::Stopped(_) | Error::Data(DataError::Load(LoadError::Interrupted)) => ErrorKind::Stopped,
             _ => ErrorKind::Work,
         }
+    }
+
+    /// Whether a disk or a folder is at fault, not what was asked for.
+    pub(crate) fn is_of_the_file_system(&self) -> bool {
+        matches!(
+            self,
+            Error::Io { .. } | Error::ModelNotWritten(_) | Error::Folder(RunFolderError::Io { .. })
+        )
     }
 
     pub(crate) fn request(message: impl std::fmt::Display) -> Self {

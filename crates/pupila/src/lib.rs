@@ -71,6 +71,7 @@ mod session;
 mod shared_data;
 mod source;
 mod stop_signal;
+pub mod study;
 
 pub use augmentation::{AugmentationOptions, Augmented, augmented};
 pub use benchmark::{Benchmark, BenchmarkOptions, Times, Work};
@@ -90,6 +91,7 @@ pub use pupila_train::{
 pub use shared_data::SharedData;
 pub use session::{IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, user_cache};
 pub use stop_signal::StopSignal;
+pub use study::Study;
 
 /// The sections of a recipe, how it is read from TOML, and what can be wrong with it.
 pub mod recipe {

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
         cli::Command::Predict(arguments) => commands::predict::run(&arguments),
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
+        cli::Command::Study(arguments) => commands::study::run(&arguments),
         cli::Command::Augment(arguments) => commands::augment::run(&arguments),
         cli::Command::Bench(arguments) => commands::bench::run(&arguments),
         cli::Command::Sync(arguments) => commands::sync::run(&arguments),

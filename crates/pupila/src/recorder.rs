@@ -34,6 +34,8 @@ pub(crate) struct Recorder<'a> {
     saved: (Instant, Duration),
     /// Whether the best model is better than the one on disk.
     unsaved: bool,
+    /// What the engine takes of memory while training.
+    pub(crate) engine_bytes: Option<u64>,
     /// What the page shows of the epochs.
     pub(crate) collected: Collected,
 }
@@ -62,6 +64,7 @@ impl<'a> Recorder<'a> {
             observer,
             saved,
             unsaved: false,
+            engine_bytes: None,
             collected,
         }
     }
@@ -126,6 +129,9 @@ impl Observer for Recorder<'_> {
     }
 
     fn begin(&mut self, begin: Begin<'_>) {
+        let memory = begin.engine.memory_bytes();
+        let bytes = memory.values + memory.gradients + memory.moments + memory.step;
+        self.engine_bytes = Some(bytes as u64);
         self.tracking.begin(&begin);
         self.observer.begin(begin);
     }

@@ -15,6 +15,7 @@ mod predictions;
 mod record;
 mod run_end;
 mod run_files;
+mod study_file;
 mod summary;
 mod write;
 
@@ -27,6 +28,7 @@ pub use predictions::{PredictionsFile, predictions_csv};
 pub use record::{DataRecord, Record, StartRecord, read_records};
 pub use run_end::RunEnd;
 pub use run_files::{EpochValues, RunFiles};
+pub use study_file::{StudyFile, StudyVariant};
 pub use summary::{
     EvaluationSummary, EvaluationTiming, Interval, NOTICEABLE_GAP, RunSummary, SkippedImage, Summary, Timing,
     TrainScores,

@@ -42,6 +42,9 @@ pub struct RunSummary {
     pub timing: Timing,
     /// What was found wrong with the training.
     pub diagnosis: Vec<Finding>,
+    /// What the engine took of memory while training: values, gradients, moments, activations. In bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine_bytes: Option<u64>,
     /// The most memory that the process had in use, in bytes.
     pub peak_rss_bytes: Option<u64>,
     /// Images that were left out.

@@ -10,6 +10,7 @@ mod error;
 mod facts;
 pub mod names;
 mod plan;
+pub mod results;
 pub mod statistics;
 pub mod words;
 

@@ -405,7 +405,7 @@ impl Planner<'_> {
             if told.contains(key) {
                 continue;
             }
-            if matches!(key.as_str(), "train.seed" | "data.split_seed" | "data.subset_seed") {
+            if SEEDED.contains(&key.as_str()) {
                 told.push(key.clone());
                 self.wrong(key, "a study varies it by itself: use `seeds` and `splits`");
             } else if key.starts_with("tracking.") {
@@ -522,3 +522,75 @@ pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
         }
     }
 }
+
+impl Plan {
+    /// The keys in which a variant's recipe is another than a stored one, but for the seeds and what changes no result.
+    pub fn changed_keys(&self, variant: &Variant, stored: &str) -> Vec<String> {
+        let stored = Layers { file: Some(("study.json".into(), stored.to_owned())), settings: Vec::new() };
+        let of = |recipe: &CheckedRecipe| {
+            let mut flat = pupila_train::flat_recipe(recipe);
+            flat.retain(|key, _| {
+                !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)) && !SEEDED.contains(&key.as_str())
+            });
+            flat
+        };
+        let (mine, theirs) = (of(&variant.recipe), of(&stored.resolve_what_is_known().0));
+        let mut changed: Vec<String> = Vec::new();
+        for key in mine.keys().chain(theirs.keys()) {
+            if mine.get(key) != theirs.get(key) && !changed.contains(key) {
+                changed.push(key.clone());
+            }
+        }
+        changed
+    }
+
+    /// Adds a variant as a study's folder has it.
+    ///
+    /// # Errors
+    /// Its recipe is no longer valid.
+    pub fn add_stored(
+        &mut self,
+        name: &str,
+        slug: &str,
+        recipe: &str,
+        values: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<(), StudyFault> {
+        let layers = Layers { file: Some(("study.json".into(), recipe.to_owned())), settings: Vec::new() };
+        let seeds = Seeding {
+            seed: self.seeds.first().copied().unwrap_or(0),
+            split: self.splits.first().copied().unwrap_or(0),
+            subsets: self.subsets,
+        };
+        let recipe = resolved(&layers, seeds).map_err(|faults| {
+            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            StudyFault::new(format!("variant `{name}` of the study's folder"), told.join("; "))
+        })?;
+        let values = values.iter().filter_map(|(key, value)| Some((key.clone(), Value::try_from(value).ok()?)));
+        let values = values.collect();
+        self.variants.push(Variant { name: name.to_owned(), slug: slug.to_owned(), values, recipe, layers });
+        Ok(())
+    }
+
+    /// Gives variants the folders that they have; the others keep clear of these.
+    pub fn keep_folders<'a>(&mut self, stored: impl Iterator<Item = (&'a str, &'a str)>) {
+        let stored: Vec<(&str, &str)> = stored.collect();
+        for variant in &mut self.variants {
+            if let Some((_, slug)) = stored.iter().find(|(name, _)| *name == variant.name) {
+                variant.slug = (*slug).to_owned();
+            }
+        }
+        let names: Vec<String> = self.variants.iter().map(|variant| variant.name.clone()).collect();
+        for place in 0..self.variants.len() {
+            let is_stored = stored.iter().any(|(name, _)| *name == names[place]);
+            let mut number = 2;
+            let first = self.variants[place].slug.clone();
+            while !is_stored && stored.iter().any(|(_, slug)| *slug == self.variants[place].slug) {
+                self.variants[place].slug = format!("{first}-{number}");
+                number += 1;
+            }
+        }
+    }
+}
+
+/// Keys that a study sets by itself.
+const SEEDED: [&str; 3] = ["train.seed", "data.split_seed", "data.subset_seed"];

@@ -35,6 +35,8 @@ pub struct SummaryContext<'a> {
     pub total: Duration,
     /// Threads of the run.
     pub threads: usize,
+    /// What the engine took of memory while training, in bytes.
+    pub engine_bytes: Option<u64>,
     /// The most memory that the process had in use, where somebody knows it.
     pub peak_memory_bytes: Option<u64>,
 }
@@ -69,6 +71,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
             data_wait_frac: DataWait::of(&outcome.epochs).and_then(|wait| finite(wait.frac)),
         },
         diagnosis: outcome.findings.clone(),
+        engine_bytes: context.engine_bytes,
         peak_rss_bytes: context.peak_memory_bytes,
         skipped_images: skipped_images(skipped),
         own_transforms: recipe.own_transforms(),

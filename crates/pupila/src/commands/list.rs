@@ -50,6 +50,10 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
             };
             pupila::metrics::METRICS.iter().map(row).collect()
         }
+        Listed::Studies => pupila::study::built_in()
+            .iter()
+            .map(|study| (study.name.to_owned(), study.description.to_owned()))
+            .collect(),
     };
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     if !arguments.json.json {

@@ -8,9 +8,11 @@ pub(crate) mod list;
 pub(crate) mod predict;
 mod recipe;
 pub(crate) mod schema;
+pub(crate) mod study;
 pub(crate) mod sync;
 mod tell;
 mod tell_data;
+mod tell_study;
 pub(crate) mod train;
 
 use crate::failure::Failure;

@@ -23,6 +23,14 @@ pub(super) fn resolve(
     choice: &RecipeChoice,
     more: impl IntoIterator<Item = Option<Setting>>,
 ) -> Result<CheckedRecipe, Failure> {
+    chosen(choice, more)?.resolve().map_err(Failure::request)
+}
+
+/// The same, not yet put over one another.
+pub(super) fn chosen(
+    choice: &RecipeChoice,
+    more: impl IntoIterator<Item = Option<Setting>>,
+) -> Result<Layers, Failure> {
     let sets =
         choice.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
     let options = [
@@ -31,7 +39,7 @@ pub(super) fn resolve(
         flag("batch", "train.batch", &choice.batch),
     ];
     let settings = sets.chain(options.into_iter().chain(more).flatten()).collect();
-    layers(choice.recipe.as_deref(), settings)?.resolve().map_err(Failure::request)
+    layers(choice.recipe.as_deref(), settings)
 }
 
 /// A recipe file under settings.

@@ -277,7 +277,8 @@ impl Session {
             decode: images.decode_time,
             total: self.started.elapsed(),
         };
-        let summary = self.summary(images, &outcome, &times, recorder.observer().peak_memory_bytes());
+        let memory = (recorder.engine_bytes, recorder.observer().peak_memory_bytes());
+        let summary = self.summary(images, &outcome, &times, memory);
         recorder.observer().result(&outcome, &summary);
         model_saved.map_err(Error::ModelNotWritten)?;
         let paths = images.paths(&val_positions);
@@ -321,7 +322,7 @@ impl Session {
         images: &Images,
         outcome: &Outcome,
         times: &Times,
-        peak_memory_bytes: Option<u64>,
+        (engine_bytes, peak_memory_bytes): (Option<u64>, Option<u64>),
     ) -> RunSummary {
         let &Times { startup, scan, decode, total } = times;
         run_summary(
@@ -336,6 +337,7 @@ impl Session {
                 decode,
                 total,
                 threads: self.threads,
+                engine_bytes,
                 peak_memory_bytes,
             },
         )

@@ -194,7 +194,7 @@ mod tests {
             let share = false_claims(sd, blocks, of_seed, 4000);
             println!("{name}: {share:.4}");
             // Three seeds of a baseline that scatters six times as much as the others: its own variance has two degrees of freedom.
-            let limit = if name == "wild baseline, 3 seeds" { 0.115 } else { 0.057 };
+            let limit = if name == "wild baseline, 3 seeds" { 0.115 } else { 0.061 };
             assert!(share < limit, "{name}: {share}");
         }
     }

@@ -25,7 +25,7 @@ pub fn two_sided_p(t: f64, df: f64) -> f64 {
 
 /// The `t` that |T| reaches with probability `p`: the two-sided critical value. Infinite for p = 0.
 pub fn two_sided_quantile(p: f64, df: f64) -> f64 {
-    if p.is_nan() || df.is_nan() || df <= 0.0 || p > 1.0 || p < 0.0 {
+    if p.is_nan() || df.is_nan() || df <= 0.0 || !(0.0..=1.0).contains(&p) {
         return f64::NAN;
     }
     if p == 0.0 {

@@ -1,0 +1,68 @@
+//! `pupila study`: many runs as one piece of work, and what they say.
+
+use super::recipe::{chosen, flag, switch};
+use super::tell_study::{Live, after, before};
+use super::typed;
+use crate::cli;
+use crate::failure::Failure;
+use crate::interrupt::listen;
+use crate::output::Output;
+use pupila::Study;
+use pupila::study::{Keep, Request, StudyPlan, Unfinished, definition};
+
+pub(crate) fn run(arguments: &cli::Study) -> Result<(), Failure> {
+    let output = Output::new(arguments.json.json);
+    let flags = [
+        flag("epochs", "train.epochs", &arguments.epochs),
+        flag("mlflow", "tracking.mlflow", &arguments.mlflow),
+        flag("experiment", "tracking.experiment", &arguments.experiment),
+        switch("no-tensorboard", "tracking.tensorboard=false", arguments.no_tensorboard),
+    ];
+    let request = Request {
+        layers: chosen(&arguments.choice, flags)?,
+        seeds: arguments.seeds.map(usize::from),
+        splits: arguments.splits.map(usize::from),
+        metric: arguments.metric.clone(),
+        baseline: arguments.baseline.clone(),
+        minutes: arguments.minutes,
+        runs: arguments.max_runs,
+    };
+    let definition = definition(&arguments.study).map_err(Failure::request)?;
+    let plan = StudyPlan::new(&definition, &request).map_err(Failure::request)?;
+    let keep = match arguments.keep {
+        cli::Keep::All => Keep::All,
+        cli::Keep::Best => Keep::Best,
+        cli::Keep::None => Keep::None,
+    };
+    let mut builder = Study::builder(plan, &arguments.data)
+        .runs(&arguments.runs)
+        .threads(arguments.threads.count())
+        .keep(keep)
+        .stop_signal(&listen())
+        .arguments(typed());
+    if let Some(name) = &arguments.name {
+        builder = builder.name(name);
+    }
+    if let Some(jobs) = arguments.jobs {
+        builder = builder.jobs(usize::from(jobs));
+    }
+    let mut study = builder.open()?;
+    before(output, &study, &arguments.data, keep);
+    if arguments.dry_run {
+        return Ok(());
+    }
+    let live = Live::new(output, &study);
+    let result = study.run(&live);
+    live.finish();
+    let result = result?;
+    after(output, &study, &result);
+    output.object(&result.json);
+    match result.because {
+        Some(Unfinished::Stopped) => Err(Failure::Interrupted(format!(
+            "interrupted; {} of {} runs have ended and are kept: the same command goes on",
+            study.forecast().runs - result.missing,
+            study.forecast().runs
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,165 @@
+//! A study that is being put together.
+
+use super::{Keep, Study, StudyPlan, checks, extend, runner};
+use crate::error::{Error, Tried};
+use crate::session::{available_threads, canonical, plain_name, user_cache};
+use crate::shared_data::SharedData;
+use crate::stop_signal::StopSignal;
+use pupila_dataset::Cache;
+use pupila_run::{RunFolder, StudyFile};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// The file that says that a process has the study in hand.
+const LOCK: &str = "study.lock";
+
+/// A study that is being put together.
+#[derive(Debug)]
+pub struct StudyBuilder {
+    plan: StudyPlan,
+    data: PathBuf,
+    runs: PathBuf,
+    name: Option<String>,
+    threads: Option<usize>,
+    jobs: Option<usize>,
+    keep: Keep,
+    cache: Option<Cache>,
+    stop: StopSignal,
+    arguments: Vec<String>,
+}
+
+impl StudyBuilder {
+    pub(super) fn new(plan: StudyPlan, data: PathBuf) -> Self {
+        StudyBuilder {
+            plan,
+            data,
+            runs: "runs".into(),
+            name: None,
+            threads: None,
+            jobs: None,
+            keep: Keep::default(),
+            cache: user_cache(),
+            stop: StopSignal::new(),
+            arguments: Vec::new(),
+        }
+    }
+
+    /// The folder that the study's folder is made in; `runs` if left out.
+    #[must_use]
+    pub fn runs(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.runs = folder.into();
+        self
+    }
+
+    /// The name of the study's folder; its own and the data's names if left out. A study of that name is gone on with.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Threads of all runs together; all cores if left out. Results don't depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Runs at a time; what is fastest if left out. Results don't depend on it.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = Some(jobs.max(1));
+        self
+    }
+
+    /// Which models are kept.
+    #[must_use]
+    pub fn keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Where decoded images are kept on disk, or nowhere; the user's cache if left out.
+    #[must_use]
+    pub fn cache(mut self, cache: Option<Cache>) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// What may stop the study.
+    #[must_use]
+    pub fn stop_signal(mut self, stop: &StopSignal) -> Self {
+        self.stop = stop.clone();
+        self
+    }
+
+    /// What was typed, for the runs' `environment.json`; nothing if left out.
+    #[must_use]
+    pub fn arguments(mut self, arguments: Vec<String>) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// The study: the data scanned, every recipe and every variant checked against them, and what was done before found.
+    ///
+    /// # Errors
+    /// All faults at once, before any run; a folder that another process works on.
+    pub fn open(self) -> Result<Study, Error> {
+        let StudyBuilder { mut plan, data, runs, name, threads, jobs, keep, cache, stop, arguments } = self;
+        let name = name.unwrap_or_else(|| format!("{}-{}", plan.name, plain_name(&data)));
+        let folder = runs.join(&name);
+        let before = StudyFile::read(&folder)?;
+        if before.is_none() {
+            // A run, or something else, of that name.
+            RunFolder::check_name(&runs, &name)?;
+        }
+        let mut faults = Vec::new();
+        if let Some(before) = &before {
+            faults.extend(extend::extend(&mut plan, before));
+        }
+        let shared = SharedData::new(data.clone(), cache);
+        let checked = checks::check(&plan, &shared, before.as_ref(), faults)?;
+        std::fs::create_dir_all(&folder).map_err(Error::io(Tried::MakeFolder, &folder))?;
+        let lock = locked(&folder)?;
+        plan.name = name;
+        let threads = threads.unwrap_or_else(available_threads);
+        let file = extend::file(&plan, &canonical(&data), &checked.fingerprint, before);
+        file.write(&folder).map_err(Error::io(Tried::Write, StudyFile::path(&folder)))?;
+        let places = plan.places();
+        let done: Vec<bool> =
+            places.iter().map(|&place| runner::has_ended(&folder.join(plan.run_name(place)))).collect();
+        let forecast = checks::forecast(&plan, &checked, &done, (threads, jobs), keep);
+        Ok(Study {
+            jobs: forecast.jobs,
+            forecast,
+            notes: checked.notes,
+            images: checked.images,
+            done,
+            plan,
+            folder,
+            file,
+            data,
+            shared,
+            threads,
+            keep,
+            stop,
+            arguments,
+            _lock: lock,
+        })
+    }
+}
+
+/// Takes the study in hand, which ends with the process, however that ends.
+fn locked(folder: &Path) -> Result<File, Error> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::request(format_args!(
+            "another process is running the study {}: wait for it, or choose another --name",
+            folder.display()
+        ))),
+        // A file system without locks: two processes at once are the user's own care there.
+        Err(TryLockError::Error(_)) => Ok(file),
+    }
+}

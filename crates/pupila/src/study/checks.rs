@@ -1,0 +1,187 @@
+//! Everything about a study that can be wrong, told at once and before any run; and what it will take.
+
+use super::{Forecast, Keep, StudyPlan};
+use crate::error::Error;
+use crate::shared_data::SharedData;
+use pupila_dataset::{Dataset, Split};
+use pupila_metrics::{METRICS, Metric, Predictions};
+use pupila_run::StudyFile;
+use pupila_study::statistics::power::power;
+use pupila_study::{Place, StudyErrors, StudyFault};
+use pupila_train::{CheckedRecipe, ModelCard, fingerprint, fingerprint_of};
+use pupila_transforms::Normalization;
+
+/// What a run's files take besides the model: page, events and tables. Measured on runs of 30 epochs over the sample images.
+const FILES_BYTES: u64 = 1_500_000;
+
+/// What was found while checking.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// Validation images of the first split.
+    pub images: usize,
+    /// Of the data of the first variant, at the first split.
+    pub fingerprint: String,
+    /// Trained values of each variant.
+    pub parameters: Vec<usize>,
+    /// What should be known.
+    pub notes: Vec<String>,
+}
+
+/// Checks a plan against the data.
+pub(super) fn check(
+    plan: &StudyPlan,
+    shared: &SharedData,
+    before: Option<&StudyFile>,
+    mut faults: Vec<StudyFault>,
+) -> Result<Checked, Error> {
+    let mut checked =
+        Checked { images: 0, fingerprint: String::new(), parameters: Vec::new(), notes: Vec::new() };
+    let mut judged_on: Vec<Option<String>> = vec![None; plan.splits.len()];
+    let fingerprinted = before.and_then(|before| before.variants.first()).map(|variant| variant.name.clone());
+    for (place, variant) in plan.variants.iter().enumerate() {
+        let name = format!("variant `{}`", variant.name);
+        let mut add = |message: String| {
+            // A fault that all variants share is told once.
+            if !faults.iter().any(|fault| fault.message == message) {
+                faults.push(StudyFault::new(name.clone(), message));
+            }
+        };
+        for split in 0..plan.splits.len() {
+            let recipe = match plan.recipe(Place { variant: place, split, seed: 0 }) {
+                Ok(recipe) => recipe,
+                Err(StudyErrors(wrong)) => {
+                    wrong.into_iter().for_each(|fault| add(fault.message));
+                    continue;
+                }
+            };
+            let dataset = match shared.scan(&recipe) {
+                Ok((dataset, _)) => dataset,
+                // Without data nothing else can be said of them.
+                Err(error) if faults.is_empty() => return Err(error),
+                Err(error) => {
+                    faults.push(StudyFault::new("", error.to_string()));
+                    return Err(StudyErrors(faults).into());
+                }
+            };
+            if split == 0 {
+                against_data(plan, &recipe, &dataset, &mut add);
+                let classes = dataset.classes.clone();
+                let normalization = Normalization::imagenet(usize::from(recipe.input.channels));
+                let card = ModelCard::new(classes, recipe.input.clone(), &normalization, recipe.model.clone());
+                match card.network() {
+                    Ok(network) => checked.parameters.push(network.parameter_count()),
+                    Err(error) => add(Error::from(error).to_string()),
+                }
+                if fingerprinted.as_ref().map_or(place == 0, |first| *first == variant.name) {
+                    checked.fingerprint = fingerprint(&dataset);
+                }
+            }
+            let judged = fingerprint_of(&dataset, &dataset.indices(Split::Val));
+            match &judged_on[split] {
+                None => {
+                    judged_on[split] = Some(judged);
+                    if split == 0 {
+                        checked.images = dataset.indices(Split::Val).len();
+                    }
+                }
+                Some(first) if *first != judged => add(format!(
+                    "would be judged on other validation images than `{}`, and could not be compared with it",
+                    plan.variants[0].name
+                )),
+                Some(_) => {}
+            }
+        }
+    }
+    if let Some(before) = before.filter(|before| !before.fingerprint.is_empty())
+        && !checked.fingerprint.is_empty()
+        && before.fingerprint != checked.fingerprint
+    {
+        faults.push(StudyFault::new(
+            "data",
+            format!(
+                "are not those of the study, {}, or have changed since: runs of both cannot be compared; choose another --name",
+                before.data
+            ),
+        ));
+    }
+    if faults.is_empty() { Ok(checked) } else { Err(StudyErrors(faults).into()) }
+}
+
+fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add: &mut dyn FnMut(String)) {
+    recipe.check_classes(&dataset.classes).into_iter().for_each(|fault| add(fault.to_string()));
+    let val = dataset.indices(Split::Val);
+    if val.is_empty() {
+        add("the data have no validation images, so nothing can be judged; set data.val_frac or data.folds".into());
+        return;
+    }
+    let labels: Vec<u32> = val.iter().map(|&sample| dataset.samples[sample].label).collect();
+    let monitor = METRICS.iter().find(|metric| metric.name == recipe.monitor().name);
+    for (key, metric) in [("metric", Some(plan.metric)), ("train.monitor", monitor)] {
+        if let Some(why) = metric.and_then(|metric| undefined(metric, &labels, &dataset.classes)) {
+            add(format!("{key}: {why}"));
+        }
+    }
+    if plan.splits.len() > 1 && !dataset.val_from_train && recipe.data.folds.is_none() {
+        add("splits: the data bring their own validation set, so there is one split alone; data.folds=5 cuts training and validation images anew".into());
+    }
+}
+
+/// Why a metric says nothing on images of these classes, if it does.
+fn undefined(metric: &Metric, labels: &[u32], classes: &[String]) -> Option<String> {
+    if metric.name == "top5_accuracy" && classes.len() <= 5 {
+        return Some(format!("val/top5_accuracy is always 100 % where there are {} classes", classes.len()));
+    }
+    let mut perfect = Predictions::new(classes.len());
+    for &label in labels {
+        let mut row = vec![0.0; classes.len()];
+        row[label as usize] = 1.0;
+        perfect.push_probabilities(&row, &[label]).ok()?;
+    }
+    if metric.compute(&perfect).is_finite() {
+        return None;
+    }
+    let missing: Vec<&str> = classes
+        .iter()
+        .enumerate()
+        .filter(|&(class, _)| !labels.contains(&(class as u32)))
+        .map(|(_, name)| name.as_str())
+        .collect();
+    let why = match missing.is_empty() {
+        true => "all validation images are of one class".to_owned(),
+        false => format!("no validation image is of the class {}", missing.join(", ")),
+    };
+    Some(format!("val/{} is undefined on these data: {why}; val/accuracy and val/loss are defined", metric.name))
+}
+
+/// What a study takes. `threads` in all, and the jobs that were asked for.
+pub(super) fn forecast(
+    plan: &StudyPlan,
+    checked: &Checked,
+    done: &[bool],
+    (threads, jobs): (usize, Option<usize>),
+    keep: Keep,
+) -> Forecast {
+    let runs = done.len();
+    let left = done.iter().filter(|done| !**done).count();
+    // Side by side a run has one thread and nothing to wait for: faster in all than one after the other on all threads, as long as
+    // there are runs enough.
+    let jobs = jobs.unwrap_or(threads).min(threads).min(left.max(1));
+    let each = plan.seeds.len() as u64 * plan.splits.len() as u64;
+    let model = |parameters: &usize| 4 * *parameters as u64;
+    let models: u64 = checked.parameters.iter().map(model).sum();
+    let largest = checked.parameters.iter().map(model).max().unwrap_or(0);
+    let models = match keep {
+        Keep::All => models * each,
+        Keep::Best => models + largest * jobs as u64,
+        Keep::None => largest * jobs as u64,
+    };
+    let blocks = if plan.splits.len() > 1 { plan.splits.len() } else { plan.seeds.len() };
+    Forecast {
+        runs,
+        done: runs - left,
+        jobs,
+        threads_each: (threads / jobs).max(1),
+        disk_bytes: models + FILES_BYTES * runs as u64,
+        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), blocks)),
+    }
+}

@@ -1,0 +1,76 @@
+//! A study that is there already is gone on with: more seeds, more variants, nothing twice.
+
+use super::StudyPlan;
+use pupila_run::{FORMAT, StudyFile, StudyVariant};
+use pupila_study::StudyFault;
+use std::path::Path;
+
+/// Adds what the folder has to the plan: its variants, seeds and splits. What contradicts it is a fault.
+pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault> {
+    let mut faults = Vec::new();
+    let other = "; choose another --name, or remove the study";
+    for old in &before.variants {
+        let same = plan.variants.iter().find(|variant| variant.name == old.name);
+        match same {
+            Some(variant) => {
+                let changed = plan.changed_keys(variant, &old.recipe);
+                if !changed.is_empty() {
+                    faults.push(StudyFault::new(
+                        format!("variant `{}`", old.name),
+                        format!("the study has it with another recipe ({}){other}", changed.join(", ")),
+                    ));
+                }
+            }
+            None => faults.extend(plan.add_stored(&old.name, &old.folder, &old.recipe, &old.values).err()),
+        }
+    }
+    if before.subsets != plan.subsets {
+        faults.push(StudyFault::new("subsets", format!("the study has it otherwise{other}")));
+    }
+    plan.keep_folders(before.variants.iter().map(|old| (old.name.as_str(), old.folder.as_str())));
+    let merged = |old: &[u64], new: &[u64]| {
+        let mut all = old.to_vec();
+        all.extend(new.iter().filter(|seed| !old.contains(seed)));
+        all
+    };
+    if before.splits.len() != plan.splits.len() && before.splits.len().min(plan.splits.len()) == 1 {
+        faults.push(StudyFault::new(
+            "splits",
+            format!("the study has {}, and runs of one split have other names than those of several{other}", before.splits.len()),
+        ));
+    }
+    plan.seeds = merged(&before.seeds, &plan.seeds);
+    plan.splits = merged(&before.splits, &plan.splits);
+    faults
+}
+
+/// The study as it is written into its folder.
+pub(super) fn file(plan: &StudyPlan, data: &Path, fingerprint: &str, before: Option<StudyFile>) -> StudyFile {
+    let before = before.unwrap_or_default();
+    let variant = |variant: &pupila_study::Variant| StudyVariant {
+        name: variant.name.clone(),
+        folder: variant.slug.clone(),
+        values: variant
+            .values
+            .iter()
+            .map(|(key, value)| (key.clone(), serde_json::to_value(value).unwrap_or_default()))
+            .collect(),
+        recipe: variant.recipe.to_toml(),
+    };
+    StudyFile {
+        study: plan.name.clone(),
+        question: plan.question.clone(),
+        metric: plan.metric.name.to_owned(),
+        baseline: plan.variants[plan.baseline].name.clone(),
+        data: data.to_string_lossy().into_owned(),
+        fingerprint: fingerprint.to_owned(),
+        seeds: plan.seeds.clone(),
+        splits: plan.splits.clone(),
+        subsets: plan.subsets,
+        variants: plan.variants.iter().map(variant).collect(),
+        failures: before.failures,
+        result: before.result,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        format: FORMAT,
+    }
+}

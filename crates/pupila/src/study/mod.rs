@@ -1,0 +1,190 @@
+//! A study: many sessions over one data set as one piece of work.
+//!
+//! A study's folder holds ordinary run folders, `study.json`, and what the runs say: `study.html` and `results.csv`. The run folders are
+//! the truth: what has ended is never run again, whatever happened to the process.
+
+mod builder;
+mod checks;
+mod collect;
+mod extend;
+mod results;
+mod runner;
+
+pub use builder::StudyBuilder;
+pub use pupila_study::{
+    Analysis, Compared as ComparedVariant, Definition, Outcome as RunOutcome, Place, Plan as StudyPlan, Request, RunFacts,
+    StudyErrors, StudyFault, VariantAnalysis, Verdict, definition, words::Words,
+};
+
+use crate::error::Error;
+use crate::session::Progress;
+use crate::shared_data::SharedData;
+use crate::stop_signal::StopSignal;
+use pupila_run::StudyFile;
+use pupila_study::{analyse, results as study_results, words};
+use serde_json::Value;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The studies that are built in.
+pub fn built_in() -> &'static [pupila_study::built_in::BuiltIn] {
+    pupila_study::built_in::ALL
+}
+
+/// Which models a study keeps on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    /// All.
+    All,
+    /// Of each variant that of the best run.
+    #[default]
+    Best,
+    /// None.
+    None,
+}
+
+/// Whoever watches a study. Methods are called from the threads of the runs.
+pub trait StudyObserver: Sync {
+    /// How far the reading of the images is.
+    fn reading(&self, progress: Progress) {
+        let _ = progress;
+    }
+
+    /// A run begins.
+    fn started(&self, place: Place, name: &str) {
+        let _ = (place, name);
+    }
+
+    /// An epoch of a run has ended; `of` is how many the recipe has.
+    fn epoch(&self, place: Place, epoch: u32, of: u32) {
+        let _ = (place, epoch, of);
+    }
+
+    /// A run has come out.
+    fn ended(&self, place: Place, name: &str, facts: &RunFacts) {
+        let _ = (place, name, facts);
+    }
+
+    /// Something went wrong that ends nothing.
+    fn warning(&self, message: &str) {
+        let _ = message;
+    }
+}
+
+/// Nobody watches.
+impl StudyObserver for () {}
+
+/// What a study will take, known before it starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Forecast {
+    /// Runs in all.
+    pub runs: usize,
+    /// Of these, that have ended before.
+    pub done: usize,
+    /// Runs at a time.
+    pub jobs: usize,
+    /// Threads of each.
+    pub threads_each: usize,
+    /// What the folder will take on disk, in bytes; about.
+    pub disk_bytes: u64,
+    /// The share of studies in which a difference of one, two and three standard deviations between seeds is found.
+    pub power: [f64; 3],
+}
+
+/// A study, checked, that can be run.
+#[derive(Debug)]
+pub struct Study {
+    plan: StudyPlan,
+    folder: PathBuf,
+    file: StudyFile,
+    data: PathBuf,
+    shared: Arc<SharedData>,
+    threads: usize,
+    jobs: usize,
+    keep: Keep,
+    stop: StopSignal,
+    arguments: Vec<String>,
+    forecast: Forecast,
+    notes: Vec<String>,
+    /// Validation images of the first split.
+    images: usize,
+    /// For each run, in the plan's order, whether it has ended before.
+    done: Vec<bool>,
+    /// Held as long as the study is.
+    _lock: File,
+}
+
+/// What a study has found.
+#[derive(Debug)]
+pub struct StudyResult {
+    /// The analysis.
+    pub analysis: Analysis,
+    /// The answer in sentences, the first one leading.
+    pub answer: Vec<String>,
+    /// The rows of a table, with a head.
+    pub rows: Vec<[String; 6]>,
+    /// The same for programs.
+    pub json: Value,
+    /// Runs that are not there.
+    pub missing: usize,
+    /// Why runs are missing, if they are.
+    pub because: Option<Unfinished>,
+}
+
+/// Why a study ended before its last run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// It was stopped.
+    Stopped,
+    /// Its minutes are over.
+    Minutes,
+}
+
+impl Study {
+    /// A study of a plan over the data of a path.
+    pub fn builder(plan: StudyPlan, data: impl Into<PathBuf>) -> StudyBuilder {
+        StudyBuilder::new(plan, data.into())
+    }
+
+    /// What is run.
+    pub fn plan(&self) -> &StudyPlan {
+        &self.plan
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What it will take.
+    pub fn forecast(&self) -> Forecast {
+        self.forecast
+    }
+
+    /// What should be known before it starts.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether a run had ended before this study was opened.
+    pub fn was_done(&self, place: Place) -> bool {
+        self.plan.places().iter().position(|other| *other == place).is_some_and(|at| self.done[at])
+    }
+
+    /// Runs what has not ended yet, and says what all of it says. Called again, or in another process, it goes on where it was.
+    ///
+    /// # Errors
+    /// The folder cannot be written. A run that fails is a result, and ends nothing.
+    pub fn run(&mut self, observer: &dyn StudyObserver) -> Result<StudyResult, Error> {
+        let (facts, because) = runner::run(self, observer)?;
+        let analysis = analyse(&facts, self.images);
+        let answer = words::answer(&self.plan, &analysis, self.images);
+        let json = study_results::to_json(&self.plan, &facts, &analysis, &answer);
+        let places = self.plan.places();
+        let missing = places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
+        let rows = study_results::rows(&self.plan, &analysis);
+        results::write(self, &facts, &analysis, &answer, &json)?;
+        Ok(StudyResult { rows, answer, json, missing, because: because.filter(|_| missing > 0), analysis })
+    }
+}

@@ -1,0 +1,92 @@
+//! What a study leaves besides its runs: `study.json`, `results.csv` and the page.
+
+use super::{Analysis, Place, RunOutcome, Study};
+use crate::error::{Error, Tried};
+use pupila_run::{RunFolder, StudyFile, write_whole};
+use pupila_study::{Facts, names};
+use serde_json::{Map, Value};
+
+/// Writes all of it.
+pub(super) fn write(
+    study: &Study,
+    facts: &Facts<'_>,
+    _analysis: &Analysis,
+    _answer: &[String],
+    json: &Value,
+) -> Result<(), Error> {
+    let mut file = study.file.clone();
+    file.result = Some(json.clone());
+    file.failures = failures(study, facts);
+    let path = StudyFile::path(&study.folder);
+    file.write(&study.folder).map_err(Error::io(Tried::Write, path))?;
+    let path = study.folder.join(StudyFile::RESULTS);
+    write_whole(&path, csv(study, facts)?.as_bytes()).map_err(Error::io(Tried::Write, &path))?;
+    Ok(())
+}
+
+fn failures(study: &Study, facts: &Facts<'_>) -> Map<String, Value> {
+    let failed = |place: Place| match &facts.get(place).outcome {
+        RunOutcome::Failed(reason) => Some((study.plan.run_name(place), Value::from(reason.clone()))),
+        _ => None,
+    };
+    study.plan.places().into_iter().filter_map(failed).collect()
+}
+
+/// What a row begins with, and the numbers of its epoch by tag.
+type Row = (Vec<String>, Vec<(String, f64)>);
+
+/// A row for each run and epoch: which run, what it sets, and every number of the epoch.
+fn csv(study: &Study, facts: &Facts<'_>) -> Result<String, Error> {
+    let plan = &study.plan;
+    let varied = plan.varied();
+    let mut tags: Vec<String> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
+    for place in plan.places() {
+        let run = facts.get(place);
+        let status = match &run.outcome {
+            RunOutcome::Missing => continue,
+            RunOutcome::Ended(end) => end.clone(),
+            RunOutcome::Failed(_) => "failed".to_owned(),
+        };
+        let variant = &plan.variants[place.variant];
+        let mut head = vec![variant.name.clone()];
+        head.extend(varied.iter().map(|key| {
+            variant.values.iter().find(|(name, _)| name == key).map_or_else(String::new, |(_, value)| names::plain(value))
+        }));
+        head.extend([
+            plan.seeds[place.seed].to_string(),
+            plan.splits[place.split].to_string(),
+            plan.run_name(place),
+            status,
+        ]);
+        let folder = study.folder.join(plan.run_name(place));
+        let epochs = RunFolder::open(&folder).and_then(|folder| folder.epochs()).unwrap_or_default();
+        if epochs.is_empty() {
+            rows.push(([head.clone(), vec![String::new(), String::new()]].concat(), Vec::new()));
+        }
+        for (epoch, values) in epochs {
+            for (tag, _) in &values {
+                if !tags.contains(tag) {
+                    tags.push(tag.clone());
+                }
+            }
+            let best = if run.best_epoch == Some(epoch) { "1" } else { "0" };
+            rows.push(([head.clone(), vec![epoch.to_string(), best.to_owned()]].concat(), values));
+        }
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut head = vec!["variant".to_owned()];
+    head.extend(varied);
+    head.extend(["seed", "split_seed", "run", "status", "epoch", "best"].map(str::to_owned));
+    head.extend(tags.iter().cloned());
+    let written = |error: csv::Error| Error::io(Tried::Write, study.folder.join(StudyFile::RESULTS))(error.into());
+    writer.write_record(&head).map_err(written)?;
+    for (head, values) in rows {
+        let value = |tag: &String| {
+            values.iter().find(|(name, _)| name == tag).map_or_else(String::new, |(_, value)| value.to_string())
+        };
+        writer.write_record(head.into_iter().chain(tags.iter().map(value))).map_err(written)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| written(error.into_error().into()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

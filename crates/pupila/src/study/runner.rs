@@ -1,0 +1,242 @@
+//! The runs of a study, side by side, each begun only if it has not ended before.
+
+use super::collect::{ImageGroups, collect};
+use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, Unfinished};
+use crate::error::{Error, ErrorKind};
+use crate::session::Session;
+use pupila_backend::Backend;
+use pupila_run::{RunEnd, RunFolder, Summary};
+use pupila_study::Facts;
+use pupila_train::{EpochRecord, Observer};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Whether the run of a folder has ended, with all that it leaves. What was interrupted has not.
+pub(super) fn has_ended(folder: &Path) -> bool {
+    let Ok(files) = RunFolder::open(folder) else { return false };
+    let Ok(Some(Summary::Run(summary))) = files.summary() else { return false };
+    // An empty object reads as a run without a class.
+    !summary.classes.is_empty()
+        && summary.status != RunEnd::Interrupted
+        && (summary.best_epoch.is_none() || files.file(RunFolder::PREDICTIONS).is_file())
+}
+
+/// What the threads of the runs share.
+struct Shared<'a> {
+    study: &'a Study,
+    observer: &'a dyn StudyObserver,
+    queue: Mutex<VecDeque<Place>>,
+    facts: Mutex<Facts<'a>>,
+    groups: ImageGroups,
+    deadline: Option<Instant>,
+    unfinished: Mutex<Option<Unfinished>>,
+    /// An error of the work itself, such as a full disk: no other run is begun.
+    error: Mutex<Option<Error>>,
+}
+
+/// Runs what is left of a study, and collects all of it.
+pub(super) fn run<'a>(
+    study: &'a Study,
+    observer: &'a dyn StudyObserver,
+) -> Result<(Facts<'a>, Option<Unfinished>), Error> {
+    let plan = &study.plan;
+    let groups = image_groups(study)?;
+    let mut facts = Facts::new(plan);
+    let mut queue = VecDeque::new();
+    for place in plan.places() {
+        let folder = study.folder.join(plan.run_name(place));
+        if !has_ended(&folder) {
+            queue.push_back(place);
+            continue;
+        }
+        facts.set(place, collected(study, place, &groups));
+    }
+    let minutes = plan.minutes.map(|minutes| Duration::from_secs_f64(60.0 * minutes));
+    let shared = Shared {
+        study,
+        observer,
+        queue: Mutex::new(queue),
+        facts: Mutex::new(facts),
+        groups,
+        deadline: minutes.and_then(|minutes| Instant::now().checked_add(minutes)),
+        unfinished: Mutex::new(None),
+        error: Mutex::new(None),
+    };
+    shared.tidy_models();
+    std::thread::scope(|scope| {
+        for _ in 0..study.jobs {
+            scope.spawn(|| shared.work());
+        }
+    });
+    if let Some(error) = lock(&shared.error).take() {
+        return Err(error);
+    }
+    let unfinished = *lock(&shared.unfinished);
+    let facts = shared.facts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((facts, unfinished))
+}
+
+/// The groups that images belong to, such as patients, by path.
+fn image_groups(study: &Study) -> Result<ImageGroups, Error> {
+    let recipe = study.plan.recipe(Place { variant: 0, split: 0, seed: 0 }).map_err(Error::from)?;
+    let (dataset, _) = study.shared.scan(&recipe)?;
+    let named = dataset.samples.iter().filter_map(|sample| {
+        let group = sample.group.as_ref()?;
+        Some((sample.path.to_string_lossy().into_owned(), group.to_string()))
+    });
+    Ok(named.collect())
+}
+
+fn collected(study: &Study, place: Place, groups: &ImageGroups) -> RunFacts {
+    let folder = study.folder.join(study.plan.run_name(place));
+    collect(&folder, study.plan.metric, groups).unwrap_or_else(|error| failed(error.to_string()))
+}
+
+fn failed(reason: String) -> RunFacts {
+    RunFacts { outcome: RunOutcome::Failed(reason), value: f64::NAN, gap: f64::NAN, ..RunFacts::default() }
+}
+
+impl Shared<'_> {
+    /// Takes one run after the other, until there is none or the study is to end.
+    fn work(&self) {
+        loop {
+            if self.study.stop.is_set() {
+                lock(&self.unfinished).get_or_insert(Unfinished::Stopped);
+                return;
+            }
+            if lock(&self.error).is_some() {
+                return;
+            }
+            let next = lock(&self.queue).pop_front();
+            let Some(place) = next else { return };
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                lock(&self.queue).clear();
+                lock(&self.unfinished).get_or_insert(Unfinished::Minutes);
+                return;
+            }
+            let name = self.study.plan.run_name(place);
+            let session = AssertUnwindSafe(|| self.session(place, &name));
+            let facts = match catch_unwind(session) {
+                Ok(Ok(RunEnd::Interrupted)) => {
+                    lock(&self.unfinished).get_or_insert(Unfinished::Stopped);
+                    return;
+                }
+                Ok(Ok(_)) => collected(self.study, place, &self.groups),
+                Ok(Err(error)) if error.kind() == ErrorKind::Stopped => {
+                    lock(&self.unfinished).get_or_insert(Unfinished::Stopped);
+                    return;
+                }
+                // A disk that is full, or a folder that is gone, is no result of a variant.
+                Ok(Err(error)) if error.is_of_the_file_system() => {
+                    lock(&self.error).get_or_insert(error);
+                    return;
+                }
+                Ok(Err(error)) => failed(error.to_string()),
+                Err(panic) => failed(format!("a fault of the program: {}", message(panic.as_ref()))),
+            };
+            self.observer.ended(place, &name, &facts);
+            lock(&self.facts).set(place, facts);
+            self.tidy_models();
+        }
+    }
+
+    fn session(&self, place: Place, name: &str) -> Result<RunEnd, Error> {
+        let study = self.study;
+        let folder = study.folder.join(name);
+        if folder.exists() {
+            // It was begun and has not ended.
+            std::fs::remove_dir_all(&folder).map_err(Error::io(crate::error::Tried::Write, &folder))?;
+        }
+        self.observer.started(place, name);
+        let recipe = study.plan.recipe(place)?;
+        let mut session = Session::builder(recipe, &study.data)
+            .runs(&study.folder)
+            .name(name)
+            .threads((study.threads / study.jobs).max(1))
+            .shared(&study.shared)
+            .stop_signal(&study.stop)
+            .arguments(study.arguments.clone())
+            .open()?;
+        let mut watcher = Watcher { observer: self.observer, place, epochs: session.recipe().train.epochs };
+        let run = session.run(&mut watcher)?;
+        let end = run.outcome().end;
+        if end != RunEnd::Interrupted {
+            persist(run.folder());
+        }
+        Ok(end)
+    }
+
+    /// Removes the models that are not kept.
+    fn tidy_models(&self) {
+        let study = self.study;
+        if study.keep == Keep::All {
+            return;
+        }
+        let plan = &study.plan;
+        let facts = lock(&self.facts);
+        for variant in 0..plan.variants.len() {
+            let runs = plan.places().into_iter().filter(|place| place.variant == variant);
+            let ended: Vec<(Place, f64)> = runs
+                .filter(|&place| matches!(facts.get(place).outcome, RunOutcome::Ended(_)))
+                .map(|place| (place, facts.get(place).value))
+                .collect();
+            let best = ended.iter().copied().reduce(|best, other| {
+                if plan.metric.direction.improves(other.1, best.1) { other } else { best }
+            });
+            for (place, _) in &ended {
+                if study.keep == Keep::Best && best.is_some_and(|(best, _)| best == *place) {
+                    continue;
+                }
+                let model = study.folder.join(plan.run_name(*place)).join(RunFolder::MODEL);
+                if let Err(error) = std::fs::remove_file(&model)
+                    && error.kind() != std::io::ErrorKind::NotFound
+                {
+                    self.observer.warning(&format!("cannot remove {}: {error}", model.display()));
+                }
+            }
+        }
+    }
+}
+
+/// Brings what makes a run an ended one to the disk itself, so that a power loss does not take it. A file system that cannot is no
+/// reason to lose the run.
+fn persist(folder: &RunFolder) {
+    for name in [RunFolder::PREDICTIONS, RunFolder::METRICS, RunFolder::SUMMARY] {
+        if let Ok(file) = File::open(folder.file(name)) {
+            let _ = file.sync_all();
+        }
+    }
+    if let Ok(file) = File::open(folder.path()) {
+        let _ = file.sync_all();
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it stopped".to_owned())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Follows a run for the study's observer.
+struct Watcher<'a> {
+    observer: &'a dyn StudyObserver,
+    place: Place,
+    epochs: u32,
+}
+
+impl Observer for Watcher<'_> {
+    fn epoch(&mut self, record: &EpochRecord, _engine: &dyn Backend) {
+        self.observer.epoch(self.place, record.epoch, self.epochs);
+    }
+
+    fn warning(&mut self, message: &str) {
+        self.observer.warning(message);
+    }
+}
