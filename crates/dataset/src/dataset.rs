@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Notice, Sample, Skipped, Split};
+use crate::{Notice, Sample, ScanOptions, Skipped, Split, split};
 
 /// How the data is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +100,18 @@ impl Dataset {
             found: Vec::new(),
             notices: Vec::new(),
         }
+    }
+
+    /// Leaves of a scan of all training samples those that `fraction` and `max_per_class` of `options` keep: the same as a scan
+    /// with these options.
+    pub fn keep_part(&mut self, options: &ScanOptions) {
+        let (fraction, max) = (options.fraction, options.max_per_class);
+        let seed = options.subset_seed.unwrap_or(options.seed);
+        let keep = split::keep_part(&self.samples, self.classes.len(), fraction, max, seed);
+        let before = self.samples.len();
+        let mut keep = keep.into_iter();
+        self.samples.retain(|_| keep.next().unwrap_or(true));
+        self.held_back = before - self.samples.len();
     }
 
     /// The classes without a sample in a split.

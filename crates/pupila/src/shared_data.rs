@@ -72,10 +72,28 @@ impl SharedData {
         if let Some((_, dataset)) = scans.iter().find(|(other, _)| *other == options) {
             return Ok((Arc::clone(dataset), Duration::ZERO));
         }
-        let (dataset, time) = scan_for(recipe, &self.path, self.cache.as_ref().filter(|_| recipe.data.cache))?;
-        let dataset = Arc::new(dataset);
-        scans.push((options, Arc::clone(&dataset)));
-        Ok((dataset, time))
+        // Whatever part of the training images is wanted, the files are scanned once.
+        let mut whole = recipe.clone();
+        (whole.data.fraction, whole.data.max_per_class, whole.data.subset_seed) = (1.0, None, None);
+        let all = whole.scan_options();
+        let (dataset, time) = match scans.iter().find(|(other, _)| *other == all) {
+            Some((_, dataset)) => (Arc::clone(dataset), Duration::ZERO),
+            None => {
+                let cache = self.cache.as_ref().filter(|_| recipe.data.cache);
+                let (dataset, time) = scan_for(&whole, &self.path, cache)?;
+                let dataset = Arc::new(dataset);
+                scans.push((all.clone(), Arc::clone(&dataset)));
+                (dataset, time)
+            }
+        };
+        if options == all {
+            return Ok((dataset, time));
+        }
+        let mut part = dataset.as_ref().clone();
+        part.keep_part(&options);
+        let part = Arc::new(part);
+        scans.push((options, Arc::clone(&part)));
+        Ok((part, time))
     }
 
     /// The images of a scan, decoded now unless they were before.

@@ -5,7 +5,8 @@ use toml::Value;
 /// "; did you mean `x`?", where a known name is similar.
 pub fn did_you_mean(name: &str, known: &[String]) -> String {
     let scored = known.iter().map(|known| (strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase()), known));
-    let best = scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
+    // Of equally similar ones the first.
+    let best = scored.filter(|(score, _)| *score > 0.8).reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default()
 }
 

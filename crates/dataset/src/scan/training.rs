@@ -146,12 +146,6 @@ fn finish(dataset: &mut Dataset, options: &ScanOptions) -> Result<(), ScanError>
         }
     }
     dataset.found = dataset.class_counts(Split::Train);
-    let (fraction, max) = (options.fraction, options.max_per_class);
-    let seed = options.subset_seed.unwrap_or(options.seed);
-    let keep = split::keep_part(&dataset.samples, classes, fraction, max, seed);
-    let before = dataset.samples.len();
-    let mut keep = keep.into_iter();
-    dataset.samples.retain(|_| keep.next().unwrap_or(true));
-    dataset.held_back = before - dataset.samples.len();
+    dataset.keep_part(options);
     Ok(())
 }

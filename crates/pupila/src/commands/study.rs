@@ -2,7 +2,7 @@
 
 use super::recipe::{chosen, flag, switch};
 use super::tell_study::{Live, after, before};
-use super::typed;
+use super::{tell, typed};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
@@ -34,11 +34,14 @@ pub(crate) fn run(arguments: &cli::Study) -> Result<(), Failure> {
         cli::Keep::Best => Keep::Best,
         cli::Keep::None => Keep::None,
     };
+    let bar = tell::bar(0, tell::READING);
+    let shown = bar.clone();
     let mut builder = Study::builder(plan, &arguments.data)
         .runs(&arguments.runs)
         .threads(arguments.threads.count())
         .keep(keep)
         .stop_signal(&listen())
+        .on_progress(move |progress| tell::advance(&shown, progress))
         .arguments(typed());
     if let Some(name) = &arguments.name {
         builder = builder.name(name);

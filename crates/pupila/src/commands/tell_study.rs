@@ -4,7 +4,7 @@ use crate::output::Output;
 use indicatif::ProgressBar;
 use pupila::Study;
 use pupila::study::{Keep, Place, RunFacts, RunOutcome, StudyObserver, StudyPlan, StudyResult, Unfinished};
-use pupila::{Progress, count};
+use pupila::count;
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -266,12 +266,6 @@ impl Live {
 }
 
 impl StudyObserver for Live {
-    fn reading(&self, progress: Progress) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("reading {} of {} images", progress.done, progress.total));
-        }
-    }
-
     fn started(&self, place: Place, _name: &str) {
         let mut state = self.state();
         state.running.insert(place, (Instant::now(), 0, 0));

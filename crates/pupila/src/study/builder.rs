@@ -2,19 +2,20 @@
 
 use super::{Keep, Study, StudyPlan, checks, extend, runner};
 use crate::error::{Error, Tried};
-use crate::session::{available_threads, canonical, plain_name, user_cache};
+use crate::session::{OnProgress, Progress, available_threads, canonical, plain_name, user_cache};
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Cache;
 use pupila_run::{RunFolder, StudyFile};
 use std::fs::{File, TryLockError};
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The file that says that a process has the study in hand.
 const LOCK: &str = "study.lock";
 
 /// A study that is being put together.
-#[derive(Debug)]
 pub struct StudyBuilder {
     plan: StudyPlan,
     data: PathBuf,
@@ -25,7 +26,14 @@ pub struct StudyBuilder {
     keep: Keep,
     cache: Option<Cache>,
     stop: StopSignal,
+    progress: OnProgress,
     arguments: Vec<String>,
+}
+
+impl fmt::Debug for StudyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StudyBuilder").field("data", &self.data).field("runs", &self.runs).finish_non_exhaustive()
+    }
 }
 
 impl StudyBuilder {
@@ -40,6 +48,7 @@ impl StudyBuilder {
             keep: Keep::default(),
             cache: user_cache(),
             stop: StopSignal::new(),
+            progress: Arc::new(|_| {}),
             arguments: Vec::new(),
         }
     }
@@ -93,6 +102,13 @@ impl StudyBuilder {
         self
     }
 
+    /// Told how far the reading of the images is, from any thread.
+    #[must_use]
+    pub fn on_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Arc::new(progress);
+        self
+    }
+
     /// What was typed, for the runs' `environment.json`; nothing if left out.
     #[must_use]
     pub fn arguments(mut self, arguments: Vec<String>) -> Self {
@@ -105,7 +121,8 @@ impl StudyBuilder {
     /// # Errors
     /// All faults at once, before any run; a folder that another process works on.
     pub fn open(self) -> Result<Study, Error> {
-        let StudyBuilder { mut plan, data, runs, name, threads, jobs, keep, cache, stop, arguments } = self;
+        let StudyBuilder { mut plan, data, runs, name, threads, jobs, keep, cache, stop, progress, arguments } =
+            self;
         let name = name.unwrap_or_else(|| format!("{}-{}", plan.name, plain_name(&data)));
         let folder = runs.join(&name);
         let before = StudyFile::read(&folder)?;
@@ -143,6 +160,7 @@ impl StudyBuilder {
             threads,
             keep,
             stop,
+            progress,
             arguments,
             _lock: lock,
         })

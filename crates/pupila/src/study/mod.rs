@@ -17,12 +17,13 @@ pub use pupila_study::{
 };
 
 use crate::error::Error;
-use crate::session::Progress;
+use crate::session::OnProgress;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_run::StudyFile;
 use pupila_study::{analyse, results as study_results, words};
 use serde_json::Value;
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,11 +47,6 @@ pub enum Keep {
 
 /// Whoever watches a study. Methods are called from the threads of the runs.
 pub trait StudyObserver: Sync {
-    /// How far the reading of the images is.
-    fn reading(&self, progress: Progress) {
-        let _ = progress;
-    }
-
     /// A run begins.
     fn started(&self, place: Place, name: &str) {
         let _ = (place, name);
@@ -93,7 +89,6 @@ pub struct Forecast {
 }
 
 /// A study, checked, that can be run.
-#[derive(Debug)]
 pub struct Study {
     plan: StudyPlan,
     folder: PathBuf,
@@ -104,6 +99,7 @@ pub struct Study {
     jobs: usize,
     keep: Keep,
     stop: StopSignal,
+    progress: OnProgress,
     arguments: Vec<String>,
     forecast: Forecast,
     notes: Vec<String>,
@@ -113,6 +109,12 @@ pub struct Study {
     done: Vec<bool>,
     /// Held as long as the study is.
     _lock: File,
+}
+
+impl fmt::Debug for Study {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Study").field("folder", &self.folder).field("data", &self.data).finish_non_exhaustive()
+    }
 }
 
 /// What a study has found.

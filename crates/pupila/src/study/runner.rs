@@ -3,16 +3,18 @@
 use super::collect::{ImageGroups, collect};
 use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, Unfinished};
 use crate::error::{Error, ErrorKind};
-use crate::session::Session;
+use crate::session::{OnProgress, Session};
 use pupila_backend::Backend;
+use pupila_dataset::Dataset;
+use pupila_engine::thread_pool;
 use pupila_run::{RunEnd, RunFolder, Summary};
 use pupila_study::Facts;
-use pupila_train::{EpochRecord, Observer};
+use pupila_train::{CheckedRecipe, EpochRecord, Observer};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Whether the run of a folder has ended, with all that it leaves. What was interrupted has not.
@@ -67,6 +69,7 @@ pub(super) fn run<'a>(
         error: Mutex::new(None),
     };
     shared.tidy_models();
+    shared.read_images()?;
     std::thread::scope(|scope| {
         for _ in 0..study.jobs {
             scope.spawn(|| shared.work());
@@ -101,6 +104,27 @@ fn failed(reason: String) -> RunFacts {
 }
 
 impl Shared<'_> {
+    /// Reads the images of all runs that are left, on all threads: of each size the largest part, from which others are copied.
+    fn read_images(&self) -> Result<(), Error> {
+        let study = self.study;
+        let mut largest: Vec<(CheckedRecipe, Arc<Dataset>)> = Vec::new();
+        for &place in lock(&self.queue).iter() {
+            let recipe = study.plan.recipe(place)?;
+            let (dataset, _) = study.shared.scan(&recipe)?;
+            match largest.iter_mut().find(|(other, _)| other.input.rule() == recipe.input.rule()) {
+                Some((_, other)) if other.samples.len() >= dataset.samples.len() => {}
+                Some(held) => *held = (recipe, dataset),
+                None => largest.push((recipe, dataset)),
+            }
+        }
+        let progress: OnProgress = Arc::clone(&study.progress);
+        let pool = thread_pool(study.threads).map_err(|error| Error::Threads(error.to_string()))?;
+        for (recipe, dataset) in &largest {
+            pool.install(|| study.shared.images(recipe, dataset, Some(&progress), &study.stop))?;
+        }
+        Ok(())
+    }
+
     /// Takes one run after the other, until there is none or the study is to end.
     fn work(&self) {
         loop {
