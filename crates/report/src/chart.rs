@@ -18,6 +18,15 @@ pub(crate) struct Series {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+/// What lies between a low and a high line, behind the lines of a chart.
+#[derive(Debug, Clone)]
+pub(crate) struct Band {
+    /// From 1 to 6, as in the style sheet.
+    pub(crate) color: usize,
+    /// x, low, high; gaps stand where one is not finite.
+    pub(crate) points: Vec<(f64, f64, f64)>,
+}
+
 /// A line chart.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Chart {
@@ -28,6 +37,10 @@ pub(crate) struct Chart {
     /// The range of x; that of the points where there is none.
     pub(crate) x: Option<(f64, f64)>,
     pub(crate) y: Option<(f64, f64)>,
+    /// Whether y has a logarithmic axis; only where its range is positive.
+    pub(crate) log_y: bool,
+    /// Bands behind the lines; they do not stretch the range of y.
+    pub(crate) bands: Vec<Band>,
     /// Whether x counts something, so that ticks are whole numbers.
     pub(crate) whole_x: bool,
     pub(crate) series: Vec<Series>,
@@ -52,6 +65,8 @@ pub(crate) struct Frame {
     pub(crate) bottom: f64,
     pub(crate) x: (f64, f64),
     pub(crate) y: (f64, f64),
+    /// Whether y is logarithmic.
+    pub(crate) log_y: bool,
 }
 
 impl Frame {
@@ -68,6 +83,7 @@ impl Frame {
             bottom: 42.0,
             x: widened(x),
             y: widened(y),
+            log_y: false,
         }
     }
 
@@ -77,7 +93,11 @@ impl Frame {
     }
 
     pub(crate) fn y(&self, value: f64) -> f64 {
-        let share = (value - self.y.0) / (self.y.1 - self.y.0);
+        let share = if self.log_y {
+            (value / self.y.0).ln() / (self.y.1 / self.y.0).ln()
+        } else {
+            (value - self.y.0) / (self.y.1 - self.y.0)
+        };
         self.height - self.bottom - share * (self.height - self.top - self.bottom)
     }
 
@@ -91,7 +111,7 @@ impl Frame {
         );
         let (left, right) = (self.left, self.width - self.right);
         let bottom = self.height - self.bottom;
-        for tick in ticks(self.y, 5, false) {
+        for tick in if self.log_y { log_ticks(self.y) } else { ticks(self.y, 5, false) } {
             let y = self.y(tick.0);
             let _ = write!(
                 svg,
@@ -150,6 +170,25 @@ impl Frame {
         }
         format!("<path class=\"series {class}\" d=\"{path}\"/>{alone}")
     }
+
+    /// The area between two lines, cut at the edges of the plot, interrupted where a value is not finite.
+    fn band(&self, band: &Band) -> String {
+        let mut path = String::new();
+        let known = |&(x, low, high): &(f64, f64, f64)| x.is_finite() && low.is_finite() && high.is_finite();
+        let y = |value: f64| self.y(value.clamp(self.y.0, self.y.1));
+        for run in band.points.split(|point| !known(point)).filter(|run| run.len() > 1) {
+            let upper = run.iter().map(|p| (self.x(p.0), y(p.2)));
+            let lower = run.iter().rev().map(|p| (self.x(p.0), y(p.1)));
+            for (i, (x, y)) in upper.chain(lower).enumerate() {
+                let _ = write!(path, "{}{x:.1} {y:.1}", if i == 0 { "M" } else { "L" });
+            }
+            path.push('Z');
+        }
+        if path.is_empty() {
+            return path;
+        }
+        format!("<path class=\"band f{}\" d=\"{path}\"/>", band.color)
+    }
 }
 
 impl Chart {
@@ -172,8 +211,13 @@ impl Chart {
         if !(x.0.is_finite() && y.0.is_finite()) {
             return String::new();
         }
-        let frame = Frame::new(x, y);
-        let mut body = String::new();
+        let mut frame = Frame::new(x, y);
+        frame.log_y = self.log_y && frame.y.0 > 0.0;
+        let mut body: String = self
+            .bands
+            .iter()
+            .map(|band| frame.band(&Band { points: thinned(&band.points), ..*band }))
+            .collect();
         for [from, to] in &self.guides {
             body += &frame.line(&[*from, *to], "guide");
         }
@@ -225,7 +269,7 @@ fn legend(series: &[Series]) -> String {
 }
 
 /// No more points than are seen, the first and the last among them.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+fn thinned<T: Copy>(points: &[T]) -> Vec<T> {
     let last = points.len().saturating_sub(1);
     if last < POINTS {
         return points.to_vec();
@@ -258,6 +302,29 @@ pub(crate) fn ticks((low, high): (f64, f64), about: usize, whole: bool) -> Vec<(
     (first..=last).take(40).map(|n| n as f64 * step).map(|value| (value, written(value))).collect()
 }
 
+/// Ticks of a logarithmic axis: powers of ten, and 2 and 5 times them where there are few.
+fn log_ticks((low, high): (f64, f64)) -> Vec<(f64, String)> {
+    let decades = (high / low).log10();
+    if !(decades.is_finite() && decades > 0.0) {
+        return Vec::new();
+    }
+    let factors: &[f64] = if decades < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let step = (decades / 7.0).ceil().max(1.0) as i32;
+    let (first, last) = (low.log10().floor() as i32, high.log10().floor() as i32);
+    let mut ticks = Vec::new();
+    for power in (first..=last).filter(|power| power.rem_euclid(step) == 0) {
+        for factor in factors {
+            let value = factor * 10f64.powi(power);
+            if (low * 0.999..=high * 1.001).contains(&value) {
+                let plain = (-4..=3).contains(&power);
+                let text = if plain { fixed(value, -power.min(0) as usize) } else { format!("{value:.0e}") };
+                ticks.push((value, text));
+            }
+        }
+    }
+    ticks
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +338,47 @@ mod tests {
         assert_eq!(texts((0.0, 1e-5), false)[1], "2e-6");
         assert!(texts((0.0, f64::NAN), false).is_empty() && texts((1.0, 1.0), false).is_empty());
         assert!(ticks((0.0, 1e300), 5, false).len() <= 7);
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_powers_of_ten_as_ticks() {
+        let texts = |range| log_ticks(range).into_iter().map(|t| t.1).collect::<Vec<_>>();
+        assert_eq!(texts((0.05, 3.0)), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
+        assert_eq!(texts((0.0009, 1200.0)), ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]);
+        assert_eq!(texts((1.0, 1e22)), ["1", "1e4", "1e8", "1e12", "1e16", "1e20"]);
+        assert!(texts((0.0, 1.0)).is_empty() && texts((1.0, f64::INFINITY)).is_empty());
+        let frame = Frame { log_y: true, ..Frame::new((0.0, 1.0), (0.01, 100.0)) };
+        let (low, middle, high) = (frame.y(0.01), frame.y(1.0), frame.y(100.0));
+        assert!((middle - (low + high) / 2.0).abs() < 1e-9, "{low} {middle} {high}");
+    }
+
+    #[test]
+    fn bands_have_gaps_and_stay_in_the_plot() {
+        let band = Band {
+            color: 2,
+            points: vec![
+                (0.0, 0.2, 0.4),
+                (0.2, 0.2, 1e22),
+                (0.4, f64::NAN, 0.5),
+                (0.6, 0.1, 0.2),
+                (1.0, -5.0, 0.3),
+            ],
+        };
+        let frame = Frame::new((0.0, 1.0), (0.0, 1.0));
+        let path = frame.band(&band);
+        assert_eq!((path.matches('M').count(), path.matches('Z').count()), (2, 2));
+        assert!(path.contains(&format!(" {:.1}", frame.top)), "cut at the top: {path}");
+        let numbers = path.split(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-'));
+        let largest = numbers.filter_map(|n| n.parse::<f64>().ok()).fold(0.0, f64::max);
+        assert!(largest <= frame.width, "{largest}");
+        assert!(frame.band(&Band { color: 1, points: vec![(0.0, f64::NAN, 1.0)] }).is_empty());
+        let chart = Chart {
+            series: vec![Series { name: String::new(), color: 1, dashed: false, points: vec![(0.0, 1.0)] }],
+            bands: vec![band],
+            ..Chart::default()
+        };
+        let html = chart.figure();
+        assert!(html.find("band f2").unwrap() < html.find("series s1").unwrap(), "behind the lines");
     }
 
     #[test]
