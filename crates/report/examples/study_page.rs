@@ -11,6 +11,7 @@ fn main() -> std::io::Result<()> {
         let mut study = demo::small();
         for variant in &mut study.variants {
             variant.runs.truncate(1);
+            variant.mean = variant.runs[0].value;
             (variant.interval, variant.spread) = ((f64::NAN, f64::NAN), f64::NAN);
             variant.difference = None;
         }

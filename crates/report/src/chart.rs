@@ -1,7 +1,8 @@
 //! Charts as inline SVG: axes with round ticks, lines, marks. Colors are the page's variables, so that one drawing serves a
 //! light and a dark page.
 
-use crate::html::{escape, fixed};
+use crate::html::escape;
+use crate::ticks::{log_ticks, ticks};
 use std::fmt::Write as _;
 
 /// Points that a line has at most; a screen shows no more.
@@ -46,12 +47,16 @@ pub(crate) struct Chart {
     pub(crate) series: Vec<Series>,
     /// Vertical lines and what they mark.
     pub(crate) marks: Vec<(f64, String)>,
+    /// Level lines and what they mark; only those within the range of y.
+    pub(crate) levels: Vec<(f64, String)>,
+    /// Whether it is one of many, drawn at half the size with few ticks.
+    pub(crate) small: bool,
     /// Straight lines without a name: chance.
     pub(crate) guides: Vec<[(f64, f64); 2]>,
     /// What to look for, in HTML.
     pub(crate) caption: String,
     /// A heading above the chart.
-    pub(crate) heading: &'static str,
+    pub(crate) heading: String,
 }
 
 /// The plot area of a chart, and what its coordinates mean.
@@ -87,6 +92,11 @@ impl Frame {
         }
     }
 
+    /// The same in half the size.
+    fn small(self) -> Self {
+        Frame { width: 250.0, height: 150.0, left: 36.0, right: 13.0, top: 8.0, bottom: 22.0, ..self }
+    }
+
     pub(crate) fn x(&self, value: f64) -> f64 {
         let share = (value - self.x.0) / (self.x.1 - self.x.0);
         self.left + share * (self.width - self.left - self.right)
@@ -111,7 +121,8 @@ impl Frame {
         );
         let (left, right) = (self.left, self.width - self.right);
         let bottom = self.height - self.bottom;
-        for tick in if self.log_y { log_ticks(self.y) } else { ticks(self.y, 5, false) } {
+        let (across, up) = if self.width < 300.0 { (3, 4) } else { (6, 5) };
+        for tick in if self.log_y { log_ticks(self.y, up) } else { ticks(self.y, up, false) } {
             let y = self.y(tick.0);
             let _ = write!(
                 svg,
@@ -122,7 +133,7 @@ impl Frame {
                 tick.1
             );
         }
-        for tick in ticks(self.x, 6, whole_x) {
+        for tick in ticks(self.x, across, whole_x) {
             let x = self.x(tick.0);
             let _ = write!(
                 svg,
@@ -213,6 +224,9 @@ impl Chart {
         }
         let mut frame = Frame::new(x, y);
         frame.log_y = self.log_y && frame.y.0 > 0.0;
+        if self.small {
+            frame = frame.small();
+        }
         let mut body: String = self
             .bands
             .iter()
@@ -220,6 +234,19 @@ impl Chart {
             .collect();
         for [from, to] in &self.guides {
             body += &frame.line(&[*from, *to], "guide");
+        }
+        for (at, name) in self.levels.iter().filter(|(at, _)| (frame.y.0..=frame.y.1).contains(at)) {
+            let y = frame.y(*at);
+            let right = frame.width - frame.right;
+            let _ = write!(
+                body,
+                "<line class=\"mark\" x1=\"{}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                 <text class=\"name\" x=\"{}\" y=\"{:.1}\" text-anchor=\"start\">{}</text>",
+                frame.left,
+                frame.left + 4.0,
+                y - 4.0,
+                escape(name)
+            );
         }
         for (at, name) in &self.marks {
             let x = frame.x(*at);
@@ -244,7 +271,7 @@ impl Chart {
         let heading = if self.heading.is_empty() {
             String::new()
         } else {
-            format!("<h3>{}</h3>", escape(self.heading))
+            format!("<h3>{}</h3>", escape(&self.heading))
         };
         format!(
             "<figure class=\"chart\">{heading}{svg}{}<figcaption>{}</figcaption></figure>\n",
@@ -277,76 +304,12 @@ fn thinned<T: Copy>(points: &[T]) -> Vec<T> {
     (0..POINTS).map(|i| points[i * last / (POINTS - 1)]).collect()
 }
 
-/// Round numbers in a range, about so many, and how they are written.
-pub(crate) fn ticks((low, high): (f64, f64), about: usize, whole: bool) -> Vec<(f64, String)> {
-    let raw = (high - low) / about as f64;
-    if !(raw.is_finite() && raw > 0.0) {
-        return Vec::new();
-    }
-    let magnitude = 10f64.powf(raw.log10().floor());
-    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * magnitude >= raw * 0.999).unwrap_or(10.0);
-    let mut step = factor * magnitude;
-    if whole {
-        step = step.max(1.0);
-    }
-    let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-    let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
-    let written = |value: f64| {
-        let value = if value == 0.0 { 0.0 } else { value };
-        if value != 0.0 && (step < 1e-4 || value.abs() >= 1e6) {
-            format!("{value:.0e}")
-        } else {
-            fixed(value, decimals.min(6))
-        }
-    };
-    (first..=last).take(40).map(|n| n as f64 * step).map(|value| (value, written(value))).collect()
-}
-
-/// Ticks of a logarithmic axis: powers of ten, and 2 and 5 times them where there are few.
-fn log_ticks((low, high): (f64, f64)) -> Vec<(f64, String)> {
-    let decades = (high / low).log10();
-    if !(decades.is_finite() && decades > 0.0) {
-        return Vec::new();
-    }
-    let factors: &[f64] = if decades < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-    let step = (decades / 7.0).ceil().max(1.0) as i32;
-    let (first, last) = (low.log10().floor() as i32, high.log10().floor() as i32);
-    let mut ticks = Vec::new();
-    for power in (first..=last).filter(|power| power.rem_euclid(step) == 0) {
-        for factor in factors {
-            let value = factor * 10f64.powi(power);
-            if (low * 0.999..=high * 1.001).contains(&value) {
-                let plain = (-4..=3).contains(&power);
-                let text = if plain { fixed(value, -power.min(0) as usize) } else { format!("{value:.0e}") };
-                ticks.push((value, text));
-            }
-        }
-    }
-    ticks
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round_and_inside() {
-        let texts = |range, whole| ticks(range, 5, whole).into_iter().map(|t| t.1).collect::<Vec<_>>();
-        assert_eq!(texts((0.0, 1.0), false), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(texts((1.0, 3.0), true), ["1", "2", "3"]);
-        assert_eq!(texts((0.0, 2.3), false), ["0.0", "0.5", "1.0", "1.5", "2.0"]);
-        assert_eq!(texts((0.0, 1e-5), false)[1], "2e-6");
-        assert!(texts((0.0, f64::NAN), false).is_empty() && texts((1.0, 1.0), false).is_empty());
-        assert!(ticks((0.0, 1e300), 5, false).len() <= 7);
-    }
-
-    #[test]
-    fn a_logarithmic_axis_has_powers_of_ten_as_ticks() {
-        let texts = |range| log_ticks(range).into_iter().map(|t| t.1).collect::<Vec<_>>();
-        assert_eq!(texts((0.05, 3.0)), ["0.05", "0.1", "0.2", "0.5", "1", "2"]);
-        assert_eq!(texts((0.0009, 1200.0)), ["0.001", "0.01", "0.1", "1", "10", "100", "1000"]);
-        assert_eq!(texts((1.0, 1e22)), ["1", "1e4", "1e8", "1e12", "1e16", "1e20"]);
-        assert!(texts((0.0, 1.0)).is_empty() && texts((1.0, f64::INFINITY)).is_empty());
+    fn a_logarithmic_axis_has_one_in_the_middle_of_hundredths_and_hundreds() {
         let frame = Frame { log_y: true, ..Frame::new((0.0, 1.0), (0.01, 100.0)) };
         let (low, middle, high) = (frame.y(0.01), frame.y(1.0), frame.y(100.0));
         assert!((middle - (low + high) / 2.0).abs() < 1e-9, "{low} {middle} {high}");

@@ -17,6 +17,7 @@ mod run;
 mod sections;
 mod selection;
 mod study;
+mod ticks;
 mod verdict;
 
 pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest};

@@ -2,7 +2,7 @@
 //! screen allows while its text and its dots keep their size.
 
 use super::numbers::Numbers;
-use crate::chart::ticks;
+use crate::ticks::ticks;
 use std::fmt::Write as _;
 
 /// How many times the middle half of the values may lie outside of it before what is farther out is cut.
@@ -10,7 +10,7 @@ const FENCE: f64 = 6.0;
 /// An axis is cut only where that makes the rest larger by this factor.
 const WORTH: f64 = 3.0;
 /// What is beyond is no measurement, and would leave no precision for the others.
-const ABSURD: f64 = 1e100;
+pub(super) const ABSURD: f64 = 1e100;
 
 /// What is drawn between which values.
 #[derive(Debug, Clone)]
@@ -85,7 +85,7 @@ impl Axis {
 
     fn ticks(&self) -> Vec<(f64, String)> {
         let scale = self.numbers.scale();
-        ticks((self.low * scale, self.high * scale), 4, false)
+        ticks((self.low * scale, self.high * scale), 6, false)
             .into_iter()
             .map(|(value, text)| (value / scale, text))
             .collect()
@@ -103,26 +103,11 @@ impl Axis {
 
     /// The numbers of the axis as a row of its own. `sign` writes a plus before what is above zero.
     pub(super) fn labels(&self, sign: bool) -> String {
-        let mut svg = String::from("<svg class=\"strip ticks\" aria-hidden=\"true\">");
+        let mut svg = String::from("<svg class=\"ticks\" aria-hidden=\"true\">");
         for (value, text) in self.ticks() {
             let text = if sign && value > 0.0 { format!("+{text}") } else { text.replace('-', "−") };
             let x = self.raw(value);
-            // A number at the edge is not cut off.
-            let anchor = if x < 6.0 {
-                "start"
-            } else if x > 94.0 {
-                "end"
-            } else {
-                "middle"
-            };
-            let x = if anchor == "start" {
-                0.0
-            } else if anchor == "end" {
-                100.0
-            } else {
-                x
-            };
-            let _ = write!(svg, "<text x=\"{x:.2}%\" y=\"14\" text-anchor=\"{anchor}\">{text}</text>");
+            let _ = write!(svg, "<text x=\"{x:.2}%\" y=\"14\" text-anchor=\"middle\">{text}</text>");
         }
         svg + "</svg>"
     }

@@ -6,8 +6,10 @@
 
 mod axis;
 mod curves;
-mod figures;
+mod forest;
 mod numbers;
+mod seeds;
+mod strip;
 mod tables;
 
 use crate::MAX_BYTES;
@@ -185,12 +187,12 @@ pub struct ExtraTable {
 }
 
 impl Verdict {
-    /// The verdict in words, such as "not shown".
+    /// The verdict in words, such as "no difference shown".
     pub fn label(self) -> &'static str {
         match self {
             Verdict::Better => "better",
             Verdict::Worse => "worse",
-            Verdict::Open => "not shown",
+            Verdict::Open => "no difference shown",
             Verdict::BetterHere => "better on these images",
             Verdict::WorseHere => "worse on these images",
             Verdict::NotTested => "not tested",

@@ -78,7 +78,7 @@ impl Numbers {
     }
 }
 
-/// A number with four significant digits, with an exponent where it is very large or small.
+/// A number with up to four significant digits, with an exponent where it is very large or small.
 pub(super) fn significant(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => UNKNOWN.into(),
@@ -86,7 +86,12 @@ pub(super) fn significant(value: f64) -> String {
         v if !(1e-3..LARGE).contains(&v) => format!("{value:.2e}"),
         v => {
             let decimals = (3 - v.log10().floor() as i32).clamp(0, 4) as usize;
-            format!("{value:.decimals$}")
+            let text = format!("{value:.decimals$}");
+            if text.contains('.') {
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            } else {
+                text
+            }
         }
     }
 }

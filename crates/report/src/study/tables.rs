@@ -1,6 +1,6 @@
 //! The tables of a study: variants, stability, cost, every run; and how all of it was worked out.
 
-use super::figures::{adjusted, words};
+use super::forest::{adjusted, words};
 use super::numbers::{UNKNOWN, bytes};
 use super::{NAME, RunPoint, VariantResult, View};
 use crate::html::{count, counted, escape, seconds, shortened};
@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 /// Kinds of findings that have a column.
 const KINDS: usize = 12;
+/// Settings that are shown of a variant.
+const SETTINGS: usize = 12;
 /// Characters of a cell that comes from outside.
 const CELL: usize = 160;
 
@@ -29,7 +31,7 @@ impl View<'_> {
     }
 
     /// A table with one row a variant. Columns without a single value are left out.
-    fn by_variant(&self, columns: Vec<Column>) -> String {
+    fn by_variant(&self, columns: Vec<Column>, with_settings: bool) -> String {
         let known = |column: &Column| column.cells.iter().any(|cell| cell != UNKNOWN && !cell.is_empty());
         let columns: Vec<Column> = columns.into_iter().filter(known).collect();
         let class = |column: &Column| if column.text { " class=\"text\"" } else { "" };
@@ -40,7 +42,11 @@ impl View<'_> {
         let mut rows = String::new();
         for (row, (place, variant)) in self.shown().enumerate() {
             let tag = if place == self.study.baseline { " <small>baseline</small>" } else { "" };
-            let _ = write!(rows, "<tr><td>{}{tag}</td>", variant.short_name());
+            let _ = write!(rows, "<tr><td><b>{}</b>{tag}", variant.short_name());
+            if with_settings {
+                rows += &settings(&variant.values);
+            }
+            rows += "</td>";
             for column in &columns {
                 let _ = write!(rows, "<td{}>{}</td>", class(column), column.cells[row]);
             }
@@ -60,7 +66,6 @@ impl View<'_> {
             variant.difference.as_ref().map_or(UNKNOWN.into(), of)
         };
         let columns = vec![
-            self.text_column("sets", |_, variant| settings(&variant.values)),
             self.column(&format!("{metric}{}", numbers.unit()), |_, v| numbers.bare(v.mean)),
             self.column("95&nbsp;% interval", |_, v| or_unknown(numbers.range(v.interval))),
             self.column(&format!("difference{}", numbers.difference_unit()), |_, v| {
@@ -79,13 +84,13 @@ impl View<'_> {
             self.text_column("verdict", |_, v| {
                 difference(&|d| format!("<span class=\"{}\">{}</span>", d.verdict.class(), words(d)), v)
             }),
-            self.column("training minus validation accuracy, points", |_, v| {
+            self.column("gap, points", |_, v| {
                 super::numbers::Numbers::new(true, self.study.images).signed(v.gap)
             }),
         ];
         format!(
-            "{}<p class=\"note\">Differences are from {}. Intervals and p-values of differences are adjusted for the number of variants. A large difference between training and validation accuracy means that a variant learns images by heart.</p>\n",
-            self.by_variant(columns),
+            "{}<p class=\"note\">Differences are from “{}”. Intervals and p-values of differences are adjusted for the number of variants. The gap is training minus validation accuracy: a large one means that a variant learns images instead of classes.</p>\n",
+            self.by_variant(columns, true),
             self.baseline_name()
         )
     }
@@ -142,7 +147,7 @@ impl View<'_> {
         };
         format!(
             "{}<p class=\"note\">The standard deviation tells how far two runs of one variant lie apart by the seed alone. {findings}</p>\n",
-            self.by_variant(columns)
+            self.by_variant(columns, false)
         )
     }
 
@@ -179,7 +184,7 @@ impl View<'_> {
         });
         format!(
             "{}<p class=\"note\">{target}Core time is seconds of the clock times the cores that were busy: two cores for 10 s are 20 s. It says what a variant costs on any number of cores.</p>\n",
-            self.by_variant(columns)
+            self.by_variant(columns, false)
         )
     }
 
@@ -195,7 +200,7 @@ impl View<'_> {
         }
         let mut rows = String::new();
         for (_, variant) in self.shown() {
-            let _ = write!(rows, "<tr><td>{}</td>", variant.short_name());
+            let _ = write!(rows, "<tr><td><b>{}</b></td>", variant.short_name());
             for seed in &seeds {
                 let run = variant.runs.iter().find(|run| run.seed == **seed);
                 let _ = write!(rows, "<td>{}</td>", run.map_or(UNKNOWN.into(), |run| self.run_cell(run)));
@@ -272,9 +277,9 @@ impl View<'_> {
             format!("<ul class=\"method\">{sentences}</ul>\n")
         };
         if !study.command.is_empty() {
-            let _ = write!(
+            let _ = writeln!(
                 html,
-                "<h3>The command that repeats it</h3><pre><code>{}</code></pre>\n",
+                "<h3>The command that repeats it</h3><pre><code>{}</code></pre>",
                 escape(&study.command)
             );
         }
@@ -287,7 +292,7 @@ impl View<'_> {
 
 fn table(heads: &str, rows: &str) -> String {
     format!(
-        "<div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody></table></div>\n"
+        "<div class=\"scroll\"><table class=\"named\"><thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 
@@ -295,13 +300,21 @@ fn or_unknown(text: String) -> String {
     if text.is_empty() { UNKNOWN.into() } else { text }
 }
 
+/// What a variant sets, to stand under its name.
 fn settings(values: &[(String, String)]) -> String {
-    let one = |(key, value): &(String, String)| {
-        format!("<code>{} = {}</code>", escape(&shortened(key, CELL)), escape(&shortened(value, CELL)))
-    };
-    let all: Vec<String> = values.iter().take(12).map(one).collect();
-    let rest = if values.len() > 12 { format!("<br>and {} more", values.len() - 12) } else { String::new() };
-    if all.is_empty() { "nothing".into() } else { all.join("<br>") + &rest }
+    let mut html = String::new();
+    for (key, value) in values.iter().take(SETTINGS) {
+        let _ = write!(
+            html,
+            "<code>{} = {}</code>",
+            escape(&shortened(key, CELL)),
+            escape(&shortened(value, CELL))
+        );
+    }
+    if values.len() > SETTINGS {
+        let _ = write!(html, "<small>and {} more</small>", values.len() - SETTINGS);
+    }
+    html
 }
 
 /// A duration, with a bar beside it for how it compares with the longest of its column.
@@ -313,7 +326,7 @@ fn time(s: f64, longest: f64) -> String {
     format!(
         "<svg class=\"bar\" viewBox=\"0 0 60 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect class=\"fc\" width=\"{:.1}\" height=\"10\"/></svg>{}",
         60.0 * share,
-        seconds(s)
+        if s.abs() < 1e8 { seconds(s) } else { format!("{} s", super::numbers::significant(s)) }
     )
 }
 
@@ -360,6 +373,6 @@ mod tests {
 
     #[test]
     fn medians_are_whole_where_they_can_be() {
-        assert_eq!((whole_or_half(7.0), whole_or_half(7.5)), ("7".into(), "7.500".into()));
+        assert_eq!((whole_or_half(7.0), whole_or_half(7.5)), ("7".into(), "7.5".into()));
     }
 }

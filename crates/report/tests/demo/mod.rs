@@ -6,6 +6,9 @@ use pupila_report::{
     Curves, DifferenceRow, ExtraTable, MetricAxis, RunPoint, StudyPage, VariantResult, Verdict,
 };
 
+/// A variant: name, settings, accuracy, loss, how fast it overfits, verdict, words.
+type Spec = (&'static str, &'static [(&'static str, &'static str)], f64, f64, f64, Verdict, &'static str);
+
 /// Numbers from -1 to 1 that look random and are always the same.
 fn noise(seed: u64) -> impl FnMut() -> f64 {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -52,7 +55,7 @@ fn runs(seeds: usize, center: f64, around: f64, draw: &mut impl FnMut() -> f64, 
 
 /// Seven variants of regularization with five seeds.
 pub fn ordinary() -> StudyPage {
-    let specs: [(&str, &[(&str, &str)], f64, f64, f64, Verdict, &str); 7] = [
+    let specs: [Spec; 7] = [
         ("none", &[], 0.705, 0.62, 0.022, Verdict::NotTested, ""),
         (
             "dropout",
@@ -70,7 +73,7 @@ pub fn ordinary() -> StudyPage {
             0.6,
             0.018,
             Verdict::Open,
-            "not shown either way",
+            "no difference shown",
         ),
         (
             "both",
