@@ -6,8 +6,8 @@ use pupila_report::{
     Curves, DifferenceRow, ExtraTable, MetricAxis, RunPoint, StudyPage, VariantResult, Verdict,
 };
 
-/// A variant: name, settings, accuracy, loss, how fast it overfits, verdict, words.
-type Spec = (&'static str, &'static [(&'static str, &'static str)], f64, f64, f64, Verdict, &'static str);
+/// A variant: name, settings, accuracy, loss, how fast it overfits.
+type Spec = (&'static str, &'static [(&'static str, &'static str)], f64, f64, f64);
 
 /// Numbers from -1 to 1 that look random and are always the same.
 fn noise(seed: u64) -> impl FnMut() -> f64 {
@@ -56,43 +56,17 @@ fn runs(seeds: usize, center: f64, around: f64, draw: &mut impl FnMut() -> f64, 
 /// Seven variants of regularization with five seeds.
 pub fn ordinary() -> StudyPage {
     let specs: [Spec; 7] = [
-        ("none", &[], 0.705, 0.62, 0.022, Verdict::NotTested, ""),
-        (
-            "dropout",
-            &[("model.dropout", "0.5")],
-            0.748,
-            0.58,
-            0.008,
-            Verdict::BetterHere,
-            "better on these images",
-        ),
-        (
-            "batch-norm",
-            &[("model.norm", "\"batch\"")],
-            0.72,
-            0.6,
-            0.018,
-            Verdict::Open,
-            "no difference shown",
-        ),
-        (
-            "both",
-            &[("model.dropout", "0.5"), ("model.norm", "\"batch\"")],
-            0.755,
-            0.56,
-            0.006,
-            Verdict::BetterHere,
-            "better on these images",
-        ),
-        ("weight decay", &[("optimizer.weight_decay", "0.05")], 0.70, 0.615, 0.02, Verdict::Open, ""),
+        ("none", &[], 0.705, 0.62, 0.022),
+        ("dropout", &[("model.dropout", "0.5")], 0.748, 0.58, 0.008),
+        ("batch-norm", &[("model.norm", "\"batch\"")], 0.72, 0.6, 0.018),
+        ("both", &[("model.dropout", "0.5"), ("model.norm", "\"batch\"")], 0.755, 0.56, 0.006),
+        ("weight decay", &[("optimizer.weight_decay", "0.05")], 0.70, 0.615, 0.02),
         (
             "augmentation",
             &[("data.transforms", "[{ flip = {} }, { rotate = { degrees = 15 } }, { color_jitter = {} }]")],
             0.81,
             0.48,
             0.0,
-            Verdict::Better,
-            "better by 4 to 17 points",
         ),
         (
             "all",
@@ -105,14 +79,12 @@ pub fn ordinary() -> StudyPage {
             0.655,
             0.68,
             0.0,
-            Verdict::WorseHere,
-            "worse on these images",
         ),
     ];
     let mut baseline = f64::NAN;
     let mut draw = noise(3);
     let mut variants = Vec::new();
-    for (i, (name, values, center, loss, overfits, verdict, words)) in specs.into_iter().enumerate() {
+    for (i, (name, values, center, loss, overfits)) in specs.into_iter().enumerate() {
         let runs = runs(5, center, 0.035, &mut draw, name);
         let values_of: Vec<f64> = runs.iter().map(|run| run.value).collect();
         let (mean, spread) = mean_and_spread(&values_of);
@@ -120,13 +92,22 @@ pub fn ordinary() -> StudyPage {
         if i == 0 {
             baseline = mean;
         }
+        let by = mean - baseline;
+        let holds_zero = |reach: f64| by.abs() < reach;
+        let verdict = match (holds_zero(0.9 * half), holds_zero(0.075), by > 0.0) {
+            (true, _, _) => Verdict::Open,
+            (false, true, true) => Verdict::BetterHere,
+            (false, true, false) => Verdict::WorseHere,
+            (false, false, true) => Verdict::Better,
+            (false, false, false) => Verdict::Worse,
+        };
         let difference = DifferenceRow {
-            mean: mean - baseline,
-            interval_seeds: (mean - baseline - 1.6 * half, mean - baseline + 1.6 * half),
-            interval_both: Some((mean - baseline - 0.075, mean - baseline + 0.075)),
+            mean: by,
+            interval_seeds: (by - 0.9 * half, by + 0.9 * half),
+            interval_both: Some((by - 0.075, by + 0.075)),
             p_value: if verdict == Verdict::Open { 0.41 } else { 0.012 },
             verdict,
-            words: words.into(),
+            words: if verdict == Verdict::Better { "better by 2 to 17 points".into() } else { String::new() },
         };
         variants.push(VariantResult {
             name: name.into(),
@@ -156,7 +137,7 @@ pub fn ordinary() -> StudyPage {
         question: "Does regularization help on these images?".into(),
         subtitle: "samples/skin: 240 training and 60 validation images in 3 classes; 7 variants, 5 seeds, 35 runs".into(),
         answer: vec![
-            "Augmentation helps: accuracy is 79.7 %, against 70.7 % without regularization.".into(),
+            "Augmentation helps: accuracy is 81.7 %, against 72.0 % without regularization.".into(),
             "Dropout, alone and with batch normalisation, is better on these 60 images, but other images may say otherwise.".into(),
             "All of them together are worse than none.".into(),
         ],
@@ -173,10 +154,10 @@ pub fn ordinary() -> StudyPage {
             title: "Dropout and batch normalisation together".into(),
             heads: ["", "without batch-norm", "with batch-norm"].map(Into::into).to_vec(),
             rows: vec![
-                ["without dropout", "70.7", "72.0"].map(Into::into).to_vec(),
-                ["with dropout", "74.7", "75.3"].map(Into::into).to_vec(),
+                ["without dropout", "72.0", "71.7"].map(Into::into).to_vec(),
+                ["with dropout", "74.3", "74.3"].map(Into::into).to_vec(),
             ],
-            note: "Accuracy, %. The interaction is −0.7 points, 95 % interval −5.1 to +3.8.".into(),
+            note: "Accuracy, %. The interaction is +0.3 points, 95 % interval −5.1 to +3.8.".into(),
         }],
         command: "pupila study regularization samples/skin --seeds 5 --epochs 30".into(),
         method: vec![
