@@ -1,7 +1,8 @@
 //! Charts as inline SVG: axes with round ticks, lines, marks. Colors are the page's variables, so that one drawing serves a
 //! light and a dark page.
 
-use crate::html::{escape, fixed};
+use crate::html::escape;
+use crate::ticks::{log_ticks, ticks};
 use std::fmt::Write as _;
 
 /// Points that a line has at most; a screen shows no more.
@@ -18,6 +19,15 @@ pub(crate) struct Series {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+/// What lies between a low and a high line, behind the lines of a chart.
+#[derive(Debug, Clone)]
+pub(crate) struct Band {
+    /// From 1 to 6, as in the style sheet.
+    pub(crate) color: usize,
+    /// x, low, high; gaps stand where one is not finite.
+    pub(crate) points: Vec<(f64, f64, f64)>,
+}
+
 /// A line chart.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Chart {
@@ -28,17 +38,25 @@ pub(crate) struct Chart {
     /// The range of x; that of the points where there is none.
     pub(crate) x: Option<(f64, f64)>,
     pub(crate) y: Option<(f64, f64)>,
+    /// Whether y has a logarithmic axis; only where its range is positive.
+    pub(crate) log_y: bool,
+    /// Bands behind the lines; they do not stretch the range of y.
+    pub(crate) bands: Vec<Band>,
     /// Whether x counts something, so that ticks are whole numbers.
     pub(crate) whole_x: bool,
     pub(crate) series: Vec<Series>,
     /// Vertical lines and what they mark.
     pub(crate) marks: Vec<(f64, String)>,
+    /// Level lines and what they mark; only those within the range of y.
+    pub(crate) levels: Vec<(f64, String)>,
+    /// Whether it is one of many, drawn at half the size with few ticks.
+    pub(crate) small: bool,
     /// Straight lines without a name: chance.
     pub(crate) guides: Vec<[(f64, f64); 2]>,
     /// What to look for, in HTML.
     pub(crate) caption: String,
     /// A heading above the chart.
-    pub(crate) heading: &'static str,
+    pub(crate) heading: String,
 }
 
 /// The plot area of a chart, and what its coordinates mean.
@@ -52,6 +70,8 @@ pub(crate) struct Frame {
     pub(crate) bottom: f64,
     pub(crate) x: (f64, f64),
     pub(crate) y: (f64, f64),
+    /// Whether y is logarithmic.
+    pub(crate) log_y: bool,
 }
 
 impl Frame {
@@ -68,7 +88,13 @@ impl Frame {
             bottom: 42.0,
             x: widened(x),
             y: widened(y),
+            log_y: false,
         }
+    }
+
+    /// The same in half the size.
+    fn small(self) -> Self {
+        Frame { width: 250.0, height: 150.0, left: 36.0, right: 13.0, top: 8.0, bottom: 22.0, ..self }
     }
 
     pub(crate) fn x(&self, value: f64) -> f64 {
@@ -77,7 +103,11 @@ impl Frame {
     }
 
     pub(crate) fn y(&self, value: f64) -> f64 {
-        let share = (value - self.y.0) / (self.y.1 - self.y.0);
+        let share = if self.log_y {
+            (value / self.y.0).ln() / (self.y.1 / self.y.0).ln()
+        } else {
+            (value - self.y.0) / (self.y.1 - self.y.0)
+        };
         self.height - self.bottom - share * (self.height - self.top - self.bottom)
     }
 
@@ -91,7 +121,8 @@ impl Frame {
         );
         let (left, right) = (self.left, self.width - self.right);
         let bottom = self.height - self.bottom;
-        for tick in ticks(self.y, 5, false) {
+        let (across, up) = if self.width < 300.0 { (3, 4) } else { (6, 5) };
+        for tick in if self.log_y { log_ticks(self.y, up) } else { ticks(self.y, up, false) } {
             let y = self.y(tick.0);
             let _ = write!(
                 svg,
@@ -102,7 +133,7 @@ impl Frame {
                 tick.1
             );
         }
-        for tick in ticks(self.x, 6, whole_x) {
+        for tick in ticks(self.x, across, whole_x) {
             let x = self.x(tick.0);
             let _ = write!(
                 svg,
@@ -150,6 +181,25 @@ impl Frame {
         }
         format!("<path class=\"series {class}\" d=\"{path}\"/>{alone}")
     }
+
+    /// The area between two lines, cut at the edges of the plot, interrupted where a value is not finite.
+    fn band(&self, band: &Band) -> String {
+        let mut path = String::new();
+        let known = |&(x, low, high): &(f64, f64, f64)| x.is_finite() && low.is_finite() && high.is_finite();
+        let y = |value: f64| self.y(value.clamp(self.y.0, self.y.1));
+        for run in band.points.split(|point| !known(point)).filter(|run| run.len() > 1) {
+            let upper = run.iter().map(|p| (self.x(p.0), y(p.2)));
+            let lower = run.iter().rev().map(|p| (self.x(p.0), y(p.1)));
+            for (i, (x, y)) in upper.chain(lower).enumerate() {
+                let _ = write!(path, "{}{x:.1} {y:.1}", if i == 0 { "M" } else { "L" });
+            }
+            path.push('Z');
+        }
+        if path.is_empty() {
+            return path;
+        }
+        format!("<path class=\"band f{}\" d=\"{path}\"/>", band.color)
+    }
 }
 
 impl Chart {
@@ -172,10 +222,31 @@ impl Chart {
         if !(x.0.is_finite() && y.0.is_finite()) {
             return String::new();
         }
-        let frame = Frame::new(x, y);
-        let mut body = String::new();
+        let mut frame = Frame::new(x, y);
+        frame.log_y = self.log_y && frame.y.0 > 0.0;
+        if self.small {
+            frame = frame.small();
+        }
+        let mut body: String = self
+            .bands
+            .iter()
+            .map(|band| frame.band(&Band { points: thinned(&band.points), ..*band }))
+            .collect();
         for [from, to] in &self.guides {
             body += &frame.line(&[*from, *to], "guide");
+        }
+        for (at, name) in self.levels.iter().filter(|(at, _)| (frame.y.0..=frame.y.1).contains(at)) {
+            let y = frame.y(*at);
+            let right = frame.width - frame.right;
+            let _ = write!(
+                body,
+                "<line class=\"mark\" x1=\"{}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                 <text class=\"name\" x=\"{}\" y=\"{:.1}\" text-anchor=\"start\">{}</text>",
+                frame.left,
+                frame.left + 4.0,
+                y - 4.0,
+                escape(name)
+            );
         }
         for (at, name) in &self.marks {
             let x = frame.x(*at);
@@ -200,7 +271,7 @@ impl Chart {
         let heading = if self.heading.is_empty() {
             String::new()
         } else {
-            format!("<h3>{}</h3>", escape(self.heading))
+            format!("<h3>{}</h3>", escape(&self.heading))
         };
         format!(
             "<figure class=\"chart\">{heading}{svg}{}<figcaption>{}</figcaption></figure>\n",
@@ -225,7 +296,7 @@ fn legend(series: &[Series]) -> String {
 }
 
 /// No more points than are seen, the first and the last among them.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+fn thinned<T: Copy>(points: &[T]) -> Vec<T> {
     let last = points.len().saturating_sub(1);
     if last < POINTS {
         return points.to_vec();
@@ -233,44 +304,44 @@ fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     (0..POINTS).map(|i| points[i * last / (POINTS - 1)]).collect()
 }
 
-/// Round numbers in a range, about so many, and how they are written.
-pub(crate) fn ticks((low, high): (f64, f64), about: usize, whole: bool) -> Vec<(f64, String)> {
-    let raw = (high - low) / about as f64;
-    if !(raw.is_finite() && raw > 0.0) {
-        return Vec::new();
-    }
-    let magnitude = 10f64.powf(raw.log10().floor());
-    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * magnitude >= raw * 0.999).unwrap_or(10.0);
-    let mut step = factor * magnitude;
-    if whole {
-        step = step.max(1.0);
-    }
-    let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-    let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
-    let written = |value: f64| {
-        let value = if value == 0.0 { 0.0 } else { value };
-        if value != 0.0 && (step < 1e-4 || value.abs() >= 1e6) {
-            format!("{value:.0e}")
-        } else {
-            fixed(value, decimals.min(6))
-        }
-    };
-    (first..=last).take(40).map(|n| n as f64 * step).map(|value| (value, written(value))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_round_and_inside() {
-        let texts = |range, whole| ticks(range, 5, whole).into_iter().map(|t| t.1).collect::<Vec<_>>();
-        assert_eq!(texts((0.0, 1.0), false), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(texts((1.0, 3.0), true), ["1", "2", "3"]);
-        assert_eq!(texts((0.0, 2.3), false), ["0.0", "0.5", "1.0", "1.5", "2.0"]);
-        assert_eq!(texts((0.0, 1e-5), false)[1], "2e-6");
-        assert!(texts((0.0, f64::NAN), false).is_empty() && texts((1.0, 1.0), false).is_empty());
-        assert!(ticks((0.0, 1e300), 5, false).len() <= 7);
+    fn a_logarithmic_axis_has_one_in_the_middle_of_hundredths_and_hundreds() {
+        let frame = Frame { log_y: true, ..Frame::new((0.0, 1.0), (0.01, 100.0)) };
+        let (low, middle, high) = (frame.y(0.01), frame.y(1.0), frame.y(100.0));
+        assert!((middle - (low + high) / 2.0).abs() < 1e-9, "{low} {middle} {high}");
+    }
+
+    #[test]
+    fn bands_have_gaps_and_stay_in_the_plot() {
+        let band = Band {
+            color: 2,
+            points: vec![
+                (0.0, 0.2, 0.4),
+                (0.2, 0.2, 1e22),
+                (0.4, f64::NAN, 0.5),
+                (0.6, 0.1, 0.2),
+                (1.0, -5.0, 0.3),
+            ],
+        };
+        let frame = Frame::new((0.0, 1.0), (0.0, 1.0));
+        let path = frame.band(&band);
+        assert_eq!((path.matches('M').count(), path.matches('Z').count()), (2, 2));
+        assert!(path.contains(&format!(" {:.1}", frame.top)), "cut at the top: {path}");
+        let numbers = path.split(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-'));
+        let largest = numbers.filter_map(|n| n.parse::<f64>().ok()).fold(0.0, f64::max);
+        assert!(largest <= frame.width, "{largest}");
+        assert!(frame.band(&Band { color: 1, points: vec![(0.0, f64::NAN, 1.0)] }).is_empty());
+        let chart = Chart {
+            series: vec![Series { name: String::new(), color: 1, dashed: false, points: vec![(0.0, 1.0)] }],
+            bands: vec![band],
+            ..Chart::default()
+        };
+        let html = chart.figure();
+        assert!(html.find("band f2").unwrap() < html.find("series s1").unwrap(), "behind the lines");
     }
 
     #[test]

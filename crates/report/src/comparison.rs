@@ -227,7 +227,7 @@ impl Comparison {
     }
 
     fn curves(&self) -> String {
-        let chart = |heading, title: &str, of: fn(&EpochPoint) -> f64, caption: &str| {
+        let chart = |heading: &str, title: &str, of: fn(&EpochPoint) -> f64, caption: &str| {
             let series = |(place, run): (usize, &ComparedRun)| Series {
                 name: run.name.clone(),
                 color: 1 + place % 6,
@@ -236,7 +236,7 @@ impl Comparison {
             };
             let with = self.runs.iter().enumerate().filter(|(_, run)| !run.epochs.is_empty());
             Chart {
-                heading,
+                heading: heading.into(),
                 title: title.into(),
                 x_label: "epoch",
                 whole_x: true,

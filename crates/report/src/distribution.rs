@@ -146,7 +146,7 @@ impl Frame {
     /// The drawing with an axis of x alone.
     fn draw_plain(&self, title: &str, body: &str) -> String {
         let bottom = self.height - self.bottom;
-        let ticks: String = crate::chart::ticks(self.x, 3, false)
+        let ticks: String = crate::ticks::ticks(self.x, 3, false)
             .into_iter()
             .map(|(at, text)| {
                 // Inside of the drawing also at its ends.

@@ -118,6 +118,17 @@ const STYLE: &str = include_str!("style.css");
 /// A whole page. `sprites` are pictures that the sections refer to. Nothing in it may load anything or run: the policy
 /// says so to the browser too.
 pub(crate) fn page(title: &str, subtitle: &str, sections: &[Section], sprites: &str) -> String {
+    styled_page(title, subtitle, sections, sprites, "")
+}
+
+/// The same with rules of its own behind those that all pages have.
+pub(crate) fn styled_page(
+    title: &str,
+    subtitle: &str,
+    sections: &[Section],
+    sprites: &str,
+    style: &str,
+) -> String {
     let mut contents = String::new();
     let mut main = String::new();
     for Section { id, title, body } in sections {
@@ -129,7 +140,7 @@ pub(crate) fn page(title: &str, subtitle: &str, sections: &[Section], sprites: &
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}{style}</style>\n</head>\n<body>\n\
          <svg class=\"sprites\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>{sprites}</defs></svg>\n\
          <header><h1>{title}</h1><p>{subtitle}</p></header>\n\
          <div class=\"layout\"><nav aria-label=\"Contents\"><ul>{contents}</ul></nav>\n<main>\n{main}</main></div>\n\

@@ -1,4 +1,4 @@
-//! A run, an evaluation or a comparison as one HTML page that needs nothing else: no network, no script, no other file.
+//! A run, an evaluation, a comparison or a study as one HTML page that needs nothing else: no network, no script, no other file.
 //!
 //! In: predictions, curves, pictures, what was collected on the way. Out: a string. Nothing here reads a file, runs a
 //! network or knows the trainer. The same data give the same page, byte for byte.
@@ -16,6 +16,8 @@ mod picture;
 mod run;
 mod sections;
 mod selection;
+mod study;
+mod ticks;
 mod verdict;
 
 pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest};
@@ -23,6 +25,7 @@ pub use distribution::{Distribution, ValueCounts};
 pub use picture::{Heat, Picture};
 pub use run::{EpochPoint, Judged, Report, Training};
 pub use selection::{Selection, select};
+pub use study::{Curves, DifferenceRow, ExtraTable, MetricAxis, RunPoint, StudyPage, VariantResult, Verdict};
 
 /// What a page stays below, in bytes.
 pub const MAX_BYTES: usize = 3_000_000;

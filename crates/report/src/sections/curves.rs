@@ -19,9 +19,9 @@ pub(crate) fn curves(training: &Training<'_>) -> String {
     };
     let marks: Vec<_> =
         training.best.map(|best| (f64::from(best), format!("kept: epoch {best}"))).into_iter().collect();
-    let chart = |title: &str, heading, y, series, caption: &str| Chart {
+    let chart = |title: &str, heading: &str, y, series, caption: &str| Chart {
         title: title.into(),
-        heading,
+        heading: heading.into(),
         x_label: "epoch",
         whole_x: true,
         y,

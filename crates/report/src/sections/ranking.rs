@@ -56,7 +56,7 @@ pub(crate) fn ranking(judged: &Judged<'_>, classes: &[String]) -> String {
     };
     let roc = Chart {
         title: "ROC curves: true positive rate by false positive rate".into(),
-        heading: "ROC",
+        heading: "ROC".into(),
         x_label: "false positive rate",
         y_label: "true positive rate",
         x: Some((0.0, 1.0)),
@@ -70,7 +70,7 @@ pub(crate) fn ranking(judged: &Judged<'_>, classes: &[String]) -> String {
     };
     let recall = Chart {
         title: "Precision by recall".into(),
-        heading: "Precision and recall",
+        heading: "Precision and recall".into(),
         x_label: "recall",
         y_label: "precision",
         x: Some((0.0, 1.0)),
