@@ -88,8 +88,8 @@ pub use pupila_train::{
     Begin, CheckedRecipe, EpochRecord, Finding, Look, Observer, Outcome, Preparation, Ready, Recipe,
     StepRecord, Stop, Views,
 };
+pub use session::{FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, user_cache};
 pub use shared_data::SharedData;
-pub use session::{IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, user_cache};
 pub use stop_signal::StopSignal;
 pub use study::Study;
 

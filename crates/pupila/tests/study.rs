@@ -4,7 +4,8 @@
 use pupila::recipe::{Layers, Setting};
 use pupila::run_files::StudyFile;
 use pupila::study::{
-    Definition, Keep, Place, Request, RunFacts, StudyBuilder, StudyObserver, StudyPlan, Unfinished, Verdict, definition,
+    Definition, Keep, Place, Request, RunFacts, StudyBuilder, StudyObserver, StudyPlan, Unfinished, Verdict,
+    definition,
 };
 use pupila::{RunFolder, Session, StopSignal, Study};
 use std::collections::BTreeMap;
@@ -78,12 +79,20 @@ fn runs_give_what_they_give_alone_however_many_there_are_at_a_time() {
     }
     assert_eq!(found[0].0, found[1].0);
     assert_eq!(found[0].1.answer, found[1].1.answer);
-    assert_eq!(found[0].1.analysis.variants[1].mean.to_bits(), found[1].1.analysis.variants[1].mean.to_bits());
+    assert_eq!(
+        found[0].1.analysis.variants[1].mean.to_bits(),
+        found[1].1.analysis.variants[1].mean.to_bits()
+    );
     for (place, in_study) in plan.places().into_iter().zip(&found[0].0) {
         let recipe = plan.recipe(place).unwrap();
         let name = format!("alone-{}", plan.run_name(place));
-        let mut session =
-            Session::builder(recipe, samples()).runs(folder.path()).name(name).cache(None).threads(1).open().unwrap();
+        let mut session = Session::builder(recipe, samples())
+            .runs(folder.path())
+            .name(name)
+            .cache(None)
+            .threads(1)
+            .open()
+            .unwrap();
         let run = session.run(&mut ()).unwrap();
         assert_eq!(result(run.folder().path()), *in_study, "{}", run.folder().name());
     }
@@ -166,17 +175,25 @@ fn a_study_is_gone_on_with_by_more_seeds_and_more_variants() {
     let study = builder(plan(TWO, &request(&[])), folder.path()).open().unwrap();
     assert_eq!((study.forecast().runs, study.forecast().done), (9, 9));
     drop(study);
-    let other = builder(plan(TWO, &request(&["train.batch=16"])), folder.path()).open().unwrap_err().to_string();
-    assert!(other.contains("variant `dropout=0.0`: the study has it with another recipe (train.batch)"), "{other}");
+    let other =
+        builder(plan(TWO, &request(&["train.batch=16"])), folder.path()).open().unwrap_err().to_string();
+    assert!(
+        other.contains("variant `dropout=0.0`: the study has it with another recipe (train.batch)"),
+        "{other}"
+    );
     assert!(other.contains("--name"), "{other}");
-    let run = Session::builder(plan(TWO, &request(&[])).recipe(Place { variant: 0, split: 0, seed: 0 }).unwrap(), samples())
-        .runs(folder.path())
-        .name("a-run")
-        .open()
-        .unwrap()
-        .run(&mut ())
-        .unwrap();
-    let taken = builder(plan(TWO, &request(&[])), folder.path()).name(run.folder().name()).open().unwrap_err();
+    let run = Session::builder(
+        plan(TWO, &request(&[])).recipe(Place { variant: 0, split: 0, seed: 0 }).unwrap(),
+        samples(),
+    )
+    .runs(folder.path())
+    .name("a-run")
+    .open()
+    .unwrap()
+    .run(&mut ())
+    .unwrap();
+    let taken =
+        builder(plan(TWO, &request(&[])), folder.path()).name(run.folder().name()).open().unwrap_err();
     assert!(taken.to_string().contains("is there already"), "{taken}");
 }
 
@@ -227,7 +244,18 @@ fn a_run_that_diverges_is_a_result_in_its_row() {
     let folder = tempfile::tempdir().unwrap();
     let text = "seeds = 2\nbaseline = \"fine\"\n[variants.fine]\n[variants.wild]\n\"optimizer.lr\" = 1e30\n\
         [variants.small]\n\"model.hidden\" = [4]\n";
-    let request = Request { layers: Layers { settings: request(&[]).layers.settings.into_iter().filter(|s| !s.assignment.starts_with("model.hidden")).collect(), file: None }, ..Request::default() };
+    let request = Request {
+        layers: Layers {
+            settings: request(&[])
+                .layers
+                .settings
+                .into_iter()
+                .filter(|s| !s.assignment.starts_with("model.hidden"))
+                .collect(),
+            file: None,
+        },
+        ..Request::default()
+    };
     let said = builder(plan(text, &request), folder.path()).open().unwrap().run(&()).unwrap();
     let wild = &said.analysis.variants[1];
     assert_eq!((wild.diverged, wild.ended, wild.failed), (2, 2, 0));
@@ -248,11 +276,20 @@ fn images_are_read_once_for_all_runs() {
     let data = folder.path().join("data");
     copy(&samples(), &data);
     let text = "seeds = 2\nsubsets = true\n[crossed]\n\"data.fraction\" = [1.0, 0.5]\n";
-    let mut study = Study::builder(plan(text, &request(&[])), &data).runs(folder.path()).cache(None).jobs(1).open().unwrap();
+    let mut study = Study::builder(plan(text, &request(&[])), &data)
+        .runs(folder.path())
+        .cache(None)
+        .jobs(1)
+        .open()
+        .unwrap();
     let said = study.run(&Remove(data.clone())).unwrap();
     assert!(!data.exists());
     assert_eq!(said.missing, 0);
-    assert!(said.analysis.variants.iter().all(|variant| variant.ended == 2 && variant.failed == 0), "{:?}", said.answer);
+    assert!(
+        said.analysis.variants.iter().all(|variant| variant.ended == 2 && variant.failed == 0),
+        "{:?}",
+        said.answer
+    );
     // Each seed has drawn its own half.
     let drawn = |run: &str| {
         let text = std::fs::read_to_string(study.folder().join(run).join(RunFolder::ENVIRONMENT)).unwrap();
@@ -283,7 +320,11 @@ fn splits_and_seeds_are_told_apart() {
     let said = study.run(&()).unwrap();
     assert!(said.analysis.components.is_some());
     assert_eq!(said.analysis.variants[1].compared.as_ref().unwrap().difference.blocks, 3);
-    assert!(said.answer.iter().any(|sentence| sentence.starts_with("From split to split")), "{:?}", said.answer);
+    assert!(
+        said.answer.iter().any(|sentence| sentence.starts_with("From split to split")),
+        "{:?}",
+        said.answer
+    );
     assert!(study.folder().join("dropout-0.0-split2-seed1").is_dir());
 }
 
@@ -308,8 +349,12 @@ fn everything_wrong_is_told_before_any_run() {
     assert!(told.contains("variants `a` and `b`: are the same recipe"), "{told}");
     let told = StudyPlan::new(&parse(TWO), &request(&["model.dropout=0.1"])).unwrap_err().to_string();
     assert!(told.contains("--set model.dropout: the study varies this key"), "{told}");
-    let told = StudyPlan::new(&parse(TWO), &Request { baseline: Some("dropout=0".into()), ..request(&[]) }).unwrap_err();
-    assert!(told.to_string().contains("no variant is named `dropout=0`; did you mean `dropout=0.0`?"), "{told}");
+    let told = StudyPlan::new(&parse(TWO), &Request { baseline: Some("dropout=0".into()), ..request(&[]) })
+        .unwrap_err();
+    assert!(
+        told.to_string().contains("no variant is named `dropout=0`; did you mean `dropout=0.0`?"),
+        "{told}"
+    );
     let top5 = Request { metric: Some("val/top5_accuracy".into()), ..request(&[]) };
     let told = builder(plan(TWO, &top5), folder.path()).open().unwrap_err().to_string();
     assert!(told.contains("is always 100 % where there are"), "{told}");
@@ -329,7 +374,10 @@ fn a_table_has_a_row_for_each_run_and_epoch() {
     let text = std::fs::read_to_string(study.folder().join(StudyFile::RESULTS)).unwrap();
     let mut lines = text.lines();
     let head: Vec<&str> = lines.next().unwrap().split(',').collect();
-    assert_eq!(&head[..8], ["variant", "model.dropout", "seed", "split_seed", "run", "status", "epoch", "best"]);
+    assert_eq!(
+        &head[..8],
+        ["variant", "model.dropout", "seed", "split_seed", "run", "status", "epoch", "best"]
+    );
     assert!(head.contains(&"val/accuracy") && head.contains(&"train/loss"));
     assert_eq!(lines.clone().count(), 4 * 2);
     assert_eq!(lines.filter(|line| line.split(',').nth(7) == Some("1")).count(), 4);

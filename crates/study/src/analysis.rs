@@ -186,16 +186,24 @@ pub fn analyse(facts: &Facts<'_>, images: usize) -> Analysis {
     let differences = compare(&values, plan.baseline, floor);
     let comparisons = differences.len();
     let target_loss = plan.loss.unwrap_or_else(|| {
-        median(facts.of(plan.baseline).iter().map(RunFacts::lowest_loss).filter(|loss| loss.is_finite()).collect())
+        median(
+            facts
+                .of(plan.baseline)
+                .iter()
+                .map(RunFacts::lowest_loss)
+                .filter(|loss| loss.is_finite())
+                .collect(),
+        )
     });
     let sign = if plan.metric.higher_is_better() { 1.0 } else { -1.0 };
     let mut variants = Vec::new();
     for (variant, values) in values.iter().enumerate() {
-        let compared = differences.iter().find(|difference| difference.variant == variant).map(|&difference| {
-            let table = if splits == 1 { facts.pseudo_differences(variant) } else { None };
-            let both = table.and_then(|table| both(&difference, &table, comparisons));
-            compared(plan, difference, both, comparisons, sign)
-        });
+        let compared =
+            differences.iter().find(|difference| difference.variant == variant).map(|&difference| {
+                let table = if splits == 1 { facts.pseudo_differences(variant) } else { None };
+                let both = table.and_then(|table| both(&difference, &table, comparisons));
+                compared(plan, difference, both, comparisons, sign)
+            });
         variants.push(described(facts, variant, values, compared, target_loss, floor / 2.0));
     }
     let seed_sd = match residual(&values) {
@@ -212,7 +220,9 @@ pub fn analyse(facts: &Facts<'_>, images: usize) -> Analysis {
         target_loss,
         seed_sd,
         components: if splits > 1 { components(&tables) } else { None },
-        detectable: detectable(plan.variants.len(), blocks).map(|effect| effect * seed_sd).filter(|d| d.is_finite()),
+        detectable: detectable(plan.variants.len(), blocks)
+            .map(|effect| effect * seed_sd)
+            .filter(|d| d.is_finite()),
         images_half_width: (!halves.is_empty()).then(|| median(halves)),
         variants,
     }

@@ -13,20 +13,30 @@ pub struct BuiltIn {
 
 macro_rules! built_in {
     ($name:literal, $description:literal) => {
-        BuiltIn { name: $name, description: $description, text: include_str!(concat!("../built_in/", $name, ".toml")) }
+        BuiltIn {
+            name: $name,
+            description: $description,
+            text: include_str!(concat!("../built_in/", $name, ".toml")),
+        }
     };
 }
 
 /// All of them.
 pub const ALL: &[BuiltIn] = &[
     built_in!("regularization", "none, dropout, BatchNorm, both, weight decay, augmentation, all"),
-    built_in!("initialization", "PyTorch's, He, Xavier, uniform, too large, constant: spread of activations and gradients too"),
+    built_in!(
+        "initialization",
+        "PyTorch's, He, Xavier, uniform, too large, constant: spread of activations and gradients too"
+    ),
     built_in!("batch-norm-lr", "with and without BatchNorm at four learning rates"),
     built_in!("batch-size", "8 to 128 images in a step"),
     built_in!("activation", "relu, gelu, tanh, sigmoid, with one, three and six hidden layers of an mlp"),
     built_in!("architecture", "mlp, cnn, cnn with BatchNorm, mobilenet_v2, resnet18"),
     built_in!("image-size", "inputs of 16 to 96 pixels"),
-    built_in!("few-images", "a learning curve: 10 to 100 % of the training images, and which classes need more"),
+    built_in!(
+        "few-images",
+        "a learning curve: 10 to 100 % of the training images, and which classes need more"
+    ),
     built_in!("grayscale", "color against gray"),
     built_in!("augmentation", "each transform of the recipe left out by itself, and all of them"),
     built_in!("optimizer", "adam, adamw, sgd, rmsprop at several learning rates"),
@@ -49,7 +59,8 @@ mod tests {
         for study in ALL {
             let definition = definition(study.name).unwrap();
             assert_eq!(definition.name, study.name);
-            let plan = Plan::new(&definition, &Request::default()).unwrap_or_else(|e| panic!("{}: {e}", study.name));
+            let plan =
+                Plan::new(&definition, &Request::default()).unwrap_or_else(|e| panic!("{}: {e}", study.name));
             assert!(plan.variants.len() >= 2 && plan.question.ends_with('?'), "{}", study.name);
             assert_eq!(plan.places().len(), plan.variants.len() * plan.seeds.len());
             let names: std::collections::HashSet<String> =

@@ -25,9 +25,23 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// What may stand in a study file.
-const KEYS: [&str; 15] = [
-    "name", "question", "metric", "baseline", "seeds", "splits", "subsets", "loss", "minutes", "runs", "set", "crossed",
-    "alone", "variants", "leave_one_out",
+const KEYS: [&str; 16] = [
+    "first_steps",
+    "name",
+    "question",
+    "metric",
+    "baseline",
+    "seeds",
+    "splits",
+    "subsets",
+    "loss",
+    "minutes",
+    "runs",
+    "set",
+    "crossed",
+    "alone",
+    "variants",
+    "leave_one_out",
 ];
 
 /// A study as it was written; nothing of it is checked against recipes or data yet.
@@ -47,6 +61,8 @@ pub struct Definition {
     pub splits: Option<usize>,
     /// Whether the images that `data.fraction` and `data.max_per_class` leave are drawn anew for each seed.
     pub subsets: bool,
+    /// Whether activations and gradients are looked at over the first steps.
+    pub first_steps: bool,
     /// The validation loss to which epochs and time are told; the baseline's best if left out.
     pub loss: Option<f64>,
     /// No run is begun after so many minutes.
@@ -92,7 +108,8 @@ impl Definition {
     /// All that is wrong with it, each with its key.
     pub fn parse(path: &Path, text: &str) -> Result<Definition, StudyErrors> {
         let table: Table = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let line =
+                error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             let place = format!("{}:{line}", path.display());
             StudyErrors(vec![StudyFault::new(place, format!("not TOML: {}", error.message()))])
         })?;
@@ -128,10 +145,8 @@ impl Reader<'_> {
             "runs" => definition.runs = self.count(key, value),
             "minutes" => definition.minutes = self.positive(key, value),
             "loss" => definition.loss = self.positive(key, value),
-            "subsets" => match value.as_bool() {
-                Some(subsets) => definition.subsets = subsets,
-                None => self.wrong(key, "expected true or false"),
-            },
+            "subsets" => definition.subsets = self.yes(key, value),
+            "first_steps" => definition.first_steps = self.yes(key, value),
             "set" => definition.set = self.keys(key, value),
             "crossed" => definition.crossed = self.levels(key, value),
             "alone" => definition.alone = self.levels(key, value),
@@ -143,6 +158,13 @@ impl Reader<'_> {
                 self.wrong(key, format!("a study file has no such key{hint}; it has {}", KEYS.join(", ")));
             }
         }
+    }
+
+    fn yes(&mut self, key: &str, value: &Value) -> bool {
+        value.as_bool().unwrap_or_else(|| {
+            self.wrong(key, format!("expected true or false, got {value}"));
+            false
+        })
     }
 
     fn text(&mut self, key: &str, value: &Value) -> Option<String> {
@@ -158,7 +180,10 @@ impl Reader<'_> {
             .as_array()
             .and_then(|values| values.iter().map(|value| value.as_str().map(str::to_owned)).collect());
         texts.unwrap_or_else(|| {
-            self.wrong(key, format!("expected a list of keys, such as [\"augment.transforms\"], got {value}"));
+            self.wrong(
+                key,
+                format!("expected a list of keys, such as [\"augment.transforms\"], got {value}"),
+            );
             Vec::new()
         })
     }
@@ -187,7 +212,10 @@ impl Reader<'_> {
             match seeds {
                 Some(seeds) if !seeds.is_empty() => return Some(Seeds::These(seeds)),
                 _ => {
-                    self.wrong("seeds", format!("expected whole numbers from 0 on, such as [1, 2, 3], got {value}"));
+                    self.wrong(
+                        "seeds",
+                        format!("expected whole numbers from 0 on, such as [1, 2, 3], got {value}"),
+                    );
                     return None;
                 }
             }
@@ -198,7 +226,10 @@ impl Reader<'_> {
     /// `"model.dropout" = 0.5`, or `model.dropout = 0.5`, which TOML reads as a table in a table.
     fn keys(&mut self, place: &str, value: &Value) -> Vec<(String, Value)> {
         let Some(table) = value.as_table() else {
-            self.wrong(place, format!("expected keys of the recipe, such as \"model.dropout\" = 0.5, got {value}"));
+            self.wrong(
+                place,
+                format!("expected keys of the recipe, such as \"model.dropout\" = 0.5, got {value}"),
+            );
             return Vec::new();
         };
         let mut keys = Vec::new();

@@ -3,8 +3,8 @@
 //! In: a definition ([`Definition`], from TOML or built in), then numbers of runs. Out: a [`Plan`] of runs, each a checked recipe; an
 //! [`Analysis`] with intervals, tests and sentences. Nothing here trains, reads images or writes files.
 
-pub mod built_in;
 mod analysis;
+pub mod built_in;
 mod definition;
 mod error;
 mod facts;

@@ -4,9 +4,12 @@ use toml::Value;
 
 /// "; did you mean `x`?", where a known name is similar.
 pub fn did_you_mean(name: &str, known: &[String]) -> String {
-    let scored = known.iter().map(|known| (strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase()), known));
+    let scored =
+        known.iter().map(|known| (strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase()), known));
     // Of equally similar ones the first.
-    let best = scored.filter(|(score, _)| *score > 0.8).reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let best = scored
+        .filter(|(score, _)| *score > 0.8)
+        .reduce(|best, next| if next.0 > best.0 { next } else { best });
     best.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default()
 }
 
@@ -16,7 +19,8 @@ pub fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(values) => format!("[{}]", values.iter().map(plain).collect::<Vec<_>>().join(",")),
         Value::Table(table) => {
-            let parts: Vec<String> = table.iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
+            let parts: Vec<String> =
+                table.iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
             format!("{{{}}}", parts.join(","))
         }
         value => value.to_string(),
@@ -53,7 +57,8 @@ pub fn slugs<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut taken: Vec<String> = Vec::new();
     for name in names {
         let first = slug(name);
-        let free = |candidate: &String| !taken.iter().any(|taken| taken.to_lowercase() == candidate.to_lowercase());
+        let free =
+            |candidate: &String| !taken.iter().any(|taken| taken.to_lowercase() == candidate.to_lowercase());
         let numbered = (2..).map(|n| format!("{first}-{n}"));
         let chosen = std::iter::once(first.clone()).chain(numbered).find(free);
         taken.push(chosen.unwrap_or(first));
@@ -76,7 +81,8 @@ mod tests {
 
     #[test]
     fn values_are_told_as_people_write_them() {
-        let table: toml::Table = toml::from_str("v = [{ horizontal_flip = { p = 0.5 } }]\nw = [64, 32]\nx = \"he\"").unwrap();
+        let table: toml::Table =
+            toml::from_str("v = [{ horizontal_flip = { p = 0.5 } }]\nw = [64, 32]\nx = \"he\"").unwrap();
         assert_eq!(plain(&table["v"]), "[{horizontal_flip:{p:0.5}}]");
         assert_eq!(level("hidden", &table["w"], 0), "hidden=[64,32]");
         assert_eq!(level("init", &table["x"], 1), "init=he");

@@ -55,6 +55,8 @@ pub struct Plan {
     pub splits: Vec<u64>,
     /// Whether the images that `data.fraction` and `data.max_per_class` leave are drawn anew for each seed.
     pub subsets: bool,
+    /// Whether activations and gradients are looked at over the first steps.
+    pub first_steps: bool,
     /// The validation loss to which epochs and time are told.
     pub loss: Option<f64>,
     /// No run is begun after so many minutes.
@@ -127,7 +129,8 @@ impl Plan {
     /// None that [`Plan::new`] has not found.
     pub fn recipe(&self, place: Place) -> Result<CheckedRecipe, StudyErrors> {
         let variant = &self.variants[place.variant];
-        let seeds = Seeding { seed: self.seeds[place.seed], split: self.splits[place.split], subsets: self.subsets };
+        let seeds =
+            Seeding { seed: self.seeds[place.seed], split: self.splits[place.split], subsets: self.subsets };
         resolved(&variant.layers, seeds).map_err(|faults| StudyErrors(of_variant(&variant.name, faults)))
     }
 
@@ -197,7 +200,8 @@ impl Planner<'_> {
             self.wrong("seeds", format!("{seed} stands there twice"));
         }
         let splits: Vec<u64> = (split..).take(request.splits.or(definition.splits).unwrap_or(1)).collect();
-        let seeding = Seeding { seed: seeds.first().copied().unwrap_or(0), split, subsets: definition.subsets };
+        let seeding =
+            Seeding { seed: seeds.first().copied().unwrap_or(0), split, subsets: definition.subsets };
         let variants = self.variants(&base, seeding);
         let baseline = self.baseline(&variants);
         for (key, value) in [("minutes", request.minutes.or(definition.minutes))] {
@@ -207,11 +211,17 @@ impl Planner<'_> {
         }
         let runs = request.runs.or(definition.runs);
         if let Some(runs) = runs.filter(|&runs| runs < variants.len()) {
-            self.wrong("runs", format!("{runs} are fewer than one of each of the {} variants", variants.len()));
+            self.wrong(
+                "runs",
+                format!("{runs} are fewer than one of each of the {} variants", variants.len()),
+            );
         }
         let name = definition.name.clone();
         if crate::names::slug(&name) != name {
-            self.wrong("name", format!("`{name}` cannot be part of a folder's name; try `{}`", crate::names::slug(&name)));
+            self.wrong(
+                "name",
+                format!("`{name}` cannot be part of a folder's name; try `{}`", crate::names::slug(&name)),
+            );
         }
         let (Some(metric), Some(baseline), true) = (metric, baseline, self.faults.is_empty()) else {
             return Err(StudyErrors(self.faults));
@@ -225,6 +235,7 @@ impl Planner<'_> {
             seeds,
             splits,
             subsets: definition.subsets,
+            first_steps: definition.first_steps,
             loss: definition.loss,
             minutes: request.minutes.or(definition.minutes),
             runs,
@@ -239,7 +250,10 @@ impl Planner<'_> {
         if found.is_none() {
             let known: Vec<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
             let hint = did_you_mean(bare, &known);
-            self.wrong("metric", format!("no metric of the validation set is named `{name}`{hint}; see `pupila list metrics`"));
+            self.wrong(
+                "metric",
+                format!("no metric of the validation set is named `{name}`{hint}; see `pupila list metrics`"),
+            );
         }
         found
     }
@@ -264,7 +278,11 @@ impl Planner<'_> {
 
     fn on_command_line(&self) -> Vec<String> {
         let settings = &self.request.layers.settings;
-        settings.iter().filter_map(|s| s.assignment.split_once('=')).map(|(key, _)| key.trim().to_owned()).collect()
+        settings
+            .iter()
+            .filter_map(|s| s.assignment.split_once('='))
+            .map(|(key, _)| key.trim().to_owned())
+            .collect()
     }
 
     /// The variants with their recipes, those that are right.
@@ -340,11 +358,17 @@ impl Planner<'_> {
             self.wrong(place, "a factor needs two values or more; one for all variants belongs in [set]");
         }
         for factor in definition.alone.iter().filter(|(_, values)| values.is_empty()) {
-            self.wrong(format!("alone.{}", factor.0), "a factor needs at least one value beside the recipe's own");
+            self.wrong(
+                format!("alone.{}", factor.0),
+                "a factor needs at least one value beside the recipe's own",
+            );
         }
         for (place, variant) in named.iter().enumerate() {
             if named[..place].iter().any(|other| other.name == variant.name) {
-                self.wrong(format!("variant `{}`", variant.name), "stands there twice; give each a name of its own");
+                self.wrong(
+                    format!("variant `{}`", variant.name),
+                    "stands there twice; give each a name of its own",
+                );
             }
         }
         match named.len() {
@@ -353,7 +377,10 @@ impl Planner<'_> {
                 "a study needs two variants or more: add [variants.NAME], or values in [crossed] or [alone]",
             ),
             n if n > MOST_VARIANTS => {
-                self.wrong("", format!("{n} variants are more than the {MOST_VARIANTS} that a study can tell apart"));
+                self.wrong(
+                    "",
+                    format!("{n} variants are more than the {MOST_VARIANTS} that a study can tell apart"),
+                );
             }
             _ => {}
         }
@@ -374,7 +401,11 @@ impl Planner<'_> {
             return Vec::new();
         };
         let without = |left: usize| {
-            let kept = elements.iter().enumerate().filter(|(place, _)| *place != left).map(|(_, value)| value.clone());
+            let kept = elements
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| *place != left)
+                .map(|(_, value)| value.clone());
             Value::Array(kept.collect())
         };
         let name = |element: &Value| match element {
@@ -420,7 +451,10 @@ impl Planner<'_> {
         }
         for key in fixed.iter().filter(|key| matches!(key.as_str(), "data.split_seed" | "data.subset_seed")) {
             if self.request.splits.or(self.definition.splits).is_some() {
-                self.wrong(format!("--set {key}"), "splits were asked for, which vary it; leave one of the two out");
+                self.wrong(
+                    format!("--set {key}"),
+                    "splits were asked for, which vary it; leave one of the two out",
+                );
             }
         }
     }
@@ -452,7 +486,10 @@ impl Planner<'_> {
         if found.is_none() && self.faults.is_empty() {
             let names: Vec<String> = variants.iter().map(|variant| variant.name.clone()).collect();
             let hint = did_you_mean(name, &names);
-            self.wrong("baseline", format!("no variant is named `{name}`{hint}; there are {}", names.join(", ")));
+            self.wrong(
+                "baseline",
+                format!("no variant is named `{name}`{hint}; there are {}", names.join(", ")),
+            );
         }
         found
     }
@@ -504,7 +541,10 @@ fn question(definition: &Definition) -> String {
 pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
     let path = Path::new(what);
     if let Some(built_in) = crate::built_in::find(what).filter(|_| !path.is_file()) {
-        return Definition::parse(&Path::new("built in").join(format!("{}.toml", built_in.name)), built_in.text);
+        return Definition::parse(
+            &Path::new("built in").join(format!("{}.toml", built_in.name)),
+            built_in.text,
+        );
     }
     match std::fs::read_to_string(path) {
         Ok(text) => Definition::parse(path, &text),
@@ -530,7 +570,8 @@ impl Plan {
         let of = |recipe: &CheckedRecipe| {
             let mut flat = pupila_train::flat_recipe(recipe);
             flat.retain(|key, _| {
-                !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)) && !SEEDED.contains(&key.as_str())
+                !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix))
+                    && !SEEDED.contains(&key.as_str())
             });
             flat
         };
@@ -565,7 +606,8 @@ impl Plan {
             let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
             StudyFault::new(format!("variant `{name}` of the study's folder"), told.join("; "))
         })?;
-        let values = values.iter().filter_map(|(key, value)| Some((key.clone(), Value::try_from(value).ok()?)));
+        let values =
+            values.iter().filter_map(|(key, value)| Some((key.clone(), Value::try_from(value).ok()?)));
         let values = values.collect();
         self.variants.push(Variant { name: name.to_owned(), slug: slug.to_owned(), values, recipe, layers });
         Ok(())

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 /// The object of `pupila study --json`.
 pub fn to_json(plan: &Plan, facts: &Facts<'_>, analysis: &Analysis, answer: &[String]) -> Value {
     let variants = plan.variants.iter().enumerate().map(|(place, variant)| {
-        let values = variant.values.iter().map(|(key, value)| (key.clone(), serde_json::to_value(value).unwrap_or_default()));
+        let values = variant
+            .values
+            .iter()
+            .map(|(key, value)| (key.clone(), serde_json::to_value(value).unwrap_or_default()));
         let values: serde_json::Map<String, Value> = values.collect();
         described(plan, facts, place, &analysis.variants[place], values.into())
     });
@@ -31,7 +34,13 @@ pub fn to_json(plan: &Plan, facts: &Facts<'_>, analysis: &Analysis, answer: &[St
     })
 }
 
-fn described(plan: &Plan, facts: &Facts<'_>, place: usize, variant: &VariantAnalysis, values: Value) -> Value {
+fn described(
+    plan: &Plan,
+    facts: &Facts<'_>,
+    place: usize,
+    variant: &VariantAnalysis,
+    values: Value,
+) -> Value {
     let mut runs = Vec::new();
     for split in 0..plan.splits.len() {
         for seed in 0..plan.seeds.len() {
@@ -108,7 +117,10 @@ fn finite(value: f64) -> Option<f64> {
 /// A table for the terminal: a row for each variant, in columns.
 pub fn rows(plan: &Plan, analysis: &Analysis) -> Vec<[String; 6]> {
     let say = words::Words { metric: plan.metric };
-    let mut rows = vec![["variant", &say.name(), "95 % interval", "difference", "95 % interval", "verdict"].map(str::to_owned)];
+    let mut rows = vec![
+        ["variant", &say.name(), "95 % interval", "difference", "95 % interval", "verdict"]
+            .map(str::to_owned),
+    ];
     for (place, variant) in analysis.variants.iter().enumerate() {
         let [difference, range, verdict] = match &variant.compared {
             Some(compared) => [

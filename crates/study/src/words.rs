@@ -91,7 +91,9 @@ pub fn verdict(words: Words<'_>, compared: &Compared) -> String {
         Verdict::WorseHere => "worse on these images".to_owned(),
         Verdict::Open if compared.difference.mean == 0.0 => "the same so far".to_owned(),
         Verdict::Open => match compared.seeds_needed {
-            Some(seeds) => format!("within noise; {seeds} seeds would show {}", words.size(compared.difference.mean)),
+            Some(seeds) => {
+                format!("within noise; {seeds} seeds would show {}", words.size(compared.difference.mean))
+            }
             None => "within noise".to_owned(),
         },
     }
@@ -117,28 +119,12 @@ pub fn answer(plan: &Plan, analysis: &Analysis, images: usize) -> Vec<String> {
     for (variant, compared) in &claims {
         sentences.push(claim(plan, words, base, variant, compared, images));
     }
-    let open: Vec<String> = found
-        .iter()
-        .filter(|(_, compared)| !compared.verdict.is_claim())
-        .map(|(variant, compared)| {
-            let Compared { difference, seeds_needed, .. } = compared;
-            let more = match seeds_needed {
-                Some(seeds) => format!("; {} in all would settle a difference of this size", count(*seeds, "seed")),
-                None if difference.mean == 0.0 => String::new(),
-                None => "; more than 1,000 seeds would be needed".to_owned(),
-            };
-            let range = words.range(difference.interval);
-            format!("`{}` {} ({range}{more})", variant.name, words.difference(difference.mean))
-        })
-        .collect();
-    if !open.is_empty() {
-        let lead = if claims.is_empty() {
-            format!("No difference from `{}` is shown", base.name)
-        } else {
-            format!("Within noise, against `{}`", base.name)
-        };
-        sentences.push(format!("{lead}: {}.", open.join(", ")));
-    }
+    let mut open: Vec<&(&VariantAnalysis, Compared)> =
+        found.iter().filter(|(_, compared)| !compared.verdict.is_claim()).collect();
+    // What is nearest to an answer first.
+    let needed = |compared: &Compared| compared.seeds_needed.unwrap_or(usize::MAX);
+    open.sort_by_key(|(_, compared)| needed(compared));
+    sentences.extend(left_open(words, base, &open, claims.is_empty()));
     if let Some(smallest) = analysis.detectable {
         let blocks = found.iter().map(|(_, compared)| compared.difference.blocks).max().unwrap_or(0);
         sentences.push(format!(
@@ -164,6 +150,41 @@ pub fn answer(plan: &Plan, analysis: &Analysis, images: usize) -> Vec<String> {
         ));
     }
     sentences.extend(troubles(analysis));
+    sentences
+}
+
+/// What is not shown either way, the nearest to an answer by name and number.
+fn left_open(
+    words: Words<'_>,
+    base: &VariantAnalysis,
+    open: &[&(&VariantAnalysis, Compared)],
+    nothing_found: bool,
+) -> Vec<String> {
+    let Some((variant, nearest)) = open.first() else { return Vec::new() };
+    let mut sentences = Vec::new();
+    if nothing_found {
+        sentences.push(format!(
+            "No difference from `{}` is shown: all are within what the seed alone does.",
+            base.name
+        ));
+    } else {
+        let names: Vec<String> = open.iter().map(|(variant, _)| format!("`{}`", variant.name)).collect();
+        sentences.push(format!("Within noise against `{}`: {}.", base.name, names.join(", ")));
+    }
+    let difference = &nearest.difference;
+    sentences.push(match nearest.seeds_needed {
+        Some(seeds) => format!(
+            "Nearest to an answer is `{}`: {} ({}). Were it that large, {} in all would show it.",
+            variant.name,
+            words.difference(difference.mean),
+            words.range(difference.interval),
+            count(seeds, "seed"),
+        ),
+        None => format!(
+            "None of them would be shown by {} seeds, were it as large as it seems.",
+            crate::statistics::power::MOST_SEEDS
+        ),
+    });
     sentences
 }
 
@@ -210,7 +231,11 @@ fn nothing_to_compare(plan: &Plan, analysis: &Analysis) -> String {
     let words = Words { metric: plan.metric };
     let base = &analysis.variants[analysis.baseline];
     if !base.mean.is_finite() {
-        return format!("The baseline `{}` has no {}, so nothing can be compared with it: choose another by --baseline.", base.name, words.name());
+        return format!(
+            "The baseline `{}` has no {}, so nothing can be compared with it: choose another by --baseline.",
+            base.name,
+            words.name()
+        );
     }
     let means: Vec<String> =
         analysis.variants.iter().map(|v| format!("`{}` {}", v.name, words.value(v.mean))).collect();
@@ -232,10 +257,14 @@ fn troubles(analysis: &Analysis) -> Vec<String> {
             ));
         }
         if variant.failed > 0 {
-            sentences.push(format!("`{}` could not be run {}.", variant.name, match variant.failed {
-                1 => "once".to_owned(),
-                n => format!("{n} times"),
-            }));
+            sentences.push(format!(
+                "`{}` could not be run {}.",
+                variant.name,
+                match variant.failed {
+                    1 => "once".to_owned(),
+                    n => format!("{n} times"),
+                }
+            ));
         }
     }
     sentences
@@ -262,7 +291,10 @@ pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
         method.push("Splits are the units of the test, since seeds on one split share its images: the interval speaks of other splits, seeds and images together.".to_owned());
     } else {
         method.push("The interval over seeds speaks of these validation images. The wider one speaks of other images of the kind too: seeds and images are crossed random effects, the metric split into a pseudo-value for each image by the jackknife.".to_owned());
-        method.push("All runs share one split of the data (data.split_seed); --splits N tells what the split does.".to_owned());
+        method.push(
+            "All runs share one split of the data (data.split_seed); --splits N tells what the split does."
+                .to_owned(),
+        );
     }
     method
 }

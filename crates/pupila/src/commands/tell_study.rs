@@ -3,8 +3,8 @@
 use crate::output::Output;
 use indicatif::ProgressBar;
 use pupila::Study;
-use pupila::study::{Keep, Place, RunFacts, RunOutcome, StudyObserver, StudyPlan, StudyResult, Unfinished};
 use pupila::count;
+use pupila::study::{Keep, Place, RunFacts, RunOutcome, StudyObserver, StudyPlan, StudyResult, Unfinished};
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -84,7 +84,10 @@ pub(crate) fn after(output: Output, study: &Study, result: &StudyResult) {
     output.say("");
     let folder = study.folder();
     output.say(format_args!("page         {}", folder.join("study.html").display()));
-    output.say(format_args!("numbers      {} (a row for each run and epoch)", folder.join("results.csv").display()));
+    output.say(format_args!(
+        "numbers      {} (a row for each run and epoch)",
+        folder.join("results.csv").display()
+    ));
     output.say(format_args!("runs         pupila runs {}", folder.display()));
     output.say(format_args!("more seeds   the same command with --seeds {}", study.plan().seeds.len() * 2));
 }
@@ -93,7 +96,12 @@ pub(crate) fn after(output: Output, study: &Study, result: &StudyResult) {
 fn table(output: Output, rows: &[[String; 6]]) {
     let rows: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| row.iter().enumerate().map(|(i, cell)| if i == 0 { shortened(cell) } else { cell.clone() }).collect())
+        .map(|row| {
+            row.iter()
+                .enumerate()
+                .map(|(i, cell)| if i == 0 { shortened(cell) } else { cell.clone() })
+                .collect()
+        })
         .collect();
     let widths: Vec<usize> =
         (0..6).map(|i| rows.iter().map(|row| row[i].width()).max().unwrap_or(0)).collect();
@@ -194,7 +202,14 @@ impl Live {
         let bar = std::io::stderr().is_terminal().then(|| super::tell::bar(0, "{msg}"));
         let none = vec![Vec::new(); plan.variants.len()];
         let state = State { values: none.clone(), times: none, left, running: HashMap::new(), troubles: 0 };
-        Live { output, bar, begun: Instant::now(), jobs: study.forecast().jobs, state: Mutex::new(state), plan }
+        Live {
+            output,
+            bar,
+            begun: Instant::now(),
+            jobs: study.forecast().jobs,
+            state: Mutex::new(state),
+            plan,
+        }
     }
 
     pub(crate) fn finish(&self) {
@@ -209,11 +224,13 @@ impl Live {
 
     /// Until the last run has ended, by what runs of the same variant took, or of any where none has ended.
     fn to_go(&self, state: &State) -> Option<Duration> {
-        let mean = |times: &[f64]| (!times.is_empty()).then(|| times.iter().sum::<f64>() / times.len() as f64);
+        let mean =
+            |times: &[f64]| (!times.is_empty()).then(|| times.iter().sum::<f64>() / times.len() as f64);
         let all: Vec<f64> = state.times.iter().flatten().copied().collect();
         let of_any = mean(&all)?;
         let took = |variant: usize| mean(&state.times[variant]).unwrap_or(of_any);
-        let whole: f64 = state.left.iter().enumerate().map(|(variant, &left)| left as f64 * took(variant)).sum();
+        let whole: f64 =
+            state.left.iter().enumerate().map(|(variant, &left)| left as f64 * took(variant)).sum();
         // Those that are running are among those that are left; what they have done already is not.
         let done = |(place, (since, ..)): (&Place, &(Instant, u32, u32))| {
             since.elapsed().as_secs_f64().min(took(place.variant))
@@ -232,23 +249,35 @@ impl Live {
         let mut lines = Vec::new();
         for (place, variant) in self.plan.variants.iter().enumerate() {
             let values = &state.values[place];
-            let mean = values.iter().filter(|v| v.is_finite()).sum::<f64>() / values.iter().filter(|v| v.is_finite()).count() as f64;
+            let mean = values.iter().filter(|v| v.is_finite()).sum::<f64>()
+                / values.iter().filter(|v| v.is_finite()).count() as f64;
             let now: Vec<String> = state
                 .running
                 .iter()
                 .filter(|(at, _)| at.variant == place)
-                .map(|(at, (_, epoch, of))| format!("seed {}, epoch {epoch} of {of}", self.plan.seeds[at.seed]))
+                .map(|(at, (_, epoch, of))| {
+                    format!("seed {}, epoch {epoch} of {of}", self.plan.seeds[at.seed])
+                })
                 .collect();
             let ended = each.saturating_sub(state.left[place]);
             if lines.len() < most || !now.is_empty() {
                 let name = shortened(&variant.name);
                 let pad = " ".repeat(width - name.width());
-                lines.push(format!("  {name}{pad}  {ended:>3} of {each}  {:>9}  {}", self.value(mean), now.join("; ")));
+                lines.push(format!(
+                    "  {name}{pad}  {ended:>3} of {each}  {:>9}  {}",
+                    self.value(mean),
+                    now.join("; ")
+                ));
             }
         }
         let left: usize = state.left.iter().sum();
         let total = each * self.plan.variants.len();
-        lines.push(format!("{} of {total} runs, {} so far{}", total - left, duration(self.begun.elapsed()), self.going(state)));
+        lines.push(format!(
+            "{} of {total} runs, {} so far{}",
+            total - left,
+            duration(self.begun.elapsed()),
+            self.going(state)
+        ));
         bar.set_message(lines.join("\n"));
         bar.tick();
     }
@@ -288,7 +317,9 @@ impl StudyObserver for Live {
         state.left[place.variant] = state.left[place.variant].saturating_sub(1);
         let trouble = match &facts.outcome {
             RunOutcome::Failed(reason) => Some(format!("{name} failed: {reason}")),
-            RunOutcome::Ended(end) if end == "diverged" => Some(format!("{name}: the loss stopped being a number")),
+            RunOutcome::Ended(end) if end == "diverged" => {
+                Some(format!("{name}: the loss stopped being a number"))
+            }
             _ => None,
         };
         let say = |line: &str| match &self.bar {
@@ -301,7 +332,9 @@ impl StudyObserver for Live {
         } else if self.bar.is_none() {
             let left: usize = state.left.iter().sum();
             let total = self.plan.places().len();
-            let epoch = facts.best_epoch.map_or(String::new(), |best| format!(" (epoch {best} of {})", facts.epochs.len()));
+            let epoch = facts
+                .best_epoch
+                .map_or(String::new(), |best| format!(" (epoch {best} of {})", facts.epochs.len()));
             say(&format!(
                 "{:>3} of {total}  {name}  {}{epoch}, {took:.1} s{}",
                 total - left,

@@ -1,8 +1,10 @@
 //! A recipe with its data, checked, that can be run.
 
 mod builder;
+mod first_steps;
 
 pub use builder::SessionBuilder;
+pub use first_steps::FirstStep;
 
 use crate::error::{Error, Tried};
 use crate::page;
@@ -18,8 +20,8 @@ use pupila_run::{
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
-    CheckedRecipe, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors,
-    SummaryContext, Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary,
+    CheckedRecipe, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors, SummaryContext,
+    Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary,
 };
 use pupila_transforms::Normalization;
 use rayon::ThreadPool;

@@ -7,8 +7,8 @@ use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Cache;
 use pupila_run::{RunFolder, StudyFile};
-use std::fs::{File, TryLockError};
 use std::fmt;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,7 +32,10 @@ pub struct StudyBuilder {
 
 impl fmt::Debug for StudyBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StudyBuilder").field("data", &self.data).field("runs", &self.runs).finish_non_exhaustive()
+        f.debug_struct("StudyBuilder")
+            .field("data", &self.data)
+            .field("runs", &self.runs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -121,8 +124,19 @@ impl StudyBuilder {
     /// # Errors
     /// All faults at once, before any run; a folder that another process works on.
     pub fn open(self) -> Result<Study, Error> {
-        let StudyBuilder { mut plan, data, runs, name, threads, jobs, keep, cache, stop, progress, arguments } =
-            self;
+        let StudyBuilder {
+            mut plan,
+            data,
+            runs,
+            name,
+            threads,
+            jobs,
+            keep,
+            cache,
+            stop,
+            progress,
+            arguments,
+        } = self;
         let name = name.unwrap_or_else(|| format!("{}-{}", plan.name, plain_name(&data)));
         let folder = runs.join(&name);
         let before = StudyFile::read(&folder)?;
@@ -151,6 +165,7 @@ impl StudyBuilder {
             forecast,
             notes: checked.notes,
             images: checked.images,
+            classes: checked.classes,
             done,
             plan,
             folder,

@@ -19,6 +19,8 @@ const FILES_BYTES: u64 = 1_500_000;
 pub(super) struct Checked {
     /// Validation images of the first split.
     pub images: usize,
+    /// The classes, each with the training images of the baseline.
+    pub classes: Vec<(String, usize)>,
     /// Of the data of the first variant, at the first split.
     pub fingerprint: String,
     /// Trained values of each variant.
@@ -34,8 +36,13 @@ pub(super) fn check(
     before: Option<&StudyFile>,
     mut faults: Vec<StudyFault>,
 ) -> Result<Checked, Error> {
-    let mut checked =
-        Checked { images: 0, fingerprint: String::new(), parameters: Vec::new(), notes: Vec::new() };
+    let mut checked = Checked {
+        images: 0,
+        classes: Vec::new(),
+        fingerprint: String::new(),
+        parameters: Vec::new(),
+        notes: Vec::new(),
+    };
     let mut judged_on: Vec<Option<String>> = vec![None; plan.splits.len()];
     let fingerprinted = before.and_then(|before| before.variants.first()).map(|variant| variant.name.clone());
     for (place, variant) in plan.variants.iter().enumerate() {
@@ -63,11 +70,16 @@ pub(super) fn check(
                     return Err(StudyErrors(faults).into());
                 }
             };
+            if split == 0 && place == plan.baseline {
+                let counts = dataset.class_counts(Split::Train);
+                checked.classes = dataset.classes.iter().cloned().zip(counts).collect();
+            }
             if split == 0 {
                 against_data(plan, &recipe, &dataset, &mut add);
                 let classes = dataset.classes.clone();
                 let normalization = Normalization::imagenet(usize::from(recipe.input.channels));
-                let card = ModelCard::new(classes, recipe.input.clone(), &normalization, recipe.model.clone());
+                let card =
+                    ModelCard::new(classes, recipe.input.clone(), &normalization, recipe.model.clone());
                 match card.network() {
                     Ok(network) => checked.parameters.push(network.parameter_count()),
                     Err(error) => add(Error::from(error).to_string()),
@@ -111,7 +123,8 @@ fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add
     recipe.check_classes(&dataset.classes).into_iter().for_each(|fault| add(fault.to_string()));
     let val = dataset.indices(Split::Val);
     if val.is_empty() {
-        add("the data have no validation images, so nothing can be judged; set data.val_frac or data.folds".into());
+        add("the data have no validation images, so nothing can be judged; set data.val_frac or data.folds"
+            .into());
         return;
     }
     let labels: Vec<u32> = val.iter().map(|&sample| dataset.samples[sample].label).collect();
@@ -150,7 +163,10 @@ fn undefined(metric: &Metric, labels: &[u32], classes: &[String]) -> Option<Stri
         true => "all validation images are of one class".to_owned(),
         false => format!("no validation image is of the class {}", missing.join(", ")),
     };
-    Some(format!("val/{} is undefined on these data: {why}; val/accuracy and val/loss are defined", metric.name))
+    Some(format!(
+        "val/{} is undefined on these data: {why}; val/accuracy and val/loss are defined",
+        metric.name
+    ))
 }
 
 /// What a study takes. `threads` in all, and the jobs that were asked for.

@@ -11,7 +11,11 @@ use std::path::Path;
 pub(super) type ImageGroups = HashMap<String, String>;
 
 /// The facts of a run that has ended.
-pub(super) fn collect(folder: &Path, metric: &Metric, image_groups: &ImageGroups) -> Result<RunFacts, RunFileError> {
+pub(super) fn collect(
+    folder: &Path,
+    metric: &Metric,
+    image_groups: &ImageGroups,
+) -> Result<RunFacts, RunFileError> {
     let files = pupila_run::RunFolder::open(folder)?;
     let summary = match files.summary()? {
         Some(Summary::Run(summary)) => *summary,
@@ -19,12 +23,17 @@ pub(super) fn collect(folder: &Path, metric: &Metric, image_groups: &ImageGroups
     };
     let mut facts = RunFacts {
         outcome: Outcome::Ended(summary.status.name().to_owned()),
-        value: summary.val.as_ref().and_then(|val| val.get(metric.name).copied().flatten()).unwrap_or(f64::NAN),
+        value: summary
+            .val
+            .as_ref()
+            .and_then(|val| val.get(metric.name).copied().flatten())
+            .unwrap_or(f64::NAN),
         gap: gap(&summary).unwrap_or(f64::NAN),
         best_epoch: summary.best_epoch,
         epochs: files.epochs()?.iter().map(|epoch| of_epoch(epoch, metric)).collect(),
         epoch_core_s: summary.threads as f64
-            * (summary.timing.epoch_train_s.unwrap_or(f64::NAN) + summary.timing.epoch_eval_s.unwrap_or(f64::NAN)),
+            * (summary.timing.epoch_train_s.unwrap_or(f64::NAN)
+                + summary.timing.epoch_eval_s.unwrap_or(f64::NAN)),
         core_s: summary.threads as f64 * summary.timing.total_s,
         memory_bytes: summary.engine_bytes,
         findings: kinds(&summary),

@@ -36,7 +36,10 @@ pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault
     if before.splits.len() != plan.splits.len() && before.splits.len().min(plan.splits.len()) == 1 {
         faults.push(StudyFault::new(
             "splits",
-            format!("the study has {}, and runs of one split have other names than those of several{other}", before.splits.len()),
+            format!(
+                "the study has {}, and runs of one split have other names than those of several{other}",
+                before.splits.len()
+            ),
         ));
     }
     plan.seeds = merged(&before.seeds, &plan.seeds);

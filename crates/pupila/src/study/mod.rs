@@ -7,13 +7,14 @@ mod builder;
 mod checks;
 mod collect;
 mod extend;
+mod page;
 mod results;
 mod runner;
 
 pub use builder::StudyBuilder;
 pub use pupila_study::{
-    Analysis, Compared as ComparedVariant, Definition, Outcome as RunOutcome, Place, Plan as StudyPlan, Request, RunFacts,
-    StudyErrors, StudyFault, VariantAnalysis, Verdict, definition, words::Words,
+    Analysis, Compared as ComparedVariant, Definition, Outcome as RunOutcome, Place, Plan as StudyPlan,
+    Request, RunFacts, StudyErrors, StudyFault, VariantAnalysis, Verdict, definition, words::Words,
 };
 
 use crate::error::Error;
@@ -105,6 +106,8 @@ pub struct Study {
     notes: Vec<String>,
     /// Validation images of the first split.
     images: usize,
+    /// The classes, each with its training images.
+    classes: Vec<(String, usize)>,
     /// For each run, in the plan's order, whether it has ended before.
     done: Vec<bool>,
     /// Held as long as the study is.
@@ -113,7 +116,10 @@ pub struct Study {
 
 impl fmt::Debug for Study {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Study").field("folder", &self.folder).field("data", &self.data).finish_non_exhaustive()
+        f.debug_struct("Study")
+            .field("folder", &self.folder)
+            .field("data", &self.data)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,10 @@
 //! What a study leaves besides its runs: `study.json`, `results.csv` and the page.
 
+use super::page::{self, page};
 use super::{Analysis, Place, RunOutcome, Study};
 use crate::error::{Error, Tried};
+use crate::session::Session;
+use pupila_report::ExtraTable;
 use pupila_run::{RunFolder, StudyFile, write_whole};
 use pupila_study::{Facts, names};
 use serde_json::{Map, Value};
@@ -10,8 +13,8 @@ use serde_json::{Map, Value};
 pub(super) fn write(
     study: &Study,
     facts: &Facts<'_>,
-    _analysis: &Analysis,
-    _answer: &[String],
+    analysis: &Analysis,
+    answer: &[String],
     json: &Value,
 ) -> Result<(), Error> {
     let mut file = study.file.clone();
@@ -21,7 +24,28 @@ pub(super) fn write(
     file.write(&study.folder).map_err(Error::io(Tried::Write, path))?;
     let path = study.folder.join(StudyFile::RESULTS);
     write_whole(&path, csv(study, facts)?.as_bytes()).map_err(Error::io(Tried::Write, &path))?;
+    let path = study.folder.join(StudyFile::PAGE);
+    let page = page(study, facts, analysis, answer, first_steps(study)?.into_iter().collect());
+    write_whole(&path, page.render().as_bytes()).map_err(Error::io(Tried::Write, &path))?;
     Ok(())
+}
+
+/// Updates after which the layers are looked at.
+const LOOKS: [u64; 4] = [0, 1, 5, 20];
+
+/// How activations and gradients spread over the first steps, where the study asks for it.
+fn first_steps(study: &Study) -> Result<Option<ExtraTable>, Error> {
+    if !study.plan.first_steps || study.stop.is_set() {
+        return Ok(None);
+    }
+    let mut found = Vec::new();
+    for (variant, of) in study.plan.variants.iter().enumerate() {
+        let recipe = study.plan.recipe(Place { variant, split: 0, seed: 0 })?;
+        let builder = Session::builder(recipe, &study.data).runs(&study.folder).threads(study.threads);
+        let mut session = builder.shared(&study.shared).stop_signal(&study.stop).open()?;
+        found.push((of.name.clone(), session.first_steps(&LOOKS)?));
+    }
+    Ok(page::first_steps(&found))
 }
 
 fn failures(study: &Study, facts: &Facts<'_>) -> Map<String, Value> {
@@ -51,7 +75,11 @@ fn csv(study: &Study, facts: &Facts<'_>) -> Result<String, Error> {
         let variant = &plan.variants[place.variant];
         let mut head = vec![variant.name.clone()];
         head.extend(varied.iter().map(|key| {
-            variant.values.iter().find(|(name, _)| name == key).map_or_else(String::new, |(_, value)| names::plain(value))
+            variant
+                .values
+                .iter()
+                .find(|(name, _)| name == key)
+                .map_or_else(String::new, |(_, value)| names::plain(value))
         }));
         head.extend([
             plan.seeds[place.seed].to_string(),
@@ -79,11 +107,15 @@ fn csv(study: &Study, facts: &Facts<'_>) -> Result<String, Error> {
     head.extend(varied);
     head.extend(["seed", "split_seed", "run", "status", "epoch", "best"].map(str::to_owned));
     head.extend(tags.iter().cloned());
-    let written = |error: csv::Error| Error::io(Tried::Write, study.folder.join(StudyFile::RESULTS))(error.into());
+    let written =
+        |error: csv::Error| Error::io(Tried::Write, study.folder.join(StudyFile::RESULTS))(error.into());
     writer.write_record(&head).map_err(written)?;
     for (head, values) in rows {
         let value = |tag: &String| {
-            values.iter().find(|(name, _)| name == tag).map_or_else(String::new, |(_, value)| value.to_string())
+            values
+                .iter()
+                .find(|(name, _)| name == tag)
+                .map_or_else(String::new, |(_, value)| value.to_string())
         };
         writer.write_record(head.into_iter().chain(tags.iter().map(value))).map_err(written)?;
     }

@@ -131,7 +131,8 @@ pub fn compare(values: &[Vec<f64>], baseline: usize, floor: f64) -> Vec<Differen
     let comparisons = found.len();
     for difference in &mut found {
         let error = (difference.variance / difference.blocks as f64).sqrt();
-        (difference.p_value, difference.interval) = judged(difference.mean, error, difference.df, comparisons);
+        (difference.p_value, difference.interval) =
+            judged(difference.mean, error, difference.df, comparisons);
     }
     found
 }

@@ -49,7 +49,8 @@ pub fn both(difference: &Difference, table: &[Vec<f64>], comparisons: usize) -> 
     let seeds_variance = difference.variance / difference.blocks as f64;
     let variance = seeds_variance + images_variance;
     let df = variance.powi(2)
-        / (seeds_variance.powi(2) / difference.df + images_variance.powi(2) / (g - 1.0)).max(f64::MIN_POSITIVE);
+        / (seeds_variance.powi(2) / difference.df + images_variance.powi(2) / (g - 1.0))
+            .max(f64::MIN_POSITIVE);
     let (p_value, interval) = judged(difference.mean, variance.sqrt(), df.max(1.0), comparisons);
     Some(Both { images_variance, df, p_value, interval })
 }

@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(two_sided_p(0.0, 4.0), 1.0);
         assert_eq!(two_sided_p(f64::INFINITY, 4.0), 0.0);
         assert!(two_sided_p(f64::NAN, 4.0).is_nan() && two_sided_p(1.0, 0.0).is_nan());
-        assert_eq!(two_sided_quantile(1.0, 3.0).abs() < 1e-12, true);
+        assert!(two_sided_quantile(1.0, 3.0).abs() < 1e-12);
         assert_eq!(two_sided_quantile(0.0, 3.0), f64::INFINITY);
     }
 }

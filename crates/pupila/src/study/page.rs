@@ -1,0 +1,292 @@
+//! The page of a study: what was found, as the report draws it.
+
+use super::{Analysis, Place, RunFacts, RunOutcome, Study, StudyPlan, VariantAnalysis};
+use pupila_report::{
+    Curves, DifferenceRow, ExtraTable, MetricAxis, RunPoint, StudyPage, VariantResult, Verdict,
+};
+use pupila_run::RunFolder;
+use pupila_study::words::{Words, method, verdict};
+use pupila_study::{Compared, EpochFacts, Facts, median, names};
+use std::path::Path;
+
+/// The page.
+pub(super) fn page(
+    study: &Study,
+    facts: &Facts<'_>,
+    analysis: &Analysis,
+    answer: &[String],
+    extra: Vec<ExtraTable>,
+) -> StudyPage {
+    let plan = &study.plan;
+    let words = Words { metric: plan.metric };
+    let variants = (0..plan.variants.len()).map(|place| variant(study, facts, analysis, place)).collect();
+    let [one, two, three] = study.forecast.power.map(|power| format!("{:.0} %", 100.0 * power));
+    let block = if plan.splits.len() > 1 { "splits" } else { "seeds" };
+    let power = format!(
+        "A study of this size finds a difference of 1, 2, 3 standard deviations between {block} in {one}, {two}, {three} of cases{}.",
+        if analysis.seed_sd.is_finite() {
+            format!("; one is {} here", words.size(analysis.seed_sd))
+        } else {
+            String::new()
+        }
+    );
+    StudyPage {
+        title: format!("Study: {}", plan.name),
+        question: plan.question.clone(),
+        subtitle: format!(
+            "{}: {} variants, {} seeds{}, {} validation images, {} of the best epoch",
+            study.data.display(),
+            plan.variants.len(),
+            plan.seeds.len(),
+            if plan.splits.len() > 1 { format!(", {} splits", plan.splits.len()) } else { String::new() },
+            study.images,
+            words.name(),
+        ),
+        answer: answer.to_vec(),
+        warnings: study.notes.clone(),
+        metric: MetricAxis {
+            name: words.name(),
+            share: plan.metric.unit == "frac",
+            higher_is_better: plan.metric.higher_is_better(),
+        },
+        baseline: plan.baseline,
+        variants,
+        seeds: columns(plan),
+        splits: plan.splits.len() > 1,
+        target_loss: analysis.target_loss.is_finite().then_some(analysis.target_loss),
+        images: study.images as u64,
+        power,
+        extra: recall(study, analysis).into_iter().chain(extra).collect(),
+        command: command(study),
+        method: method(plan, analysis),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The name of a run's column.
+fn column(plan: &StudyPlan, split: usize, seed: usize) -> String {
+    match plan.splits.len() {
+        1 => plan.seeds[seed].to_string(),
+        _ => format!("{}/{}", plan.splits[split], plan.seeds[seed]),
+    }
+}
+
+fn columns(plan: &StudyPlan) -> Vec<String> {
+    let of_split = |split| (0..plan.seeds.len()).map(move |seed| column(plan, split, seed));
+    (0..plan.splits.len()).flat_map(of_split).collect()
+}
+
+fn command(study: &Study) -> String {
+    let quoted =
+        |argument: &String| match argument.chars().all(|c| c.is_alphanumeric() || "-_./=:,+".contains(c)) {
+            true => argument.clone(),
+            false => format!("'{}'", argument.replace('\'', "'\\''")),
+        };
+    let typed: Vec<String> = study.arguments.iter().map(quoted).collect();
+    if typed.is_empty() { String::new() } else { format!("pupila {}", typed.join(" ")) }
+}
+
+fn variant(study: &Study, facts: &Facts<'_>, analysis: &Analysis, place: usize) -> VariantResult {
+    let plan = &study.plan;
+    let found = &analysis.variants[place];
+    let mut runs = Vec::new();
+    for split in 0..plan.splits.len() {
+        for seed in 0..plan.seeds.len() {
+            let at = Place { variant: place, split, seed };
+            runs.push(run(study, at, facts.get(at)));
+        }
+    }
+    let values = &plan.variants[place].values;
+    // A share beyond 0 or 1 is none.
+    let share = plan.metric.unit == "frac";
+    let cut = |value: f64| if share { value.clamp(0.0, 1.0) } else { value };
+    VariantResult {
+        name: found.name.clone(),
+        values: values.iter().map(|(key, value)| (key.clone(), names::plain(value))).collect(),
+        runs,
+        mean: found.mean,
+        interval: (cut(found.interval.0), cut(found.interval.1)),
+        difference: difference(plan, analysis, place, found),
+        gap: found.gap,
+        epochs_to: (found.reached > 0).then_some(found.epochs_to),
+        reached: (found.reached, found.ended),
+        time_to_s: found.core_s_to,
+        time_s: found.core_s,
+        memory_bytes: found.memory_bytes,
+        spread: found.sd,
+        diverged: found.diverged,
+        failed: found.failed,
+        findings: found.findings.clone(),
+        curves: curves(facts.of(place)),
+    }
+}
+
+fn run(study: &Study, place: Place, facts: &RunFacts) -> RunPoint {
+    let name = study.plan.run_name(place);
+    let report = Path::new(&name).join(RunFolder::PAGE);
+    let there = study.folder.join(&report).is_file();
+    RunPoint {
+        seed: column(&study.plan, place.split, place.seed),
+        value: facts.value,
+        status: match &facts.outcome {
+            RunOutcome::Missing => "missing".to_owned(),
+            RunOutcome::Ended(end) => end.replace('_', " "),
+            RunOutcome::Failed(reason) => format!("failed: {reason}"),
+        },
+        folder: if there { report.to_string_lossy().into_owned() } else { String::new() },
+    }
+}
+
+fn difference(
+    plan: &StudyPlan,
+    analysis: &Analysis,
+    place: usize,
+    found: &VariantAnalysis,
+) -> Option<DifferenceRow> {
+    if place == analysis.baseline {
+        return None;
+    }
+    let Some(compared) = &found.compared else {
+        let nan = (f64::NAN, f64::NAN);
+        return Some(DifferenceRow {
+            mean: f64::NAN,
+            interval_seeds: nan,
+            interval_both: None,
+            p_value: f64::NAN,
+            verdict: Verdict::NotTested,
+            words: "not compared: fewer than two pairs of runs".to_owned(),
+        });
+    };
+    let Compared { difference, both, verdict: what, .. } = compared;
+    Some(DifferenceRow {
+        mean: difference.mean,
+        interval_seeds: difference.interval,
+        interval_both: both.map(|both| both.interval),
+        p_value: difference.p_value,
+        verdict: match what {
+            super::Verdict::Better => Verdict::Better,
+            super::Verdict::Worse => Verdict::Worse,
+            super::Verdict::BetterHere => Verdict::BetterHere,
+            super::Verdict::WorseHere => Verdict::WorseHere,
+            super::Verdict::Open => Verdict::Open,
+        },
+        words: verdict(Words { metric: plan.metric }, compared),
+    })
+}
+
+/// Lowest, mean and highest over the runs that got to an epoch.
+fn curves(runs: &[RunFacts]) -> Curves {
+    let mut epochs: Vec<u32> = runs.iter().flat_map(|run| &run.epochs).map(|epoch| epoch.epoch).collect();
+    epochs.sort_unstable();
+    epochs.dedup();
+    let band = |of: fn(&EpochFacts) -> f64| {
+        let at = |&epoch: &u32| {
+            let values: Vec<f64> = runs
+                .iter()
+                .filter_map(|run| run.epochs.iter().find(|facts| facts.epoch == epoch))
+                .map(of)
+                .filter(|value| value.is_finite())
+                .collect();
+            let low = values.iter().copied().fold(f64::NAN, f64::min);
+            let high = values.iter().copied().fold(f64::NAN, f64::max);
+            [low, values.iter().sum::<f64>() / values.len() as f64, high]
+        };
+        epochs.iter().map(at).collect()
+    };
+    Curves {
+        val_loss: band(|facts| facts.val_loss),
+        val_metric: band(|facts| facts.value),
+        train_loss: band(|facts| facts.train_loss),
+        epochs,
+    }
+}
+
+/// Classes of the table of recalls, at most: those on which the variants differ most.
+const CLASSES: usize = 20;
+
+/// Recall by class: what the metric says of all, here of each.
+fn recall(study: &Study, analysis: &Analysis) -> Option<ExtraTable> {
+    let base = &analysis.variants[analysis.baseline].recall;
+    if base.is_empty() {
+        return None;
+    }
+    let spread = |class: usize| {
+        let of = analysis
+            .variants
+            .iter()
+            .filter_map(|variant| variant.recall.get(class))
+            .filter(|v| v.is_finite());
+        let (low, high) =
+            of.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+        high - low
+    };
+    let mut classes: Vec<usize> = (0..base.len()).collect();
+    if classes.len() > CLASSES {
+        classes.sort_by(|&a, &b| spread(b).total_cmp(&spread(a)));
+        classes.truncate(CLASSES);
+        classes.sort_unstable();
+    }
+    let percent = |value: Option<&f64>| match value {
+        Some(value) if value.is_finite() => format!("{:.0} %", 100.0 * value),
+        _ => "–".to_owned(),
+    };
+    let row = |variant: &VariantAnalysis| {
+        let recalls = classes.iter().map(|&class| percent(variant.recall.get(class)));
+        std::iter::once(variant.name.clone()).chain(recalls).collect()
+    };
+    let shown = if base.len() > CLASSES {
+        format!(" The {CLASSES} classes on which variants differ most.")
+    } else {
+        String::new()
+    };
+    let images = classes.iter().map(|&class| {
+        let name = study.classes.get(class).map_or("", |(name, _)| name.as_str());
+        format!("{name} ({})", study.classes.get(class).map_or(0, |&(_, images)| images))
+    });
+    Some(ExtraTable {
+        title: "Recall of each class".to_owned(),
+        heads: std::iter::once("variant (training images)".to_owned()).chain(images).collect(),
+        rows: analysis.variants.iter().map(row).collect(),
+        note: format!(
+            "Mean over the runs of the share of a class's validation images that are found. Not tested: with few images of a class it moves by chance.{shown}"
+        ),
+    })
+}
+
+/// How activations and gradients spread over the first steps, of the first seed of each variant.
+pub(super) fn first_steps(found: &[(String, Vec<crate::session::FirstStep>)]) -> Option<ExtraTable> {
+    let mut rows = Vec::new();
+    let number = |value: f64| if value.is_finite() { format!("{value:.1e}") } else { value.to_string() };
+    for (name, steps) in found {
+        for step in steps {
+            let hidden: Vec<_> = step.layers.iter().filter(|layer| layer.features > 0).collect();
+            let (Some(first), Some(last)) = (hidden.first(), hidden.last()) else { continue };
+            let dead = median(hidden.iter().map(|layer| layer.dead_frac).collect());
+            rows.push(vec![
+                name.clone(),
+                step.updates.to_string(),
+                number(first.activation_variance),
+                number(last.activation_variance),
+                number(first.gradient_variance),
+                number(last.gradient_variance),
+                format!("{:.0} %", 100.0 * dead),
+            ]);
+        }
+    }
+    (!rows.is_empty()).then(|| ExtraTable {
+        title: "The first steps".to_owned(),
+        heads: [
+            "variant",
+            "updates",
+            "activations, first layer",
+            "last layer",
+            "gradients, first layer",
+            "last layer",
+            "dead units",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        rows,
+        note: "Variances over the run's first batch, with the first seed, after so many updates. Variances that grow or shrink by orders of magnitude from the first layer to the last, or from one row to the next, are what an initialisation is chosen against.".to_owned(),
+    })
+}
