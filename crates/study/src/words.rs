@@ -99,8 +99,18 @@ pub fn verdict(words: Words<'_>, compared: &Compared) -> String {
     }
 }
 
+/// What is known of the data.
+#[derive(Debug, Clone, Copy)]
+pub struct Data<'a> {
+    /// Validation images.
+    pub images: usize,
+    /// The classes, each with the training images of the baseline.
+    pub classes: &'a [(String, usize)],
+}
+
 /// The answer: the first sentence leads.
-pub fn answer(plan: &Plan, analysis: &Analysis, images: usize) -> Vec<String> {
+pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
+    let images = data.images;
     let words = Words { metric: plan.metric };
     let base = &analysis.variants[analysis.baseline];
     let compared = |v: &VariantAnalysis| v.compared.clone();
@@ -125,6 +135,7 @@ pub fn answer(plan: &Plan, analysis: &Analysis, images: usize) -> Vec<String> {
     let needed = |compared: &Compared| compared.seeds_needed.unwrap_or(usize::MAX);
     open.sort_by_key(|(_, compared)| needed(compared));
     sentences.extend(left_open(words, base, &open, claims.is_empty()));
+    sentences.extend(learning_curve(plan, analysis, data.classes));
     if let Some(smallest) = analysis.detectable {
         let blocks = found.iter().map(|(_, compared)| compared.difference.blocks).max().unwrap_or(0);
         sentences.push(format!(
@@ -150,6 +161,65 @@ pub fn answer(plan: &Plan, analysis: &Analysis, images: usize) -> Vec<String> {
         ));
     }
     sentences.extend(troubles(analysis));
+    sentences
+}
+
+/// Of a study over shares of the training images: whether the last step still gained something, and which classes it gained.
+fn learning_curve(plan: &Plan, analysis: &Analysis, classes: &[(String, usize)]) -> Vec<String> {
+    let share = |place: usize| match plan.variants[place].values.as_slice() {
+        [(key, value)] if key == "data.fraction" => {
+            value.as_float().or_else(|| value.as_integer().map(|n| n as f64))
+        }
+        _ => None,
+    };
+    let shares: Option<Vec<f64>> = (0..plan.variants.len()).map(share).collect();
+    let Some(shares) = shares else { return Vec::new() };
+    let full = shares[analysis.baseline];
+    let before =
+        shares.iter().enumerate().filter(|(_, share)| **share < full).max_by(|a, b| a.1.total_cmp(b.1));
+    let Some((place, &less)) = before else { return Vec::new() };
+    let words = Words { metric: plan.metric };
+    let variant = &analysis.variants[place];
+    let Some(compared) = &variant.compared else { return Vec::new() };
+    let (mean, (low, high)) = (compared.difference.mean, compared.difference.interval);
+    let steps = format!("from {:.0} % to {:.0} % of the training images", 100.0 * less, 100.0 * full);
+    let moved =
+        format!("{} moves by {} ({})", words.name(), words.difference(-mean), words.range((-high, -low)));
+    let mut sentences = vec![match compared.verdict {
+        Verdict::Worse | Verdict::WorseHere => {
+            format!(
+                "The curve still rises: {steps} the {moved}. More images of the kind would probably help."
+            )
+        }
+        Verdict::Better | Verdict::BetterHere => {
+            format!("The curve falls: {steps} the {moved}. Look at the images that were added.")
+        }
+        Verdict::Open => format!(
+            "Whether more images would help is open: {steps} the {moved}. The curve has flattened, or what it still gains is within noise."
+        ),
+    }];
+    let base = &analysis.variants[analysis.baseline].recall;
+    let mut gains: Vec<(f64, &str, usize)> = classes
+        .iter()
+        .zip(base.iter().zip(&variant.recall))
+        .map(|((name, images), (all, less))| (all - less, name.as_str(), *images))
+        .filter(|(gain, ..)| gain.is_finite())
+        .collect();
+    gains.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let told: Vec<String> = gains
+        .iter()
+        .take(3)
+        .filter(|(gain, ..)| *gain > 0.0)
+        .map(|(gain, name, images)| {
+            format!("{name} {:+.0} points of recall ({images} training images)", 100.0 * gain)
+        })
+        .collect();
+    if !told.is_empty() {
+        sentences.push(format!(
+            "By class that step gained most for {}; few validation images of a class make these numbers rough.",
+            told.join(", ")
+        ));
+    }
     sentences
 }
 

@@ -187,7 +187,8 @@ impl Study {
     pub fn run(&mut self, observer: &dyn StudyObserver) -> Result<StudyResult, Error> {
         let (facts, because) = runner::run(self, observer)?;
         let analysis = analyse(&facts, self.images);
-        let answer = words::answer(&self.plan, &analysis, self.images);
+        let answer =
+            words::answer(&self.plan, &analysis, words::Data { images: self.images, classes: &self.classes });
         let json = study_results::to_json(&self.plan, &facts, &analysis, &answer);
         let places = self.plan.places();
         let missing = places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
