@@ -486,6 +486,7 @@ impl Session {
                 form: data.form.clone(),
                 fingerprint: data.fingerprint.clone(),
             },
+            group: None,
         }
     }
 
