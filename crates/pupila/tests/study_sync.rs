@@ -142,22 +142,25 @@ fn a_study_is_sent_whole_and_a_second_time_nothing_is() {
 
 #[test]
 fn runs_that_are_sent_at_once_by_threads_and_programs_make_one_parent() {
-    let (sandbox, fake) = (Sandbox::new(), Fake::start(Manner::Well));
-    let study = write_study(&sandbox);
-    let (last, others) = RUNS.split_last().unwrap();
-    std::thread::scope(|scope| {
-        for (name, _) in others {
-            let (folder, fake) = (study.join(name), &fake);
-            scope.spawn(move || sync_by_library(&folder, fake));
-        }
-        let ran = sync_by_program(&sandbox, &format!("runs/study/{}", last.0), &fake, &[]);
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    });
-    // It goes on until its own end is sent.
-    assert_nested(&fake, &study, "RUNNING");
-    sync_by_library(&study, &fake);
-    assert_nested(&fake, &study, "FINISHED");
-    assert_parent_is_whole(&fake, &study);
+    // Without the lock two of three such rounds make a second parent.
+    for _ in 0..8 {
+        let (sandbox, fake) = (Sandbox::new(), Fake::start(Manner::Well));
+        let study = write_study(&sandbox);
+        let (last, others) = RUNS.split_last().unwrap();
+        std::thread::scope(|scope| {
+            for (name, _) in others {
+                let (folder, fake) = (study.join(name), &fake);
+                scope.spawn(move || sync_by_library(&folder, fake));
+            }
+            let ran = sync_by_program(&sandbox, &format!("runs/study/{}", last.0), &fake, &[]);
+            assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        });
+        // It goes on until its own end is sent.
+        assert_nested(&fake, &study, "RUNNING");
+        sync_by_library(&study, &fake);
+        assert_nested(&fake, &study, "FINISHED");
+        assert_parent_is_whole(&fake, &study);
+    }
 }
 
 #[test]
