@@ -22,9 +22,9 @@ QUIET = [
 
 
 class Browser:
-    """Opens a file; collects what the console says and every request."""
+    """Opens a file, or what a server has at an address; collects what the console says and every request."""
 
-    def __init__(self, path: Path, dark=False):
+    def __init__(self, page: Path | str, dark=False):
         self.console, self.requests, self.answers = [], [], {}
         self.buffer, self.count = b"", 0
         self.folder = tempfile.TemporaryDirectory()
@@ -47,7 +47,8 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", {"features": [scheme]})
         self.loaded = False
-        self.send("Page.navigate", {"url": f"file://{Path(path).resolve()}"})
+        url = page if str(page).startswith("http://") else f"file://{Path(page).resolve()}"
+        self.send("Page.navigate", {"url": url})
         self.wait(lambda: self.loaded)
         # What a page does right after it has loaded counts too.
         end = time.time() + 0.5

@@ -277,7 +277,7 @@ pub(crate) struct Bench {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
-    /// Run folder
+    /// Run folder, or the folder of a study with all its runs
     pub(crate) run: PathBuf,
     /// The server, such as http://localhost:5000; without it, MLFLOW_TRACKING_URI
     #[arg(long, value_name = "URI")]

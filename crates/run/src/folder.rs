@@ -54,6 +54,8 @@ impl RunFolder {
     pub const CONFUSION: &'static str = "confusion_matrix.png";
     /// All of it as one page.
     pub const PAGE: &'static str = "report.html";
+    /// What a study is: stands in a folder that holds run folders and is, with a `metrics.jsonl` of its own, one itself.
+    pub const STUDY: &'static str = "study.json";
     /// What a run has made of its data besides the model: what trackers are sent, as far as it is there.
     pub const RESULTS: &'static [&'static str] = &[
         Self::RECIPE,
@@ -129,6 +131,28 @@ impl RunFolder {
             refuse_newer(path, &line)?;
         }
         Ok(folder)
+    }
+
+    /// Whether this is the folder of a study.
+    pub fn is_study(&self) -> bool {
+        self.file(Self::STUDY).is_file()
+    }
+
+    /// The run folders in this folder, such as a study's: those that have a `metrics.jsonl`, by name.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunFolder>, RunFileError> {
+        let failed = |source| RunFileError::Io { path: self.path.clone(), source };
+        let mut runs = Vec::new();
+        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
+            let run = RunFolder { path: entry.map_err(failed)?.path() };
+            if run.file(Self::METRICS).is_file() {
+                runs.push(run);
+            }
+        }
+        runs.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(runs)
     }
 
     /// Where it is.
@@ -207,6 +231,24 @@ mod tests {
         for bad in ["", "../x", "a/b", ".hidden", "a\\b"] {
             assert!(matches!(make(Some(bad)), Err(RunFolderError::Name(_))), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_runs_of_a_study_are_its_folders_that_have_recorded_something() {
+        let runs = tempfile::tempdir().unwrap();
+        let study = RunFolder::create(runs.path(), Some("study"), "").unwrap();
+        assert!(!study.is_study());
+        study.write(RunFolder::STUDY, "{}").unwrap();
+        study.write(RunFolder::METRICS, "").unwrap();
+        for name in ["b-seed0", "a-seed0", "notes"] {
+            let folder = RunFolder::create(study.path(), Some(name), "").unwrap();
+            if name != "notes" {
+                folder.write(RunFolder::METRICS, "").unwrap();
+            }
+        }
+        assert!(study.is_study());
+        let names: Vec<_> = study.runs().unwrap().iter().map(RunFolder::name).collect();
+        assert_eq!(names, ["a-seed0", "b-seed0"]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use finding::Finding;
 pub use folder::{RunFolder, RunFolderError};
 pub use named::{Named, Number, finite};
 pub use predictions::{PredictionsFile, predictions_csv};
-pub use record::{DataRecord, Record, StartRecord, read_records};
+pub use record::{DataRecord, Group, Record, StartRecord, read_records};
 pub use run_end::RunEnd;
 pub use run_files::{EpochValues, RunFiles};
 pub use study_file::{StudyFile, StudyVariant};

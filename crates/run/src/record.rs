@@ -145,9 +145,34 @@ pub struct StartRecord {
     pub tags: Named<String>,
     /// The images.
     pub data: DataRecord,
+    /// The group of runs that it belongs to; absent where it stands alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
     /// The folder's format.
     #[serde(default = "crate::first_format")]
     pub format: u32,
+}
+
+impl StartRecord {
+    /// Whether a network was trained, so that a model and its result follow. The record of a group itself has none.
+    pub fn has_network(&self) -> bool {
+        self.parameters > 0
+    }
+}
+
+/// Runs that belong together, such as a study's, as one of them knows it. The group has a folder of its own, with a
+/// `metrics.jsonl` that says what came out of all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Group {
+    /// The group's folder, relative to the run folder, such as `..`.
+    pub folder: String,
+    /// The group's name.
+    pub name: String,
+    /// Which of the group's variants the run is, such as `dropout`. Runs that differ in their seed alone are of one variant.
+    pub member: String,
+    /// Keys of the recipe that differ between the group's runs, such as `model.dropout`.
+    pub varied: Vec<String>,
 }
 
 /// Which images a run uses.
@@ -206,6 +231,27 @@ mod tests {
         let text: String = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();
         assert_eq!(read_records(Path::new("m"), &text).unwrap(), records);
         assert!(text.lines().all(|line| line.starts_with("{\"event\":\"")), "{text}");
+    }
+
+    #[test]
+    fn a_run_that_stands_alone_has_no_group_and_one_of_a_group_names_it() {
+        let alone = StartRecord { run: "r".into(), ..StartRecord::default() };
+        let line = serde_json::to_string(&Record::Start(Box::new(alone.clone()))).unwrap();
+        // As it was written before there were groups.
+        assert!(!line.contains("group"), "{line}");
+        assert_eq!(Record::of_line(line.as_bytes()), Record::Start(Box::new(alone.clone())));
+        let group = Group {
+            folder: "..".into(),
+            name: "skin".into(),
+            member: "dropout".into(),
+            varied: vec!["model.dropout".into()],
+        };
+        let start = StartRecord { group: Some(group), ..alone };
+        let line = serde_json::to_string(&Record::Start(Box::new(start.clone()))).unwrap();
+        let written =
+            r#""group":{"folder":"..","name":"skin","member":"dropout","varied":["model.dropout"]}"#;
+        assert!(line.contains(written), "{line}");
+        assert_eq!(Record::of_line(line.as_bytes()), Record::Start(Box::new(start)));
     }
 
     #[test]

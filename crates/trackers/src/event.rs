@@ -2,7 +2,7 @@
 
 use crate::{Histogram, PrCurve};
 use pupila_image::Image;
-use pupila_run::{DataRecord, RunEnd};
+use pupila_run::{DataRecord, Group, RunEnd};
 use serde_json::{Map, Value};
 
 /// One thing that happened.
@@ -137,6 +137,8 @@ pub struct RunInfo {
     pub tags: Vec<(String, String)>,
     /// The images.
     pub data: DataRecord,
+    /// The group of runs that it belongs to; none where it stands alone.
+    pub group: Option<Group>,
 }
 
 /// An op of a network, as a graph viewer shows it.

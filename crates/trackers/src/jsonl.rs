@@ -57,7 +57,8 @@ impl Tracker for Jsonl {
 fn to_record(event: &Event, time: f64) -> Option<Record> {
     Some(match event.clone() {
         Event::Start(run) => {
-            let RunInfo { run, classes, parameters, train_images, val_images, recipe, tags, data } = *run;
+            let RunInfo { run, classes, parameters, train_images, val_images, recipe, tags, data, group } =
+                *run;
             Record::Start(Box::new(StartRecord {
                 time,
                 run,
@@ -68,6 +69,7 @@ fn to_record(event: &Event, time: f64) -> Option<Record> {
                 recipe,
                 tags: Named(tags),
                 data,
+                group,
                 format: FORMAT,
             }))
         }

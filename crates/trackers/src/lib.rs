@@ -19,7 +19,7 @@ pub use event::{Chart, Event, GraphNode, RunInfo};
 pub use histogram::{Counts, Histogram};
 pub use jsonl::Jsonl;
 pub use pr_curve::PrCurve;
-pub use pupila_run::{DataRecord, RunEnd};
+pub use pupila_run::{DataRecord, Group, RunEnd};
 pub use redact::redact;
 pub use system::SystemMetrics;
 pub use tensorboard::TensorBoard;

@@ -363,6 +363,7 @@ impl Session {
                 form: data.form.clone(),
                 fingerprint: data.fingerprint.clone(),
             },
+            group: None,
         }
     }
 

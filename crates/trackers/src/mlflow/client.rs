@@ -53,6 +53,13 @@ impl ClientError {
     pub fn is_passing(&self) -> bool {
         match self {
             ClientError::Unreachable { .. } => true,
+            // The database's word that another request has just written the same row, such as the data set of two runs that
+            // begin at once. MLflow passes it on as a refusal; asked again, it finds the row.
+            ClientError::Refused { status: 400, message, .. }
+                if message.contains("IntegrityError") || message.contains("UniqueViolation") =>
+            {
+                true
+            }
             ClientError::Refused { status, .. } => *status >= 500 || matches!(status, 408 | 429),
             ClientError::File { .. } => false,
         }
@@ -195,4 +202,27 @@ fn in_plain_words(error: &str) -> String {
 pub(super) fn escaped(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_later_is_told_from_what_never_will() {
+        let refused = |status, message: &str| {
+            let (uri, code) = ("http://h".to_owned(), "BAD_REQUEST".to_owned());
+            ClientError::Refused { uri, status, code, message: message.into() }.is_passing()
+        };
+        assert!(refused(503, "") && refused(429, ""));
+        // As MLflow 3.17 answers two runs that log one data set at once.
+        let twice =
+            "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id, datasets.name";
+        assert!(refused(400, twice));
+        assert!(refused(
+            400,
+            "(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint"
+        ));
+        assert!(!refused(400, "Invalid value for parameter") && !refused(401, "") && !refused(404, ""));
+    }
 }

@@ -56,8 +56,8 @@ pub struct Delivery {
     pub(super) folder: PathBuf,
     pub(super) ledger: Ledger,
     ledger_path: PathBuf,
-    /// Held as long as this is: two senders would send everything twice.
-    _lock: File,
+    /// Held as long as this is: two senders would send everything twice. None where only the run is found or made.
+    _lock: Option<File>,
     /// Metrics acknowledged by this process.
     pub(super) metrics: u64,
     /// Files acknowledged by this process.
@@ -72,21 +72,15 @@ impl Delivery {
     pub fn open(folder: &Path, target: Target) -> Result<Self, DeliveryError> {
         let path = Ledger::path(folder, &target.uri, &target.experiment);
         let lock = lock(&path.with_extension("lock"), folder)?;
-        let mut ledger = Ledger::open(&path, &target.uri, &target.experiment)
-            .map_err(|source| DeliveryError::Folder { path: path.clone(), source })?;
-        if ledger.run_id.is_none() {
-            ledger.run_id.clone_from(&target.run_id);
-        }
-        let folder = folder.to_owned();
-        Ok(Delivery {
-            client: Client::new(target),
-            folder,
-            ledger,
-            ledger_path: path,
-            _lock: lock,
-            metrics: 0,
-            files: 0,
-        })
+        Ok(Delivery { _lock: Some(lock), ..Delivery::read(folder, target)? })
+    }
+
+    /// Reads the ledger of a run folder without a claim to send its lines.
+    pub(super) fn read(folder: &Path, target: Target) -> Result<Self, DeliveryError> {
+        let ledger_path = Ledger::path(folder, &target.uri, &target.experiment);
+        let ledger = read_ledger(&ledger_path, &target)?;
+        let (client, folder) = (Client::new(target), folder.to_owned());
+        Ok(Delivery { client, folder, ledger, ledger_path, _lock: None, metrics: 0, files: 0 })
     }
 
     /// Sends what is next; false where all is acknowledged.
@@ -137,7 +131,18 @@ impl Delivery {
     /// What was known at the start.
     pub(super) fn first_line(&self) -> Result<StartRecord, DeliveryError> {
         let path = self.folder.join(RunFolder::METRICS);
-        journal::first(&path).map_err(|source| DeliveryError::Folder { path, source })
+        let start = journal::start(&path).map_err(|source| DeliveryError::Folder { path, source })?;
+        Ok(start.unwrap_or_default())
+    }
+
+    /// Waits until nobody else finds or makes the run of this ledger, a matter of a few requests, and reads what came of it.
+    pub(super) fn take_turn(&mut self) -> Result<File, DeliveryError> {
+        let file = lock_file(&self.ledger_path.with_extension("start.lock"))?;
+        // A file system without locks: two that begin at once may make two runs, and nothing worse.
+        let _ = file.lock();
+        // It is never behind: what is known here and not there is a mark under which nothing was sent yet.
+        self.ledger = read_ledger(&self.ledger_path, self.client.target())?;
+        Ok(file)
     }
 
     pub(super) fn run_id(&self) -> String {
@@ -243,10 +248,20 @@ impl Delivery {
     }
 }
 
-fn lock(path: &Path, folder: &Path) -> Result<File, DeliveryError> {
+fn read_ledger(path: &Path, target: &Target) -> Result<Ledger, DeliveryError> {
+    let failed = |source| DeliveryError::Folder { path: path.to_owned(), source };
+    Ledger::open(path, &target.uri, &target.experiment).map_err(failed)
+}
+
+/// A file to lock, made where it isn't there.
+fn lock_file(path: &Path) -> Result<File, DeliveryError> {
     let failed = |source| DeliveryError::Folder { path: path.to_owned(), source };
     path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(failed)?;
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    File::options().create(true).truncate(false).write(true).open(path).map_err(failed)
+}
+
+fn lock(path: &Path, folder: &Path) -> Result<File, DeliveryError> {
+    let file = lock_file(path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(DeliveryError::Busy(folder.to_owned())),

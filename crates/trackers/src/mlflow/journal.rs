@@ -75,13 +75,13 @@ fn numbers(record: &Record) -> Vec<Value> {
         .collect()
 }
 
-/// What was known when the run began; nothing where its line is not whole.
-pub(super) fn first(path: &Path) -> io::Result<StartRecord> {
+/// What was known when the run began; none where that line is not there or not whole.
+pub(super) fn start(path: &Path) -> io::Result<Option<StartRecord>> {
     let mut line = Vec::new();
     BufReader::new(File::open(path)?).read_until(b'\n', &mut line)?;
     Ok(match Record::of_line(&line) {
-        Record::Start(start) => *start,
-        _ => StartRecord::default(),
+        Record::Start(start) => Some(*start),
+        _ => None,
     })
 }
 
@@ -133,7 +133,7 @@ mod tests {
                 Next::Nothing => break,
             }
         }
-        assert_eq!(first(&path).unwrap().format, 1);
+        assert_eq!(start(&path).unwrap().unwrap().format, 1);
         assert_eq!(seen, ["start", "800", "400", "result"]);
         assert!(text[offset as usize..].starts_with("{\"event\":\"e"));
     }

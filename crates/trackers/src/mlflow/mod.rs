@@ -8,6 +8,7 @@ mod delivery;
 mod journal;
 mod ledger;
 mod model;
+mod parent;
 mod sender;
 mod start;
 mod target;

@@ -38,11 +38,12 @@ pub(super) fn send(
 /// Makes the metrics of the result those of the logged model too, so that its page shows them; a server without logged models
 /// gets them as they are.
 pub(super) fn claim(delivery: &mut Delivery, metrics: &mut [Value]) -> Result<(), DeliveryError> {
-    if logged_model(delivery)?.is_none() {
+    let start = delivery.first_line()?;
+    // The result of a group is of no model.
+    if !start.has_network() || logged_model(delivery)?.is_none() {
         return Ok(());
     }
     let id = delivery.ledger.model_id.clone();
-    let start = delivery.first_line()?;
     for metric in metrics {
         metric["model_id"] = json!(id);
         metric["dataset_name"] = validation_name(&start.data).into();

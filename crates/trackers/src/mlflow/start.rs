@@ -29,11 +29,25 @@ pub(super) fn validation_name(data: &DataRecord) -> String {
 }
 
 impl Delivery {
-    /// Finds or makes experiment and run, and tells what is known at the start. All of it may be repeated.
+    /// Finds or makes experiment, parent and run, and tells what is known at the start. All of it may be repeated.
     pub(super) fn start(&mut self, start: &StartRecord) -> Result<(), DeliveryError> {
+        let parent = self.parent(start)?;
+        self.begin(start)?;
+        self.describe(start, parent.as_deref())
+    }
+
+    /// Finds or makes experiment and run, of whatever folder this reads the ledger; false where somebody has.
+    pub(super) fn begin(&mut self, start: &StartRecord) -> Result<bool, DeliveryError> {
+        let _turn = self.take_turn()?;
+        // Known together with the run's id. Nothing is written then: the ledger belongs to whoever sends the folder's lines.
+        if self.ledger.experiment_id.is_some() {
+            return Ok(false);
+        }
+        // Runs of a group cannot all be written into the run that the environment names, which is their parent.
+        let given = self.client.target().run_id.clone().filter(|_| start.group.is_none());
         // Before the run is made, so that a crash behind that finds it by the mark.
         self.remember()?;
-        let run = match self.ledger.run_id.clone() {
+        let run = match self.ledger.run_id.clone().or(given) {
             Some(id) => self.client.get(&format!("mlflow/runs/get?run_id={}", escaped(&id)))?["run"].clone(),
             None => {
                 let experiment = self.experiment()?;
@@ -48,14 +62,37 @@ impl Delivery {
         self.ledger.experiment_id = Some(text(&run["info"]["experiment_id"]));
         self.ledger.artifact_uri = text(&run["info"]["artifact_uri"]);
         self.remember()?;
+        Ok(true)
+    }
+
+    /// Tells what is known at the start.
+    pub(super) fn describe(
+        &mut self,
+        start: &StartRecord,
+        parent: Option<&str>,
+    ) -> Result<(), DeliveryError> {
         let mut tags = tags(start);
-        tags.push(json!({ "key": "pupila.data.fingerprint", "value": start.data.fingerprint }));
-        tags.push(json!({ "key": "pupila.classes", "value": plain(&json!(start.classes)) }));
+        let mut tag = |key: &str, value: &str| tags.push(json!({ "key": key, "value": value }));
+        if let Some(group) = &start.group {
+            tag("pupila.study", &group.name);
+            tag("pupila.variant", &group.member);
+        }
+        if let Some(parent) = parent {
+            tag("mlflow.parentRunId", parent);
+        }
+        if !start.data.fingerprint.is_empty() {
+            tag("pupila.data.fingerprint", &start.data.fingerprint);
+        }
+        if !start.classes.is_empty() {
+            tag("pupila.classes", &plain(&json!(start.classes)));
+        }
         if let Some(notes) = start.recipe.get("tracking.notes").and_then(Value::as_str) {
-            tags.push(json!({ "key": "mlflow.note.content", "value": notes }));
+            tag("mlflow.note.content", notes);
         }
         let mut params = parameters(start);
-        params.push(json!({ "key": "parameters", "value": start.parameters.to_string() }));
+        if start.has_network() {
+            params.push(json!({ "key": "parameters", "value": start.parameters.to_string() }));
+        }
         for tags in tags.chunks(MAX_PARAMS) {
             self.client.post("mlflow/runs/log-batch", &json!({ "run_id": self.run_id(), "tags": tags }))?;
         }
@@ -63,26 +100,34 @@ impl Delivery {
             self.client
                 .post("mlflow/runs/log-batch", &json!({ "run_id": self.run_id(), "params": params }))?;
         }
-        Ok(self.data(start)?)
+        // A group's own record may leave that to its runs.
+        if start.data.fingerprint.is_empty() { Ok(()) } else { Ok(self.data(start)?) }
     }
 
     fn experiment(&self) -> Result<String, DeliveryError> {
         let name = &self.client.target().experiment;
-        let found =
-            self.client.get(&format!("mlflow/experiments/get-by-name?experiment_name={}", escaped(name)));
-        match found {
+        if let Some(found) = self.experiment_by_name()? {
+            return Ok(found);
+        }
+        match self.client.post("mlflow/experiments/create", &json!({ "name": name })) {
+            Ok(answer) => Ok(answer["experiment_id"].as_str().unwrap_or_default().to_owned()),
+            // Another run has made it in between.
+            Err(error) => self.experiment_by_name()?.ok_or_else(|| error.into()),
+        }
+    }
+
+    /// The id of the experiment of the target's name; none where the server has none.
+    fn experiment_by_name(&self) -> Result<Option<String>, DeliveryError> {
+        let name = &self.client.target().experiment;
+        let path = format!("mlflow/experiments/get-by-name?experiment_name={}", escaped(name));
+        match self.client.get(&path) {
             Ok(answer) if answer["experiment"]["lifecycle_stage"] == "deleted" => {
                 Err(DeliveryError::Deleted(name.clone()))
             }
-            Ok(answer) => Ok(answer["experiment"]["experiment_id"].as_str().unwrap_or_default().to_owned()),
-            Err(error) if error.is_missing() => {
-                let made = self.client.post("mlflow/experiments/create", &json!({ "name": name }));
-                match made {
-                    Ok(answer) => Ok(answer["experiment_id"].as_str().unwrap_or_default().to_owned()),
-                    // Another run has made it in between: found at the next attempt.
-                    Err(error) => Err(error.into()),
-                }
+            Ok(answer) => {
+                Ok(Some(answer["experiment"]["experiment_id"].as_str().unwrap_or_default().to_owned()))
             }
+            Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }

@@ -6,39 +6,76 @@ use super::proto::{
     Experiment, HParamInfo, HParams, MetricInfo, MetricName, SessionEnd, SessionStart, StructValue, Tensor,
     Value,
 };
-use crate::{RunEnd, RunInfo};
+use crate::{Group, RunEnd, RunInfo};
 use prost::Message;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// Columns that stand first. TensorBoard shows five, sorted by name behind those that are said to differ between runs, which
 /// one run cannot know: of the whole recipe the first five by name tell least.
 const FIRST: [&str; 5] = ["input.size", "model.name", "optimizer.lr", "train.batch", "train.epochs"];
 
+/// Columns that TensorBoard shows before anyone chooses (2.21, `_computeHParams` of its hparams page): those said to differ
+/// come first, and of what it is told of, so many are shown whether they differ or not.
+const SHOWN: usize = 5;
+
+/// The column of the variants' names, which is no key of a recipe.
+const VARIANT: &str = "variant";
+const SEED: &str = "train.seed";
+
 /// The experiment and the start of the session; `metrics` are the tags whose last values are shown.
 pub(super) fn start(run: &RunInfo, metrics: &[String], time: f64) -> Vec<Value> {
-    let info = |(name, value): (&String, &Json)| {
-        let r#type = match value {
-            Json::Bool(_) => 2,
-            Json::Number(_) => 3,
-            _ => 1,
-        };
-        HParamInfo { name: name.clone(), r#type, differs: FIRST.contains(&name.as_str()) }
-    };
+    let mut values = run.recipe.clone();
+    if let Some(group) = &run.group {
+        values.insert(VARIANT.into(), group.member.clone().into());
+    }
     let metric = |tag: &String| MetricInfo {
         name: Some(MetricName { group: String::new(), tag: tag.clone() }),
         display_name: tag.clone(),
     };
     let experiment = Experiment {
         time_created_secs: time,
-        hparam_infos: run.recipe.iter().map(info).collect(),
+        hparam_infos: columns(run.group.as_ref(), &values),
         metric_infos: metrics.iter().map(metric).collect(),
     };
-    let hparams = run.recipe.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
-    let session = SessionStart { hparams, group_name: run.run.clone(), start_time_secs: time };
+    let hparams = values.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+    // Sessions of one name become one row with their mean, and two groups may have runs of the same names.
+    let group_name = match &run.group {
+        Some(group) => format!("{}/{}", group.name, run.run),
+        None => run.run.clone(),
+    };
+    let session = SessionStart { hparams, group_name, start_time_secs: time };
     vec![
         value("_hparams_/experiment", HParams { experiment: Some(experiment), ..HParams::default() }),
         value("_hparams_/session_start_info", HParams { session_start: Some(session), ..HParams::default() }),
     ]
+}
+
+/// The columns of the table. TensorBoard takes those of whichever run it comes to first, so they are the same in all runs of a
+/// group.
+fn columns(group: Option<&Group>, values: &Map<String, Json>) -> Vec<HParamInfo> {
+    let differing = group.map_or_else(|| FIRST.map(str::to_owned).to_vec(), differing);
+    let info = |name: &String| {
+        let r#type = match values.get(name) {
+            Some(Json::Bool(_)) => 2,
+            Some(Json::Number(_)) => 3,
+            _ => 1,
+        };
+        HParamInfo { name: name.clone(), r#type, differs: differing.contains(name) }
+    };
+    if group.is_some() && differing.len() < SHOWN {
+        // The others would fill the table up to five columns, and are the same in every run.
+        return differing.iter().map(info).collect();
+    }
+    // What one variant alone has is a column for all.
+    let varied = group.into_iter().flat_map(|group| &group.varied);
+    let absent = varied.filter(|name| !values.contains_key(*name));
+    values.keys().chain(absent).map(info).collect()
+}
+
+/// The columns that tell the runs of a group apart, at most as many as are shown: the variant stands for all that was varied.
+fn differing(group: &Group) -> Vec<String> {
+    let keys = group.varied.iter().filter(|key| *key != SEED).take(SHOWN - 2).cloned();
+    [VARIANT.to_owned(), SEED.to_owned()].into_iter().chain(keys).collect()
 }
 
 /// The end of the session.
@@ -60,5 +97,67 @@ fn plain(value: &Json) -> StructValue {
         Json::Number(number) => StructValue { number: number.as_f64(), ..StructValue::default() },
         Json::String(text) => StructValue { string: Some(text.clone()), ..StructValue::default() },
         other => StructValue { string: Some(other.to_string()), ..StructValue::default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// What TensorBoard is told of a run whose recipe has six keys: the columns with whether they differ, and the session.
+    fn told(group: Option<Group>) -> (Vec<(String, bool)>, SessionStart) {
+        let recipe = json!({
+            "input.size": 64, "model.name": "mlp", "model.batch_norm": true, "optimizer.lr": 0.1, "train.epochs": 2,
+            "train.seed": 7,
+        });
+        let recipe = recipe.as_object().unwrap().clone();
+        let run = RunInfo { run: "wide-seed7".into(), recipe, group, ..RunInfo::default() };
+        let mut content = start(&run, &["best/loss".into()], 1.5)
+            .into_iter()
+            .map(|value| HParams::decode(&value.metadata.unwrap().plugin_data.unwrap().content[..]).unwrap());
+        let experiment = content.next().unwrap().experiment.unwrap();
+        let columns = experiment.hparam_infos.into_iter().map(|info| (info.name, info.differs)).collect();
+        (columns, content.next().unwrap().session_start.unwrap())
+    }
+
+    fn group(varied: &[&str]) -> Group {
+        let varied = varied.iter().map(|&key| key.to_owned()).collect();
+        Group { folder: "..".into(), name: "study".into(), member: "wide".into(), varied }
+    }
+
+    fn ticked(columns: &[(String, bool)]) -> Vec<&str> {
+        columns.iter().filter(|(_, differs)| *differs).map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_run_of_its_own_has_every_key_and_ticks_those_that_say_most() {
+        let (columns, session) = told(None);
+        assert_eq!(columns.len(), 6);
+        assert_eq!(ticked(&columns), ["input.size", "model.name", "optimizer.lr", "train.epochs"]);
+        assert_eq!(session.group_name, "wide-seed7");
+        assert!(!session.hparams.contains_key("variant"));
+    }
+
+    #[test]
+    fn of_a_group_there_is_what_was_varied_and_nothing_else() {
+        let (columns, session) = told(Some(group(&["optimizer.lr", "train.seed"])));
+        // No other key, which would be shown to make five.
+        assert_eq!(columns.len(), 3);
+        assert_eq!(ticked(&columns), ["variant", "train.seed", "optimizer.lr"]);
+        assert_eq!(session.hparams["variant"].string.as_deref(), Some("wide"));
+        assert_eq!(session.hparams.len(), 7);
+        assert_eq!(session.group_name, "study/wide-seed7");
+    }
+
+    #[test]
+    fn of_much_that_was_varied_five_columns_are_ticked_with_variant_and_seed_among_them() {
+        let varied = ["optimizer.lr", "model.batch_norm", "model.dropout", "train.epochs", "input.size"];
+        let (columns, _) = told(Some(group(&varied)));
+        // The recipe's keys, the variant, and a key that this variant does not have.
+        assert_eq!(columns.len(), 8);
+        let mut ticked = ticked(&columns);
+        ticked.sort_unstable();
+        assert_eq!(ticked, ["model.batch_norm", "model.dropout", "optimizer.lr", "train.seed", "variant"]);
     }
 }
