@@ -55,7 +55,7 @@ impl RunFolder {
     /// All of it as one page.
     pub const PAGE: &'static str = "report.html";
     /// What a study is: stands in a folder that holds run folders and is, with a `metrics.jsonl` of its own, one itself.
-    pub const STUDY: &'static str = "study.json";
+    pub const STUDY: &'static str = crate::StudyFile::NAME;
     /// What a run has made of its data besides the model: what trackers are sent, as far as it is there.
     pub const RESULTS: &'static [&'static str] = &[
         Self::RECIPE,

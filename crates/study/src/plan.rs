@@ -188,6 +188,12 @@ impl Planner<'_> {
         let (definition, request) = (self.definition, self.request);
         let metric = self.metric();
         let base = self.base_recipe();
+        if base.tracking.run_name.is_some() {
+            self.wrong(
+                "tracking.run_name",
+                "all runs of a study would have one name on the server; leave it out",
+            );
+        }
         let (first, split) = (base.train.seed, base.data.split_seed.unwrap_or(base.train.seed));
         let seeds = match (request.seeds, &definition.seeds) {
             (Some(count), _) => (first..).take(count).collect(),

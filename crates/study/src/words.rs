@@ -83,7 +83,7 @@ pub fn count(n: usize, what: &str) -> String {
 }
 
 /// What the comparison of a variant says, in a few words for its row.
-pub fn verdict(words: Words<'_>, compared: &Compared) -> String {
+pub fn verdict(compared: &Compared) -> String {
     match compared.verdict {
         Verdict::Better => "better".to_owned(),
         Verdict::Worse => "worse".to_owned(),
@@ -91,9 +91,7 @@ pub fn verdict(words: Words<'_>, compared: &Compared) -> String {
         Verdict::WorseHere => "worse on these images".to_owned(),
         Verdict::Open if compared.difference.mean == 0.0 => "the same so far".to_owned(),
         Verdict::Open => match compared.seeds_needed {
-            Some(seeds) => {
-                format!("within noise; {seeds} seeds would show {}", words.size(compared.difference.mean))
-            }
+            Some(seeds) => format!("within noise ({} to tell)", count(seeds, "seed")),
             None => "within noise".to_owned(),
         },
     }

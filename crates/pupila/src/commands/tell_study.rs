@@ -345,6 +345,13 @@ impl StudyObserver for Live {
         self.draw(&state);
     }
 
+    fn note(&self, message: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.output.say(message)),
+            None => self.output.say(message),
+        }
+    }
+
     fn warning(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| self.output.warn(message)),

@@ -6,7 +6,7 @@ use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Cache;
 use pupila_engine::thread_pool;
-use pupila_run::RunFolder;
+use pupila_run::{Group, RunFolder};
 use pupila_train::{CheckedRecipe, Fault, ModelCard, RecipeErrors, scan_for};
 use pupila_transforms::Normalization;
 use std::fmt;
@@ -23,6 +23,7 @@ pub struct SessionBuilder {
     pub(super) threads: Option<usize>,
     pub(super) cache: Option<Cache>,
     pub(super) shared: Option<Arc<SharedData>>,
+    pub(super) group: Option<Group>,
     pub(super) stop: StopSignal,
     pub(super) progress: Option<OnProgress>,
     pub(super) arguments: Vec<String>,
@@ -71,6 +72,13 @@ impl SessionBuilder {
     #[must_use]
     pub fn shared(mut self, shared: &Arc<SharedData>) -> Self {
         self.shared = Some(Arc::clone(shared));
+        self
+    }
+
+    /// The runs that this one belongs to, for trackers.
+    #[must_use]
+    pub fn group(mut self, group: Group) -> Self {
+        self.group = Some(group);
         self
     }
 
@@ -145,6 +153,7 @@ impl SessionBuilder {
             pool,
             cache,
             shared: self.shared,
+            group: self.group,
             stop: self.stop,
             progress: self.progress,
             arguments: self.arguments,

@@ -16,7 +16,7 @@ use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
 use pupila_network::Network;
 use pupila_run::{
-    Data, Environment, FORMAT, RunFolder, RunFolderError, RunSummary, Summary, predictions_csv,
+    Data, Environment, FORMAT, Group, RunFolder, RunFolderError, RunSummary, Summary, predictions_csv,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
@@ -80,6 +80,7 @@ pub struct Session {
     pool: ThreadPool,
     cache: Option<Cache>,
     shared: Option<Arc<SharedData>>,
+    group: Option<Group>,
     stop: StopSignal,
     progress: Option<OnProgress>,
     arguments: Vec<String>,
@@ -136,6 +137,7 @@ impl Session {
             threads: None,
             cache: user_cache(),
             shared: None,
+            group: None,
             stop: StopSignal::new(),
             progress: None,
             arguments: Vec::new(),
@@ -363,7 +365,7 @@ impl Session {
                 form: data.form.clone(),
                 fingerprint: data.fingerprint.clone(),
             },
-            group: None,
+            group: self.group.clone(),
         }
     }
 

@@ -8,6 +8,7 @@ mod checks;
 mod collect;
 mod extend;
 mod page;
+mod record;
 mod results;
 mod runner;
 
@@ -21,7 +22,7 @@ use crate::error::Error;
 use crate::session::OnProgress;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
-use pupila_run::StudyFile;
+use pupila_run::{Group, StudyFile};
 use pupila_study::{analyse, results as study_results, words};
 use serde_json::Value;
 use std::fmt;
@@ -61,6 +62,11 @@ pub trait StudyObserver: Sync {
     /// A run has come out.
     fn ended(&self, place: Place, name: &str, facts: &RunFacts) {
         let _ = (place, name, facts);
+    }
+
+    /// Something worth knowing, such as that a server has the whole study.
+    fn note(&self, message: &str) {
+        let _ = message;
     }
 
     /// Something went wrong that ends nothing.
@@ -175,6 +181,16 @@ impl Study {
         &self.notes
     }
 
+    /// How a run belongs to the study, for trackers.
+    fn group(&self, place: Place) -> Group {
+        Group {
+            folder: "..".to_owned(),
+            name: self.plan.name.clone(),
+            member: self.plan.variants[place.variant].name.clone(),
+            varied: self.plan.varied(),
+        }
+    }
+
     /// Whether a run had ended before this study was opened.
     pub fn was_done(&self, place: Place) -> bool {
         self.plan.places().iter().position(|other| *other == place).is_some_and(|at| self.done[at])
@@ -185,6 +201,7 @@ impl Study {
     /// # Errors
     /// The folder cannot be written. A run that fails is a result, and ends nothing.
     pub fn run(&mut self, observer: &dyn StudyObserver) -> Result<StudyResult, Error> {
+        record::begin(self)?;
         let (facts, because) = runner::run(self, observer)?;
         let analysis = analyse(&facts, self.images);
         let answer =
@@ -194,6 +211,7 @@ impl Study {
         let missing = places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
         let rows = study_results::rows(&self.plan, &analysis);
         results::write(self, &facts, &analysis, &answer, &json)?;
+        record::end(self, &analysis, because.is_some() && missing > 0, observer)?;
         Ok(StudyResult { rows, answer, json, missing, because: because.filter(|_| missing > 0), analysis })
     }
 }

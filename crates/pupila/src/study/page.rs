@@ -42,7 +42,7 @@ pub(super) fn page(
             study.images,
             words.name(),
         ),
-        answer: answer.to_vec(),
+        answer: answer.iter().map(|sentence| quoted(sentence)).collect(),
         warnings: study.notes.clone(),
         metric: MetricAxis {
             name: words.name(),
@@ -61,6 +61,12 @@ pub(super) fn page(
         method: method(plan, analysis),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+/// Names in quotation marks, which stand in backticks on a terminal.
+fn quoted(sentence: &str) -> String {
+    let parts = sentence.split('`').enumerate();
+    parts.map(|(place, part)| if place % 2 == 1 { format!("“{part}”") } else { part.to_owned() }).collect()
 }
 
 /// The name of a run's column.
@@ -97,16 +103,22 @@ fn variant(study: &Study, facts: &Facts<'_>, analysis: &Analysis, place: usize) 
         }
     }
     let values = &plan.variants[place].values;
+    // What the baseline sets alike tells nothing apart.
+    let shared = &plan.variants[plan.baseline].values;
     // A share beyond 0 or 1 is none.
     let share = plan.metric.unit == "frac";
     let cut = |value: f64| if share { value.clamp(0.0, 1.0) } else { value };
     VariantResult {
         name: found.name.clone(),
-        values: values.iter().map(|(key, value)| (key.clone(), names::plain(value))).collect(),
+        values: values
+            .iter()
+            .filter(|value| place == plan.baseline || !shared.contains(value))
+            .map(|(key, value)| (key.clone(), names::plain(value)))
+            .collect(),
         runs,
         mean: found.mean,
         interval: (cut(found.interval.0), cut(found.interval.1)),
-        difference: difference(plan, analysis, place, found),
+        difference: difference(analysis, place, found),
         gap: found.gap,
         epochs_to: (found.reached > 0).then_some(found.epochs_to),
         reached: (found.reached, found.ended),
@@ -137,12 +149,7 @@ fn run(study: &Study, place: Place, facts: &RunFacts) -> RunPoint {
     }
 }
 
-fn difference(
-    plan: &StudyPlan,
-    analysis: &Analysis,
-    place: usize,
-    found: &VariantAnalysis,
-) -> Option<DifferenceRow> {
+fn difference(analysis: &Analysis, place: usize, found: &VariantAnalysis) -> Option<DifferenceRow> {
     if place == analysis.baseline {
         return None;
     }
@@ -170,7 +177,7 @@ fn difference(
             super::Verdict::WorseHere => Verdict::WorseHere,
             super::Verdict::Open => Verdict::Open,
         },
-        words: verdict(Words { metric: plan.metric }, compared),
+        words: verdict(compared),
     })
 }
 

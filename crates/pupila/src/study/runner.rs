@@ -182,6 +182,7 @@ impl Shared<'_> {
             .name(name)
             .threads((study.threads / study.jobs).max(1))
             .shared(&study.shared)
+            .group(study.group(place))
             .stop_signal(&study.stop)
             .arguments(study.arguments.clone())
             .open()?;

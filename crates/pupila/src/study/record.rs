@@ -1,0 +1,101 @@
+//! A study's own `metrics.jsonl`: what trackers are told of the study itself, the parent of its runs.
+
+use super::{Analysis, Study, StudyObserver};
+use crate::error::{Error, Tried};
+use crate::session::canonical;
+use crate::source;
+use pupila_run::{DataRecord, RunEnd, RunFolder, StudyFile};
+use pupila_trackers::mlflow::sync;
+use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, now};
+use pupila_train::mlflow_target;
+use serde_json::Map;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+/// How long the end waits for a server.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Says that the study begins, once in its life.
+pub(super) fn begin(study: &Study) -> Result<(), Error> {
+    let path = study.folder.join(RunFolder::METRICS);
+    let mut own = match Jsonl::create(&path) {
+        Ok(own) => own,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(Error::io(Tried::Write, path)(error)),
+    };
+    let plan = &study.plan;
+    let mut tags = source::tags(&study.data);
+    tags.push(("pupila.question".to_owned(), plan.question.clone()));
+    let mut recipe = Map::new();
+    recipe.insert("study.metric".to_owned(), format!("val/{}", plan.metric.name).into());
+    recipe.insert("study.baseline".to_owned(), plan.variants[plan.baseline].name.clone().into());
+    recipe.insert("study.variants".to_owned(), plan.variants.len().into());
+    recipe.insert("study.varied".to_owned(), plan.varied().join(", ").into());
+    let data = canonical(&study.data);
+    let name = data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let start = RunInfo {
+        run: plan.name.clone(),
+        classes: study.classes.iter().map(|(name, _)| name.clone()).collect(),
+        tags,
+        recipe,
+        data: DataRecord {
+            name,
+            path: data.to_string_lossy().into_owned(),
+            form: String::new(),
+            fingerprint: study.file.fingerprint.clone(),
+        },
+        ..RunInfo::default()
+    };
+    own.record(now(), &Event::Start(Box::new(start))).map_err(Error::io(Tried::Write, path))
+}
+
+/// Says what came out, and sends it where the recipe names a server.
+pub(super) fn end(
+    study: &Study,
+    analysis: &Analysis,
+    stopped: bool,
+    observer: &dyn StudyObserver,
+) -> Result<(), Error> {
+    let path = study.folder.join(RunFolder::METRICS);
+    let mut own = Jsonl::append(&path).map_err(Error::io(Tried::Write, &path))?;
+    let metric = study.plan.metric.name;
+    let mut values = Vec::new();
+    for (variant, found) in study.plan.variants.iter().zip(&analysis.variants) {
+        // MLflow takes letters, digits and a few signs in the names of metrics; folders' names are made of these.
+        let name = &variant.slug;
+        values.push((format!("{name}/{metric}_mean"), found.mean));
+        values.push((format!("{name}/{metric}_sd"), found.sd));
+        if let Some(compared) = &found.compared {
+            values.push((format!("{name}/{metric}_difference"), compared.difference.mean));
+            values.push((format!("{name}/p_value"), compared.difference.p_value));
+        }
+    }
+    values.retain(|(_, value)| value.is_finite());
+    let end = if stopped { RunEnd::Interrupted } else { RunEnd::Completed };
+    let mut events = vec![Event::Result { epoch: 0, step: 0, values }, Event::End { end, best_epoch: None }];
+    let files = [StudyFile::PAGE, StudyFile::RESULTS, StudyFile::NAME];
+    events.extend(files.map(|file| Event::Artifact { path: file.to_owned() }));
+    for event in &events {
+        own.record(now(), event).map_err(Error::io(Tried::Write, &path))?;
+    }
+    send(study, observer);
+    Ok(())
+}
+
+fn send(study: &Study, observer: &dyn StudyObserver) {
+    let target = match mlflow_target(&study.plan.variants[study.plan.baseline].recipe.tracking) {
+        Ok(Some(target)) => target,
+        // What is wrong with it, the runs have said.
+        Ok(None) | Err(_) => return,
+    };
+    let uri = target.uri.clone();
+    let again = format!("`pupila sync {}` sends it later", study.folder.display());
+    match sync(&study.folder, target, PATIENCE) {
+        Ok(sent) if sent.complete => observer.note(&format!("{uri} has the study, its runs below it")),
+        Ok(sent) => {
+            let reason = sent.reason.unwrap_or_default();
+            observer.warning(&format!("not all of the study was sent: {reason}; {again}"));
+        }
+        Err(error) => observer.warning(&format!("the study was not sent: {error}; {again}")),
+    }
+}
