@@ -44,6 +44,11 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// Standard error of the mean difference.
+    pub fn error(&self) -> f64 {
+        (self.variance / self.blocks as f64).sqrt()
+    }
+
     /// Whether the difference is beyond what blocks do by themselves.
     pub fn is_found(&self) -> bool {
         self.p_value < LEVEL
@@ -106,6 +111,18 @@ pub fn residual(values: &[Vec<f64>]) -> Option<(f64, f64)> {
 /// Every variant against the baseline. `values: [variants][blocks]`, NaN where a run gave none. `floor` is the smallest variance that
 /// a difference can have: a metric that is known in steps scatters by its steps. Variants with fewer than two common blocks are left out.
 pub fn compare(values: &[Vec<f64>], baseline: usize, floor: f64) -> Vec<Difference> {
+    let mut found = differences(values, baseline, floor);
+    let comparisons = found.len();
+    for difference in &mut found {
+        let error = difference.error();
+        (difference.p_value, difference.interval) =
+            judged(difference.mean, error, difference.df, comparisons);
+    }
+    found
+}
+
+/// The same, not yet judged: p-values and intervals are NaN.
+pub(super) fn differences(values: &[Vec<f64>], baseline: usize, floor: f64) -> Vec<Difference> {
     let Some(base) = values.get(baseline) else { return Vec::new() };
     let pooled = residual(values);
     let mut found = Vec::new();
@@ -127,12 +144,6 @@ pub fn compare(values: &[Vec<f64>], baseline: usize, floor: f64) -> Vec<Differen
         let variance = variance.max(floor);
         let (p_value, interval) = (f64::NAN, (f64::NAN, f64::NAN));
         found.push(Difference { variant, blocks, mean, own_sd, variance, df, p_value, interval });
-    }
-    let comparisons = found.len();
-    for difference in &mut found {
-        let error = (difference.variance / difference.blocks as f64).sqrt();
-        (difference.p_value, difference.interval) =
-            judged(difference.mean, error, difference.df, comparisons);
     }
     found
 }

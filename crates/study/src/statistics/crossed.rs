@@ -4,7 +4,9 @@
 //! (or group of images) by the jackknife: pseudo-values (Tukey; Quenouille 1956), which for accuracy are exactly right = 1, wrong = 0.
 //! The differences of two variants then make a table seeds x groups, whose mean has the variance
 //!
-//!     (MS_seeds + MS_groups - MS_rest) / (seeds x groups)
+//! ```text
+//! (MS_seeds + MS_groups - MS_rest) / (seeds x groups)
+//! ```
 //!
 //! of the two-way random model (Cornfield and Tukey 1956; as in reader studies, Dorfman, Berbaum and Metz 1992). The seeds' part is
 //! replaced by the variance that the test over seeds uses, so that this interval is never the narrower one; the degrees of freedom are
