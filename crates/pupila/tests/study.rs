@@ -200,11 +200,15 @@ fn a_study_is_gone_on_with_by_more_seeds_and_more_variants() {
 #[test]
 fn two_processes_do_not_run_one_study() {
     let folder = tempfile::tempdir().unwrap();
-    let first = builder(plan(TWO, &request(&[])), folder.path()).open().unwrap();
-    let second = builder(plan(TWO, &request(&[])), folder.path()).open().unwrap_err().to_string();
+    let open = || builder(plan(TWO, &request(&[])), folder.path()).open().unwrap();
+    let mut first = open();
+    // To look at a study takes nothing in hand and makes no folder.
+    assert!(!first.folder().exists());
+    first.run(&()).unwrap();
+    let second = open().run(&()).unwrap_err().to_string();
     assert!(second.contains("another process is running the study"), "{second}");
     drop(first);
-    builder(plan(TWO, &request(&[])), folder.path()).open().unwrap();
+    open().run(&()).unwrap();
 }
 
 fn models(folder: &Path) -> Vec<String> {

@@ -52,6 +52,7 @@ pub(crate) fn run(arguments: &cli::Study) -> Result<(), Failure> {
     let mut study = builder.open()?;
     before(output, &study, &arguments.data, keep);
     if arguments.dry_run {
+        output.object(&forecast(&study));
         return Ok(());
     }
     let live = Live::new(output, &study);
@@ -68,4 +69,22 @@ pub(crate) fn run(arguments: &cli::Study) -> Result<(), Failure> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// What would be run, for programs.
+fn forecast(study: &Study) -> serde_json::Value {
+    let (plan, forecast) = (study.plan(), study.forecast());
+    serde_json::json!({
+        "study": plan.name,
+        "folder": study.folder().to_string_lossy(),
+        "variants": plan.variants.iter().map(|variant| variant.name.as_str()).collect::<Vec<_>>(),
+        "seeds": plan.seeds,
+        "splits": plan.splits,
+        "runs": forecast.runs,
+        "done": forecast.done,
+        "jobs": forecast.jobs,
+        "threads_each": forecast.threads_each,
+        "disk_bytes": forecast.disk_bytes,
+        "power": forecast.power,
+    })
 }

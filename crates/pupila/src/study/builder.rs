@@ -1,19 +1,15 @@
 //! A study that is being put together.
 
 use super::{Keep, Study, StudyPlan, checks, extend, runner};
-use crate::error::{Error, Tried};
+use crate::error::Error;
 use crate::session::{OnProgress, Progress, available_threads, canonical, plain_name, user_cache};
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Cache;
 use pupila_run::{RunFolder, StudyFile};
 use std::fmt;
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-
-/// The file that says that a process has the study in hand.
-const LOCK: &str = "study.lock";
 
 /// A study that is being put together.
 pub struct StudyBuilder {
@@ -150,12 +146,9 @@ impl StudyBuilder {
         }
         let shared = SharedData::new(data.clone(), cache);
         let checked = checks::check(&plan, &shared, before.as_ref(), faults)?;
-        std::fs::create_dir_all(&folder).map_err(Error::io(Tried::MakeFolder, &folder))?;
-        let lock = locked(&folder)?;
         plan.name = name;
         let threads = threads.unwrap_or_else(available_threads);
         let file = extend::file(&plan, &canonical(&data), &checked.fingerprint, before);
-        file.write(&folder).map_err(Error::io(Tried::Write, StudyFile::path(&folder)))?;
         let places = plan.places();
         let done: Vec<bool> =
             places.iter().map(|&place| runner::has_ended(&folder.join(plan.run_name(place)))).collect();
@@ -177,22 +170,7 @@ impl StudyBuilder {
             stop,
             progress,
             arguments,
-            _lock: lock,
+            lock: None,
         })
-    }
-}
-
-/// Takes the study in hand, which ends with the process, however that ends.
-fn locked(folder: &Path) -> Result<File, Error> {
-    let path = folder.join(LOCK);
-    let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::request(format_args!(
-            "another process is running the study {}: wait for it, or choose another --name",
-            folder.display()
-        ))),
-        // A file system without locks: two processes at once are the user's own care there.
-        Err(TryLockError::Error(_)) => Ok(file),
     }
 }

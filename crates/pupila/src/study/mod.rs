@@ -18,7 +18,7 @@ pub use pupila_study::{
     Request, RunFacts, StudyErrors, StudyFault, VariantAnalysis, Verdict, definition, words::Words,
 };
 
-use crate::error::Error;
+use crate::error::{Error, Tried};
 use crate::session::OnProgress;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
@@ -26,9 +26,12 @@ use pupila_run::{Group, StudyFile};
 use pupila_study::{analyse, results as study_results, words};
 use serde_json::Value;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The file that says that a process has the study in hand.
+const LOCK: &str = "study.lock";
 
 /// The studies that are built in.
 pub fn built_in() -> &'static [pupila_study::built_in::BuiltIn] {
@@ -116,8 +119,8 @@ pub struct Study {
     classes: Vec<(String, usize)>,
     /// For each run, in the plan's order, whether it has ended before.
     done: Vec<bool>,
-    /// Held as long as the study is.
-    _lock: File,
+    /// Held from the first run on, as long as the study is.
+    lock: Option<File>,
 }
 
 impl fmt::Debug for Study {
@@ -181,6 +184,29 @@ impl Study {
         &self.notes
     }
 
+    /// Makes the folder, and keeps other processes out of it until this one ends, however it ends.
+    fn take_in_hand(&mut self) -> Result<(), Error> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.folder).map_err(Error::io(Tried::MakeFolder, &self.folder))?;
+        let path = self.folder.join(LOCK);
+        let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::request(format_args!(
+                    "another process is running the study {}: wait for it, or choose another --name",
+                    self.folder.display()
+                )));
+            }
+            // A file system without locks: two processes at once are the user's own care there.
+            Err(TryLockError::Error(_)) => {}
+        }
+        self.lock = Some(file);
+        self.file.write(&self.folder).map_err(Error::io(Tried::Write, StudyFile::path(&self.folder)))
+    }
+
     /// How a run belongs to the study, for trackers.
     fn group(&self, place: Place) -> Group {
         Group {
@@ -201,6 +227,7 @@ impl Study {
     /// # Errors
     /// The folder cannot be written. A run that fails is a result, and ends nothing.
     pub fn run(&mut self, observer: &dyn StudyObserver) -> Result<StudyResult, Error> {
+        self.take_in_hand()?;
         record::begin(self)?;
         let (facts, because) = runner::run(self, observer)?;
         let analysis = analyse(&facts, self.images);
