@@ -12,8 +12,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file that says that a process has the study in hand.
-const LOCK: &str = "study.lock";
+/// The file that a process has locked as long as it runs the study.
+pub(crate) const LOCK: &str = "study.lock";
 
 /// A study that is being put together.
 pub struct StudyBuilder {

@@ -10,6 +10,7 @@ mod extend;
 mod results;
 mod runner;
 
+pub(crate) use builder::LOCK;
 pub use builder::StudyBuilder;
 pub use pupila_study::{
     Analysis, Compared as ComparedVariant, Definition, Outcome as RunOutcome, Place, Plan as StudyPlan, Request, RunFacts,
