@@ -196,7 +196,7 @@ pub(crate) struct Runs {
     /// Folder of runs, or that of one study; otherwise runs
     pub(crate) dir: Option<PathBuf>,
     /// What the order goes by; the newest, best or largest stands last
-    #[arg(long, value_name = "KEY", default_value = "age")]
+    #[arg(long, value_name = "KEY", default_value = "age", conflicts_with_all = ["delete", "delete_models"])]
     pub(crate) sort: Sort,
     /// Delete whole run folders, or a study with its runs
     #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "delete_models")]

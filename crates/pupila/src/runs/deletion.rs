@@ -155,8 +155,10 @@ impl Deletion {
         for item in self.items {
             let done = match (self.what, item.study) {
                 (What::Models, _) => item.models.iter().try_for_each(|model| gone(fs::remove_file(model))),
-                (What::Folders, None) => remove(&item.path, &[RunFolder::ENVIRONMENT, RunFolder::RECIPE]),
-                (What::Folders, Some(_)) => remove(&item.path, &[StudyFile::NAME, LOCK]),
+                (What::Folders, None) => unchanged(foreign_in_run(&item.path))
+                    .and_then(|()| remove(&item.path, &[RunFolder::ENVIRONMENT, RunFolder::RECIPE])),
+                (What::Folders, Some(_)) => unchanged(foreign_now(&item.path))
+                    .and_then(|()| remove(&item.path, &[StudyFile::NAME, LOCK])),
             };
             match done {
                 Ok(()) => deleted.items.push(item),
@@ -196,7 +198,8 @@ impl Deletion {
         let models: Vec<PathBuf> = runs
             .unwrap_or_else(|| vec![path.clone()])
             .iter()
-            .map(|run| run.join(RunFolder::MODEL))
+            // The second is left where a run was killed while it wrote the first.
+            .flat_map(|run| [run.join(RunFolder::MODEL), run.join(format!("{}.partial", RunFolder::MODEL))])
             .filter(|model| fs::symlink_metadata(model).is_ok())
             .collect();
         let bytes = match self.what {
@@ -260,6 +263,22 @@ fn find(folder: &Path, name: &Path) -> Result<(String, PathBuf), Refusal> {
             Ok((format!("{of}/{last_text}"), study.join(last)))
         }
         _ => Err(Refusal::Elsewhere(found, folder.to_owned())),
+    }
+}
+
+/// What in the folder of a study Pupila did not write.
+fn foreign_now(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match StudyFile::read(folder) {
+        Ok(study) => foreign_in_study(folder, &study.unwrap_or_default()),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// Refuses what somebody has put into a folder since it was looked at, as while a question stood.
+fn unchanged(foreign: io::Result<Vec<PathBuf>>) -> io::Result<()> {
+    match foreign?.as_slice() {
+        [] => Ok(()),
+        added => Err(io::Error::other(format!("{} came into it meanwhile", some(added)))),
     }
 }
 

@@ -4,6 +4,7 @@ use pupila::RunFolder;
 use pupila::run_files::{
     Data, Environment, EvaluationSummary, Named, RunSummary, StudyFile, StudyVariant, Summary,
 };
+use pupila::runs::{Deletion, Refusals, What};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -123,6 +124,12 @@ impl Runs {
         };
         fs::read_dir(self.path(name)).unwrap().map(|entry| of(entry.unwrap().path())).sum()
     }
+}
+
+/// A deletion at a time in seconds since 1970.
+pub fn delete(runs: &Runs, names: &[&str], what: What, now: u64) -> Result<Deletion, Refusals> {
+    let names: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
+    Deletion::plan(&runs.path(""), &names, what, UNIX_EPOCH + Duration::from_secs(now))
 }
 
 /// Sets the time of a file's last write.
