@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Train variants of a recipe with several seeds, and say which differences are real
     Study(Box<Study>),
+    /// List runs and studies, with scores and sizes; delete them, or their models
+    Runs(Runs),
     /// Show what the augmentation of a recipe does to an image, or to a batch of a data set
     Augment(Augment),
     /// Measure how fast a network trains on this machine
@@ -187,6 +189,36 @@ pub(crate) struct Compare {
     pub(crate) different_data: bool,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Runs {
+    /// Folder of runs, or that of one study; otherwise runs
+    pub(crate) dir: Option<PathBuf>,
+    /// What the order goes by; the newest, best or largest stands last
+    #[arg(long, value_name = "KEY", default_value = "age", conflicts_with_all = ["delete", "delete_models"])]
+    pub(crate) sort: Sort,
+    /// Delete whole run folders, or a study with its runs
+    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "delete_models")]
+    pub(crate) delete: Vec<PathBuf>,
+    /// Delete the models alone: predict and eval no longer work with these runs, and their records stay
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    pub(crate) delete_models: Vec<PathBuf>,
+    /// Delete without asking, and what was written within the last minute too
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// What runs are ordered by.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Sort {
+    // Without a help of their own, which would spread the whole help over twice the lines.
+    Age,
+    Score,
+    Size,
+    Name,
 }
 
 #[derive(Debug, Args)]

@@ -67,6 +67,7 @@ mod font;
 mod notices;
 mod page;
 mod recorder;
+pub mod runs;
 mod session;
 mod shared_data;
 mod source;

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         cli::Command::Predict(arguments) => commands::predict::run(&arguments),
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
         cli::Command::Study(arguments) => commands::study::run(&arguments),
+        cli::Command::Runs(arguments) => commands::runs::run(&arguments),
         cli::Command::Augment(arguments) => commands::augment::run(&arguments),
         cli::Command::Bench(arguments) => commands::bench::run(&arguments),
         cli::Command::Sync(arguments) => commands::sync::run(&arguments),

@@ -7,11 +7,13 @@ pub(crate) mod eval;
 pub(crate) mod list;
 pub(crate) mod predict;
 mod recipe;
+pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod study;
 pub(crate) mod sync;
 mod tell;
 mod tell_data;
+mod tell_runs;
 mod tell_study;
 pub(crate) mod train;
 

@@ -30,8 +30,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file that says that a process has the study in hand.
-const LOCK: &str = "study.lock";
+/// The file that a process has locked as long as it runs the study.
+pub(crate) const LOCK: &str = "study.lock";
 
 /// The studies that are built in.
 pub fn built_in() -> &'static [pupila_study::built_in::BuiltIn] {

@@ -1,6 +1,8 @@
 //! Runs the binary on the sample photographs, each test in a folder and with a cache of its own.
 #![allow(clippy::unwrap_used, dead_code)]
 
+pub mod made_runs;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,0 +1,342 @@
+//! The runs of a folder: which there are, what came out of them, what they take on disk; and their deletion.
+//!
+//! In: the folder that runs are made in, or that of a study. Out: an [`Entry`] for each run and study in it, read from its files,
+//! or a [`Deletion`] of some of them. Runs stand one level below the folder, or two in a study.
+
+mod contents;
+mod deletion;
+mod order;
+
+pub use deletion::{Deleted, Deletion, Doomed, Refusal, Refusals, What};
+pub use order::Order;
+
+use crate::error::{Error, Tried};
+use crate::study::LOCK;
+use contents::{Content, Measure, is_file};
+use pupila_metrics::{METRICS, Metric, metric};
+use pupila_run::{RunEnd, RunFolder, StudyFile, Summary};
+use serde_json::{Value, json};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The metric by which runs are told apart where no study names another.
+const METRIC: &str = "accuracy";
+
+/// The runs and studies of a folder.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The study's name, if the folder is that of a study.
+    pub study: Option<String>,
+    /// The metric of the scores, of the validation set at the best epoch: the study's, or accuracy.
+    pub metric: &'static Metric,
+    /// The runs and studies.
+    pub entries: Vec<Entry>,
+    /// The names of the other folders in it, such as evaluations, and of links, sorted. Hidden ones are left out.
+    pub others: Vec<String>,
+}
+
+/// A run, or a study with its runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The folder's name; what is no text in it is replaced.
+    pub name: String,
+    /// The folder.
+    pub path: PathBuf,
+    /// What it is, and what came out.
+    pub kind: Kind,
+    /// The lengths of all files in it, evaluations included, in bytes.
+    pub bytes: u64,
+    /// When the run, or one of the study's, last wrote a file of its own; evaluations do not count.
+    pub modified: SystemTime,
+}
+
+/// What an [`Entry`] is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// A run.
+    Run(RunEntry),
+    /// A study.
+    Study(StudyEntry),
+}
+
+/// What is known of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEntry {
+    /// The architecture, where known.
+    pub model: Option<String>,
+    /// The listing's metric; none where it is undefined or there is no result.
+    pub score: Option<f64>,
+    /// Epochs that ended, where known.
+    pub epochs: Option<usize>,
+    /// Epochs that the recipe asks for, where known.
+    pub planned_epochs: Option<usize>,
+    /// How it ended.
+    pub status: RunStatus,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunStatus {
+    /// It has a result.
+    Ended(RunEnd),
+    /// It runs, or was killed: its files are the same.
+    NoResult,
+    /// A file of it is damaged, or a newer program wrote it: what is wrong.
+    Unreadable(String),
+}
+
+/// What is known of a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyEntry {
+    /// Its run folders.
+    pub runs: usize,
+    /// How far it is.
+    pub status: StudyStatus,
+}
+
+/// How far a study is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StudyStatus {
+    /// A process runs it.
+    Running,
+    /// All its runs have ended, or could not be run.
+    Completed,
+    /// It ended before its last run.
+    Unfinished {
+        /// Runs that have ended, or could not be run.
+        ended: usize,
+        /// Runs of all its variants, splits and seeds.
+        of: usize,
+    },
+    /// Its `study.json` is damaged, or a newer program wrote it: what is wrong.
+    Unreadable(String),
+}
+
+impl Listing {
+    /// Reads a folder of runs, or that of a study, the newest last. A damaged run is an entry that says what is wrong.
+    ///
+    /// # Errors
+    /// There is no such folder, it cannot be read, or it is that of a single run.
+    pub fn read(folder: &Path) -> Result<Listing, Error> {
+        if !folder.exists() {
+            return Err(Error::request(format_args!(
+                "{} does not exist: give a folder of runs, such as runs, or that of a study",
+                folder.display()
+            )));
+        }
+        if !folder.is_dir() {
+            return Err(Error::request(format_args!(
+                "{} is a file: give a folder of runs, such as runs, or that of a study",
+                folder.display()
+            )));
+        }
+        // Whoever gives a link means where it leads; in the folder, none is followed.
+        let place = std::fs::canonicalize(folder).map_err(Error::io(Tried::Read, folder))?;
+        let study = match Content::of(&place) {
+            Content::Study(study) => Some(study.map_err(Error::request)?),
+            Content::Run | Content::Evaluation => {
+                let above = place.parent().unwrap_or(&place);
+                return Err(Error::request(format_args!(
+                    "{} is one run, and no folder of runs: `pupila runs {}` lists it",
+                    folder.display(),
+                    folder.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(above).display()
+                )));
+            }
+            _ => None,
+        };
+        let named = study.as_ref().and_then(|study| metric(&study.metric).ok());
+        // The list of metrics has it.
+        let metric = named.or_else(|| metric(METRIC).ok()).unwrap_or(&METRICS[0]);
+        let (mut entries, mut others) = (Vec::new(), Vec::new());
+        for entry in std::fs::read_dir(folder).map_err(Error::io(Tried::Read, folder))? {
+            let entry = entry.map_err(Error::io(Tried::Read, folder))?;
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            let kind = match Content::of(&path) {
+                Content::Run => Kind::Run(RunEntry::read(&path, metric)),
+                Content::Study(study) => Kind::Study(StudyEntry::read(&path, *study)),
+                _ if name.starts_with('.') => continue,
+                Content::Other if !path.is_dir() => continue,
+                Content::Other | Content::Evaluation | Content::Link => {
+                    others.push(name);
+                    continue;
+                }
+            };
+            let measure = Measure::of(&path);
+            let modified = match kind {
+                Kind::Run(_) => measure.modified,
+                Kind::Study(_) => runs_of(&path).map(|run| Measure::of(&run).modified).max().flatten(),
+            };
+            let modified = modified.max(measure.modified).unwrap_or(UNIX_EPOCH);
+            entries.push(Entry { name, path, kind, bytes: measure.bytes, modified });
+        }
+        others.sort();
+        let study = study.map(|study| study.study);
+        let mut listing = Listing { folder: folder.to_owned(), study, metric, entries, others };
+        listing.sort(Order::Age);
+        Ok(listing)
+    }
+
+    /// What all runs and studies take, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.bytes).sum()
+    }
+
+    /// The same for programs: what `pupila runs --json` prints.
+    pub fn to_json(&self) -> Value {
+        let entries: Vec<Value> = self.entries.iter().map(|entry| self.object(entry)).collect();
+        json!({ "runs": entries, "bytes": self.bytes() })
+    }
+
+    fn object(&self, entry: &Entry) -> Value {
+        let since = entry.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut object = json!({
+            "name": entry.name,
+            "path": entry.path.to_string_lossy(),
+            "kind": match entry.kind { Kind::Run(_) => "run", Kind::Study(_) => "study" },
+            "model": null,
+            "score": null,
+            "metric": null,
+            "epochs": null,
+            "status": entry.status(),
+            "bytes": entry.bytes,
+            "modified": since.as_secs_f64(),
+        });
+        match &entry.kind {
+            Kind::Run(run) => {
+                object["model"] = json!(run.model);
+                object["score"] = json!(run.score);
+                object["metric"] = json!(format!("val/{}", self.metric.name));
+                object["epochs"] = json!(run.epochs);
+            }
+            Kind::Study(study) => object["runs"] = json!(study.runs),
+        }
+        if let Some(problem) = entry.problem() {
+            object["problem"] = json!(problem);
+        }
+        if let Some(study) = &self.study {
+            object["study"] = json!(study);
+        }
+        object
+    }
+}
+
+impl Entry {
+    /// How it ended, as one word: what `pupila runs --json` calls `status`.
+    pub fn status(&self) -> &'static str {
+        match &self.kind {
+            Kind::Run(run) => match run.status {
+                RunStatus::Ended(end) => end.name(),
+                RunStatus::NoResult => "no_result",
+                RunStatus::Unreadable(_) => "unreadable",
+            },
+            Kind::Study(study) => match study.status {
+                StudyStatus::Running => "running",
+                StudyStatus::Completed => "completed",
+                StudyStatus::Unfinished { .. } => "unfinished",
+                StudyStatus::Unreadable(_) => "unreadable",
+            },
+        }
+    }
+
+    /// What is wrong with its files, if anything is.
+    pub fn problem(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Run(RunEntry { status: RunStatus::Unreadable(problem), .. })
+            | Kind::Study(StudyEntry { status: StudyStatus::Unreadable(problem), .. }) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// The time from its last write to `now`; zero where a clock says that it is yet to come.
+    pub fn age(&self, now: SystemTime) -> Duration {
+        now.duration_since(self.modified).unwrap_or_default()
+    }
+}
+
+impl RunEntry {
+    fn read(path: &Path, metric: &Metric) -> RunEntry {
+        let unreadable = |problem: String| RunEntry {
+            model: None,
+            score: None,
+            epochs: None,
+            planned_epochs: None,
+            status: RunStatus::Unreadable(problem),
+        };
+        let folder = match RunFolder::open(path) {
+            Ok(folder) => folder,
+            Err(error) => return unreadable(error.to_string()),
+        };
+        let start = folder.start().ok().flatten();
+        let key = |key: &str| start.as_ref().and_then(|start| start.recipe.get(key));
+        let model = key("model.name").and_then(Value::as_str).map(str::to_owned);
+        let planned_epochs =
+            key("train.epochs").and_then(Value::as_u64).and_then(|epochs| epochs.try_into().ok());
+        match folder.summary() {
+            // An empty object reads as a run without a class.
+            Ok(Some(Summary::Run(run))) if run.classes.is_empty() => {
+                let file = folder.file(RunFolder::SUMMARY);
+                RunEntry { model, planned_epochs, ..unreadable(format!("{} names no class", file.display())) }
+            }
+            Ok(Some(Summary::Run(run))) => RunEntry {
+                score: run.val.as_ref().and_then(|val| val.get(metric.name).copied().flatten()),
+                epochs: Some(run.epochs_run),
+                planned_epochs,
+                status: RunStatus::Ended(run.status),
+                model: Some(run.model),
+            },
+            // No evaluation is taken for a run, so there is none here.
+            Ok(_) => match folder.epochs() {
+                Ok(epochs) => RunEntry {
+                    model,
+                    score: None,
+                    epochs: Some(epochs.len()),
+                    planned_epochs,
+                    status: RunStatus::NoResult,
+                },
+                Err(error) => RunEntry { model, planned_epochs, ..unreadable(error.to_string()) },
+            },
+            Err(error) => RunEntry { model, planned_epochs, ..unreadable(error.to_string()) },
+        }
+    }
+}
+
+impl StudyEntry {
+    fn read(path: &Path, study: Result<StudyFile, String>) -> StudyEntry {
+        let folders: Vec<PathBuf> = runs_of(path).collect();
+        let runs = folders.len();
+        let study = match study {
+            Ok(study) => study,
+            Err(problem) => return StudyEntry { runs, status: StudyStatus::Unreadable(problem) },
+        };
+        let ended = |run: &&PathBuf| {
+            let summary = RunFolder::open(run).and_then(|folder| folder.summary());
+            matches!(summary, Ok(Some(Summary::Run(run))) if run.status != RunEnd::Interrupted)
+        };
+        let ended = folders.iter().filter(ended).count() + study.failures.len();
+        let of = study.variants.len() * study.seeds.len() * study.splits.len().max(1);
+        let status = match (is_running(path), ended >= of) {
+            (true, _) => StudyStatus::Running,
+            (false, true) => StudyStatus::Completed,
+            (false, false) => StudyStatus::Unfinished { ended, of },
+        };
+        StudyEntry { runs, status }
+    }
+}
+
+/// The run folders of a study.
+fn runs_of(study: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(study).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| matches!(Content::of(path), Content::Run))
+}
+
+/// Whether a process runs a study. Asking takes the lock for a moment, and shares it with others who ask.
+fn is_running(study: &Path) -> bool {
+    let path = study.join(LOCK);
+    if !is_file(&path) {
+        return false;
+    }
+    File::open(&path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}

@@ -1,0 +1,191 @@
+//! What a folder is by what it holds, what it takes on disk, and what in it is not ours.
+
+use crate::study::LOCK;
+use pupila_run::{RunFileError, RunFolder, StudyFile, Summary};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Files of the systems that people browse folders with. They go with the folder.
+const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
+/// What the names of TensorBoard's files begin with.
+const EVENTS: &str = "events.out.tfevents.";
+/// What the names of evaluations in a run's folder begin with.
+const EVALUATION: &str = "eval-";
+/// The folder in a run's folder that says what each MLflow server has acknowledged.
+const LEDGERS: &str = "mlflow";
+
+/// What a folder is.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A run, ended or not.
+    Run,
+    /// What `eval` made.
+    Evaluation,
+    /// A study, or what is wrong with its `study.json`.
+    Study(Box<Result<StudyFile, String>>),
+    /// A link, to wherever.
+    Link,
+    /// Anything else.
+    Other,
+}
+
+impl Content {
+    /// What a path is. A link is never followed.
+    pub(super) fn of(path: &Path) -> Content {
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_symlink() => return Content::Link,
+            Ok(metadata) if metadata.is_dir() => {}
+            _ => return Content::Other,
+        }
+        if is_file(&StudyFile::path(path)) {
+            return Content::Study(Box::new(match StudyFile::read(path) {
+                // Any object of JSON reads as a study without a variant.
+                Ok(Some(study)) if !study.variants.is_empty() => Ok(study),
+                Ok(_) => Err(format!("{} names no variant", StudyFile::path(path).display())),
+                Err(error) => Err(error.to_string()),
+            }));
+        }
+        let has = |name: &str| is_file(&path.join(name));
+        if !has(RunFolder::RECIPE) || !(has(RunFolder::ENVIRONMENT) || has(RunFolder::METRICS)) {
+            return Content::Other;
+        }
+        let folder = match RunFolder::open(path) {
+            Ok(folder) => folder,
+            Err(RunFileError::Newer { .. }) => return Content::Run,
+            Err(_) => return Content::Other,
+        };
+        let summary = folder.summary().ok().flatten();
+        let environment = folder.environment().ok().flatten();
+        let judged = environment.as_ref().is_some_and(|environment| {
+            environment.data.images.is_some() && environment.data.train_images.is_none()
+        });
+        if matches!(summary, Some(Summary::Evaluation(_))) || judged && !has(RunFolder::METRICS) {
+            return Content::Evaluation;
+        }
+        // Files of these names may be anybody's. One of ours says which version wrote it, and one is enough: the others may be damaged.
+        let ours = environment.is_some_and(|environment| !environment.version.is_empty())
+            || summary.is_some_and(|summary| !summary.version().is_empty())
+            || folder.start().is_ok_and(|start| start.is_some());
+        if ours { Content::Run } else { Content::Other }
+    }
+}
+
+/// Whether a path is a file itself, and no link to one.
+pub(super) fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// What a folder takes, and when it was written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Measure {
+    /// The lengths of all files in it, in bytes.
+    pub(super) bytes: u64,
+    /// When one of its own files was last written. What is in folders of its own, such as an evaluation, does not count.
+    pub(super) modified: Option<SystemTime>,
+    /// When anything in it was last written.
+    pub(super) touched: Option<SystemTime>,
+}
+
+impl Measure {
+    /// Of a folder. What vanishes meanwhile, as partial files of a run do, or cannot be read counts nothing.
+    pub(super) fn of(path: &Path) -> Measure {
+        let mut measure = Measure::default();
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else { continue };
+            if metadata.is_dir() {
+                let inner = Measure::of(&entry.path());
+                measure.bytes += inner.bytes;
+                measure.touched = measure.touched.max(inner.touched);
+                continue;
+            }
+            measure.bytes += metadata.len();
+            // Written whenever somebody asks for the study, whether a run follows or not.
+            if entry.file_name() != LOCK {
+                let written = metadata.modified().ok();
+                measure.modified = measure.modified.max(written);
+                measure.touched = measure.touched.max(written);
+            }
+        }
+        measure
+    }
+}
+
+/// What in the folder of a run Pupila did not write, by its place in the folder.
+pub(super) fn foreign_in_run(run: &Path) -> io::Result<Vec<PathBuf>> {
+    foreign(run, is_of_a_run, &|path, name| {
+        if name == LEDGERS {
+            return foreign(path, is_ledger, &|_, _| Ok(None)).map(Some);
+        }
+        // One that was killed early is known by its name alone.
+        if name.starts_with(EVALUATION) || matches!(Content::of(path), Content::Evaluation) {
+            return foreign(path, is_of_a_run, &|_, _| Ok(None)).map(Some);
+        }
+        Ok(None)
+    })
+}
+
+/// The same for a study, in which run folders are its own.
+pub(super) fn foreign_in_study(folder: &Path, study: &StudyFile) -> io::Result<Vec<PathBuf>> {
+    foreign(folder, is_of_a_study, &|path, name| {
+        // A run that was killed early has nothing but its name.
+        let named = study.variants.iter().any(|variant| {
+            name.strip_prefix(variant.folder.as_str()).is_some_and(|rest| rest.starts_with('-'))
+        });
+        if named || matches!(Content::of(path), Content::Run) {
+            return foreign_in_run(path).map(Some);
+        }
+        Ok(None)
+    })
+}
+
+/// What is foreign in a folder; none where all of it is.
+type Foreign = io::Result<Option<Vec<PathBuf>>>;
+
+/// The entries of a folder that are no files of ours by their names. Of a folder in it, what `inside` says. A link is never
+/// ours.
+fn foreign(
+    folder: &Path,
+    is_ours: fn(&str) -> bool,
+    inside: &dyn Fn(&Path, &str) -> Foreign,
+) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        match name.to_str() {
+            Some(text) if kind.is_file() && (is_ours(text) || LITTER.contains(&text)) => {}
+            Some(text) if kind.is_dir() => match inside(&entry.path(), text)? {
+                Some(within) => found.extend(within.into_iter().map(|path| Path::new(&name).join(path))),
+                None => found.push(name.into()),
+            },
+            _ => found.push(name.into()),
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a run or an evaluation writes files of this name.
+fn is_of_a_run(name: &str) -> bool {
+    let whole = whole(name);
+    RunFolder::RESULTS.contains(&whole)
+        || [RunFolder::MODEL, RunFolder::METRICS].contains(&whole)
+        || name.starts_with(EVENTS)
+}
+
+/// Whether a study writes files of this name.
+fn is_of_a_study(name: &str) -> bool {
+    [StudyFile::NAME, StudyFile::PAGE, StudyFile::RESULTS, LOCK].contains(&whole(name))
+}
+
+/// Whether the sender to MLflow keeps files of this name in its folder.
+fn is_ledger(name: &str) -> bool {
+    [".json", ".lock", ".new"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// The name that a file has once it is whole.
+fn whole(name: &str) -> &str {
+    name.strip_suffix(".partial").unwrap_or(name)
+}
