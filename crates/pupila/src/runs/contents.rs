@@ -129,6 +129,9 @@ pub(super) fn foreign_in_run(run: &Path) -> io::Result<Vec<PathBuf>> {
 /// The same for a study, in which run folders are its own.
 pub(super) fn foreign_in_study(folder: &Path, study: &StudyFile) -> io::Result<Vec<PathBuf>> {
     foreign(folder, is_of_a_study, &|path, name| {
+        if name == LEDGERS {
+            return foreign(path, is_ledger, &|_, _| Ok(None)).map(Some);
+        }
         // A run that was killed early has nothing but its name.
         let named = study.variants.iter().any(|variant| {
             name.strip_prefix(variant.folder.as_str()).is_some_and(|rest| rest.starts_with('-'))
@@ -177,7 +180,7 @@ fn is_of_a_run(name: &str) -> bool {
 
 /// Whether a study writes files of this name.
 fn is_of_a_study(name: &str) -> bool {
-    [StudyFile::NAME, StudyFile::PAGE, StudyFile::RESULTS, LOCK].contains(&whole(name))
+    [StudyFile::NAME, StudyFile::PAGE, StudyFile::RESULTS, RunFolder::METRICS, LOCK].contains(&whole(name))
 }
 
 /// Whether the sender to MLflow keeps files of this name in its folder.
