@@ -235,3 +235,32 @@ def test_a_sender_that_is_killed_and_a_server_that_dies_leave_one_parent(server,
     study.sync()
     assert study.assert_nested("FINISHED") == parent
     study.assert_parent_is_whole(parent)
+
+
+def test_a_study_sends_itself_and_goes_on_below_the_same_parent(server, tmp_path):
+    """`pupila study` itself, first with two seeds, then with three."""
+    experiment = str(tmp_path)
+    small = ["--size", "8", "--epochs", "2", "--no-tensorboard", "--set", "tracking.report=false"]
+    command = [PUPILA, "study", "grayscale", ROOT / "samples/skin", *small, "--runs", tmp_path, "--name", "gray", "--mlflow", server.uri,
+               "--experiment", experiment]
+    parents = []
+    for seeds in (2, 3):
+        done = subprocess.run([*command, "--seeds", str(seeds)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert "has the study, its runs below it" in done.stdout
+        name = urllib.parse.quote(experiment, safe="")
+        found = ask(f"{server.uri}/api/2.0/mlflow/experiments/get-by-name?experiment_name={name}")["experiment"]["experiment_id"]
+        runs = ask(f"{server.uri}/api/2.0/mlflow/runs/search", {"experiment_ids": [found], "max_results": 100})["runs"]
+        runs = {run["info"]["run_name"]: run for run in runs}
+        assert sorted(runs) == sorted(["gray", *(f"{variant}-seed{seed}" for variant in ("color", "gray") for seed in range(seeds))])
+        parent = runs.pop("gray")
+        assert parent["info"]["status"] == "FINISHED"
+        parents.append(parent["info"]["run_id"])
+        metrics = {metric["key"]: metric["value"] for metric in parent["data"]["metrics"]}
+        file = json.loads((tmp_path / "gray/study.json").read_text())
+        for variant, said in zip(file["variants"], file["result"]["variants"]):
+            assert metrics[f"{variant['folder']}/accuracy_mean"] == pytest.approx(said["mean"], rel=1e-12)
+        for run in runs.values():
+            tags = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+            assert tags["mlflow.parentRunId"] == parents[0]
+    assert parents[0] == parents[1]

@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask CHORE`.
 
 mod picture;
+mod studies;
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -10,9 +11,13 @@ fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("schema") => schema(),
         Some("picture") => picture(),
+        Some("studies") => studies(),
         _ => {
             println!("cargo xtask schema    write docs/recipe.schema.json, the recipes' JSON schema");
             println!("cargo xtask picture   write docs/train.svg, the README's picture of a real run");
+            println!(
+                "cargo xtask studies   write docs/studies.md, with every built-in study run on the samples"
+            );
             Ok(())
         }
     }
@@ -40,6 +45,13 @@ fn write(path: &str, content: &str) -> Result<()> {
 
 fn schema() -> Result<()> {
     write("docs/recipe.schema.json", &pupila(&["schema"])?)
+}
+
+fn studies() -> Result<()> {
+    let runs = std::env::temp_dir().join(format!("pupila-studies-{}", std::process::id()));
+    let page = studies::page(&root().join("xtask/studies"), &runs, &pupila);
+    std::fs::remove_dir_all(&runs).ok();
+    write("docs/studies.md", &page?)
 }
 
 fn picture() -> Result<()> {

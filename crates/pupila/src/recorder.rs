@@ -25,6 +25,8 @@ const BYTES_PER_S: f64 = 5e8;
 pub(crate) struct Recorder<'a> {
     folder: &'a RunFolder,
     report: bool,
+    /// Whether the best model is written while the run goes on.
+    saves: bool,
     card: ModelCard,
     tracking: Tracking,
     normalization: &'a Normalization,
@@ -43,6 +45,7 @@ pub(crate) struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     pub(crate) fn new(
         plan: &Plan<'_>,
+        saves: bool,
         folder: &'a RunFolder,
         card: ModelCard,
         tracking: Tracking,
@@ -57,6 +60,7 @@ impl<'a> Recorder<'a> {
         Recorder {
             folder,
             report,
+            saves,
             card,
             tracking,
             normalization,
@@ -90,7 +94,7 @@ impl<'a> Recorder<'a> {
         let (last, took) = self.saved;
         self.unsaved |= look.record.improved;
         // The last epoch's is written right after.
-        if !self.unsaved || look.last || last.elapsed() < (took * SHARE).min(LONGEST) {
+        if !self.saves || !self.unsaved || look.last || last.elapsed() < (took * SHARE).min(LONGEST) {
             return;
         }
         let Some((epoch, _)) = look.best.best else { return };

@@ -25,7 +25,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// What may stand in a study file.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
+    "recipe",
     "first_steps",
     "name",
     "question",
@@ -65,6 +66,8 @@ pub struct Definition {
     pub first_steps: bool,
     /// The validation loss to which epochs and time are told; the baseline's best if left out.
     pub loss: Option<f64>,
+    /// The recipe file of all variants; what the caller says goes before it.
+    pub recipe: Option<PathBuf>,
     /// No run is begun after so many minutes.
     pub minutes: Option<f64>,
     /// Runs at most.
@@ -145,6 +148,10 @@ impl Reader<'_> {
             "runs" => definition.runs = self.count(key, value),
             "minutes" => definition.minutes = self.positive(key, value),
             "loss" => definition.loss = self.positive(key, value),
+            "recipe" => {
+                let file = self.text(key, value);
+                definition.recipe = file.map(|file| self.beside(&file));
+            }
             "subsets" => definition.subsets = self.yes(key, value),
             "first_steps" => definition.first_steps = self.yes(key, value),
             "set" => definition.set = self.keys(key, value),
@@ -158,6 +165,11 @@ impl Reader<'_> {
                 self.wrong(key, format!("a study file has no such key{hint}; it has {}", KEYS.join(", ")));
             }
         }
+    }
+
+    /// A file that stands beside the study's.
+    fn beside(&self, file: &str) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(file)
     }
 
     fn yes(&mut self, key: &str, value: &Value) -> bool {
@@ -271,7 +283,7 @@ impl Reader<'_> {
             if let Some(at) = values.iter().position(|(key, _)| key == "recipe") {
                 let (_, file) = values.remove(at);
                 let file = self.text(&format!("{place}.recipe"), &file);
-                recipe = file.map(|file| self.path.parent().unwrap_or(Path::new("")).join(file));
+                recipe = file.map(|file| self.beside(&file));
             }
             variants.push(Named { name: name.clone(), recipe, values });
         }

@@ -96,7 +96,14 @@ impl Plan {
     /// # Errors
     /// All that is wrong with it and can be told without the data.
     pub fn new(definition: &Definition, request: &Request) -> Result<Plan, StudyErrors> {
-        Planner { definition, request, faults: Vec::new() }.plan()
+        let mut planner = Planner { definition, request, layers: request.layers.clone(), faults: Vec::new() };
+        if let (None, Some(path)) = (&request.layers.file, &definition.recipe) {
+            match std::fs::read_to_string(path) {
+                Ok(text) => planner.layers.file = Some((path.clone(), text)),
+                Err(error) => planner.wrong("recipe", format!("cannot read {}: {error}", path.display())),
+            }
+        }
+        planner.plan()
     }
 
     /// All runs, one seed of every variant after the other, so that what is there at any time can be compared.
@@ -176,6 +183,8 @@ fn of_variant(name: &str, faults: Vec<pupila_train::Fault>) -> Vec<StudyFault> {
 struct Planner<'a> {
     definition: &'a Definition,
     request: &'a Request,
+    /// The request's, over the definition's own recipe.
+    layers: Layers,
     faults: Vec<StudyFault>,
 }
 
@@ -266,7 +275,7 @@ impl Planner<'_> {
 
     /// The recipe that all variants begin with, as far as it is right: its faults are told with the variants.
     fn base_recipe(&self) -> Recipe {
-        self.request.layers.resolve_what_is_known().0.into_recipe()
+        self.layers.resolve_what_is_known().0.into_recipe()
     }
 
     /// The keys that the recipe file, or the command line, says something of.
@@ -299,7 +308,7 @@ impl Planner<'_> {
             settings.push(setting(key, value, "the study's [set]"));
         }
         settings.extend(self.request.layers.settings.clone());
-        let shared = Layers { file: self.request.layers.file.clone(), settings };
+        let shared = Layers { file: self.layers.file.clone(), settings };
         let named = self.named(base);
         self.check_keys(&named);
         let slugs = slugs(named.iter().map(|named| named.name.as_str()));

@@ -24,6 +24,7 @@ pub struct SessionBuilder {
     pub(super) cache: Option<Cache>,
     pub(super) shared: Option<Arc<SharedData>>,
     pub(super) group: Option<Group>,
+    pub(super) saves: bool,
     pub(super) stop: StopSignal,
     pub(super) progress: Option<OnProgress>,
     pub(super) arguments: Vec<String>,
@@ -79,6 +80,14 @@ impl SessionBuilder {
     #[must_use]
     pub fn group(mut self, group: Group) -> Self {
         self.group = Some(group);
+        self
+    }
+
+    /// Whether the best model so far is written while the run goes on, so that a run that is killed leaves one; it is if left out.
+    /// At the end it always is.
+    #[must_use]
+    pub fn save_while_running(mut self, saves: bool) -> Self {
+        self.saves = saves;
         self
     }
 
@@ -154,6 +163,7 @@ impl SessionBuilder {
             cache,
             shared: self.shared,
             group: self.group,
+            saves: self.saves,
             stop: self.stop,
             progress: self.progress,
             arguments: self.arguments,

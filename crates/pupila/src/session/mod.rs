@@ -81,6 +81,7 @@ pub struct Session {
     cache: Option<Cache>,
     shared: Option<Arc<SharedData>>,
     group: Option<Group>,
+    saves: bool,
     stop: StopSignal,
     progress: Option<OnProgress>,
     arguments: Vec<String>,
@@ -138,6 +139,7 @@ impl Session {
             cache: user_cache(),
             shared: None,
             group: None,
+            saves: true,
             stop: StopSignal::new(),
             progress: None,
             arguments: Vec::new(),
@@ -271,7 +273,8 @@ impl Session {
         let tracking = Tracking::start(&folder, &plan, normalization, run)
             .map_err(Error::io(Tried::Write, folder.file(RunFolder::METRICS)))?;
         let card = ModelCard::new(classes.clone(), recipe.input.clone(), normalization, recipe.model.clone());
-        let mut recorder = Recorder::new(&plan, &folder, card, tracking, normalization, &self.stop, observer);
+        let mut recorder =
+            Recorder::new(&plan, self.saves, &folder, card, tracking, normalization, &self.stop, observer);
         let outcome = pupila_train::train(&plan, &mut engine, &mut recorder)?;
 
         let model_saved = outcome.best_epoch.map_or(Ok(()), |epoch| recorder.save(&engine, epoch));

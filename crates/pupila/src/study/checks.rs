@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::shared_data::SharedData;
 use pupila_dataset::{Dataset, Split};
 use pupila_metrics::{METRICS, Metric, Predictions};
+use pupila_network::Network;
 use pupila_run::StudyFile;
 use pupila_study::statistics::power::power;
 use pupila_study::{Place, StudyErrors, StudyFault};
@@ -25,6 +26,8 @@ pub(super) struct Checked {
     pub fingerprint: String,
     /// Trained values of each variant.
     pub parameters: Vec<usize>,
+    /// What a run takes of memory while it trains, of the largest variant; about.
+    pub run_bytes: u64,
     /// What should be known.
     pub notes: Vec<String>,
 }
@@ -41,6 +44,7 @@ pub(super) fn check(
         classes: Vec::new(),
         fingerprint: String::new(),
         parameters: Vec::new(),
+        run_bytes: 0,
         notes: Vec::new(),
     };
     let mut judged_on: Vec<Option<String>> = vec![None; plan.splits.len()];
@@ -81,7 +85,10 @@ pub(super) fn check(
                 let card =
                     ModelCard::new(classes, recipe.input.clone(), &normalization, recipe.model.clone());
                 match card.network() {
-                    Ok(network) => checked.parameters.push(network.parameter_count()),
+                    Ok(network) => {
+                        checked.parameters.push(network.parameter_count());
+                        checked.run_bytes = checked.run_bytes.max(run_bytes(&network, recipe.train.batch));
+                    }
                     Err(error) => add(Error::from(error).to_string()),
                 }
                 if fingerprinted.as_ref().map_or(place == 0, |first| *first == variant.name) {
@@ -169,6 +176,21 @@ fn undefined(metric: &Metric, labels: &[u32], classes: &[String]) -> Option<Stri
     ))
 }
 
+/// What training takes of memory: values, gradients and two moments, and for each image of a batch the outputs of all layers with their
+/// gradients. About: outputs share memory, and kernels have room of their own.
+fn run_bytes(network: &Network, batch: usize) -> u64 {
+    let outputs: usize = network.nodes().iter().map(|node| node.shape.len()).sum();
+    4 * (4 * network.parameter_count() + 2 * batch * outputs) as u64
+}
+
+/// Memory that is free for use, in bytes, where the system says it.
+fn available_bytes() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(1024 * kilobytes)
+}
+
 /// What a study takes. `threads` in all, and the jobs that were asked for.
 pub(super) fn forecast(
     plan: &StudyPlan,
@@ -181,7 +203,9 @@ pub(super) fn forecast(
     let left = done.iter().filter(|done| !**done).count();
     // Side by side a run has one thread and nothing to wait for: faster in all than one after the other on all threads, as long as
     // there are runs enough.
-    let jobs = jobs.unwrap_or(threads).min(threads).min(left.max(1));
+    // Half of what is free, so that neither images nor other programs are pushed out.
+    let fit = available_bytes().map_or(usize::MAX, |bytes| (bytes / 2 / checked.run_bytes.max(1)) as usize);
+    let jobs = jobs.unwrap_or(threads.min(fit.max(1))).min(threads).min(left.max(1));
     let each = plan.seeds.len() as u64 * plan.splits.len() as u64;
     let model = |parameters: &usize| 4 * *parameters as u64;
     let models: u64 = checked.parameters.iter().map(model).sum();

@@ -143,7 +143,11 @@ impl Shared<'_> {
                 return;
             }
             let name = self.study.plan.run_name(place);
-            let session = AssertUnwindSafe(|| self.session(place, &name));
+            // The last run has the cores that become free.
+            let alone = lock(&self.queue).is_empty();
+            let each = (self.study.threads / self.study.jobs).max(1);
+            let threads = if alone { self.study.threads } else { each };
+            let session = AssertUnwindSafe(|| self.session(place, &name, threads));
             let facts = match catch_unwind(session) {
                 Ok(Ok(RunEnd::Interrupted)) => {
                     lock(&self.unfinished).get_or_insert(Unfinished::Stopped);
@@ -168,7 +172,7 @@ impl Shared<'_> {
         }
     }
 
-    fn session(&self, place: Place, name: &str) -> Result<RunEnd, Error> {
+    fn session(&self, place: Place, name: &str, threads: usize) -> Result<RunEnd, Error> {
         let study = self.study;
         let folder = study.folder.join(name);
         if folder.exists() {
@@ -180,7 +184,9 @@ impl Shared<'_> {
         let mut session = Session::builder(recipe, &study.data)
             .runs(&study.folder)
             .name(name)
-            .threads((study.threads / study.jobs).max(1))
+            .threads(threads)
+            // A run that is killed is begun anew.
+            .save_while_running(false)
             .shared(&study.shared)
             .group(study.group(place))
             .stop_signal(&study.stop)
