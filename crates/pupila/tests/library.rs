@@ -46,7 +46,7 @@ fn content(folder: &RunFolder) -> BTreeMap<String, String> {
             RunFolder::SUMMARY => {
                 let mut summary: Value = serde_json::from_slice(&bytes).unwrap();
                 let object = summary.as_object_mut().unwrap();
-                for key in ["timing", "peak_rss_bytes", "threads"] {
+                for key in ["timing", "peak_rss_bytes", "engine_bytes", "threads"] {
                     object.remove(key).unwrap();
                 }
                 summary.to_string()
