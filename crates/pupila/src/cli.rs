@@ -109,9 +109,9 @@ pub(crate) struct Study {
     /// Runs at most: whole rounds of one seed of every variant
     #[arg(long, value_name = "N")]
     pub(crate) max_runs: Option<usize>,
-    /// Models that stay on disk: all, that of the best seed of each variant, or none
-    #[arg(long, value_name = "WHICH", default_value = "best")]
-    pub(crate) keep: Keep,
+    /// Models that stay on disk: all, best (that of the best run of each variant) or none; otherwise as before, or best
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) keep: Option<Keep>,
     /// Runs at a time; otherwise what is fastest. Results don't depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,

@@ -12,6 +12,7 @@ pub use order::Order;
 
 use crate::error::{Error, Tried};
 use crate::study::LOCK;
+pub(crate) use contents::foreign_in_run;
 use contents::{Content, Measure, is_file};
 use pupila_metrics::{METRICS, Metric, metric};
 use pupila_run::{RunEnd, RunFolder, StudyFile, Summary};

@@ -171,8 +171,10 @@ fn a_study_is_gone_on_with_by_more_seeds_and_more_variants() {
     assert_eq!(names, ["dropout=0.0", "dropout=0.5", "dropout=0.3"]);
     assert!(said.analysis.variants.iter().all(|variant| variant.ended == 3));
     drop(study);
-    // Fewer seeds than there are take nothing away.
-    let study = builder(plan(TWO, &request(&[])), folder.path()).open().unwrap();
+    // Fewer seeds than there are take nothing away, and a variant that only the folder has can be the baseline.
+    let of_folder = Request { baseline: Some("dropout=0.5".into()), ..request(&[]) };
+    let study = builder(plan(TWO, &of_folder), folder.path()).open().unwrap();
+    assert_eq!(study.plan().variants[study.plan().baseline].name, "dropout=0.5");
     assert_eq!((study.forecast().runs, study.forecast().done), (9, 9));
     drop(study);
     let other =
@@ -195,6 +197,36 @@ fn a_study_is_gone_on_with_by_more_seeds_and_more_variants() {
     let taken =
         builder(plan(TWO, &request(&[])), folder.path()).name(run.folder().name()).open().unwrap_err();
     assert!(taken.to_string().contains("is there already"), "{taken}");
+}
+
+#[test]
+fn other_seeds_are_added_and_another_split_is_another_study() {
+    let folder = tempfile::tempdir().unwrap();
+    builder(plan(TWO, &request(&[])), folder.path()).open().unwrap().run(&()).unwrap();
+    let study = builder(plan(TWO, &request(&["train.seed=7"])), folder.path()).open().unwrap();
+    assert_eq!((study.forecast().runs, study.forecast().done), (8, 4));
+    assert_eq!((&study.plan().seeds[..], &study.plan().splits[..]), (&[0, 1, 7, 8][..], &[0][..]));
+    let other =
+        builder(plan(TWO, &request(&["data.split_seed=3"])), folder.path()).open().unwrap_err().to_string();
+    assert!(other.contains("data.split_seed: is 3 here, and the study has 0"), "{other}");
+}
+
+#[test]
+fn a_run_that_holds_something_else_is_not_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = stop_after(1);
+    let mut study =
+        builder(plan(TWO, &request(&[])), folder.path()).jobs(1).stop_signal(&stop.stop).open().unwrap();
+    study.run(&stop).unwrap();
+    drop(study);
+    let begun = folder.path().join("s/dropout-0.3-seed0");
+    std::fs::create_dir_all(&begun).unwrap();
+    std::fs::write(begun.join("notes.txt"), "mine").unwrap();
+    let said = builder(plan(TWO, &request(&[])), folder.path()).open().unwrap().run(&()).unwrap();
+    let failed = &said.json["variants"][1]["runs"][0];
+    assert_eq!(failed["status"], "failed");
+    assert!(failed["reason"].as_str().unwrap().contains("notes.txt"), "{failed}");
+    assert!(begun.join("notes.txt").exists());
 }
 
 #[test]
@@ -353,12 +385,9 @@ fn everything_wrong_is_told_before_any_run() {
     assert!(told.contains("variants `a` and `b`: are the same recipe"), "{told}");
     let told = StudyPlan::new(&parse(TWO), &request(&["model.dropout=0.1"])).unwrap_err().to_string();
     assert!(told.contains("--set model.dropout: the study varies this key"), "{told}");
-    let told = StudyPlan::new(&parse(TWO), &Request { baseline: Some("dropout=0".into()), ..request(&[]) })
-        .unwrap_err();
-    assert!(
-        told.to_string().contains("no variant is named `dropout=0`; did you mean `dropout=0.0`?"),
-        "{told}"
-    );
+    let unknown = Request { baseline: Some("dropout=0".into()), ..request(&[]) };
+    let told = builder(plan(TWO, &unknown), folder.path()).open().unwrap_err().to_string();
+    assert!(told.contains("no variant is named `dropout=0`; did you mean `dropout=0.0`?"), "{told}");
     let top5 = Request { metric: Some("val/top5_accuracy".into()), ..request(&[]) };
     let told = builder(plan(TWO, &top5), folder.path()).open().unwrap_err().to_string();
     assert!(told.contains("is always 100 % where there are"), "{told}");

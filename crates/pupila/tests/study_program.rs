@@ -28,7 +28,7 @@ fn a_built_in_study_answers() {
     assert_eq!(object["variants"][1]["values"]["input.channels"], 1);
     assert_eq!(object["variants"][1]["runs"].as_array().unwrap().len(), 2);
     assert!(object["answer"][0].as_str().unwrap().ends_with('.'));
-    for said in ["Does color matter here?", "2 variants x 2 seeds = 4 runs", "verdict", "Answer"] {
+    for said in ["Does color matter here?", "2 variants x 2 seeds: 4 runs", "verdict", "Answer"] {
         assert!(ran.stderr.contains(said), "{said:?} is not in:\n{}", ran.stderr);
     }
     let page = sandbox.read("runs/grayscale-skin/study.html");
@@ -66,7 +66,11 @@ fn mistakes_are_told_before_any_run() {
         ("grayscale", &["--set", "input.channels=3"], "--set input.channels: the study varies this key"),
         ("grayscale", &["--name", "../x"], "cannot be the name of a run"),
         ("grayscale", &["--minutes", "-1"], "minutes: expected a number above 0"),
-        ("grayscale", &["--max-runs", "1"], "runs: 1 are fewer than one of each of the 2 variants"),
+        (
+            "grayscale",
+            &["--max-runs", "1"],
+            "runs (--max-runs): 1 are fewer than one of each of the 2 variants",
+        ),
         ("grayscale", &["--splits", "2"], "the data bring their own validation set"),
         ("grayscale", &["--set", "tracking.run_name=x"], "all runs of a study would have one name"),
     ] {

@@ -115,7 +115,7 @@ fn the_sides_of_the_forest_follow_the_metric() {
     assert!(section(&html, "results").contains("<b>0.72</b>") && html.contains("Lower is better."));
     assert!(!section(&html, "differences").contains("points;"), "only shares differ by points");
     study.splits = true;
-    assert!(checked(&study).contains("Each seed splits the data anew"));
+    assert!(checked(&study).contains("Each split sets other images aside"));
 }
 
 #[test]

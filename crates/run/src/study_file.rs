@@ -23,6 +23,10 @@ pub struct StudyFile {
     pub data: String,
     /// Changes with the images, their labels or their splits; in hexadecimal.
     pub fingerprint: String,
+    /// The variant whose data that is.
+    pub fingerprinted: String,
+    /// Which models stay: `all`, `best` or `none`.
+    pub keep: String,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// The seeds of the splits.

@@ -2,10 +2,11 @@
 
 use crate::facts::{Outcome, RunFacts};
 use crate::plan::{Place, Plan};
-use crate::statistics::comparison::{Difference, compare, mean_interval, moments, residual};
+use crate::statistics::comparison::{Difference, compare, level_of_each, mean_interval, moments, residual};
 use crate::statistics::components::{Components, components};
 use crate::statistics::crossed::{Both, both};
 use crate::statistics::power::{detectable, seeds_needed};
+use crate::statistics::student_t::two_sided_quantile;
 
 /// What a difference is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub struct Compared {
     pub both: Option<Both>,
     /// What it is.
     pub verdict: Verdict,
-    /// Of an open one: seeds in all that would show it in 80 % of studies, were it as large as it seems.
+    /// Of an open one: seeds (splits, where there are several) in all that would show it in 80 % of studies, were it as large as it seems.
     pub seeds_needed: Option<usize>,
 }
 
@@ -101,7 +102,8 @@ pub struct Analysis {
     pub comparisons: usize,
     /// The validation loss to which epochs and time are told; NaN where there is none.
     pub target_loss: f64,
-    /// Standard deviation of the metric from seed to seed, over all variants; NaN where unknown.
+    /// Standard deviation of the metric from seed to seed (of the means of splits, where there are several) beyond what moves all variants
+    /// alike; NaN where unknown.
     pub seed_sd: f64,
     /// What splits and seeds do, where there are several splits.
     pub components: Option<Components>,
@@ -158,7 +160,8 @@ impl<'a> Facts<'a> {
         let table = self.table(variant);
         match table.len() {
             1 => table.into_iter().next().unwrap_or_default(),
-            _ => table.iter().map(|seeds| moments(seeds).0).collect(),
+            // A split with a seed that is missing is not compared with one of another's seeds.
+            _ => table.iter().map(|seeds| seeds.iter().sum::<f64>() / seeds.len() as f64).collect(),
         }
     }
 
@@ -175,15 +178,17 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What the runs say. `images` is the number of validation images: a share of them is known in steps.
-pub fn analyse(facts: &Facts<'_>, images: usize) -> Analysis {
+/// What the runs say. `images` is the number of validation images, by which a share is known in steps, `train_images` that of the training
+/// images.
+pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysis {
     let plan = facts.plan;
     let splits = plan.splits.len();
     // Rounding to steps of 1 / images has the variance steps² / 12 (Sheppard), a difference of two twice that.
     let step = if plan.metric.unit == "frac" { 1.0 / images.max(1) as f64 } else { 0.0 };
     let floor = step * step / 6.0;
     let values: Vec<Vec<f64>> = (0..plan.variants.len()).map(|variant| facts.blocks(variant)).collect();
-    let differences = compare(&values, plan.baseline, floor);
+    let overlap = if splits > 1 { images as f64 / train_images.max(1) as f64 } else { 0.0 };
+    let differences = compare(&values, plan.baseline, floor, overlap);
     let comparisons = differences.len();
     let target_loss = plan.loss.unwrap_or_else(|| {
         median(
@@ -207,13 +212,15 @@ pub fn analyse(facts: &Facts<'_>, images: usize) -> Analysis {
         variants.push(described(facts, variant, values, compared, target_loss, floor / 2.0));
     }
     let seed_sd = match residual(&values) {
-        Some((square, _)) => square.sqrt(),
+        // As the differences are, no smaller than the metric's steps.
+        Some((square, _)) => square.max(floor / 2.0).sqrt(),
         None => median(variants.iter().map(|variant| variant.sd).filter(|sd| sd.is_finite()).collect()),
     };
     let blocks = values.iter().map(|row| moments(row).2).max().unwrap_or(0);
     let tables: Vec<_> = (0..plan.variants.len()).map(|variant| facts.table(variant)).collect();
     let halves = variants.iter().filter_map(|variant| variant.compared.as_ref()?.both);
-    let halves: Vec<f64> = halves.map(|both| 1.96 * both.images_variance.sqrt()).collect();
+    let critical = two_sided_quantile(level_of_each(comparisons), f64::INFINITY);
+    let halves: Vec<f64> = halves.map(|both| critical * both.images_variance.sqrt()).collect();
     Analysis {
         baseline: plan.baseline,
         comparisons,
@@ -248,8 +255,7 @@ fn compared(
         (true, false, true) => Verdict::BetterHere,
         (true, false, false) => Verdict::WorseHere,
     };
-    let needed = || seeds_needed(difference.mean, difference.variance, plan.variants.len(), comparisons);
-    let seeds_needed = if verdict == Verdict::Open { needed() } else { None };
+    let seeds_needed = if verdict == Verdict::Open { seeds_needed(&difference, comparisons) } else { None };
     Compared { difference, both, verdict, seeds_needed }
 }
 
@@ -295,7 +301,7 @@ fn described(
         core_s_to: median(there.iter().map(|&(_, time)| time).collect()),
         reached: there.len(),
         core_s: moments(&ended().map(|run| run.core_s).collect::<Vec<_>>()).0,
-        memory_bytes: runs.iter().find_map(|run| run.memory_bytes),
+        memory_bytes: runs.iter().filter_map(|run| run.memory_bytes).max(),
         ended: ended().count(),
         diverged: runs.iter().filter(|run| run.diverged()).count(),
         failed: runs.iter().filter(|run| matches!(run.outcome, Outcome::Failed(_))).count(),

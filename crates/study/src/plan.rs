@@ -4,7 +4,7 @@ use crate::definition::{Definition, Named, Seeds};
 use crate::error::{StudyErrors, StudyFault};
 use crate::names::{did_you_mean, level, plain, slugs};
 use pupila_metrics::{METRICS, Metric};
-use pupila_train::{CheckedRecipe, Layers, Recipe, Setting, keys};
+use pupila_train::{CheckedRecipe, Layers, Recipe, Setting};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -47,12 +47,18 @@ pub struct Plan {
     pub metric: &'static Metric,
     /// The place of the variant that the others are compared with.
     pub baseline: usize,
+    /// The name of a baseline that is none of the variants; the study's folder may have it.
+    pub unknown_baseline: Option<String>,
     /// The variants, in the order of the definition.
     pub variants: Vec<Variant>,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// The seeds of the splits: one, unless splits were asked for.
     pub splits: Vec<u64>,
+    /// Whether somebody said how many splits.
+    pub splits_asked: bool,
+    /// `data.split_seed`, where the recipe says it.
+    pub split_seed: Option<u64>,
     /// Whether the images that `data.fraction` and `data.max_per_class` leave are drawn anew for each seed.
     pub subsets: bool,
     /// Whether activations and gradients are looked at over the first steps.
@@ -109,8 +115,8 @@ impl Plan {
     /// All runs, one seed of every variant after the other, so that what is there at any time can be compared.
     pub fn places(&self) -> Vec<Place> {
         let mut places = Vec::new();
-        for split in 0..self.splits.len() {
-            for seed in 0..self.seeds.len() {
+        for seed in 0..self.seeds.len() {
+            for split in 0..self.splits.len() {
                 places.extend((0..self.variants.len()).map(|variant| Place { variant, split, seed }));
             }
         }
@@ -118,6 +124,16 @@ impl Plan {
         let rounds = self.runs.map_or(usize::MAX, |runs| runs / self.variants.len().max(1));
         places.truncate(rounds.saturating_mul(self.variants.len()));
         places
+    }
+
+    /// The fault of a baseline that no variant is.
+    pub fn no_such_baseline(&self, name: &str) -> StudyFault {
+        let names: Vec<String> = self.variants.iter().map(|variant| variant.name.clone()).collect();
+        let hint = did_you_mean(name, &names);
+        StudyFault::new(
+            "baseline",
+            format!("no variant is named `{name}`{hint}; there are {}", names.join(", ")),
+        )
     }
 
     /// The name of a run's folder.
@@ -141,15 +157,29 @@ impl Plan {
         resolved(&variant.layers, seeds).map_err(|faults| StudyErrors(of_variant(&variant.name, faults)))
     }
 
-    /// The keys that differ between variants, in the order in which they were named.
+    /// The keys in which the variants' recipes differ, then the seeds that a study varies.
     pub fn varied(&self) -> Vec<String> {
+        let flat: Vec<_> =
+            self.variants.iter().map(|variant| pupila_train::flat_recipe(&variant.recipe)).collect();
         let mut varied: Vec<String> = Vec::new();
-        for (key, _) in self.variants.iter().flat_map(|variant| &variant.values) {
-            if !varied.contains(key) {
+        for key in flat.iter().flat_map(serde_json::Map::keys) {
+            let without_effect = WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix));
+            let differs = flat.iter().any(|recipe| recipe.get(key) != flat[0].get(key));
+            if differs && !without_effect && !varied.contains(key) {
                 varied.push(key.clone());
             }
         }
         varied
+    }
+
+    /// The keys that trackers show: those in which variants differ, and the seeds.
+    pub fn shown_keys(&self) -> Vec<String> {
+        let mut keys = self.varied();
+        keys.push("train.seed".to_owned());
+        if self.splits.len() > 1 {
+            keys.push("data.split_seed".to_owned());
+        }
+        keys
     }
 }
 
@@ -197,37 +227,35 @@ impl Planner<'_> {
         let (definition, request) = (self.definition, self.request);
         let metric = self.metric();
         let base = self.base_recipe();
-        if base.tracking.run_name.is_some() {
-            self.wrong(
-                "tracking.run_name",
-                "all runs of a study would have one name on the server; leave it out",
-            );
-        }
         let (first, split) = (base.train.seed, base.data.split_seed.unwrap_or(base.train.seed));
         let seeds = match (request.seeds, &definition.seeds) {
+            (Some(count), Some(Seeds::These(seeds))) => {
+                let next = seeds.iter().max().map_or(first, |last| last.saturating_add(1));
+                seeds.iter().copied().chain(next..).take(count).collect()
+            }
             (Some(count), _) => (first..).take(count).collect(),
             (None, Some(Seeds::These(seeds))) => seeds.clone(),
             (None, Some(Seeds::Count(count))) => (first..).take(*count).collect(),
             (None, None) => (first..).take(SEEDS).collect::<Vec<u64>>(),
         };
-        for (place, seed) in seeds.iter().enumerate().filter(|(place, seed)| seeds[..*place].contains(seed)) {
-            let _ = place;
+        if let Some((_, seed)) = seeds.iter().enumerate().find(|(place, seed)| seeds[..*place].contains(seed))
+        {
             self.wrong("seeds", format!("{seed} stands there twice"));
         }
-        let splits: Vec<u64> = (split..).take(request.splits.or(definition.splits).unwrap_or(1)).collect();
+        let asked = request.splits.or(definition.splits);
+        let splits: Vec<u64> = (split..).take(asked.unwrap_or(1)).collect();
         let seeding =
             Seeding { seed: seeds.first().copied().unwrap_or(0), split, subsets: definition.subsets };
         let variants = self.variants(&base, seeding);
         let baseline = self.baseline(&variants);
-        for (key, value) in [("minutes", request.minutes.or(definition.minutes))] {
-            if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
-                self.wrong(key, format!("expected a number above 0, got {}", value.unwrap_or_default()));
-            }
+        let minutes = request.minutes.or(definition.minutes);
+        if let Some(minutes) = minutes.filter(|minutes| !(minutes.is_finite() && *minutes > 0.0)) {
+            self.wrong("minutes", format!("expected a number above 0, got {minutes}"));
         }
         let runs = request.runs.or(definition.runs);
         if let Some(runs) = runs.filter(|&runs| runs < variants.len()) {
             self.wrong(
-                "runs",
+                "runs (--max-runs)",
                 format!("{runs} are fewer than one of each of the {} variants", variants.len()),
             );
         }
@@ -238,21 +266,24 @@ impl Planner<'_> {
                 format!("`{name}` cannot be part of a folder's name; try `{}`", crate::names::slug(&name)),
             );
         }
-        let (Some(metric), Some(baseline), true) = (metric, baseline, self.faults.is_empty()) else {
+        let (Some(metric), true) = (metric, self.faults.is_empty()) else {
             return Err(StudyErrors(self.faults));
         };
         Ok(Plan {
             name,
             question: definition.question.clone().unwrap_or_else(|| question(definition)),
             metric,
-            baseline,
+            baseline: baseline.as_ref().copied().unwrap_or(0),
+            unknown_baseline: baseline.err(),
             variants,
             seeds,
             splits,
+            splits_asked: asked.is_some(),
+            split_seed: base.data.split_seed,
             subsets: definition.subsets,
             first_steps: definition.first_steps,
             loss: definition.loss,
-            minutes: request.minutes.or(definition.minutes),
+            minutes,
             runs,
         })
     }
@@ -328,6 +359,10 @@ impl Planner<'_> {
             let by = format!("variant {}", named.name);
             layers.settings.extend(named.values.iter().map(|(key, value)| setting(key, value, &by)));
             match resolved(&layers, seeding) {
+                Ok(recipe) if recipe.tracking.run_name.is_some() => self.add(vec![StudyFault::new(
+                    "tracking.run_name",
+                    "all runs of a study would have one name on the server; leave it out",
+                )]),
                 Ok(recipe) => {
                     let Named { name, values, .. } = named;
                     variants.push(Variant { name, slug, values, recipe, layers });
@@ -352,6 +387,15 @@ impl Planner<'_> {
     /// The variants by name, with the keys that they set.
     fn named(&mut self, base: &Recipe) -> Vec<Named> {
         let definition = self.definition;
+        let combinations = definition
+            .crossed
+            .iter()
+            .try_fold(1usize, |all, (_, values)| all.checked_mul(values.len().max(1)));
+        if combinations.is_none_or(|all| all > MOST_VARIANTS) {
+            let all = combinations.map_or("very many".to_owned(), |all| all.to_string());
+            self.wrong("crossed", format!("{all} combinations are more than the {MOST_VARIANTS} variants that a study can tell apart"));
+            return Vec::new();
+        }
         let mut named = crossed(&definition.crossed);
         if !definition.alone.is_empty() || (!definition.leave_one_out.is_empty() && named.is_empty()) {
             let name = if definition.leave_one_out.is_empty() { "as it is" } else { "all" };
@@ -427,14 +471,22 @@ impl Planner<'_> {
             Value::Table(table) if table.len() == 1 => table.keys().next().cloned().unwrap_or_default(),
             element => plain(element),
         };
+        let of = |name: String| {
+            if self.definition.leave_one_out.len() > 1 { format!("{key}: {name}") } else { name }
+        };
         let mut named = vec![Named {
-            name: "none".to_owned(),
+            name: of("none".to_owned()),
             recipe: None,
             values: vec![(key.to_owned(), Value::Array(Vec::new()))],
         }];
         if elements.len() > 1 {
             named.extend(elements.iter().enumerate().map(|(place, element)| Named {
-                name: format!("without {}", name(element)),
+                name: of(
+                    match elements[..place].iter().filter(|other| name(other) == name(element)).count() {
+                        0 => format!("without {}", name(element)),
+                        n => format!("without {} #{}", name(element), n + 1),
+                    },
+                ),
                 recipe: None,
                 values: vec![(key.to_owned(), without(place))],
             }));
@@ -445,8 +497,10 @@ impl Planner<'_> {
     /// Keys that a study varies by itself, or that the command line holds fast.
     fn check_keys(&mut self, named: &[Named]) {
         let fixed = self.on_command_line();
-        let known = keys();
         let mut told: Vec<String> = Vec::new();
+        for (key, _) in self.definition.set.iter().filter(|(key, _)| SEEDED.contains(&key.as_str())) {
+            self.wrong(format!("set.{key}"), "a study varies it by itself: use `seeds` and `splits`");
+        }
         for key in named.iter().flat_map(|named| &named.values).map(|(key, _)| key) {
             if told.contains(key) {
                 continue;
@@ -460,8 +514,6 @@ impl Planner<'_> {
             } else if fixed.contains(key) {
                 told.push(key.clone());
                 self.wrong(format!("--set {key}"), "the study varies this key; leave one of the two out");
-            } else if !known.contains(key) {
-                told.push(key.clone());
             }
         }
         for key in fixed.iter().filter(|key| matches!(key.as_str(), "data.split_seed" | "data.subset_seed")) {
@@ -493,20 +545,12 @@ impl Planner<'_> {
         }
     }
 
-    fn baseline(&mut self, variants: &[Variant]) -> Option<usize> {
+    /// The place of the baseline, or the name that no variant here has.
+    fn baseline(&self, variants: &[Variant]) -> Result<usize, String> {
         let Some(name) = self.request.baseline.as_ref().or(self.definition.baseline.as_ref()) else {
-            return (!variants.is_empty()).then_some(0);
+            return Ok(0);
         };
-        let found = variants.iter().position(|variant| variant.name == *name);
-        if found.is_none() && self.faults.is_empty() {
-            let names: Vec<String> = variants.iter().map(|variant| variant.name.clone()).collect();
-            let hint = did_you_mean(name, &names);
-            self.wrong(
-                "baseline",
-                format!("no variant is named `{name}`{hint}; there are {}", names.join(", ")),
-            );
-        }
-        found
+        variants.iter().position(|variant| variant.name == *name).ok_or_else(|| name.clone())
     }
 }
 
@@ -636,15 +680,16 @@ impl Plan {
                 variant.slug = (*slug).to_owned();
             }
         }
-        let names: Vec<String> = self.variants.iter().map(|variant| variant.name.clone()).collect();
-        for place in 0..self.variants.len() {
-            let is_stored = stored.iter().any(|(name, _)| *name == names[place]);
-            let mut number = 2;
-            let first = self.variants[place].slug.clone();
-            while !is_stored && stored.iter().any(|(_, slug)| *slug == self.variants[place].slug) {
-                self.variants[place].slug = format!("{first}-{number}");
-                number += 1;
+        let mut taken: Vec<String> = stored.iter().map(|(_, slug)| slug.to_lowercase()).collect();
+        for variant in &mut self.variants {
+            if stored.iter().any(|(name, _)| *name == variant.name) {
+                continue;
             }
+            let first = variant.slug.clone();
+            let numbered = (2..).map(|number| format!("{first}-{number}"));
+            let free = |slug: &String| !taken.contains(&slug.to_lowercase());
+            variant.slug = std::iter::once(first.clone()).chain(numbered).find(free).unwrap_or(first);
+            taken.push(variant.slug.to_lowercase());
         }
     }
 }

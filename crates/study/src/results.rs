@@ -126,7 +126,7 @@ pub fn rows(plan: &Plan, analysis: &Analysis) -> Vec<[String; 6]> {
             Some(compared) => [
                 say.difference(compared.difference.mean),
                 say.range(compared.difference.interval),
-                words::verdict(compared),
+                words::verdict(plan, compared),
             ],
             None if place == analysis.baseline => ["", "", "baseline"].map(str::to_owned),
             None => ["–", "–", "not compared"].map(str::to_owned),

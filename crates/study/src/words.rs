@@ -33,7 +33,7 @@ impl Words<'_> {
     /// A difference, such as `+4.2 points`.
     pub fn difference(&self, difference: f64) -> String {
         match self.is_share() {
-            true => format!("{:+.1} points", 100.0 * difference),
+            true => format!("{} points", points(difference)),
             false => signed(difference),
         }
     }
@@ -49,7 +49,7 @@ impl Words<'_> {
     /// An interval of differences, such as `+1.0 to +7.4`.
     pub fn range(&self, (low, high): (f64, f64)) -> String {
         match self.is_share() {
-            true => format!("{:+.1} to {:+.1}", 100.0 * low, 100.0 * high),
+            true => format!("{} to {}", points(low), points(high)),
             false => format!("{} to {}", signed(low), signed(high)),
         }
     }
@@ -64,7 +64,13 @@ impl Words<'_> {
     }
 }
 
-/// Four digits that count; very large and very small numbers in scientific notation.
+/// A share as points with a sign; what rounds to zero has none that would mean something.
+fn points(share: f64) -> String {
+    let text = format!("{:+.1}", 100.0 * share);
+    if text == "-0.0" { "+0.0".to_owned() } else { text }
+}
+
+/// Four decimals; very large and very small numbers in scientific notation.
 pub fn number(value: f64) -> String {
     match value.abs() {
         a if a == 0.0 || (1e-3..1e5).contains(&a) => format!("{value:.4}"),
@@ -82,8 +88,13 @@ pub fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// What is paired: seeds, or splits where there are several.
+fn block(plan: &Plan) -> &'static str {
+    if plan.splits.len() > 1 { "split" } else { "seed" }
+}
+
 /// What the comparison of a variant says, in a few words for its row.
-pub fn verdict(compared: &Compared) -> String {
+pub fn verdict(plan: &Plan, compared: &Compared) -> String {
     match compared.verdict {
         Verdict::Better => "better".to_owned(),
         Verdict::Worse => "worse".to_owned(),
@@ -91,7 +102,7 @@ pub fn verdict(compared: &Compared) -> String {
         Verdict::WorseHere => "worse on these images".to_owned(),
         Verdict::Open if compared.difference.mean == 0.0 => "the same so far".to_owned(),
         Verdict::Open => match compared.seeds_needed {
-            Some(seeds) => format!("within noise ({} to tell)", count(seeds, "seed")),
+            Some(seeds) => format!("within noise ({} to tell)", count(seeds, block(plan))),
             None => "within noise".to_owned(),
         },
     }
@@ -132,7 +143,7 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
     // What is nearest to an answer first.
     let needed = |compared: &Compared| compared.seeds_needed.unwrap_or(usize::MAX);
     open.sort_by_key(|(_, compared)| needed(compared));
-    sentences.extend(left_open(words, base, &open, claims.is_empty()));
+    sentences.extend(left_open(plan, words, base, &open, claims.is_empty()));
     sentences.extend(learning_curve(plan, analysis, data.classes));
     if let Some(smallest) = analysis.detectable {
         let blocks = found.iter().map(|(_, compared)| compared.difference.blocks).max().unwrap_or(0);
@@ -186,11 +197,11 @@ fn learning_curve(plan: &Plan, analysis: &Analysis, classes: &[(String, usize)])
     let mut sentences = vec![match compared.verdict {
         Verdict::Worse | Verdict::WorseHere => {
             format!(
-                "The curve still rises: {steps} the {moved}. More images of the kind would probably help."
+                "The curve still gets better: {steps} the {moved}. More images of the kind would probably help."
             )
         }
         Verdict::Better | Verdict::BetterHere => {
-            format!("The curve falls: {steps} the {moved}. Look at the images that were added.")
+            format!("The curve gets worse: {steps} the {moved}. Look at the images that were added.")
         }
         Verdict::Open => format!(
             "Whether more images would help is open: {steps} the {moved}. The curve has flattened, or what it still gains is within noise."
@@ -223,6 +234,7 @@ fn learning_curve(plan: &Plan, analysis: &Analysis, classes: &[(String, usize)])
 
 /// What is not shown either way, the nearest to an answer by name and number.
 fn left_open(
+    plan: &Plan,
     words: Words<'_>,
     base: &VariantAnalysis,
     open: &[&(&VariantAnalysis, Compared)],
@@ -232,8 +244,9 @@ fn left_open(
     let mut sentences = Vec::new();
     if nothing_found {
         sentences.push(format!(
-            "No difference from `{}` is shown: all are within what the seed alone does.",
-            base.name
+            "No difference from `{}` is shown: all are within what the {} alone does.",
+            base.name,
+            block(plan)
         ));
     } else {
         let names: Vec<String> = open.iter().map(|(variant, _)| format!("`{}`", variant.name)).collect();
@@ -242,15 +255,16 @@ fn left_open(
     let difference = &nearest.difference;
     sentences.push(match nearest.seeds_needed {
         Some(seeds) => format!(
-            "Nearest to an answer is `{}`: {} ({}). Were it that large, {} in all would show it.",
+            "Nearest to an answer is `{}`: {} ({}). Were it that large, {} in all would show it in 80 % of studies.",
             variant.name,
             words.difference(difference.mean),
             words.range(difference.interval),
-            count(seeds, "seed"),
+            count(seeds, block(plan)),
         ),
         None => format!(
-            "None of them would be shown by {} seeds, were it as large as it seems.",
-            crate::statistics::power::MOST_SEEDS
+            "None of them would be shown by {} {}s, were it as large as it seems.",
+            crate::statistics::power::MOST_SEEDS,
+            block(plan)
         ),
     });
     sentences
@@ -341,22 +355,22 @@ fn troubles(analysis: &Analysis) -> Vec<String> {
 /// How it was worked out, for whoever wants to know.
 pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
     let words = Words { metric: plan.metric };
-    let block = if plan.splits.len() > 1 { "split" } else { "seed" };
+    let block = block(plan);
     let mut method = vec![
         format!(
-            "Every run is judged by the {} of its best epoch (by the recipe's train.monitor) on the validation images, which also chose that epoch: all variants are flattered alike.",
+            "Every run is judged by the {} of its best epoch (by the recipe's train.monitor) on the validation images, which also chose that epoch: scores are optimistic, and the more so the more epochs a variant runs and the more its curve scatters. A score to publish is one of a test set.",
             words.name()
         ),
         format!(
             "Runs of the same {block} are paired. A difference is tested by Student's t over {block}s; the variance is pooled over the variants that scatter alike, and a variant's own where it scatters more."
         ),
         format!(
-            "The {} are adjusted together (Šidák): the chance of any false claim among them is at most 5 %, and intervals and p-values agree.",
+            "The {} are adjusted together (Šidák): the chance of any false claim among them is about 5 %, less where all scatter alike, and intervals and p-values agree.",
             count(analysis.comparisons, "comparison")
         ),
     ];
     if plan.splits.len() > 1 {
-        method.push("Splits are the units of the test, since seeds on one split share its images: the interval speaks of other splits, seeds and images together.".to_owned());
+        method.push("Splits are the units of the test. They are drawn from the same images and overlap, so the variance is enlarged by validation by training images (Nadeau and Bengio 2003). The interval speaks of other splits and seeds.".to_owned());
     } else {
         method.push("The interval over seeds speaks of these validation images. The wider one speaks of other images of the kind too: seeds and images are crossed random effects, the metric split into a pseudo-value for each image by the jackknife.".to_owned());
         method.push(

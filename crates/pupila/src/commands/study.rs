@@ -29,28 +29,30 @@ pub(crate) fn run(arguments: &cli::Study) -> Result<(), Failure> {
     };
     let definition = definition(&arguments.study).map_err(Failure::request)?;
     let plan = StudyPlan::new(&definition, &request).map_err(Failure::request)?;
-    let keep = match arguments.keep {
+    let keep = arguments.keep.map(|keep| match keep {
         cli::Keep::All => Keep::All,
         cli::Keep::Best => Keep::Best,
         cli::Keep::None => Keep::None,
-    };
+    });
     let bar = tell::bar(0, tell::READING);
     let shown = bar.clone();
     let mut builder = Study::builder(plan, &arguments.data)
         .runs(&arguments.runs)
         .threads(arguments.threads.count())
-        .keep(keep)
         .stop_signal(&listen())
         .on_progress(move |progress| tell::advance(&shown, progress))
         .arguments(typed());
     if let Some(name) = &arguments.name {
         builder = builder.name(name);
     }
+    if let Some(keep) = keep {
+        builder = builder.keep(keep);
+    }
     if let Some(jobs) = arguments.jobs {
         builder = builder.jobs(usize::from(jobs));
     }
     let mut study = builder.open()?;
-    before(output, &study, &arguments.data, keep);
+    before(output, &study, &arguments.data);
     if arguments.dry_run {
         output.object(&forecast(&study));
         return Ok(());

@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthStr;
 const NAME: usize = 36;
 
 /// What will be run, and what it will take.
-pub(crate) fn before(output: Output, study: &Study, data: &Path, keep: Keep) {
+pub(crate) fn before(output: Output, study: &Study, data: &Path) {
     let (plan, forecast) = (study.plan(), study.forecast());
     output.heading(&plan.question);
     let splits = match plan.splits.len() {
@@ -28,7 +28,7 @@ pub(crate) fn before(output: Output, study: &Study, data: &Path, keep: Keep) {
         n => format!(", of which {n} have ended before"),
     };
     output.say(format_args!(
-        "{}: {} x {}{splits} = {}{done}",
+        "{}: {} x {}{splits}: {}{done}",
         data.display(),
         counted(plan.variants.len(), "variant"),
         counted(plan.seeds.len(), "seed"),
@@ -38,7 +38,7 @@ pub(crate) fn before(output: Output, study: &Study, data: &Path, keep: Keep) {
         "judged by val/{} of the best epoch, against `{}`",
         plan.metric.name, plan.variants[plan.baseline].name
     ));
-    let models = match keep {
+    let models = match study.keep() {
         Keep::All => "all models are kept",
         Keep::Best => "the model of the best run of each variant is kept; --keep all|none",
         Keep::None => "no model is kept",
@@ -89,7 +89,11 @@ pub(crate) fn after(output: Output, study: &Study, result: &StudyResult) {
         folder.join("results.csv").display()
     ));
     output.say(format_args!("runs         pupila runs {}", folder.display()));
-    output.say(format_args!("more seeds   the same command with --seeds {}", study.plan().seeds.len() * 2));
+    let plan = study.plan();
+    match plan.splits.len() {
+        1 => output.say(format_args!("more seeds   the same command with --seeds {}", plan.seeds.len() * 2)),
+        n => output.say(format_args!("more splits  the same command with --splits {}", n * 2)),
+    }
 }
 
 /// Columns with a head, names shortened, the rest aligned.
@@ -242,7 +246,7 @@ impl Live {
     fn draw(&self, state: &State) {
         let Some(bar) = &self.bar else { return };
         let width = self.plan.variants.iter().map(|v| shortened(&v.name).width()).max().unwrap_or(0);
-        let each = self.plan.seeds.len() * self.plan.splits.len();
+        let each = self.plan.places().len() / self.plan.variants.len().max(1);
         let rows = console::Term::stderr().size().0;
         // What does not fit is left out, the ends first: a terminal cannot scroll back over what is drawn anew.
         let most = usize::from(rows).saturating_sub(4).max(3);

@@ -113,7 +113,7 @@ impl Measure {
 }
 
 /// What in the folder of a run Pupila did not write, by its place in the folder.
-pub(super) fn foreign_in_run(run: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn foreign_in_run(run: &Path) -> io::Result<Vec<PathBuf>> {
     foreign(run, is_of_a_run, &|path, name| {
         if name == LEDGERS {
             return foreign(path, is_ledger, &|_, _| Ok(None)).map(Some);

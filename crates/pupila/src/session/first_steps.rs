@@ -19,7 +19,7 @@ pub struct FirstStep {
 
 impl Session {
     /// How activations and gradients spread, over the run's first batch, after so many of its first updates: the run itself, begun and
-    /// thrown away. Class weights, clipping and the schedule are left out; an update is one batch at the recipe's learning rate.
+    /// thrown away. Class weights, mixing, clipping and the schedule are left out; an update is one batch at the recipe's learning rate.
     ///
     /// # Errors
     /// The images cannot be read.

@@ -281,7 +281,8 @@ impl Session {
         let times = Times {
             startup: outcome.first_step.map_or(self.started.elapsed(), |first| first - self.started),
             scan: self.scan_time,
-            decode: images.decode_time,
+            // Of shared images somebody else has waited for.
+            decode: if self.shared.is_some() { Duration::ZERO } else { images.decode_time },
             total: self.started.elapsed(),
         };
         let memory = (recorder.engine_bytes, recorder.observer().peak_memory_bytes());

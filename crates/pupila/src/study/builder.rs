@@ -19,7 +19,7 @@ pub struct StudyBuilder {
     name: Option<String>,
     threads: Option<usize>,
     jobs: Option<usize>,
-    keep: Keep,
+    keep: Option<Keep>,
     cache: Option<Cache>,
     stop: StopSignal,
     progress: OnProgress,
@@ -44,7 +44,7 @@ impl StudyBuilder {
             name: None,
             threads: None,
             jobs: None,
-            keep: Keep::default(),
+            keep: None,
             cache: user_cache(),
             stop: StopSignal::new(),
             progress: Arc::new(|_| {}),
@@ -80,10 +80,10 @@ impl StudyBuilder {
         self
     }
 
-    /// Which models are kept.
+    /// Which models are kept; what the study's folder says, or those of the best runs, if left out.
     #[must_use]
     pub fn keep(mut self, keep: Keep) -> Self {
-        self.keep = keep;
+        self.keep = Some(keep);
         self
     }
 
@@ -118,7 +118,7 @@ impl StudyBuilder {
     /// The study: the data scanned, every recipe and every variant checked against them, and what was done before found.
     ///
     /// # Errors
-    /// All faults at once, before any run; a folder that another process works on.
+    /// All faults at once, before any run.
     pub fn open(self) -> Result<Study, Error> {
         let StudyBuilder {
             mut plan,
@@ -145,24 +145,42 @@ impl StudyBuilder {
             faults.extend(extend::extend(&mut plan, before));
         }
         let shared = SharedData::new(data.clone(), cache);
+        if let Some(baseline) = plan.unknown_baseline.take() {
+            match plan.variants.iter().position(|variant| variant.name == baseline) {
+                Some(place) => plan.baseline = place,
+                None => faults.push(plan.no_such_baseline(&baseline)),
+            }
+        }
         let checked = checks::check(&plan, &shared, before.as_ref(), faults)?;
+        let stored = before.as_ref().and_then(|before| Keep::parse(&before.keep));
+        let keep = keep.or(stored).unwrap_or_default();
         plan.name = name;
         let threads = threads.unwrap_or_else(available_threads);
-        let file = extend::file(&plan, &canonical(&data), &checked.fingerprint, before);
+        let file = extend::file(
+            &plan,
+            &canonical(&data),
+            (&checked.fingerprinted, &checked.fingerprint),
+            keep,
+            before.clone(),
+        );
         let places = plan.places();
-        let done: Vec<bool> =
-            places.iter().map(|&place| runner::has_ended(&folder.join(plan.run_name(place)))).collect();
+        let done: Vec<bool> = places
+            .iter()
+            .map(|&place| runner::has_ended(&folder.join(plan.run_name(place))))
+            .collect::<Result<_, _>>()?;
         let forecast = checks::forecast(&plan, &checked, &done, (threads, jobs), keep);
         Ok(Study {
             jobs: forecast.jobs,
             forecast,
             notes: checked.notes,
             images: checked.images,
+            train_images: checked.train_images,
             classes: checked.classes,
             done,
             plan,
             folder,
             file,
+            before,
             data,
             shared,
             threads,

@@ -22,8 +22,12 @@ pub(super) struct Checked {
     pub images: usize,
     /// The classes, each with the training images of the baseline.
     pub classes: Vec<(String, usize)>,
-    /// Of the data of the first variant, at the first split.
+    /// Of the data of this variant, at the first split.
     pub fingerprint: String,
+    /// The variant.
+    pub fingerprinted: String,
+    /// Training images of the baseline.
+    pub train_images: usize,
     /// Trained values of each variant.
     pub parameters: Vec<usize>,
     /// What a run takes of memory while it trains, of the largest variant; about.
@@ -43,12 +47,14 @@ pub(super) fn check(
         images: 0,
         classes: Vec::new(),
         fingerprint: String::new(),
+        fingerprinted: String::new(),
+        train_images: 0,
         parameters: Vec::new(),
         run_bytes: 0,
         notes: Vec::new(),
     };
     let mut judged_on: Vec<Option<String>> = vec![None; plan.splits.len()];
-    let fingerprinted = before.and_then(|before| before.variants.first()).map(|variant| variant.name.clone());
+    let fingerprinted = before.map(|before| before.fingerprinted.clone()).filter(|name| !name.is_empty());
     for (place, variant) in plan.variants.iter().enumerate() {
         let name = format!("variant `{}`", variant.name);
         let mut add = |message: String| {
@@ -76,6 +82,7 @@ pub(super) fn check(
             };
             if split == 0 && place == plan.baseline {
                 let counts = dataset.class_counts(Split::Train);
+                checked.train_images = counts.iter().sum();
                 checked.classes = dataset.classes.iter().cloned().zip(counts).collect();
             }
             if split == 0 {
@@ -93,6 +100,7 @@ pub(super) fn check(
                 }
                 if fingerprinted.as_ref().map_or(place == 0, |first| *first == variant.name) {
                     checked.fingerprint = fingerprint(&dataset);
+                    checked.fingerprinted.clone_from(&variant.name);
                 }
             }
             let judged = fingerprint_of(&dataset, &dataset.indices(Split::Val));
@@ -123,7 +131,20 @@ pub(super) fn check(
             ),
         ));
     }
+    let blocks = blocks(plan);
+    if (2..5).contains(&blocks) {
+        let what = if plan.splits.len() > 1 { "splits" } else { "seeds" };
+        checked.notes.push(format!(
+            "{blocks} {what} are few: a variant that scatters much more than the others is told apart by chance in up to 10 % of studies; five keep it at 5 %"
+        ));
+    }
     if faults.is_empty() { Ok(checked) } else { Err(StudyErrors(faults).into()) }
+}
+
+/// How many pairs a comparison has: seeds, or splits where there are several, as far as runs are not limited.
+fn blocks(plan: &StudyPlan) -> usize {
+    let rounds = plan.places().len() / plan.variants.len().max(1);
+    if plan.splits.len() > 1 { plan.splits.len().min(rounds) } else { plan.seeds.len().min(rounds) }
 }
 
 fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add: &mut dyn FnMut(String)) {
@@ -215,13 +236,12 @@ pub(super) fn forecast(
         Keep::Best => models + largest * jobs as u64,
         Keep::None => largest * jobs as u64,
     };
-    let blocks = if plan.splits.len() > 1 { plan.splits.len() } else { plan.seeds.len() };
     Forecast {
         runs,
         done: runs - left,
         jobs,
         threads_each: (threads / jobs).max(1),
         disk_bytes: models + FILES_BYTES * runs as u64,
-        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), blocks)),
+        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), blocks(plan))),
     }
 }

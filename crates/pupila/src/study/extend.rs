@@ -1,6 +1,6 @@
 //! A study that is there already is gone on with: more seeds, more variants, nothing twice.
 
-use super::StudyPlan;
+use super::{Keep, StudyPlan};
 use pupila_run::{FORMAT, StudyFile, StudyVariant};
 use pupila_study::StudyFault;
 use std::path::Path;
@@ -33,22 +33,39 @@ pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault
         all.extend(new.iter().filter(|seed| !old.contains(seed)));
         all
     };
-    if before.splits.len() != plan.splits.len() && before.splits.len().min(plan.splits.len()) == 1 {
-        faults.push(StudyFault::new(
-            "splits",
-            format!(
-                "the study has {}, and runs of one split have other names than those of several{other}",
-                before.splits.len()
-            ),
-        ));
+    if plan.splits_asked {
+        if before.splits.len() != plan.splits.len() && before.splits.len().min(plan.splits.len()) == 1 {
+            faults.push(StudyFault::new(
+                "splits",
+                format!(
+                    "the study has {}, and runs of one split have other names than those of several{other}",
+                    before.splits.len()
+                ),
+            ));
+        }
+        plan.splits = merged(&before.splits, &plan.splits);
+    } else {
+        if let Some(seed) = plan.split_seed.filter(|seed| !before.splits.contains(seed)) {
+            let has: Vec<String> = before.splits.iter().map(u64::to_string).collect();
+            faults.push(StudyFault::new(
+                "data.split_seed",
+                format!("is {seed} here, and the study has {}{other}", has.join(", ")),
+            ));
+        }
+        plan.splits = before.splits.clone();
     }
     plan.seeds = merged(&before.seeds, &plan.seeds);
-    plan.splits = merged(&before.splits, &plan.splits);
     faults
 }
 
 /// The study as it is written into its folder.
-pub(super) fn file(plan: &StudyPlan, data: &Path, fingerprint: &str, before: Option<StudyFile>) -> StudyFile {
+pub(super) fn file(
+    plan: &StudyPlan,
+    data: &Path,
+    (fingerprinted, fingerprint): (&str, &str),
+    keep: Keep,
+    before: Option<StudyFile>,
+) -> StudyFile {
     let before = before.unwrap_or_default();
     let variant = |variant: &pupila_study::Variant| StudyVariant {
         name: variant.name.clone(),
@@ -67,6 +84,8 @@ pub(super) fn file(plan: &StudyPlan, data: &Path, fingerprint: &str, before: Opt
         baseline: plan.variants[plan.baseline].name.clone(),
         data: data.to_string_lossy().into_owned(),
         fingerprint: fingerprint.to_owned(),
+        fingerprinted: fingerprinted.to_owned(),
+        keep: keep.name().to_owned(),
         seeds: plan.seeds.clone(),
         splits: plan.splits.clone(),
         subsets: plan.subsets,

@@ -33,6 +33,10 @@ use std::sync::Arc;
 /// The file that a process has locked as long as it runs the study.
 pub(crate) const LOCK: &str = "study.lock";
 
+/// How often, and with which pauses, a lock is tried that may be somebody's look alone.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// The studies that are built in.
 pub fn built_in() -> &'static [pupila_study::built_in::BuiltIn] {
     pupila_study::built_in::ALL
@@ -48,6 +52,22 @@ pub enum Keep {
     Best,
     /// None.
     None,
+}
+
+impl Keep {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Keep::All => "all",
+            Keep::Best => "best",
+            Keep::None => "none",
+        }
+    }
+
+    /// The one of a name.
+    pub fn parse(name: &str) -> Option<Keep> {
+        [Keep::All, Keep::Best, Keep::None].into_iter().find(|keep| keep.name() == name)
+    }
 }
 
 /// Whoever watches a study. Methods are called from the threads of the runs.
@@ -103,6 +123,8 @@ pub struct Study {
     plan: StudyPlan,
     folder: PathBuf,
     file: StudyFile,
+    /// The study's file as it was when this was opened.
+    before: Option<StudyFile>,
     data: PathBuf,
     shared: Arc<SharedData>,
     threads: usize,
@@ -115,6 +137,8 @@ pub struct Study {
     notes: Vec<String>,
     /// Validation images of the first split.
     images: usize,
+    /// Training images of the baseline.
+    train_images: usize,
     /// The classes, each with its training images.
     classes: Vec<(String, usize)>,
     /// For each run, in the plan's order, whether it has ended before.
@@ -174,6 +198,11 @@ impl Study {
         &self.folder
     }
 
+    /// Which models are kept.
+    pub fn keep(&self) -> Keep {
+        self.keep
+    }
+
     /// What it will take.
     pub fn forecast(&self) -> Forecast {
         self.forecast
@@ -192,19 +221,35 @@ impl Study {
         std::fs::create_dir_all(&self.folder).map_err(Error::io(Tried::MakeFolder, &self.folder))?;
         let path = self.folder.join(LOCK);
         let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::request(format_args!(
-                    "another process is running the study {}: wait for it, or choose another --name",
-                    self.folder.display()
-                )));
+        // Whoever lists the study locks it for a moment, to see whether it is running.
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::request(format_args!(
+                        "another process is running the study {}: wait for it, or choose another --name",
+                        self.folder.display()
+                    )));
+                }
+                // A file system without locks: two processes at once are the user's own care there.
+                Err(TryLockError::Error(_)) => break,
             }
-            // A file system without locks: two processes at once are the user's own care there.
-            Err(TryLockError::Error(_)) => {}
+        }
+        if StudyFile::read(&self.folder)? != self.before {
+            return Err(Error::request(format_args!(
+                "another process has changed the study {} meanwhile: give the same command again",
+                self.folder.display()
+            )));
         }
         self.lock = Some(file);
-        self.file.write(&self.folder).map_err(Error::io(Tried::Write, StudyFile::path(&self.folder)))
+        self.file.write(&self.folder).map_err(Error::io(Tried::Write, StudyFile::path(&self.folder)))?;
+        self.before = StudyFile::read(&self.folder)?;
+        Ok(())
     }
 
     /// How a run belongs to the study, for trackers.
@@ -213,7 +258,7 @@ impl Study {
             folder: "..".to_owned(),
             name: self.plan.name.clone(),
             member: self.plan.variants[place.variant].name.clone(),
-            varied: self.plan.varied(),
+            varied: self.plan.shown_keys(),
         }
     }
 
@@ -230,7 +275,7 @@ impl Study {
         self.take_in_hand()?;
         record::begin(self)?;
         let (facts, because) = runner::run(self, observer)?;
-        let analysis = analyse(&facts, self.images);
+        let analysis = analyse(&facts, self.images, self.train_images);
         let answer =
             words::answer(&self.plan, &analysis, words::Data { images: self.images, classes: &self.classes });
         let json = study_results::to_json(&self.plan, &facts, &analysis, &answer);

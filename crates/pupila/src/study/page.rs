@@ -118,7 +118,7 @@ fn variant(study: &Study, facts: &Facts<'_>, analysis: &Analysis, place: usize) 
         runs,
         mean: found.mean,
         interval: (cut(found.interval.0), cut(found.interval.1)),
-        difference: difference(analysis, place, found),
+        difference: difference(plan, analysis, place, found),
         gap: found.gap,
         epochs_to: (found.reached > 0).then_some(found.epochs_to),
         reached: (found.reached, found.ended),
@@ -149,7 +149,12 @@ fn run(study: &Study, place: Place, facts: &RunFacts) -> RunPoint {
     }
 }
 
-fn difference(analysis: &Analysis, place: usize, found: &VariantAnalysis) -> Option<DifferenceRow> {
+fn difference(
+    plan: &StudyPlan,
+    analysis: &Analysis,
+    place: usize,
+    found: &VariantAnalysis,
+) -> Option<DifferenceRow> {
     if place == analysis.baseline {
         return None;
     }
@@ -177,7 +182,7 @@ fn difference(analysis: &Analysis, place: usize, found: &VariantAnalysis) -> Opt
             super::Verdict::WorseHere => Verdict::WorseHere,
             super::Verdict::Open => Verdict::Open,
         },
-        words: verdict(compared),
+        words: verdict(plan, compared),
     })
 }
 
@@ -294,6 +299,6 @@ pub(super) fn first_steps(found: &[(String, Vec<crate::session::FirstStep>)]) ->
         .map(str::to_owned)
         .to_vec(),
         rows,
-        note: "Variances over the run's first batch, with the first seed, after so many updates. Variances that grow or shrink by orders of magnitude from the first layer to the last, or from one row to the next, are what an initialisation is chosen against.".to_owned(),
+        note: "Variances over the run's first batch, with the first seed, after so many updates at the recipe's learning rate (no schedule, clipping, mixing or class weights). Variances that grow or shrink by orders of magnitude from the first layer to the last, or from one row to the next, are what an initialisation is chosen against.".to_owned(),
     })
 }

@@ -3,11 +3,12 @@
 use super::page::{self, page};
 use super::{Analysis, Place, RunOutcome, Study};
 use crate::error::{Error, Tried};
-use crate::session::Session;
+use crate::session::{FirstStep, Session};
 use pupila_report::ExtraTable;
 use pupila_run::{RunFolder, StudyFile, write_whole};
-use pupila_study::{Facts, names};
+use pupila_study::Facts;
 use serde_json::{Map, Value};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Writes all of it.
 pub(super) fn write(
@@ -25,7 +26,7 @@ pub(super) fn write(
     let path = study.folder.join(StudyFile::RESULTS);
     write_whole(&path, csv(study, facts)?.as_bytes()).map_err(Error::io(Tried::Write, &path))?;
     let path = study.folder.join(StudyFile::PAGE);
-    let page = page(study, facts, analysis, answer, first_steps(study)?.into_iter().collect());
+    let page = page(study, facts, analysis, answer, first_steps(study).into_iter().collect());
     write_whole(&path, page.render().as_bytes()).map_err(Error::io(Tried::Write, &path))?;
     Ok(())
 }
@@ -34,18 +35,22 @@ pub(super) fn write(
 const LOOKS: [u64; 4] = [0, 1, 5, 20];
 
 /// How activations and gradients spread over the first steps, where the study asks for it.
-fn first_steps(study: &Study) -> Result<Option<ExtraTable>, Error> {
+fn first_steps(study: &Study) -> Option<ExtraTable> {
     if !study.plan.first_steps || study.stop.is_set() {
-        return Ok(None);
+        return None;
     }
     let mut found = Vec::new();
     for (variant, of) in study.plan.variants.iter().enumerate() {
-        let recipe = study.plan.recipe(Place { variant, split: 0, seed: 0 })?;
-        let builder = Session::builder(recipe, &study.data).runs(&study.folder).threads(study.threads);
-        let mut session = builder.shared(&study.shared).stop_signal(&study.stop).open()?;
-        found.push((of.name.clone(), session.first_steps(&LOOKS)?));
+        let look = AssertUnwindSafe(|| -> Result<Vec<FirstStep>, Error> {
+            let recipe = study.plan.recipe(Place { variant, split: 0, seed: 0 })?;
+            let builder = Session::builder(recipe, &study.data).runs(&study.folder).threads(study.threads);
+            builder.shared(&study.shared).stop_signal(&study.stop).open()?.first_steps(&LOOKS)
+        });
+        // What cannot be looked at takes nothing from what the runs have given.
+        let steps = catch_unwind(look).ok().and_then(Result::ok).unwrap_or_default();
+        found.push((of.name.clone(), steps));
     }
-    Ok(page::first_steps(&found))
+    page::first_steps(&found)
 }
 
 fn failures(study: &Study, facts: &Facts<'_>) -> Map<String, Value> {
@@ -63,6 +68,8 @@ type Row = (Vec<String>, Vec<(String, f64)>);
 fn csv(study: &Study, facts: &Facts<'_>) -> Result<String, Error> {
     let plan = &study.plan;
     let varied = plan.varied();
+    let flat: Vec<_> =
+        plan.variants.iter().map(|variant| pupila_train::flat_recipe(&variant.recipe)).collect();
     let mut tags: Vec<String> = Vec::new();
     let mut rows: Vec<Row> = Vec::new();
     for place in plan.places() {
@@ -74,13 +81,12 @@ fn csv(study: &Study, facts: &Facts<'_>) -> Result<String, Error> {
         };
         let variant = &plan.variants[place.variant];
         let mut head = vec![variant.name.clone()];
-        head.extend(varied.iter().map(|key| {
-            variant
-                .values
-                .iter()
-                .find(|(name, _)| name == key)
-                .map_or_else(String::new, |(_, value)| names::plain(value))
-        }));
+        let value = |key: &String| match flat[place.variant].get(key) {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
+        head.extend(varied.iter().map(value));
         head.extend([
             plan.seeds[place.seed].to_string(),
             plan.splits[place.split].to_string(),

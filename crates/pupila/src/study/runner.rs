@@ -2,12 +2,12 @@
 
 use super::collect::{ImageGroups, collect};
 use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, Unfinished};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Tried};
 use crate::session::{OnProgress, Session};
 use pupila_backend::Backend;
 use pupila_dataset::Dataset;
 use pupila_engine::thread_pool;
-use pupila_run::{RunEnd, RunFolder, Summary};
+use pupila_run::{Record, RunEnd, RunFileError, RunFolder, Summary};
 use pupila_study::Facts;
 use pupila_train::{CheckedRecipe, EpochRecord, Observer};
 use std::collections::VecDeque;
@@ -17,14 +17,28 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Whether the run of a folder has ended, with all that it leaves. What was interrupted has not.
-pub(super) fn has_ended(folder: &Path) -> bool {
-    let Ok(files) = RunFolder::open(folder) else { return false };
-    let Ok(Some(Summary::Run(summary))) = files.summary() else { return false };
-    // An empty object reads as a run without a class.
-    !summary.classes.is_empty()
-        && summary.status != RunEnd::Interrupted
-        && (summary.best_epoch.is_none() || files.file(RunFolder::PREDICTIONS).is_file())
+/// Whether the run of a folder has ended and has left all that it leaves: the last line of its record is written last. What was interrupted
+/// has not, and what is torn has not.
+///
+/// # Errors
+/// The folder cannot be read, or a newer program wrote it: it is not known then.
+pub(super) fn has_ended(folder: &Path) -> Result<bool, Error> {
+    let read = || -> Result<bool, RunFileError> {
+        let files = RunFolder::open(folder)?;
+        let Some(Summary::Run(summary)) = files.summary()? else { return Ok(false) };
+        let mut records = files.records()?.into_iter();
+        let whole = match summary.best_epoch {
+            Some(_) => records.any(|record| matches!(record, Record::Model { .. })),
+            None => records.any(|record| matches!(record, Record::End { .. })),
+        };
+        // An empty object reads as a run without a class.
+        Ok(whole && !summary.classes.is_empty() && summary.status != RunEnd::Interrupted)
+    };
+    match read() {
+        Ok(ended) => Ok(ended),
+        Err(RunFileError::Missing(_) | RunFileError::Damaged { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What the threads of the runs share.
@@ -51,13 +65,14 @@ pub(super) fn run<'a>(
     let mut queue = VecDeque::new();
     for place in plan.places() {
         let folder = study.folder.join(plan.run_name(place));
-        if !has_ended(&folder) {
+        if !has_ended(&folder)? {
             queue.push_back(place);
             continue;
         }
         facts.set(place, collected(study, place, &groups));
     }
-    let minutes = plan.minutes.map(|minutes| Duration::from_secs_f64(60.0 * minutes));
+    // More than a clock can hold is no limit.
+    let minutes = plan.minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
     let shared = Shared {
         study,
         observer,
@@ -68,7 +83,7 @@ pub(super) fn run<'a>(
         unfinished: Mutex::new(None),
         error: Mutex::new(None),
     };
-    shared.tidy_models();
+    (0..plan.variants.len()).for_each(|variant| shared.remove_models(variant));
     shared.read_images()?;
     std::thread::scope(|scope| {
         for _ in 0..study.jobs {
@@ -143,10 +158,7 @@ impl Shared<'_> {
                 return;
             }
             let name = self.study.plan.run_name(place);
-            // The last run has the cores that become free.
-            let alone = lock(&self.queue).is_empty();
-            let each = (self.study.threads / self.study.jobs).max(1);
-            let threads = if alone { self.study.threads } else { each };
+            let threads = (self.study.threads / self.study.jobs).max(1);
             let session = AssertUnwindSafe(|| self.session(place, &name, threads));
             let facts = match catch_unwind(session) {
                 Ok(Ok(RunEnd::Interrupted)) => {
@@ -168,7 +180,7 @@ impl Shared<'_> {
             };
             self.observer.ended(place, &name, &facts);
             lock(&self.facts).set(place, facts);
-            self.tidy_models();
+            self.remove_models(place.variant);
         }
     }
 
@@ -177,7 +189,15 @@ impl Shared<'_> {
         let folder = study.folder.join(name);
         if folder.exists() {
             // It was begun and has not ended.
-            std::fs::remove_dir_all(&folder).map_err(Error::io(crate::error::Tried::Write, &folder))?;
+            let foreign = crate::runs::foreign_in_run(&folder).map_err(Error::io(Tried::Read, &folder))?;
+            if let Some(file) = foreign.first() {
+                return Err(Error::request(format_args!(
+                    "{} is to be run anew, and holds {}, which is no file of a run: move it, or choose another --name",
+                    folder.display(),
+                    file.display()
+                )));
+            }
+            std::fs::remove_dir_all(&folder).map_err(Error::io(Tried::Write, &folder))?;
         }
         self.observer.started(place, name);
         let recipe = study.plan.recipe(place)?;
@@ -201,33 +221,33 @@ impl Shared<'_> {
         Ok(end)
     }
 
-    /// Removes the models that are not kept.
-    fn tidy_models(&self) {
+    /// Removes the models of a variant that are not kept.
+    fn remove_models(&self, variant: usize) {
         let study = self.study;
+        let plan = &study.plan;
         if study.keep == Keep::All {
             return;
         }
-        let plan = &study.plan;
         let facts = lock(&self.facts);
-        for variant in 0..plan.variants.len() {
-            let runs = plan.places().into_iter().filter(|place| place.variant == variant);
-            let ended: Vec<(Place, f64)> = runs
-                .filter(|&place| matches!(facts.get(place).outcome, RunOutcome::Ended(_)))
-                .map(|place| (place, facts.get(place).value))
-                .collect();
-            let best = ended.iter().copied().reduce(|best, other| {
-                if plan.metric.direction.improves(other.1, best.1) { other } else { best }
-            });
-            for (place, _) in &ended {
-                if study.keep == Keep::Best && best.is_some_and(|(best, _)| best == *place) {
-                    continue;
-                }
-                let model = study.folder.join(plan.run_name(*place)).join(RunFolder::MODEL);
-                if let Err(error) = std::fs::remove_file(&model)
-                    && error.kind() != std::io::ErrorKind::NotFound
-                {
-                    self.observer.warning(&format!("cannot remove {}: {error}", model.display()));
-                }
+        let runs = plan.places().into_iter().filter(|place| place.variant == variant);
+        let ended: Vec<(Place, f64)> = runs
+            .filter(|&place| matches!(facts.get(place).outcome, RunOutcome::Ended(_)))
+            .map(|place| (place, facts.get(place).value))
+            .collect();
+        drop(facts);
+        let best = ended
+            .iter()
+            .copied()
+            .reduce(|best, other| if plan.metric.direction.improves(other.1, best.1) { other } else { best });
+        for (place, _) in &ended {
+            if study.keep == Keep::Best && best.is_some_and(|(best, _)| best == *place) {
+                continue;
+            }
+            let model = study.folder.join(plan.run_name(*place)).join(RunFolder::MODEL);
+            if let Err(error) = std::fs::remove_file(&model)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                self.observer.warning(&format!("cannot remove {}: {error}", model.display()));
             }
         }
     }
@@ -241,8 +261,10 @@ fn persist(folder: &RunFolder) {
             let _ = file.sync_all();
         }
     }
-    if let Ok(file) = File::open(folder.path()) {
-        let _ = file.sync_all();
+    for path in [Some(folder.path()), folder.path().parent()].into_iter().flatten() {
+        if let Ok(file) = File::open(path) {
+            let _ = file.sync_all();
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub struct StudyPage {
     pub variants: Vec<VariantResult>,
     /// The seeds, which are the columns of the table of runs; as in [`RunPoint::seed`].
     pub seeds: Vec<String>,
-    /// Whether each seed splits the data anew. Otherwise all runs are judged on the same images.
+    /// Whether there are several splits, each with all seeds. Otherwise all runs are judged on the same images.
     pub splits: bool,
     /// The validation loss, in nats, by which the speed of variants is compared.
     pub target_loss: Option<f64>,

@@ -42,7 +42,7 @@ impl View<'_> {
         let metric = &self.study.metric;
         let judged = if self.study.splits {
             format!(
-                "Each seed splits the data anew: a run is judged on {} of its own.",
+                "Each split sets other images aside, about {}, and has all seeds.",
                 counted(self.study.images, "image")
             )
         } else {

@@ -48,7 +48,7 @@ pub fn both(difference: &Difference, table: &[Vec<f64>], comparisons: usize) -> 
     }
     rest /= (s - 1.0) * (g - 1.0);
     let images_variance = ((of_groups - rest) / (s * g)).max(0.0);
-    let seeds_variance = difference.variance / difference.blocks as f64;
+    let seeds_variance = difference.error().powi(2);
     let variance = seeds_variance + images_variance;
     let df = variance.powi(2)
         / (seeds_variance.powi(2) / difference.df + images_variance.powi(2) / (g - 1.0))
@@ -80,7 +80,7 @@ mod tests {
                 .collect();
             let mean = |row: &Vec<f64>| row.iter().sum::<f64>() / images as f64;
             let values = vec![vec![0.0; seeds], table.iter().map(mean).collect()];
-            let found = compare(&values, 0, 0.0);
+            let found = compare(&values, 0, 0.0, 0.0);
             let both = both(&found[0], &table, 1).unwrap();
             both.interval.0 <= 0.0 && 0.0 <= both.interval.1
         });
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn images_only_widen_the_interval() {
         let values = vec![vec![0.5, 0.6, 0.55], vec![0.7, 0.75, 0.8]];
-        let found = compare(&values, 0, 0.0)[0];
+        let found = compare(&values, 0, 0.0, 0.0)[0];
         let same = vec![vec![0.2, 0.2], vec![0.15, 0.15], vec![0.25, 0.25]];
         let narrow = both(&found, &same, 1).unwrap();
         assert_eq!(narrow.images_variance, 0.0);
@@ -116,14 +116,15 @@ mod tests {
         let wide = both(&found, &apart, 1).unwrap();
         assert!(wide.interval.0 < found.interval.0 && wide.p_value > found.p_value);
         // A variant that scatters by itself has few degrees of freedom, images have many.
-        let wild = compare(&[vec![0.5, 0.5, 0.5], vec![0.5, 0.9, 0.7], vec![0.5, 0.51, 0.5]], 0, 1e-6)[0];
+        let unstable =
+            compare(&[vec![0.5, 0.5, 0.5], vec![0.5, 0.9, 0.7], vec![0.5, 0.51, 0.5]], 0, 1e-6, 0.0)[0];
         let even: Vec<Vec<f64>> =
             [0.0, 0.4, 0.2].map(|d| (0..60).map(|i| d + 0.01 * f64::from(i % 2)).collect()).to_vec();
-        let judged = both(&wild, &even, 2).unwrap();
+        let judged = both(&unstable, &even, 2).unwrap();
         assert!(
-            judged.interval.0 <= wild.interval.0
-                && judged.interval.1 >= wild.interval.1
-                && judged.p_value >= wild.p_value
+            judged.interval.0 <= unstable.interval.0
+                && judged.interval.1 >= unstable.interval.1
+                && judged.p_value >= unstable.p_value
         );
         assert_eq!(both(&found, &[vec![0.1, 0.2]], 1), None);
     }

@@ -1,6 +1,6 @@
 //! How surely a study finds a difference, told before it runs and for what it left open.
 
-use super::comparison::{LEVEL, adjusted, differences, level_of_each};
+use super::comparison::{Difference, LEVEL, adjusted, differences, level_of_each};
 use super::normal::Normals;
 use super::student_t::{two_sided_p, two_sided_quantile};
 
@@ -19,7 +19,7 @@ pub fn power(effect: f64, variants: usize, seeds: usize) -> f64 {
             (0..variants).map(|_| (0..seeds).map(|_| normals.next()).collect()).collect();
         values[1].iter_mut().for_each(|value| *value += effect);
         // As `compare` judges it, without the interval, which takes most of the time.
-        let found = differences(&values, 0, 0.0);
+        let found = differences(&values, 0, 0.0, 0.0);
         found.first().is_some_and(|first| {
             adjusted(two_sided_p(first.mean / first.error(), first.df), found.len()) < LEVEL
         })
@@ -47,18 +47,19 @@ pub fn detectable(variants: usize, seeds: usize) -> Option<f64> {
 /// Seeds in all, at most, that [`seeds_needed`] answers.
 pub const MOST_SEEDS: usize = 1000;
 
-/// How many seeds in all would show a mean difference in 80 % of studies, were it as large as it seems and did it scatter by this
-/// variance; none where more than [`MOST_SEEDS`] would be needed. By the normal approximation of the noncentral t distribution:
-/// the quantile's own degrees of freedom are those of the pooled variance.
-pub fn seeds_needed(mean: f64, variance: f64, variants: usize, comparisons: usize) -> Option<usize> {
+/// How many blocks in all would show a difference in 80 % of studies, were it as large as it seems: more than there are. None where more
+/// than [`MOST_SEEDS`] would be needed. By the normal approximation of the noncentral t distribution; the degrees of freedom grow
+/// from those by which the difference was judged.
+pub fn seeds_needed(difference: &Difference, comparisons: usize) -> Option<usize> {
     const Z_80: f64 = 0.841_621_233_572_914_2;
+    let Difference { mean, variance, df, blocks, overlap, .. } = *difference;
     if mean == 0.0 || !mean.is_finite() || !variance.is_finite() {
         return None;
     }
-    (2..=MOST_SEEDS).find(|&seeds| {
-        let df = ((variants.max(2) - 1) * (seeds - 1)) as f64;
+    (blocks + 1..=MOST_SEEDS).find(|&n| {
+        let df = df * (n - 1) as f64 / (blocks - 1) as f64;
         let critical = two_sided_quantile(level_of_each(comparisons), df);
-        mean.abs() / (variance / seeds as f64).sqrt() >= critical + Z_80
+        mean.abs() / (variance * (1.0 / n as f64 + overlap)).sqrt() >= critical + Z_80
     })
 }
 
@@ -79,11 +80,27 @@ mod tests {
     #[test]
     fn the_seeds_that_are_asked_for_suffice() {
         for (effect, variants) in [(1.0, 2), (1.5, 4), (0.7, 7)] {
-            let seeds = seeds_needed(effect, 2.0, variants, variants - 1).unwrap();
+            let judged = Difference {
+                variant: 1,
+                blocks: 2,
+                mean: effect,
+                own_sd: 1.0,
+                variance: 2.0,
+                df: (variants - 1) as f64,
+                overlap: 0.0,
+                p_value: 1.0,
+                interval: (-1.0, 1.0),
+            };
+            let seeds = seeds_needed(&judged, variants - 1).unwrap();
             let power = power(effect, variants, seeds);
             assert!((0.70..0.88).contains(&power), "{effect} of {variants}: {seeds} seeds, {power}");
+            // What is open needs more than there are.
+            let many = Difference { blocks: 50, df: 49.0, mean: 3.0, ..judged };
+            assert_eq!(seeds_needed(&many, 1), Some(51));
+            assert_eq!(seeds_needed(&Difference { mean: 0.0, ..judged }, 1), None);
+            assert_eq!(seeds_needed(&Difference { mean: 0.001, ..judged }, 1), None);
+            // Splits of the same images never suffice for what is small beside their overlap.
+            assert_eq!(seeds_needed(&Difference { overlap: 0.25, ..judged }, 1), None);
         }
-        assert_eq!(seeds_needed(0.0, 1.0, 2, 1), None);
-        assert_eq!(seeds_needed(0.001, 1.0, 2, 1), None);
     }
 }

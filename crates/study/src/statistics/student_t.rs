@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn probabilities_and_quantiles_are_those_of_scipy() {
-        // 2 * scipy.stats.t.sf(t, df), by parity/student_t.py; relative tolerance 1e-9: lgamma of
+        // 2 * scipy.stats.t.sf(t, df), by parity/study/student_t.py; relative tolerance 1e-9: lgamma of
         // a thousand has that much left of a double.
         for &(t, df, expected) in crate::statistics::golden::P_VALUES {
             let p = two_sided_p(t, df);
