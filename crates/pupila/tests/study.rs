@@ -180,7 +180,7 @@ fn a_study_is_gone_on_with_by_more_seeds_and_more_variants() {
     let other =
         builder(plan(TWO, &request(&["train.batch=16"])), folder.path()).open().unwrap_err().to_string();
     assert!(
-        other.contains("variant `dropout=0.0`: the study has it with another recipe (train.batch)"),
+        other.contains("variants `dropout=0.0`, `dropout=0.3`: the study has another recipe (train.batch)"),
         "{other}"
     );
     assert!(other.contains("--name"), "{other}");

@@ -188,7 +188,11 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
     let floor = step * step / 6.0;
     let values: Vec<Vec<f64>> = (0..plan.variants.len()).map(|variant| facts.blocks(variant)).collect();
     let overlap = if splits > 1 { images as f64 / train_images.max(1) as f64 } else { 0.0 };
-    let differences = compare(&values, plan.baseline, floor, overlap);
+    let range = plan.metric.range;
+    let mut differences = compare(&values, plan.baseline, floor, overlap);
+    for difference in &mut differences {
+        difference.interval = within(difference.interval, (range.0 - range.1, range.1 - range.0));
+    }
     let comparisons = differences.len();
     let target_loss = plan.loss.unwrap_or_else(|| {
         median(
@@ -206,7 +210,10 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
         let compared =
             differences.iter().find(|difference| difference.variant == variant).map(|&difference| {
                 let table = if splits == 1 { facts.pseudo_differences(variant) } else { None };
-                let both = table.and_then(|table| both(&difference, &table, comparisons));
+                let both = table.and_then(|table| both(&difference, &table, comparisons)).map(|both| Both {
+                    interval: within(both.interval, (range.0 - range.1, range.1 - range.0)),
+                    ..both
+                });
                 compared(plan, difference, both, comparisons, sign)
             });
         variants.push(described(facts, variant, values, compared, target_loss, floor / 2.0));
@@ -229,8 +236,9 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
         components: if splits > 1 { components(&tables) } else { None },
         detectable: detectable(plan.variants.len(), blocks)
             .map(|effect| effect * seed_sd)
-            .filter(|d| d.is_finite()),
-        images_half_width: (!halves.is_empty()).then(|| median(halves)),
+            .filter(|d| d.is_finite() && *d < range.1 - range.0),
+        // An estimate of nothing is none: too few pairs to see what images do.
+        images_half_width: (!halves.is_empty()).then(|| median(halves)).filter(|half| *half > 0.0),
         variants,
     }
 }
@@ -293,7 +301,7 @@ fn described(
     VariantAnalysis {
         name: facts.plan.variants[variant].name.clone(),
         mean,
-        interval: mean_interval(values, floor),
+        interval: within(mean_interval(values, floor), facts.plan.metric.range),
         sd,
         compared,
         gap: moments(&runs.iter().map(|run| run.gap).collect::<Vec<_>>()).0,
@@ -308,6 +316,11 @@ fn described(
         findings,
         recall: recall.collect(),
     }
+}
+
+/// An interval within what the metric can be.
+fn within((low, high): (f64, f64), (lowest, highest): (f64, f64)) -> (f64, f64) {
+    if low.is_nan() { (low, high) } else { (low.max(lowest), high.min(highest)) }
 }
 
 /// The median; NaN of nothing.

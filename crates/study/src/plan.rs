@@ -422,6 +422,14 @@ impl Planner<'_> {
                 "a factor needs at least one value beside the recipe's own",
             );
         }
+        for variant in
+            named.iter().filter(|v| v.name.trim().is_empty() || v.name.chars().any(char::is_control))
+        {
+            self.wrong(
+                format!("variant {:?}", variant.name),
+                "needs a name of letters, digits or signs that can be seen",
+            );
+        }
         for (place, variant) in named.iter().enumerate() {
             if named[..place].iter().any(|other| other.name == variant.name) {
                 self.wrong(

@@ -113,6 +113,8 @@ pub fn verdict(plan: &Plan, compared: &Compared) -> String {
 pub struct Data<'a> {
     /// Validation images.
     pub images: usize,
+    /// The accuracy of always answering the most frequent class; NaN where unknown.
+    pub without_learning: f64,
     /// The classes, each with the training images of the baseline.
     pub classes: &'a [(String, usize)],
 }
@@ -152,6 +154,12 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
             count(analysis.variants.len(), "variant"),
             count(blocks, if plan.splits.len() > 1 { "split" } else { "seed" }),
             words.size(smallest),
+        ));
+    }
+    if plan.metric.name == "accuracy" && data.without_learning.is_finite() {
+        sentences.push(format!(
+            "Without learning, always answering the most frequent class, the accuracy is {}.",
+            words.value(data.without_learning)
         ));
     }
     if let Some(half) = analysis.images_half_width {
@@ -244,7 +252,7 @@ fn left_open(
     let mut sentences = Vec::new();
     if nothing_found {
         sentences.push(format!(
-            "No difference from `{}` is shown: all are within what the {} alone does.",
+            "No difference from `{}` is shown: what was compared is within what the {} alone does.",
             base.name,
             block(plan)
         ));
@@ -253,6 +261,9 @@ fn left_open(
         sentences.push(format!("Within noise against `{}`: {}.", base.name, names.join(", ")));
     }
     let difference = &nearest.difference;
+    if difference.mean == 0.0 {
+        return sentences;
+    }
     sentences.push(match nearest.seeds_needed {
         Some(seeds) => format!(
             "Nearest to an answer is `{}`: {} ({}). Were it that large, {} in all would show it in 80 % of studies.",
@@ -298,12 +309,12 @@ fn claim(
             words.range(both.interval)
         ),
         (Verdict::BetterHere | Verdict::WorseHere, Some(both)) => format!(
-            "{said} on these {}, whatever the seed; on other images it may differ ({}).",
+            "{said} on these {}, beyond what the seed changes; on other images it may differ ({}).",
             count(images, "validation image"),
             words.range(both.interval),
         ),
         (Verdict::BetterHere | Verdict::WorseHere, None) => {
-            format!("{said} on these {}, whatever the seed.", count(images, "validation image"))
+            format!("{said} on these {}, beyond what the seed changes.", count(images, "validation image"))
         }
         _ => format!("{said}, beyond what {over} change."),
     }
@@ -312,6 +323,9 @@ fn claim(
 fn nothing_to_compare(plan: &Plan, analysis: &Analysis) -> String {
     let words = Words { metric: plan.metric };
     let base = &analysis.variants[analysis.baseline];
+    if analysis.variants.iter().all(|variant| variant.ended == 0) {
+        return "No run has ended yet.".to_owned();
+    }
     if !base.mean.is_finite() {
         return format!(
             "The baseline `{}` has no {}, so nothing can be compared with it: choose another by --baseline.",
@@ -329,6 +343,13 @@ fn nothing_to_compare(plan: &Plan, analysis: &Analysis) -> String {
 
 fn troubles(analysis: &Analysis) -> Vec<String> {
     let mut sentences = Vec::new();
+    let left_out = analysis.variants.iter().enumerate().filter(|(place, variant)| {
+        analysis.comparisons > 0 && *place != analysis.baseline && variant.compared.is_none()
+    });
+    let left_out: Vec<String> = left_out.map(|(_, variant)| format!("`{}`", variant.name)).collect();
+    if !left_out.is_empty() {
+        sentences.push(format!("Not compared, with fewer than two pairs of runs: {}.", left_out.join(", ")));
+    }
     for variant in &analysis.variants {
         if variant.diverged > 0 {
             sentences.push(format!(

@@ -35,8 +35,10 @@ pub(crate) fn before(output: Output, study: &Study, data: &Path) {
         counted(forecast.runs, "run"),
     ));
     output.say(format_args!(
-        "judged by val/{} of the best epoch, against `{}`",
-        plan.metric.name, plan.variants[plan.baseline].name
+        "judged by val/{} of the best epoch (by {}), against `{}`",
+        plan.metric.name,
+        plan.variants[plan.baseline].recipe.train.monitor,
+        plan.variants[plan.baseline].name
     ));
     let models = match study.keep() {
         Keep::All => "all models are kept",
@@ -59,6 +61,9 @@ pub(crate) fn before(output: Output, study: &Study, data: &Path) {
         ));
     } else {
         output.warn("one seed tells nothing of chance: no difference can be judged; --seeds 5 is usual");
+    }
+    if let Ok(dataset) = study.dataset() {
+        super::tell::warnings(output, &dataset);
     }
     study.notes().iter().for_each(|note| output.warn(note));
 }

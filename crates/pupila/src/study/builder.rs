@@ -141,9 +141,12 @@ impl StudyBuilder {
             RunFolder::check_name(&runs, &name)?;
         }
         let mut faults = Vec::new();
+        let asked = plan.seeds.len();
         if let Some(before) = &before {
             faults.extend(extend::extend(&mut plan, before));
         }
+        let more =
+            plan.seeds.len() > asked && before.as_ref().is_some_and(|before| before.seeds.len() > asked);
         let shared = SharedData::new(data.clone(), cache);
         if let Some(baseline) = plan.unknown_baseline.take() {
             match plan.variants.iter().position(|variant| variant.name == baseline) {
@@ -151,7 +154,13 @@ impl StudyBuilder {
                 None => faults.push(plan.no_such_baseline(&baseline)),
             }
         }
-        let checked = checks::check(&plan, &shared, before.as_ref(), faults)?;
+        let mut checked = checks::check(&plan, &shared, before.as_ref(), faults)?;
+        if more {
+            checked.notes.push(format!(
+                "the study has {} seeds already, and all of them are gone on with",
+                plan.seeds.len()
+            ));
+        }
         let stored = before.as_ref().and_then(|before| Keep::parse(&before.keep));
         let keep = keep.or(stored).unwrap_or_default();
         plan.name = name;
@@ -175,6 +184,7 @@ impl StudyBuilder {
             notes: checked.notes,
             images: checked.images,
             train_images: checked.train_images,
+            without_learning: checked.without_learning,
             classes: checked.classes,
             done,
             plan,

@@ -12,8 +12,10 @@ use pupila_study::{Place, StudyErrors, StudyFault};
 use pupila_train::{CheckedRecipe, ModelCard, fingerprint, fingerprint_of};
 use pupila_transforms::Normalization;
 
-/// What a run's files take besides the model: page, events and tables. Measured on runs of 30 epochs over the sample images.
-const FILES_BYTES: u64 = 1_500_000;
+/// What a run's files take besides the model. Measured on runs of 30 epochs over the sample images.
+const TABLES_BYTES: u64 = 60_000;
+const PAGE_BYTES: u64 = 500_000;
+const EVENTS_BYTES: u64 = 2_500_000;
 
 /// What was found while checking.
 #[derive(Debug)]
@@ -28,6 +30,10 @@ pub(super) struct Checked {
     pub fingerprinted: String,
     /// Training images of the baseline.
     pub train_images: usize,
+    /// The accuracy of always answering the most frequent class of the validation images.
+    pub without_learning: f64,
+    /// What a run's files take besides the model, in bytes; about.
+    pub files_bytes: u64,
     /// Trained values of each variant.
     pub parameters: Vec<usize>,
     /// What a run takes of memory while it trains, of the largest variant; about.
@@ -49,6 +55,8 @@ pub(super) fn check(
         fingerprint: String::new(),
         fingerprinted: String::new(),
         train_images: 0,
+        without_learning: f64::NAN,
+        files_bytes: 0,
         parameters: Vec::new(),
         run_bytes: 0,
         notes: Vec::new(),
@@ -82,7 +90,14 @@ pub(super) fn check(
             };
             if split == 0 && place == plan.baseline {
                 let counts = dataset.class_counts(Split::Train);
+                let judged = dataset.class_counts(Split::Val);
+                let most = judged.iter().copied().max().unwrap_or(0);
+                checked.without_learning = most as f64 / judged.iter().sum::<usize>() as f64;
                 checked.train_images = counts.iter().sum();
+                let tracking = &recipe.tracking;
+                let of = |on: bool, bytes: u64| if on { bytes } else { 0 };
+                checked.files_bytes =
+                    TABLES_BYTES + of(tracking.report, PAGE_BYTES) + of(tracking.tensorboard, EVENTS_BYTES);
                 checked.classes = dataset.classes.iter().cloned().zip(counts).collect();
             }
             if split == 0 {
@@ -241,7 +256,7 @@ pub(super) fn forecast(
         done: runs - left,
         jobs,
         threads_each: (threads / jobs).max(1),
-        disk_bytes: models + FILES_BYTES * runs as u64,
+        disk_bytes: models + checked.files_bytes * runs as u64,
         power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), blocks(plan))),
     }
 }

@@ -4,17 +4,16 @@ use pupila_metrics::{Metric, PrecisionRecallF1};
 use pupila_run::{RunFileError, RunFiles, RunSummary, Summary};
 use pupila_study::statistics::jackknife::{groups, pseudo_values};
 use pupila_study::{EpochFacts, Outcome, RunFacts};
-use std::collections::HashMap;
 use std::path::Path;
 
-/// The group of each image by its path, where the data name groups.
-pub(super) type ImageGroups = HashMap<String, String>;
+/// The group of each validation image of the first split, such as its patient, in the order of a run's predictions.
+pub(super) type ImageGroups = Vec<Option<String>>;
 
 /// The facts of a run that has ended.
 pub(super) fn collect(
     folder: &Path,
     metric: &Metric,
-    image_groups: &ImageGroups,
+    image_groups: &[Option<String>],
 ) -> Result<RunFacts, RunFileError> {
     let files = pupila_run::RunFolder::open(folder)?;
     let summary = match files.summary()? {
@@ -42,9 +41,15 @@ pub(super) fn collect(
     // A run without an ended epoch has no predictions.
     if summary.best_epoch.is_some() {
         let files = RunFiles::read(folder)?;
-        let belongs: Vec<Option<String>> =
-            files.paths.iter().map(|path| image_groups.get(path).cloned()).collect();
-        facts.pseudo_values = pseudo_values(&files.predictions, metric, &groups(&belongs));
+        // Paths are as they were typed; the order is that of the data. Where an image was left out, groups are not known, and without
+        // them nothing is said of other images.
+        let judged = files.predictions.len();
+        let single = image_groups.iter().all(Option::is_none);
+        facts.pseudo_values = match (image_groups.len() == judged, single) {
+            (true, _) => pseudo_values(&files.predictions, metric, &groups(image_groups)),
+            (false, true) => pseudo_values(&files.predictions, metric, &groups(&vec![None; judged])),
+            (false, false) => None,
+        };
         let report = PrecisionRecallF1::new(files.predictions.confusion());
         // A class without images has no recall; the report counts it as 0.
         let images = files.predictions.confusion().true_counts();

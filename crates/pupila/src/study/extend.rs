@@ -8,6 +8,8 @@ use std::path::Path;
 /// Adds what the folder has to the plan: its variants, seeds and splits. What contradicts it is a fault.
 pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault> {
     let mut faults = Vec::new();
+    // Variants by what has changed in all of them: one forgotten option is one fault.
+    let mut otherwise: Vec<(String, Vec<String>)> = Vec::new();
     let other = "; choose another --name, or remove the study";
     for old in &before.variants {
         let same = plan.variants.iter().find(|variant| variant.name == old.name);
@@ -15,14 +17,22 @@ pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault
             Some(variant) => {
                 let changed = plan.changed_keys(variant, &old.recipe);
                 if !changed.is_empty() {
-                    faults.push(StudyFault::new(
-                        format!("variant `{}`", old.name),
-                        format!("the study has it with another recipe ({}){other}", changed.join(", ")),
-                    ));
+                    let changed = changed.join(", ");
+                    match otherwise.iter_mut().find(|(keys, _)| *keys == changed) {
+                        Some((_, names)) => names.push(format!("`{}`", old.name)),
+                        None => otherwise.push((changed, vec![format!("`{}`", old.name)])),
+                    }
                 }
             }
             None => faults.extend(plan.add_stored(&old.name, &old.folder, &old.recipe, &old.values).err()),
         }
+    }
+    for (keys, names) in otherwise {
+        let what = if names.len() == 1 { "variant" } else { "variants" };
+        faults.push(StudyFault::new(
+            format!("{what} {}", names.join(", ")),
+            format!("the study has another recipe ({keys}){other}"),
+        ));
     }
     if before.subsets != plan.subsets {
         faults.push(StudyFault::new("subsets", format!("the study has it otherwise{other}")));

@@ -22,6 +22,7 @@ use crate::error::{Error, Tried};
 use crate::session::OnProgress;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
+use pupila_dataset::Dataset;
 use pupila_run::{Group, StudyFile};
 use pupila_study::{analyse, results as study_results, words};
 use serde_json::Value;
@@ -139,6 +140,8 @@ pub struct Study {
     images: usize,
     /// Training images of the baseline.
     train_images: usize,
+    /// The accuracy of always answering the most frequent class.
+    without_learning: f64,
     /// The classes, each with its training images.
     classes: Vec<(String, usize)>,
     /// For each run, in the plan's order, whether it has ended before.
@@ -196,6 +199,16 @@ impl Study {
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The data as the baseline has them scanned.
+    ///
+    /// # Errors
+    /// They cannot be read any more.
+    pub fn dataset(&self) -> Result<Arc<Dataset>, Error> {
+        let place = Place { variant: self.plan.baseline, split: 0, seed: 0 };
+        let recipe = self.plan.recipe(place)?;
+        Ok(self.shared.scan(&recipe)?.0)
     }
 
     /// Which models are kept.
@@ -276,8 +289,15 @@ impl Study {
         record::begin(self)?;
         let (facts, because) = runner::run(self, observer)?;
         let analysis = analyse(&facts, self.images, self.train_images);
-        let answer =
-            words::answer(&self.plan, &analysis, words::Data { images: self.images, classes: &self.classes });
+        let answer = words::answer(
+            &self.plan,
+            &analysis,
+            words::Data {
+                images: self.images,
+                without_learning: self.without_learning,
+                classes: &self.classes,
+            },
+        );
         let json = study_results::to_json(&self.plan, &facts, &analysis, &answer);
         let places = self.plan.places();
         let missing = places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();

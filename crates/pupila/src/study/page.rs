@@ -88,7 +88,8 @@ fn command(study: &Study) -> String {
             true => argument.clone(),
             false => format!("'{}'", argument.replace('\'', "'\\''")),
         };
-    let typed: Vec<String> = study.arguments.iter().map(quoted).collect();
+    let typed: Vec<String> =
+        study.arguments.iter().filter(|argument| *argument != "--json").map(quoted).collect();
     if typed.is_empty() { String::new() } else { format!("pupila {}", typed.join(" ")) }
 }
 

@@ -5,9 +5,9 @@ use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, Unfinished}
 use crate::error::{Error, ErrorKind, Tried};
 use crate::session::{OnProgress, Session};
 use pupila_backend::Backend;
-use pupila_dataset::Dataset;
+use pupila_dataset::{Dataset, Split};
 use pupila_engine::thread_pool;
-use pupila_run::{Record, RunEnd, RunFileError, RunFolder, Summary};
+use pupila_run::{Record, RunEnd, RunFileError, RunFiles, RunFolder, Summary};
 use pupila_study::Facts;
 use pupila_train::{CheckedRecipe, EpochRecord, Observer};
 use std::collections::VecDeque;
@@ -32,7 +32,12 @@ pub(super) fn has_ended(folder: &Path) -> Result<bool, Error> {
             None => records.any(|record| matches!(record, Record::End { .. })),
         };
         // An empty object reads as a run without a class.
-        Ok(whole && !summary.classes.is_empty() && summary.status != RunEnd::Interrupted)
+        let ended = whole && !summary.classes.is_empty() && summary.status != RunEnd::Interrupted;
+        let Some(best) = summary.best_epoch.filter(|_| ended) else { return Ok(ended) };
+        let all = RunFiles::read(folder)?;
+        let judged = all.environment.data.val_images;
+        let epochs = all.epochs.iter().map(|(epoch, _)| *epoch);
+        Ok(judged.is_none_or(|images| images == all.predictions.len()) && epochs.max() >= Some(best))
     };
     match read() {
         Ok(ended) => Ok(ended),
@@ -98,15 +103,15 @@ pub(super) fn run<'a>(
     Ok((facts, unfinished))
 }
 
-/// The groups that images belong to, such as patients, by path.
+/// The groups that the validation images belong to, such as patients.
 fn image_groups(study: &Study) -> Result<ImageGroups, Error> {
     let recipe = study.plan.recipe(Place { variant: 0, split: 0, seed: 0 }).map_err(Error::from)?;
     let (dataset, _) = study.shared.scan(&recipe)?;
-    let named = dataset.samples.iter().filter_map(|sample| {
-        let group = sample.group.as_ref()?;
-        Some((sample.path.to_string_lossy().into_owned(), group.to_string()))
-    });
-    Ok(named.collect())
+    let val = dataset.indices(Split::Val);
+    Ok(val
+        .into_iter()
+        .map(|sample| dataset.samples[sample].group.as_ref().map(ToString::to_string))
+        .collect())
 }
 
 fn collected(study: &Study, place: Place, groups: &ImageGroups) -> RunFacts {
