@@ -9,7 +9,7 @@ use pupila_engine::CpuBackend;
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
-use pupila_run::RunFolder;
+use pupila_run::{RunFolder, Summary};
 use pupila_train::{EvaluateError, Images, ModelCard, ModelFile, Preparation, Views, evaluate_views};
 use std::path::{Path, PathBuf};
 
@@ -76,6 +76,27 @@ impl Answers {
     }
 }
 
+/// Why a folder has no model, and what to do.
+fn without_model(folder: &RunFolder) -> String {
+    let path = folder.path().display();
+    if folder.is_study() {
+        let run =
+            folder.runs().unwrap_or_default().into_iter().find(|run| run.file(RunFolder::MODEL).exists());
+        let such = run.map_or(String::new(), |run| format!(", such as {}", run.path().display()));
+        return format!("{path} is a study: name one of its runs{such}");
+    }
+    match folder.summary() {
+        Ok(Some(Summary::Run(summary))) if summary.best_epoch.is_some() => format!(
+            "the model of {path} was removed (`pupila study --keep`, `pupila runs --delete-models`): train it again by `pupila train DATA --recipe {}`",
+            folder.file(RunFolder::RECIPE).display()
+        ),
+        _ => format!(
+            "{path} has no {}: it is no run folder, or no epoch of the run has ended",
+            RunFolder::MODEL
+        ),
+    }
+}
+
 impl Classifier {
     /// Opens the model of a run folder, or a model file.
     ///
@@ -87,11 +108,7 @@ impl Classifier {
         let file = folder.as_ref().map_or(run.to_owned(), |folder| folder.file(RunFolder::MODEL));
         if !file.exists() {
             return Err(Error::request(match folder {
-                Some(_) => format!(
-                    "{} has no {}: it is no run folder, or no epoch of the run has ended",
-                    run.display(),
-                    RunFolder::MODEL
-                ),
+                Some(folder) => without_model(&folder),
                 None => format!(
                     "{} does not exist; RUN is a run folder, such as runs/skin-mlp-1, or a model file",
                     run.display()

@@ -58,15 +58,8 @@ pub(crate) struct Train {
     /// The number that every random draw follows from [train.seed]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) seed: Option<String>,
-    /// Send the run to an MLflow server, such as http://localhost:5000 [tracking.mlflow]
-    #[arg(long, value_name = "URI")]
-    pub(crate) mlflow: Option<String>,
-    /// MLflow's experiment [tracking.experiment]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) experiment: Option<String>,
-    /// Write no TensorBoard event file [tracking.tensorboard]
-    #[arg(long)]
-    pub(crate) no_tensorboard: bool,
+    #[command(flatten)]
+    pub(crate) trackers: Trackers,
     #[command(flatten)]
     pub(crate) threads: Threads,
     /// Folder that runs are made in
@@ -118,15 +111,8 @@ pub(crate) struct Study {
     /// Say what would be run and what it would take, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Send the runs to an MLflow server, such as http://localhost:5000 [tracking.mlflow]
-    #[arg(long, value_name = "URI")]
-    pub(crate) mlflow: Option<String>,
-    /// MLflow's experiment [tracking.experiment]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) experiment: Option<String>,
-    /// Write no TensorBoard event files [tracking.tensorboard]
-    #[arg(long)]
-    pub(crate) no_tensorboard: bool,
+    #[command(flatten)]
+    pub(crate) trackers: Trackers,
     #[command(flatten)]
     pub(crate) threads: Threads,
     /// Folder that the study's folder is made in
@@ -374,6 +360,20 @@ pub(crate) struct RecipeChoice {
     /// Images in a step [train.batch]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) batch: Option<String>,
+}
+
+/// Who is told of a run.
+#[derive(Debug, Args)]
+pub(crate) struct Trackers {
+    /// Send what is trained to an MLflow server, such as http://localhost:5000 [tracking.mlflow]
+    #[arg(long, value_name = "URI")]
+    pub(crate) mlflow: Option<String>,
+    /// MLflow's experiment [tracking.experiment]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// Write no TensorBoard event file [tracking.tensorboard]
+    #[arg(long)]
+    pub(crate) no_tensorboard: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ mod contents;
 mod deletion;
 mod order;
 
-pub use deletion::{Deleted, Deletion, Doomed, Refusal, Refusals, What};
+pub use deletion::{Deleted, Deletion, Refusal, Refusals, ToDelete, What};
 pub use order::Order;
 
 use crate::error::{Error, Tried};

@@ -5,7 +5,7 @@ mod common;
 
 use common::made_runs::{Runs, SECOND, delete};
 use pupila::RunFolder;
-use pupila::runs::{Deletion, Doomed, Listing, Refusal, Refusals, What};
+use pupila::runs::{Deletion, Listing, Refusal, Refusals, ToDelete, What};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -46,7 +46,7 @@ fn whole_runs_go_by_name_by_path_and_in_their_study() {
 
     // A study goes with its runs, which are not counted twice.
     let deletion = delete(&runs, &["s/a-seed1", "s"], What::Folders, 10_000).unwrap();
-    let [Doomed { study: Some(1), bytes: all, .. }] = deletion.items[..] else { panic!("one study") };
+    let [ToDelete { study: Some(1), bytes: all, .. }] = deletion.items[..] else { panic!("one study") };
     assert_eq!(all, bytes("s"));
     deletion.carry_out();
     assert!(!runs.path("s").exists() && runs.path("c").exists());

@@ -44,6 +44,37 @@ fn a_built_in_study_answers() {
 }
 
 #[test]
+fn a_model_that_was_not_kept_is_told_as_that() {
+    let sandbox = Sandbox::new();
+    let ran = study(&sandbox, "grayscale", &["--keep", "none"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let eval = sandbox.run(&["eval", "runs/grayscale-skin/gray-seed0"]);
+    assert_eq!(eval.code, Some(2));
+    assert!(
+        eval.stderr.contains("was removed") && eval.stderr.contains("gray-seed0/recipe.toml"),
+        "{}",
+        eval.stderr
+    );
+    let whole = sandbox.run(&["eval", "runs/grayscale-skin"]);
+    assert_eq!(whole.code, Some(2));
+    assert!(whole.stderr.contains("is a study: name one of its runs"), "{}", whole.stderr);
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_waited_for_once() {
+    let sandbox = Sandbox::new();
+    // A port that nobody listens on.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = format!("http://127.0.0.1:{port}");
+    let ran = study(&sandbox, "grayscale", &["--mlflow", &server, "--set", "tracking.wait_s=0"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.stdout.matches("is told nothing of this study").count(), 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains("pupila sync runs/grayscale-skin"), "{}", ran.stdout);
+    // The runs themselves did not try.
+    assert!(!sandbox.path("runs/grayscale-skin/gray-seed0/mlflow").exists());
+}
+
+#[test]
 fn a_dry_run_leaves_nothing() {
     let sandbox = Sandbox::new();
     let ran = study(&sandbox, "regularization", &["--dry-run", "--json"]);

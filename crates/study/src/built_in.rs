@@ -1,5 +1,10 @@
 //! The studies that are built in: a file each, in the form that users write, and a line here.
 
+use crate::definition::Definition;
+use crate::error::{StudyErrors, StudyFault};
+use crate::names::did_you_mean;
+use std::path::Path;
+
 /// A study that is built in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BuiltIn {
@@ -49,10 +54,39 @@ pub fn find(name: &str) -> Option<&'static BuiltIn> {
     ALL.iter().find(|study| study.name == name)
 }
 
+/// A study by its name or file: the text of a file, where `what` is one.
+///
+/// # Errors
+/// Neither a file nor a built-in study, with what is similar; or what is wrong with the file.
+pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
+    let path = Path::new(what);
+    if let Some(built_in) = find(what).filter(|_| !path.is_file()) {
+        return Definition::parse(
+            &Path::new("built in").join(format!("{}.toml", built_in.name)),
+            built_in.text,
+        );
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => Definition::parse(path, &text),
+        Err(error) => {
+            let names: Vec<String> = ALL.iter().map(|study| study.name.to_owned()).collect();
+            let hint = did_you_mean(what, &names);
+            let message = match error.kind() {
+                std::io::ErrorKind::NotFound => format!(
+                    "there is no study and no file `{what}`{hint}; a study file ends in .toml, and built in are {}",
+                    names.join(", ")
+                ),
+                _ => format!("cannot read {what}: {error}"),
+            };
+            Err(StudyErrors(vec![StudyFault::new("", message)]))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Plan, Request, definition};
+    use crate::{Plan, Request};
 
     #[test]
     fn every_built_in_study_can_be_planned() {

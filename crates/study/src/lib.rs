@@ -10,12 +10,15 @@ mod error;
 mod facts;
 pub mod names;
 mod plan;
+mod planner;
 pub mod results;
 pub mod statistics;
+mod stored;
 pub mod words;
 
 pub use analysis::{Analysis, Compared, Facts, VariantAnalysis, Verdict, analyse, median};
+pub use built_in::definition;
 pub use definition::{Definition, Named, Seeds};
 pub use error::{StudyErrors, StudyFault};
 pub use facts::{EpochFacts, Outcome, RunFacts};
-pub use plan::{METRIC, Place, Plan, Request, SEEDS, Variant, definition};
+pub use plan::{METRIC, Place, Plan, Request, SEEDS, Variant};

@@ -1,21 +1,19 @@
-//! From a definition to runs: every variant with its checked recipe, every seed, and all that is wrong with them at once.
+//! What is run: every variant with its checked recipe, every seed, and the name of each run.
 
-use crate::definition::{Definition, Named, Seeds};
 use crate::error::{StudyErrors, StudyFault};
-use crate::names::{did_you_mean, level, plain, slugs};
-use pupila_metrics::{METRICS, Metric};
-use pupila_train::{CheckedRecipe, Layers, Recipe, Setting};
-use std::path::Path;
-use toml::{Table, Value};
+use crate::names::did_you_mean;
+use pupila_metrics::Metric;
+use pupila_train::{CheckedRecipe, Layers, Setting};
+use toml::Value;
 
 /// Seeds where nobody says how many.
 pub const SEEDS: usize = 5;
 /// The metric where nobody says which.
 pub const METRIC: &str = "val/accuracy";
-/// Variants of a study, at most.
-const MOST_VARIANTS: usize = 200;
 /// Keys that change no result: variants that differ in nothing else are the same.
 const WITHOUT_EFFECT: [&str; 2] = ["tracking.", "data.cache"];
+/// Keys that a study sets by itself.
+pub(crate) const SEEDED: [&str; 3] = ["train.seed", "data.split_seed", "data.subset_seed"];
 
 /// What the caller says of a study besides its definition.
 #[derive(Debug, Clone, Default)]
@@ -82,7 +80,7 @@ pub struct Variant {
     pub values: Vec<(String, Value)>,
     /// The recipe with the study's first seed.
     pub recipe: CheckedRecipe,
-    layers: Layers,
+    pub(crate) layers: Layers,
 }
 
 /// A run of a study: places of its variant, split and seed.
@@ -97,21 +95,6 @@ pub struct Place {
 }
 
 impl Plan {
-    /// The plan of a definition.
-    ///
-    /// # Errors
-    /// All that is wrong with it and can be told without the data.
-    pub fn new(definition: &Definition, request: &Request) -> Result<Plan, StudyErrors> {
-        let mut planner = Planner { definition, request, layers: request.layers.clone(), faults: Vec::new() };
-        if let (None, Some(path)) = (&request.layers.file, &definition.recipe) {
-            match std::fs::read_to_string(path) {
-                Ok(text) => planner.layers.file = Some((path.clone(), text)),
-                Err(error) => planner.wrong("recipe", format!("cannot read {}: {error}", path.display())),
-            }
-        }
-        planner.plan()
-    }
-
     /// All runs, one seed of every variant after the other, so that what is there at any time can be compared.
     pub fn places(&self) -> Vec<Place> {
         let mut places = Vec::new();
@@ -157,19 +140,20 @@ impl Plan {
         resolved(&variant.layers, seeds).map_err(|faults| StudyErrors(of_variant(&variant.name, faults)))
     }
 
-    /// The keys in which the variants' recipes differ, then the seeds that a study varies.
+    /// The keys in which the variants' recipes differ.
     pub fn varied(&self) -> Vec<String> {
-        let flat: Vec<_> =
-            self.variants.iter().map(|variant| pupila_train::flat_recipe(&variant.recipe)).collect();
-        let mut varied: Vec<String> = Vec::new();
-        for key in flat.iter().flat_map(serde_json::Map::keys) {
-            let without_effect = WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix));
-            let differs = flat.iter().any(|recipe| recipe.get(key) != flat[0].get(key));
-            if differs && !without_effect && !varied.contains(key) {
-                varied.push(key.clone());
-            }
-        }
-        varied
+        different_keys(&self.variants.iter().map(|variant| effective(&variant.recipe)).collect::<Vec<_>>())
+    }
+
+    /// What is paired in a comparison: `split` where there are several, else `seed`.
+    pub fn block(&self) -> &'static str {
+        if self.splits.len() > 1 { "split" } else { "seed" }
+    }
+
+    /// How many pairs a comparison has at most, as far as runs are not limited.
+    pub fn blocks(&self) -> usize {
+        let rounds = self.places().len() / self.variants.len().max(1);
+        if self.splits.len() > 1 { self.splits.len().min(rounds) } else { self.seeds.len().min(rounds) }
     }
 
     /// The keys that trackers show: those in which variants differ, and the seeds.
@@ -183,19 +167,40 @@ impl Plan {
     }
 }
 
-/// The numbers that a run's draws follow from.
-#[derive(Debug, Clone, Copy)]
-struct Seeding {
-    seed: u64,
-    split: u64,
-    subsets: bool,
+/// What of a recipe changes a result, by key; the study's own seeds are left out, since every run has others.
+pub(crate) fn effective(recipe: &CheckedRecipe) -> serde_json::Map<String, serde_json::Value> {
+    let mut flat = pupila_train::flat_recipe(recipe);
+    flat.retain(|key, _| {
+        !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)) && !SEEDED.contains(&key.as_str())
+    });
+    flat
 }
 
-fn setting(key: &str, value: &Value, by: &str) -> Setting {
+/// The keys whose values are not the same in all of some recipes, in the order of the first that has them.
+pub(crate) fn different_keys(recipes: &[serde_json::Map<String, serde_json::Value>]) -> Vec<String> {
+    let mut different: Vec<String> = Vec::new();
+    for key in recipes.iter().flat_map(serde_json::Map::keys) {
+        let differs = recipes.iter().any(|recipe| recipe.get(key) != recipes[0].get(key));
+        if differs && !different.contains(key) {
+            different.push(key.clone());
+        }
+    }
+    different
+}
+
+/// The numbers that a run's draws follow from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seeding {
+    pub seed: u64,
+    pub split: u64,
+    pub subsets: bool,
+}
+
+pub(crate) fn setting(key: &str, value: &Value, by: &str) -> Setting {
     Setting { assignment: format!("{key}={value}"), option: format!("{by}: {key}={value}") }
 }
 
-fn resolved(layers: &Layers, seeds: Seeding) -> Result<CheckedRecipe, Vec<pupila_train::Fault>> {
+pub(crate) fn resolved(layers: &Layers, seeds: Seeding) -> Result<CheckedRecipe, Vec<pupila_train::Fault>> {
     let number = |seed: u64| Value::Integer(i64::try_from(seed).unwrap_or(i64::MAX));
     let mut layers = layers.clone();
     layers.settings.push(setting("train.seed", &number(seeds.seed), "the study's seed"));
@@ -206,501 +211,6 @@ fn resolved(layers: &Layers, seeds: Seeding) -> Result<CheckedRecipe, Vec<pupila
     layers.resolve().map_err(|errors| errors.0)
 }
 
-fn of_variant(name: &str, faults: Vec<pupila_train::Fault>) -> Vec<StudyFault> {
+pub(crate) fn of_variant(name: &str, faults: Vec<pupila_train::Fault>) -> Vec<StudyFault> {
     faults.into_iter().map(|fault| StudyFault::new(format!("variant `{name}`"), fault.to_string())).collect()
 }
-
-struct Planner<'a> {
-    definition: &'a Definition,
-    request: &'a Request,
-    /// The request's, over the definition's own recipe.
-    layers: Layers,
-    faults: Vec<StudyFault>,
-}
-
-impl Planner<'_> {
-    fn wrong(&mut self, place: impl Into<String>, message: impl Into<String>) {
-        self.faults.push(StudyFault::new(place, message));
-    }
-
-    fn plan(mut self) -> Result<Plan, StudyErrors> {
-        let (definition, request) = (self.definition, self.request);
-        let metric = self.metric();
-        let base = self.base_recipe();
-        let (first, split) = (base.train.seed, base.data.split_seed.unwrap_or(base.train.seed));
-        let seeds = match (request.seeds, &definition.seeds) {
-            (Some(count), Some(Seeds::These(seeds))) => {
-                let next = seeds.iter().max().map_or(first, |last| last.saturating_add(1));
-                seeds.iter().copied().chain(next..).take(count).collect()
-            }
-            (Some(count), _) => (first..).take(count).collect(),
-            (None, Some(Seeds::These(seeds))) => seeds.clone(),
-            (None, Some(Seeds::Count(count))) => (first..).take(*count).collect(),
-            (None, None) => (first..).take(SEEDS).collect::<Vec<u64>>(),
-        };
-        if let Some((_, seed)) = seeds.iter().enumerate().find(|(place, seed)| seeds[..*place].contains(seed))
-        {
-            self.wrong("seeds", format!("{seed} stands there twice"));
-        }
-        let asked = request.splits.or(definition.splits);
-        let splits: Vec<u64> = (split..).take(asked.unwrap_or(1)).collect();
-        let seeding =
-            Seeding { seed: seeds.first().copied().unwrap_or(0), split, subsets: definition.subsets };
-        let variants = self.variants(&base, seeding);
-        let baseline = self.baseline(&variants);
-        let minutes = request.minutes.or(definition.minutes);
-        if let Some(minutes) = minutes.filter(|minutes| !(minutes.is_finite() && *minutes > 0.0)) {
-            self.wrong("minutes", format!("expected a number above 0, got {minutes}"));
-        }
-        let runs = request.runs.or(definition.runs);
-        if let Some(runs) = runs.filter(|&runs| runs < variants.len()) {
-            self.wrong(
-                "runs (--max-runs)",
-                format!("{runs} are fewer than one of each of the {} variants", variants.len()),
-            );
-        }
-        let name = definition.name.clone();
-        if crate::names::slug(&name) != name {
-            self.wrong(
-                "name",
-                format!("`{name}` cannot be part of a folder's name; try `{}`", crate::names::slug(&name)),
-            );
-        }
-        let (Some(metric), true) = (metric, self.faults.is_empty()) else {
-            return Err(StudyErrors(self.faults));
-        };
-        Ok(Plan {
-            name,
-            question: definition.question.clone().unwrap_or_else(|| question(definition)),
-            metric,
-            baseline: baseline.as_ref().copied().unwrap_or(0),
-            unknown_baseline: baseline.err(),
-            variants,
-            seeds,
-            splits,
-            splits_asked: asked.is_some(),
-            split_seed: base.data.split_seed,
-            subsets: definition.subsets,
-            first_steps: definition.first_steps,
-            loss: definition.loss,
-            minutes,
-            runs,
-        })
-    }
-
-    fn metric(&mut self) -> Option<&'static Metric> {
-        let name = self.request.metric.clone().or_else(|| self.definition.metric.clone());
-        let name = name.unwrap_or_else(|| METRIC.to_owned());
-        let bare = name.strip_prefix("val/").unwrap_or(&name);
-        let found = METRICS.iter().find(|metric| metric.name == bare);
-        if found.is_none() {
-            let known: Vec<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
-            let hint = did_you_mean(bare, &known);
-            self.wrong(
-                "metric",
-                format!("no metric of the validation set is named `{name}`{hint}; see `pupila list metrics`"),
-            );
-        }
-        found
-    }
-
-    /// The recipe that all variants begin with, as far as it is right: its faults are told with the variants.
-    fn base_recipe(&self) -> Recipe {
-        self.layers.resolve_what_is_known().0.into_recipe()
-    }
-
-    /// The keys that the recipe file, or the command line, says something of.
-    fn said(&self) -> Vec<String> {
-        let mut said: Vec<String> = Vec::new();
-        if let Some((_, text)) = &self.request.layers.file {
-            let table: Table = toml::from_str(text).unwrap_or_default();
-            for (section, keys) in &table {
-                said.extend(keys.as_table().into_iter().flatten().map(|(key, _)| format!("{section}.{key}")));
-            }
-        }
-        said.extend(self.on_command_line());
-        said
-    }
-
-    fn on_command_line(&self) -> Vec<String> {
-        let settings = &self.request.layers.settings;
-        settings
-            .iter()
-            .filter_map(|s| s.assignment.split_once('='))
-            .map(|(key, _)| key.trim().to_owned())
-            .collect()
-    }
-
-    /// The variants with their recipes, those that are right.
-    fn variants(&mut self, base: &Recipe, seeding: Seeding) -> Vec<Variant> {
-        let said = self.said();
-        let mut settings = Vec::new();
-        for (key, value) in self.definition.set.iter().filter(|(key, _)| !said.contains(key)) {
-            settings.push(setting(key, value, "the study's [set]"));
-        }
-        settings.extend(self.request.layers.settings.clone());
-        let shared = Layers { file: self.layers.file.clone(), settings };
-        let named = self.named(base);
-        self.check_keys(&named);
-        let slugs = slugs(named.iter().map(|named| named.name.as_str()));
-        let mut variants: Vec<Variant> = Vec::new();
-        for (named, slug) in named.into_iter().zip(slugs) {
-            let mut layers = shared.clone();
-            if let Some(path) = &named.recipe {
-                match std::fs::read_to_string(path) {
-                    Ok(text) => layers.file = Some((path.clone(), text)),
-                    Err(error) => {
-                        let message = format!("cannot read {}: {error}", path.display());
-                        self.wrong(format!("variant `{}`", named.name), message);
-                        continue;
-                    }
-                }
-            }
-            let by = format!("variant {}", named.name);
-            layers.settings.extend(named.values.iter().map(|(key, value)| setting(key, value, &by)));
-            match resolved(&layers, seeding) {
-                Ok(recipe) if recipe.tracking.run_name.is_some() => self.add(vec![StudyFault::new(
-                    "tracking.run_name",
-                    "all runs of a study would have one name on the server; leave it out",
-                )]),
-                Ok(recipe) => {
-                    let Named { name, values, .. } = named;
-                    variants.push(Variant { name, slug, values, recipe, layers });
-                }
-                Err(faults) => self.add(of_variant(&named.name, faults)),
-            }
-        }
-        self.check_different(&variants);
-        variants
-    }
-
-    /// Adds faults; one that several variants share, of the recipe of all, is told once.
-    fn add(&mut self, faults: Vec<StudyFault>) {
-        for fault in faults {
-            let told = self.faults.iter().any(|other| other.message == fault.message);
-            if !told {
-                self.faults.push(fault);
-            }
-        }
-    }
-
-    /// The variants by name, with the keys that they set.
-    fn named(&mut self, base: &Recipe) -> Vec<Named> {
-        let definition = self.definition;
-        let combinations = definition
-            .crossed
-            .iter()
-            .try_fold(1usize, |all, (_, values)| all.checked_mul(values.len().max(1)));
-        if combinations.is_none_or(|all| all > MOST_VARIANTS) {
-            let all = combinations.map_or("very many".to_owned(), |all| all.to_string());
-            self.wrong("crossed", format!("{all} combinations are more than the {MOST_VARIANTS} variants that a study can tell apart"));
-            return Vec::new();
-        }
-        let mut named = crossed(&definition.crossed);
-        if !definition.alone.is_empty() || (!definition.leave_one_out.is_empty() && named.is_empty()) {
-            let name = if definition.leave_one_out.is_empty() { "as it is" } else { "all" };
-            named.push(Named { name: name.to_owned(), ..Named::default() });
-        }
-        for (key, values) in &definition.alone {
-            let short = short(key, definition.alone.iter().map(|(key, _)| key));
-            for (place, value) in values.iter().enumerate() {
-                let values = vec![(key.clone(), value.clone())];
-                named.push(Named { name: level(short, value, place), recipe: None, values });
-            }
-        }
-        for key in &definition.leave_one_out {
-            named.extend(self.left_out(key, base));
-        }
-        named.extend(definition.variants.clone());
-        for factor in definition.crossed.iter().filter(|(_, values)| values.len() < 2) {
-            let place = format!("crossed.{}", factor.0);
-            self.wrong(place, "a factor needs two values or more; one for all variants belongs in [set]");
-        }
-        for factor in definition.alone.iter().filter(|(_, values)| values.is_empty()) {
-            self.wrong(
-                format!("alone.{}", factor.0),
-                "a factor needs at least one value beside the recipe's own",
-            );
-        }
-        for variant in
-            named.iter().filter(|v| v.name.trim().is_empty() || v.name.chars().any(char::is_control))
-        {
-            self.wrong(
-                format!("variant {:?}", variant.name),
-                "needs a name of letters, digits or signs that can be seen",
-            );
-        }
-        for (place, variant) in named.iter().enumerate() {
-            if named[..place].iter().any(|other| other.name == variant.name) {
-                self.wrong(
-                    format!("variant `{}`", variant.name),
-                    "stands there twice; give each a name of its own",
-                );
-            }
-        }
-        match named.len() {
-            0 | 1 if self.faults.is_empty() => self.wrong(
-                "",
-                "a study needs two variants or more: add [variants.NAME], or values in [crossed] or [alone]",
-            ),
-            n if n > MOST_VARIANTS => {
-                self.wrong(
-                    "",
-                    format!("{n} variants are more than the {MOST_VARIANTS} that a study can tell apart"),
-                );
-            }
-            _ => {}
-        }
-        named
-    }
-
-    /// Each element of a list left out, and none at all.
-    fn left_out(&mut self, key: &str, base: &Recipe) -> Vec<Named> {
-        let said = self.said().iter().any(|said| said == key);
-        let set = self.definition.set.iter().find(|(set, _)| set == key).map(|(_, value)| value.clone());
-        let value = set.filter(|_| !said).or_else(|| {
-            let all = Value::try_from(base).ok()?;
-            let (section, name) = key.split_once('.')?;
-            all.get(section)?.get(name).cloned()
-        });
-        let Some(Value::Array(elements)) = value else {
-            self.wrong("leave_one_out", format!("`{key}` is no list of the recipe"));
-            return Vec::new();
-        };
-        let without = |left: usize| {
-            let kept = elements
-                .iter()
-                .enumerate()
-                .filter(|(place, _)| *place != left)
-                .map(|(_, value)| value.clone());
-            Value::Array(kept.collect())
-        };
-        let name = |element: &Value| match element {
-            Value::Table(table) if table.len() == 1 => table.keys().next().cloned().unwrap_or_default(),
-            element => plain(element),
-        };
-        let of = |name: String| {
-            if self.definition.leave_one_out.len() > 1 { format!("{key}: {name}") } else { name }
-        };
-        let mut named = vec![Named {
-            name: of("none".to_owned()),
-            recipe: None,
-            values: vec![(key.to_owned(), Value::Array(Vec::new()))],
-        }];
-        if elements.len() > 1 {
-            named.extend(elements.iter().enumerate().map(|(place, element)| Named {
-                name: of(
-                    match elements[..place].iter().filter(|other| name(other) == name(element)).count() {
-                        0 => format!("without {}", name(element)),
-                        n => format!("without {} #{}", name(element), n + 1),
-                    },
-                ),
-                recipe: None,
-                values: vec![(key.to_owned(), without(place))],
-            }));
-        }
-        named
-    }
-
-    /// Keys that a study varies by itself, or that the command line holds fast.
-    fn check_keys(&mut self, named: &[Named]) {
-        let fixed = self.on_command_line();
-        let mut told: Vec<String> = Vec::new();
-        for (key, _) in self.definition.set.iter().filter(|(key, _)| SEEDED.contains(&key.as_str())) {
-            self.wrong(format!("set.{key}"), "a study varies it by itself: use `seeds` and `splits`");
-        }
-        for key in named.iter().flat_map(|named| &named.values).map(|(key, _)| key) {
-            if told.contains(key) {
-                continue;
-            }
-            if SEEDED.contains(&key.as_str()) {
-                told.push(key.clone());
-                self.wrong(key, "a study varies it by itself: use `seeds` and `splits`");
-            } else if key.starts_with("tracking.") {
-                told.push(key.clone());
-                self.wrong(key, "changes no result, so there is nothing to compare; set it for all by --set");
-            } else if fixed.contains(key) {
-                told.push(key.clone());
-                self.wrong(format!("--set {key}"), "the study varies this key; leave one of the two out");
-            }
-        }
-        for key in fixed.iter().filter(|key| matches!(key.as_str(), "data.split_seed" | "data.subset_seed")) {
-            if self.request.splits.or(self.definition.splits).is_some() {
-                self.wrong(
-                    format!("--set {key}"),
-                    "splits were asked for, which vary it; leave one of the two out",
-                );
-            }
-        }
-    }
-
-    /// Two variants whose recipes are the same would give the same runs.
-    fn check_different(&mut self, variants: &[Variant]) {
-        let flat = |variant: &Variant| {
-            let mut flat = pupila_train::flat_recipe(&variant.recipe);
-            flat.retain(|key, _| !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)));
-            flat
-        };
-        let recipes: Vec<_> = variants.iter().map(flat).collect();
-        for second in 1..recipes.len() {
-            if let Some(first) = (0..second).find(|&first| recipes[first] == recipes[second]) {
-                let (first, second) = (&variants[first].name, &variants[second].name);
-                self.wrong(
-                    format!("variants `{first}` and `{second}`"),
-                    "are the same recipe; leave one out, or change what it sets",
-                );
-            }
-        }
-    }
-
-    /// The place of the baseline, or the name that no variant here has.
-    fn baseline(&self, variants: &[Variant]) -> Result<usize, String> {
-        let Some(name) = self.request.baseline.as_ref().or(self.definition.baseline.as_ref()) else {
-            return Ok(0);
-        };
-        variants.iter().position(|variant| variant.name == *name).ok_or_else(|| name.clone())
-    }
-}
-
-/// Every combination of the factors' values.
-fn crossed(factors: &[(String, Vec<Value>)]) -> Vec<Named> {
-    if factors.is_empty() {
-        return Vec::new();
-    }
-    let mut named = vec![Named::default()];
-    for (key, values) in factors {
-        let short = short(key, factors.iter().map(|(key, _)| key));
-        let mut grown = Vec::new();
-        for before in &named {
-            for (place, value) in values.iter().enumerate() {
-                let mut next = before.clone();
-                let level = level(short, value, place);
-                next.name = if next.name.is_empty() { level } else { format!("{} {level}", next.name) };
-                next.values.push((key.clone(), value.clone()));
-                grown.push(next);
-            }
-        }
-        named = grown;
-    }
-    named
-}
-
-/// The last part of a key, where no other key has the same.
-fn short<'a>(key: &'a str, all: impl Iterator<Item = &'a String>) -> &'a str {
-    let bare = |key: &'a str| key.rsplit('.').next().unwrap_or(key);
-    let alike = all.filter(|other| bare(other) == bare(key)).count();
-    if alike > 1 { key } else { bare(key) }
-}
-
-fn question(definition: &Definition) -> String {
-    let keys: Vec<&str> =
-        definition.crossed.iter().chain(&definition.alone).map(|(key, _)| key.as_str()).collect();
-    match keys.is_empty() {
-        true => "Which of the variants is best here?".to_owned(),
-        false => format!("What does {} do here?", keys.join(" and ")),
-    }
-}
-
-/// A study by its name or file: the text of a file, where `what` is one.
-///
-/// # Errors
-/// Neither a file nor a built-in study, with what is similar; or what is wrong with the file.
-pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
-    let path = Path::new(what);
-    if let Some(built_in) = crate::built_in::find(what).filter(|_| !path.is_file()) {
-        return Definition::parse(
-            &Path::new("built in").join(format!("{}.toml", built_in.name)),
-            built_in.text,
-        );
-    }
-    match std::fs::read_to_string(path) {
-        Ok(text) => Definition::parse(path, &text),
-        Err(error) => {
-            let names: Vec<String> = crate::built_in::ALL.iter().map(|study| study.name.to_owned()).collect();
-            let hint = did_you_mean(what, &names);
-            let message = match error.kind() {
-                std::io::ErrorKind::NotFound => format!(
-                    "there is no study and no file `{what}`{hint}; a study file ends in .toml, and built in are {}",
-                    names.join(", ")
-                ),
-                _ => format!("cannot read {what}: {error}"),
-            };
-            Err(StudyErrors(vec![StudyFault::new("", message)]))
-        }
-    }
-}
-
-impl Plan {
-    /// The keys in which a variant's recipe is another than a stored one, but for the seeds and what changes no result.
-    pub fn changed_keys(&self, variant: &Variant, stored: &str) -> Vec<String> {
-        let stored = Layers { file: Some(("study.json".into(), stored.to_owned())), settings: Vec::new() };
-        let of = |recipe: &CheckedRecipe| {
-            let mut flat = pupila_train::flat_recipe(recipe);
-            flat.retain(|key, _| {
-                !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix))
-                    && !SEEDED.contains(&key.as_str())
-            });
-            flat
-        };
-        let (mine, theirs) = (of(&variant.recipe), of(&stored.resolve_what_is_known().0));
-        let mut changed: Vec<String> = Vec::new();
-        for key in mine.keys().chain(theirs.keys()) {
-            if mine.get(key) != theirs.get(key) && !changed.contains(key) {
-                changed.push(key.clone());
-            }
-        }
-        changed
-    }
-
-    /// Adds a variant as a study's folder has it.
-    ///
-    /// # Errors
-    /// Its recipe is no longer valid.
-    pub fn add_stored(
-        &mut self,
-        name: &str,
-        slug: &str,
-        recipe: &str,
-        values: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<(), StudyFault> {
-        let layers = Layers { file: Some(("study.json".into(), recipe.to_owned())), settings: Vec::new() };
-        let seeds = Seeding {
-            seed: self.seeds.first().copied().unwrap_or(0),
-            split: self.splits.first().copied().unwrap_or(0),
-            subsets: self.subsets,
-        };
-        let recipe = resolved(&layers, seeds).map_err(|faults| {
-            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            StudyFault::new(format!("variant `{name}` of the study's folder"), told.join("; "))
-        })?;
-        let values =
-            values.iter().filter_map(|(key, value)| Some((key.clone(), Value::try_from(value).ok()?)));
-        let values = values.collect();
-        self.variants.push(Variant { name: name.to_owned(), slug: slug.to_owned(), values, recipe, layers });
-        Ok(())
-    }
-
-    /// Gives variants the folders that they have; the others keep clear of these.
-    pub fn keep_folders<'a>(&mut self, stored: impl Iterator<Item = (&'a str, &'a str)>) {
-        let stored: Vec<(&str, &str)> = stored.collect();
-        for variant in &mut self.variants {
-            if let Some((_, slug)) = stored.iter().find(|(name, _)| *name == variant.name) {
-                variant.slug = (*slug).to_owned();
-            }
-        }
-        let mut taken: Vec<String> = stored.iter().map(|(_, slug)| slug.to_lowercase()).collect();
-        for variant in &mut self.variants {
-            if stored.iter().any(|(name, _)| *name == variant.name) {
-                continue;
-            }
-            let first = variant.slug.clone();
-            let numbered = (2..).map(|number| format!("{first}-{number}"));
-            let free = |slug: &String| !taken.contains(&slug.to_lowercase());
-            variant.slug = std::iter::once(first.clone()).chain(numbered).find(free).unwrap_or(first);
-            taken.push(variant.slug.to_lowercase());
-        }
-    }
-}
-
-/// Keys that a study sets by itself.
-const SEEDED: [&str; 3] = ["train.seed", "data.split_seed", "data.subset_seed"];

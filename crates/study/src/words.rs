@@ -88,11 +88,6 @@ pub fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
-/// What is paired: seeds, or splits where there are several.
-fn block(plan: &Plan) -> &'static str {
-    if plan.splits.len() > 1 { "split" } else { "seed" }
-}
-
 /// What the comparison of a variant says, in a few words for its row.
 pub fn verdict(plan: &Plan, compared: &Compared) -> String {
     match compared.verdict {
@@ -102,7 +97,7 @@ pub fn verdict(plan: &Plan, compared: &Compared) -> String {
         Verdict::WorseHere => "worse on these images".to_owned(),
         Verdict::Open if compared.difference.mean == 0.0 => "the same so far".to_owned(),
         Verdict::Open => match compared.seeds_needed {
-            Some(seeds) => format!("within noise ({} to tell)", count(seeds, block(plan))),
+            Some(seeds) => format!("within noise ({} to tell)", count(seeds, plan.block())),
             None => "within noise".to_owned(),
         },
     }
@@ -152,7 +147,7 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
         sentences.push(format!(
             "A study of {} and {} finds a difference of {} or more in 80 % of cases; a smaller one is easily missed.",
             count(analysis.variants.len(), "variant"),
-            count(blocks, if plan.splits.len() > 1 { "split" } else { "seed" }),
+            count(blocks, plan.block()),
             words.size(smallest),
         ));
     }
@@ -254,7 +249,7 @@ fn left_open(
         sentences.push(format!(
             "No difference from `{}` is shown: what was compared is within what the {} alone does.",
             base.name,
-            block(plan)
+            plan.block()
         ));
     } else {
         let names: Vec<String> = open.iter().map(|(variant, _)| format!("`{}`", variant.name)).collect();
@@ -270,12 +265,12 @@ fn left_open(
             variant.name,
             words.difference(difference.mean),
             words.range(difference.interval),
-            count(seeds, block(plan)),
+            count(seeds, plan.block()),
         ),
         None => format!(
             "None of them would be shown by {} {}s, were it as large as it seems.",
             crate::statistics::power::MOST_SEEDS,
-            block(plan)
+            plan.block()
         ),
     });
     sentences
@@ -376,7 +371,7 @@ fn troubles(analysis: &Analysis) -> Vec<String> {
 /// How it was worked out, for whoever wants to know.
 pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
     let words = Words { metric: plan.metric };
-    let block = block(plan);
+    let block = plan.block();
     let mut method = vec![
         format!(
             "Every run is judged by the {} of its best epoch (by the recipe's train.monitor) on the validation images, which also chose that epoch: scores are optimistic, and the more so the more epochs a variant runs and the more its curve scatters. A score to publish is one of a test set.",

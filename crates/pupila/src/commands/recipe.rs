@@ -1,6 +1,6 @@
 //! The recipe from everything that was typed.
 
-use crate::cli::RecipeChoice;
+use crate::cli::{RecipeChoice, Trackers};
 use crate::failure::Failure;
 use anyhow::Context;
 use pupila::CheckedRecipe;
@@ -14,8 +14,17 @@ pub(super) fn flag(name: &str, key: &str, value: &Option<String>) -> Option<Sett
 }
 
 /// What an option without a value sets, if it was typed.
-pub(super) fn switch(name: &str, assignment: &str, typed: bool) -> Option<Setting> {
+fn switch(name: &str, assignment: &str, typed: bool) -> Option<Setting> {
     typed.then(|| Setting { assignment: assignment.to_owned(), option: format!("--{name}") })
+}
+
+/// What the options of trackers set.
+pub(super) fn trackers(options: &Trackers) -> [Option<Setting>; 3] {
+    [
+        flag("mlflow", "tracking.mlflow", &options.mlflow),
+        flag("experiment", "tracking.experiment", &options.experiment),
+        switch("no-tensorboard", "tracking.tensorboard=false", options.no_tensorboard),
+    ]
 }
 
 /// The defaults, under the recipe file, under `--set`, under the options: those of every command and `more`.

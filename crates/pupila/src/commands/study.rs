@@ -1,6 +1,6 @@
 //! `pupila study`: many runs as one piece of work, and what they say.
 
-use super::recipe::{chosen, flag, switch};
+use super::recipe::{chosen, flag, trackers};
 use super::tell_study::{Live, after, before};
 use super::{tell, typed};
 use crate::cli;
@@ -12,12 +12,8 @@ use pupila::study::{Keep, Request, StudyPlan, Unfinished, definition};
 
 pub(crate) fn run(arguments: &cli::Study) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let flags = [
-        flag("epochs", "train.epochs", &arguments.epochs),
-        flag("mlflow", "tracking.mlflow", &arguments.mlflow),
-        flag("experiment", "tracking.experiment", &arguments.experiment),
-        switch("no-tensorboard", "tracking.tensorboard=false", arguments.no_tensorboard),
-    ];
+    let flags = [flag("epochs", "train.epochs", &arguments.epochs)];
+    let flags = flags.into_iter().chain(trackers(&arguments.trackers));
     let request = Request {
         layers: chosen(&arguments.choice, flags)?,
         seeds: arguments.seeds.map(usize::from),

@@ -53,14 +53,16 @@ pub(crate) fn before(output: Output, study: &Study, data: &Path) {
         study.folder().display(),
     ));
     let [one, two, three] = forecast.power.map(|power| format!("{:.0} %", 100.0 * power));
-    let blocks = if plan.splits.len() > 1 { plan.splits.len() } else { plan.seeds.len() };
-    if blocks > 1 {
+    if plan.blocks() > 1 {
         output.say(format_args!(
-            "a study of this size finds a difference of 1, 2, 3 standard deviations between {} in {one}, {two}, {three} of cases",
-            if plan.splits.len() > 1 { "splits" } else { "seeds" },
+            "a study of this size finds a difference of 1, 2, 3 standard deviations between {}s in {one}, {two}, {three} of cases",
+            plan.block(),
         ));
     } else {
-        output.warn("one seed tells nothing of chance: no difference can be judged; --seeds 5 is usual");
+        output.warn(format_args!(
+            "one {0} tells nothing of chance: no difference can be judged; --{0}s 5 is usual",
+            plan.block()
+        ));
     }
     if let Ok(dataset) = study.dataset() {
         super::tell::warnings(output, &dataset);
@@ -205,7 +207,7 @@ impl Live {
     pub(crate) fn new(output: Output, study: &Study) -> Self {
         let plan = study.plan().clone();
         let mut left = vec![0; plan.variants.len()];
-        for place in plan.places().into_iter().filter(|&place| !study.was_done(place)) {
+        for place in study.left() {
             left[place.variant] += 1;
         }
         let bar = std::io::stderr().is_terminal().then(|| super::tell::bar(0, "{msg}"));

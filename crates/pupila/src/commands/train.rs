@@ -1,6 +1,6 @@
 //! `pupila train`: from a path to a judged classifier.
 
-use super::recipe::{flag, resolve, switch};
+use super::recipe::{flag, resolve, trackers};
 use super::{tell, tell_data, typed};
 use crate::cli;
 use crate::failure::Failure;
@@ -25,10 +25,8 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
         flag("epochs", "train.epochs", &arguments.epochs),
         flag("lr", "optimizer.lr", &arguments.lr),
         flag("seed", "train.seed", &arguments.seed),
-        flag("mlflow", "tracking.mlflow", &arguments.mlflow),
-        flag("experiment", "tracking.experiment", &arguments.experiment),
-        switch("no-tensorboard", "tracking.tensorboard=false", arguments.no_tensorboard),
     ];
+    let flags = flags.into_iter().chain(trackers(&arguments.trackers));
     let recipe = resolve(&arguments.choice, flags)?;
     let bar = tell::bar(0, tell::READING);
     let shown = bar.clone();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Files of the systems that people browse folders with. They go with the folder.
-const LITTER: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
+const SYSTEM_FILES: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 /// What the names of TensorBoard's files begin with.
 const EVENTS: &str = "events.out.tfevents.";
 /// What the names of evaluations in a run's folder begin with.
@@ -158,7 +158,7 @@ fn foreign(
         let entry = entry?;
         let (name, kind) = (entry.file_name(), entry.file_type()?);
         match name.to_str() {
-            Some(text) if kind.is_file() && (is_ours(text) || LITTER.contains(&text)) => {}
+            Some(text) if kind.is_file() && (is_ours(text) || SYSTEM_FILES.contains(&text)) => {}
             Some(text) if kind.is_dir() => match inside(&entry.path(), text)? {
                 Some(within) => found.extend(within.into_iter().map(|path| Path::new(&name).join(path))),
                 None => found.push(name.into()),

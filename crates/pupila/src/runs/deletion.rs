@@ -62,7 +62,7 @@ pub struct Deletion {
     /// What of them.
     pub what: What,
     /// The runs and studies, in the order in which they were named, none twice.
-    pub items: Vec<Doomed>,
+    pub items: Vec<ToDelete>,
     /// The names of runs and studies that were to lose their models and have none.
     pub without_model: Vec<String>,
     locks: BTreeMap<PathBuf, Lock>,
@@ -70,7 +70,7 @@ pub struct Deletion {
 
 /// A run or a study that is to be deleted, or to lose its models.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doomed {
+pub struct ToDelete {
     /// The folder's name, in a study behind the study's and a slash.
     pub name: String,
     /// The folder.
@@ -88,7 +88,7 @@ pub struct Doomed {
 #[derive(Debug)]
 pub struct Deleted {
     /// What was deleted.
-    pub items: Vec<Doomed>,
+    pub items: Vec<ToDelete>,
     /// The folders that could not be deleted, or not whole, and why.
     pub failures: Vec<(PathBuf, io::Error)>,
 }
@@ -169,7 +169,7 @@ impl Deletion {
     }
 
     /// A run or a study, if it may be deleted.
-    fn doomed(&mut self, name: String, path: PathBuf, now: SystemTime) -> Result<Doomed, Refusal> {
+    fn doomed(&mut self, name: String, path: PathBuf, now: SystemTime) -> Result<ToDelete, Refusal> {
         let measure = Measure::of(&path);
         let unreadable = |error: io::Error| Refusal::Unreadable(path.clone(), error.to_string());
         let (runs, foreign, locked) = match Content::of(&path) {
@@ -217,7 +217,7 @@ impl Deletion {
         let ago = measure.touched.map(|touched| now.duration_since(touched).unwrap_or_default());
         // Nobody runs a study whose lock is ours.
         let recent = ago.filter(|ago| !locked && *ago < RECENT);
-        Ok(Doomed { name, path, study, bytes, recent, models })
+        Ok(ToDelete { name, path, study, bytes, recent, models })
     }
 
     /// Takes the lock of a study, unless it was taken before. Whether it is held: a file system may have none.

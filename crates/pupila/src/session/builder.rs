@@ -25,6 +25,7 @@ pub struct SessionBuilder {
     pub(super) shared: Option<Arc<SharedData>>,
     pub(super) group: Option<Group>,
     pub(super) saves: bool,
+    pub(super) sends: bool,
     pub(super) stop: StopSignal,
     pub(super) progress: Option<OnProgress>,
     pub(super) arguments: Vec<String>,
@@ -88,6 +89,14 @@ impl SessionBuilder {
     #[must_use]
     pub fn save_while_running(mut self, saves: bool) -> Self {
         self.saves = saves;
+        self
+    }
+
+    /// Whether the run is sent to the MLflow server that the recipe or the environment names; it is if left out. `pupila sync` sends it
+    /// later.
+    #[must_use]
+    pub fn send(mut self, sends: bool) -> Self {
+        self.sends = sends;
         self
     }
 
@@ -164,6 +173,7 @@ impl SessionBuilder {
             shared: self.shared,
             group: self.group,
             saves: self.saves,
+            sends: self.sends,
             stop: self.stop,
             progress: self.progress,
             arguments: self.arguments,

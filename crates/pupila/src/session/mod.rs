@@ -82,6 +82,7 @@ pub struct Session {
     shared: Option<Arc<SharedData>>,
     group: Option<Group>,
     saves: bool,
+    sends: bool,
     stop: StopSignal,
     progress: Option<OnProgress>,
     arguments: Vec<String>,
@@ -140,6 +141,7 @@ impl Session {
             shared: None,
             group: None,
             saves: true,
+            sends: true,
             stop: StopSignal::new(),
             progress: None,
             arguments: Vec::new(),
@@ -270,8 +272,11 @@ impl Session {
         let mut engine = CpuBackend::new(network, largest, true);
         observer.ready(&Ready { folder: &folder, plan: &plan, engine: &engine, threads: self.threads });
         let run = self.run_info(&folder, images, &environment);
-        let tracking = Tracking::start(&folder, &plan, normalization, run)
+        let mut tracking = Tracking::start(&folder, &plan, normalization, run)
             .map_err(Error::io(Tried::Write, folder.file(RunFolder::METRICS)))?;
+        if self.sends {
+            tracking.send();
+        }
         let card = ModelCard::new(classes.clone(), recipe.input.clone(), normalization, recipe.model.clone());
         let mut recorder =
             Recorder::new(&plan, self.saves, &folder, card, tracking, normalization, &self.stop, observer);

@@ -146,20 +146,14 @@ pub(super) fn check(
             ),
         ));
     }
-    let blocks = blocks(plan);
+    let blocks = plan.blocks();
     if (2..5).contains(&blocks) {
-        let what = if plan.splits.len() > 1 { "splits" } else { "seeds" };
+        let what = plan.block();
         checked.notes.push(format!(
-            "{blocks} {what} are few: a variant that scatters much more than the others is told apart by chance in up to 10 % of studies; five keep it at 5 %"
+            "{blocks} {what}s are few: a variant that scatters much more than the others is told apart by chance in up to 10 % of studies; five keep it at 5 %"
         ));
     }
     if faults.is_empty() { Ok(checked) } else { Err(StudyErrors(faults).into()) }
-}
-
-/// How many pairs a comparison has: seeds, or splits where there are several, as far as runs are not limited.
-fn blocks(plan: &StudyPlan) -> usize {
-    let rounds = plan.places().len() / plan.variants.len().max(1);
-    if plan.splits.len() > 1 { plan.splits.len().min(rounds) } else { plan.seeds.len().min(rounds) }
 }
 
 fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add: &mut dyn FnMut(String)) {
@@ -257,6 +251,6 @@ pub(super) fn forecast(
         jobs,
         threads_each: (threads / jobs).max(1),
         disk_bytes: models + checked.files_bytes * runs as u64,
-        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), blocks(plan))),
+        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), plan.blocks())),
     }
 }

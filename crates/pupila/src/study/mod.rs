@@ -227,7 +227,7 @@ impl Study {
     }
 
     /// Makes the folder, and keeps other processes out of it until this one ends, however it ends.
-    fn take_in_hand(&mut self) -> Result<(), Error> {
+    fn lock_folder(&mut self) -> Result<(), Error> {
         if self.lock.is_some() {
             return Ok(());
         }
@@ -275,9 +275,10 @@ impl Study {
         }
     }
 
-    /// Whether a run had ended before this study was opened.
-    pub fn was_done(&self, place: Place) -> bool {
-        self.plan.places().iter().position(|other| *other == place).is_some_and(|at| self.done[at])
+    /// The runs that had not ended when this study was opened.
+    pub fn left(&self) -> Vec<Place> {
+        let all = self.plan.places().into_iter().zip(&self.done);
+        all.filter(|(_, done)| !**done).map(|(place, _)| place).collect()
     }
 
     /// Runs what has not ended yet, and says what all of it says. Called again, or in another process, it goes on where it was.
@@ -285,9 +286,9 @@ impl Study {
     /// # Errors
     /// The folder cannot be written. A run that fails is a result, and ends nothing.
     pub fn run(&mut self, observer: &dyn StudyObserver) -> Result<StudyResult, Error> {
-        self.take_in_hand()?;
-        record::begin(self)?;
-        let (facts, because) = runner::run(self, observer)?;
+        self.lock_folder()?;
+        let sends = record::begin(self, observer)?;
+        let (facts, because) = runner::run(self, sends, observer)?;
         let analysis = analyse(&facts, self.images, self.train_images);
         let answer = words::answer(
             &self.plan,
@@ -303,7 +304,10 @@ impl Study {
         let missing = places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
         let rows = study_results::rows(&self.plan, &analysis);
         results::write(self, &facts, &analysis, &answer, &json)?;
-        record::end(self, &analysis, because.is_some() && missing > 0, observer)?;
+        record::end(self, &analysis, because.is_some() && missing > 0)?;
+        if sends {
+            record::send(self, observer);
+        }
         Ok(StudyResult { rows, answer, json, missing, because: because.filter(|_| missing > 0), analysis })
     }
 }

@@ -21,9 +21,9 @@ pub(super) fn page(
     let words = Words { metric: plan.metric };
     let variants = (0..plan.variants.len()).map(|place| variant(study, facts, analysis, place)).collect();
     let [one, two, three] = study.forecast.power.map(|power| format!("{:.0} %", 100.0 * power));
-    let block = if plan.splits.len() > 1 { "splits" } else { "seeds" };
+    let block = plan.block();
     let power = format!(
-        "A study of this size finds a difference of 1, 2, 3 standard deviations between {block} in {one}, {two}, {three} of cases{}.",
+        "A study of this size finds a difference of 1, 2, 3 standard deviations between {block}s in {one}, {two}, {three} of cases{}.",
         if analysis.seed_sd.is_finite() {
             format!("; one is {} here", words.size(analysis.seed_sd))
         } else {

@@ -5,7 +5,7 @@ use crate::error::{Error, Tried};
 use crate::session::canonical;
 use crate::source;
 use pupila_run::{DataRecord, RunEnd, RunFolder, StudyFile};
-use pupila_trackers::mlflow::sync;
+use pupila_trackers::mlflow::{Target, sync};
 use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, now};
 use pupila_train::mlflow_target;
 use serde_json::Map;
@@ -15,8 +15,42 @@ use std::time::Duration;
 /// How long the end waits for a server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Says that the study begins, once in its life.
-pub(super) fn begin(study: &Study) -> Result<(), Error> {
+/// Says that the study begins, once in its life. Whether its runs are to be sent to a server: one that does not answer now would be waited
+/// for by every run.
+pub(super) fn begin(study: &Study, observer: &dyn StudyObserver) -> Result<bool, Error> {
+    write_start(study)?;
+    let Some(target) = target(study, observer) else { return Ok(false) };
+    let uri = target.uri.clone();
+    let reason = match sync(&study.folder, target, patience(study)) {
+        Ok(sent) if sent.complete => return Ok(true),
+        Ok(sent) => sent.reason.unwrap_or_default(),
+        Err(error) => error.to_string(),
+    };
+    observer.warning(&format!(
+        "{uri} is told nothing of this study: {reason}; `pupila sync {}` sends all of it later",
+        study.folder.display()
+    ));
+    Ok(false)
+}
+
+/// How long a server is waited for.
+fn patience(study: &Study) -> Duration {
+    let wait = study.plan.variants[study.plan.baseline].recipe.tracking.wait_s;
+    Duration::try_from_secs_f64(wait).unwrap_or(PATIENCE)
+}
+
+/// The server that the study's recipes or the environment name, if any.
+fn target(study: &Study, observer: &dyn StudyObserver) -> Option<Target> {
+    match mlflow_target(&study.plan.variants[study.plan.baseline].recipe.tracking) {
+        Ok(target) => target,
+        Err(message) => {
+            observer.warning(&format!("nothing is sent: {message}"));
+            None
+        }
+    }
+}
+
+fn write_start(study: &Study) -> Result<(), Error> {
     let path = study.folder.join(RunFolder::METRICS);
     let mut own = match Jsonl::create(&path) {
         Ok(own) => own,
@@ -49,13 +83,8 @@ pub(super) fn begin(study: &Study) -> Result<(), Error> {
     own.record(now(), &Event::Start(Box::new(start))).map_err(Error::io(Tried::Write, path))
 }
 
-/// Says what came out, and sends it where the recipe names a server.
-pub(super) fn end(
-    study: &Study,
-    analysis: &Analysis,
-    stopped: bool,
-    observer: &dyn StudyObserver,
-) -> Result<(), Error> {
+/// Says what came out.
+pub(super) fn end(study: &Study, analysis: &Analysis, stopped: bool) -> Result<(), Error> {
     let path = study.folder.join(RunFolder::METRICS);
     let mut own = Jsonl::append(&path).map_err(Error::io(Tried::Write, &path))?;
     let metric = study.plan.metric.name;
@@ -78,16 +107,12 @@ pub(super) fn end(
     for event in &events {
         own.record(now(), event).map_err(Error::io(Tried::Write, &path))?;
     }
-    send(study, observer);
     Ok(())
 }
 
-fn send(study: &Study, observer: &dyn StudyObserver) {
-    let target = match mlflow_target(&study.plan.variants[study.plan.baseline].recipe.tracking) {
-        Ok(Some(target)) => target,
-        // What is wrong with it, the runs have said.
-        Ok(None) | Err(_) => return,
-    };
+/// Sends what came out.
+pub(super) fn send(study: &Study, observer: &dyn StudyObserver) {
+    let Some(target) = target(study, observer) else { return };
     let uri = target.uri.clone();
     let again = format!("`pupila sync {}` sends it later", study.folder.display());
     match sync(&study.folder, target, PATIENCE) {

@@ -32,7 +32,7 @@ pub(super) fn write(
 }
 
 /// Updates after which the layers are looked at.
-const LOOKS: [u64; 4] = [0, 1, 5, 20];
+const UPDATES: [u64; 4] = [0, 1, 5, 20];
 
 /// How activations and gradients spread over the first steps, where the study asks for it.
 fn first_steps(study: &Study) -> Option<ExtraTable> {
@@ -44,7 +44,7 @@ fn first_steps(study: &Study) -> Option<ExtraTable> {
         let look = AssertUnwindSafe(|| -> Result<Vec<FirstStep>, Error> {
             let recipe = study.plan.recipe(Place { variant, split: 0, seed: 0 })?;
             let builder = Session::builder(recipe, &study.data).runs(&study.folder).threads(study.threads);
-            builder.shared(&study.shared).stop_signal(&study.stop).open()?.first_steps(&LOOKS)
+            builder.shared(&study.shared).stop_signal(&study.stop).open()?.first_steps(&UPDATES)
         });
         // What cannot be looked at takes nothing from what the runs have given.
         let steps = catch_unwind(look).ok().and_then(Result::ok).unwrap_or_default();

@@ -49,6 +49,7 @@ pub(super) fn has_ended(folder: &Path) -> Result<bool, Error> {
 /// What the threads of the runs share.
 struct Shared<'a> {
     study: &'a Study,
+    sends: bool,
     observer: &'a dyn StudyObserver,
     queue: Mutex<VecDeque<Place>>,
     facts: Mutex<Facts<'a>>,
@@ -59,18 +60,20 @@ struct Shared<'a> {
     error: Mutex<Option<Error>>,
 }
 
-/// Runs what is left of a study, and collects all of it.
+/// Runs what is left of a study, and collects all of it. `sends`: whether runs are sent to a server, where the recipe names one.
 pub(super) fn run<'a>(
     study: &'a Study,
+    sends: bool,
     observer: &'a dyn StudyObserver,
 ) -> Result<(Facts<'a>, Option<Unfinished>), Error> {
     let plan = &study.plan;
     let groups = image_groups(study)?;
     let mut facts = Facts::new(plan);
     let mut queue = VecDeque::new();
-    for place in plan.places() {
+    for (place, done) in plan.places().into_iter().zip(&study.done) {
         let folder = study.folder.join(plan.run_name(place));
-        if !has_ended(&folder)? {
+        // What has ended since this was opened is not run again either.
+        if !done && !has_ended(&folder)? {
             queue.push_back(place);
             continue;
         }
@@ -80,6 +83,7 @@ pub(super) fn run<'a>(
     let minutes = plan.minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
     let shared = Shared {
         study,
+        sends,
         observer,
         queue: Mutex::new(queue),
         facts: Mutex::new(facts),
@@ -212,6 +216,7 @@ impl Shared<'_> {
             .threads(threads)
             // A run that is killed is begun anew.
             .save_while_running(false)
+            .send(self.sends)
             .shared(&study.shared)
             .group(study.group(place))
             .stop_signal(&study.stop)

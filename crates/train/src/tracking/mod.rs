@@ -132,7 +132,8 @@ pub fn mlflow_target(config: &TrackingConfig) -> Result<Option<Target>, String> 
 }
 
 impl Tracking {
-    /// Opens the trackers that the recipe asks for, in the run's folder, and records what is known at the start.
+    /// Opens the trackers that the recipe asks for, in the run's folder, and records what is known at the start. A server is told only
+    /// once [`Tracking::send`] says so.
     ///
     /// # Errors
     /// `metrics.jsonl` cannot be made. Where another tracker cannot, that is a warning.
@@ -145,7 +146,6 @@ impl Tracking {
         let jsonl = Jsonl::create(&folder.file(RunFolder::METRICS))?;
         let mut tracking = Tracking::open(folder, plan, normalization, jsonl, TrackingState::default());
         tracking.event(Event::Start(Box::new(run)));
-        tracking.start_mlflow();
         tracking.event(Event::Graph(describe::graph(plan.network)));
         tracking.event(Event::Layout(describe::charts()));
         tracking.text("recipe", 0, describe::verbatim(&plan.recipe.to_toml()));
@@ -167,9 +167,7 @@ impl Tracking {
         state: &TrackingState,
     ) -> std::io::Result<Self> {
         let jsonl = Jsonl::append(&folder.file(RunFolder::METRICS))?;
-        let mut tracking = Tracking::open(folder, plan, normalization, jsonl, state.clone());
-        tracking.start_mlflow();
-        Ok(tracking)
+        Ok(Tracking::open(folder, plan, normalization, jsonl, state.clone()))
     }
 
     /// What it remembers besides what is in the files.
@@ -210,7 +208,8 @@ impl Tracking {
         tracking
     }
 
-    fn start_mlflow(&mut self) {
+    /// Begins to send the run to the MLflow server that the recipe or the environment names, if one is.
+    pub fn send(&mut self) {
         let target = match mlflow_target(&self.config) {
             Ok(Some(target)) => target,
             Ok(None) => return,
