@@ -73,7 +73,7 @@ pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
             let hint = did_you_mean(what, &names);
             let message = match error.kind() {
                 std::io::ErrorKind::NotFound => format!(
-                    "there is no study and no file `{what}`{hint}; a study file ends in .toml, and built in are {}",
+                    "there is no study and no file `{what}`{hint} (a study file ends in .toml; built in are {})",
                     names.join(", ")
                 ),
                 _ => format!("cannot read {what}: {error}"),

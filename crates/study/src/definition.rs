@@ -162,7 +162,7 @@ impl Reader<'_> {
             _ => {
                 let all: Vec<String> = KEYS.iter().map(|&key| key.to_owned()).collect();
                 let hint = crate::names::did_you_mean(key, &all);
-                self.wrong(key, format!("a study file has no such key{hint}; it has {}", KEYS.join(", ")));
+                self.wrong(key, format!("a study file has no such key{hint} (it has {})", KEYS.join(", ")));
             }
         }
     }

@@ -115,7 +115,7 @@ impl Plan {
         let hint = did_you_mean(name, &names);
         StudyFault::new(
             "baseline",
-            format!("no variant is named `{name}`{hint}; there are {}", names.join(", ")),
+            format!("no variant is named `{name}`{hint} (there are {})", names.join(", ")),
         )
     }
 

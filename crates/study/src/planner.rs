@@ -117,7 +117,7 @@ impl Planner<'_> {
             let hint = did_you_mean(bare, &known);
             self.wrong(
                 "metric",
-                format!("no metric of the validation set is named `{name}`{hint}; see `pupila list metrics`"),
+                format!("no metric of the validation set is named `{name}`{hint} (`pupila list metrics` has them all)"),
             );
         }
         found
