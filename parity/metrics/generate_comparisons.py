@@ -16,7 +16,6 @@ from scipy.stats import binom, binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 
 def plain(values):
@@ -81,13 +80,8 @@ def tests():
         yield {"only_first": b, "only_second": c, "p": p, "mid_p": float(mid_p)}
 
 
-def adjustments():
-    for p in [[0.01], [0.01, 0.04, 0.03], [0.2, 0.001, 0.02, 0.02, 0.9], [1.0, 0.6], [0.0, 0.5, 1e-12]]:
-        yield {"p": p, "adjusted": [float(a) for a in multipletests(p, method="holm")[1]]}
-
-
 def main():
-    sections = [("curves", curves()), ("mcnemar", tests()), ("holm", adjustments())]
+    sections = [("curves", curves()), ("mcnemar", tests())]
     lines = [
         f'"{name}": [\n' + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]"
         for name, cases in sections

@@ -14,18 +14,21 @@
 mod accuracy;
 mod average_precision;
 mod balanced_accuracy;
-mod bootstrap;
 mod brier_score;
 mod calibration_error;
+mod clopper_pearson;
 mod cohen_kappa;
 mod confusion;
 mod confusion_text;
-mod holm;
+#[cfg(test)]
+#[rustfmt::skip]
+mod golden;
+mod incomplete_beta;
+pub mod interval;
 mod log_loss;
 mod matthews;
 mod mcnemar;
 mod metric;
-mod paired;
 mod precision_recall_curve;
 mod precision_recall_f1;
 mod predictions;
@@ -34,17 +37,20 @@ mod report;
 mod roc_auc;
 mod roc_curve;
 mod softmax;
+pub mod student_t;
 mod summary;
 mod top_k_accuracy;
 
 pub use average_precision::AveragePrecision;
-pub use bootstrap::{Interval, IntervalError, bootstrap_interval};
+pub use clopper_pearson::clopper_pearson;
 pub use confusion::{ConfusionMatrix, argmax};
-pub use holm::holm;
+pub use interval::{
+    CONFIDENCE, Difference, Interval, NoInterval, PairedError, group_numbers, interval, paired_interval,
+    proportion,
+};
 pub use log_loss::log_loss;
 pub use mcnemar::{McNemar, mcnemar};
 pub use metric::{Direction, METRICS, Metric, UnknownMetric, metric};
-pub use paired::{PairedError, paired_interval};
 pub use precision_recall_curve::PrecisionRecallCurve;
 pub use precision_recall_f1::{ClassScores, PrecisionRecallF1};
 pub use predictions::{Predictions, PredictionsError};

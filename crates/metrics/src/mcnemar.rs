@@ -6,7 +6,7 @@
 //! Lydersen and Laake (BMC Medical Research Methodology 2013), which is less conservative.
 
 use crate::Predictions;
-use crate::paired::{PairedError, check_pair};
+use crate::interval::{PairedError, check_pair};
 
 /// The samples on which two classifiers differ, and what that says.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -33,6 +33,10 @@ pub(crate) enum Compute {
     Scores(fn(&Predictions) -> f64),
 }
 
+/// The metric of shares of all samples by true class (rows) and predicted class, and how it rises with each of them.
+/// `cells: [K, K]`, `gradient: [K, K]`
+pub(crate) type Gradient = fn(cells: &[f64], classes: usize, gradient: &mut [f64]) -> f64;
+
 /// A number that judges an evaluation.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
@@ -47,6 +51,8 @@ pub struct Metric {
     /// Which way is better.
     pub direction: Direction,
     pub(crate) compute: Compute,
+    /// What an interval needs; none where there is no interval.
+    pub(crate) gradient: Option<Gradient>,
 }
 
 impl Metric {
@@ -61,8 +67,12 @@ impl Metric {
         }
     }
 
-    /// Whether the counts of true and predicted classes suffice: then
-    /// [`bootstrap_interval`](crate::bootstrap_interval) can resample it.
+    /// Whether it can have an [`interval`](crate::interval).
+    pub fn has_interval(&self) -> bool {
+        self.gradient.is_some()
+    }
+
+    /// Whether the counts of true and predicted classes suffice.
     pub fn needs_only_counts(&self) -> bool {
         matches!(self.compute, Compute::Counts(_))
     }

@@ -2,32 +2,73 @@
 //!
 //! Reference: `sklearn.metrics.precision_recall_fscore_support(labels=range(K), zero_division=0)`.
 
-use crate::metric::{Compute, Direction, Metric};
+use crate::metric::{Compute, Direction, Gradient, Metric};
 use crate::{ConfusionMatrix, Undefined};
 
 const fn average(
     name: &'static str,
     description: &'static str,
     compute: fn(&ConfusionMatrix) -> f64,
+    gradient: Option<Gradient>,
 ) -> Metric {
     let compute = Compute::Counts(compute);
-    Metric { name, description, unit: "frac", range: (0.0, 1.0), direction: Direction::Higher, compute }
+    Metric {
+        name,
+        description,
+        unit: "frac",
+        range: (0.0, 1.0),
+        direction: Direction::Higher,
+        compute,
+        gradient,
+    }
 }
 
-pub(crate) const MACRO_F1: Metric = average("macro_f1", "mean F1 of all classes", |confusion| {
-    PrecisionRecallF1::new(confusion).macro_average().f1
-});
-pub(crate) const WEIGHTED_F1: Metric =
-    average("weighted_f1", "mean F1 of all classes, weighted by their samples", |confusion| {
-        PrecisionRecallF1::new(confusion).weighted_average().f1
-    });
-pub(crate) const MACRO_PRECISION: Metric =
-    average("macro_precision", "mean precision of all classes", |confusion| {
-        PrecisionRecallF1::new(confusion).macro_average().precision
-    });
-pub(crate) const MACRO_RECALL: Metric = average("macro_recall", "mean recall of all classes", |confusion| {
-    PrecisionRecallF1::new(confusion).macro_average().recall
-});
+/// F1 of a class is 2 d / (row + column), d being its diagonal cell: d/d(cell) = (2 [diagonal] - F1 ([in the row] + [in the
+/// column])) / (row + column).
+fn macro_f1_gradient(cells: &[f64], classes: usize, gradient: &mut [f64]) -> f64 {
+    let mut both = vec![0.0; classes];
+    for (place, share) in cells.iter().enumerate() {
+        both[place / classes] += share;
+        both[place % classes] += share;
+    }
+    let ratio = |over: f64, under: f64| if under > 0.0 { over / under } else { 0.0 };
+    let f1: Vec<f64> =
+        (0..classes).map(|class| ratio(2.0 * cells[class * (classes + 1)], both[class])).collect();
+    for (place, slope) in gradient.iter_mut().enumerate() {
+        let (row, column) = (place / classes, place % classes);
+        *slope = -ratio(f1[row], both[row]) - ratio(f1[column], both[column]);
+        if row == column {
+            *slope += ratio(2.0, both[row]);
+        }
+        *slope /= classes as f64;
+    }
+    f1.iter().sum::<f64>() / classes as f64
+}
+
+pub(crate) const MACRO_F1: Metric = average(
+    "macro_f1",
+    "mean F1 of all classes",
+    |confusion| PrecisionRecallF1::new(confusion).macro_average().f1,
+    Some(macro_f1_gradient),
+);
+pub(crate) const WEIGHTED_F1: Metric = average(
+    "weighted_f1",
+    "mean F1 of all classes, weighted by their samples",
+    |confusion| PrecisionRecallF1::new(confusion).weighted_average().f1,
+    None,
+);
+pub(crate) const MACRO_PRECISION: Metric = average(
+    "macro_precision",
+    "mean precision of all classes",
+    |confusion| PrecisionRecallF1::new(confusion).macro_average().precision,
+    None,
+);
+pub(crate) const MACRO_RECALL: Metric = average(
+    "macro_recall",
+    "mean recall of all classes",
+    |confusion| PrecisionRecallF1::new(confusion).macro_average().recall,
+    None,
+);
 
 /// Precision, recall and F1 of a class, or an average of them.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -14,6 +14,7 @@ pub(crate) const MACRO_AUC: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Scores(|predictions| RocAuc::new(predictions).macro_average),
+    gradient: None,
 };
 
 pub(crate) const WEIGHTED_AUC: Metric = Metric {
@@ -23,6 +24,7 @@ pub(crate) const WEIGHTED_AUC: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Scores(|predictions| RocAuc::new(predictions).weighted_average),
+    gradient: None,
 };
 
 /// The areas of all classes.

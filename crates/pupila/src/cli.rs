@@ -170,6 +170,9 @@ pub(crate) struct Compare {
     /// Page to write; otherwise comparison.html here, or the next free number
     #[arg(long, value_name = "FILE.html")]
     pub(crate) out: Option<PathBuf>,
+    /// Metric that is tested: accuracy, balanced_accuracy or macro_f1; choose before you look [default: accuracy]
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: Option<String>,
     /// Compare the numbers of runs that were judged on different images too; there is no test of those
     #[arg(long)]
     pub(crate) different_data: bool,

@@ -8,12 +8,9 @@ use crate::session::{canonical, environment, plain_name};
 use pupila_dataset::{Dataset, Labelled, LabelledOptions, OnBadImage, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
-    Data, EvaluationSummary, EvaluationTiming, FORMAT, Interval, Named, RunFolder, Summary, finite,
-    predictions_csv,
+    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, RunFolder, Summary, finite, predictions_csv,
 };
-use pupila_train::{
-    Images, Layers, confusion_png, fingerprint, fingerprint_of, intervals, scan_for, skipped_images,
-};
+use pupila_train::{Images, Layers, confusion_png, fingerprint, fingerprint_of, scan_for, skipped_images};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -64,8 +61,10 @@ pub struct Judged<'a> {
     pub paths: Vec<String>,
     /// Labels and answers.
     pub predictions: Predictions,
-    /// 95 % intervals over the images, by metric.
-    pub intervals: Named<Interval>,
+    /// The group of each, such as its patient, where the data know groups.
+    pub groups: Option<Vec<String>>,
+    /// 95 % intervals over the images, or over their groups.
+    pub intervals: Intervals,
     seed: u64,
     started: Instant,
 }
@@ -153,11 +152,10 @@ impl<'a> Evaluation<'a> {
             }
         };
         let Target { dataset, which, split, mut warnings } = target;
-        // With the run's seed, the same images give the same intervals.
         let seed = match model.folder().map_or(Ok(None), RunFolder::summary) {
             Ok(summary) => summary.map_or(0, |summary| summary.seed()),
             Err(error) => {
-                warnings.push(format!("{error}\nthe intervals are drawn by seed 0 instead of the run's"));
+                warnings.push(error.to_string());
                 0
             }
         };
@@ -188,10 +186,23 @@ impl<'a> Evaluation<'a> {
         let Evaluation { model, run, options, place, dataset, which, split, seed, started, .. } = self;
         let images = model.decode(dataset, &which, &options.judging)?;
         let predictions = model.judge(&images, &options.judging)?;
-        let intervals = intervals(&predictions, seed);
         let all: Vec<u32> = (0..images.len() as u32).collect();
-        let paths = images.paths(&all);
-        Ok(Judged { model, run, options, place, split, images, paths, predictions, intervals, seed, started })
+        let (paths, groups) = (images.paths(&all), images.groups(&all));
+        let intervals = Intervals::of(&predictions, model.classes(), groups.as_deref());
+        Ok(Judged {
+            model,
+            run,
+            options,
+            place,
+            split,
+            images,
+            paths,
+            groups,
+            predictions,
+            intervals,
+            seed,
+            started,
+        })
     }
 }
 
@@ -203,7 +214,7 @@ impl Judged<'_> {
 
     /// `predictions.csv`.
     pub fn csv(&self) -> String {
-        predictions_csv(self.classes(), &self.paths, true, &self.predictions)
+        predictions_csv(self.classes(), &self.paths, self.groups.as_deref(), true, &self.predictions)
     }
 
     /// What came of it: `summary.json`.
@@ -220,7 +231,9 @@ impl Judged<'_> {
             images: self.predictions.len(),
             tta: self.options.judging.views.name().map(str::to_owned),
             metrics: metrics.into_iter().map(|(name, value)| (name.to_owned(), finite(value))).collect(),
-            intervals: self.intervals.clone(),
+            intervals: self.intervals.of_metrics.clone(),
+            intervals_over: Some(self.intervals.over.clone()),
+            per_class: self.intervals.per_class.clone(),
             confusion_matrix: self.predictions.confusion().rows().map(<[u64]>::to_vec).collect(),
             timing: EvaluationTiming {
                 decode_s: self.images.decode_time.as_secs_f64(),

@@ -6,7 +6,7 @@ use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
 use pupila_report::{Distribution, EpochPoint, Heat, Judged, Picture, Report, Training, ValueCounts, select};
-use pupila_run::{Environment, Interval, Named, Summary};
+use pupila_run::{Environment, Intervals, Summary};
 use pupila_train::{
     Distributions, EpochRecord, Look, Outcome, Recipe, ValueSpread, distributions, explain_samples,
     first_filters, sample_image,
@@ -52,8 +52,8 @@ pub(crate) struct Judgement<'a> {
     pub(crate) paths: &'a [String],
     /// Such as "validation image".
     pub(crate) what: &'a str,
-    /// 95 % intervals by metric.
-    pub(crate) intervals: &'a Named<Interval>,
+    /// 95 % intervals.
+    pub(crate) intervals: &'a Intervals,
 }
 
 /// What every page holds besides.
@@ -172,12 +172,11 @@ fn empty<'a>(context: &'a Context<'_>) -> Report<'a> {
 }
 
 fn judged<'a>(judgement: &Judgement<'a>) -> Judged<'a> {
-    let interval = |(name, &[low, high]): (&str, &Interval)| Some((name.to_owned(), low?, high?));
     Judged {
         predictions: judgement.predictions,
         paths: judgement.paths,
         what: judgement.what.to_owned(),
-        intervals: judgement.intervals.iter().filter_map(interval).collect(),
+        intervals: judgement.intervals,
     }
 }
 

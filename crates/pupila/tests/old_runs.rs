@@ -32,7 +32,14 @@ fn a_run_of_the_first_format_opens_in_every_command() {
     for key in ["accuracy", "loss", "macro_f1"] {
         assert_eq!(now["metrics"][key], old["val"][key], "{key}");
     }
-    assert_eq!(now["intervals"], old["val_intervals"]);
+    // Its own intervals stay as they were written; those of today are exact, and a little wider than the bootstrap's.
+    for key in ["accuracy", "balanced_accuracy", "macro_f1"] {
+        let limit = |of: &serde_json::Value, end: usize| of[key][end].as_f64().unwrap();
+        for end in [0, 1] {
+            let moved = limit(&now["intervals"], end) - limit(&old["val_intervals"], end);
+            assert!(moved.abs() < 0.06, "{key}: {} and {}", now["intervals"], old["val_intervals"]);
+        }
+    }
     let photograph = skin().join("val/nevus");
     let predicted = sandbox.run(&["predict", "old", photograph.to_str().unwrap()]);
     assert_eq!(predicted.code, Some(0), "{}", predicted.stderr);

@@ -191,7 +191,17 @@ fn compare_tells_noise_from_difference() {
     assert!(((only_b - only_a) / 60.0 - difference["difference"].as_f64().unwrap()).abs() < 1e-12);
     assert!((accuracy("b") - accuracy("a") - difference["difference"].as_f64().unwrap()).abs() < 1e-12);
     assert!(difference["low"].as_f64() <= difference["difference"].as_f64());
-    assert!(tests[0]["mcnemar_p_holm"].as_f64() >= tests[0]["mcnemar_p"].as_f64());
+    // One family, one adjustment: p and interval say the same.
+    for test in tests {
+        assert!(test["p_adjusted"].as_f64() >= test["p_value"].as_f64());
+        let of = |key: &str| test["intervals"]["accuracy"][key].as_f64().unwrap();
+        let leaves_out = of("low") > 0.0 || of("high") < 0.0;
+        assert_eq!(test["p_adjusted"].as_f64().unwrap() < 0.05, leaves_out);
+        assert_eq!(test["beyond_noise"], leaves_out);
+    }
+    assert!(
+        json["findings"].as_array().unwrap().last().unwrap().as_str().unwrap().contains("the seed alone")
+    );
     let page = sandbox.read("comparison.html");
     for id in ["verdict", "recipes", "metrics", "tests", "curves", "flips"] {
         assert!(page.contains(&format!("<section id=\"{id}\">")), "{id}");
@@ -202,7 +212,7 @@ fn compare_tells_noise_from_difference() {
     assert!(sandbox.read("comparison.html") == page && !sandbox.path("comparison-2.html").exists());
 
     let same = sandbox.run(&["compare", "runs/a", "runs/b", "--out", "two.html"]);
-    assert!(same.stdout.contains("McNemar p = ") && same.stdout.contains("two.html"), "{}", same.stdout);
+    assert!(same.stdout.contains("; p = ") && same.stdout.contains("two.html"), "{}", same.stdout);
 }
 
 #[test]

@@ -19,6 +19,10 @@ pub struct Comparison {
     pub differences: Vec<(String, Vec<Option<String>>)>,
     /// The metrics.
     pub metrics: Vec<MetricRow>,
+    /// The metric that is tested, such as `accuracy`.
+    pub tested_metric: String,
+    /// Over what the tests are, such as "60 images" or "12 groups of images".
+    pub over: String,
     /// The tests of each run against the first, by the same images.
     pub tests: Vec<PairTest>,
     /// What was found, in plain sentences.
@@ -58,14 +62,37 @@ pub struct PairTest {
     pub run: usize,
     /// Images that only the first has right, and that only this one has right.
     pub discordant: (u64, u64),
-    /// McNemar's exact p-value.
-    pub p_value: f64,
-    /// The same, adjusted for the number of runs.
-    pub adjusted: f64,
-    /// Differences and their 95 % intervals: metric, value, low, high.
-    pub intervals: Vec<(String, f64, f64, f64)>,
+    /// The difference of the metric that is tested.
+    pub tested: Tested,
     /// Some images that only one of the two has right.
     pub flips: Vec<Flip>,
+}
+
+/// What a test says of a difference.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tested {
+    /// A difference with its interval and p-value, both adjusted for all runs that are compared, so that they agree.
+    Known {
+        /// The metric of the run less that of the first.
+        value: f64,
+        /// The lower limit.
+        low: f64,
+        /// The upper limit.
+        high: f64,
+        /// Before the adjustment.
+        p_value: f64,
+        /// The adjusted p-value.
+        adjusted: f64,
+    },
+    /// There is no test, and why.
+    Untold(String),
+}
+
+impl Tested {
+    /// Whether it is beyond what other images of this kind would change.
+    pub fn is_beyond_noise(&self) -> bool {
+        matches!(self, Tested::Known { low, high, .. } if *low > 0.0 || *high < 0.0)
+    }
 }
 
 /// An image that one run has right and the other wrong.
@@ -190,39 +217,44 @@ impl Comparison {
         if self.tests.is_empty() {
             return String::new();
         }
+        let several = self.tests.len() > 1;
         let mut rows = String::new();
         for test in &self.tests {
             let _ = write!(
                 rows,
-                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><td>{}</td><td>{}</td><td>{}</td>",
                 self.name(test.run),
                 count(test.discordant.0),
                 count(test.discordant.1),
-                p_value(test.p_value),
-                p_value(test.adjusted)
             );
-        }
-        let mut differences = String::new();
-        for test in &self.tests {
-            for (metric, value, low, high) in &test.intervals {
-                let _ = write!(
-                    differences,
-                    "<tr><td>{}</td><td class=\"text\">{}</td><td>{:+.1}</td><td>{:+.1} to {:+.1}</td><td>{}</td></tr>",
-                    self.name(test.run),
-                    escape(metric),
-                    100.0 * value,
-                    100.0 * low,
-                    100.0 * high,
-                    interval(*value, *low, *high)
-                );
+            match &test.tested {
+                Tested::Known { value, low, high, adjusted, .. } => {
+                    let _ = write!(
+                        rows,
+                        "<td>{:+.1}</td><td>{:+.1} to {:+.1}</td><td>{}</td><td>{}</td></tr>",
+                        100.0 * value,
+                        100.0 * low,
+                        100.0 * high,
+                        interval(*value, *low, *high),
+                        p_value(*adjusted),
+                    );
+                }
+                Tested::Untold(why) => {
+                    let _ = write!(rows, "<td colspan=\"4\" class=\"text\">{}</td></tr>", escape(why));
+                }
             }
         }
+        let adjustment = if several {
+            " Intervals and p-values are adjusted together for all runs compared (Šidák), so that a false alarm among all of them stays as unlikely as in one test."
+        } else {
+            ""
+        };
         format!(
-            "<div class=\"scroll\"><table><thead><tr><th class=\"text\">run</th><th>only {0} right</th><th>only it right</th><th>McNemar p</th><th>p, Holm-adjusted</th></tr></thead><tbody>{rows}</tbody></table></div>\n\
-             <p class=\"note\">McNemar's exact test asks whether both are right equally often, by the images on which they differ. With several runs the p-values are adjusted by Holm's method, so that one false alarm among all of them stays unlikely.</p>\n\
-             <div class=\"scroll\"><table><thead><tr><th class=\"text\">run</th><th class=\"text\">metric</th><th>difference, points</th><th>95 % interval</th><th></th></tr></thead><tbody>{differences}</tbody></table></div>\n\
-             <p class=\"note\">Paired bootstrap over the images. An interval that holds 0 means that the difference may be noise. Neither test tells how much another seed would change: for that, train several.</p>\n",
-            self.name(0)
+            "<div class=\"scroll\"><table><thead><tr><th class=\"text\">run</th><th>only {0} right</th><th>only it right</th><th>{1}, points</th><th>95&nbsp;% interval</th><th></th><th>p</th></tr></thead><tbody>{rows}</tbody></table></div>\n\
+             <p class=\"note\">The difference of the {1} over {2}. An interval that holds 0, and a p of 0.05 or more, say the same: other images of this kind could turn the difference round.{adjustment} The other metrics are shown above and not tested: <code>--metric</code> chooses another one, before the numbers are looked at.</p>\n",
+            self.name(0),
+            escape(&self.tested_metric.replace('_', " ")),
+            escape(&self.over),
         )
     }
 
@@ -412,11 +444,17 @@ mod tests {
             tests: vec![PairTest {
                 run: 1,
                 discordant: (200, 200),
-                p_value: 0.00001,
-                adjusted: 0.02,
-                intervals: vec![("accuracy".into(), 0.1, -0.05, 0.2)],
+                tested: Tested::Known {
+                    value: 0.1,
+                    low: 0.05,
+                    high: 0.2,
+                    p_value: 0.00001,
+                    adjusted: 0.00002,
+                },
                 flips: (0..300).map(flip).collect(),
             }],
+            tested_metric: "accuracy".into(),
+            over: "9 images".into(),
             findings: vec!["a < b & c".into()],
             without_pictures: None,
         };

@@ -20,7 +20,7 @@ mod study;
 mod ticks;
 mod verdict;
 
-pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest};
+pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest, Tested};
 pub use distribution::{Distribution, ValueCounts};
 pub use picture::{Heat, Picture};
 pub use run::{EpochPoint, Judged, Report, Training};

@@ -6,7 +6,7 @@ use crate::picture::{Picture, sprite};
 use crate::{MAX_BYTES, sections, verdict};
 use pupila_image::Image;
 use pupila_metrics::{Predictions, summary};
-use pupila_run::{Environment, RunEnd, Summary};
+use pupila_run::{Environment, Intervals, RunEnd, Summary};
 
 /// What is known of a run or an evaluation. What is not known has no section.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ pub struct Judged<'a> {
     pub paths: &'a [String],
     /// What the images are, such as "validation image".
     pub what: String,
-    /// 95 % intervals by metric: name, low, high.
-    pub intervals: Vec<(String, f64, f64)>,
+    /// 95 % intervals.
+    pub intervals: &'a Intervals,
 }
 
 /// The course of a training.
@@ -109,10 +109,7 @@ impl Default for EpochPoint {
 impl Judged<'_> {
     /// The interval of a metric.
     pub(crate) fn interval(&self, metric: &str) -> Option<(f64, f64)> {
-        let of = |(name, low, high): &(String, f64, f64)| {
-            (name == metric && low.is_finite() && high.is_finite()).then_some((*low, *high))
-        };
-        self.intervals.iter().find_map(of)
+        self.intervals.limits(metric)
     }
 
     /// "60 validation images".

@@ -74,7 +74,6 @@ pub(crate) fn verdict(
 ) -> String {
     let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
     let class = |id: usize| format!("<b>{}</b>", escape(classes.get(id).map_or("", String::as_str)));
-    let n = judged.predictions.len() as u64;
     let (share, most) = majority(judged);
     let accuracy = value("accuracy");
     let interval = judged.interval("accuracy");
@@ -116,7 +115,7 @@ pub(crate) fn verdict(
     html += "</p>\n";
     html += &crate::sections::headline(judged, summary, share, 1.0 / even);
     let mut items: Vec<(&str, String)> = Vec::new();
-    items.push(("How sure", how_sure(n, interval)));
+    items.push(("How sure", how_sure(judged)));
     if let Some(training) = training {
         items.push(("Fit", fit_in_words(training, share, overfitting_found)));
         items.push(("Length", length_in_words(training)));
@@ -134,21 +133,45 @@ pub(crate) fn verdict(
     html + "</dl>\n"
 }
 
-fn how_sure(n: u64, interval: Option<(f64, f64)>) -> String {
-    let Some((low, high)) = interval else { return "No interval could be computed.".into() };
+/// Images from which on an estimate may be called precise, however narrow its interval.
+const MANY: u64 = 300;
+
+fn how_sure(judged: &Judged<'_>) -> String {
+    let n = judged.predictions.len() as u64;
+    let over = &judged.intervals.over;
+    let groups = over.unit == "group";
+    let Some((low, high)) = judged.interval("accuracy") else {
+        let why = over.none.get("accuracy").map_or("there are no images", String::as_str);
+        return format!("How well the accuracy is known cannot be told: {}.", escape(why));
+    };
     let half = 50.0 * (high - low);
     let advice = match half {
         h if h > 7.5 => {
             " This is a rough estimate: a difference between two runs of less than about that is likely noise. More validation images would say more."
         }
-        h if h > 2.5 => {
+        h if h > 2.5 || n < MANY => {
             " Smaller differences than that between two runs are likely noise; <code>pupila compare</code> tests them image by image."
         }
         _ => {
             " This is a precise estimate for images of this kind. It says nothing of images of another kind."
         }
     };
-    format!("With {} the accuracy is known to about ±{half:.1} points.{advice}", counted(n, "image"))
+    let basis = if groups {
+        format!(
+            "{} in {}: what is alike within a group counts once. The accuracy",
+            counted(n, "image"),
+            counted(over.count as u64, "group")
+        )
+    } else {
+        format!("{}: the accuracy", counted(n, "image"))
+    };
+    let mut text = format!("With {basis} is known to about ±{half:.1} points.{advice}");
+    let without: Vec<_> = over.none.iter().filter(|(metric, _)| *metric != "accuracy").collect();
+    if let Some((_, why)) = without.first() {
+        let names: Vec<String> = without.iter().map(|(metric, _)| metric.replace('_', " ")).collect();
+        let _ = write!(text, " There is no interval of {}: {}.", listed(&names), escape(why));
+    }
+    text
 }
 
 /// `overfitting_found` is what the diagnosis says: the page has one opinion.

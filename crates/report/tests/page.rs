@@ -7,7 +7,7 @@ use pupila_metrics::Predictions;
 use pupila_report::{
     Distribution, EpochPoint, Heat, Judged, MAX_BYTES, Picture, Report, Training, ValueCounts, select,
 };
-use pupila_run::{Environment, Finding, RunEnd, RunSummary, SkippedImage, Summary, Timing};
+use pupila_run::{Environment, Finding, Intervals, RunEnd, RunSummary, SkippedImage, Summary, Timing};
 
 fn noise(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -85,6 +85,7 @@ fn page(known: &Known) -> String {
         timing: Timing { epoch_train_s: Some(1.0), epoch_eval_s: Some(0.1), ..Timing::default() },
         ..RunSummary::default()
     };
+    let intervals = Intervals::of(&known.predictions, &known.classes, None);
     Report {
         title: "a & b".into(),
         subtitle: "<i>".into(),
@@ -93,7 +94,7 @@ fn page(known: &Known) -> String {
             predictions: &known.predictions,
             paths: &known.paths,
             what: "validation image".into(),
-            intervals: vec![("accuracy".into(), 0.4, 0.6)],
+            intervals: &intervals,
         }),
         training: Some(Training {
             epochs: &known.epochs,
@@ -165,6 +166,7 @@ fn little_is_enough_for_a_page() {
     let mut one = Predictions::new(2);
     one.push_probabilities(&[0.4, 0.6], &[1]).unwrap();
     let paths = ["x.png".to_owned()];
+    let intervals = Intervals::of(&one, &classes, None);
     let (summary, environment) = (Summary::Run(Box::default()), Environment::default());
     let report = |end| Report {
         title: "t".into(),
@@ -194,7 +196,7 @@ fn little_is_enough_for_a_page() {
     assert!(html.contains("There is no model to judge") && html.contains("diverged"));
     assert!(report(RunEnd::Interrupted).render().contains("interrupted before the first epoch"));
     let judged =
-        Judged { predictions: &one, paths: &paths, what: "test image".into(), intervals: Vec::new() };
+        Judged { predictions: &one, paths: &paths, what: "test image".into(), intervals: &intervals };
     let html = Report { judged: Some(judged), training: None, ..report(RunEnd::Completed) }.render();
     assert!(html.contains("Of 1 test image, <b>100.0\u{a0}%</b>") && html.contains("None: every image"));
     assert!(html.contains("The images leave undefined"));

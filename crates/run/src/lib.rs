@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod finding;
 mod folder;
+mod intervals;
 mod named;
 mod predictions;
 mod record;
@@ -23,6 +24,7 @@ pub use environment::{ClassCounts, Data, Environment, Sampling};
 pub use error::RunFileError;
 pub use finding::Finding;
 pub use folder::{RunFolder, RunFolderError};
+pub use intervals::{Intervals, with_interval};
 pub use named::{Named, Number, finite};
 pub use predictions::{PredictionsFile, predictions_csv};
 pub use record::{DataRecord, Group, Record, StartRecord, read_records};
@@ -30,8 +32,8 @@ pub use run_end::RunEnd;
 pub use run_files::{EpochValues, RunFiles};
 pub use study_file::{StudyFile, StudyVariant};
 pub use summary::{
-    EvaluationSummary, EvaluationTiming, Interval, NOTICEABLE_GAP, RunSummary, SkippedImage, Summary, Timing,
-    TrainScores,
+    ClassIntervals, EvaluationSummary, EvaluationTiming, Interval, IntervalsOver, NOTICEABLE_GAP, RunSummary,
+    SkippedImage, Summary, Timing, TrainScores,
 };
 pub use write::write_whole;
 

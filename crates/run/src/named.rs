@@ -34,6 +34,12 @@ impl<V> FromIterator<(String, V)> for Named<V> {
     }
 }
 
+impl<V> Extend<(String, V)> for Named<V> {
+    fn extend<I: IntoIterator<Item = (String, V)>>(&mut self, entries: I) {
+        self.0.extend(entries);
+    }
+}
+
 impl<V: Serialize> Serialize for Named<V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;

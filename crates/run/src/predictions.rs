@@ -12,34 +12,59 @@ pub struct PredictionsFile {
     pub classes: Vec<String>,
     /// The paths of the images.
     pub paths: Vec<String>,
+    /// The group of each image, such as its patient, empty where it has none; `None` where no groups are known.
+    pub groups: Option<Vec<String>>,
     /// Their labels and probabilities.
     pub predictions: Predictions,
 }
 
-/// `predictions.csv`: path, label, predicted, correct, then a probability for each class.
+/// The columns before those of the classes.
+const FIXED: [&str; 4] = ["path", "label", "predicted", "correct"];
+/// The column of groups, which is there where groups are known.
+const GROUP: &str = "group";
+/// Stands before a class's column where its name alone would be that of another column.
+const CLASS: &str = "class:";
+
+/// The name of a class's column.
+fn column(class: &str) -> String {
+    let taken = FIXED.contains(&class) || class == GROUP || class.starts_with(CLASS);
+    if taken { format!("{CLASS}{class}") } else { class.to_owned() }
+}
+
+/// `predictions.csv`: path, label, predicted, correct, the group where groups are known, then a probability for each class.
 ///
-/// `paths` and `labels` belong to the rows of `predictions`; without labels the columns `label` and `correct` are empty.
+/// `paths` and `groups` belong to the rows of `predictions`; without labels the columns `label` and `correct` are empty. A class
+/// with the name of another column has `class:` before it, in the header alone.
 pub fn predictions_csv(
     classes: &[String],
     paths: &[String],
+    groups: Option<&[String]>,
     labelled: bool,
     predictions: &Predictions,
 ) -> String {
-    let mut text = String::from("path,label,predicted,correct");
+    let mut text = FIXED.join(",");
+    if groups.is_some() {
+        text.push(',');
+        text += GROUP;
+    }
     for class in classes {
         text.push(',');
-        text += &field(class);
+        text += &field(&column(class));
     }
     text.push('\n');
     let rows =
         paths.iter().zip(predictions.rows()).zip(predictions.targets().iter().zip(predictions.predicted()));
-    for ((path, probabilities), (&label, predicted)) in rows {
+    for (place, ((path, probabilities), (&label, predicted))) in rows.enumerate() {
         let class = |id: u32| field(classes.get(id as usize).map_or("", String::as_str));
         let (label, correct) = match labelled {
             true => (class(label), if label == predicted { "1" } else { "0" }),
             false => (String::new(), ""),
         };
         text += &format!("{},{label},{},{correct}", field(path), class(predicted));
+        if let Some(groups) = groups {
+            text.push(',');
+            text += &field(groups.get(place).map_or("", String::as_str));
+        }
         for p in probabilities {
             // The shortest digits that read back as the same f32.
             let _ = write!(text, ",{p}");
@@ -59,20 +84,24 @@ fn field(text: &str) -> String {
 }
 
 impl PredictionsFile {
-    /// Reads what [`predictions_csv`] wrote of labelled images.
-    pub(crate) fn read(path: &Path, text: &str) -> Result<PredictionsFile, RunFileError> {
+    /// Reads what [`predictions_csv`] wrote of labelled images, with `known` classes, of which the summary may tell the number.
+    pub(crate) fn read(path: &Path, text: &str, known: usize) -> Result<PredictionsFile, RunFileError> {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
         let mut records = reader.records();
         let wrong = |error: csv::Error| damaged(path, error.position().map(csv::Position::line), error);
         let header = records.next().transpose().map_err(wrong)?.unwrap_or_default();
-        let fixed: Vec<&str> = header.iter().take(4).collect();
-        if fixed != ["path", "label", "predicted", "correct"] || header.len() < 5 {
+        let fixed: Vec<&str> = header.iter().take(FIXED.len()).collect();
+        // Earlier versions wrote a class named `group` as it is: the number of columns tells.
+        let grouped = header.get(FIXED.len()) == Some(GROUP) && header.len() != FIXED.len() + known;
+        let before = FIXED.len() + usize::from(grouped);
+        if fixed != FIXED || header.len() < before + 1 {
             let message = "must begin with path,label,predicted,correct and a column for each class";
             return Err(damaged(path, Some(1), message));
         }
-        let classes: Vec<String> = header.iter().skip(4).map(str::to_owned).collect();
+        let named = |column: &str| column.strip_prefix(CLASS).unwrap_or(column).to_owned();
+        let classes: Vec<String> = header.iter().skip(before).map(named).collect();
         let mut predictions = Predictions::new(classes.len());
-        let (mut paths, mut row) = (Vec::new(), Vec::new());
+        let (mut paths, mut groups, mut row) = (Vec::new(), Vec::new(), Vec::new());
         for record in records {
             let record = record.map_err(wrong)?;
             let line = record.position().map(csv::Position::line);
@@ -85,7 +114,7 @@ impl PredictionsFile {
                 )
             })?;
             row.clear();
-            for field in record.iter().skip(4) {
+            for field in record.iter().skip(before) {
                 row.push(
                     field
                         .parse::<f32>()
@@ -107,11 +136,12 @@ impl PredictionsFile {
                 return Err(damaged(path, line, message));
             }
             paths.push(record[0].to_owned());
+            groups.extend(grouped.then(|| record[FIXED.len()].to_owned()));
         }
         if paths.is_empty() {
             return Err(damaged(path, None, "holds no image"));
         }
-        Ok(PredictionsFile { classes, paths, predictions })
+        Ok(PredictionsFile { classes, paths, groups: grouped.then_some(groups), predictions })
     }
 }
 
@@ -125,10 +155,10 @@ mod tests {
         predictions.push_probabilities(&[0.25, 0.75, 1.0, 0.0], &[0, 0]).unwrap();
         let classes = ["a,b".to_owned(), "c".to_owned()];
         let paths = ["x \"1\".png".to_owned(), "y.png".to_owned()];
-        let text = predictions_csv(&classes, &paths, true, &predictions);
+        let text = predictions_csv(&classes, &paths, None, true, &predictions);
         let expected = "path,label,predicted,correct,\"a,b\",c\n\"x \"\"1\"\".png\",\"a,b\",c,0,0.25,0.75\ny.png,\"a,b\",\"a,b\",1,1,0\n";
         assert_eq!(text, expected);
-        assert!(predictions_csv(&classes, &paths, false, &predictions).contains("y.png,,\"a,b\",,1,0"));
+        assert!(predictions_csv(&classes, &paths, None, false, &predictions).contains("y.png,,\"a,b\",,1,0"));
     }
 
     #[test]
@@ -137,8 +167,8 @@ mod tests {
         let mut written = Predictions::new(3);
         written.push_logits(&[0.1, 2.0, -3.0, 1e-3, 0.0, 12.0], &[1, 2]).unwrap();
         let paths = ["x,y.png".to_owned(), "z.png".to_owned()];
-        let text = predictions_csv(&classes, &paths, true, &written);
-        let read = PredictionsFile::read(Path::new("p.csv"), &text).unwrap();
+        let text = predictions_csv(&classes, &paths, None, true, &written);
+        let read = PredictionsFile::read(Path::new("p.csv"), &text, 3).unwrap();
         assert_eq!((&read.classes[..], &read.paths[..]), (&classes[..], &paths[..]));
         let read = read.predictions;
         assert_eq!((read.probabilities(), read.targets()), (written.probabilities(), written.targets()));
@@ -146,8 +176,38 @@ mod tests {
     }
 
     #[test]
+    fn no_class_takes_the_column_of_something_else() {
+        for names in [
+            ["path", "label"],
+            ["correct", "predicted"],
+            ["group", "b"],
+            ["class:a", "class:"],
+            ["a", "group"],
+        ] {
+            let classes = names.map(str::to_owned);
+            let mut written = Predictions::new(2);
+            written.push_probabilities(&[0.25, 0.75, 0.5, 0.5], &[0, 1]).unwrap();
+            let paths = ["x.png".to_owned(), "y.png".to_owned()];
+            let of = ["p,1".to_owned(), String::new()];
+            for groups in [None, Some(&of[..])] {
+                let text = predictions_csv(&classes, &paths, groups, true, &written);
+                let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+                for (place, name) in header.iter().enumerate() {
+                    assert!(!header[..place].contains(name), "{text}");
+                }
+                let read = PredictionsFile::read(Path::new("p.csv"), &text, 2).unwrap();
+                assert_eq!((&read.classes[..], read.groups.as_deref()), (&classes[..], groups));
+            }
+        }
+        // As it was written before: a class named `group`, no groups.
+        let old = "path,label,predicted,correct,group,b\nx,b,group,0,0.75,0.25\n";
+        let read = PredictionsFile::read(Path::new("p.csv"), old, 2).unwrap();
+        assert_eq!((read.classes, read.groups), (vec!["group".to_owned(), "b".to_owned()], None));
+    }
+
+    #[test]
     fn damage_is_named_with_its_line() {
-        let error = |text: &str| PredictionsFile::read(Path::new("p.csv"), text).unwrap_err().to_string();
+        let error = |text: &str| PredictionsFile::read(Path::new("p.csv"), text, 2).unwrap_err().to_string();
         let header = "path,label,predicted,correct,a,b\n";
         for (rest, said) in [
             ("x,a,a,1,0.5,0.5\ny,c,a,0,0.5,0.5\n", "p.csv, line 3: the label `c` is none of the classes"),

@@ -28,7 +28,9 @@ pub struct RunFiles {
     pub classes: Vec<String>,
     /// The paths of the judged images.
     pub paths: Vec<String>,
-    /// Their labels and predictions.
+    /// The group of each, such as its patient, empty where it has none; `None` where no groups are known.
+    pub groups: Option<Vec<String>>,
+    /// Their labels and predictions; none of a run that left no model, such as one that diverged in its first epoch.
     pub predictions: Predictions,
     /// The values of every epoch; empty where there is no `metrics.jsonl`.
     pub epochs: Vec<EpochValues>,
@@ -46,15 +48,25 @@ impl RunFiles {
             text(&folder.file(file))?.ok_or_else(missing)
         };
         let summary = Summary::read(&folder.file(RunFolder::SUMMARY), &needed(RunFolder::SUMMARY)?)?;
-        let PredictionsFile { classes, paths, predictions } =
-            PredictionsFile::read(&folder.file(RunFolder::PREDICTIONS), &needed(RunFolder::PREDICTIONS)?)?;
+        let known = summary.classes().len();
+        let path_of = folder.file(RunFolder::PREDICTIONS);
+        let PredictionsFile { classes, paths, groups, predictions } = match text(&path_of)? {
+            Some(text) => PredictionsFile::read(&path_of, &text, known)?,
+            None if summary.has_no_model() => PredictionsFile {
+                classes: summary.classes().to_vec(),
+                paths: Vec::new(),
+                groups: None,
+                predictions: Predictions::new(known),
+            },
+            None => return Err(RunFileError::NoRun { path: path.to_owned(), file: RunFolder::PREDICTIONS }),
+        };
         let environment = folder.environment()?.unwrap_or_default();
         let recipe = match text(&folder.file(RunFolder::RECIPE))? {
             Some(text) => recipe(&folder.file(RunFolder::RECIPE), &text)?,
             None => Map::new(),
         };
         let epochs = folder.epochs()?;
-        Ok(RunFiles { folder, summary, environment, recipe, classes, paths, predictions, epochs })
+        Ok(RunFiles { folder, summary, environment, recipe, classes, paths, groups, predictions, epochs })
     }
 }
 

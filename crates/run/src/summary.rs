@@ -11,6 +11,36 @@ use std::path::Path;
 /// A 95 % interval, `[low, high]`; null where undefined.
 pub type Interval = [Option<f64>; 2];
 
+/// What the intervals of a judgement are over, and which there are not.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IntervalsOver {
+    /// What was drawn: `image`, or `group` where images belong together.
+    pub unit: String,
+    /// How many there are.
+    pub count: usize,
+    /// Why there is no interval of a metric, by its name.
+    pub none: Named<String>,
+}
+
+/// A class's recall and precision with their 95 % intervals; null where undefined.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClassIntervals {
+    /// The class.
+    pub class: String,
+    /// Its images.
+    pub images: u64,
+    /// Of its images, the share that was found.
+    pub recall: Option<f64>,
+    /// The interval of it.
+    pub recall_interval: Interval,
+    /// Of the images that were taken for it, the share that is.
+    pub precision: Option<f64>,
+    /// The interval of it.
+    pub precision_interval: Interval,
+}
+
 /// What came out of a run. The `train` and `val` blocks are the best epoch's; epoch times are medians.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -38,6 +68,12 @@ pub struct RunSummary {
     pub val: Option<Named<Option<f64>>>,
     /// 95 % intervals over the validation images, by metric.
     pub val_intervals: Option<Named<Interval>>,
+    /// What they are over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val_intervals_over: Option<IntervalsOver>,
+    /// The classes' recall and precision.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub val_per_class: Vec<ClassIntervals>,
     /// Where the time went.
     pub timing: Timing,
     /// What was found wrong with the training.
@@ -130,13 +166,19 @@ pub struct EvaluationSummary {
     pub metrics: Named<Option<f64>>,
     /// 95 % intervals over the images, by metric.
     pub intervals: Named<Interval>,
+    /// What they are over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intervals_over: Option<IntervalsOver>,
+    /// The classes' recall and precision.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub per_class: Vec<ClassIntervals>,
     /// Images by true class (rows) and predicted class (columns).
     pub confusion_matrix: Vec<Vec<u64>>,
     /// Where the time went.
     pub timing: EvaluationTiming,
     /// Images that were left out.
     pub skipped_images: Vec<SkippedImage>,
-    /// The seed of the intervals: the run's.
+    /// The run's seed.
     pub seed: u64,
     /// Threads.
     pub threads: usize,
@@ -248,6 +290,19 @@ impl Summary {
         match self {
             Summary::Run(run) => run.parameters,
             Summary::Evaluation(evaluation) => evaluation.parameters,
+        }
+    }
+
+    /// Whether it is of a run that ended without an epoch to keep, such as one that diverged in its first: nothing was judged.
+    pub fn has_no_model(&self) -> bool {
+        matches!(self, Summary::Run(run) if run.best_epoch.is_none() && !run.classes.is_empty())
+    }
+
+    /// The classes, in the order of the logits.
+    pub fn classes(&self) -> &[String] {
+        match self {
+            Summary::Run(run) => &run.classes,
+            Summary::Evaluation(evaluation) => &evaluation.classes,
         }
     }
 

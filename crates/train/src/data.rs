@@ -156,6 +156,16 @@ impl Images {
         positions.iter().map(path).collect()
     }
 
+    /// The group of some images, by their places, such as a patient, empty where one has none; `None` where the data know no groups.
+    pub fn groups(&self, positions: &[u32]) -> Option<Vec<String>> {
+        let samples = &self.dataset.samples;
+        samples.iter().any(|sample| sample.group.is_some()).then(|| {
+            let group =
+                |&p: &u32| samples[self.kept[p as usize]].group.as_deref().unwrap_or_default().to_owned();
+            positions.iter().map(group).collect()
+        })
+    }
+
     /// The places, in the data set's samples, of some images, by their places.
     pub fn samples(&self, positions: &[u32]) -> Vec<usize> {
         positions.iter().map(|&p| self.kept[p as usize]).collect()

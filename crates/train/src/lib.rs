@@ -33,7 +33,7 @@ pub use recipe::{
     MonitorError, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting, Train, json_schema, keys,
 };
 pub use state::{LoopState, Start};
-pub use summary::{DataWait, SummaryContext, WITH_INTERVAL, intervals, run_summary, skipped_images};
+pub use summary::{DataWait, SummaryContext, run_summary, skipped_images};
 pub use tracking::{Tracking, TrackingConfig, TrackingState, flat_recipe, mlflow_target};
 pub use trainer::{Outcome, Plan, TrainError, Training, train};
 pub use views::{Views, evaluate_views};

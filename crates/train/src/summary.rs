@@ -4,15 +4,9 @@ use crate::observer::EpochRecord;
 use crate::recipe::CheckedRecipe;
 use crate::trainer::Outcome;
 use pupila_dataset::Skipped;
-use pupila_metrics::{Metric, Predictions, bootstrap_interval, metric};
 use pupila_network::Network;
-use pupila_run::{FORMAT, Interval, Named, RunEnd, RunSummary, SkippedImage, Timing, TrainScores, finite};
+use pupila_run::{FORMAT, Intervals, RunEnd, RunSummary, SkippedImage, Timing, TrainScores, finite};
 use std::time::Duration;
-
-/// Metrics whose confidence interval stands beside them.
-pub const WITH_INTERVAL: [&str; 3] = ["accuracy", "balanced_accuracy", "macro_f1"];
-/// Resamples of an interval.
-const RESAMPLES: u32 = 1000;
 
 /// What a summary holds that the outcome of the loop doesn't know.
 #[derive(Debug)]
@@ -23,6 +17,8 @@ pub struct SummaryContext<'a> {
     pub network: &'a Network,
     /// The classes, in the order of the logits.
     pub classes: &'a [String],
+    /// The intervals of the validation images; none where none were judged.
+    pub intervals: Option<&'a Intervals>,
     /// Images that were left out.
     pub skipped: &'a [Skipped],
     /// From the start to the first step.
@@ -47,7 +43,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
     let best = outcome.best_epoch.and_then(|best| outcome.epochs.iter().find(|record| record.epoch == best));
     let seconds = |duration: Duration| duration.as_secs_f64();
     let median_of = |f: &dyn Fn(&EpochRecord) -> f64| median(outcome.epochs.iter().map(f).collect());
-    let seed = recipe.train.seed;
+    let intervals = context.intervals;
     RunSummary {
         model: network.architecture.to_owned(),
         parameters: network.parameter_count(),
@@ -59,7 +55,9 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         ended_because: outcome.ended_because.clone(),
         train: best.map(|r| TrainScores { loss: finite(r.train_loss), accuracy: finite(r.train_accuracy) }),
         val: best.map(|r| r.val.iter().map(|&(name, value)| (name.to_owned(), finite(value))).collect()),
-        val_intervals: outcome.predictions.as_ref().map(|p| intervals(p, seed)),
+        val_intervals: intervals.map(|intervals| intervals.of_metrics.clone()),
+        val_intervals_over: intervals.map(|intervals| intervals.over.clone()),
+        val_per_class: intervals.map(|intervals| intervals.per_class.clone()).unwrap_or_default(),
         timing: Timing {
             startup_s: seconds(context.startup),
             scan_s: seconds(context.scan),
@@ -75,7 +73,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         peak_rss_bytes: context.peak_memory_bytes,
         skipped_images: skipped_images(skipped),
         own_transforms: recipe.own_transforms(),
-        seed,
+        seed: recipe.train.seed,
         threads: context.threads,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         format: FORMAT,
@@ -119,16 +117,6 @@ impl DataWait {
     pub fn is_noticeable(&self) -> bool {
         self.frac >= Self::NOTICEABLE_FRAC && self.time >= Self::NOTICEABLE
     }
-}
-
-/// 95 % bootstrap intervals over images, by metric.
-pub fn intervals(predictions: &Predictions, seed: u64) -> Named<Interval> {
-    let metrics = WITH_INTERVAL.iter().filter_map(|name| metric(name).ok());
-    let interval = |m: &'static Metric| {
-        let i = bootstrap_interval(predictions, m, RESAMPLES, seed).ok()?;
-        Some((m.name.to_owned(), [finite(i.low), finite(i.high)]))
-    };
-    metrics.filter_map(interval).collect()
 }
 
 fn median(mut values: Vec<f64>) -> Option<f64> {

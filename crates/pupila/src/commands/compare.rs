@@ -14,6 +14,7 @@ pub(crate) fn run(arguments: &cli::Compare) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
     let options = ComparisonOptions {
         out: arguments.out.clone(),
+        metric: arguments.metric.clone(),
         different_data: arguments.different_data,
         cache: user_cache(),
         stop: signal(),

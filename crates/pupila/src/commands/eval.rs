@@ -45,7 +45,13 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
     }
     output.heading("Result");
     tell_data::views(output, views);
-    tell::judgement(output, &judged.predictions, judged.classes(), &judged.intervals);
+    tell::judgement(
+        output,
+        &judged.predictions,
+        judged.classes(),
+        &judged.intervals.of_metrics,
+        &judged.intervals.over,
+    );
     tell::tables(output, &judged.predictions, judged.classes());
     let summary = judged.summary();
     let written = judged.write(&summary);

@@ -25,8 +25,11 @@ fn predict(arguments: &cli::Predict, output: Output, judging: Judging) -> Result
     let answers = answers?;
     let classes = model.classes();
     if let Some(path) = &arguments.csv {
-        write_whole(path, predictions_csv(classes, &answers.paths, false, &answers.predictions).as_bytes())
-            .map_err(Failure::writing(path))?;
+        write_whole(
+            path,
+            predictions_csv(classes, &answers.paths, None, false, &answers.predictions).as_bytes(),
+        )
+        .map_err(Failure::writing(path))?;
     }
 
     let width = answers.paths.iter().map(|path| path.chars().count()).max().unwrap_or(0);

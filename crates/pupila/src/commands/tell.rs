@@ -7,7 +7,7 @@ use pupila::dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
-use pupila::run_files::{Interval, Named, RunSummary};
+use pupila::run_files::{Interval, IntervalsOver, Named, RunSummary};
 use pupila::train::Images;
 use pupila::{EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
 use std::path::Path;
@@ -246,7 +246,8 @@ pub(crate) fn outcome(
     let ran = outcome.epochs.len();
     output.heading(format_args!("Result: epoch {best} of {ran}, the best by {}", recipe.train.monitor));
     let intervals = summary.val_intervals.clone().unwrap_or_default();
-    judgement(output, predictions, &dataset.classes, &intervals);
+    let over = summary.val_intervals_over.clone().unwrap_or_default();
+    judgement(output, predictions, &dataset.classes, &intervals, &over);
     if summary.accuracy_gap().is_some() {
         // Whether that is overfitting says the diagnosis, which looks at the losses too.
         let overfits = outcome.findings.iter().any(|finding| finding.kind == "overfitting");
@@ -270,6 +271,7 @@ pub(crate) fn judgement(
     predictions: &Predictions,
     classes: &[String],
     intervals: &Named<Interval>,
+    over: &IntervalsOver,
 ) {
     let summary = pupila::metrics::summary(predictions);
     let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
@@ -285,6 +287,12 @@ pub(crate) fn judgement(
         interval("accuracy"),
         images(predictions.len())
     ));
+    if over.unit == "group" && over.none.get("accuracy").is_none() {
+        output.say(format_args!(
+            "                     the intervals are over {} groups of images: what is alike within a group counts once",
+            over.count
+        ));
+    }
     if let Some((class, share)) = predictions.majority() {
         let name = classes.get(class as usize).map_or("", String::as_str);
         output.say(format_args!("  without learning   {} by always answering {name}", percent(share)));
@@ -298,6 +306,9 @@ pub(crate) fn judgement(
         "  balanced accuracy  {}{balanced}, the mean recall",
         percent(value("balanced_accuracy"))
     ));
+    for (metric, why) in over.none.iter().filter(|(metric, _)| *metric != "macro_f1") {
+        output.say(format_args!("                     of the {}: {why}", metric.replace('_', " ")));
+    }
     let auc = value("macro_auc");
     if !auc.is_nan() {
         output.say(format_args!("  macro AUC          {auc:.3} (0.5 is guessing, 1 is perfect ranking)"));

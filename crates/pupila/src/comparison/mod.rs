@@ -2,6 +2,7 @@
 
 mod flips;
 mod pairing;
+mod seeds;
 mod verdict;
 
 use crate::error::{Error, Tried};
@@ -9,15 +10,15 @@ use crate::session::canonical;
 use crate::stop_signal::StopSignal;
 use pairing::in_order_of;
 use pupila_dataset::Cache;
-use pupila_metrics::{METRICS, Predictions, holm, mcnemar, metric, paired_interval};
-use pupila_report::{ComparedRun, Comparison, EpochPoint, MetricRow, PairTest};
-use pupila_run::{EpochValues, RunFiles, write_whole};
-use pupila_train::WITH_INTERVAL;
+use pupila_metrics::{
+    METRICS, Metric, PairedError, Predictions, group_numbers, mcnemar, metric, paired_interval,
+};
+use pupila_report::{ComparedRun, Comparison, EpochPoint, MetricRow, PairTest, Tested};
+use pupila_run::{EpochValues, RunFiles, Summary, with_interval, write_whole};
+use pupila_study::statistics::comparison::{adjusted, level_of_each};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Resamples of an interval.
-const RESAMPLES: u32 = 2000;
 /// Keys that change no result.
 const WITHOUT_EFFECT: [&str; 2] = ["tracking.", "data.cache"];
 /// By which a page of ours is known.
@@ -28,6 +29,8 @@ const MARK: &str = "<footer>Written by Pupila ";
 pub struct ComparisonOptions {
     /// The page to write; `comparison.html` in the current folder, or the next free number, if left out.
     pub out: Option<PathBuf>,
+    /// The metric that is tested; the accuracy if left out.
+    pub metric: Option<String>,
     /// Compare the numbers of runs that were judged on different images too; there is no test of those.
     pub different_data: bool,
     /// Where decoded images are kept on disk, if anywhere.
@@ -39,6 +42,8 @@ pub struct ComparisonOptions {
 /// Runs that were compared with the first of them.
 #[derive(Debug)]
 pub struct Compared {
+    /// Recipes of several seeds, where there are such.
+    recipes: Option<seeds::Recipes>,
     /// What differs, what it did, and whether that is more than noise.
     pub comparison: Comparison,
     /// Where the page goes.
@@ -52,6 +57,7 @@ impl Compared {
     /// A folder that cannot be read or is given twice; runs that were not judged on the same images.
     pub fn of(folders: &[PathBuf], options: &ComparisonOptions) -> Result<Compared, Error> {
         let page = page_path(options.out.as_deref())?;
+        let tested_metric = tested_metric(options.metric.as_deref())?;
         let mut runs = Vec::new();
         let mut places: Vec<PathBuf> = Vec::new();
         for path in folders {
@@ -64,7 +70,17 @@ impl Compared {
         }
         let names = names(&places);
         let mut paired = Vec::new();
+        if runs[0].predictions.is_empty() {
+            return Err(Error::request(format_args!(
+                "{} left no model ({}), so nothing can be compared with it: name another run first",
+                names[0],
+                ended(&runs[0])
+            )));
+        }
         for other in 1..runs.len() {
+            if runs[other].predictions.is_empty() {
+                continue;
+            }
             match in_order_of(&runs[0], &runs[other]) {
                 Ok(predictions) => paired.push((other, predictions)),
                 Err(_) if options.different_data => {}
@@ -78,27 +94,41 @@ impl Compared {
                 }
             }
         }
+        let groups = runs[0].groups.as_deref().and_then(group_numbers);
+        let family = paired.len();
         let mut tests = Vec::new();
         for (other, predictions) in &paired {
-            tests.push(test(&runs[0], *other, predictions)?);
+            tests.push(test(&runs[0], *other, predictions, tested_metric, groups.as_deref(), family)?);
         }
-        let adjusted = holm(&tests.iter().map(|test| test.p_value).collect::<Vec<_>>());
-        tests.iter_mut().zip(&adjusted).for_each(|(test, &p)| test.adjusted = p);
         let mut without_pictures = None;
         for (test, (_, predictions)) in tests.iter_mut().zip(&paired) {
             test.flips = flips::choose(&runs[0], predictions);
             without_pictures = flips::add_pictures(&mut test.flips, &runs[0], options).or(without_pictures);
         }
-        let findings = verdict::findings(&names, &runs, &tests);
+        let images = runs[0].predictions.len();
+        let of_metric = |run: &RunFiles| value(run, tested_metric);
+        let recipes =
+            seeds::between_recipes(&runs, tested_metric, images, of_metric).filter(|_| !tests.is_empty());
+        let over = match &groups {
+            None => crate::describe::images(images),
+            Some(groups) => {
+                let groups = groups.iter().collect::<std::collections::BTreeSet<_>>().len();
+                format!("{groups} groups of images")
+            }
+        };
+        let told = verdict::Told { names: &names, runs: &runs, metric: tested_metric, over: &over };
+        let findings = told.findings(&tests, recipes.as_ref());
         let comparison = Comparison {
             runs: runs.iter().zip(&names).map(|(run, name)| compared(run, name)).collect(),
             differences: differences(&runs),
             metrics: metric_rows(&runs),
+            tested_metric: tested_metric.name.to_owned(),
+            over,
             tests,
             findings,
             without_pictures,
         };
-        Ok(Compared { comparison, page })
+        Ok(Compared { recipes, comparison, page })
     }
 
     /// Writes the page.
@@ -112,7 +142,7 @@ impl Compared {
 
     /// The same for programs.
     pub fn to_json(&self) -> Value {
-        object(&self.comparison, &self.page)
+        object(&self.comparison, self.recipes.as_ref(), &self.page)
     }
 }
 
@@ -152,22 +182,55 @@ fn names(places: &[PathBuf]) -> Vec<String> {
     places.iter().map(|place| place.display().to_string()).collect()
 }
 
-/// The first run against another, of which the predictions are in the order of the first one's.
-fn test(first: &RunFiles, other: usize, b: &Predictions) -> Result<PairTest, Error> {
+/// The metric to test.
+fn tested_metric(name: Option<&str>) -> Result<&'static Metric, Error> {
+    let Some(name) = name else { return Ok(metric("accuracy")?) };
+    let found = metric(name)?;
+    if !found.has_interval() {
+        let names: Vec<&str> = with_interval().map(|metric| metric.name).collect();
+        return Err(Error::request(format_args!(
+            "there is no test of `{name}`: those that can be tested are {}",
+            names.join(", ")
+        )));
+    }
+    Ok(found)
+}
+
+/// How a run ended, and what was found.
+fn ended(run: &RunFiles) -> String {
+    let Summary::Run(summary) = &run.summary else { return String::new() };
+    match summary.diagnosis.first() {
+        Some(finding) => format!("{}: {}", summary.status.name(), finding.message),
+        None => summary.status.name().to_owned(),
+    }
+}
+
+/// The first run against another, of which the predictions are in the order of the first one's. `family` runs are compared with it.
+fn test(
+    first: &RunFiles,
+    other: usize,
+    b: &Predictions,
+    metric: &Metric,
+    groups: Option<&[u32]>,
+    family: usize,
+) -> Result<PairTest, Error> {
     let a = &first.predictions;
     let mcnemar = mcnemar(a, b)?;
-    let mut intervals = Vec::new();
-    for name in WITH_INTERVAL {
-        let metric = metric(name)?;
-        let interval = paired_interval(a, b, metric, RESAMPLES, 0)?;
-        intervals.push((name.to_owned(), interval.value, interval.low, interval.high));
-    }
+    let tested = match paired_interval(a, b, metric, groups, 1.0 - level_of_each(family)) {
+        Ok(of) => Tested::Known {
+            value: of.value,
+            low: of.low,
+            high: of.high,
+            p_value: of.p_value,
+            adjusted: adjusted(of.p_value, family),
+        },
+        Err(PairedError::Interval(why)) => Tested::Untold(why.to_string()),
+        Err(error) => return Err(error.into()),
+    };
     Ok(PairTest {
         run: other,
         discordant: (mcnemar.only_first, mcnemar.only_second),
-        p_value: mcnemar.p_value,
-        adjusted: mcnemar.p_value,
-        intervals,
+        tested,
         flips: Vec::new(),
     })
 }
@@ -188,7 +251,10 @@ fn compared(run: &RunFiles, name: &str) -> ComparedRun {
     };
     ComparedRun {
         name: name.to_owned(),
-        judged: crate::describe::images(run.predictions.len()),
+        judged: match run.predictions.len() {
+            0 => ended(run),
+            images => crate::describe::images(images),
+        },
         epochs: run.epochs.iter().map(point).collect(),
     }
 }
@@ -218,7 +284,7 @@ fn differences(runs: &[RunFiles]) -> Vec<(String, Vec<Option<String>>)> {
 }
 
 fn metric_rows(runs: &[RunFiles]) -> Vec<MetricRow> {
-    let row = |metric: &pupila_metrics::Metric| MetricRow {
+    let row = |metric: &Metric| MetricRow {
         name: metric.name.to_owned(),
         higher_is_better: metric.higher_is_better(),
         share: metric.unit == "frac",
@@ -228,12 +294,12 @@ fn metric_rows(runs: &[RunFiles]) -> Vec<MetricRow> {
 }
 
 /// A metric as the run's summary has it, else of its predictions.
-fn value(run: &RunFiles, metric: &pupila_metrics::Metric) -> f64 {
+fn value(run: &RunFiles, metric: &Metric) -> f64 {
     run.summary.metric(metric.name).unwrap_or_else(|| metric.compute(&run.predictions))
 }
 
 /// The same for programs.
-fn object(comparison: &Comparison, page: &Path) -> Value {
+fn object(comparison: &Comparison, by_seeds: Option<&seeds::Recipes>, page: &Path) -> Value {
     let names: Vec<&str> = comparison.runs.iter().map(|run| run.name.as_str()).collect();
     let number = |x: f64| if x.is_finite() { Value::from(x) } else { Value::Null };
     let by_run = |values: &[Option<String>]| -> serde_json::Map<String, Value> {
@@ -253,22 +319,26 @@ fn object(comparison: &Comparison, page: &Path) -> Value {
         .tests
         .iter()
         .map(|test| {
-            let interval = |(metric, value, low, high): &(String, f64, f64, f64)| {
-                (
-                    metric.clone(),
-                    json!({ "difference": number(*value), "low": number(*low), "high": number(*high) }),
-                )
-            };
-            json!({
+            let mut told = json!({
                 "run": names[test.run],
                 "against": names[0],
+                "metric": comparison.tested_metric,
+                "over": comparison.over,
                 "only_first_right": test.discordant.0,
                 "only_second_right": test.discordant.1,
-                "mcnemar_p": test.p_value,
-                "mcnemar_p_holm": test.adjusted,
-                "intervals": test.intervals.iter().map(interval).collect::<serde_json::Map<_, _>>(),
-                "beyond_noise": verdict::beyond_noise(test),
-            })
+                "beyond_noise": test.tested.is_beyond_noise(),
+            });
+            match &test.tested {
+                Tested::Known { value, low, high, p_value, adjusted } => {
+                    told["p_value"] = number(*p_value);
+                    told["p_adjusted"] = number(*adjusted);
+                    let limits =
+                        json!({ "difference": number(*value), "low": number(*low), "high": number(*high) });
+                    told["intervals"] = json!({ &comparison.tested_metric: limits });
+                }
+                Tested::Untold(why) => told["untested"] = json!(why),
+            }
+            told
         })
         .collect();
     json!({
@@ -276,9 +346,28 @@ fn object(comparison: &Comparison, page: &Path) -> Value {
         "recipe_differences": recipes,
         "metrics": metrics,
         "tests": tests,
+        "recipes": by_seeds.map(|recipes| of_recipes(recipes, &names)),
         "findings": comparison.findings,
         "page": page.to_string_lossy(),
     })
+}
+
+/// Recipes of several seeds, for programs.
+fn of_recipes(recipes: &seeds::Recipes, names: &[&str]) -> Value {
+    let runs = |place: usize| recipes.runs[place].iter().map(|&run| names[run]).collect::<Vec<_>>();
+    let difference = |of: &pupila_study::statistics::comparison::Difference| {
+        json!({
+            "runs": runs(of.variant),
+            "against": runs(0),
+            "seeds": of.blocks,
+            "difference": of.mean,
+            "low": of.interval.0,
+            "high": of.interval.1,
+            "p_adjusted": of.p_value,
+            "beyond_seeds": of.is_found(),
+        })
+    };
+    recipes.differences.iter().map(difference).collect()
 }
 
 #[cfg(test)]

@@ -1,84 +1,154 @@
 //! The comparison in words.
 
-use crate::describe::images;
-use pupila_report::PairTest;
+use super::ended;
+use super::seeds::{Recipes, by_recipe};
+use pupila_metrics::Metric;
+use pupila_report::{PairTest, Tested};
 use pupila_run::RunFiles;
+use pupila_study::statistics::comparison::Difference;
 
-/// The level of the tests.
-const LEVEL: f64 = 0.05;
-
-/// Whether both the test and the interval of the accuracy say so.
-pub(super) fn beyond_noise(test: &PairTest) -> bool {
-    let interval = test.intervals.iter().find(|(metric, ..)| metric == "accuracy");
-    test.adjusted < LEVEL && interval.is_some_and(|&(_, _, low, high)| low > 0.0 || high < 0.0)
+/// What the sentences are of.
+pub(super) struct Told<'a> {
+    /// The runs' names.
+    pub(super) names: &'a [String],
+    pub(super) runs: &'a [RunFiles],
+    /// The metric that was tested.
+    pub(super) metric: &'a Metric,
+    /// What the tests are over, such as "60 images".
+    pub(super) over: &'a str,
 }
 
-/// A plain sentence or two for each run.
-pub(super) fn findings(names: &[String], runs: &[RunFiles], tests: &[PairTest]) -> Vec<String> {
-    let mut found: Vec<String> = tests.iter().map(|test| finding(names, test, tests.len() > 1)).collect();
-    let untested: Vec<&str> = (1..runs.len())
-        .filter(|&run| tests.iter().all(|test| test.run != run))
-        .map(|run| names[run].as_str())
-        .collect();
-    if !untested.is_empty() {
-        found.push(format!(
-            "{} and {} were judged on different images: no test can tell whether their numbers differ by more than noise.",
-            names[0],
-            untested.join(", ")
-        ));
+impl Told<'_> {
+    /// A plain sentence or two for each run, and what question they answer.
+    pub(super) fn findings(&self, tests: &[PairTest], recipes: Option<&Recipes>) -> Vec<String> {
+        let (names, runs) = (self.names, self.runs);
+        let mut found = Vec::new();
+        if let Some(recipes) = recipes {
+            found.extend(recipes.differences.iter().map(|difference| self.of_recipe(recipes, difference)));
+        }
+        found.extend(tests.iter().map(|test| self.of_models(test, tests.len() > 1)));
+        let tested = |run: usize| tests.iter().any(|test| test.run == run);
+        let (failed, elsewhere): (Vec<usize>, Vec<usize>) =
+            (1..runs.len()).filter(|&run| !tested(run)).partition(|&run| runs[run].predictions.is_empty());
+        for run in failed {
+            found.push(format!("{} left no model: {}.", names[run], ended(&runs[run])));
+        }
+        if !elsewhere.is_empty() {
+            let names_of: Vec<&str> = elsewhere.iter().map(|&run| names[run].as_str()).collect();
+            found.push(format!(
+                "{} and {} were judged on different images: no test can tell whether their numbers differ by more than noise.",
+                names[0],
+                names_of.join(", ")
+            ));
+        }
+        if !tests.is_empty() {
+            let how = if tests.len() > 1 { ", adjusted together for all of them" } else { "" };
+            found.push(format!("The tests of models are over the same {}{how}.", self.over));
+            found.extend(self.question(recipes));
+        }
+        found
     }
-    if tests.len() > 1 {
-        found.push("The p-values are adjusted by Holm's method for the number of runs compared.".into());
+
+    /// What the tests of models do not answer, and how to ask it.
+    fn question(&self, recipes: Option<&Recipes>) -> Option<String> {
+        let of_recipes = by_recipe(self.runs);
+        if of_recipes.len() == 1 {
+            return Some(
+                "All are of one recipe and differ in the seed alone: what differs here is what the seed does.".into(),
+            );
+        }
+        if recipes.is_some() {
+            return None;
+        }
+        // A study of the recipes as they are.
+        let variants: String = of_recipes
+            .iter()
+            .map(|of| {
+                let run = &self.runs[of[0]];
+                let recipe = run.folder.path().join("recipe.toml");
+                format!("[variants.\"{}\"]\\nrecipe = \"{}\"\\n", self.names[of[0]], recipe.display())
+            })
+            .collect();
+        let data = &self.runs[0].environment.data.path;
+        let data = if data.is_empty() { "DATA" } else { data };
+        Some(format!(
+            "This is of these models. Whether their recipes differ takes several seeds of each: printf '{variants}' > recipes.toml && pupila study recipes.toml {data}"
+        ))
     }
-    if let Some(run) = runs.first().filter(|_| !tests.is_empty()) {
-        found.push(format!(
-            "All are judged on the same {}. Other seeds would give other differences: a result to rely on is that of several seeds.",
-            images(run.predictions.len())
-        ));
+
+    fn metric(&self) -> String {
+        if self.metric.name == "macro_f1" { "macro F1".into() } else { self.metric.name.replace('_', " ") }
     }
-    found
+
+    /// Whether two recipes differ, over seeds.
+    fn of_recipe(&self, recipes: &Recipes, difference: &Difference) -> String {
+        let of = |place: usize| match recipes.runs[place].as_slice() {
+            [first, last] => format!("{} and {}", self.names[*first], self.names[*last]),
+            [first, .., last] => format!("{} to {}", self.names[*first], self.names[*last]),
+            [one] => self.names[*one].clone(),
+            [] => String::new(),
+        };
+        let (name, first) = (of(difference.variant), of(0));
+        let points = 100.0 * difference.mean;
+        let (low, high) = difference.interval;
+        let range = format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high);
+        let seeds = difference.blocks;
+        let p = in_words(difference.p_value);
+        if difference.is_found() {
+            let word = if points > 0.0 { "better" } else { "worse" };
+            return format!(
+                "The recipe of {name} is {word} than that of {first} by {:.1} points of {}, over {seeds} seeds (95 % interval {range}; p {p}).",
+                points.abs(),
+                self.metric()
+            );
+        }
+        format!(
+            "Whether the recipe of {name} differs from that of {first} is open: {points:+.1} points of {} over {seeds} seeds (95 % interval {range}; p {p}).",
+            self.metric()
+        )
+    }
+
+    /// Whether two models differ, over images.
+    fn of_models(&self, test: &PairTest, several: bool) -> String {
+        let (name, first) = (&self.names[test.run], &self.names[0]);
+        if test.discordant == (0, 0) {
+            return format!("No difference: {name} and {first} are right on the same images.");
+        }
+        let metric = self.metric();
+        let (value, low, high, p) = match &test.tested {
+            Tested::Known { value, low, high, adjusted, .. } => (*value, *low, *high, *adjusted),
+            Tested::Untold(why) => {
+                return format!("Whether {name} and {first} differ cannot be told: {why}.");
+            }
+        };
+        let (points, range) = (100.0 * value, format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high));
+        let p = format!("{} {}", if several { "adjusted p" } else { "p" }, in_words(p));
+        if test.tested.is_beyond_noise() {
+            let word = if value > 0.0 { "better" } else { "worse" };
+            return format!(
+                "The model {name} is {word} than {first} by {:.1} points of {metric} (95 % interval of the difference {range}; {p}).",
+                points.abs()
+            );
+        }
+        let what = match value {
+            0.0 => format!("the models {name} and {first} have the same {metric}"),
+            _ => format!(
+                "the model {name} is {:.1} points {} {first} in {metric}",
+                points.abs(),
+                if value > 0.0 { "above" } else { "below" }
+            ),
+        };
+        format!("Within noise: {what} (95 % interval of the difference {range}; {p}).")
+    }
 }
 
-fn finding(names: &[String], test: &PairTest, several: bool) -> String {
-    let (name, first) = (&names[test.run], &names[0]);
-    let p = match test.adjusted {
+/// A p-value with its sign.
+fn in_words(p: f64) -> String {
+    match p {
         p if p < 0.0001 => "< 0.0001".to_owned(),
         p if p < 0.01 => format!("= {p:.4}"),
+        // 0.0496 is below the level, and 0.05 would not look so.
+        p if p < 0.1 => format!("= {p:.3}"),
         p => format!("= {p:.2}"),
-    };
-    let p = if several { format!("adjusted McNemar p {p}") } else { format!("McNemar p {p}") };
-    let of = |metric: &str| test.intervals.iter().find(|(name, ..)| name == metric);
-    let Some(&(_, value, low, high)) = of("accuracy") else { return String::new() };
-    let (points, range) = (100.0 * value, format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high));
-    if test.discordant == (0, 0) {
-        return format!("No difference: {name} and {first} are right on the same images.");
     }
-    if beyond_noise(test) {
-        let word = if value > 0.0 { "better" } else { "worse" };
-        return format!(
-            "{name} is {word} than {first} by {:.1} points of accuracy (95 % interval of the difference {range}); {p}.",
-            points.abs()
-        );
-    }
-    let mut text = match value {
-        0.0 => format!("Within noise: {name} and {first} have the same accuracy"),
-        _ => format!(
-            "Within noise: {name} is {:.1} points {} {first} in accuracy",
-            points.abs(),
-            if value > 0.0 { "above" } else { "below" }
-        ),
-    };
-    text += &format!(", and the 95 % interval of the difference runs from {range}; {p}.");
-    let clear =
-        |metric: &&(String, f64, f64, f64)| metric.0 != "accuracy" && (metric.2 > 0.0 || metric.3 < 0.0);
-    let clear = test.intervals.iter().filter(clear).map(|(metric, value, low, high)| {
-        let name = if metric == "macro_f1" { "macro F1".to_owned() } else { metric.replace('_', " ") };
-        let [value, low, high] = [value, low, high].map(|x| 100.0 * x);
-        format!("{name} by {value:+.1} points (95 % interval {low:.1} to {high:.1})")
-    });
-    let clear: Vec<String> = clear.collect();
-    if !clear.is_empty() {
-        text += &format!(" But other metrics differ by more than noise: {}.", clear.join(", "));
-    }
-    text
 }

@@ -16,7 +16,8 @@ use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
 use pupila_network::Network;
 use pupila_run::{
-    Data, Environment, FORMAT, Group, RunFolder, RunFolderError, RunSummary, Summary, predictions_csv,
+    Data, Environment, FORMAT, Group, Intervals, RunFolder, RunFolderError, RunSummary, Summary,
+    predictions_csv,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
@@ -291,14 +292,17 @@ impl Session {
             total: self.started.elapsed(),
         };
         let memory = (recorder.engine_bytes, recorder.observer().peak_memory_bytes());
-        let summary = self.summary(images, &outcome, &times, memory);
+        let paths = images.paths(&val_positions);
+        let groups = images.groups(&val_positions);
+        let intervals = outcome.predictions.as_ref().map(|of| Intervals::of(of, &classes, groups.as_deref()));
+        let summary = self.summary(images, &outcome, intervals.as_ref(), &times, memory);
         recorder.observer().result(&outcome, &summary);
         model_saved.map_err(Error::ModelNotWritten)?;
-        let paths = images.paths(&val_positions);
         if let Some(predictions) = &outcome.predictions {
-            folder.write(RunFolder::PREDICTIONS, predictions_csv(&classes, &paths, true, predictions))?;
+            let csv = predictions_csv(&classes, &paths, groups.as_deref(), true, predictions);
+            folder.write(RunFolder::PREDICTIONS, csv)?;
         }
-        let intervals = summary.val_intervals.clone().unwrap_or_default();
+        let intervals = intervals.unwrap_or_default();
         let written = Summary::Run(Box::new(summary.clone()));
         folder.write_summary(&written)?;
         if recipe.tracking.report {
@@ -334,6 +338,7 @@ impl Session {
         &self,
         images: &Images,
         outcome: &Outcome,
+        intervals: Option<&Intervals>,
         times: &Times,
         (engine_bytes, peak_memory_bytes): (Option<u64>, Option<u64>),
     ) -> RunSummary {
@@ -344,6 +349,7 @@ impl Session {
                 recipe: &self.recipe,
                 network: &self.network,
                 classes: &images.dataset.classes,
+                intervals,
                 skipped: images.skipped(),
                 startup,
                 scan,

@@ -159,6 +159,10 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
             100.0 * share.clamp(0.0, 1.0)
         )
     };
+    let range = |limits: Option<pupila_run::Interval>| match limits {
+        Some([Some(low), Some(high)]) => format!("<small>{low:.2} to {high:.2}</small>"),
+        _ => String::new(),
+    };
     let mut starred = false;
     let mut rows = String::new();
     for class in order {
@@ -168,6 +172,7 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
             format!("{}{}", fixed(value, 3), if defined { "" } else { "*" })
         };
         let (has, answered) = (s.support > 0, predicted[class] > 0);
+        let of = judged.intervals.per_class.get(class);
         let _ = write!(
             rows,
             "<tr><td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}{}</td><td>{}{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
@@ -175,9 +180,9 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
             count(s.support),
             count(predicted[class]),
             bar(s.precision, 1),
-            cell(s.precision, answered),
+            cell(s.precision, answered) + &range(of.map(|of| of.precision_interval)),
             bar(s.recall, 3),
-            cell(s.recall, has),
+            cell(s.recall, has) + &range(of.map(|of| of.recall_interval)),
             cell(s.f1, has || answered),
             cell(areas.per_class[class], areas.per_class[class].is_finite()),
             cell(precisions.per_class[class], has),
@@ -205,7 +210,7 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
     };
     format!(
         "<div class=\"scroll\"><table><thead><tr><th class=\"text\">class</th><th>images</th><th>answered</th><th>precision</th><th>recall</th><th>F1</th><th>AUC</th><th>average precision</th></tr></thead><tbody>{rows}</tbody></table></div>\n\
-         <p class=\"note\">Precision: of the images answered as the class, how many are. Recall: of its images, how many are found. A class of few images has uncertain numbers.{order}{star}</p>\n"
+         <p class=\"note\">Precision: of the images answered as the class, how many are. Recall: of its images, how many are found. Below them stand their 95 % intervals: a class of few images has uncertain numbers.{order}{star}</p>\n"
     )
 }
 

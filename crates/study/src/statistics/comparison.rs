@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn two_variants_are_the_paired_t_test_of_scipy() {
-        // scipy.stats.ttest_rel, by parity/study/student_t.py.
+        // scipy.stats.ttest_rel, by parity/study/paired_t.py.
         let variant = vec![0.71, 0.74, 0.69, 0.75, 0.70];
         let base = vec![0.66, 0.71, 0.67, 0.68, 0.69];
         let found = compare(&[base, variant], 0, 0.0, 0.0);

@@ -6,7 +6,8 @@ pub mod crossed;
 pub mod jackknife;
 pub mod normal;
 pub mod power;
-pub mod student_t;
+
+pub use pupila_metrics::student_t;
 
 #[cfg(test)]
 #[rustfmt::skip]

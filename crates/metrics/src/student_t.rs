@@ -1,10 +1,8 @@
 //! Student's t distribution.
 //!
-//! References: the regularised incomplete beta function by its continued fraction (Abramowitz and Stegun 26.5.8; DLMF 8.17.22, by
-//! Lentz's method); `scipy.stats.t`.
+//! Reference: `scipy.stats.t`.
 
-/// Terms of the continued fraction, at most: it takes about the square root of the larger parameter.
-const TERMS: u32 = 10_000;
+use crate::incomplete_beta::incomplete_beta;
 
 /// The probability that |T| is at least `t`, for `df` degrees of freedom, which need not be whole; the normal distribution's for
 /// infinitely many. NaN where `t` is.
@@ -48,53 +46,15 @@ pub fn two_sided_quantile(p: f64, df: f64) -> f64 {
     }
 }
 
-/// I_x(a, b), the regularised incomplete beta function; `rest` is 1 - x, given apart so that nothing is lost near 1.
-fn incomplete_beta(a: f64, b: f64, x: f64, rest: f64) -> f64 {
-    if x <= 0.0 {
-        return 0.0;
-    }
-    if rest <= 0.0 {
-        return 1.0;
-    }
-    let log_front = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * x.ln() + b * rest.ln();
-    // The continued fraction converges fast on its own side of the mean.
-    if x < (a + 1.0) / (a + b + 2.0) {
-        log_front.exp() * continued_fraction(a, b, x) / a
-    } else {
-        1.0 - log_front.exp() * continued_fraction(b, a, rest) / b
-    }
-}
-
-fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
-    const TINY: f64 = 1e-300;
-    let away = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let (mut c, mut d) = (1.0, 1.0 / away(1.0 - (a + b) * x / (a + 1.0)));
-    let mut fraction = d;
-    for m in 1..TERMS {
-        let m = f64::from(m);
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        for term in [even, odd] {
-            d = 1.0 / away(1.0 + term * d);
-            c = away(1.0 + term / c);
-            fraction *= c * d;
-        }
-        if (c * d - 1.0).abs() < 1e-15 {
-            break;
-        }
-    }
-    fraction
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn probabilities_and_quantiles_are_those_of_scipy() {
-        // 2 * scipy.stats.t.sf(t, df), by parity/study/student_t.py; relative tolerance 1e-9: lgamma of
+        // 2 * scipy.stats.t.sf(t, df), by parity/metrics/distributions.py; relative tolerance 1e-9: lgamma of
         // a thousand has that much left of a double.
-        for &(t, df, expected) in crate::statistics::golden::P_VALUES {
+        for &(t, df, expected) in crate::golden::STUDENT_T {
             let p = two_sided_p(t, df);
             assert!((p - expected).abs() <= 1e-9 * expected, "t {t}, df {df}: {p} for {expected}");
             let again = two_sided_quantile(expected, df);

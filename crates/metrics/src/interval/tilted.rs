@@ -1,0 +1,283 @@
+//! Limits of a metric of counts by inverting a score test along a family of tilted distributions.
+//!
+//! In: how often each true class was answered as each class, and a metric with its gradient. Out: the limits between which the
+//! metric of the population lies.
+//!
+//! A limit is a value of the metric that a test would only just not reject. To test a value, a population with that value is
+//! needed: of all that have it, the one that is nearest to what was seen. Here that is the observed distribution of the answers to
+//! each true class, tilted: a cell's share is multiplied by exp(t I), I being the cell's influence on the metric, and each true
+//! class keeps its share. The variance is then that of the tested population and not that of the sample, which is 0 where all
+//! images are right. For one proportion this is Wilson's interval; for the mean of several, Yan and Su's stratified one.
+//!
+//! References: Efron, "Nonparametric standard errors and confidence intervals" (Canadian Journal of Statistics 1981), section 11,
+//! tilting; Wilson, "Probable inference, the law of succession, and statistical inference" (JASA 1927); Yan and Su, "Stratified
+//! Wilson and Newcombe confidence intervals for multiple binomial proportions" (Statistics in Biopharmaceutical Research 2010).
+
+use crate::metric::Gradient;
+
+/// Images that are added to each true class, spread over its cells, so that what was not seen is not taken for impossible.
+/// It only decides how the tilt is shared out: the limits themselves are measured from what was seen.
+const UNSEEN: f64 = 0.5;
+/// Steps of a bisection.
+const STEPS: u32 = 48;
+/// Ends of the tilt, in standard deviations of the influence.
+const TILTS: (f64, f64) = (-30.0, 60.0);
+
+/// The answers to images of one true class.
+#[derive(Debug)]
+struct Row {
+    /// Share of all images.
+    share: f64,
+    cells: Vec<Cell>,
+}
+
+/// An answer, or a pair of them where two classifiers are compared.
+#[derive(Debug)]
+struct Cell {
+    target: usize,
+    first: usize,
+    /// The same as `first` for one classifier.
+    second: usize,
+    /// Its share of the row, with what was added.
+    share: f64,
+    /// How far one image more of it moves the metric, per share, less the row's mean.
+    influence: f64,
+}
+
+/// Distributions of answers, by one number.
+#[derive(Debug)]
+pub(super) struct Family {
+    rows: Vec<Row>,
+    classes: usize,
+    gradient: Gradient,
+    /// Whether the metric is a difference of two classifiers.
+    paired: bool,
+    images: f64,
+    /// The metric as observed.
+    pub(super) value: f64,
+    /// The standard deviation of the influence.
+    scale: f64,
+    /// The largest step of the metric when one image is answered otherwise.
+    step: f64,
+    /// How much higher than that of the population the metric of so few images is on average.
+    bias: f64,
+    /// By how much the variance is larger than that of independent images.
+    pub(super) design_effect: f64,
+}
+
+/// Observed answers: true class, answer of the first classifier, of the second (the same again for one), how many.
+pub(super) type Counted = (usize, usize, usize, u64);
+
+impl Family {
+    /// The family around what was observed. `None` without images.
+    pub(super) fn new(counted: &[Counted], classes: usize, gradient: Gradient, paired: bool) -> Option<Self> {
+        let images: u64 = counted.iter().map(|cell| cell.3).sum();
+        if images == 0 {
+            return None;
+        }
+        let images = images as f64;
+        let mut rows = Vec::new();
+        for target in 0..classes {
+            let seen = counted.iter().filter(|cell| cell.0 == target);
+            let of_row: u64 = seen.clone().map(|cell| cell.3).sum();
+            if of_row == 0 {
+                continue;
+            }
+            let mut cells: Vec<Cell> = added(target, classes, paired);
+            for &(_, first, second, n) in seen {
+                match cells.iter_mut().find(|cell| (cell.first, cell.second) == (first, second)) {
+                    Some(cell) => cell.share += n as f64,
+                    None => cells.push(Cell { target, first, second, share: n as f64, influence: 0.0 }),
+                }
+            }
+            let sum: f64 = cells.iter().map(|cell| cell.share).sum();
+            cells.iter_mut().for_each(|cell| cell.share /= sum);
+            rows.push(Row { share: of_row as f64 / images, cells });
+        }
+        let mut family = Family {
+            rows,
+            classes,
+            gradient,
+            paired,
+            images,
+            value: 0.0,
+            scale: 1.0,
+            step: 0.0,
+            bias: 0.0,
+            design_effect: 1.0,
+        };
+        family.value = family.observed(counted, None);
+        family.bias = family.bias(counted);
+        let shares = family.shares(0.0);
+        let (_, slopes) = family.slopes(&shares);
+        let mut variance = 0.0;
+        let mut step: f64 = 0.0;
+        for ((row, shares), slopes) in family.rows.iter_mut().zip(&shares).zip(&slopes) {
+            let mean: f64 = shares.iter().zip(slopes).map(|(share, slope)| share * slope).sum();
+            let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
+            for ((cell, share), slope) in row.cells.iter_mut().zip(shares).zip(slopes) {
+                cell.influence = slope - mean;
+                variance += row.share * share * cell.influence * cell.influence;
+                (least, most) = (least.min(cell.influence), most.max(cell.influence));
+            }
+            step = step.max(most - least);
+        }
+        family.scale = variance.sqrt();
+        family.step = step / images;
+        Some(family)
+    }
+
+    /// The metric of what was seen, with nothing added; without one image of a cell, its row as large as before, if one is named.
+    fn observed(&self, counted: &[Counted], without: Option<(usize, u64)>) -> f64 {
+        let mut tables = [vec![0.0; self.classes * self.classes], vec![0.0; self.classes * self.classes]];
+        for (place, &(target, first, second, n)) in counted.iter().enumerate() {
+            let share = match without {
+                Some((gone, row)) if counted[gone].0 == target => {
+                    (n - u64::from(place == gone)) as f64 * row as f64 / (row - 1) as f64
+                }
+                _ => n as f64,
+            } / self.images;
+            tables[0][target * self.classes + first] += share;
+            tables[1][target * self.classes + second] += share;
+        }
+        let mut slopes = vec![0.0; self.classes * self.classes];
+        let second = (self.gradient)(&tables[1], self.classes, &mut slopes);
+        if self.paired { second - (self.gradient)(&tables[0], self.classes, &mut slopes) } else { second }
+    }
+
+    /// The jackknife's estimate of the bias, each true class for itself (Efron, "The Jackknife, the Bootstrap and Other Resampling
+    /// Plans", 1982, chapter 2). F1 is a ratio: with ten images of a class its mean is a point below that of the population.
+    fn bias(&self, counted: &[Counted]) -> f64 {
+        let row =
+            |target: usize| counted.iter().filter(|cell| cell.0 == target).map(|cell| cell.3).sum::<u64>();
+        let of_cell = |(place, cell): (usize, &Counted)| {
+            let row = row(cell.0);
+            if row < 2 {
+                return 0.0;
+            }
+            let moved = self.observed(counted, Some((place, row))) - self.value;
+            (row - 1) as f64 * cell.3 as f64 / row as f64 * moved
+        };
+        counted.iter().enumerate().map(of_cell).sum()
+    }
+
+    /// The shares of the cells in their rows at a tilt.
+    fn shares(&self, tilt: f64) -> Vec<Vec<f64>> {
+        let of_row = |row: &Row| {
+            let exponent = |cell: &Cell| tilt * cell.influence / self.scale;
+            let most = row.cells.iter().map(exponent).fold(f64::NEG_INFINITY, f64::max);
+            let mut shares: Vec<f64> =
+                row.cells.iter().map(|cell| cell.share * libm::exp(exponent(cell) - most)).collect();
+            let sum: f64 = shares.iter().sum();
+            shares.iter_mut().for_each(|share| *share /= sum);
+            shares
+        };
+        self.rows.iter().map(of_row).collect()
+    }
+
+    /// The metric of a distribution, and how it rises with each cell.
+    fn slopes(&self, shares: &[Vec<f64>]) -> (f64, Vec<Vec<f64>>) {
+        let k = self.classes;
+        let mut tables = [vec![0.0; k * k], vec![0.0; k * k]];
+        for (row, shares) in self.rows.iter().zip(shares) {
+            for (cell, share) in row.cells.iter().zip(shares) {
+                tables[1][cell.target * k + cell.second] += row.share * share;
+                if self.paired {
+                    tables[0][cell.target * k + cell.first] += row.share * share;
+                }
+            }
+        }
+        let mut rises = [vec![0.0; k * k], vec![0.0; k * k]];
+        let mut value = (self.gradient)(&tables[1], k, &mut rises[1]);
+        if self.paired {
+            value -= (self.gradient)(&tables[0], k, &mut rises[0]);
+        }
+        let slope =
+            |cell: &Cell| rises[1][cell.target * k + cell.second] - rises[0][cell.target * k + cell.first];
+        (value, self.rows.iter().map(|row| row.cells.iter().map(slope).collect()).collect())
+    }
+
+    /// The metric at a tilt and its standard error.
+    fn at(&self, tilt: f64) -> (f64, f64) {
+        let shares = self.shares(tilt);
+        let (value, slopes) = self.slopes(&shares);
+        let mut variance = 0.0;
+        for ((row, shares), slopes) in self.rows.iter().zip(&shares).zip(&slopes) {
+            let mean: f64 = shares.iter().zip(slopes).map(|(share, slope)| share * slope).sum();
+            let squares: f64 =
+                shares.iter().zip(slopes).map(|(share, slope)| share * (slope - mean) * (slope - mean)).sum();
+            variance += row.share * squares;
+        }
+        (value, (variance * self.design_effect / self.images).sqrt())
+    }
+
+    /// What is between a limit and the observed value beside its standard errors, on one side: half a step of the metric, since counts
+    /// are whole, and the bias, where it is towards the other side.
+    fn margin(&self, sign: f64) -> f64 {
+        0.5 * self.step * self.design_effect + (-sign * self.bias).max(0.0)
+    }
+
+    /// The lower and the upper limit, `critical` standard errors away.
+    pub(super) fn limits(&self, critical: f64) -> (f64, f64) {
+        if self.scale == 0.0 {
+            return (self.value, self.value);
+        }
+        let limit = |sign: f64| {
+            let beyond = |tilt: f64| {
+                let (value, error) = self.at(sign * tilt);
+                sign * (value - self.value) - critical * error - self.margin(sign) > 0.0
+            };
+            let (mut low, mut high) = TILTS;
+            if beyond(low) {
+                return self.at(sign * low).0;
+            }
+            for _ in 0..STEPS {
+                let middle = 0.5 * (low + high);
+                if beyond(middle) { high = middle } else { low = middle }
+            }
+            self.at(sign * high).0
+        };
+        (limit(-1.0).min(self.value), limit(1.0).max(self.value))
+    }
+
+    /// How many standard errors the observed value is from `tested`, along the family: the `critical` at which a limit is there.
+    pub(super) fn distance(&self, tested: f64) -> f64 {
+        let away = self.value - tested;
+        if self.scale == 0.0 || away == 0.0 {
+            return 0.0;
+        }
+        let sign = -away.signum();
+        let (mut low, mut high) = TILTS;
+        for _ in 0..STEPS {
+            let middle = 0.5 * (low + high);
+            if sign * (self.at(sign * middle).0 - tested) > 0.0 { high = middle } else { low = middle }
+        }
+        let (_, error) = self.at(sign * high);
+        ((away.abs() - self.margin(sign)) / error).max(0.0)
+    }
+
+    /// The influence of a seen answer.
+    pub(super) fn influence(&self, target: usize, first: usize, second: usize) -> f64 {
+        let cells = self.rows.iter().flat_map(|row| &row.cells);
+        let mut of = cells.filter(|cell| (cell.target, cell.first, cell.second) == (target, first, second));
+        of.next().map_or(0.0, |cell| cell.influence)
+    }
+}
+
+/// The cells that every row has, with what is added to them.
+fn added(target: usize, classes: usize, paired: bool) -> Vec<Cell> {
+    let cell = |first, second, share| Cell { target, first, second, share, influence: 0.0 };
+    let others = (0..classes).filter(|&other| other != target);
+    let each = UNSEEN / (classes.max(2) - 1) as f64;
+    let mut cells = vec![cell(target, target, UNSEEN)];
+    for other in others {
+        if paired {
+            cells.push(cell(target, other, 0.5 * each));
+            cells.push(cell(other, target, 0.5 * each));
+            cells.push(cell(other, other, each));
+        } else {
+            cells.push(cell(other, other, each));
+        }
+    }
+    cells
+}
