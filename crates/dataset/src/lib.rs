@@ -15,6 +15,7 @@ mod cache;
 mod dataset;
 mod error;
 mod folds;
+mod leaks;
 mod load;
 mod notice;
 mod options;

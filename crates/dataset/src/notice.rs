@@ -53,6 +53,11 @@ pub enum Notice {
         /// The pattern.
         pattern: String,
     },
+    /// Training images that were left out, since validation or test have copies of them.
+    LeaksDropped {
+        /// How many.
+        images: usize,
+    },
     /// The cache could not be used; the results are the same, but the next run starts as slowly as this one.
     Cache {
         /// What went wrong, and where.
@@ -97,6 +102,13 @@ impl fmt::Display for Notice {
             }
             Notice::UnmatchedExclude { pattern } => {
                 write!(f, "the data.exclude pattern \"{pattern}\" matches nothing")
+            }
+            Notice::LeaksDropped { images } => {
+                let s = if *images == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "{images} training image{s} with a copy in validation or test left out by data.leaks"
+                )
             }
             Notice::Cache { message } => f.write_str(message),
         }

@@ -167,6 +167,19 @@ impl Predictions {
         Ok(())
     }
 
+    /// Only some samples, by their places. Places outside are left out.
+    pub fn part(&self, places: &[usize]) -> Predictions {
+        let mut part = Predictions::new(self.classes);
+        for &place in places.iter().filter(|&&place| place < self.len()) {
+            let row = &self.probabilities[place * self.classes..(place + 1) * self.classes];
+            part.confusion.add(self.targets[place], argmax(row));
+            part.probabilities.extend_from_slice(row);
+            part.targets.push(self.targets[place]);
+            part.losses.push(self.losses[place]);
+        }
+        part
+    }
+
     /// Forgets all samples and keeps the memory, for the next epoch.
     pub fn clear(&mut self) {
         self.probabilities.clear();
@@ -249,6 +262,16 @@ mod tests {
         assert_eq!(whole.predicted().collect::<Vec<_>>(), [1, 0, 0]);
         parts.clear();
         assert_eq!(parts, Predictions::new(2));
+    }
+
+    #[test]
+    fn a_part_is_as_if_the_others_were_never_there() {
+        let mut whole = Predictions::new(2);
+        whole.push_logits(&[1.0, 2.0, 0.5, -1.0, 3.0, 3.5], &[1, 0, 0]).unwrap();
+        let mut part = Predictions::new(2);
+        part.push_logits(&[1.0, 2.0, 3.0, 3.5], &[1, 0]).unwrap();
+        assert_eq!(whole.part(&[0, 2, 9]), part);
+        assert_eq!(whole.part(&[]), Predictions::new(2));
     }
 
     #[test]

@@ -8,9 +8,11 @@ use crate::session::{canonical, environment, plain_name};
 use pupila_dataset::{Dataset, Labelled, LabelledOptions, OnBadImage, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
-    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, RunFolder, Summary, finite, predictions_csv,
+    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, RunFolder, Summary, finite,
+    leaks_csv, predictions_csv,
 };
 use pupila_train::{Images, Layers, confusion_png, fingerprint, fingerprint_of, scan_for, skipped_images};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -43,6 +45,8 @@ pub struct Evaluation<'a> {
     split: Option<Split>,
     /// What a person should know of the data before believing the result.
     pub warnings: Vec<String>,
+    /// The images that the run was trained on, by content, where they are still to be found.
+    trained: HashMap<u128, PathBuf>,
     seed: u64,
     started: Instant,
 }
@@ -65,6 +69,10 @@ pub struct Judged<'a> {
     pub groups: Option<Vec<String>>,
     /// 95 % intervals over the images, or over their groups.
     pub intervals: Intervals,
+    /// For each image its copy among those that the run was trained on, if it has one.
+    pub copies: Vec<Option<String>>,
+    /// What these do to the scores.
+    pub leaks: Option<Leaks>,
     seed: u64,
     started: Instant,
 }
@@ -109,6 +117,8 @@ impl Place {
 
 /// Images that are to be judged: of one split, or all.
 struct Target {
+    /// The images that the run was trained on, by content, where they are still to be found.
+    trained: HashMap<u128, PathBuf>,
     dataset: Dataset,
     which: Vec<usize>,
     split: Option<Split>,
@@ -148,10 +158,16 @@ impl<'a> Evaluation<'a> {
                 let labelled = LabelledOptions { split, on_bad_image: OnBadImage::Skip, exclude };
                 let Labelled { dataset, split } = scan_labelled(data, model.classes(), &labelled, cache)?;
                 let which = (0..dataset.samples.len()).collect();
-                Target { which, dataset, split, warnings: Vec::new() }
+                Target {
+                    trained: trained_elsewhere(model, cache),
+                    which,
+                    dataset,
+                    split,
+                    warnings: Vec::new(),
+                }
             }
         };
-        let Target { dataset, which, split, mut warnings } = target;
+        let Target { trained, dataset, which, split, mut warnings } = target;
         let seed = match model.folder().map_or(Ok(None), RunFolder::summary) {
             Ok(summary) => summary.map_or(0, |summary| summary.seed()),
             Err(error) => {
@@ -160,7 +176,7 @@ impl<'a> Evaluation<'a> {
             }
         };
         let place = Place::of(&options, &run, split)?;
-        Ok(Evaluation { model, run, options, place, dataset, which, split, warnings, seed, started })
+        Ok(Evaluation { model, run, options, place, dataset, which, split, warnings, trained, seed, started })
     }
 
     /// The data that the images are of.
@@ -183,12 +199,21 @@ impl<'a> Evaluation<'a> {
     /// # Errors
     /// No image can be read, or the stop signal.
     pub fn judge(self) -> Result<Judged<'a>, Error> {
-        let Evaluation { model, run, options, place, dataset, which, split, seed, started, .. } = self;
+        let Evaluation { model, run, options, place, dataset, which, split, trained, seed, started, .. } =
+            self;
         let images = model.decode(dataset, &which, &options.judging)?;
         let predictions = model.judge(&images, &options.judging)?;
         let all: Vec<u32> = (0..images.len() as u32).collect();
         let (paths, groups) = (images.paths(&all), images.groups(&all));
         let intervals = Intervals::of(&predictions, model.classes(), groups.as_deref());
+        let copy = |sample: usize| {
+            let sample = &images.dataset.samples[sample];
+            // Whoever judges the training images themselves knows it.
+            let copy = trained.get(&sample.content).filter(|_| split != Some(Split::Train))?;
+            Some(copy.to_string_lossy().into_owned())
+        };
+        let copies: Vec<Option<String>> = images.samples(&all).into_iter().map(copy).collect();
+        let leaks = Leaks::of(&predictions, model.classes(), groups.as_deref(), &copies);
         Ok(Judged {
             model,
             run,
@@ -200,6 +225,8 @@ impl<'a> Evaluation<'a> {
             groups,
             predictions,
             intervals,
+            copies,
+            leaks,
             seed,
             started,
         })
@@ -234,6 +261,7 @@ impl Judged<'_> {
             intervals: self.intervals.of_metrics.clone(),
             intervals_over: Some(self.intervals.over.clone()),
             per_class: self.intervals.per_class.clone(),
+            leaks: self.leaks.clone(),
             confusion_matrix: self.predictions.confusion().rows().map(<[u64]>::to_vec).collect(),
             timing: EvaluationTiming {
                 decode_s: self.images.decode_time.as_secs_f64(),
@@ -270,6 +298,9 @@ impl Judged<'_> {
         folder.write_summary(&summary)?;
         folder.write_environment(&environment)?;
         folder.write(RunFolder::PREDICTIONS, self.csv())?;
+        if self.leaks.is_some() {
+            folder.write(RunFolder::LEAKS, leaks_csv(&self.paths, &self.copies))?;
+        }
         let report = ClassificationReport::new(self.predictions.confusion()).render(&classes);
         folder.write(RunFolder::REPORT, report)?;
         if let Some(png) = confusion_png(&self.predictions, &classes) {
@@ -297,7 +328,10 @@ impl Judged<'_> {
             Some(Split::Val) => "validation image",
             Some(Split::Test) => "test image",
         };
+        let leaked: Vec<bool> = self.copies.iter().map(Option::is_some).collect();
         let judgement = page::Judgement {
+            leaks: self.leaks.as_ref(),
+            leaked: &leaked,
             predictions: &self.predictions,
             paths: &self.paths,
             what,
@@ -359,6 +393,21 @@ fn own_data(folder: &RunFolder) -> Result<Option<OwnData>, Error> {
     }))
 }
 
+/// The training images by their content.
+fn trained(data: &Dataset) -> HashMap<u128, PathBuf> {
+    let training = data.samples.iter().filter(|sample| sample.split == Split::Train);
+    training.map(|sample| (sample.content, sample.path.clone())).collect()
+}
+
+/// The same of the data that the run was trained on, where other images are judged; none where they cannot be found any more.
+fn trained_elsewhere(model: &Classifier, cache: Option<&pupila_dataset::Cache>) -> HashMap<u128, PathBuf> {
+    let Some(Ok(Some(own))) = model.folder().map(own_data) else { return HashMap::new() };
+    if !own.path.exists() {
+        return HashMap::new();
+    }
+    scan_again(&own.folder, &own.path, cache).map_or_else(|_| HashMap::new(), |(data, _)| trained(&data))
+}
+
 fn same(a: &Path, b: &Path) -> bool {
     std::fs::canonicalize(a).is_ok_and(|a| a == b)
 }
@@ -418,5 +467,5 @@ fn own_split(own: &OwnData, model: &Classifier, options: &EvaluationOptions) -> 
     if which.is_empty() {
         return Err(Error::request(format_args!("{} has no {split} set", own.path.display())));
     }
-    Ok(Target { dataset, which, split: Some(split), warnings })
+    Ok(Target { trained: trained(&dataset), dataset, which, split: Some(split), warnings })
 }

@@ -6,7 +6,7 @@ use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
 use pupila_report::{Distribution, EpochPoint, Heat, Judged, Picture, Report, Training, ValueCounts, select};
-use pupila_run::{Environment, Intervals, Summary};
+use pupila_run::{Environment, Intervals, Leaks, Summary};
 use pupila_train::{
     Distributions, EpochRecord, Look, Outcome, Recipe, ValueSpread, distributions, explain_samples,
     first_filters, sample_image,
@@ -54,6 +54,10 @@ pub(crate) struct Judgement<'a> {
     pub(crate) what: &'a str,
     /// 95 % intervals.
     pub(crate) intervals: &'a Intervals,
+    /// What images with a copy in the training set do to the scores.
+    pub(crate) leaks: Option<&'a Leaks>,
+    /// Which images have one.
+    pub(crate) leaked: &'a [bool],
 }
 
 /// What every page holds besides.
@@ -177,13 +181,15 @@ fn judged<'a>(judgement: &Judgement<'a>) -> Judged<'a> {
         paths: judgement.paths,
         what: judgement.what.to_owned(),
         intervals: judgement.intervals,
+        leaks: judgement.leaks,
+        leaked: judgement.leaked,
     }
 }
 
 /// The pictures that the page shows, with what the network looks at, and how that was found.
 fn pictures(judgement: Option<&Judgement<'_>>, source: &mut Source<'_>) -> (Vec<Picture>, Option<String>) {
     let Some(judgement) = judgement else { return (Vec::new(), None) };
-    let selection = select(judgement.predictions);
+    let selection = select(judgement.predictions, judgement.leaked);
     let explained = selection.explained();
     let predicted: Vec<u32> = judgement.predictions.predicted().collect();
     let classes: Vec<u32> = explained.iter().map(|&sample| predicted[sample]).collect();

@@ -4,7 +4,7 @@ use crate::page::Collected;
 use crate::stop_signal::StopSignal;
 use pupila_backend::{Backend, Snapshot};
 use pupila_loader::Loader;
-use pupila_run::RunFolder;
+use pupila_run::{Leaks, RunFolder};
 use pupila_trackers::Event;
 use pupila_train::{
     Begin, EpochRecord, Look, ModelCard, ModelFile, ModelFileError, Observer, Outcome, Plan, StepRecord,
@@ -109,9 +109,12 @@ impl<'a> Recorder<'a> {
     }
 
     /// Records the result and waits, within bounds, for what trackers still have to do.
-    pub(crate) fn record_outcome(&mut self, outcome: &Outcome, val: &Loader) {
+    pub(crate) fn record_outcome(&mut self, outcome: &Outcome, leaks: Option<&Leaks>, val: &Loader) {
         let best = outcome.epochs.iter().find(|record| Some(record.epoch) == outcome.best_epoch);
         if let (Some(best), Some(predictions)) = (best, &outcome.predictions) {
+            if let Some(leaks) = leaks {
+                self.tracking.leaks(best, leaks);
+            }
             self.tracking.outcome(best, predictions, val);
         }
         for note in self.tracking.finish() {

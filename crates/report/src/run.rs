@@ -6,7 +6,7 @@ use crate::picture::{Picture, sprite};
 use crate::{MAX_BYTES, sections, verdict};
 use pupila_image::Image;
 use pupila_metrics::{Predictions, summary};
-use pupila_run::{Environment, Intervals, RunEnd, Summary};
+use pupila_run::{Environment, Intervals, Leaks, RunEnd, Summary};
 
 /// What is known of a run or an evaluation. What is not known has no section.
 #[derive(Debug)]
@@ -54,6 +54,10 @@ pub struct Judged<'a> {
     pub what: String,
     /// 95 % intervals.
     pub intervals: &'a Intervals,
+    /// What images with a copy in the training set do to the scores; none where there are none.
+    pub leaks: Option<&'a Leaks>,
+    /// Which images have one; none where nobody knows. `[N]`
+    pub leaked: &'a [bool],
 }
 
 /// The course of a training.
@@ -164,7 +168,7 @@ impl Report<'_> {
             add("curves", "Curves", sections::curves(training));
         }
         if let Some(judged) = &self.judged {
-            let selection = crate::select(judged.predictions);
+            let selection = crate::select(judged.predictions, judged.leaked);
             let shown = sections::Shown { judged, classes: self.classes, pictures: &pictures };
             add("confusion", "Confusion matrix", sections::confusion(&shown, &selection));
             add("classes", "Classes", sections::per_class(judged, self.classes));

@@ -39,8 +39,9 @@ impl Selection {
     }
 }
 
-/// Chooses the images of a page. The same predictions give the same choice.
-pub fn select(predictions: &Predictions) -> Selection {
+/// Chooses the images of a page. The same predictions give the same choice. Images that were trained on too (`leaked`, which may be
+/// empty) are not shown as right: they show nothing but memory.
+pub fn select(predictions: &Predictions, leaked: &[bool]) -> Selection {
     let predicted: Vec<u32> = predictions.predicted().collect();
     let targets = predictions.targets();
     let losses = predictions.losses();
@@ -53,7 +54,8 @@ pub fn select(predictions: &Predictions) -> Selection {
     let of = |right: bool| {
         by_confidence((0..predicted.len()).filter(|&i| (predicted[i] == targets[i]) == right).collect())
     };
-    let (right, wrong) = (of(true), of(false));
+    let (mut right, wrong) = (of(true), of(false));
+    right.retain(|&sample| !leaked.get(sample).copied().unwrap_or(false));
     let mut highest_loss: Vec<usize> = wrong.clone();
     highest_loss.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]).then(a.cmp(&b)));
     highest_loss.truncate(HIGHEST_LOSS);
@@ -95,7 +97,7 @@ mod tests {
             row[(i % 5 % 3) as usize] = sure;
             predictions.push_probabilities(&row, &[i % 3]).unwrap();
         }
-        let selection = select(&predictions);
+        let selection = select(&predictions, &[]);
         let predicted: Vec<u32> = predictions.predicted().collect();
         let right = |&i: &usize| predicted[i] == predictions.targets()[i];
         assert!(selection.right.iter().all(right) && !selection.wrong.iter().any(right));
@@ -111,6 +113,6 @@ mod tests {
             let cell = |&i: &usize| (predictions.targets()[i] as usize, predicted[i] as usize);
             assert!(samples.iter().map(cell).all(|cell| cell == (*target, *predicted_as)));
         }
-        assert_eq!(select(&Predictions::new(2)), Selection::default());
+        assert_eq!(select(&Predictions::new(2), &[]), Selection::default());
     }
 }

@@ -113,6 +113,7 @@ pub(crate) fn verdict(
         );
     }
     html += "</p>\n";
+    html += &leaks_in_words(judged);
     html += &crate::sections::headline(judged, summary, share, 1.0 / even);
     let mut items: Vec<(&str, String)> = Vec::new();
     items.push(("How sure", how_sure(judged)));
@@ -131,6 +132,32 @@ pub(crate) fn verdict(
         let _ = write!(html, "<dt>{term}</dt><dd>{text}</dd>");
     }
     html + "</dl>\n"
+}
+
+/// What judged images that were trained on too do to the scores.
+fn leaks_in_words(judged: &Judged<'_>) -> String {
+    let Some(leaks) = judged.leaks else { return String::new() };
+    let mut text = format!(
+        "<p class=\"lead\"><b>{} of {} were trained on too</b>, as exact copies. ",
+        counted(leaks.images as u64, &judged.what),
+        judged.predictions.len()
+    );
+    match leaks.without.accuracy_in_words() {
+        Some(without) => {
+            let _ = write!(
+                text,
+                "Without them the accuracy is <b>{}</b> on {}: that is what can be believed.",
+                escape(&without),
+                counted(leaks.without.images as u64, "image")
+            );
+        }
+        None => text += "All of them: nothing can be said of new images.",
+    }
+    if let Some(on) = leaks.on.accuracy_in_words() {
+        let _ = write!(text, " On the copies it is {}.", escape(&on));
+    }
+    text += " They are listed in <code>leaks.csv</code>; <code>--set data.leaks=drop</code> leaves the training copies out.</p>\n";
+    text + &crate::sections::leaks_by_class(leaks)
 }
 
 /// Images from which on an estimate may be called precise, however narrow its interval.

@@ -39,7 +39,7 @@ fn pictures(predictions: &Predictions, side: u32) -> Vec<Picture> {
         let heat = Some(Heat { height: side as usize, width: side as usize, values });
         Picture { sample, image: Image::new(side, side, 3, pixels).unwrap(), heat }
     };
-    select(predictions).all().into_iter().map(picture).collect()
+    select(predictions, &[]).all().into_iter().map(picture).collect()
 }
 
 fn epochs(count: u32) -> Vec<EpochPoint> {
@@ -95,6 +95,8 @@ fn page(known: &Known) -> String {
             paths: &known.paths,
             what: "validation image".into(),
             intervals: &intervals,
+            leaks: None,
+            leaked: &[],
         }),
         training: Some(Training {
             epochs: &known.epochs,
@@ -195,8 +197,14 @@ fn little_is_enough_for_a_page() {
     let html = report(RunEnd::Diverged).render();
     assert!(html.contains("There is no model to judge") && html.contains("diverged"));
     assert!(report(RunEnd::Interrupted).render().contains("interrupted before the first epoch"));
-    let judged =
-        Judged { predictions: &one, paths: &paths, what: "test image".into(), intervals: &intervals };
+    let judged = Judged {
+        predictions: &one,
+        paths: &paths,
+        what: "test image".into(),
+        intervals: &intervals,
+        leaks: None,
+        leaked: &[],
+    };
     let html = Report { judged: Some(judged), training: None, ..report(RunEnd::Completed) }.render();
     assert!(html.contains("Of 1 test image, <b>100.0\u{a0}%</b>") && html.contains("None: every image"));
     assert!(html.contains("The images leave undefined"));

@@ -53,6 +53,8 @@ impl RunFolder {
     /// The confusion matrix of the best epoch, as a picture.
     pub const CONFUSION: &'static str = "confusion_matrix.png";
     /// All of it as one page.
+    pub const LEAKS: &'static str = "leaks.csv";
+    /// The page of a run.
     pub const PAGE: &'static str = "report.html";
     /// What a study is: stands in a folder that holds run folders and is, with a `metrics.jsonl` of its own, one itself.
     pub const STUDY: &'static str = crate::StudyFile::NAME;
@@ -62,6 +64,7 @@ impl RunFolder {
         Self::ENVIRONMENT,
         Self::SUMMARY,
         Self::PREDICTIONS,
+        Self::LEAKS,
         Self::REPORT,
         Self::CONFUSION,
         Self::PAGE,

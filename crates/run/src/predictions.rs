@@ -75,7 +75,7 @@ pub fn predictions_csv(
 }
 
 /// A CSV field, quoted where it must be (RFC 4180).
-fn field(text: &str) -> String {
+pub(crate) fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

@@ -3,6 +3,7 @@
 use crate::environment::Environment;
 use crate::error::{RunFileError, damaged, text};
 use crate::folder::RunFolder;
+use crate::leaks::leaked_paths;
 use crate::predictions::PredictionsFile;
 use crate::record::{Record, StartRecord, read_records};
 use crate::summary::Summary;
@@ -32,6 +33,8 @@ pub struct RunFiles {
     pub groups: Option<Vec<String>>,
     /// Their labels and predictions; none of a run that left no model, such as one that diverged in its first epoch.
     pub predictions: Predictions,
+    /// Which of them have a copy in the training set, as places among `paths`.
+    pub leaked: Vec<usize>,
     /// The values of every epoch; empty where there is no `metrics.jsonl`.
     pub epochs: Vec<EpochValues>,
 }
@@ -66,7 +69,27 @@ impl RunFiles {
             None => Map::new(),
         };
         let epochs = folder.epochs()?;
-        Ok(RunFiles { folder, summary, environment, recipe, classes, paths, groups, predictions, epochs })
+        let leaked = match text(&folder.file(RunFolder::LEAKS))? {
+            None => Vec::new(),
+            Some(text) => {
+                let of = leaked_paths(&text)
+                    .map_err(|error| damaged(&folder.file(RunFolder::LEAKS), None, error))?;
+                let of: std::collections::HashSet<String> = of.into_iter().collect();
+                (0..paths.len()).filter(|&place| of.contains(&paths[place])).collect()
+            }
+        };
+        Ok(RunFiles {
+            folder,
+            summary,
+            environment,
+            recipe,
+            classes,
+            paths,
+            groups,
+            predictions,
+            leaked,
+            epochs,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{RunFileError, damaged};
 use crate::finding::Finding;
+use crate::leaks::Leaks;
 use crate::named::Named;
 use crate::run_end::RunEnd;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,9 @@ pub struct RunSummary {
     /// The classes' recall and precision.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub val_per_class: Vec<ClassIntervals>,
+    /// What validation images with a copy in the training set do to the scores; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub val_leaks: Option<Leaks>,
     /// Where the time went.
     pub timing: Timing,
     /// What was found wrong with the training.
@@ -172,6 +176,9 @@ pub struct EvaluationSummary {
     /// The classes' recall and precision.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub per_class: Vec<ClassIntervals>,
+    /// What images with a copy in the run's training set do to the scores; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaks: Option<Leaks>,
     /// Images by true class (rows) and predicted class (columns).
     pub confusion_matrix: Vec<Vec<u64>>,
     /// Where the time went.
@@ -250,6 +257,14 @@ impl Summary {
             Some(_) => Summary::Evaluation(Box::new(serde_json::from_value(value).map_err(wrong)?)),
             None => Summary::Run(Box::new(serde_json::from_value(value).map_err(wrong)?)),
         })
+    }
+
+    /// What judged images with a copy in the training set do to the scores; none where there are none, or nobody knows.
+    pub fn leaks(&self) -> Option<&Leaks> {
+        match self {
+            Summary::Run(run) => run.val_leaks.as_ref(),
+            Summary::Evaluation(evaluation) => evaluation.leaks.as_ref(),
+        }
     }
 
     /// A metric of the judged images; none where it is undefined or unknown.

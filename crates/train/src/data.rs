@@ -1,6 +1,6 @@
 //! From a path to pixels in memory: the scan, the decoding, and what is said of both.
 
-use crate::recipe::Recipe;
+use crate::recipe::{LeakPolicy, Recipe};
 use pupila_dataset::{
     Cache, Dataset, LoadError, Loaded, OnBadImage, PixelStatistics, ResizeRule, ScanError, Skipped, Split,
     load, pixel_statistics, scan,
@@ -38,6 +38,12 @@ pub enum DataError {
     /// The scan failed.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// Every training image of a class is a copy of a judged one.
+    #[error(
+        "data.leaks = \"drop\" leaves no training image of {0}: every one has a copy in validation or test; take those out, or set \
+         data.leaks=keep, which tells the scores with and without them"
+    )]
+    OnlyLeaks(String),
     /// The decoding failed.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -59,7 +65,13 @@ pub fn scan_for(
     cache: Option<&Cache>,
 ) -> Result<(Dataset, Duration), DataError> {
     let start = Instant::now();
-    let dataset = scan(path, &recipe.scan_options(), cache)?;
+    let mut dataset = scan(path, &recipe.scan_options(), cache)?;
+    if recipe.data.leaks == LeakPolicy::Drop && dataset.drop_leaks() > 0 {
+        let without = dataset.class_counts(Split::Train).iter().position(|&images| images == 0);
+        if let Some(class) = without {
+            return Err(DataError::OnlyLeaks(dataset.classes[class].clone()));
+        }
+    }
     Ok((dataset, start.elapsed()))
 }
 
@@ -164,6 +176,13 @@ impl Images {
                 |&p: &u32| samples[self.kept[p as usize]].group.as_deref().unwrap_or_default().to_owned();
             positions.iter().map(group).collect()
         })
+    }
+
+    /// For each of some images, by their places, the path of a training image with the same content, if there is one.
+    pub fn copies_in_training(&self, positions: &[u32]) -> Vec<Option<String>> {
+        let samples = &self.dataset.samples;
+        let copies = self.dataset.copies_in_training(&self.samples(positions));
+        copies.into_iter().map(|copy| Some(samples[copy?].path.to_string_lossy().into_owned())).collect()
     }
 
     /// The places, in the data set's samples, of some images, by their places.

@@ -29,8 +29,9 @@ pub use insight::{
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
-    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, Layers, Loss, Monitor,
-    MonitorError, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting, Train, json_schema, keys,
+    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, Layers, LeakPolicy,
+    Loss, Monitor, MonitorError, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting, Train,
+    json_schema, keys,
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, run_summary, skipped_images};

@@ -57,6 +57,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         val: best.map(|r| r.val.iter().map(|&(name, value)| (name.to_owned(), finite(value))).collect()),
         val_intervals: intervals.map(|intervals| intervals.of_metrics.clone()),
         val_intervals_over: intervals.map(|intervals| intervals.over.clone()),
+        val_leaks: None,
         val_per_class: intervals.map(|intervals| intervals.per_class.clone()).unwrap_or_default(),
         timing: Timing {
             startup_s: seconds(context.startup),

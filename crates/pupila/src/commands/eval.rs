@@ -51,6 +51,7 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
         judged.classes(),
         &judged.intervals.of_metrics,
         &judged.intervals.over,
+        judged.leaks.as_ref(),
     );
     tell::tables(output, &judged.predictions, judged.classes());
     let summary = judged.summary();

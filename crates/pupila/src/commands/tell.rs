@@ -7,7 +7,7 @@ use pupila::dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
-use pupila::run_files::{Interval, IntervalsOver, Named, RunSummary};
+use pupila::run_files::{Interval, IntervalsOver, Leaks, Named, RunSummary};
 use pupila::train::Images;
 use pupila::{EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
 use std::path::Path;
@@ -247,7 +247,7 @@ pub(crate) fn outcome(
     output.heading(format_args!("Result: epoch {best} of {ran}, the best by {}", recipe.train.monitor));
     let intervals = summary.val_intervals.clone().unwrap_or_default();
     let over = summary.val_intervals_over.clone().unwrap_or_default();
-    judgement(output, predictions, &dataset.classes, &intervals, &over);
+    judgement(output, predictions, &dataset.classes, &intervals, &over, summary.val_leaks.as_ref());
     if summary.accuracy_gap().is_some() {
         // Whether that is overfitting says the diagnosis, which looks at the losses too.
         let overfits = outcome.findings.iter().any(|finding| finding.kind == "overfitting");
@@ -272,6 +272,7 @@ pub(crate) fn judgement(
     classes: &[String],
     intervals: &Named<Interval>,
     over: &IntervalsOver,
+    leaks: Option<&Leaks>,
 ) {
     let summary = pupila::metrics::summary(predictions);
     let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
@@ -287,6 +288,9 @@ pub(crate) fn judgement(
         interval("accuracy"),
         images(predictions.len())
     ));
+    if let Some(leaks) = leaks {
+        leaked(output, leaks, predictions.len());
+    }
     if over.unit == "group" && over.none.get("accuracy").is_none() {
         output.say(format_args!(
             "                     the intervals are over {} groups of images: what is alike within a group counts once",
@@ -313,6 +317,22 @@ pub(crate) fn judgement(
     if !auc.is_nan() {
         output.say(format_args!("  macro AUC          {auc:.3} (0.5 is guessing, 1 is perfect ranking)"));
     }
+}
+
+/// The score without the images that were trained on too, and on them.
+fn leaked(output: Output, leaks: &Leaks, judged: usize) {
+    match leaks.without.accuracy_in_words() {
+        Some(without) => {
+            output.say(format_args!("  without leaks      {without} on {}", images(leaks.without.images)));
+        }
+        None => output.say("  without leaks      no image is left: nothing can be said of new images"),
+    }
+    let on = leaks.on.accuracy_in_words().unwrap_or_default();
+    output.warn(format_args!(
+        "{} of {judged} judged images were trained on too, as exact copies: on them the accuracy is {on}. leaks.csv lists them; \
+         --set data.leaks=drop leaves the training copies out",
+        leaks.images
+    ));
 }
 
 /// The per-class report and the confusion matrix.

@@ -94,18 +94,24 @@ impl Compared {
                 }
             }
         }
+        let leaked = pairing::leaked(&runs);
+        let kept: Vec<usize> =
+            (0..runs[0].predictions.len()).filter(|place| !leaked.contains(place)).collect();
         let groups = runs[0].groups.as_deref().and_then(group_numbers);
+        let groups = groups.map(|groups| kept.iter().map(|&place| groups[place]).collect::<Vec<u32>>());
+        let honest = runs[0].predictions.part(&kept);
         let family = paired.len();
         let mut tests = Vec::new();
         for (other, predictions) in &paired {
-            tests.push(test(&runs[0], *other, predictions, tested_metric, groups.as_deref(), family)?);
+            let predictions = predictions.part(&kept);
+            tests.push(test(&honest, *other, &predictions, tested_metric, groups.as_deref(), family)?);
         }
         let mut without_pictures = None;
         for (test, (_, predictions)) in tests.iter_mut().zip(&paired) {
             test.flips = flips::choose(&runs[0], predictions);
             without_pictures = flips::add_pictures(&mut test.flips, &runs[0], options).or(without_pictures);
         }
-        let images = runs[0].predictions.len();
+        let images = kept.len();
         let of_metric = |run: &RunFiles| value(run, tested_metric);
         let recipes =
             seeds::between_recipes(&runs, tested_metric, images, of_metric).filter(|_| !tests.is_empty());
@@ -116,7 +122,8 @@ impl Compared {
                 format!("{groups} groups of images")
             }
         };
-        let told = verdict::Told { names: &names, runs: &runs, metric: tested_metric, over: &over };
+        let leaked = leaked.len();
+        let told = verdict::Told { leaked, names: &names, runs: &runs, metric: tested_metric, over: &over };
         let findings = told.findings(&tests, recipes.as_ref());
         let comparison = Comparison {
             runs: runs.iter().zip(&names).map(|(run, name)| compared(run, name)).collect(),
@@ -207,14 +214,13 @@ fn ended(run: &RunFiles) -> String {
 
 /// The first run against another, of which the predictions are in the order of the first one's. `family` runs are compared with it.
 fn test(
-    first: &RunFiles,
+    a: &Predictions,
     other: usize,
     b: &Predictions,
     metric: &Metric,
     groups: Option<&[u32]>,
     family: usize,
 ) -> Result<PairTest, Error> {
-    let a = &first.predictions;
     let mcnemar = mcnemar(a, b)?;
     let tested = match paired_interval(a, b, metric, groups, 1.0 - level_of_each(family)) {
         Ok(of) => Tested::Known {

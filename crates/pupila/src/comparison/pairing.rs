@@ -3,7 +3,7 @@
 use crate::describe::images;
 use pupila_metrics::Predictions;
 use pupila_run::RunFiles;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path};
 
 /// The predictions of another run in the order of the first one's images.
@@ -99,4 +99,15 @@ mod tests {
         assert_eq!(of(&["a/1.jpg", "a"]), ["a/1.jpg", "a"]);
         assert!(of(&[]).is_empty());
     }
+}
+
+/// The images, as places among the first run's, that one of the runs was trained on too.
+pub(super) fn leaked(runs: &[RunFiles]) -> BTreeSet<usize> {
+    let ours = short_paths(&runs[0].paths);
+    let place: HashMap<&str, usize> = ours.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
+    let of = |run: &RunFiles| -> Vec<usize> {
+        let theirs = short_paths(&run.paths);
+        run.leaked.iter().filter_map(|&leaked| place.get(theirs[leaked].as_str()).copied()).collect()
+    };
+    runs.iter().flat_map(of).collect()
 }

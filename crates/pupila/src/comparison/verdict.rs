@@ -14,6 +14,8 @@ pub(super) struct Told<'a> {
     pub(super) runs: &'a [RunFiles],
     /// The metric that was tested.
     pub(super) metric: &'a Metric,
+    /// Images that a run was trained on too, which the tests leave out.
+    pub(super) leaked: usize,
     /// What the tests are over, such as "60 images".
     pub(super) over: &'a str,
 }
@@ -44,6 +46,12 @@ impl Told<'_> {
         if !tests.is_empty() {
             let how = if tests.len() > 1 { ", adjusted together for all of them" } else { "" };
             found.push(format!("The tests of models are over the same {}{how}.", self.over));
+            if self.leaked > 0 {
+                found.push(format!(
+                    "{} that one of the runs was trained on too, as exact copies, are left out of the tests; the metrics above have them.",
+                    crate::describe::images(self.leaked)
+                ));
+            }
             found.extend(self.question(recipes));
         }
         found

@@ -16,8 +16,8 @@ use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
 use pupila_network::Network;
 use pupila_run::{
-    Data, Environment, FORMAT, Group, Intervals, RunFolder, RunFolderError, RunSummary, Summary,
-    predictions_csv,
+    Data, Environment, FORMAT, Group, Intervals, Leaks, RunFolder, RunFolderError, RunSummary, Summary,
+    leaks_csv, predictions_csv,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
@@ -295,22 +295,32 @@ impl Session {
         let paths = images.paths(&val_positions);
         let groups = images.groups(&val_positions);
         let intervals = outcome.predictions.as_ref().map(|of| Intervals::of(of, &classes, groups.as_deref()));
-        let summary = self.summary(images, &outcome, intervals.as_ref(), &times, memory);
+        let copies = images.copies_in_training(&val_positions);
+        let leaks =
+            outcome.predictions.as_ref().and_then(|of| Leaks::of(of, &classes, groups.as_deref(), &copies));
+        let mut summary = self.summary(images, &outcome, intervals.as_ref(), &times, memory);
+        summary.val_leaks = leaks;
         recorder.observer().result(&outcome, &summary);
         model_saved.map_err(Error::ModelNotWritten)?;
         if let Some(predictions) = &outcome.predictions {
             let csv = predictions_csv(&classes, &paths, groups.as_deref(), true, predictions);
             folder.write(RunFolder::PREDICTIONS, csv)?;
         }
+        if summary.val_leaks.is_some() {
+            folder.write(RunFolder::LEAKS, leaks_csv(&paths, &copies))?;
+        }
         let intervals = intervals.unwrap_or_default();
         let written = Summary::Run(Box::new(summary.clone()));
         folder.write_summary(&written)?;
         if recipe.tracking.report {
+            let leaked: Vec<bool> = copies.iter().map(Option::is_some).collect();
             let judgement = outcome.predictions.as_ref().map(|predictions| page::Judgement {
                 predictions,
                 paths: &paths,
                 what: "validation image",
                 intervals: &intervals,
+                leaks: summary.val_leaks.as_ref(),
+                leaked: &leaked,
             });
             let context = page::Context {
                 title: folder.name(),
@@ -330,7 +340,7 @@ impl Session {
                 recorder.observer().warning(&error.to_string());
             }
         }
-        recorder.record_outcome(&outcome, &val_loader);
+        recorder.record_outcome(&outcome, summary.val_leaks.as_ref(), &val_loader);
         Ok(Run { folder, outcome, summary, classes, paths })
     }
 

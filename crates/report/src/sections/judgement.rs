@@ -7,6 +7,7 @@ use crate::matrix::{Cells, NUMBERED, matrix, shown_classes};
 use crate::run::Judged;
 use crate::selection::Selection;
 use pupila_metrics::{AveragePrecision, PrecisionRecallF1, RocAuc, Summary, reliability_bins};
+use pupila_run::Leaks;
 use std::fmt::Write as _;
 
 /// Classes up to which the table keeps the model's order.
@@ -211,6 +212,29 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
     format!(
         "<div class=\"scroll\"><table><thead><tr><th class=\"text\">class</th><th>images</th><th>answered</th><th>precision</th><th>recall</th><th>F1</th><th>AUC</th><th>average precision</th></tr></thead><tbody>{rows}</tbody></table></div>\n\
          <p class=\"note\">Precision: of the images answered as the class, how many are. Recall: of its images, how many are found. Below them stand their 95 % intervals: a class of few images has uncertain numbers.{order}{star}</p>\n"
+    )
+}
+
+/// Recall of each class without the images that were trained on too, and on them.
+pub(crate) fn leaks_by_class(leaks: &Leaks) -> String {
+    let cell = |of: &pupila_run::ClassIntervals| match (of.recall, of.recall_interval) {
+        (None, _) => "<td>–</td><td></td>".to_owned(),
+        (Some(recall), [Some(low), Some(high)]) => format!(
+            "<td>{} of {}</td><td>{:.1} to {:.1}</td>",
+            percent(recall),
+            count(of.images),
+            100.0 * low,
+            100.0 * high
+        ),
+        (Some(recall), _) => format!("<td>{} of {}</td><td></td>", percent(recall), count(of.images)),
+    };
+    let row = |(without, on): (&pupila_run::ClassIntervals, &pupila_run::ClassIntervals)| {
+        format!("<tr><td class=\"text\">{}</td>{}{}</tr>", escape(&without.class), cell(without), cell(on))
+    };
+    let touched = leaks.without.per_class.iter().zip(&leaks.on.per_class).filter(|(_, on)| on.images > 0);
+    let rows: String = touched.map(row).collect();
+    format!(
+        "<div class=\"scroll\"><table><thead><tr><th class=\"text\">class</th><th>recall without copies</th><th>95&nbsp;% interval</th><th>on the copies</th><th>95&nbsp;% interval</th></tr></thead><tbody>{rows}</tbody></table></div>\n"
     )
 }
 

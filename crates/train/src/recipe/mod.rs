@@ -59,6 +59,9 @@ pub struct Data {
     #[serde(with = "by_name")]
     #[schemars(with = "BadImageName")]
     pub on_bad_image: OnBadImage,
+    /// What happens to training images of which validation or test have exact copies: `keep` trains on them, and the scores are told
+    /// with and without the copies; `drop` leaves them out of training, so that what is judged stays the same.
+    pub leaks: LeakPolicy,
     /// Patterns (`*`, `**` and `?`) of paths, relative to the data's folder, that are left out.
     pub exclude: Vec<String>,
     /// Share of each class's training images that is used.
@@ -98,11 +101,23 @@ pub struct Data {
     pub cache: bool,
 }
 
+/// What happens to training images of which validation or test have exact copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakPolicy {
+    /// They are trained on, and the scores are told with and without the copies.
+    #[default]
+    Keep,
+    /// They are left out of training.
+    Drop,
+}
+
 impl Default for Data {
     fn default() -> Self {
         let scan = ScanOptions::default();
         Data {
             on_bad_image: scan.on_bad_image,
+            leaks: LeakPolicy::default(),
             exclude: scan.exclude,
             fraction: scan.fraction,
             max_per_class: scan.max_per_class,

@@ -17,7 +17,7 @@ use crate::trainer::Plan;
 use pupila_backend::{Backend, LossSum, StepContext};
 use pupila_loader::{Batch, Loader};
 use pupila_metrics::{ClassificationReport, Predictions};
-use pupila_run::RunFolder;
+use pupila_run::{Leaks, RunFolder};
 use pupila_trackers::mlflow::{Sender, Target};
 use pupila_trackers::{
     Background, Event, Histogram, Jsonl, PrCurve, RunInfo, SystemMetrics, TensorBoard, Tracker, now,
@@ -394,6 +394,16 @@ impl Tracking {
             }
         }
         self.event(Event::Model { path: RunFolder::MODEL.to_owned(), step: epoch.step });
+    }
+
+    /// The scores of the best epoch without the images that were trained on too, and on them, such as `best_without_leaks/accuracy`.
+    pub fn leaks(&mut self, epoch: &EpochRecord, leaks: &Leaks) {
+        let mut values = vec![("best_leaks/images".to_owned(), leaks.images as f64)];
+        for (part, scores) in [("best_without_leaks", &leaks.without), ("best_on_leaks", &leaks.on)] {
+            let defined = scores.metrics.iter().filter_map(|(name, value)| Some((name, (*value)?)));
+            values.extend(defined.map(|(name, value)| (format!("{part}/{name}"), value)));
+        }
+        self.event(Event::Result { epoch: epoch.epoch, step: epoch.step, values });
     }
 
     /// Waits for what is still to be written or sent, at most as long as the recipe says. What a person should know of it.

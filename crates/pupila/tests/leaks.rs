@@ -1,0 +1,115 @@
+//! Judged images that are trained on too: every place that tells the score tells it without them too.
+
+#![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
+
+mod common;
+
+use common::{Sandbox, skin};
+use std::fs;
+
+/// The sample photographs with copies of some validation images among the training images, under other names.
+fn leaky(sandbox: &Sandbox, of_each: usize) -> std::path::PathBuf {
+    let data = sandbox.path("leaky");
+    for split in ["train", "val"] {
+        for class in fs::read_dir(skin().join(split)).unwrap() {
+            let class = class.unwrap().path();
+            let name = class.file_name().unwrap().to_owned();
+            let to = data.join(split).join(&name);
+            fs::create_dir_all(&to).unwrap();
+            let mut files: Vec<_> = fs::read_dir(&class).unwrap().map(|file| file.unwrap().path()).collect();
+            files.sort();
+            for (place, file) in files.iter().enumerate() {
+                let name_of = file.file_name().unwrap();
+                fs::copy(file, to.join(name_of)).unwrap();
+                if split == "val" && place < of_each {
+                    let copy = format!("copy_{}", name_of.to_str().unwrap());
+                    fs::copy(file, data.join("train").join(&name).join(copy)).unwrap();
+                }
+            }
+        }
+    }
+    data
+}
+
+#[test]
+fn scores_are_told_with_and_without_the_images_that_were_trained_on() {
+    let sandbox = Sandbox::new();
+    let data = leaky(&sandbox, 5);
+    let trained = sandbox.train(&data, "leaky", &[]);
+    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
+    let said = "15 of 60 judged images were trained on too, as exact copies: on them the accuracy is ";
+    assert!(trained.stderr.contains(said), "{}", trained.stderr);
+    assert!(trained.stdout.contains("  without leaks      ") && trained.stdout.contains(" on 45 images"));
+    let json = |path: &str| -> serde_json::Value { serde_json::from_str(&sandbox.read(path)).unwrap() };
+    let leaks = &json("runs/leaky/summary.json")["val_leaks"];
+    assert_eq!(
+        (&leaks["images"], &leaks["on"]["images"], &leaks["without"]["images"]),
+        (&15.into(), &15.into(), &45.into())
+    );
+
+    // The list is whole, and by it the score without them can be told again from the predictions.
+    let list = sandbox.read("runs/leaky/leaks.csv");
+    assert_eq!(list.lines().count(), 16);
+    let leaked: Vec<&str> = list.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert!(list.lines().skip(1).all(|line| line.split(',').nth(1).unwrap().contains("copy_")));
+    let predictions = sandbox.read("runs/leaky/predictions.csv");
+    let honest: Vec<bool> = predictions
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .filter(|fields| !leaked.contains(&fields[0]))
+        .map(|fields| fields[1] == fields[2])
+        .collect();
+    let right = honest.iter().filter(|right| **right).count() as f64;
+    assert_eq!(honest.len(), 45);
+    assert_eq!(leaks["without"]["metrics"]["accuracy"].as_f64().unwrap(), right / 45.0);
+
+    let page = sandbox.read("runs/leaky/report.html");
+    assert!(page.contains("15 validation images of 60 were trained on too"));
+    assert!(page.contains("recall without copies"));
+    assert!(sandbox.read("runs/leaky/metrics.jsonl").contains("best_without_leaks/accuracy"));
+
+    // `eval` says it of the run's own data, and of others.
+    for arguments in [vec!["eval", "runs/leaky", "--json"], vec!["eval", "runs/leaky", "leaky/val", "--json"]]
+    {
+        let ran = sandbox.run(&arguments);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(&ran.json()["leaks"], leaks, "{arguments:?}");
+    }
+    // Of the training images themselves nobody needs to be told.
+    let ran = sandbox.run(&["eval", "runs/leaky", "--split", "train", "--json"]);
+    assert_eq!((ran.code, ran.json()["leaks"].is_null()), (Some(0), true), "{}", ran.stderr);
+
+    // Without the training copies the validation set is the same, and `compare` tests what neither was trained on.
+    let dropped = sandbox.train(&data, "honest", &["--set", "data.leaks=drop"]);
+    assert_eq!(dropped.code, Some(0), "{}", dropped.stderr);
+    assert!(dropped.stderr.contains("15 training images with a copy in validation or test left out"));
+    assert!(json("runs/honest/summary.json")["val_leaks"].is_null());
+    assert!(!sandbox.path("runs/honest/leaks.csv").exists());
+    let compared = sandbox.run(&["compare", "runs/leaky", "runs/honest", "--json"]).json();
+    assert_eq!(compared["tests"][0]["over"], "45 images");
+    assert!(compared["findings"].to_string().contains("15 images that one of the runs was trained on too"));
+}
+
+#[test]
+fn a_validation_set_of_copies_alone_says_nothing() {
+    let sandbox = Sandbox::new();
+    let data = leaky(&sandbox, 20);
+    let trained = sandbox.train(&data, "all", &[]);
+    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
+    assert!(trained.stdout.contains("no image is left"), "{}", trained.stdout);
+    assert!(sandbox.read("runs/all/report.html").contains("nothing can be said of new images"));
+
+    // Where nothing but copies were to be trained on, there is nothing left to train.
+    for class in fs::read_dir(data.join("train")).unwrap() {
+        for file in fs::read_dir(class.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            if !file.file_name().unwrap().to_str().unwrap().starts_with("copy_") {
+                fs::remove_file(file).unwrap();
+            }
+        }
+    }
+    let refused = sandbox.train(&data, "none", &["--set", "data.leaks=drop"]);
+    assert!(refused.stderr.contains("leaves no training image of melanoma"), "{}", refused.stderr);
+    assert!(!sandbox.path("runs/none").exists());
+}

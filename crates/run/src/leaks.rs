@@ -1,0 +1,125 @@
+//! Judged images that were trained on too: the scores without them and on them, and their list.
+
+use crate::intervals::Intervals;
+use crate::named::{Named, finite};
+use crate::predictions::field;
+use crate::summary::{ClassIntervals, Interval};
+use pupila_metrics::{Predictions, summary};
+use serde::{Deserialize, Serialize};
+
+/// Metrics that are told of the parts.
+const TOLD: [&str; 4] = ["accuracy", "balanced_accuracy", "macro_f1", "loss"];
+
+/// What judged images with an exact copy in the training set do to the scores.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Leaks {
+    /// Judged images with a copy in the training set.
+    pub images: usize,
+    /// The scores of the other images: what can be believed.
+    pub without: PartScores,
+    /// The scores of the images with a copy.
+    pub on: PartScores,
+}
+
+/// Scores of a part of the judged images.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PartScores {
+    /// Its images.
+    pub images: usize,
+    /// Its metrics; null where undefined.
+    pub metrics: Named<Option<f64>>,
+    /// 95 % intervals; null where there is none.
+    pub intervals: Named<Interval>,
+    /// Of each class.
+    pub per_class: Vec<ClassIntervals>,
+}
+
+impl Leaks {
+    /// The leaks of a judgement; none where no image leaked. `copies`: for each image the path of its copy, if it has one. `[N]`
+    pub fn of(
+        predictions: &Predictions,
+        classes: &[String],
+        groups: Option<&[String]>,
+        copies: &[Option<String>],
+    ) -> Option<Leaks> {
+        let (on, without): (Vec<usize>, Vec<usize>) =
+            (0..predictions.len()).partition(|&place| copies.get(place).is_some_and(Option::is_some));
+        let part = |places: &[usize]| {
+            let of: Option<Vec<String>> =
+                groups.map(|groups| places.iter().map(|&place| groups[place].clone()).collect());
+            PartScores::of(&predictions.part(places), classes, of.as_deref())
+        };
+        (!on.is_empty()).then(|| Leaks { images: on.len(), without: part(&without), on: part(&on) })
+    }
+}
+
+impl PartScores {
+    fn of(predictions: &Predictions, classes: &[String], groups: Option<&[String]>) -> Self {
+        let intervals = Intervals::of(predictions, classes, groups);
+        let values = summary(predictions);
+        let metric = |name: &&str| ((*name).to_owned(), values.get(name).and_then(finite));
+        PartScores {
+            images: predictions.len(),
+            metrics: TOLD.iter().map(metric).collect(),
+            intervals: intervals.of_metrics,
+            per_class: intervals.per_class,
+        }
+    }
+
+    /// The accuracy with its interval, in words; none without images.
+    pub fn accuracy_in_words(&self) -> Option<String> {
+        let value = self.metrics.get("accuracy").copied().flatten()?;
+        let range = match self.intervals.get("accuracy") {
+            Some(&[Some(low), Some(high)]) => {
+                format!(" (95 % interval {:.1} to {:.1})", 100.0 * low, 100.0 * high)
+            }
+            _ => String::new(),
+        };
+        Some(format!("{:.1} %{range}", 100.0 * value))
+    }
+}
+
+/// `leaks.csv`: the judged images with a copy in the training set, one a line, with the path of the copy.
+pub fn leaks_csv(paths: &[String], copies: &[Option<String>]) -> String {
+    let mut text = String::from("path,training_copy\n");
+    for (path, copy) in paths.iter().zip(copies) {
+        if let Some(copy) = copy {
+            text += &format!("{},{}\n", field(path), field(copy));
+        }
+    }
+    text
+}
+
+/// The judged paths of a `leaks.csv`.
+pub(crate) fn leaked_paths(text: &str) -> Result<Vec<String>, csv::Error> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader.records().map(|record| Ok(record?.get(0).unwrap_or_default().to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_told_without_the_copies_and_on_them() {
+        let mut predictions = Predictions::new(2);
+        predictions.push_probabilities(&[0.9, 0.1, 0.1, 0.9, 0.2, 0.8, 0.7, 0.3], &[0, 1, 0, 1]).unwrap();
+        let classes = ["a".to_owned(), "b".to_owned()];
+        let copies = [Some("t/1,2.png".to_owned()), Some("t/2.png".to_owned()), None, None];
+        let leaks = Leaks::of(&predictions, &classes, None, &copies).unwrap();
+        let accuracy = |part: &PartScores| part.metrics.get("accuracy").copied().flatten();
+        assert_eq!((leaks.images, accuracy(&leaks.on), accuracy(&leaks.without)), (2, Some(1.0), Some(0.0)));
+        assert_eq!(leaks.without.accuracy_in_words().unwrap(), "0.0 % (95 % interval 0.0 to 84.2)");
+        assert_eq!(leaks.on.per_class[0].images, 1);
+        assert_eq!(Leaks::of(&predictions, &classes, None, &[None, None, None, None]), None);
+        let all = vec![Some(String::from("t")); 4];
+        let leaks = Leaks::of(&predictions, &classes, None, &all).unwrap();
+        assert_eq!((leaks.without.images, leaks.without.accuracy_in_words()), (0, None));
+        let paths = ["v/1.png", "v/2.png", "v/3.png", "v/4.png"].map(str::to_owned);
+        let text = leaks_csv(&paths, &copies);
+        assert_eq!(text, "path,training_copy\nv/1.png,\"t/1,2.png\"\nv/2.png,t/2.png\n");
+        assert_eq!(leaked_paths(&text).unwrap(), ["v/1.png", "v/2.png"]);
+    }
+}
