@@ -4,11 +4,12 @@ mod idx;
 
 use std::fmt::{self, Write as _};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use idx::IdxError;
 
 use crate::Split;
+use crate::taken::{OtherPictures, conversion, list_pictures};
 
 /// An image that is not used, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +110,50 @@ pub enum ScanError {
         /// What is there instead.
         found: String,
     },
+    /// Not one image, or none of some classes, but pictures of kinds that are not read here.
+    #[error("{path} has no images that can be read here{of}, only {list}; convert them to JPEG or PNG, such as by\n  {how}",
+        path = path.display(), of = of_classes(pictures), list = list_pictures(pictures),
+        how = pictures.first().map_or(String::new(), |first| conversion(&first.extension, path)))]
+    OnlyOtherPictures {
+        /// The root.
+        path: PathBuf,
+        /// What there is instead.
+        pictures: Vec<OtherPictures>,
+    },
+    /// Folders that by their names can be no classes.
+    #[error("{}", no_classes(path, folders, *folds, *with_classes))]
+    NoClasses {
+        /// The root.
+        path: PathBuf,
+        /// The folders.
+        folders: Vec<String>,
+        /// Whether they are folds; else they are pieces of one set.
+        folds: bool,
+        /// Whether they hold folders, which may be the classes.
+        with_classes: bool,
+    },
+    /// A folder was given for two splits.
+    #[error("{path} was given for {first} and for {second}; it can be one of them", path = path.display())]
+    FolderTwice {
+        /// The folder.
+        path: PathBuf,
+        /// One split.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// Several tables name the images of a folder.
+    #[error("{path} has several tables that name its images: {tables}; give one of them instead of the folder, such as \
+        {path}/{first}", path = path.display(), tables = list(tables), first = tables.first().map_or("", String::as_str))]
+    SeveralTables {
+        /// The root.
+        path: PathBuf,
+        /// The tables.
+        tables: Vec<String>,
+    },
     /// Two folders claim to be the same split.
-    #[error("{path} has both {first}/ and {second}/ for the {split} set; rename or remove one", path = path.display())]
+    #[error("{path} has both {first}/ and {second}/ for the {split} set; rename or remove one, or say what is meant, such as by \
+        --set 'data.{split}=[\"{first}\", \"{second}\"]'", path = path.display())]
     AmbiguousSplit {
         /// The root.
         path: PathBuf,
@@ -122,7 +165,8 @@ pub enum ScanError {
         second: String,
     },
     /// There are other splits, but nothing to train on.
-    #[error("{path} has no training set, only {others}; name the folder, or the split of the rows, \"train\"",
+    #[error("{path} has no training set, only {others}; name the folder, or the split of the rows, \"train\", or say which \
+        folder it is by --set data.train=FOLDER",
         path = path.display(), others = others.join(", "))]
     NoTrain {
         /// The root.
@@ -316,6 +360,39 @@ pub enum LoadError {
     /// The caller asked to stop. What was decoded until then is in the cache.
     #[error("interrupted while loading images")]
     Interrupted,
+}
+
+fn of_classes(pictures: &[OtherPictures]) -> String {
+    let mut classes: Vec<&str> = pictures.iter().filter_map(|picture| picture.class.as_deref()).collect();
+    classes.dedup();
+    if classes.is_empty() { String::new() } else { format!(" of {}", list(classes)) }
+}
+
+fn no_classes(path: &Path, folders: &[String], folds: bool, with_classes: bool) -> String {
+    let (what, all) = (if folds { "folds" } else { "pieces of one set" }, list(folders));
+    let mut text = format!("{}: {all} are {what} by their names, and no classes", path.display());
+    let quoted = |folders: &[String]| {
+        let quoted: Vec<String> = folders.iter().map(|folder| format!("\"{folder}\"")).collect();
+        quoted.join(", ")
+    };
+    match folders.split_first() {
+        Some((first, others)) if with_classes => {
+            let val = if first.contains(' ') {
+                format!("'data.val=\"{first}\"'")
+            } else {
+                format!("data.val={first}")
+            };
+            text += &format!(
+                "; name the one to validate on and those to train on: --set {val} --set 'data.train=[{}]'",
+                quoted(others)
+            );
+        }
+        _ => {
+            text +=
+                ", and they hold no class folders; a table that names their images and classes would be read"
+        }
+    }
+    text + "; if they are the classes after all: --set data.train=."
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
