@@ -146,6 +146,9 @@ pub(crate) struct Eval {
     /// Leave out files and folders of DATA that match a pattern (`*`, `**`, `?`); may be repeated
     #[arg(long, value_name = "PATTERN", requires = "data")]
     pub(crate) exclude: Vec<String>,
+    /// Say what of DATA is what where its names do not, such as data.label_column=dx; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "data")]
+    pub(crate) settings: Vec<String>,
     /// Average the probabilities of several views of each image: flips takes its mirror image too, dihedral all eight ways
     /// to turn and mirror it, for images without an up and a down
     #[arg(long, value_name = "VIEWS")]

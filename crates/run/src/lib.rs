@@ -30,8 +30,8 @@ pub use run_end::RunEnd;
 pub use run_files::{EpochValues, RunFiles};
 pub use study_file::{StudyFile, StudyVariant};
 pub use summary::{
-    EvaluationSummary, EvaluationTiming, Interval, NOTICEABLE_GAP, RunSummary, SkippedImage, Summary, Timing,
-    TrainScores,
+    EvaluationSummary, EvaluationTiming, Interval, NOTICEABLE_GAP, OtherPicture, RunSummary, SkippedImage,
+    Summary, Timing, TrainScores,
 };
 pub use write::write_whole;
 

@@ -209,8 +209,8 @@ pub enum ScanError {
         paths: Vec<PathBuf>,
     },
     /// Classes to be validated or tested that cannot be learnt.
-    #[error("the {split} set has classes that the training set lacks: {list}; rename them, add them to train, or \
-        leave them out with data.exclude", list = list(classes))]
+    #[error("the {split} set has classes that the training set lacks: {list}; rename them (data.rename does so for a run), \
+        add them to train, or leave them out with data.exclude", list = list(classes))]
     UnknownClasses {
         /// Where they are.
         split: Split,
@@ -218,8 +218,8 @@ pub enum ScanError {
         classes: Vec<UnknownClass>,
     },
     /// Classes that the model to be judged does not know.
-    #[error("{path} has classes that the model does not know: {list}; it knows {model}; rename them, or leave them out \
-        with data.exclude{hint}", path = path.display(), list = list(classes), model = list(model),
+    #[error("{path} has classes that the model does not know: {list}; it knows {model}; rename them (data.rename \
+        does so for this once), or leave them out with data.exclude{hint}", path = path.display(), list = list(classes), model = list(model),
         hint = did_you_mean(suggestion.as_deref()))]
     UnknownToModel {
         /// The root or manifest.

@@ -78,7 +78,7 @@ impl Arrangement {
             .map(|(split, names)| format!("{} -> {split}", names.join(" + ")))
             .collect();
         let what = match (&splits[..], &of(None)[..]) {
-            ([], []) => "each folder a class".to_owned(),
+            ([], []) => "class folders".to_owned(),
             ([], parts) => format!("parts of one set {}", parts.join(" + ")),
             (splits, _) => format!("splits {}", splits.join(", ")),
         };
