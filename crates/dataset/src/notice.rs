@@ -125,8 +125,8 @@ impl fmt::Display for Notice {
                 let list: Vec<String> = folders.iter().map(|folder| format!("\"{folder}\"")).collect();
                 write!(
                     f,
-                    "{} all hold the folders {}, and were taken for the classes; if those are the classes, say --set \
-                     'data.train=[{}]'",
+                    "{} were taken for the classes, and all hold the folders {1}; if {1} are the classes: --set \
+                     'data.train=[{2}]'",
                     folders.join(", "),
                     shared.join(", "),
                     list.join(", ")

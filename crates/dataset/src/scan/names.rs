@@ -128,16 +128,24 @@ pub(super) fn is_system_folder(name: &str) -> bool {
 }
 
 /// The words of a name, in lower case and without accents: cut at everything that is neither letter nor digit, between
-/// letters and digits, and where a capital follows a small letter.
+/// letters and digits, and where a capital follows a small letter, unless that leaves scraps, as in `tRaIn`.
 pub(super) fn words(name: &str) -> Vec<String> {
+    const SHORTEST: usize = 3;
+    let camel = cut(name, true);
+    let plain = cut(name, false);
+    let is_scrap =
+        |word: &String| word.chars().count() < SHORTEST && !is_number(word) && !plain.contains(word);
+    if camel.iter().any(is_scrap) { plain } else { camel }
+}
+
+fn cut(name: &str, at_capitals: bool) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before: Option<char> = None;
     for c in name.nfkd().filter(|c| !is_combining_mark(*c)) {
         if c.is_alphanumeric() {
             let goes_on = before.is_some_and(|b| {
-                b.is_alphanumeric()
-                    && b.is_numeric() == c.is_numeric()
-                    && !(b.is_lowercase() && c.is_uppercase())
+                let is_capital = at_capitals && b.is_lowercase() && c.is_uppercase();
+                b.is_alphanumeric() && b.is_numeric() == c.is_numeric() && !is_capital
             });
             match words.last_mut().filter(|_| goes_on) {
                 Some(word) => word.extend(c.to_lowercase()),
@@ -190,7 +198,9 @@ pub(super) fn splits_of(names: &[&str]) -> Vec<Option<Split>> {
     let own = |words: &Vec<String>| -> Vec<String> {
         words.iter().filter(|word| !is_shared(word)).cloned().collect()
     };
-    all.iter().map(|words| if names_split(words) { split_of_words(&own(words)) } else { None }).collect()
+    // By itself first: `train 1` and `train 2` share the word that says it.
+    let of = |words: &Vec<String>| split_of_words(words).or_else(|| split_of_words(&own(words)));
+    all.iter().map(|words| if names_split(words) { of(words) } else { None }).collect()
 }
 
 /// What a row of names that differ in a number alone stands for.
@@ -254,6 +264,7 @@ mod tests {
             "Conjunto de entrenamiento",
             "treino",
             "Entraînement",
+            "tRaIn",
             "train.2",
         ] {
             assert_eq!(split_of(name), Some(Split::Train), "{name}");
@@ -295,6 +306,7 @@ mod tests {
         let isic = ["ISIC2018_Task3_Training_Input", "ISIC2018_Task3_Validation_Input", "notes"];
         assert_eq!(of(&isic), [Some(Split::Train), Some(Split::Val), None]);
         assert_eq!(of(&["skin-train", "skin-test"]), [Some(Split::Train), Some(Split::Test)]);
+        assert_eq!(of(&["train 1", "train 2"]), [Some(Split::Train); 2]);
         // Things to classify.
         assert_eq!(of(&["freight train", "passenger train"]), [None, None]);
         assert_eq!(of(&["train station", "test tube"]), [None, None]);
