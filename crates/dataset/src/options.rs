@@ -88,8 +88,29 @@ impl Layout {
 
     /// Whether it says how a table is read.
     pub(crate) fn names_columns(&self) -> bool {
-        let columns = [&self.path_column, &self.label_column, &self.split_column, &self.extension];
-        columns.into_iter().any(Option::is_some) || !self.one_hot.is_empty() || !self.images.is_empty()
+        self.key_of_tables().is_some()
+    }
+
+    /// The first key that says how a table is read, and its value.
+    pub(crate) fn key_of_tables(&self) -> Option<(&'static str, String)> {
+        let names = [
+            ("path_column", &self.path_column),
+            ("label_column", &self.label_column),
+            ("split_column", &self.split_column),
+            ("one_hot_rest", &self.one_hot_rest),
+            ("extension", &self.extension),
+        ];
+        let names = names.into_iter().filter_map(|(key, name)| Some((key, name.clone()?)));
+        let lists = [("images", &self.images), ("one_hot", &self.one_hot)];
+        let lists =
+            lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, list.join(", ")));
+        names.chain(lists).next()
+    }
+
+    /// The first key that says which folder is what, and its value.
+    pub(crate) fn key_of_folders(&self) -> Option<(&'static str, String)> {
+        let named = Split::ALL.into_iter().find(|split| !self.of(*split).is_empty());
+        named.map(|split| (split.name(), self.of(split).join(", ")))
     }
 }
 

@@ -43,7 +43,7 @@ const TEST: &[&str] = &["test", "testing", "tst", "prueba", "pruebas", "teste"];
 
 #[test]
 fn splits_are_known_by_names_that_nobody_listed() {
-    for seed in 0..300 {
+    for seed in 0..120 {
         let mut stream = Stream::new(seed, Purpose::Bootstrap, 1, 0);
         let project = pick(&mut stream, &["", "", "skin", "ISIC 2018 task3", "gatos y perros"]);
         let names = [
@@ -305,6 +305,18 @@ fn what_lies_beside_is_left_out_and_told() {
     data.add_classes("train", &["c"], 2);
     let dataset = data.scan_by(&ScanOptions { exclude, ..Default::default() }).unwrap();
     assert_eq!((dataset.excluded, dataset.excluded_folders), (3, 1));
+}
+
+#[test]
+fn a_key_that_would_be_passed_over_is_refused() {
+    let data = Data::classes(&["a", "b"], 3);
+    let layout = Layout { label_column: Some("dx".to_owned()), ..Default::default() };
+    let text = data.scan_by(&with(layout)).unwrap_err().to_string();
+    assert_eq!(text, "data.label_column is dx, but must be left out: there is no table in the folder");
+    data.write("t.csv", "path,label\na/000.png,x\nb/000.png,y\n");
+    let table =
+        pupila_dataset::scan(&data.join("t.csv"), &with(train(&["a"])), None).unwrap_err().to_string();
+    assert_eq!(table, "data.train is a, but must be left out: the data is a table, and has no folders");
 }
 
 #[test]

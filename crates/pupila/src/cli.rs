@@ -45,7 +45,8 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Train {
     /// A folder with train/ and val/ (and perhaps test/) of class folders, a folder of class folders, a CSV manifest with
-    /// the columns path, label and perhaps split and group, or a folder with the IDX files of the MNIST family
+    /// the columns path, label and perhaps split and group, or the folder that it is in, or a folder with the IDX files of
+    /// the MNIST family; other names are known too (docs/data.md)
     pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) choice: RecipeChoice,

@@ -220,7 +220,7 @@ fn unread_extension(path: &Path) -> Option<String> {
 }
 
 /// What is directly in a folder, each kind sorted by name.
-#[derive(Default, Clone)]
+#[derive(Default)]
 pub(super) struct Folder {
     pub(super) folders: Vec<PathBuf>,
     pub(super) images: Vec<PathBuf>,
@@ -308,7 +308,7 @@ impl<'a> Walk<'a> {
 
     /// Lists each class folder in `folder` with all that is below it.
     fn class_folders(&mut self, path: &Path, folder: &Folder, split: Option<Split>) -> Result<(), ScanError> {
-        self.beside.add(&Folder { images: Vec::new(), folders: Vec::new(), ..folder.clone() }, None);
+        self.beside.add(folder, None);
         if !folder.images.is_empty() {
             self.beside
                 .notices

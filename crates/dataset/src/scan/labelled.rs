@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples};
-use super::{Data, Listing, folders, idx, list_tables, manifest, rename};
+use super::{Data, Listing, check_layout, folders, idx, list_tables, manifest, rename};
 use crate::options::check_exclude;
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
@@ -51,7 +51,9 @@ pub fn scan_labelled(
         Ok((from_files(path, listing, classes, options.on_bad_image, cache)?, partial))
     };
     let of_table = manifest::Wanted { patterns: &patterns, layout, group: None };
-    let (Labelled { mut dataset, split }, partial) = match Data::at(path, &of_table)? {
+    let data = Data::at(path, &of_table)?;
+    check_layout(&data, layout)?;
+    let (Labelled { mut dataset, split }, partial) = match data {
         Data::Idx(pairs) => (from_idx(path, &pairs, classes, wanted, &patterns)?, pairs.len() > 1),
         Data::Tables(tables) => {
             let mut listing = list_tables(path, &tables, &of_table)?;

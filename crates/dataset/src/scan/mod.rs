@@ -121,6 +121,27 @@ impl Data {
     }
 }
 
+/// Fails where a recipe says something of tables, folders or classes that this data has none of: it would be passed over.
+fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
+    let rename = layout.rename.keys().next().map(|class| ("rename", class.clone()));
+    let wrong = match data {
+        Data::Tables(_) => {
+            layout.key_of_folders().map(|key| (key, "left out: the data is a table, and has no folders"))
+        }
+        Data::Folder(_) => {
+            layout.key_of_tables().map(|key| (key, "left out: there is no table in the folder"))
+        }
+        Data::Idx(_) => {
+            let key = layout.key_of_folders().or_else(|| layout.key_of_tables()).or(rename);
+            key.map(|key| (key, "left out: the data are IDX files, whose classes are numbers"))
+        }
+    };
+    match wrong {
+        Some(((key, got), expected)) => Err(ScanError::Option { key, got, expected }),
+        None => Ok(()),
+    }
+}
+
 /// The rows of the tables of the data set at `path`, which is one of them or their folder.
 fn list_tables(
     path: &Path,

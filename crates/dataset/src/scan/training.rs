@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples};
-use super::{Data, Listing, folders, idx, list_tables, manifest, rename, similar_classes};
+use super::{Data, Listing, check_layout, folders, idx, list_tables, manifest, rename, similar_classes};
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
@@ -24,7 +24,9 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
     let patterns = Patterns::new(&options.exclude);
     let layout = &options.layout;
     let of_table = manifest::Wanted { patterns: &patterns, layout, group: options.group.as_deref() };
-    let mut dataset = match Data::at(path, &of_table)? {
+    let data = Data::at(path, &of_table)?;
+    check_layout(&data, layout)?;
+    let mut dataset = match data {
         Data::Tables(tables) => from_files(path, list_tables(path, &tables, &of_table)?, options, cache)?,
         _ if options.group.is_some() => {
             let got = options.group.clone().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::columns::Columns;
+use super::columns::{Columns, Wrong};
 use super::files::{Finder, Row};
 use super::table::Table;
 use super::{Wanted, is_table, list_all};
@@ -36,13 +36,13 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
     for path in &tables {
         match names_images(root, path, wanted.layout) {
             Glance::Labelled => naming.push(path.clone()),
-            Glance::Unlabelled(reason) => failed.push((path.clone(), reason)),
+            Glance::Unlabelled(wrong) => failed.push((path.clone(), wrong)),
             Glance::Other => {}
         }
     }
     match (&naming[..], &failed[..]) {
-        ([], [(path, reason)]) if no_classes => {
-            let lines = vec![crate::BadLine { line: 1, reason: reason.clone() }];
+        ([], [(path, wrong)]) if no_classes => {
+            let lines = vec![crate::BadLine { line: wrong.line, reason: wrong.reason.clone() }];
             Err(ScanError::Manifest { path: path.clone(), lines })
         }
         ([], _) => Ok(Found::Nothing),
@@ -75,7 +75,7 @@ enum Glance {
     /// Its first rows name images that are here, and their classes.
     Labelled,
     /// They name images, and which column is the class cannot be told.
-    Unlabelled(String),
+    Unlabelled(Wrong),
     Other,
 }
 
@@ -100,7 +100,7 @@ fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
     }
     match columns {
         Ok(_) => Glance::Labelled,
-        Err(reason) => Glance::Unlabelled(reason),
+        Err(wrong) => Glance::Unlabelled(wrong),
     }
 }
 

@@ -96,6 +96,18 @@ const GROUP_WORDS: &[&str] = &[
     "donante",
 ];
 
+/// What is wrong with the columns, or with a row that shows it. A bare reason is of the header.
+pub(super) struct Wrong {
+    pub(super) line: u64,
+    pub(super) reason: String,
+}
+
+impl From<String> for Wrong {
+    fn from(reason: String) -> Wrong {
+        Wrong { line: 1, reason }
+    }
+}
+
 /// Where the columns are.
 pub(super) struct Columns {
     pub(super) path: usize,
@@ -114,7 +126,7 @@ pub(super) enum Label {
 
 impl Columns {
     /// `group` is the column that a recipe asks for.
-    pub(super) fn find(table: &Table, layout: &Layout, group: Option<&str>) -> Result<Columns, String> {
+    pub(super) fn find(table: &Table, layout: &Layout, group: Option<&str>) -> Result<Columns, Wrong> {
         let asked = |key: &str, name: &Option<String>| -> Result<Option<usize>, String> {
             name.as_deref().map(|name| asked_for(table, key, name)).transpose()
         };
@@ -292,7 +304,7 @@ fn split_column(table: &Table, path: usize) -> Option<usize> {
     })
 }
 
-fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label, String> {
+fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label, Wrong> {
     if let Some(label) = table.column("label").filter(|label| !taken.contains(label)) {
         return Ok(Label::Column(label));
     }
@@ -309,7 +321,7 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
             let is_text = |&column: &usize| table.values(column).any(|value| value.parse::<f64>().is_err());
             return Ok(Label::Column(known.iter().copied().find(is_text).unwrap_or(first)));
         }
-        _ => return Err(which_label(table, &known, "several columns may be the class")),
+        _ => return Err(which_label(table, &known, "several columns may be the class").into()),
     }
     if let Some(label) = one_hot::find(table, &others, layout)? {
         return Ok(label);
@@ -319,9 +331,10 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
         [] => Err(format!(
             "the header must name the columns path and label; it is \"{}\"",
             header_text(&table.header)
-        )),
-        _ if is_pixel_table(&table.header) => Err(PIXELS.to_owned()),
-        _ => Err(which_label(table, &others, "no column is called label")),
+        )
+        .into()),
+        _ if is_pixel_table(&table.header) => Err(PIXELS.to_owned().into()),
+        _ => Err(which_label(table, &others, "no column is called label").into()),
     }
 }
 

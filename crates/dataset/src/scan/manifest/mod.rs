@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use columns::{Columns, Label};
+use columns::{Columns, Label, Wrong};
 use csv::StringRecord;
 use files::{Finder, Row};
 use table::Table;
@@ -60,11 +60,10 @@ pub(super) fn list_all(
         let table = Table::read(path)?;
         let rows = rows(root, &table, *split, wanted, &mut beside, &mut seen)?;
         files.extend(rows.files);
-        let mut said = rows.said;
-        if let Some(split) = split {
-            said += &format!(" -> {split}");
-        }
-        taken.what.push(said);
+        taken.what.push(match split {
+            Some(split) => format!("{split}: {}", rows.said),
+            None => rows.said,
+        });
     }
     let listing =
         Listing { form: Form::Manifest, taken, base: root.to_owned(), files, partial: false, beside };
@@ -97,7 +96,7 @@ fn rows(
 ) -> Result<Rows, ScanError> {
     let failed = |lines| ScanError::Manifest { path: table.path.clone(), lines };
     let columns = Columns::find(table, wanted.layout, wanted.group)
-        .map_err(|reason| failed(vec![BadLine { line: 1, reason }]))?;
+        .map_err(|Wrong { line, reason }| failed(vec![BadLine { line, reason }]))?;
     let (mut read, mut bad) = (Vec::new(), table.bad.clone());
     for (line, record) in &table.rows {
         match read_row(table, record, &columns) {

@@ -2,7 +2,7 @@
 
 use csv::StringRecord;
 
-use super::columns::Label;
+use super::columns::{Label, Wrong};
 use super::table::Table;
 use crate::Layout;
 
@@ -26,7 +26,7 @@ fn bit(value: &str) -> Option<bool> {
 ///
 /// # Errors
 /// There are such columns, and in some row none of them is 1, or several are.
-pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<Option<Label>, String> {
+pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<Option<Label>, Wrong> {
     let is_bits =
         |&column: &usize| !table.rows.is_empty() && table.values(column).all(|value| bit(value).is_some());
     let columns: Vec<usize> = others.iter().copied().filter(is_bits).collect();
@@ -36,7 +36,7 @@ pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<O
     }
     let rest = layout.one_hot_rest.clone();
     for (line, row) in &table.rows {
-        class(table, row, &columns, rest.as_deref()).map_err(|reason| format!("line {line}: {reason}"))?;
+        class(table, row, &columns, rest.as_deref()).map_err(|reason| Wrong { line: *line, reason })?;
     }
     Ok(Some(Label::OneHot { columns, rest }))
 }
