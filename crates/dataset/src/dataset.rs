@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Notice, Sample, ScanOptions, Skipped, Split, split};
+use crate::{Notice, OtherPictures, Sample, ScanOptions, Skipped, Split, Taken, split};
 
 /// How the data is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct Dataset {
     pub root: PathBuf,
     /// How the data is laid out.
     pub form: Form,
+    /// What of it was taken for what.
+    pub taken: Taken,
     /// What the samples are there for.
     pub purpose: Purpose,
     /// Names of the classes; `label` is the place in this list. Ascending by their UTF-8 bytes where they come from a
@@ -73,8 +75,15 @@ pub struct Dataset {
     pub skipped: Vec<Skipped>,
     /// Files that are no images by their names.
     pub ignored_files: usize,
-    /// Images left out by `exclude`; the content of a folder that is left out is not counted, the folder counts as one.
+    /// Pictures, by their names, of kinds that are not read here.
+    pub other_pictures: Vec<OtherPictures>,
+    /// Names of folders that systems make for themselves, which were left out.
+    pub system_folders: Vec<String>,
+    /// Images and folders left out by `exclude`; the content of a folder that is left out is not counted, the folder counts as
+    /// one.
     pub excluded: usize,
+    /// How many of `excluded` are folders.
+    pub excluded_folders: usize,
     /// Training samples left out by `fraction` and `max_per_class`.
     pub held_back: usize,
     /// Training samples of each class before some were held back; empty where nothing is trained.
@@ -89,13 +98,17 @@ impl Dataset {
         Dataset {
             root: root.to_owned(),
             form,
+            taken: Taken::default(),
             purpose,
             classes,
             samples: Vec::new(),
             val_from_train: false,
             skipped: Vec::new(),
             ignored_files: 0,
+            other_pictures: Vec::new(),
+            system_folders: Vec::new(),
             excluded: 0,
+            excluded_folders: 0,
             held_back: 0,
             found: Vec::new(),
             notices: Vec::new(),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::Split;
+use crate::similar::{code_points, quoted, seen};
 
 /// One thing worth saying.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,39 @@ pub enum Notice {
         /// The folder.
         path: PathBuf,
         /// How many.
+        images: usize,
+    },
+    /// Folders with the same folders inside of them, which were taken for classes and may be parts of the data.
+    SharedFolders {
+        /// The folders that were taken for classes.
+        folders: Vec<String>,
+        /// The names inside of all of them.
+        shared: Vec<String>,
+    },
+    /// A table beside class folders that names the same images; its labels are not used.
+    TableBeside {
+        /// The table.
+        path: PathBuf,
+    },
+    /// Class names that are probably meant to be one.
+    SimilarClasses {
+        /// The names, each with the number of its images; the first is the one with the most.
+        classes: Vec<(String, usize)>,
+    },
+    /// A name in `rename` that no class has.
+    UnmatchedRename {
+        /// The name.
+        class: String,
+        /// A class with a similar name.
+        similar: Option<String>,
+    },
+    /// A column of a table that seems to say which images belong together and is not used.
+    LooksLikeGroup {
+        /// The column.
+        column: String,
+        /// How many different values it has.
+        groups: usize,
+        /// How many images they are of.
         images: usize,
     },
     /// A folder beside `train` that is no split.
@@ -85,14 +119,54 @@ impl fmt::Display for Notice {
                 )
             }
             Notice::LooseImages { path, images } => {
+                let (s, verbs) = if *images == 1 {
+                    ("", "belongs to no class and is")
+                } else {
+                    ("s", "belong to no class and are")
+                };
+                write!(f, "{images} image{s} directly in {} {verbs} not used", path.display())
+            }
+            Notice::SharedFolders { folders, shared } => {
+                let list: Vec<String> = folders.iter().map(|folder| format!("\"{folder}\"")).collect();
                 write!(
                     f,
-                    "{images} images directly in {} belong to no class and are not used",
-                    path.display()
+                    "{} were taken for the classes, and all hold the folders {1}; if {1} are the classes: --set \
+                     'data.train=[{2}]'",
+                    folders.join(", "),
+                    shared.join(", "),
+                    list.join(", ")
                 )
             }
+            Notice::TableBeside { path } => write!(
+                f,
+                "{} beside the class folders names their images and is not used: give it instead of the folder to train on \
+                 its labels",
+                path.display()
+            ),
+            Notice::SimilarClasses { classes } => similar_classes(f, classes),
+            Notice::UnmatchedRename { class, similar } => {
+                write!(f, "data.rename has {}, which is no class", quoted(class))?;
+                match similar {
+                    Some(similar) => write!(f, "; did you mean {}?", quoted(similar)),
+                    None => Ok(()),
+                }
+            }
+            Notice::LooksLikeGroup { column, groups, images } => write!(
+                f,
+                "the column {column} looks like a group ({groups} values for {images} images): --set data.group={} keeps the \
+                 images of each on one side of the split",
+                if column.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+                    format!("'{column}'")
+                } else {
+                    column.clone()
+                }
+            ),
             Notice::IgnoredFolder { path } => {
-                write!(f, "{} is neither train, val nor test and is not used", path.display())
+                write!(
+                    f,
+                    "{} is neither train, val nor test and is not used (data.train, data.val and data.test name folders)",
+                    path.display()
+                )
             }
             Notice::Unlabelled { path } => {
                 write!(f, "{} has no class folders; without labels its images are not used", path.display())
@@ -113,4 +187,21 @@ impl fmt::Display for Notice {
             Notice::Cache { message } => f.write_str(message),
         }
     }
+}
+
+fn similar_classes(f: &mut fmt::Formatter<'_>, classes: &[(String, usize)]) -> fmt::Result {
+    let Some(((keep, n), others)) = classes.split_first() else { return Ok(()) };
+    let images = |n: usize| if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
+    write!(f, "the classes {} ({}", quoted(keep), images(*n))?;
+    for (at, (other, n)) in others.iter().enumerate() {
+        let and = if at + 1 == others.len() { " and" } else { "," };
+        write!(f, "){and} {} ({}", quoted(other), images(*n))?;
+        if seen(other) == seen(keep) {
+            write!(f, "; {} where the first has {}", code_points(other, keep), code_points(keep, other))?;
+        }
+    }
+    let pairs: Vec<String> =
+        others.iter().map(|(other, _)| format!("{} = {}", quoted(other), quoted(keep))).collect();
+    let one = if others.len() == 1 { "them" } else { "all of them" };
+    write!(f, ") are probably one: --set 'data.rename={{ {} }}' makes {one} one", pairs.join(", "))
 }

@@ -1,5 +1,6 @@
 //! What a scan may be told: the keys of a recipe's `[data]` section, and the choice of a split.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -41,6 +42,78 @@ impl FromStr for OnBadImage {
     }
 }
 
+/// What of the data is what, where its names do not say it, or say something else. Everything is optional.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Layout {
+    /// Folders that hold the class folders of the training set, below the root; `.` is the root itself. Where they are given,
+    /// nothing is guessed from the names of folders.
+    pub train: Vec<String>,
+    /// The same for the validation set.
+    pub val: Vec<String>,
+    /// The same for the test set.
+    pub test: Vec<String>,
+    /// Folders that the paths of a table start from or, where they are not there, that are searched for its files; relative
+    /// to the table's own folder. Without one, that folder.
+    pub images: Vec<String>,
+    /// The column of a table that names the files.
+    pub path_column: Option<String>,
+    /// The column of a table that names the classes.
+    pub label_column: Option<String>,
+    /// The column of a table that names the splits.
+    pub split_column: Option<String>,
+    /// The columns of a table that are one for each class, of which one is 1 in every row.
+    pub one_hot: Vec<String>,
+    /// The class of rows in which no such column is 1.
+    pub one_hot_rest: Option<String>,
+    /// The extension that all files of a table have, whatever the table says.
+    pub extension: Option<String>,
+    /// Classes that are to be called otherwise; two that get one name become one class.
+    pub rename: BTreeMap<String, String>,
+}
+
+impl Layout {
+    /// The folders of a split.
+    pub(crate) fn of(&self, split: Split) -> &[String] {
+        match split {
+            Split::Train => &self.train,
+            Split::Val => &self.val,
+            Split::Test => &self.test,
+        }
+    }
+
+    /// Whether it says which folders are the splits.
+    pub(crate) fn names_splits(&self) -> bool {
+        Split::ALL.into_iter().any(|split| !self.of(split).is_empty())
+    }
+
+    /// Whether it says how a table is read.
+    pub(crate) fn names_columns(&self) -> bool {
+        self.key_of_tables().is_some()
+    }
+
+    /// The first key that says how a table is read, and its value.
+    pub(crate) fn key_of_tables(&self) -> Option<(&'static str, String)> {
+        let names = [
+            ("path_column", &self.path_column),
+            ("label_column", &self.label_column),
+            ("split_column", &self.split_column),
+            ("one_hot_rest", &self.one_hot_rest),
+            ("extension", &self.extension),
+        ];
+        let names = names.into_iter().filter_map(|(key, name)| Some((key, name.clone()?)));
+        let lists = [("images", &self.images), ("one_hot", &self.one_hot)];
+        let lists =
+            lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, list.join(", ")));
+        names.chain(lists).next()
+    }
+
+    /// The first key that says which folder is what, and its value.
+    pub(crate) fn key_of_folders(&self) -> Option<(&'static str, String)> {
+        let named = Split::ALL.into_iter().find(|split| !self.of(*split).is_empty());
+        named.map(|split| (split.name(), self.of(split).join(", ")))
+    }
+}
+
 /// How a path is turned into samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScanOptions {
@@ -69,6 +142,8 @@ pub struct ScanOptions {
     /// The column of a manifest whose values name groups that stay on one side of every split; without it `group`, if
     /// there is such a column.
     pub group: Option<String>,
+    /// What of the data is what.
+    pub layout: Layout,
 }
 
 impl Default for ScanOptions {
@@ -84,6 +159,7 @@ impl Default for ScanOptions {
             folds: None,
             fold: 1,
             group: None,
+            layout: Layout::default(),
         }
     }
 }
@@ -123,6 +199,8 @@ pub struct LabelledOptions {
     pub on_bad_image: OnBadImage,
     /// Patterns of files and folders to leave out, as [`ScanOptions::exclude`].
     pub exclude: Vec<String>,
+    /// What of the data is what.
+    pub layout: Layout,
 }
 
 pub(crate) fn check_exclude(exclude: &[String]) -> Result<(), ScanError> {

@@ -37,6 +37,12 @@ impl Split {
             Split::Test => &["test", "testing"],
         }
     }
+
+    /// The split of an alias, in any case.
+    pub(crate) fn of_alias(name: &str) -> Option<Split> {
+        let lower = name.trim().to_ascii_lowercase();
+        Split::ALL.into_iter().find(|split| split.aliases().contains(&lower.as_str()))
+    }
 }
 
 impl fmt::Display for Split {
@@ -53,13 +59,10 @@ pub struct UnknownSplit(String);
 impl FromStr for Split {
     type Err = UnknownSplit;
 
-    /// Reads any alias, in any case.
+    /// Reads any alias in any case, and other common names, such as `Train Set` or `validación`.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let lower = name.trim().to_ascii_lowercase();
-        Split::ALL
-            .into_iter()
-            .find(|split| split.aliases().contains(&lower.as_str()))
-            .ok_or_else(|| UnknownSplit(name.to_owned()))
+        let known = Split::of_alias(name).or_else(|| crate::scan::split_of(name));
+        known.ok_or_else(|| UnknownSplit(name.to_owned()))
     }
 }
 

@@ -61,7 +61,7 @@ fn all_bad_lines_are_reported_with_their_numbers() {
         "line 4: the label is empty",
         "line 5: unknown split \"tarin\": use train, val or test",
         "is already on line 2",
-        "line 7: it has 1 fields, so no label",
+        "line 7: it has 1 field, and the header has 3",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
@@ -71,10 +71,10 @@ fn all_bad_lines_are_reported_with_their_numbers() {
 fn a_manifest_that_cannot_be_one_is_explained() {
     let data = files(4);
     let message = |text: &str| scan_manifest(&data, text).unwrap_err().to_string();
-    assert!(message("file,class\nimages/0.png,a\n").contains("it is \"file,class\""));
+    assert!(message("where,what,why\nimages/0,a,b\n").contains("it is \"where,what,why\""));
     assert!(message("").contains("must name the columns path and label"));
     assert!(message("path,label\n").contains("it has no rows"));
-    assert!(message("path,label\n0.png,a\n1.png,b\n").contains("none of its 2 files exist"));
+    assert!(message("path,label\nx.png,a\ny.png,b\n").contains("none of its 2 files exist"));
     assert!(message("path,label,split\nimages/0.png,a,val\n").contains("no training set, only val"));
     data.write("latin1.csv", b"path,label\nimages/0.png,caf\xe9\n");
     let error = scan(&data.join("latin1.csv"), &ScanOptions::default(), None).unwrap_err().to_string();
@@ -239,6 +239,7 @@ fn folds_pool_what_is_given_and_leave_the_test_set_alone() {
     assert_eq!(errors.len(), 1, "one of them holds the one image of a");
     assert!(errors[0].contains("takes all images of a"), "{errors:?}");
     let group = Some("patient".to_owned());
+    let data = Data::classes(&["a", "b"], 3);
     let error = scan(data.path(), &ScanOptions { group, ..Default::default() }, None).unwrap_err();
     assert!(error.to_string().contains("data.group is patient"), "{error}");
 }

@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use crate::contain::contain;
 use crate::orient::{orient, swaps_sides};
-use crate::{Format, Image, Interpolation, jpeg, resize};
+use crate::{Format, Image, Interpolation, UnreadKind, jpeg, resize};
 
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,15 @@ pub enum DecodeError {
     UnknownFormat {
         /// The first bytes, as text or in hexadecimal.
         start: String,
+    },
+    /// The first bytes are those of a kind of picture that is not read here, whatever the file is called.
+    #[error(
+        "a {} file by its content, which is not read here: convert it, such as by `magick FILE FILE.{}`",
+        kind.name, if kind.to_png { "png" } else { "jpg" }
+    )]
+    Unread {
+        /// The kind.
+        kind: UnreadKind,
     },
     /// The header announces more pixels than [`Limits`] allow.
     #[error(
@@ -224,6 +233,9 @@ fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
         return Err(DecodeError::Empty);
     }
     Format::sniff(bytes).ok_or_else(|| {
+        if let Some(kind) = UnreadKind::sniff(bytes) {
+            return DecodeError::Unread { kind };
+        }
         let start = &bytes[..bytes.len().min(8)];
         let printable = start.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
         let hex = || start.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");

@@ -51,7 +51,7 @@ impl Format {
     /// The file extensions that this format goes by, in lower case and without the dot.
     pub fn extensions(self) -> &'static [&'static str] {
         match self {
-            Format::Jpeg => &["jpg", "jpeg"],
+            Format::Jpeg => &["jpg", "jpeg", "jfif", "jpe", "jif"],
             Format::Png => &["png"],
             Format::Bmp => &["bmp"],
             Format::Gif => &["gif"],

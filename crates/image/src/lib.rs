@@ -14,9 +14,11 @@ mod jpeg;
 mod orient;
 mod pixels;
 mod resize;
+mod unread;
 
 pub use decode::{DecodeError, Header, Limits, decode, decode_shrunk, probe};
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use format::Format;
 pub use pixels::{Image, ImageError};
 pub use resize::{Interpolation, UnknownInterpolation, resize, resize_samples, resize_window};
+pub use unread::UnreadKind;

@@ -45,7 +45,8 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Train {
     /// A folder with train/ and val/ (and perhaps test/) of class folders, a folder of class folders, a CSV manifest with
-    /// the columns path, label and perhaps split and group, or a folder with the IDX files of the MNIST family
+    /// the columns path, label and perhaps split and group, or the folder that it is in, or a folder with the IDX files of
+    /// the MNIST family; other names are known too (docs/data.md)
     pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) choice: RecipeChoice,
@@ -146,6 +147,9 @@ pub(crate) struct Eval {
     /// Leave out files and folders of DATA that match a pattern (`*`, `**`, `?`); may be repeated
     #[arg(long, value_name = "PATTERN", requires = "data")]
     pub(crate) exclude: Vec<String>,
+    /// Say what of DATA is what where its names do not, such as data.label_column=dx; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "data")]
+    pub(crate) settings: Vec<String>,
     /// Average the probabilities of several views of each image: flips takes its mirror image too, dihedral all eight ways
     /// to turn and mirror it, for images without an up and a down
     #[arg(long, value_name = "VIEWS")]

@@ -5,13 +5,15 @@ use crate::classifier::{Classifier, Judging};
 use crate::error::Error;
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
-use pupila_dataset::{Dataset, Labelled, LabelledOptions, OnBadImage, Split, scan_labelled};
+use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
     Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, RunFolder, Summary, finite,
     leaks_csv, predictions_csv,
 };
-use pupila_train::{Images, Layers, confusion_png, fingerprint, fingerprint_of, scan_for, skipped_images};
+use pupila_train::{
+    Images, Layers, confusion_png, fingerprint, fingerprint_of, other_pictures_of, scan_for, skipped_images,
+};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -25,6 +27,8 @@ pub struct EvaluationOptions {
     pub split: Option<Split>,
     /// Patterns of paths in `data` that are left out.
     pub exclude: Vec<String>,
+    /// What of `data` is what, where its names do not say it; for the data that the run was trained on, what its recipe says.
+    pub layout: Layout,
     /// The folder of the results; one in the run's folder if left out.
     pub out: Option<PathBuf>,
     /// How images are judged.
@@ -152,10 +156,16 @@ impl<'a> Evaluation<'a> {
             (Some(data), Some(own)) if own.val_split_off && same(data, &own.path) => {
                 own_split(&own, model, &options)?
             }
-            (Some(data), _) => {
+            (Some(data), own) => {
                 let split = options.split;
                 let exclude = options.exclude.clone();
-                let labelled = LabelledOptions { split, on_bad_image: OnBadImage::Skip, exclude };
+                let trained_on =
+                    own.filter(|own| options.layout == Layout::default() && same(data, &own.path));
+                let layout = match trained_on {
+                    Some(own) => layout_of(&own.folder)?,
+                    None => options.layout.clone(),
+                };
+                let labelled = LabelledOptions { split, on_bad_image: OnBadImage::Skip, exclude, layout };
                 let Labelled { dataset, split } = scan_labelled(data, model.classes(), &labelled, cache)?;
                 let which = (0..dataset.samples.len()).collect();
                 Target {
@@ -267,7 +277,9 @@ impl Judged<'_> {
                 decode_s: self.images.decode_time.as_secs_f64(),
                 total_s: self.started.elapsed().as_secs_f64(),
             },
+            taken: self.images.dataset.taken.to_string(),
             skipped_images: skipped_images(&self.images.dataset.skipped),
+            other_pictures: other_pictures_of(&self.images.dataset.other_pictures),
             seed: self.seed,
             threads: rayon::current_num_threads(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -410,6 +422,14 @@ fn trained_elsewhere(model: &Classifier, cache: Option<&pupila_dataset::Cache>) 
 
 fn same(a: &Path, b: &Path) -> bool {
     std::fs::canonicalize(a).is_ok_and(|a| a == b)
+}
+
+/// What the recipe of a run says of its data.
+fn layout_of(folder: &RunFolder) -> Result<Layout, Error> {
+    let Some(text) = folder.recipe()? else { return Ok(Layout::default()) };
+    let file = Some((folder.file(RunFolder::RECIPE), text));
+    let (recipe, _) = Layers { file, settings: Vec::new() }.resolve_what_is_known();
+    Ok(recipe.data.layout())
 }
 
 /// The data of a run, found again as training found it, and what of its recipe this version does not know.

@@ -39,7 +39,7 @@ fn scores_are_told_with_and_without_the_images_that_were_trained_on() {
     assert_eq!(trained.code, Some(0), "{}", trained.stderr);
     let said = "15 of 60 judged images were trained on too, as exact copies: on them the accuracy is ";
     assert!(trained.stderr.contains(said), "{}", trained.stderr);
-    assert!(trained.stdout.contains("  without leaks      ") && trained.stdout.contains(" on 45 images"));
+    assert!(trained.stderr.contains("  without leaks      ") && trained.stderr.contains(" on 45 images"));
     let json = |path: &str| -> serde_json::Value { serde_json::from_str(&sandbox.read(path)).unwrap() };
     let leaks = &json("runs/leaky/summary.json")["val_leaks"];
     assert_eq!(
@@ -97,7 +97,7 @@ fn a_validation_set_of_copies_alone_says_nothing() {
     let data = leaky(&sandbox, 20);
     let trained = sandbox.train(&data, "all", &[]);
     assert_eq!(trained.code, Some(0), "{}", trained.stderr);
-    assert!(trained.stdout.contains("no image is left"), "{}", trained.stdout);
+    assert!(trained.stderr.contains("no image is left"), "{}", trained.stderr);
     assert!(sandbox.read("runs/all/report.html").contains("nothing can be said of new images"));
 
     // Where nothing but copies were to be trained on, there is nothing left to train.

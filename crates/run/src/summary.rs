@@ -87,8 +87,13 @@ pub struct RunSummary {
     pub engine_bytes: Option<u64>,
     /// The most memory that the process had in use, in bytes.
     pub peak_rss_bytes: Option<u64>,
+    /// What of the data was taken for what, in one line.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub taken: String,
     /// Images that were left out.
     pub skipped_images: Vec<SkippedImage>,
+    /// Pictures of kinds that are not read.
+    pub other_pictures: Vec<OtherPicture>,
     /// Transforms of the caller's own, which a recipe cannot name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub own_transforms: Vec<String>,
@@ -144,6 +149,17 @@ pub struct SkippedImage {
     pub reason: String,
 }
 
+/// Pictures of a kind that is not read, by their names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherPicture {
+    /// Their extension, without the dot.
+    pub extension: String,
+    /// The class folder that they are in, if they are in one.
+    pub class: Option<String>,
+    /// How many.
+    pub count: usize,
+}
+
 /// What came out of an evaluation.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -183,8 +199,13 @@ pub struct EvaluationSummary {
     pub confusion_matrix: Vec<Vec<u64>>,
     /// Where the time went.
     pub timing: EvaluationTiming,
+    /// What of the data was taken for what, in one line.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub taken: String,
     /// Images that were left out.
     pub skipped_images: Vec<SkippedImage>,
+    /// Pictures of kinds that are not read.
+    pub other_pictures: Vec<OtherPicture>,
     /// The run's seed.
     pub seed: u64,
     /// Threads.
@@ -334,6 +355,22 @@ impl Summary {
         match self {
             Summary::Run(run) => &run.skipped_images,
             Summary::Evaluation(evaluation) => &evaluation.skipped_images,
+        }
+    }
+
+    /// What of the data was taken for what; empty where that was not written.
+    pub fn taken(&self) -> &str {
+        match self {
+            Summary::Run(run) => &run.taken,
+            Summary::Evaluation(evaluation) => &evaluation.taken,
+        }
+    }
+
+    /// Pictures of kinds that are not read.
+    pub fn other_pictures(&self) -> &[OtherPicture] {
+        match self {
+            Summary::Run(run) => &run.other_pictures,
+            Summary::Evaluation(evaluation) => &evaluation.other_pictures,
         }
     }
 

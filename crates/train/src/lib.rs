@@ -30,11 +30,11 @@ pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Pr
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
     Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, Layers, LeakPolicy,
-    Loss, Monitor, MonitorError, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting, Train,
+    Loss, Monitor, MonitorError, NamedWeights, Names, Origin, Recipe, RecipeErrors, Sampler, Setting, Train,
     json_schema, keys,
 };
 pub use state::{LoopState, Start};
-pub use summary::{DataWait, SummaryContext, run_summary, skipped_images};
+pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};
 pub use tracking::{Tracking, TrackingConfig, TrackingState, flat_recipe, mlflow_target};
 pub use trainer::{Outcome, Plan, TrainError, Training, train};
 pub use views::{Views, evaluate_views};

@@ -3,9 +3,11 @@
 use crate::observer::EpochRecord;
 use crate::recipe::CheckedRecipe;
 use crate::trainer::Outcome;
-use pupila_dataset::Skipped;
+use pupila_dataset::{OtherPictures, Skipped, Taken};
 use pupila_network::Network;
-use pupila_run::{FORMAT, Intervals, RunEnd, RunSummary, SkippedImage, Timing, TrainScores, finite};
+use pupila_run::{
+    FORMAT, Intervals, OtherPicture, RunEnd, RunSummary, SkippedImage, Timing, TrainScores, finite,
+};
 use std::time::Duration;
 
 /// What a summary holds that the outcome of the loop doesn't know.
@@ -19,8 +21,12 @@ pub struct SummaryContext<'a> {
     pub classes: &'a [String],
     /// The intervals of the validation images; none where none were judged.
     pub intervals: Option<&'a Intervals>,
+    /// What of the data was taken for what.
+    pub taken: &'a Taken,
     /// Images that were left out.
     pub skipped: &'a [Skipped],
+    /// Pictures of kinds that are not read.
+    pub other_pictures: &'a [OtherPictures],
     /// From the start to the first step.
     pub startup: Duration,
     /// Scanning the data.
@@ -39,7 +45,7 @@ pub struct SummaryContext<'a> {
 
 /// The summary of a run. The `train` and `val` blocks are the best epoch's; epoch times are medians.
 pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummary {
-    let SummaryContext { recipe, network, classes, skipped, .. } = context;
+    let SummaryContext { recipe, network, classes, skipped, other_pictures, .. } = context;
     let best = outcome.best_epoch.and_then(|best| outcome.epochs.iter().find(|record| record.epoch == best));
     let seconds = |duration: Duration| duration.as_secs_f64();
     let median_of = |f: &dyn Fn(&EpochRecord) -> f64| median(outcome.epochs.iter().map(f).collect());
@@ -72,7 +78,9 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         diagnosis: outcome.findings.clone(),
         engine_bytes: context.engine_bytes,
         peak_rss_bytes: context.peak_memory_bytes,
+        taken: context.taken.to_string(),
         skipped_images: skipped_images(skipped),
+        other_pictures: other_pictures_of(other_pictures),
         own_transforms: recipe.own_transforms(),
         seed: recipe.train.seed,
         threads: context.threads,
@@ -88,6 +96,16 @@ pub fn skipped_images(skipped: &[Skipped]) -> Vec<SkippedImage> {
         reason: skipped.reason.clone(),
     };
     skipped.iter().map(image).collect()
+}
+
+/// Pictures of kinds that are not read, as the files have them.
+pub fn other_pictures_of(pictures: &[OtherPictures]) -> Vec<OtherPicture> {
+    let picture = |OtherPictures { extension, class, count }: &OtherPictures| OtherPicture {
+        extension: extension.clone(),
+        class: class.clone(),
+        count: *count,
+    };
+    pictures.iter().map(picture).collect()
 }
 
 /// How long training waited for its images.

@@ -1,14 +1,17 @@
 //! Everything that can be wrong with the data, in words for the person whose data it is.
 
 mod idx;
+mod words;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 pub use idx::IdxError;
+use words::{bad_images, did_you_mean, first_lines, list, no_classes, none_usable, of_classes, split_advice};
 
 use crate::Split;
+use crate::taken::{OtherPictures, conversion, list_pictures};
 
 /// An image that is not used, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +112,50 @@ pub enum ScanError {
         /// What is there instead.
         found: String,
     },
+    /// Not one image, or none of some classes, but pictures of kinds that are not read here.
+    #[error("{path} has no images that can be read here{of}, only {list}; convert them to JPEG or PNG, such as by\n  {how}",
+        path = path.display(), of = of_classes(pictures), list = list_pictures(pictures),
+        how = pictures.first().map_or(String::new(), |first| conversion(&first.extension, path)))]
+    OnlyOtherPictures {
+        /// The root.
+        path: PathBuf,
+        /// What there is instead.
+        pictures: Vec<OtherPictures>,
+    },
+    /// Folders that by their names can be no classes.
+    #[error("{}", no_classes(path, folders, *folds, *with_classes))]
+    NoClasses {
+        /// The root.
+        path: PathBuf,
+        /// The folders.
+        folders: Vec<String>,
+        /// Whether they are folds; else they are pieces of one set.
+        folds: bool,
+        /// Whether they hold folders, which may be the classes.
+        with_classes: bool,
+    },
+    /// A folder was given for two splits.
+    #[error("{path} was given for {first} and for {second}; it can be one of them", path = path.display())]
+    FolderTwice {
+        /// The folder.
+        path: PathBuf,
+        /// One split.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// Several tables name the images of a folder.
+    #[error("{path} has several tables that name its images: {tables}; give one of them instead of the folder, such as \
+        {path}/{first}", path = path.display(), tables = list(tables), first = tables.first().map_or("", String::as_str))]
+    SeveralTables {
+        /// The root.
+        path: PathBuf,
+        /// The tables.
+        tables: Vec<String>,
+    },
     /// Two folders claim to be the same split.
-    #[error("{path} has both {first}/ and {second}/ for the {split} set; rename or remove one", path = path.display())]
+    #[error("{path} has both {first}/ and {second}/ for the {split} set; rename or remove one, or say what is meant, such as by \
+        --set 'data.{split}=[\"{first}\", \"{second}\"]'", path = path.display())]
     AmbiguousSplit {
         /// The root.
         path: PathBuf,
@@ -122,7 +167,8 @@ pub enum ScanError {
         second: String,
     },
     /// There are other splits, but nothing to train on.
-    #[error("{path} has no training set, only {others}; name the folder, or the split of the rows, \"train\"",
+    #[error("{path} has no training set, only {others}; name the folder, or the split of the rows, \"train\", or say which \
+        folder it is by --set data.train=FOLDER",
         path = path.display(), others = others.join(", "))]
     NoTrain {
         /// The root.
@@ -165,8 +211,8 @@ pub enum ScanError {
         paths: Vec<PathBuf>,
     },
     /// Classes to be validated or tested that cannot be learnt.
-    #[error("the {split} set has classes that the training set lacks: {list}; rename them, add them to train, or \
-        leave them out with data.exclude", list = list(classes))]
+    #[error("the {split} set has classes that the training set lacks: {list}; rename them (data.rename does so for a run), \
+        add them to train, or leave them out with data.exclude", list = list(classes))]
     UnknownClasses {
         /// Where they are.
         split: Split,
@@ -174,8 +220,8 @@ pub enum ScanError {
         classes: Vec<UnknownClass>,
     },
     /// Classes that the model to be judged does not know.
-    #[error("{path} has classes that the model does not know: {list}; it knows {model}; rename them, or leave them out \
-        with data.exclude{hint}", path = path.display(), list = list(classes), model = list(model),
+    #[error("{path} has classes that the model does not know: {list}; it knows {model}; rename them (data.rename \
+        does so for this once), or leave them out with data.exclude{hint}", path = path.display(), list = list(classes), model = list(model),
         hint = did_you_mean(suggestion.as_deref()))]
     UnknownToModel {
         /// The root or manifest.
@@ -316,50 +362,4 @@ pub enum LoadError {
     /// The caller asked to stop. What was decoded until then is in the cache.
     #[error("interrupted while loading images")]
     Interrupted,
-}
-
-fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map(|s| format!(", did you mean {s}?")).unwrap_or_default()
-}
-
-/// As many items as can be taken in at a glance; the error's fields hold all of them.
-const SHOWN: usize = 20;
-
-fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
-    let mut items = items.into_iter();
-    let mut text = items.by_ref().take(SHOWN).map(|item| item.to_string()).collect::<Vec<_>>().join(", ");
-    let more = items.count();
-    if more > 0 {
-        let _ = write!(text, " and {more} more");
-    }
-    text
-}
-
-fn first_lines<T: fmt::Display>(items: &[T]) -> String {
-    let mut text = String::new();
-    for item in items.iter().take(SHOWN) {
-        let _ = write!(text, "\n  {item}");
-    }
-    if items.len() > SHOWN {
-        let _ = write!(text, "\n  and {} more", items.len() - SHOWN);
-    }
-    text
-}
-
-fn bad_images(bad: &[Skipped]) -> String {
-    let (n, s) = (bad.len(), if bad.len() == 1 { "" } else { "s" });
-    let advice = "repair or remove them, or set data.on_bad_image to \"skip\"";
-    format!("{n} image{s} cannot be used ({advice}):{}", first_lines(bad))
-}
-
-fn none_usable(bad: &[Skipped]) -> String {
-    match bad {
-        [only] => format!("the only image cannot be used: {only}"),
-        _ => format!("none of the {} images can be used:{}", bad.len(), first_lines(bad)),
-    }
-}
-
-fn split_advice(there: &[Split]) -> String {
-    let choices: Vec<String> = there.iter().map(|split| format!("--split {split}")).collect();
-    format!("choose {}", choices.join(" or "))
 }

@@ -1,111 +1,185 @@
 //! Class folders, with or without folders for the splits above them.
 //!
 //! As torchvision's `ImageFolder`: every image anywhere below a class folder belongs to the class, in sorted order, and
-//! links are followed. Names that start with a dot are skipped, and so is the `__MACOSX` that macOS adds to archives.
+//! links are followed. Names that start with a dot are skipped, and so are folders that systems make for themselves, such as
+//! the `__MACOSX` that macOS adds to archives.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use pupila_image::Format;
+use pupila_image::{Format, UnreadKind};
 use rayon::prelude::*;
 
+use super::arrange::Arrangement;
 use super::labelled::choose;
-use super::{Listed, Listing};
+use super::names::{is_system_folder, splits_of};
+use super::{Beside, Listed, Listing};
 use crate::pattern::Patterns;
-use crate::{Form, Notice, ScanError, Split};
+use crate::taken::{Tally, add_pictures};
+use crate::{Form, Layout, Notice, OtherPictures, ScanError, Split};
 
 /// All splits, or all class folders, to train on.
-pub(super) fn list(root: &Path, patterns: &Patterns<'_>) -> Result<Listing, ScanError> {
+pub(super) fn list(root: &Path, patterns: &Patterns<'_>, layout: &Layout) -> Result<Listing, ScanError> {
     let top = Folder::read(root, root, patterns)?;
-    let splits = splits_in(root, &top, None)?;
-    let mut walk = Walk { root, patterns, found: Found::default() };
-    let form = if splits.is_empty() {
+    let arrangement = Arrangement::of(root, &top, layout, None)?;
+    let mut walk = Walk::new(root, patterns, &arrangement);
+    let form = if arrangement.sets.is_empty() {
         walk.class_folders(root, &top, None)?;
         Form::ClassFolders
     } else {
-        walk.found.beside_splits(&top, &splits);
-        for (split, path) in &splits {
+        walk.beside_sets(&top);
+        for (split, path) in &arrangement.sets {
             let folder = Folder::read(root, path, patterns)?;
-            if folder.folders.is_empty() && *split == Split::Test && folder.images.len() > 1 {
-                walk.found.notices.push(Notice::Unlabelled { path: path.clone() });
+            if folder.folders.is_empty() && *split == Some(Split::Test) && !folder.images.is_empty() {
+                walk.beside.notices.push(Notice::Unlabelled { path: path.clone() });
                 continue;
             }
-            let before = walk.found.files.len();
-            walk.split_folder(path, &folder, *split)?;
-            if walk.found.files.len() == before && *split == Split::Val {
-                return Err(ScanError::EmptySplit { split: *split, path: path.clone() });
+            let before = walk.files.len();
+            walk.set_folder(path, &folder, *split)?;
+            if let (Some(Split::Val), true) = (split, walk.files.len() == before) {
+                return Err(ScanError::EmptySplit { split: Split::Val, path: path.clone() });
             }
         }
-        Form::SplitFolders
+        form_of(&arrangement)
     };
-    let Found { files, ignored, excluded, empty_classes, notices } = walk.found;
+    let Walk { files, mut beside, mut empty_classes, .. } = walk;
     if files.is_empty() {
-        return Err(no_images(root, &top, ignored, excluded));
+        return Err(no_images(root, &top, &beside));
     }
+    // Of a set in several folders one need not have all classes.
+    let has_images = |class: Option<&str>| {
+        let trained = |file: &&Listed| matches!(file.split, None | Some(Split::Train));
+        files.iter().filter(trained).any(|file| Some(file.class.as_str()) == class)
+    };
+    empty_classes.retain(|path| !has_images(name_of(path)));
     if !empty_classes.is_empty() {
-        return Err(ScanError::EmptyClasses { paths: empty_classes });
+        return Err(no_images_of(root, empty_classes, &beside));
     }
-    Ok(Listing { form, files, partial: false, ignored_files: ignored, excluded, notices })
+    beside.notices.extend(arrangement.notices.iter().cloned());
+    let taken = arrangement.taken(root);
+    Ok(Listing { form, taken, base: root.to_owned(), files, partial: false, beside })
+}
+
+fn form_of(arrangement: &Arrangement) -> Form {
+    if arrangement.splits().is_empty() { Form::ClassFolders } else { Form::SplitFolders }
 }
 
 /// The one split that is `wanted` (see [`choose`]), or all class folders, for a model that knows `classes`.
 pub(super) fn list_one(
     root: &Path,
     patterns: &Patterns<'_>,
+    layout: &Layout,
     classes: &[String],
     wanted: Option<Split>,
 ) -> Result<Listing, ScanError> {
     let top = Folder::read(root, root, patterns)?;
-    let splits = splits_in(root, &top, Some(classes))?;
-    let there: Vec<Split> = splits.iter().map(|(split, _)| *split).collect();
+    let arrangement = Arrangement::of(root, &top, layout, Some(classes))?;
+    let there = arrangement.splits();
     let chosen = choose(root, wanted, &there)?;
-    let mut walk = Walk { root, patterns, found: Found::default() };
-    // The folder that holds the class folders, and what is in it.
-    let (form, path, folder) = match splits.iter().find(|(split, _)| Some(*split) == chosen) {
-        Some((split, path)) => {
-            walk.found.beside_splits(&top, &splits);
-            let folder = Folder::read(root, path, patterns)?;
-            walk.split_folder(path, &folder, *split)?;
-            (Form::SplitFolders, path.as_path(), folder)
+    let mut walk = Walk::new(root, patterns, &arrangement);
+    let form = if arrangement.sets.is_empty() {
+        walk.class_folders(root, &top, None)?;
+        Form::ClassFolders
+    } else {
+        walk.beside_sets(&top);
+        for (split, path) in arrangement.sets.iter().filter(|(split, _)| *split == chosen) {
+            walk.set_folder(path, &Folder::read(root, path, patterns)?, *split)?;
         }
-        None => {
-            walk.class_folders(root, &top, None)?;
-            (Form::ClassFolders, root, top)
-        }
+        form_of(&arrangement)
     };
-    let Found { files, ignored, excluded, notices, .. } = walk.found;
+    let Walk { files, mut beside, .. } = walk;
     if files.is_empty() {
-        return Err(no_images(path, &folder, ignored, excluded));
+        // The folder that should hold class folders.
+        let path = arrangement.sets.iter().find(|(split, _)| *split == chosen).map_or(root, |(_, path)| path);
+        return Err(no_images(path, &Folder::read(root, path, patterns)?, &beside));
     }
-    Ok(Listing { form, files, partial: there.len() > 1, ignored_files: ignored, excluded, notices })
+    beside.notices.extend(arrangement.notices.iter().cloned());
+    let taken = arrangement.taken(root);
+    Ok(Listing { form, taken, base: root.to_owned(), files, partial: there.len() > 1, beside })
 }
 
 /// All images below a folder of which nothing is known, and what else should be known of it.
-pub(super) fn images_below(root: &Path) -> Result<(Folder, Vec<Notice>), ScanError> {
+pub(super) fn images_below(root: &Path) -> Result<(Vec<PathBuf>, Beside), ScanError> {
+    let patterns = Patterns::new(&[]);
     let (mut all, mut notices) = (Folder::default(), Vec::new());
-    let walk = Walk { root, patterns: &Patterns::new(&[]), found: Found::default() };
-    walk.descend(root, &mut all, &mut HashSet::new(), &mut notices)?;
+    descend(root, root, &patterns, &mut all, &mut HashSet::new(), &mut notices)?;
+    let mut beside = Beside { notices, ..Beside::default() };
+    beside.add(&all, None);
     if all.images.is_empty() {
-        let top = Folder::read(root, root, walk.patterns)?;
-        return Err(no_images(root, &top, all.other_files, 0));
+        let top = Folder::read(root, root, &patterns)?;
+        return Err(no_images(root, &top, &beside));
     }
-    Ok((all, notices))
+    Ok((all.images, beside))
 }
 
-/// Whether a folder would be taken for one with splits.
-pub(super) fn looks_like_root(path: &Path) -> bool {
-    Split::Train.aliases().iter().any(|name| path.join(name).is_dir())
+/// All images below a folder, as far as it can be read.
+pub(super) fn files_below(root: &Path) -> Vec<PathBuf> {
+    let (mut all, mut notices) = (Folder::default(), Vec::new());
+    // What cannot be read here is told where it is needed.
+    let _ = descend(root, root, &Patterns::new(&[]), &mut all, &mut HashSet::new(), &mut notices);
+    all.images
 }
 
-fn no_images(path: &Path, folder: &Folder, ignored: usize, excluded: usize) -> ScanError {
+/// The folders in a folder that has no images of its own; `None` where it has some, or cannot be read. It stops at the first
+/// image, so that asking of a class folder costs nothing.
+pub(super) fn folders_only(path: &Path) -> Option<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(path).ok()? {
+        let entry = entry.ok()?;
+        let name = entry.file_name();
+        let path = entry.path();
+        if name.as_encoded_bytes().starts_with(b".") || is_system_folder(&name.to_string_lossy()) {
+            continue;
+        }
+        if is_image(&path) {
+            return None;
+        }
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort_unstable();
+    Some(folders)
+}
+
+/// The folder below `path` that looks like the root of a data set, where a person gave one that is too high: the first one,
+/// down a row of folders that hold nothing but another, with a training set or with two folders of images.
+pub(super) fn inner_root(path: &Path) -> Option<PathBuf> {
+    const DEEPEST: usize = 4;
+    let mut path = path.to_owned();
+    for _ in 0..DEEPEST {
+        let folders = folders_only(&path)?;
+        let names: Vec<&str> = folders.iter().filter_map(|path| name_of(path)).collect();
+        let trains = splits_of(&names).contains(&Some(Split::Train));
+        let of_images = folders.iter().filter(|path| folders_only(path).is_none()).count();
+        if trains || of_images > 1 {
+            return Some(path);
+        }
+        match &folders[..] {
+            [only] => path = only.clone(),
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn no_images(path: &Path, folder: &Folder, beside: &Beside) -> ScanError {
     if folder.folders.is_empty() && !folder.images.is_empty() {
         return ScanError::NoClassFolders { path: path.to_owned() };
     }
+    if !beside.other_pictures.is_empty() {
+        return ScanError::OnlyOtherPictures {
+            path: path.to_owned(),
+            pictures: beside.other_pictures.clone(),
+        };
+    }
+    let files = beside.excluded - beside.excluded_folders;
     let kinds = [
         (folder.folders.len(), "folders"),
-        (ignored, "files of other kinds"),
-        (excluded, "left out by data.exclude"),
+        (beside.ignored_files, "files of other kinds"),
+        (files, "images left out by data.exclude"),
+        (beside.excluded_folders, "folders left out by data.exclude"),
         (folder.images.len(), "images that are in no class folder"),
     ];
     let kinds = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}"));
@@ -114,58 +188,20 @@ fn no_images(path: &Path, folder: &Folder, ignored: usize, excluded: usize) -> S
     ScanError::NoImages { path: path.to_owned(), found }
 }
 
-/// The folders of the splits; none where `top` holds the classes themselves. `known` are the classes of a model that is
-/// to be judged; where there are none yet, there must be something to train on.
-fn splits_in(
-    root: &Path,
-    top: &Folder,
-    known: Option<&[String]>,
-) -> Result<Vec<(Split, PathBuf)>, ScanError> {
-    let mut splits: Vec<(Split, PathBuf)> = Vec::new();
-    for path in &top.folders {
-        let Some(split) = name_of(path).and_then(|name| name.parse::<Split>().ok()) else { continue };
-        if let Some((_, first)) = splits.iter().find(|(other, _)| *other == split) {
-            return Err(ScanError::AmbiguousSplit {
-                path: root.to_owned(),
-                split,
-                first: name_of(first).unwrap_or_default().to_owned(),
-                second: name_of(path).unwrap_or_default().to_owned(),
-            });
-        }
-        splits.push((split, path.clone()));
-    }
-    splits.sort();
-    let has_folders = |path: &Path| -> Result<bool, ScanError> {
-        Ok(!Folder::read(root, path, &Patterns::new(&[]))?.folders.is_empty())
+/// Classes without images, of which some have pictures that are not read here.
+fn no_images_of(root: &Path, empty: Vec<PathBuf>, beside: &Beside) -> ScanError {
+    let is_empty = |picture: &&OtherPictures| {
+        let class = picture.class.as_deref();
+        class.is_some() && empty.iter().any(|path| name_of(path) == class)
     };
-    let is_known = |path: &Path| {
-        name_of(path).is_some_and(|name| known.is_some_and(|known| known.iter().any(|class| class == name)))
-    };
-    match (splits.first(), known) {
-        (None, _) => Ok(splits),
-        (Some((Split::Train, train)), _) => {
-            // A train is also a thing to classify: a folder of images among others that are no splits.
-            let may_be_class = splits.len() == 1 && (top.folders.len() > 1 || is_known(train));
-            Ok(if may_be_class && !has_folders(train)? { Vec::new() } else { splits })
-        }
-        (Some(_), None) if splits.len() == top.folders.len() => {
-            let others = splits.iter().filter_map(|(_, path)| Some(name_of(path)?.to_owned())).collect();
-            Err(ScanError::NoTrain { path: root.to_owned(), others })
-        }
-        (Some(_), None) => Ok(Vec::new()),
-        (Some(_), Some(_)) => {
-            for path in top.folders.iter().filter(|path| is_known(path)) {
-                let named_as_split = splits.iter().any(|(_, split)| split == path);
-                if !named_as_split || !has_folders(path)? {
-                    return Ok(Vec::new());
-                }
-            }
-            Ok(splits)
-        }
+    let pictures: Vec<OtherPictures> = beside.other_pictures.iter().filter(is_empty).cloned().collect();
+    if pictures.is_empty() {
+        return ScanError::EmptyClasses { paths: empty };
     }
+    ScanError::OnlyOtherPictures { path: root.to_owned(), pictures }
 }
 
-fn name_of(path: &Path) -> Option<&str> {
+pub(super) fn name_of(path: &Path) -> Option<&str> {
     path.file_name().and_then(OsStr::to_str)
 }
 
@@ -177,33 +213,50 @@ fn is_image(path: &Path) -> bool {
         .any(|known| known.eq_ignore_ascii_case(extension))
 }
 
+/// The extension of a picture of a kind that is not read here, in lower case.
+fn unread_extension(path: &Path) -> Option<String> {
+    let extension = path.extension().and_then(OsStr::to_str)?;
+    UnreadKind::of_extension(extension).map(|_| extension.to_ascii_lowercase())
+}
+
 /// What is directly in a folder, each kind sorted by name.
 #[derive(Default)]
 pub(super) struct Folder {
-    folders: Vec<PathBuf>,
+    pub(super) folders: Vec<PathBuf>,
     pub(super) images: Vec<PathBuf>,
     pub(super) other_files: usize,
-    excluded: usize,
+    pub(super) other_pictures: Tally,
+    pub(super) system_folders: Vec<String>,
+    pub(super) excluded: usize,
+    pub(super) excluded_folders: usize,
 }
 
 impl Folder {
-    fn read(root: &Path, path: &Path, patterns: &Patterns<'_>) -> Result<Folder, ScanError> {
+    pub(super) fn read(root: &Path, path: &Path, patterns: &Patterns<'_>) -> Result<Folder, ScanError> {
         let unreadable = |source| ScanError::Read { path: path.to_owned(), source };
         let mut folder = Folder::default();
         for entry in std::fs::read_dir(path).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(b".") || name == "__MACOSX" {
-                continue;
-            }
             let path = entry.path();
             let kind = entry.file_type().map_err(unreadable)?;
             // What a link points to decides; a broken one is examined as the file that it claims to be.
             let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
-            if !is_folder && !is_image(&path) {
+            if is_folder && is_system_folder(&name.to_string_lossy()) {
+                folder.system_folders.push(name.to_string_lossy().into_owned());
+                continue;
+            }
+            if name.as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let other = if is_folder || is_image(&path) { None } else { Some(unread_extension(&path)) };
+            if let Some(None) = other {
                 folder.other_files += 1;
             } else if patterns.exclude(path.strip_prefix(root).unwrap_or(&path)) {
                 folder.excluded += 1;
+                folder.excluded_folders += usize::from(is_folder);
+            } else if let Some(Some(extension)) = other {
+                *folder.other_pictures.entry(extension).or_default() += 1;
             } else if is_folder {
                 folder.folders.push(path);
             } else {
@@ -216,101 +269,108 @@ impl Folder {
     }
 }
 
-/// What was found below the root so far.
-#[derive(Default)]
-struct Found {
-    files: Vec<Listed>,
-    ignored: usize,
-    excluded: usize,
-    empty_classes: Vec<PathBuf>,
-    notices: Vec<Notice>,
-}
-
-impl Found {
-    /// Notes what is beside the class folders in `folder`.
-    fn beside_classes(&mut self, path: &Path, folder: &Folder) {
-        self.ignored += folder.other_files;
-        self.excluded += folder.excluded;
-        if !folder.images.is_empty() {
-            self.notices.push(Notice::LooseImages { path: path.to_owned(), images: folder.images.len() });
-        }
-    }
-
-    /// Notes what is beside the folders of the splits.
-    fn beside_splits(&mut self, top: &Folder, splits: &[(Split, PathBuf)]) {
-        self.excluded += top.excluded;
-        let others = top.folders.iter().filter(|folder| splits.iter().all(|(_, split)| split != *folder));
-        self.notices.extend(others.map(|path| Notice::IgnoredFolder { path: path.clone() }));
-    }
-}
-
 struct Walk<'a> {
     root: &'a Path,
     patterns: &'a Patterns<'a>,
-    found: Found,
+    arrangement: &'a Arrangement,
+    files: Vec<Listed>,
+    beside: Beside,
+    empty_classes: Vec<PathBuf>,
 }
 
-impl Walk<'_> {
-    /// Lists the folder of a split, which was read before.
-    fn split_folder(&mut self, path: &Path, folder: &Folder, split: Split) -> Result<(), ScanError> {
+impl<'a> Walk<'a> {
+    fn new(root: &'a Path, patterns: &'a Patterns<'a>, arrangement: &'a Arrangement) -> Self {
+        let (files, beside, empty_classes) = (Vec::new(), Beside::default(), Vec::new());
+        Walk { root, patterns, arrangement, files, beside, empty_classes }
+    }
+
+    /// Notes what is beside the folders of the splits.
+    fn beside_sets(&mut self, top: &Folder) {
+        let sets = &self.arrangement.sets;
+        if sets.iter().any(|(_, path)| path == self.root) {
+            return;
+        }
+        self.beside.excluded += top.excluded;
+        self.beside.excluded_folders += top.excluded_folders;
+        self.beside.note_system_folders(&top.system_folders);
+        add_pictures(&mut self.beside.other_pictures, &top.other_pictures, None);
+        let others = top.folders.iter().filter(|folder| sets.iter().all(|(_, set)| !set.starts_with(folder)));
+        self.beside.notices.extend(others.map(|path| Notice::IgnoredFolder { path: path.clone() }));
+    }
+
+    /// Lists a folder that holds class folders, which was read before.
+    fn set_folder(&mut self, path: &Path, folder: &Folder, split: Option<Split>) -> Result<(), ScanError> {
         if folder.folders.is_empty() && !folder.images.is_empty() {
             return Err(ScanError::NoClassFolders { path: path.to_owned() });
         }
-        self.class_folders(path, folder, Some(split))
+        self.class_folders(path, folder, split)
     }
 
     /// Lists each class folder in `folder` with all that is below it.
     fn class_folders(&mut self, path: &Path, folder: &Folder, split: Option<Split>) -> Result<(), ScanError> {
-        self.found.beside_classes(path, folder);
-        let listed: Vec<(Folder, Vec<Notice>)> = folder
-            .folders
+        self.beside.add(folder, None);
+        if !folder.images.is_empty() {
+            self.beside
+                .notices
+                .push(Notice::LooseImages { path: path.to_owned(), images: folder.images.len() });
+        }
+        // Where the root is a set by itself, the other sets are in it.
+        let is_set = |folder: &&PathBuf| self.arrangement.sets.iter().any(|(_, set)| set.starts_with(folder));
+        let classes: Vec<&PathBuf> = folder.folders.iter().filter(|folder| !is_set(folder)).collect();
+        let listed: Vec<(Folder, Vec<Notice>)> = classes
             .par_iter()
             .map(|path| {
                 let (mut all, mut notices) = (Folder::default(), Vec::new());
-                self.descend(path, &mut all, &mut HashSet::new(), &mut notices)?;
+                descend(self.root, path, self.patterns, &mut all, &mut HashSet::new(), &mut notices)?;
                 Ok((all, notices))
             })
             .collect::<Result<_, ScanError>>()?;
-        for (path, (all, notices)) in folder.folders.iter().zip(listed) {
+        for (path, (all, notices)) in classes.into_iter().zip(listed) {
             let class = name_of(path).ok_or_else(|| ScanError::ClassName { path: path.clone() })?;
             if all.images.is_empty() && all.excluded == 0 && matches!(split, None | Some(Split::Train)) {
-                self.found.empty_classes.push(path.clone());
+                self.empty_classes.push(path.clone());
             }
+            self.beside.add(&all, Some(class));
+            self.beside.notices.extend(notices);
             let files = all.images.into_iter().map(|path| Listed {
                 path,
                 class: class.to_owned(),
                 split,
                 group: None,
             });
-            self.found.files.extend(files);
-            self.found.ignored += all.other_files;
-            self.found.excluded += all.excluded;
-            self.found.notices.extend(notices);
+            self.files.extend(files);
         }
         Ok(())
     }
+}
 
-    /// Adds what is below `path` to `all`: its own images first, then those of its folders. `seen` holds the real paths
-    /// of the folders so far, so that links can neither go round in circles nor bring the same image twice.
-    fn descend(
-        &self,
-        path: &Path,
-        all: &mut Folder,
-        seen: &mut HashSet<PathBuf>,
-        notices: &mut Vec<Notice>,
-    ) -> Result<(), ScanError> {
-        let real = path.canonicalize().map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
-        if !seen.insert(real) {
-            notices.push(Notice::LinkedTwice { path: path.to_owned() });
-            return Ok(());
-        }
-        let folder = Folder::read(self.root, path, self.patterns)?;
-        all.images.extend(folder.images);
-        all.other_files += folder.other_files;
-        all.excluded += folder.excluded;
-        for inner in &folder.folders {
-            self.descend(inner, all, seen, notices)?;
-        }
-        Ok(())
+/// Adds what is below `path` to `all`: its own images first, then those of its folders. `seen` holds the real paths of the
+/// folders so far, so that links can neither go round in circles nor bring the same image twice.
+fn descend(
+    root: &Path,
+    path: &Path,
+    patterns: &Patterns<'_>,
+    all: &mut Folder,
+    seen: &mut HashSet<PathBuf>,
+    notices: &mut Vec<Notice>,
+) -> Result<(), ScanError> {
+    let real = path.canonicalize().map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
+    if !seen.insert(real) {
+        notices.push(Notice::LinkedTwice { path: path.to_owned() });
+        return Ok(());
     }
+    let folder = Folder::read(root, path, patterns)?;
+    all.images.extend(folder.images);
+    all.other_files += folder.other_files;
+    folder
+        .other_pictures
+        .into_iter()
+        .for_each(|(extension, n)| *all.other_pictures.entry(extension).or_default() += n);
+    all.system_folders.extend(folder.system_folders);
+    all.excluded += folder.excluded;
+    all.excluded_folders += folder.excluded_folders;
+    for inner in &folder.folders {
+        descend(root, inner, patterns, all, seen, notices)?;
+    }
+    Ok(())
 }

@@ -14,7 +14,7 @@ use twox_hash::XxHash3_128;
 
 use super::training::classes_of;
 use crate::pattern::Patterns;
-use crate::{Dataset, Form, IdxError, IdxImages, Purpose, Sample, ScanError, Source, Split};
+use crate::{Dataset, Form, IdxError, IdxImages, Purpose, Sample, ScanError, Source, Split, Taken};
 
 /// The largest file that is read, unpacked; the family's largest, EMNIST by class, has 0.55 GB.
 const MAX_BYTES: u64 = 8 << 30;
@@ -115,6 +115,14 @@ impl Contents {
     }
 }
 
+/// What was taken for what.
+pub(super) fn taken(pairs: &[Pair]) -> Taken {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let pairs: Vec<String> =
+        pairs.iter().map(|pair| format!("{} -> {}", name(&pair.images), pair.split)).collect();
+    Taken::new(format!("IDX files {}", pairs.join(", ")), &[])
+}
+
 /// All pairs, to train on.
 pub(super) fn read(root: &Path, pairs: &[Pair], patterns: &Patterns<'_>) -> Result<Dataset, ScanError> {
     let read: Vec<Contents> = pairs.par_iter().map(Contents::read).collect::<Result<_, _>>()?;
@@ -131,6 +139,7 @@ pub(super) fn read(root: &Path, pairs: &[Pair], patterns: &Patterns<'_>) -> Resu
     let classes = classes_of(root, names.iter().map(|(name, split)| (name.as_str(), *split)))?;
     let label_of: HashMap<u8, u32> = trained.into_iter().zip(0..).collect();
     let mut dataset = Dataset::new(root, Form::Idx, Purpose::Training, classes);
+    dataset.taken = taken(pairs);
     for contents in &read {
         contents.add_to(&mut dataset, &label_of, patterns);
     }

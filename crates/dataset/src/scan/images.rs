@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::examine::{Candidate, Memory, samples};
 use super::labelled::check_bad;
-use super::{folders, metadata};
-use crate::{Cache, Dataset, Form, Notice, OnBadImage, Purpose, ScanError, Split};
+use super::{Beside, folders, metadata};
+use crate::{Cache, Dataset, Form, OnBadImage, Purpose, ScanError, Split};
 
 /// The images at `paths`: a file is taken as it is, whatever its name; a folder stands for the images anywhere below it,
 /// by the names and in the order of [`scan`](crate::scan()). What is named twice, or is in a folder that is also named, comes
@@ -33,7 +33,7 @@ pub fn scan_images(
         _ => Path::new(""),
     };
     let mut dataset = Dataset::new(root, Form::Images, Purpose::Prediction, Vec::new());
-    for Given { folder, images, other_files, notices } in list(paths)? {
+    for Given { folder, images, beside } in list(paths)? {
         // A file that somebody names is not remembered: there is no folder of a data set to which it belongs.
         let memory = Memory {
             cache: cache.filter(|_| folder.is_some()),
@@ -45,8 +45,7 @@ pub fn scan_images(
         let examined = samples(candidates.collect(), &memory);
         dataset.samples.extend(examined.samples);
         dataset.skipped.extend(examined.skipped);
-        dataset.ignored_files += other_files;
-        dataset.notices.extend(notices);
+        beside.add_to(&mut dataset);
     }
     check_bad(&dataset.samples, &dataset.skipped, on_bad_image)?;
     dataset.notices.extend(super::warnings(cache));
@@ -58,8 +57,7 @@ struct Given<'a> {
     /// The folder; `None` for files.
     folder: Option<&'a Path>,
     images: Vec<PathBuf>,
-    other_files: usize,
-    notices: Vec<Notice>,
+    beside: Beside,
 }
 
 fn list(paths: &[PathBuf]) -> Result<Vec<Given<'_>>, ScanError> {
@@ -67,18 +65,13 @@ fn list(paths: &[PathBuf]) -> Result<Vec<Given<'_>>, ScanError> {
     let mut seen = Seen::default();
     for path in paths {
         if metadata(path)?.is_dir() {
-            let (folder, notices) = folders::images_below(path)?;
-            let images = folder.images.into_iter().filter(|image| seen.insert(image)).collect();
-            all.push(Given { folder: Some(path), images, other_files: folder.other_files, notices });
+            let (images, beside) = folders::images_below(path)?;
+            let images = images.into_iter().filter(|image| seen.insert(image)).collect();
+            all.push(Given { folder: Some(path), images, beside });
         } else if seen.insert(path) {
             match all.last_mut() {
                 Some(Given { folder: None, images, .. }) => images.push(path.clone()),
-                _ => all.push(Given {
-                    folder: None,
-                    images: vec![path.clone()],
-                    other_files: 0,
-                    notices: Vec::new(),
-                }),
+                _ => all.push(Given { folder: None, images: vec![path.clone()], beside: Beside::default() }),
             }
         }
     }

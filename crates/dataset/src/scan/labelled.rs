@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples};
-use super::{Data, Listing, folders, idx, manifest};
+use super::{Data, Listing, check_layout, folders, idx, list_tables, manifest, rename};
 use crate::options::check_exclude;
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
@@ -44,15 +44,28 @@ pub fn scan_labelled(
 ) -> Result<Labelled, ScanError> {
     check_exclude(&options.exclude)?;
     let patterns = Patterns::new(&options.exclude);
-    let wanted = options.split;
-    let of_files = |listing: Listing| -> Result<(Labelled, bool), ScanError> {
+    let (wanted, layout) = (options.split, &options.layout);
+    let of_files = |mut listing: Listing| -> Result<(Labelled, bool), ScanError> {
+        rename(&mut listing, layout);
         let partial = listing.partial;
         Ok((from_files(path, listing, classes, options.on_bad_image, cache)?, partial))
     };
-    let (Labelled { mut dataset, split }, partial) = match Data::at(path)? {
+    let of_table = manifest::Wanted { patterns: &patterns, layout, group: None };
+    let data = Data::at(path, &of_table)?;
+    check_layout(&data, layout)?;
+    let (Labelled { mut dataset, split }, partial) = match data {
         Data::Idx(pairs) => (from_idx(path, &pairs, classes, wanted, &patterns)?, pairs.len() > 1),
-        Data::Manifest => of_files(one_split_of(path, manifest::list(path, &patterns, None)?, wanted)?)?,
-        Data::Folder => of_files(folders::list_one(path, &patterns, classes, wanted)?)?,
+        Data::Tables(tables) => {
+            let mut listing = list_tables(path, &tables, &of_table)?;
+            // A hint for training.
+            listing.beside.notices.retain(|notice| !matches!(notice, Notice::LooksLikeGroup { .. }));
+            of_files(one_split_of(path, listing, wanted)?)?
+        }
+        Data::Folder(table) => {
+            let mut listing = folders::list_one(path, &patterns, layout, classes, wanted)?;
+            listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));
+            of_files(listing)?
+        }
     };
     if !partial {
         dataset.notices.extend(super::unmatched(&patterns));
@@ -106,8 +119,8 @@ fn from_files(
     let label_of: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
     let unknown = listing.files.iter().map(|file| file.class.as_str());
     all_known(root, classes, unknown.filter(|class| !label_of.contains_key(class)))?;
-    let memory = Memory { cache, root: listing.base(root), partial: listing.partial };
-    let Listing { form, files, ignored_files, excluded, notices, .. } = listing;
+    let memory = Memory { cache, root: &listing.base, partial: listing.partial };
+    let Listing { form, taken, files, beside, .. } = listing;
     // All files have the same split, or none.
     let split = files.first().and_then(|file| file.split);
     let candidates = files.into_iter().map(|file| Candidate {
@@ -119,7 +132,8 @@ fn from_files(
     let Examined { samples, skipped, .. } = samples(candidates.collect(), &memory);
     check_bad(&samples, &skipped, on_bad_image)?;
     let dataset = Dataset::new(root, form, Purpose::Evaluation, classes.to_vec());
-    let dataset = Dataset { samples, skipped, ignored_files, excluded, notices, ..dataset };
+    let mut dataset = Dataset { samples, skipped, taken, ..dataset };
+    beside.add_to(&mut dataset);
     Ok(Labelled { dataset, split })
 }
 
@@ -133,6 +147,7 @@ fn from_idx(
     let there: Vec<Split> = pairs.iter().map(|pair| pair.split).collect();
     let split = choose(root, wanted, &there)?;
     let mut dataset = Dataset::new(root, Form::Idx, Purpose::Evaluation, classes.to_vec());
+    dataset.taken = idx::taken(pairs);
     for pair in pairs.iter().filter(|pair| Some(pair.split) == split) {
         let contents = idx::Contents::read(pair)?;
         let label_of: HashMap<u8, u32> =
@@ -174,8 +189,10 @@ fn all_known<'a>(
     }
     // One folder that holds the data set, rather than a class.
     let inner = counts.keys().next().filter(|_| counts.len() == 1).map(|class| root.join(class));
-    let is_root =
-        |path: &Path| folders::looks_like_root(path) || model.iter().any(|class| path.join(class).is_dir());
+    let is_root = |path: &Path| {
+        let holds_class = model.iter().any(|class| path.join(class).is_dir());
+        if holds_class { Some(path.to_owned()) } else { folders::inner_root(path) }
+    };
     let classes = counts.into_iter().map(|(class, images)| UnknownClass {
         class: class.to_owned(),
         images,
@@ -185,7 +202,7 @@ fn all_known<'a>(
         path: root.to_owned(),
         classes: classes.collect(),
         model: model.to_vec(),
-        suggestion: inner.filter(|path| is_root(path)).map(|path| path.display().to_string()),
+        suggestion: inner.and_then(|path| is_root(&path)).map(|path| path.display().to_string()),
     })
 }
 

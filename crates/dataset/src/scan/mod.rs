@@ -1,28 +1,36 @@
 //! A path to a [`Dataset`](crate::Dataset).
 //!
-//! Each form of data lists its files with a class and a split ([`folders`], [`manifest`]; [`idx`] brings its pixels), and
+//! Each form of data lists its files with a class and a split ([`folders`], whose splits [`arrange`] finds by [`names`],
+//! [`manifest`]; [`idx`] brings its pixels), and
 //! every file is read once ([`examine`]). What is made of them depends on what they are for: to train on ([`training`]),
 //! to judge a model on ([`labelled`]), or to be labelled by one ([`images`]).
 
+mod arrange;
 mod examine;
 mod folders;
 mod idx;
 mod images;
 mod labelled;
 mod manifest;
+mod names;
 mod training;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::pattern::Patterns;
+use crate::similar;
 use crate::suggest::nearest;
-use crate::{Cache, Form, Notice, ScanError, Split};
+use crate::taken::add_pictures;
+use crate::{Cache, Dataset, Form, Layout, Notice, OtherPictures, ScanError, Split, Taken};
 
 pub use images::{list_images, scan_images};
 pub use labelled::{Labelled, scan_labelled};
 pub use training::scan;
+
+pub(crate) use names::split_of;
 
 /// A file with what its place or its row says of it.
 struct Listed {
@@ -36,49 +44,153 @@ struct Listed {
 /// What one form of data found, before any file was opened.
 struct Listing {
     form: Form,
+    taken: Taken,
+    /// The folder that the files are in.
+    base: PathBuf,
     files: Vec<Listed>,
     /// Whether there are files of other splits, which were not listed.
     partial: bool,
+    beside: Beside,
+}
+
+/// What was found beside the images.
+#[derive(Default)]
+struct Beside {
     ignored_files: usize,
+    other_pictures: Vec<OtherPictures>,
+    system_folders: Vec<String>,
     excluded: usize,
+    excluded_folders: usize,
     notices: Vec<Notice>,
 }
 
-impl Listing {
-    /// The folder that the files are in.
-    fn base<'a>(&self, root: &'a Path) -> &'a Path {
-        match (self.form, root.parent()) {
-            (Form::Manifest, Some(folder)) if folder.as_os_str().is_empty() => Path::new("."),
-            (Form::Manifest, Some(folder)) => folder,
-            _ => root,
+impl Beside {
+    /// Adds what a folder has besides its images.
+    fn add(&mut self, folder: &folders::Folder, class: Option<&str>) {
+        self.ignored_files += folder.other_files;
+        self.excluded += folder.excluded;
+        self.excluded_folders += folder.excluded_folders;
+        add_pictures(&mut self.other_pictures, &folder.other_pictures, class);
+        self.note_system_folders(&folder.system_folders);
+    }
+
+    /// Each name once, however many folders have it.
+    fn note_system_folders(&mut self, names: &[String]) {
+        for name in names {
+            if !self.system_folders.contains(name) {
+                self.system_folders.push(name.clone());
+            }
         }
+    }
+
+    fn add_to(self, dataset: &mut Dataset) {
+        dataset.ignored_files += self.ignored_files;
+        dataset.excluded += self.excluded;
+        dataset.excluded_folders += self.excluded_folders;
+        dataset.other_pictures.extend(self.other_pictures);
+        dataset.system_folders.extend(self.system_folders);
+        dataset.notices.extend(self.notices);
     }
 }
 
 /// What there is at a path, as far as it can be told from the outside.
 enum Data {
-    Manifest,
+    /// A table, or the tables of a folder, each with the split that it is for, if it is for one.
+    Tables(Vec<(Option<Split>, PathBuf)>),
     Idx(Vec<idx::Pair>),
-    Folder,
+    /// A folder, and a table in it that knows other classes.
+    Folder(Option<PathBuf>),
 }
 
 impl Data {
-    fn at(path: &Path) -> Result<Data, ScanError> {
+    fn at(path: &Path, wanted: &manifest::Wanted<'_>) -> Result<Data, ScanError> {
         if metadata(path)?.is_dir() {
-            return Ok(idx::find(path)?.map_or(Data::Folder, Data::Idx));
+            if let Some(pairs) = idx::find(path)? {
+                return Ok(Data::Idx(pairs));
+            }
+            return Ok(match manifest::look(path, wanted)? {
+                manifest::Found::Nothing => Data::Folder(None),
+                manifest::Found::Tables(tables) => Data::Tables(tables),
+                manifest::Found::Beside(table) => Data::Folder(Some(table)),
+            });
         }
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
-            return Ok(Data::Manifest);
+        if manifest::is_table(path) {
+            return Ok(Data::Tables(vec![(None, path.to_owned())]));
         }
         Err(ScanError::NotData { path: path.to_owned() })
     }
 }
 
+/// Fails where a recipe says something of tables, folders or classes that this data has none of: it would be passed over.
+fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
+    let rename = layout.rename.keys().next().map(|class| ("rename", class.clone()));
+    let wrong = match data {
+        Data::Tables(_) => {
+            layout.key_of_folders().map(|key| (key, "left out: the data is a table, and has no folders"))
+        }
+        Data::Folder(_) => {
+            layout.key_of_tables().map(|key| (key, "left out: there is no table in the folder"))
+        }
+        Data::Idx(_) => {
+            let key = layout.key_of_folders().or_else(|| layout.key_of_tables()).or(rename);
+            key.map(|key| (key, "left out: the data are IDX files, whose classes are numbers"))
+        }
+    };
+    match wrong {
+        Some(((key, got), expected)) => Err(ScanError::Option { key, got, expected }),
+        None => Ok(()),
+    }
+}
+
+/// The rows of the tables of the data set at `path`, which is one of them or their folder.
+fn list_tables(
+    path: &Path,
+    tables: &[(Option<Split>, PathBuf)],
+    wanted: &manifest::Wanted<'_>,
+) -> Result<Listing, ScanError> {
+    if path.is_dir() { manifest::list_all(path, tables, wanted) } else { manifest::list(path, wanted) }
+}
+
+/// Gives classes the names that a recipe has for them.
+fn rename(listing: &mut Listing, layout: &Layout) {
+    let mut unmatched: BTreeSet<&str> = layout.rename.keys().map(String::as_str).collect();
+    let classes: BTreeSet<String> = listing.files.iter().map(|file| file.class.clone()).collect();
+    for file in &mut listing.files {
+        if let Some((old, new)) = layout.rename.get_key_value(&file.class) {
+            unmatched.remove(old.as_str());
+            file.class.clone_from(new);
+        }
+    }
+    for class in unmatched {
+        let similar = nearest(class, classes.iter().map(String::as_str)).map(str::to_owned);
+        listing.beside.notices.push(Notice::UnmatchedRename { class: class.to_owned(), similar });
+    }
+}
+
+/// Names of classes that are probably meant to be one.
+fn similar_classes(listing: &Listing) -> Vec<Notice> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for file in &listing.files {
+        *counts.entry(&file.class).or_default() += 1;
+    }
+    let groups = similar::groups(counts.keys().copied());
+    let notice = |names: Vec<&str>| {
+        let mut classes: Vec<(String, usize)> =
+            names.into_iter().map(|name| (name.to_owned(), counts[name])).collect();
+        // Stable: of equally many the first by name.
+        classes.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        Notice::SimilarClasses { classes }
+    };
+    groups.into_iter().map(notice).collect()
+}
+
+fn missing(path: &Path) -> ScanError {
+    ScanError::Missing { path: path.to_owned(), suggestion: nearest_sibling(path) }
+}
+
 fn metadata(path: &Path) -> Result<Metadata, ScanError> {
     std::fs::metadata(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => {
-            ScanError::Missing { path: path.to_owned(), suggestion: nearest_sibling(path) }
-        }
+        std::io::ErrorKind::NotFound => missing(path),
         _ => ScanError::Read { path: path.to_owned(), source },
     })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples};
-use super::{Data, Listing, folders, idx, manifest};
+use super::{Data, Listing, check_layout, folders, idx, list_tables, manifest, rename, similar_classes};
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
@@ -22,18 +22,26 @@ use crate::{
 pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<Dataset, ScanError> {
     options.check()?;
     let patterns = Patterns::new(&options.exclude);
-    let mut dataset = match Data::at(path)? {
-        Data::Manifest => {
-            from_files(path, manifest::list(path, &patterns, options.group.as_deref())?, options, cache)?
-        }
+    let layout = &options.layout;
+    let of_table = manifest::Wanted { patterns: &patterns, layout, group: options.group.as_deref() };
+    let data = Data::at(path, &of_table)?;
+    check_layout(&data, layout)?;
+    let mut dataset = match data {
+        Data::Tables(tables) => from_files(path, list_tables(path, &tables, &of_table)?, options, cache)?,
         _ if options.group.is_some() => {
             let got = options.group.clone().unwrap_or_default();
             let expected = "left out: only a manifest has columns that name groups";
             return Err(ScanError::Option { key: "group", got, expected });
         }
         Data::Idx(pairs) => idx::read(path, &pairs, &patterns)?,
-        Data::Folder => from_files(path, folders::list(path, &patterns)?, options, cache)?,
+        Data::Folder(table) => {
+            let mut listing = folders::list(path, &patterns, layout)?;
+            listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));
+            from_files(path, listing, options, cache)?
+        }
     };
+    let taken = std::mem::take(&mut dataset.taken);
+    dataset.taken = taken.with_classes(&dataset.classes);
     dataset.notices.extend(super::unmatched(&patterns));
     finish(&mut dataset, options)?;
     dataset.notices.extend(super::warnings(cache));
@@ -42,16 +50,19 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
 
 fn from_files(
     root: &Path,
-    listing: Listing,
+    mut listing: Listing,
     options: &ScanOptions,
     cache: Option<&Cache>,
 ) -> Result<Dataset, ScanError> {
+    rename(&mut listing, &options.layout);
+    let similar = similar_classes(&listing);
+    listing.beside.notices.extend(similar);
     // Where the data says nothing of splits, all of it is for training.
     let files = listing.files.iter().map(|file| (file.class.as_str(), file.split.unwrap_or(Split::Train)));
     let classes = classes_of(root, files)?;
     let label_of: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
-    let memory = Memory { cache, root: listing.base(root), partial: listing.partial };
-    let Listing { form, files, ignored_files, excluded, notices, .. } = listing;
+    let memory = Memory { cache, root: &listing.base, partial: listing.partial };
+    let Listing { form, taken, files, beside, .. } = listing;
     let candidates = files.into_iter().map(|file| Candidate {
         label: label_of[file.class.as_str()],
         split: file.split.unwrap_or(Split::Train),
@@ -69,7 +80,9 @@ fn from_files(
     if let Some(first) = skipped_labels.iter().position(|&label| is_lost(label)) {
         return Err(ScanError::ClassLost { classes: lost, first: Box::new(skipped[first].clone()) });
     }
-    Ok(Dataset { skipped, ignored_files, excluded, notices, ..dataset })
+    let mut dataset = Dataset { skipped, taken, ..dataset };
+    beside.add_to(&mut dataset);
+    Ok(dataset)
 }
 
 /// The sorted classes of the training set, of which there are at least two, and which know every class elsewhere.
@@ -104,7 +117,7 @@ pub(super) fn classes_of<'a>(
     }
     if let [class] = classes[..] {
         let inner = root.join(class);
-        let nested = folders::looks_like_root(&inner).then(|| inner.display().to_string());
+        let nested = folders::inner_root(&inner).map(|inner| inner.display().to_string());
         return Err(ScanError::OneClass {
             path: root.to_owned(),
             class: class.to_owned(),

@@ -1,11 +1,13 @@
 //! `pupila eval`: a trained model judged on labelled images.
 
+use super::recipe::{LAYOUT_KEYS, layers};
 use super::{in_pool, tell, tell_data, typed};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
 use crate::output::Output;
-use pupila::dataset::Split;
+use pupila::dataset::{Layout, Split};
+use pupila::recipe::Setting;
 use pupila::{Classifier, Evaluation, EvaluationOptions, Judging, write_whole};
 use serde_json::json;
 
@@ -18,6 +20,24 @@ pub(crate) fn run(arguments: &cli::Eval) -> Result<(), Failure> {
     })
 }
 
+/// What the settings say of the data.
+fn layout(arguments: &cli::Eval) -> Result<Layout, Failure> {
+    let other = |setting: &&String| {
+        let key = setting.split('=').next().unwrap_or_default().trim();
+        !LAYOUT_KEYS.contains(&key)
+    };
+    if let Some(setting) = arguments.settings.iter().find(other) {
+        return Err(Failure::wrong(format_args!(
+            "--set {setting}: eval takes the keys that say what of DATA is what: {}",
+            LAYOUT_KEYS.join(", ")
+        )));
+    }
+    let settings =
+        arguments.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
+    let recipe = layers(None, settings.collect())?.resolve().map_err(Failure::request)?;
+    Ok(recipe.data.layout())
+}
+
 fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), Failure> {
     let mut model = Classifier::open(&arguments.run)?;
     let split = arguments.split.as_ref().map(|name| name.parse::<Split>()).transpose();
@@ -28,6 +48,7 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
         data: arguments.data.clone(),
         split,
         exclude: arguments.exclude.clone(),
+        layout: layout(arguments)?,
         out: arguments.out.clone(),
         judging,
         arguments: typed(),
@@ -38,8 +59,11 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
     let judged = evaluation.judge();
     bar.finish_and_clear();
     let judged = judged?;
-    tell::notices(output, &judged.images.dataset);
-    tell::skipped(output, &judged.images.dataset.skipped);
+    tell::beside(
+        output,
+        &judged.images.dataset,
+        arguments.data.as_deref().unwrap_or(&judged.images.dataset.root),
+    );
     if let Some(path) = &arguments.csv {
         write_whole(path, judged.csv().as_bytes()).map_err(Failure::writing(path))?;
     }

@@ -48,14 +48,14 @@ fn predict(arguments: &cli::Predict, output: Output, judging: Judging) -> Result
     }
     tell_data::views(output, judging.views);
     let dataset = &answers.images.dataset;
-    tell::notices(output, dataset);
-    tell::skipped(output, &dataset.skipped);
+    tell::beside(output, dataset, arguments.images.first().map_or(&dataset.root, |path| path));
     output.object(&json!({
         "run": arguments.run.to_string_lossy(),
         "tta": judging.views.name(),
         "classes": classes,
         "predictions": objects,
         "skipped_images": pupila::train::skipped_images(&dataset.skipped),
+        "other_pictures": pupila::train::other_pictures_of(&dataset.other_pictures),
     }));
     Ok(())
 }

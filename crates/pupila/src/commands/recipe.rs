@@ -7,6 +7,21 @@ use pupila::CheckedRecipe;
 use pupila::recipe::{Layers, Setting};
 use std::path::{Path, PathBuf};
 
+/// The keys that say what of the data is what.
+pub(super) const LAYOUT_KEYS: [&str; 11] = [
+    "data.train",
+    "data.val",
+    "data.test",
+    "data.images",
+    "data.path_column",
+    "data.label_column",
+    "data.split_column",
+    "data.one_hot",
+    "data.one_hot_rest",
+    "data.extension",
+    "data.rename",
+];
+
 /// What an option with a value sets, if it was typed.
 pub(super) fn flag(name: &str, key: &str, value: &Option<String>) -> Option<Setting> {
     let value = value.as_ref()?;

@@ -3,7 +3,9 @@
 use crate::output::{Output, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila::backend::{Backend, MemoryBytes};
-use pupila::dataset::{Dataset, DuplicateGroup, ResizeRule, Skipped, Split};
+use pupila::dataset::{
+    Dataset, DuplicateGroup, OtherPictures, ResizeRule, Skipped, Split, conversion, list_pictures,
+};
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
@@ -60,17 +62,7 @@ pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
 
 /// What should be known about the data before a number is believed.
 pub(crate) fn warnings(output: Output, dataset: &Dataset) {
-    notices(output, dataset);
-    skipped(output, &dataset.skipped);
-    if dataset.ignored_files > 0 {
-        output.say(format_args!(
-            "  {} other files are no images by their names and were ignored",
-            dataset.ignored_files
-        ));
-    }
-    if dataset.excluded > 0 {
-        output.say(format_args!("  {} left out by data.exclude", count(dataset.excluded)));
-    }
+    beside(output, dataset, &dataset.root);
     if dataset.held_back > 0 {
         let held_back = images(dataset.held_back);
         output.say(format_args!("  {held_back} left out by data.fraction or data.max_per_class"));
@@ -91,9 +83,43 @@ pub(crate) fn warnings(output: Output, dataset: &Dataset) {
     }
 }
 
-/// What the scan and the decoding have to say.
-pub(crate) fn notices(output: Output, dataset: &Dataset) {
+/// What the scan and the decoding have to say, and what else was beside the images.
+pub(crate) fn beside(output: Output, dataset: &Dataset, path: &Path) {
     dataset.notices.iter().for_each(|notice| output.warn(notice));
+    skipped(output, &dataset.skipped);
+    other_pictures(output, &dataset.other_pictures, path);
+    if dataset.ignored_files > 0 {
+        output.say(match dataset.ignored_files {
+            1 => "  one other file is no image by its name and was ignored".to_owned(),
+            n => format!("  {} other files are no images by their names and were ignored", count(n)),
+        });
+    }
+    if !dataset.system_folders.is_empty() {
+        let names =
+            dataset.system_folders.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        output.say(format_args!("  left out as folders that systems make for themselves: {names}"));
+    }
+    let folders = match dataset.excluded_folders {
+        0 => None,
+        1 => Some("1 folder".to_owned()),
+        n => Some(format!("{} folders", count(n))),
+    };
+    let excluded = dataset.excluded - dataset.excluded_folders;
+    let excluded = (excluded > 0).then(|| images(excluded)).into_iter().chain(folders);
+    let excluded = excluded.collect::<Vec<_>>().join(" and ");
+    if !excluded.is_empty() {
+        output.say(format_args!("  {excluded} left out by data.exclude"));
+    }
+}
+
+/// Pictures that are not read here, and how they would be.
+fn other_pictures(output: Output, pictures: &[OtherPictures], path: &Path) {
+    let Some(first) = pictures.first() else { return };
+    output.warn(format_args!(
+        "pictures of kinds that are not read were left out: {}; convert them to JPEG or PNG, such as by",
+        list_pictures(pictures)
+    ));
+    output.say(format_args!("    {}", conversion(&first.extension, path)));
 }
 
 /// What a model is judged on.
@@ -101,6 +127,7 @@ pub(crate) fn judged(output: Output, dataset: &Dataset, which: &[usize], split: 
     let split = split.map_or(String::new(), |split| format!(", the {split} set"));
     let root = dataset.root.display();
     output.heading(format_args!("Data: {root} ({}){split}: {}", dataset.form, images(which.len())));
+    output.say(format_args!("  taken as {}", dataset.taken));
 }
 
 /// Images that were left out, and why.

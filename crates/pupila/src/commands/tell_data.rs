@@ -39,6 +39,7 @@ impl Column {
 /// What the scan found: classes, counts before and after they are sampled, sizes.
 pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &Recipe) {
     output.heading(format_args!("Data: {} ({})", path.display(), dataset.form));
+    output.say(format_args!("  taken as {}", dataset.taken));
     let mut columns = Vec::new();
     if dataset.held_back > 0 {
         columns.push(Column::of("found", &dataset.found));

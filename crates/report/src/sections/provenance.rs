@@ -114,6 +114,7 @@ pub(crate) fn environment(environment: &Environment, summary: &Summary) -> Strin
     add("instruction set", Some(environment.instruction_set.clone()));
     add("system", Some(environment.os.clone()));
     add("architecture", Some(environment.architecture.clone()));
+    add("data taken as", Some(summary.taken().to_owned()));
     if let Summary::Run(run) = summary {
         let memory = run.peak_rss_bytes.map(|bytes| format!("{:.0} MB", bytes as f64 / 1e6));
         add("most memory in use", memory);
@@ -124,6 +125,25 @@ pub(crate) fn environment(environment: &Environment, summary: &Summary) -> Strin
     }
     let mut html = table(&rows);
     html += "<p class=\"note\">The fingerprint changes with any change of the images, their labels or their splits. Results don't depend on the number of threads.</p>\n";
+    let pictures = summary.other_pictures();
+    if !pictures.is_empty() {
+        let total: usize = pictures.iter().map(|picture| picture.count).sum();
+        let _ = write!(
+            html,
+            "<h3>Left out: {} of a kind that is not read</h3>",
+            counted(total as u64, "picture")
+        );
+        let named: Vec<(String, String)> = pictures
+            .iter()
+            .map(|p| {
+                (
+                    format!(".{} {}", p.extension, p.class.as_deref().unwrap_or_default()),
+                    count(p.count as u64),
+                )
+            })
+            .collect();
+        html += &table(&named);
+    }
     let skipped = summary.skipped_images();
     if !skipped.is_empty() {
         let _ = write!(html, "<h3>Left out: {}</h3>", counted(skipped.len() as u64, "image"));

@@ -5,17 +5,19 @@
 mod balance;
 mod checked;
 mod layers;
+mod names;
 mod schema;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use checked::CheckedRecipe;
 pub use layers::{Layers, Origin, Setting};
+pub use names::Names;
 pub use schema::{json_schema, keys};
 
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
 use pupila_backend::OptimizerConfig;
-use pupila_dataset::{OnBadImage, ResizeRule, ScanOptions};
+use pupila_dataset::{Layout, OnBadImage, ResizeRule, ScanOptions};
 use pupila_image::Interpolation;
 use pupila_loader::Mixing;
 use pupila_metrics::{Direction, UnknownMetric, metric};
@@ -23,6 +25,7 @@ use pupila_network::ModelConfig;
 use pupila_transforms::{NormalizationError, Normalize, Pipeline, TransformConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A recipe. Sections and keys are those of the TOML file; what is left out has the default shown.
@@ -62,6 +65,41 @@ pub struct Data {
     /// What happens to training images of which validation or test have exact copies: `keep` trains on them, and the scores are told
     /// with and without the copies; `drop` leaves them out of training, so that what is judged stays the same.
     pub leaks: LeakPolicy,
+    /// Folder, or folders, below the data's that hold the class folders of the training set, such as `training_set`; `.` is the
+    /// data's folder itself. Left out, folders are known by their names.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub train: Names,
+    /// The same for the validation set.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub val: Names,
+    /// The same for the test set.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub test: Names,
+    /// Folder, or folders, that the paths of a table start from, or that are searched for its files. Left out, the folder
+    /// that the table is in.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub images: Names,
+    /// Column of a table that names the files. Left out, the one that is called so, such as `path`, `file_name` or `image_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_column: Option<String>,
+    /// Column of a table that names the classes. Left out, the one that is called so, such as `label`, `class` or `dx`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
+    /// Column of a table that names the splits. Left out, the one that is called so, such as `split`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_column: Option<String>,
+    /// Columns of a table that are the classes: in each row one of them is 1, and the others 0. Left out, they are found.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub one_hot: Names,
+    /// The class of rows in which no such column is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_hot_rest: Option<String>,
+    /// Extension that all files of a table have, such as `jpg`, whatever the table says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// Classes that are called otherwise, `{ melanoma = "Melanoma" }`; two that get one name become one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub rename: BTreeMap<String, String>,
     /// Patterns (`*`, `**` and `?`) of paths, relative to the data's folder, that are left out.
     pub exclude: Vec<String>,
     /// Share of each class's training images that is used.
@@ -118,6 +156,17 @@ impl Default for Data {
         Data {
             on_bad_image: scan.on_bad_image,
             leaks: LeakPolicy::default(),
+            train: Names::default(),
+            val: Names::default(),
+            test: Names::default(),
+            images: Names::default(),
+            path_column: None,
+            label_column: None,
+            split_column: None,
+            one_hot: Names::default(),
+            one_hot_rest: None,
+            extension: None,
+            rename: BTreeMap::new(),
             exclude: scan.exclude,
             fraction: scan.fraction,
             max_per_class: scan.max_per_class,
@@ -131,6 +180,48 @@ impl Default for Data {
             normalize: Normalize::default(),
             cache: true,
         }
+    }
+}
+
+impl Data {
+    /// What of the data is what.
+    pub fn layout(&self) -> Layout {
+        Layout {
+            train: self.train.0.clone(),
+            val: self.val.0.clone(),
+            test: self.test.0.clone(),
+            images: self.images.0.clone(),
+            path_column: self.path_column.clone(),
+            label_column: self.label_column.clone(),
+            split_column: self.split_column.clone(),
+            one_hot: self.one_hot.0.clone(),
+            one_hot_rest: self.one_hot_rest.clone(),
+            extension: self.extension.clone(),
+            rename: self.rename.clone(),
+        }
+    }
+
+    /// Names that are empty, by their keys.
+    fn empty_names(&self) -> Vec<&'static str> {
+        let is_empty = |name: &str| name.trim().is_empty();
+        let lists = [
+            ("train", &self.train),
+            ("val", &self.val),
+            ("test", &self.test),
+            ("images", &self.images),
+            ("one_hot", &self.one_hot),
+        ];
+        let names = [
+            ("path_column", &self.path_column),
+            ("label_column", &self.label_column),
+            ("split_column", &self.split_column),
+            ("one_hot_rest", &self.one_hot_rest),
+            ("extension", &self.extension),
+            ("group", &self.group),
+        ];
+        let lists = lists.into_iter().filter(|(_, names)| names.0.iter().any(|name| is_empty(name)));
+        let names = names.into_iter().filter(|(_, name)| name.as_deref().is_some_and(is_empty));
+        lists.map(|(key, _)| key).chain(names.map(|(key, _)| key)).collect()
     }
 }
 
@@ -413,8 +504,26 @@ impl Recipe {
             }
             _ => {}
         }
-        if data.group.as_deref() == Some("") {
-            refuse("data.group".into(), "must be the name of a column; leave it out for none".into());
+        for key in data.empty_names() {
+            let what = match key {
+                "train" | "val" | "test" | "images" => "a folder",
+                "one_hot_rest" => "a class",
+                "extension" => "an extension, such as jpg",
+                _ => "a column",
+            };
+            refuse(format!("data.{key}"), format!("must be the name of {what}; leave it out for none"));
+        }
+        if !data.one_hot.is_empty() && data.label_column.is_some() {
+            refuse(
+                "data.one_hot".into(),
+                "and data.label_column both say what the class is; leave one out".into(),
+            );
+        }
+        if let Some((class, _)) = data.rename.iter().find(|(_, name)| name.trim().is_empty()) {
+            refuse(
+                "data.rename".into(),
+                format!("must give {class} a name; data.exclude leaves a class out"),
+            );
         }
         match data.normalize.resolve(usize::from(input.channels)) {
             Ok(_) | Err(NormalizationError::NotMeasured) => {}
@@ -550,6 +659,7 @@ impl Recipe {
             folds: self.data.folds,
             fold: self.data.fold.unwrap_or(1),
             group: self.data.group.clone(),
+            layout: self.data.layout(),
         }
     }
 }

@@ -1,0 +1,87 @@
+//! Parts of the errors' words.
+
+use std::fmt::{self, Write as _};
+use std::path::Path;
+
+use super::Skipped;
+use crate::Split;
+use crate::taken::OtherPictures;
+
+pub(super) fn of_classes(pictures: &[OtherPictures]) -> String {
+    let mut classes: Vec<&str> = pictures.iter().filter_map(|picture| picture.class.as_deref()).collect();
+    classes.dedup();
+    if classes.is_empty() { String::new() } else { format!(" of {}", list(classes)) }
+}
+
+pub(super) fn no_classes(path: &Path, folders: &[String], folds: bool, with_classes: bool) -> String {
+    let (what, all) = (if folds { "folds" } else { "pieces of one set" }, list(folders));
+    let mut text = format!("{}: {all} are {what} by their names, and no classes", path.display());
+    let quoted = |folders: &[String]| {
+        let quoted: Vec<String> = folders.iter().map(|folder| format!("\"{folder}\"")).collect();
+        quoted.join(", ")
+    };
+    match folders.split_first() {
+        Some((first, others)) if with_classes => {
+            let val = if first.contains(' ') {
+                format!("'data.val=\"{first}\"'")
+            } else {
+                format!("data.val={first}")
+            };
+            text += &format!(
+                "; name the one to validate on and those to train on: --set {val} --set 'data.train=[{}]'",
+                quoted(others)
+            );
+        }
+        _ => {
+            text +=
+                ", and they hold no class folders; a table that names their images and classes would be read"
+        }
+    }
+    text + "; if they are the classes after all: --set data.train=."
+}
+
+pub(super) fn did_you_mean(suggestion: Option<&str>) -> String {
+    suggestion.map(|s| format!(", did you mean {s}?")).unwrap_or_default()
+}
+
+/// As many items as can be taken in at a glance; the error's fields hold all of them.
+const SHOWN: usize = 20;
+
+pub(super) fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut items = items.into_iter();
+    let mut text = items.by_ref().take(SHOWN).map(|item| item.to_string()).collect::<Vec<_>>().join(", ");
+    let more = items.count();
+    if more > 0 {
+        let _ = write!(text, " and {more} more");
+    }
+    text
+}
+
+pub(super) fn first_lines<T: fmt::Display>(items: &[T]) -> String {
+    let mut text = String::new();
+    for item in items.iter().take(SHOWN) {
+        let _ = write!(text, "\n  {item}");
+    }
+    if items.len() > SHOWN {
+        let _ = write!(text, "\n  and {} more", items.len() - SHOWN);
+    }
+    text
+}
+
+pub(super) fn bad_images(bad: &[Skipped]) -> String {
+    let (n, s) = (bad.len(), if bad.len() == 1 { "" } else { "s" });
+    let advice = "repair or remove them, or set data.on_bad_image to \"skip\"";
+    format!("{n} image{s} cannot be used ({advice}):{}", first_lines(bad))
+}
+
+pub(super) fn none_usable(bad: &[Skipped]) -> String {
+    match bad {
+        [only] => format!("the only image cannot be used: {only}"),
+        _ => format!("none of the {} images can be used:{}", bad.len(), first_lines(bad)),
+    }
+}
+
+pub(super) fn split_advice(there: &[Split]) -> String {
+    let choices: Vec<String> = there.iter().map(|split| format!("--split {split}")).collect();
+    format!("choose {}", choices.join(" or "))
+}

@@ -1,0 +1,259 @@
+//! Which folders of a data set hold the class folders: those of the splits, those of the parts of one set, or the root itself.
+
+use std::path::{Path, PathBuf};
+
+use super::folders::{Folder, folders_only, name_of};
+use super::names::{Counted, counted, splits_of};
+use crate::pattern::Patterns;
+use crate::{Layout, Notice, ScanError, Split, Taken};
+
+/// The keys that say which folder is what.
+const KEYS: [&str; 3] = ["data.train", "data.val", "data.test"];
+
+/// The folders that hold class folders.
+pub(super) struct Arrangement {
+    /// Each with its split, if it is one's; none where the root holds the class folders.
+    pub(super) sets: Vec<(Option<Split>, PathBuf)>,
+    pub(super) notices: Vec<Notice>,
+}
+
+impl Arrangement {
+    /// `known` are the classes of a model that is to be judged; where there are none yet, there must be something to train on.
+    pub(super) fn of(
+        root: &Path,
+        top: &Folder,
+        layout: &Layout,
+        known: Option<&[String]>,
+    ) -> Result<Arrangement, ScanError> {
+        if layout.names_splits() {
+            return given(root, top, layout, known);
+        }
+        let splits = splits_in(root, top, known)?;
+        let mut found = Arrangement {
+            sets: splits.into_iter().map(|(split, path)| (Some(split), path)).collect(),
+            notices: Vec::new(),
+        };
+        let is_known = |path: &PathBuf| is_class(path, known);
+        if !found.sets.is_empty() || top.folders.len() < 2 || top.folders.iter().any(is_known) {
+            return Ok(found);
+        }
+        let names: Vec<&str> = top.folders.iter().filter_map(|path| name_of(path)).collect();
+        let inner: Option<Vec<Vec<PathBuf>>> = top.folders.iter().map(|path| folders_only(path)).collect();
+        let inner = inner.filter(|inner| inner.iter().all(|folders| !folders.is_empty()));
+        match (counted(&names), inner) {
+            (None, None) => {}
+            (None, Some(inner)) => found.notices.extend(shared_folders(&names, &inner)),
+            (Some(Counted::Parts), Some(_)) => {
+                found.sets = top.folders.iter().map(|path| (None, path.clone())).collect();
+            }
+            (Some(kind), inner) => {
+                let folders = names.iter().map(|name| (*name).to_owned()).collect();
+                let (folds, with_classes) = (kind == Counted::Folds, inner.is_some());
+                return Err(ScanError::NoClasses { path: root.to_owned(), folders, folds, with_classes });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The splits that there are.
+    pub(super) fn splits(&self) -> Vec<Split> {
+        let mut splits: Vec<Split> = self.sets.iter().filter_map(|(split, _)| *split).collect();
+        splits.dedup();
+        splits
+    }
+
+    /// What was taken for what.
+    pub(super) fn taken(&self, root: &Path) -> Taken {
+        let name = |path: &Path| match path.strip_prefix(root) {
+            Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
+            Ok(below) => below.display().to_string(),
+            Err(_) => path.display().to_string(),
+        };
+        let of = |wanted: Option<Split>| -> Vec<String> {
+            self.sets.iter().filter(|(split, _)| *split == wanted).map(|(_, path)| name(path)).collect()
+        };
+        let splits = Split::ALL.into_iter().map(|split| (split, of(Some(split))));
+        let splits: Vec<String> = splits
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(split, names)| format!("{} -> {split}", names.join(" + ")))
+            .collect();
+        let what = match (&splits[..], &of(None)[..]) {
+            ([], []) => "class folders".to_owned(),
+            ([], parts) => format!("parts of one set {}", parts.join(" + ")),
+            (splits, _) => format!("splits {}", splits.join(", ")),
+        };
+        Taken::new(what, &KEYS)
+    }
+}
+
+fn is_class(path: &Path, known: Option<&[String]>) -> bool {
+    name_of(path).is_some_and(|name| known.is_some_and(|known| known.iter().any(|class| class == name)))
+}
+
+/// The folders that a recipe names.
+fn given(
+    root: &Path,
+    top: &Folder,
+    layout: &Layout,
+    known: Option<&[String]>,
+) -> Result<Arrangement, ScanError> {
+    let mut sets: Vec<(Option<Split>, PathBuf)> = Vec::new();
+    for split in Split::ALL {
+        for name in layout.of(split) {
+            let name = name.trim_end_matches(['/', '\\']);
+            let path = if matches!(name, "" | ".") { root.to_owned() } else { root.join(name) };
+            if !path.is_dir() {
+                return Err(super::missing(&path));
+            }
+            if let Some((other, _)) = sets.iter().find(|(_, known)| *known == path) {
+                let (first, second) = (other.map_or("", Split::name).to_owned(), split.name().to_owned());
+                return Err(ScanError::FolderTwice { path, first, second });
+            }
+            sets.push((Some(split), path));
+        }
+    }
+    if layout.train.is_empty() && known.is_none() {
+        // Where only the others are named, the training set is called so, or it is the rest.
+        let names: Vec<&str> = top.folders.iter().filter_map(|path| name_of(path)).collect();
+        let is_train = splits_of(&names).into_iter().map(|split| split == Some(Split::Train));
+        let mut train: Vec<PathBuf> = top
+            .folders
+            .iter()
+            .zip(is_train)
+            .filter(|(_, is_train)| *is_train)
+            .map(|(path, _)| path.clone())
+            .collect();
+        train.retain(|path| sets.iter().all(|(_, other)| other != path));
+        if train.is_empty() {
+            train.push(root.to_owned());
+        }
+        sets.splice(0..0, train.into_iter().map(|path| (Some(Split::Train), path)));
+    }
+    Ok(Arrangement { sets, notices: Vec::new() })
+}
+
+/// Folders that all hold folders of the same names: those may be the classes.
+fn shared_folders(names: &[&str], inner: &[Vec<PathBuf>]) -> Option<Notice> {
+    let of = |folders: &Vec<PathBuf>| -> Vec<String> {
+        folders.iter().filter_map(|path| name_of(path)).map(str::to_owned).collect()
+    };
+    let all: Vec<Vec<String>> = inner.iter().map(of).collect();
+    let (first, others) = all.split_first()?;
+    let shared: Vec<String> =
+        first.iter().filter(|name| others.iter().all(|folders| folders.contains(name))).cloned().collect();
+    let most = all.iter().map(Vec::len).max().unwrap_or(0);
+    let folders = names.iter().map(|name| (*name).to_owned()).collect();
+    (shared.len() >= 2 && shared.len() * 2 >= most).then_some(Notice::SharedFolders { folders, shared })
+}
+
+/// The folders of the splits, in their order; none where `top` holds the classes themselves.
+fn splits_in(
+    root: &Path,
+    top: &Folder,
+    known: Option<&[String]>,
+) -> Result<Vec<(Split, PathBuf)>, ScanError> {
+    let mut splits = exactly_named(root, top)?;
+    let more = loosely_named(top, &splits, known);
+    if more.is_empty() {
+        return named_as_splits(root, top, splits, known);
+    }
+    for (at, (split, path)) in more.iter().enumerate() {
+        if let Some((_, first)) = more[..at].iter().find(|(other, _)| other == split) {
+            return Err(ambiguous(root, *split, first, path));
+        }
+    }
+    splits.extend(more);
+    splits.sort();
+    let trains = splits.iter().any(|(split, _)| *split == Split::Train);
+    match known {
+        None if !trains && splits.len() == top.folders.len() => Err(no_train(root, &splits)),
+        None if !trains => Ok(Vec::new()),
+        _ if top
+            .folders
+            .iter()
+            .any(|path| is_class(path, known) && splits.iter().all(|(_, split)| split != path)) =>
+        {
+            Ok(Vec::new())
+        }
+        _ => Ok(splits),
+    }
+}
+
+fn ambiguous(root: &Path, split: Split, first: &Path, second: &Path) -> ScanError {
+    let name = |path: &Path| name_of(path).unwrap_or_default().to_owned();
+    ScanError::AmbiguousSplit { path: root.to_owned(), split, first: name(first), second: name(second) }
+}
+
+fn no_train(root: &Path, splits: &[(Split, PathBuf)]) -> ScanError {
+    let others = splits.iter().filter_map(|(_, path)| Some(name_of(path)?.to_owned())).collect();
+    ScanError::NoTrain { path: root.to_owned(), others }
+}
+
+/// Folders that are called as [`Split::aliases`] has it.
+fn exactly_named(root: &Path, top: &Folder) -> Result<Vec<(Split, PathBuf)>, ScanError> {
+    let mut splits: Vec<(Split, PathBuf)> = Vec::new();
+    for path in &top.folders {
+        let Some(split) = name_of(path).and_then(Split::of_alias) else { continue };
+        if let Some((_, first)) = splits.iter().find(|(other, _)| *other == split) {
+            return Err(ambiguous(root, split, first, path));
+        }
+        splits.push((split, path.clone()));
+    }
+    splits.sort();
+    Ok(splits)
+}
+
+/// Folders that are called after a split that has no folder yet, in other words, and that hold folders and no images: a
+/// `train 1` that holds images may be a train. Beside such a training set a folder of images is a test set without labels.
+fn loosely_named(
+    top: &Folder,
+    exact: &[(Split, PathBuf)],
+    known: Option<&[String]>,
+) -> Vec<(Split, PathBuf)> {
+    let names: Vec<&str> = top.folders.iter().map(|path| name_of(path).unwrap_or_default()).collect();
+    let named =
+        splits_of(&names).into_iter().zip(&top.folders).filter_map(|(split, path)| Some((split?, path)));
+    let named: Vec<(Split, &PathBuf)> = named
+        .filter(|(split, path)| exact.iter().all(|(other, exact)| other != split && exact != *path))
+        .filter(|(_, path)| !is_class(path, known))
+        .collect();
+    let holds_folders = |path: &Path| folders_only(path).is_some_and(|folders| !folders.is_empty());
+    let is_train = |(split, path): (Split, &Path)| split == Split::Train && holds_folders(path);
+    let all = exact.iter().map(|(split, path)| (*split, path.as_path()));
+    let mut all = all.chain(named.iter().map(|(split, path)| (*split, path.as_path())));
+    let trains = all.any(is_train);
+    let taken =
+        named.into_iter().filter(|(split, path)| holds_folders(path) || (trains && *split != Split::Train));
+    taken.map(|(split, path)| (split, path.clone())).collect()
+}
+
+/// Whether folders that are called exactly after splits are splits, or things to classify.
+fn named_as_splits(
+    root: &Path,
+    top: &Folder,
+    splits: Vec<(Split, PathBuf)>,
+    known: Option<&[String]>,
+) -> Result<Vec<(Split, PathBuf)>, ScanError> {
+    let has_folders = |path: &Path| -> Result<bool, ScanError> {
+        Ok(!Folder::read(root, path, &Patterns::new(&[]))?.folders.is_empty())
+    };
+    match (splits.first(), known) {
+        (None, _) => Ok(splits),
+        (Some((Split::Train, train)), _) => {
+            // A train is also a thing to classify: a folder of images among others that are no splits.
+            let may_be_class = splits.len() == 1 && (top.folders.len() > 1 || is_class(train, known));
+            Ok(if may_be_class && !has_folders(train)? { Vec::new() } else { splits })
+        }
+        (Some(_), None) if splits.len() == top.folders.len() => Err(no_train(root, &splits)),
+        (Some(_), None) => Ok(Vec::new()),
+        (Some(_), Some(_)) => {
+            for path in top.folders.iter().filter(|path| is_class(path, known)) {
+                let named_as_split = splits.iter().any(|(_, split)| split == path);
+                if !named_as_split || !has_folders(path)? {
+                    return Ok(Vec::new());
+                }
+            }
+            Ok(splits)
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Tables that lie in the folder of a data set, and whether they, or its folders, say what the classes are.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::columns::{Columns, Wrong};
+use super::files::{Finder, Row};
+use super::table::Table;
+use super::{Wanted, is_table, list_all};
+use crate::scan::folders::{self, Folder};
+use crate::scan::names::{counted, is_generic, split_of, splits_of};
+use crate::{Layout, ScanError, Split};
+
+/// What tables say of a folder.
+pub(in crate::scan) enum Found {
+    /// Nothing: there are none, or none that names its images.
+    Nothing,
+    /// What the classes are: its folders are no classes.
+    Tables(Vec<(Option<Split>, PathBuf)>),
+    /// Something else than its folders, which are classes by themselves.
+    Beside(PathBuf),
+}
+
+/// Looks for tables in the folder `root`.
+pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
+    if wanted.layout.names_splits() {
+        return Ok(Found::Nothing);
+    }
+    let top = Folder::read(root, root, wanted.patterns)?;
+    let tables = tables_in(root, &top);
+    if tables.is_empty() {
+        return Ok(Found::Nothing);
+    }
+    let no_classes = wanted.layout.names_columns() || holds_no_classes(&top);
+    let (mut naming, mut failed) = (Vec::new(), Vec::new());
+    for path in &tables {
+        match names_images(root, path, wanted.layout) {
+            Glance::Labelled => naming.push(path.clone()),
+            Glance::Unlabelled(wrong) => failed.push((path.clone(), wrong)),
+            Glance::Other => {}
+        }
+    }
+    match (&naming[..], &failed[..]) {
+        ([], [(path, wrong)]) if no_classes => {
+            let lines = vec![crate::BadLine { line: wrong.line, reason: wrong.reason.clone() }];
+            Err(ScanError::Manifest { path: path.clone(), lines })
+        }
+        ([], _) => Ok(Found::Nothing),
+        _ if no_classes => choose(root, naming).map(Found::Tables),
+        ([path], _) => Ok(beside_classes(root, path, wanted)),
+        _ => Ok(Found::Nothing),
+    }
+}
+
+/// The tables directly in a folder, and in its folders that have no images of their own.
+fn tables_in(root: &Path, top: &Folder) -> Vec<PathBuf> {
+    let directly = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path()).filter(|path| is_table(path) && path.is_file());
+        let visible =
+            |path: &PathBuf| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+        let mut tables: Vec<PathBuf> = paths.filter(visible).collect();
+        tables.sort_unstable();
+        tables
+    };
+    let mut tables = directly(root);
+    // Class folders hold images, and reading them all would take as long as the scan.
+    for folder in top.folders.iter().filter(|folder| folders::folders_only(folder).is_some()) {
+        tables.extend(directly(folder));
+    }
+    tables
+}
+
+enum Glance {
+    /// Its first rows name images that are here, and their classes.
+    Labelled,
+    /// They name images, and which column is the class cannot be told.
+    Unlabelled(Wrong),
+    Other,
+}
+
+fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
+    let Some(mut table) = Table::glance(path) else { return Glance::Other };
+    if table.rows.is_empty() || super::columns::is_pixel_table(&table.header) {
+        return Glance::Other;
+    }
+    // What the whole table says of its columns decides later.
+    let columns = Columns::find(&table, layout, None);
+    table.rows.truncate(Finder::FEW);
+    let column = match &columns {
+        Ok(columns) => Some(columns.path),
+        Err(_) => super::columns::path_only(&table, layout),
+    };
+    let Some(column) = column else { return Glance::Other };
+    let folder = path.parent().unwrap_or(root);
+    let Ok(finder) = Finder::new(root, folder, layout) else { return Glance::Labelled };
+    let rows: Vec<Row<'_>> = table.values(column).map(|name| Row { name, split: None }).collect();
+    if finder.resolve(&rows, None).found * 2 < rows.len() {
+        return Glance::Other;
+    }
+    match columns {
+        Ok(_) => Glance::Labelled,
+        Err(wrong) => Glance::Unlabelled(wrong),
+    }
+}
+
+/// Of several tables those that are called after the splits.
+fn choose(root: &Path, tables: Vec<PathBuf>) -> Result<Vec<(Option<Split>, PathBuf)>, ScanError> {
+    if let [path] = &tables[..] {
+        return Ok(vec![(None, path.clone())]);
+    }
+    let stems: Vec<String> = tables
+        .iter()
+        .map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+        .collect();
+    let splits = splits_of(&stems.iter().map(String::as_str).collect::<Vec<_>>());
+    let named: Vec<(Option<Split>, PathBuf)> = splits
+        .into_iter()
+        .zip(&tables)
+        .filter(|(split, _)| split.is_some())
+        .map(|(s, path)| (s, path.clone()))
+        .collect();
+    let different: HashSet<Split> = named.iter().filter_map(|(split, _)| *split).collect();
+    if different.len() < named.len() || !different.contains(&Split::Train) {
+        let names = tables.iter().map(|path| path.strip_prefix(root).unwrap_or(path).display().to_string());
+        return Err(ScanError::SeveralTables { path: root.to_owned(), tables: names.collect() });
+    }
+    match &named[..] {
+        [(_, only)] => Ok(vec![(None, only.clone())]),
+        _ => Ok(named),
+    }
+}
+
+/// Whether the folders that hold images can be no classes, by what they are called.
+fn holds_no_classes(top: &Folder) -> bool {
+    let holding: Vec<&PathBuf> =
+        top.folders.iter().filter(|folder| !folders::files_below(folder).is_empty()).collect();
+    if holding.is_empty() {
+        return !top.images.is_empty();
+    }
+    let names: Vec<&str> = holding.iter().filter_map(|folder| folder.file_name()?.to_str()).collect();
+    holding.iter().all(|folder| is_flat(folder, 0)) && (holding.len() == 1 || mean_nothing(&names))
+}
+
+/// Whether names are those of splits, of pieces, or of folders of images.
+fn mean_nothing(names: &[&str]) -> bool {
+    let splits = splits_of(names);
+    let is_split = |(name, split): (&&str, Option<Split>)| {
+        split.is_some() || split_of(name).is_some() || is_generic(name)
+    };
+    counted(names).is_some() || names.iter().zip(splits).all(is_split)
+}
+
+/// Whether a folder holds images and no classes: directly, or in one folder, or in such as mean nothing.
+fn is_flat(folder: &Path, depth: usize) -> bool {
+    const DEEPEST: usize = 4;
+    match folders::folders_only(folder) {
+        None => true,
+        Some(inner) if depth < DEEPEST => {
+            let names: Vec<&str> = inner.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+            (inner.len() == 1 || mean_nothing(&names)) && inner.iter().all(|path| is_flat(path, depth + 1))
+        }
+        Some(_) => false,
+    }
+}
+
+/// What a table says that lies beside class folders: nothing where its classes are the folders; that it is the one that
+/// knows the classes where each of them is in several folders; else something else.
+fn beside_classes(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Found {
+    let Ok(listing) = list_all(root, &[(None, path.to_owned())], wanted) else { return Found::Nothing };
+    let mut folders_of: HashMap<&str, HashSet<&Path>> = HashMap::new();
+    let mut images_of: HashMap<&str, usize> = HashMap::new();
+    let mut agree = 0;
+    for file in &listing.files {
+        let folder = file.path.parent().unwrap_or(root);
+        agree += usize::from(folder.file_name().is_some_and(|name| name.to_string_lossy() == file.class));
+        folders_of.entry(&file.class).or_default().insert(folder);
+        *images_of.entry(&file.class).or_default() += 1;
+    }
+    if agree * 2 > listing.files.len() {
+        return Found::Nothing;
+    }
+    // A class of two images may be in one folder by chance.
+    const ENOUGH: usize = 4;
+    let large: Vec<_> =
+        folders_of.iter().filter(|(class, _)| images_of.get(**class).is_some_and(|&n| n >= ENOUGH)).collect();
+    if !large.is_empty() && large.iter().all(|(_, folders)| folders.len() > 1) {
+        return Found::Tables(vec![(None, path.to_owned())]);
+    }
+    Found::Beside(path.to_owned())
+}

@@ -1,0 +1,354 @@
+//! Which column of a table is which: by the recipe, by the usual names, or where nothing else can be meant.
+
+use std::collections::{HashMap, HashSet};
+
+use super::one_hot;
+use super::table::Table;
+use crate::scan::names::{plain, words};
+use crate::suggest::nearest;
+use crate::{Layout, Split};
+
+/// The column that names groups where none is asked for.
+const GROUP: &str = "group";
+
+/// Names of columns that hold the files, the surest first, without separators.
+const PATHS: &[&str] = &[
+    "path",
+    "filepath",
+    "imagepath",
+    "imgpath",
+    "filename",
+    "imagefilename",
+    "imagefile",
+    "imagename",
+    "imgname",
+    "file",
+    "fname",
+    "image",
+    "img",
+    "imageid",
+    "imgid",
+    "isicid",
+    "images",
+    "picture",
+    "photo",
+    "imagen",
+    "archivo",
+    "fichero",
+    "ruta",
+    "id",
+];
+
+/// Names of columns that hold the classes.
+const LABELS: &[&str] = &[
+    "label",
+    "labels",
+    "class",
+    "classname",
+    "classlabel",
+    "labelname",
+    "category",
+    "categoryname",
+    "target",
+    "dx",
+    "diagnosis",
+    "species",
+    "breed",
+    "clase",
+    "etiqueta",
+    "categoria",
+    "diagnostico",
+    "especie",
+    "y",
+];
+
+/// Names of columns that hold the splits; others than `split` only where each of their values is one.
+const SPLITS: &[&str] =
+    &["split", "set", "subset", "partition", "usage", "phase", "dataset", "particion", "conjunto"];
+
+/// Words in the names of columns that say which images belong together.
+const GROUP_WORDS: &[&str] = &[
+    "group",
+    "patient",
+    "subject",
+    "lesion",
+    "person",
+    "participant",
+    "individual",
+    "case",
+    "study",
+    "animal",
+    "donor",
+    "specimen",
+    "volunteer",
+    "user",
+    "owner",
+    "session",
+    "scene",
+    "site",
+    "paciente",
+    "sujeto",
+    "individuo",
+    "persona",
+    "participante",
+    "caso",
+    "grupo",
+    "donante",
+];
+
+/// What is wrong with the columns, or with a row that shows it. A bare reason is of the header.
+pub(super) struct Wrong {
+    pub(super) line: u64,
+    pub(super) reason: String,
+}
+
+impl From<String> for Wrong {
+    fn from(reason: String) -> Wrong {
+        Wrong { line: 1, reason }
+    }
+}
+
+/// Where the columns are.
+pub(super) struct Columns {
+    pub(super) path: usize,
+    pub(super) label: Label,
+    pub(super) split: Option<usize>,
+    pub(super) group: Option<usize>,
+}
+
+/// Where the class of a row stands.
+pub(super) enum Label {
+    /// It is the value of a column.
+    Column(usize),
+    /// It is the name of the column that is 1, or `rest` where none is.
+    OneHot { columns: Vec<usize>, rest: Option<String> },
+}
+
+impl Columns {
+    /// `group` is the column that a recipe asks for.
+    pub(super) fn find(table: &Table, layout: &Layout, group: Option<&str>) -> Result<Columns, Wrong> {
+        let asked = |key: &str, name: &Option<String>| -> Result<Option<usize>, String> {
+            name.as_deref().map(|name| asked_for(table, key, name)).transpose()
+        };
+        let groups = match group {
+            Some(name) => Some(asked_for(table, "group", name)?),
+            None => table.column(GROUP),
+        };
+        let path = match asked("path_column", &layout.path_column)? {
+            Some(path) => path,
+            None => path_column(table)?,
+        };
+        let split = match asked("split_column", &layout.split_column)? {
+            Some(split) => Some(split),
+            None => split_column(table, path),
+        };
+        let taken: Vec<usize> = [Some(path), split, groups].into_iter().flatten().collect();
+        let label = match asked("label_column", &layout.label_column)? {
+            Some(label) => Label::Column(label),
+            None if !layout.one_hot.is_empty() => {
+                let columns = layout.one_hot.iter().map(|name| asked_for(table, "one_hot", name));
+                let columns: Vec<usize> = columns.collect::<Result<_, _>>()?;
+                Label::OneHot { columns, rest: layout.one_hot_rest.clone() }
+            }
+            None => label_column(table, &taken, layout)?,
+        };
+        Ok(Columns { path, label, split, group: groups })
+    }
+
+    /// What was taken for what, in words.
+    pub(super) fn said(&self, table: &Table) -> String {
+        let name = |column: usize| table.header[column].as_str();
+        let mut text = format!("table {}: {} names the files", table.name(), name(self.path));
+        match &self.label {
+            Label::Column(label) => text += &format!(", {} the classes", name(*label)),
+            Label::OneHot { columns, rest } => {
+                let names: Vec<&str> = columns.iter().map(|&column| name(column)).collect();
+                text += &format!(", the class is which of {} is 1", names.join(", "));
+                if let Some(rest) = rest {
+                    text += &format!(", else {rest}");
+                }
+            }
+        }
+        for (column, what) in [(self.split, "the splits"), (self.group, "the groups")] {
+            if let Some(column) = column {
+                text += &format!(", {} {what}", name(column));
+            }
+        }
+        text
+    }
+
+    /// A column that seems to say which images belong together, with the number of its values: of several the one with
+    /// the fewest, since a patient has several lesions.
+    pub(super) fn looks_like_group<'a>(&self, table: &'a Table) -> Option<(&'a str, usize)> {
+        let is_label = |column| match &self.label {
+            Label::Column(label) => *label == column,
+            Label::OneHot { columns, .. } => columns.contains(&column),
+        };
+        if self.group.is_some() {
+            return None;
+        }
+        let others =
+            (0..table.header.len()).filter(|&c| c != self.path && Some(c) != self.split && !is_label(c));
+        let named = others.filter(|&c| {
+            // `case_id` and `patient`, not `site of the lesion`: a text about it is no group.
+            let words = words(&table.header[c]);
+            let of_groups = words.iter().filter(|word| GROUP_WORDS.contains(&word.as_str())).count();
+            let ids = |word: &String| {
+                matches!(
+                    word.as_str(),
+                    "id" | "ids" | "no" | "nr" | "num" | "number" | "code" | "uid" | "name"
+                )
+            };
+            of_groups == 1 && words.iter().all(|word| GROUP_WORDS.contains(&word.as_str()) || ids(word))
+        });
+        let counted = named.filter_map(|column| {
+            let filled: Vec<&str> = table.values(column).filter(|value| !value.is_empty()).collect();
+            let values: HashSet<&str> = filled.iter().copied().collect();
+            (values.len() > 1 && values.len() < filled.len()).then_some((values.len(), column))
+        });
+        counted.min().map(|(groups, column)| (table.header[column].as_str(), groups))
+    }
+}
+
+/// The column of the files, where the others cannot be told.
+pub(super) fn path_only(table: &Table, layout: &Layout) -> Option<usize> {
+    match &layout.path_column {
+        Some(name) => table.column(name),
+        None => path_column(table).ok(),
+    }
+}
+
+/// The column that a key asks for.
+fn asked_for(table: &Table, key: &str, name: &str) -> Result<usize, String> {
+    table.column(name).ok_or_else(|| {
+        let header = table.header.iter().map(String::as_str);
+        let hint = nearest(name, header).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+        format!("data.{key} asks for the column `{name}`, but the columns are {}{hint}", names(&table.header))
+    })
+}
+
+/// The columns, the first of many.
+fn names(header: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = header.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match header.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The place of a column's name in a list of names.
+fn rank(list: &[&str], name: &str) -> Option<usize> {
+    let name = plain(name);
+    list.iter().position(|known| *known == name)
+}
+
+fn path_column(table: &Table) -> Result<usize, String> {
+    let known =
+        (0..table.header.len()).filter_map(|column| Some((rank(PATHS, &table.header[column])?, column)));
+    if let Some((_, column)) = known.min() {
+        return Ok(column);
+    }
+    let looks_like_files = |column: &usize| {
+        let mut values = table.values(*column).peekable();
+        values.peek().is_some() && values.all(super::files::has_image_extension)
+    };
+    let files: Vec<usize> = (0..table.header.len()).filter(looks_like_files).collect();
+    match files[..] {
+        [column] => Ok(column),
+        _ if table.header.iter().any(|name| super::files::has_image_extension(name)) => Err(format!(
+            "it holds data, and should be a header: put a line such as \"path,label\" before it (it is \"{}\")",
+            names(&table.header)
+        )),
+        _ if is_pixel_table(&table.header) => Err(PIXELS.to_owned()),
+        _ => Err(format!(
+            "the header must name the columns path and label, and may name split and group; it is \"{}\"; which column \
+             names the files is said by --set data.path_column=NAME",
+            header_text(&table.header)
+        )),
+    }
+}
+
+/// As the header stands in the file; the first of many columns.
+fn header_text(header: &[String]) -> String {
+    if header.len() > 12 { names(header) } else { header.join(",") }
+}
+
+/// What is said of a table that holds the images themselves. Whoever reads such tables takes them before this.
+const PIXELS: &str = "its columns are pixels, and not names of files";
+
+/// Whether the columns are the pixels of an image: `pixel0`, `pixel1`, ..., or `1x1`, `1x2`, ..., or bare numbers.
+pub(super) fn is_pixel_table(header: &[String]) -> bool {
+    const LEAST: usize = 16;
+    let is_pixel = |name: &&String| {
+        let words = words(name);
+        let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
+        let known = |word: &String| {
+            is_number(word) || matches!(word.as_str(), "pixel" | "pix" | "px" | "p" | "x" | "v")
+        };
+        words.iter().any(|word| is_number(word)) && words.iter().all(known)
+    };
+    let pixels = header.iter().filter(is_pixel).count();
+    pixels >= LEAST && pixels + 4 >= header.len()
+}
+
+fn split_column(table: &Table, path: usize) -> Option<usize> {
+    if let Some(split) = table.column("split") {
+        return Some(split);
+    }
+    let named = |column: usize| column != path && rank(SPLITS, &table.header[column]).is_some();
+    let mut named = (0..table.header.len()).filter(|&column| named(column));
+    named.find(|&column| {
+        let mut values = table.values(column).peekable();
+        values.peek().is_some() && values.all(|value| value.parse::<Split>().is_ok())
+    })
+}
+
+fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label, Wrong> {
+    if let Some(label) = table.column("label").filter(|label| !taken.contains(label)) {
+        return Ok(Label::Column(label));
+    }
+    let others: Vec<usize> = (0..table.header.len()).filter(|column| !taken.contains(column)).collect();
+    let mut known: Vec<(usize, usize)> =
+        others.iter().filter_map(|&column| Some((rank(LABELS, &table.header[column])?, column))).collect();
+    known.sort_unstable();
+    let known: Vec<usize> = known.into_iter().map(|(_, column)| column).collect();
+    match known[..] {
+        [] => {}
+        [label] => return Ok(Label::Column(label)),
+        [first, ..] if known.iter().all(|&column| say_the_same(table, first, column)) => {
+            // `class_id` and `class_name`: names say more than numbers.
+            let is_text = |&column: &usize| table.values(column).any(|value| value.parse::<f64>().is_err());
+            return Ok(Label::Column(known.iter().copied().find(is_text).unwrap_or(first)));
+        }
+        _ => return Err(which_label(table, &known, "several columns may be the class").into()),
+    }
+    if let Some(label) = one_hot::find(table, &others, layout)? {
+        return Ok(label);
+    }
+    match others[..] {
+        [label] => Ok(Label::Column(label)),
+        [] => Err(format!(
+            "the header must name the columns path and label; it is \"{}\"",
+            header_text(&table.header)
+        )
+        .into()),
+        _ if is_pixel_table(&table.header) => Err(PIXELS.to_owned().into()),
+        _ => Err(which_label(table, &others, "no column is called label").into()),
+    }
+}
+
+fn which_label(table: &Table, columns: &[usize], why: &str) -> String {
+    let columns: Vec<String> = columns.iter().map(|&column| table.header[column].clone()).collect();
+    let first = columns.first().map_or("", String::as_str);
+    format!("{why}: {}; say which, such as --set data.label_column={first}", names(&columns))
+}
+
+/// Whether each value of one column stands beside one value of the other.
+fn say_the_same(table: &Table, a: usize, b: usize) -> bool {
+    let (mut there, mut back) = (HashMap::new(), HashMap::new());
+    table
+        .values(a)
+        .zip(table.values(b))
+        .all(|(a, b)| *there.entry(a).or_insert(b) == b && *back.entry(b).or_insert(a) == a)
+}

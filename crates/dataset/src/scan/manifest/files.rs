@@ -1,0 +1,215 @@
+//! From what a table says of its files to the files: as it is written, or wherever below a folder a file has that name.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use pupila_image::{Format, UnreadKind};
+
+use crate::scan::folders::files_below;
+use crate::scan::names::split_of;
+use crate::{Layout, ScanError, Split};
+
+/// Whether a name ends as that of an image file does.
+pub(super) fn has_image_extension(name: &str) -> bool {
+    let Some((stem, extension)) = name.rsplit_once('.') else { return false };
+    let known = || {
+        Format::ALL.iter().flat_map(|format| format.extensions()).any(|e| e.eq_ignore_ascii_case(extension))
+    };
+    !stem.is_empty() && (known() || UnreadKind::of_extension(extension).is_some())
+}
+
+/// Finds the files of tables.
+pub(super) struct Finder<'a> {
+    /// What paths start from.
+    bases: Vec<PathBuf>,
+    /// Where files are searched by their names.
+    search: Vec<PathBuf>,
+    extension: Option<&'a str>,
+    index: OnceCell<Index>,
+}
+
+/// Where the rows' files are.
+pub(super) struct Resolved {
+    /// A path for each row, or why there is none.
+    pub(super) paths: Vec<Result<PathBuf, String>>,
+    /// Whether they were searched by their names, because none is where the table says.
+    pub(super) searched: bool,
+    /// How many there are; more than [`Finder::FEW`] that are where the table says are not counted, and taken to be there.
+    pub(super) found: usize,
+}
+
+/// What is known of a row besides the name of its file.
+pub(super) struct Row<'a> {
+    pub(super) name: &'a str,
+    pub(super) split: Option<Split>,
+}
+
+impl<'a> Finder<'a> {
+    /// So many rows are looked at to see what a table is.
+    pub(super) const FEW: usize = 50;
+
+    /// For tables in `folder` of the data set in `root`.
+    pub(super) fn new(root: &Path, folder: &Path, layout: &'a Layout) -> Result<Finder<'a>, ScanError> {
+        let images = layout.images.iter().map(|name| {
+            // Beside the table, or as seen from the data set.
+            let path = [folder.join(name), root.join(name)].into_iter().find(|path| path.is_dir());
+            path.ok_or_else(|| crate::scan::missing(&folder.join(name)))
+        });
+        let images: Vec<PathBuf> = images.collect::<Result<_, _>>()?;
+        let given = !images.is_empty();
+        let bases = if given { images.clone() } else { vec![folder.to_owned()] };
+        let search = if given { images } else { vec![root.to_owned()] };
+        let extension = layout.extension.as_deref().map(|extension| extension.trim_start_matches('.'));
+        Ok(Finder { bases, search, extension, index: OnceCell::new() })
+    }
+
+    /// The files of all rows: where one of them is there as the table writes it, all are taken as they are written, so that a
+    /// lost file is told as lost; else they are searched by their names.
+    pub(super) fn resolve(&self, rows: &[Row<'_>], hint: Option<Split>) -> Resolved {
+        let written: Vec<String> = rows.iter().map(|row| self.written(row.name)).collect();
+        let as_written =
+            |written: &String| self.bases.iter().map(|base| base.join(written)).find(|path| path.exists());
+        if written.iter().any(|written| as_written(written).is_some()) {
+            // With one base there is nothing to choose, and asking for every file would take time.
+            let path = |written: &String| {
+                let found = if self.bases.len() > 1 { as_written(written) } else { None };
+                found.unwrap_or_else(|| self.bases[0].join(written))
+            };
+            let paths: Vec<PathBuf> = written.iter().map(path).collect();
+            let few = paths.len() <= Self::FEW;
+            let found = if few { paths.iter().filter(|path| path.exists()).count() } else { paths.len() };
+            return Resolved { paths: paths.into_iter().map(Ok).collect(), searched: false, found };
+        }
+        let mut found = 0;
+        let paths = rows.iter().zip(&written).map(|(row, written)| {
+            let path = self.by_name(written, row.split.or(hint))?;
+            found += usize::from(path.is_some());
+            Ok(path.unwrap_or_else(|| self.bases[0].join(written)))
+        });
+        let paths: Vec<Result<PathBuf, String>> = paths.collect();
+        Resolved { searched: true, found: found + paths.iter().filter(|path| path.is_err()).count(), paths }
+    }
+
+    /// A name as a path of this system, with the extension that is asked for.
+    fn written(&self, name: &str) -> String {
+        // Names that were written on Windows; a file may also have a backslash in its name here.
+        let there = || self.bases.iter().any(|base| base.join(name).exists());
+        let name = if name.contains('\\') && !there() { name.replace('\\', "/") } else { name.to_owned() };
+        match self.extension {
+            None => name,
+            Some(extension) => {
+                let stem = if has_image_extension(&name) {
+                    name.rsplit_once('.').map_or("", |(stem, _)| stem)
+                } else {
+                    &name
+                };
+                format!("{stem}.{extension}")
+            }
+        }
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(&self.search))
+    }
+
+    /// The file of a name, or of a name without its extension. Of several the one whose folders are those that are written,
+    /// else the one in a folder that is called after the split.
+    fn by_name(&self, written: &str, split: Option<Split>) -> Result<Option<PathBuf>, String> {
+        let parts: Vec<&str> = written.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        let Some((name, folders)) = parts.split_last() else { return Ok(None) };
+        let mut files = self.index().named(name);
+        if files.len() > 1 {
+            let shared = |path: &Path| {
+                let above = path.parent().into_iter().flat_map(Path::components).rev();
+                above.zip(folders.iter().rev()).take_while(|(a, b)| a.as_os_str() == **b).count()
+            };
+            let most = files.iter().map(|path| shared(path)).max();
+            files.retain(|path| Some(shared(path)) == most);
+        }
+        if let (Some(split), true) = (split, files.len() > 1) {
+            let below = |path: &'_ Path| {
+                self.search.iter().find_map(|root| path.strip_prefix(root).ok().map(Path::to_owned))
+            };
+            let is_of_split = |path: &&PathBuf| {
+                let folders =
+                    below(path).and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_default();
+                folders.iter().filter_map(|part| part.to_str()).any(|part| split_of(part) == Some(split))
+            };
+            let of_split: Vec<&PathBuf> = files.iter().copied().filter(is_of_split).collect();
+            if !of_split.is_empty() {
+                files = of_split;
+            }
+        }
+        match files[..] {
+            [] => Ok(None),
+            [path] => Ok(Some(path.clone())),
+            [first, second, ..] => Err(format!(
+                "{written} may be {} or {}: say in which folder the files are, such as --set data.images={}",
+                first.display(),
+                second.display(),
+                self.folder_of(first)
+            )),
+        }
+    }
+
+    fn folder_of(&self, path: &Path) -> String {
+        let folder = path.parent().unwrap_or(path);
+        let below = self.search.iter().find_map(|root| folder.strip_prefix(root).ok());
+        below.unwrap_or(folder).display().to_string()
+    }
+
+    /// Of a file that is not there, what is: a file of the same name with another extension.
+    pub(super) fn sibling(&self, name: &str) -> Option<String> {
+        let written = self.written(name);
+        let name = written.rsplit('/').next()?;
+        let stem = if has_image_extension(name) { name.rsplit_once('.')?.0 } else { name };
+        let files = self.index().of_stem(stem);
+        let file = files.first()?;
+        let extension = file.extension()?.to_string_lossy();
+        Some(format!(
+            "{name} is not there, {} is: --set data.extension={extension} says that all files end so",
+            file.file_name()?.to_string_lossy()
+        ))
+    }
+}
+
+/// All images below some folders, by their names in lower case.
+struct Index {
+    files: Vec<PathBuf>,
+    by_name: HashMap<String, Vec<usize>>,
+    by_stem: HashMap<String, Vec<usize>>,
+}
+
+impl Index {
+    fn of(folders: &[PathBuf]) -> Index {
+        let files: Vec<PathBuf> = folders.iter().flat_map(|folder| files_below(folder)).collect();
+        let (mut by_name, mut by_stem) = (HashMap::new(), HashMap::new());
+        for (at, file) in files.iter().enumerate() {
+            let (name, stem) = (text(file.file_name()), text(file.file_stem()));
+            by_name.entry(name.to_lowercase()).or_insert_with(Vec::new).push(at);
+            by_stem.entry(stem.to_lowercase()).or_insert_with(Vec::new).push(at);
+        }
+        Index { files, by_name, by_stem }
+    }
+
+    /// The files of a name, with its extension or without; those in the same case, if there are any.
+    fn named(&self, name: &str) -> Vec<&PathBuf> {
+        let lower = name.to_lowercase();
+        let stem = || self.by_stem.get(&lower).filter(|_| !has_image_extension(name));
+        let Some(places) = self.by_name.get(&lower).or_else(stem) else { return Vec::new() };
+        let all: Vec<&PathBuf> = places.iter().map(|&at| &self.files[at]).collect();
+        let exact = |path: &&PathBuf| text(path.file_name()) == name || text(path.file_stem()) == name;
+        let exactly: Vec<&PathBuf> = all.iter().copied().filter(exact).collect();
+        if exactly.is_empty() { all } else { exactly }
+    }
+
+    fn of_stem(&self, stem: &str) -> Vec<&PathBuf> {
+        let places = self.by_stem.get(&stem.to_lowercase()).into_iter().flatten();
+        places.map(|&at| &self.files[at]).collect()
+    }
+}
+
+fn text(name: Option<&std::ffi::OsStr>) -> String {
+    name.unwrap_or_default().to_string_lossy().into_owned()
+}

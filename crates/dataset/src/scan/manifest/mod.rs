@@ -1,0 +1,201 @@
+//! Tables with a row for each image: which file, which class, perhaps which split and group.
+//!
+//! A table has a header. Its separator is found ([`table`]), then its columns ([`columns`]; [`one_hot`] where the class is
+//! which column is 1), then its files ([`files`]). A folder may have its tables in it ([`beside`]).
+
+mod beside;
+mod columns;
+mod files;
+mod one_hot;
+mod table;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use columns::{Columns, Label, Wrong};
+use csv::StringRecord;
+use files::{Finder, Row};
+use table::Table;
+
+use super::{Beside, Listed, Listing};
+use crate::pattern::Patterns;
+use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
+
+pub(super) use beside::{Found, look};
+
+/// Whether a file is a table by its name.
+pub(super) fn is_table(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    ["csv", "tsv"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+/// What is asked of a table.
+pub(super) struct Wanted<'a> {
+    pub(super) patterns: &'a Patterns<'a>,
+    pub(super) layout: &'a Layout,
+    /// The column that says which samples belong together; without it `group`, if there is such a column.
+    pub(super) group: Option<&'a str>,
+}
+
+/// The rows of the table at `path`.
+pub(super) fn list(path: &Path, wanted: &Wanted<'_>) -> Result<Listing, ScanError> {
+    let folder = folder_of(path);
+    list_all(folder, &[(None, path.to_owned())], wanted)
+}
+
+/// The rows of tables of the data set in `root`, each with the split that its name says, if it says one.
+pub(super) fn list_all(
+    root: &Path,
+    tables: &[(Option<Split>, PathBuf)],
+    wanted: &Wanted<'_>,
+) -> Result<Listing, ScanError> {
+    let mut files = Vec::new();
+    let mut beside = Beside::default();
+    let mut taken =
+        Taken { what: Vec::new(), keys: vec!["data.path_column", "data.label_column", "data.images"] };
+    // On which line of which table a file was.
+    let mut seen: HashMap<PathBuf, (String, u64)> = HashMap::new();
+    for (split, path) in tables {
+        let table = Table::read(path)?;
+        let rows = rows(root, &table, *split, wanted, &mut beside, &mut seen)?;
+        files.extend(rows.files);
+        taken.what.push(match split {
+            Some(split) => format!("{split}: {}", rows.said),
+            None => rows.said,
+        });
+    }
+    let listing =
+        Listing { form: Form::Manifest, taken, base: root.to_owned(), files, partial: false, beside };
+    if listing.files.is_empty() {
+        let found =
+            if listing.beside.excluded > 0 { "data.exclude leaves out every row" } else { "it has no rows" };
+        let path = tables.first().map_or(root, |(_, path)| path);
+        return Err(ScanError::NoImages { path: path.to_owned(), found: found.to_owned() });
+    }
+    Ok(listing)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The files of a table, and what was taken for what.
+struct Rows {
+    files: Vec<Listed>,
+    said: String,
+}
+
+fn rows(
+    root: &Path,
+    table: &Table,
+    of_table: Option<Split>,
+    wanted: &Wanted<'_>,
+    beside: &mut Beside,
+    seen: &mut HashMap<PathBuf, (String, u64)>,
+) -> Result<Rows, ScanError> {
+    let failed = |lines| ScanError::Manifest { path: table.path.clone(), lines };
+    let columns = Columns::find(table, wanted.layout, wanted.group)
+        .map_err(|Wrong { line, reason }| failed(vec![BadLine { line, reason }]))?;
+    let (mut read, mut bad) = (Vec::new(), table.bad.clone());
+    for (line, record) in &table.rows {
+        match read_row(table, record, &columns) {
+            Ok(row) => read.push((*line, row)),
+            Err(reason) => bad.push(BadLine { line: *line, reason }),
+        }
+    }
+    // As a manifest's paths always were: what is left out need not be there.
+    read.retain(|(_, row)| {
+        let excluded = wanted.patterns.exclude(Path::new(&row.name));
+        beside.excluded += usize::from(excluded);
+        !excluded
+    });
+    let folder = table.path.parent().unwrap_or(Path::new(""));
+    let finder = Finder::new(root, folder, wanted.layout)?;
+    let asked: Vec<Row<'_>> = read.iter().map(|(_, row)| Row { name: &row.name, split: row.split }).collect();
+    let hint = of_table.or_else(|| super::names::split_of(&table.path.file_stem()?.to_string_lossy()));
+    let resolved = finder.resolve(&asked, hint);
+    if resolved.found == 0
+        && bad.is_empty()
+        && let Some(Ok(first)) = resolved.paths.first()
+    {
+        // Not a few lost files, but a wrong folder.
+        let hint = read.first().and_then(|(_, row)| finder.sibling(&row.name));
+        let hint = hint.unwrap_or_else(|| {
+            "paths are relative to the table's own folder, or to those of data.images, and no file below them has the \
+             name"
+                .to_owned()
+        });
+        let (n, first) = (read.len(), first.display());
+        let found = format!("none of its {n} files exist (the first is {first}); {hint}");
+        return Err(ScanError::NoImages { path: table.path.clone(), found });
+    }
+    let mut files = Vec::with_capacity(read.len());
+    for ((line, row), path) in read.into_iter().zip(resolved.paths) {
+        let ReadRow { name: _, class, split, group } = row;
+        match path {
+            // The names of files that were searched are below the data set, as those of folders are.
+            Ok(path)
+                if resolved.searched && wanted.patterns.exclude(path.strip_prefix(root).unwrap_or(&path)) =>
+            {
+                beside.excluded += 1;
+            }
+            Ok(path) => {
+                if let Some((name, first)) = seen.insert(path.clone(), (table.name(), line)) {
+                    let of = if name == table.name() { String::new() } else { format!(" of {name}") };
+                    bad.push(BadLine {
+                        line,
+                        reason: format!("{} is already on line {first}{of}", path.display()),
+                    });
+                    continue;
+                }
+                files.push(Listed { path, class, split: of_table.or(split), group });
+            }
+            Err(reason) => bad.push(BadLine { line, reason }),
+        }
+    }
+    if !bad.is_empty() {
+        bad.sort_by_key(|bad| bad.line);
+        return Err(failed(bad));
+    }
+    if let Some((column, groups)) = columns.looks_like_group(table) {
+        let images = table.rows.len();
+        beside.notices.push(Notice::LooksLikeGroup { column: column.to_owned(), groups, images });
+    }
+    let mut said = columns.said(table);
+    if resolved.searched {
+        let among = match &wanted.layout.images[..] {
+            [] => root.display().to_string(),
+            folders => folders.join(", "),
+        };
+        said += &format!("; files found by their names below {among}");
+    }
+    Ok(Rows { files, said })
+}
+
+/// A row, before its file is looked for.
+struct ReadRow {
+    name: String,
+    class: String,
+    split: Option<Split>,
+    group: Option<Arc<str>>,
+}
+
+fn read_row(table: &Table, record: &StringRecord, columns: &Columns) -> Result<ReadRow, String> {
+    let field = |column: usize| match record.get(column) {
+        None | Some("") => Err(format!("the {} is empty", table.header[column])),
+        Some(value) => Ok(value),
+    };
+    let name = field(columns.path)?.to_owned();
+    let class = match &columns.label {
+        Label::Column(label) => field(*label)?,
+        Label::OneHot { columns, rest } => one_hot::class(table, record, columns, rest.as_deref())?,
+    };
+    let split = match columns.split {
+        Some(column) => Some(field(column)?.parse::<Split>().map_err(|error| error.to_string())?),
+        None => None,
+    };
+    // A row without a group is a group of its own.
+    let group = columns.group.and_then(|column| record.get(column)).filter(|name| !name.is_empty());
+    Ok(ReadRow { name, class: class.to_owned(), split, group: group.map(Arc::from) })
+}

@@ -1,0 +1,78 @@
+//! A column for each class, of which one is 1 in every row, as the ISIC challenges write their labels.
+
+use csv::StringRecord;
+
+use super::columns::{Label, Wrong};
+use super::table::Table;
+use crate::Layout;
+
+/// What a cell says; `None` where it is neither 0 nor 1.
+fn bit(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" => return Some(true),
+        "false" => return Some(false),
+        _ => {}
+    }
+    // Some write 1,0.
+    let number: f64 = value.replacen(',', ".", 1).parse().ok()?;
+    match number {
+        0.0 => Some(false),
+        1.0 => Some(true),
+        _ => None,
+    }
+}
+
+/// The columns among `others` that hold nothing but 0 and 1, if they are at least two and one of them is 1 in every row.
+///
+/// # Errors
+/// There are such columns, and in some row none of them is 1, or several are.
+pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<Option<Label>, Wrong> {
+    let is_bits =
+        |&column: &usize| !table.rows.is_empty() && table.values(column).all(|value| bit(value).is_some());
+    let columns: Vec<usize> = others.iter().copied().filter(is_bits).collect();
+    // Columns that are never 1 alone say nothing of a class.
+    if columns.len() < 2 || !table.rows.iter().any(|(_, row)| ones(row, &columns).len() == 1) {
+        return Ok(None);
+    }
+    let rest = layout.one_hot_rest.clone();
+    for (line, row) in &table.rows {
+        class(table, row, &columns, rest.as_deref()).map_err(|reason| Wrong { line: *line, reason })?;
+    }
+    Ok(Some(Label::OneHot { columns, rest }))
+}
+
+/// The class of a row.
+pub(super) fn class<'a>(
+    table: &'a Table,
+    row: &StringRecord,
+    columns: &[usize],
+    rest: Option<&'a str>,
+) -> Result<&'a str, String> {
+    let name = |column: usize| table.header[column].as_str();
+    let list = |columns: &[usize]| columns.iter().map(|&column| name(column)).collect::<Vec<_>>().join(", ");
+    if let Some(&column) = columns.iter().find(|&&column| row.get(column).and_then(bit).is_none()) {
+        let got = row.get(column).unwrap_or_default();
+        return Err(format!("the column {} is \"{got}\", and should be 0 or 1", name(column)));
+    }
+    match (&ones(row, columns)[..], rest) {
+        (&[column], _) => Ok(name(column)),
+        ([], Some(rest)) => Ok(rest),
+        ([], None) => Err(format!(
+            "none of {} is 1; --set data.one_hot_rest=NAME says which class such rows are of",
+            list(columns)
+        )),
+        (several, _) => {
+            let quoted: Vec<String> = columns.iter().map(|&column| format!("\"{}\"", name(column))).collect();
+            Err(format!(
+                "{} are 1, and an image has one class here; the columns that are classes are said by --set \
+                 'data.one_hot=[{}]' without those that are none",
+                list(several),
+                quoted.join(", ")
+            ))
+        }
+    }
+}
+
+fn ones(row: &StringRecord, columns: &[usize]) -> Vec<usize> {
+    columns.iter().copied().filter(|&column| row.get(column).and_then(bit) == Some(true)).collect()
+}

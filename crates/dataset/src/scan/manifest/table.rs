@@ -1,0 +1,142 @@
+//! A table as text: its separator, its header, its rows, each as long as the header.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use csv::StringRecord;
+
+use crate::{BadLine, ScanError};
+
+/// As much of a table as is read to see what it is.
+const GLANCE_BYTES: u64 = 1 << 18;
+
+/// Separators in the order in which they are preferred where a header has as many of one as of another.
+const SEPARATORS: [u8; 4] = [b',', b'\t', b';', b'|'];
+
+/// A table, read.
+pub(super) struct Table {
+    pub(super) path: PathBuf,
+    pub(super) header: Vec<String>,
+    /// Each row with its line, from 1 for the header.
+    pub(super) rows: Vec<(u64, StringRecord)>,
+    /// Rows that cannot be used.
+    pub(super) bad: Vec<BadLine>,
+}
+
+impl Table {
+    /// All of it.
+    pub(super) fn read(path: &Path) -> Result<Table, ScanError> {
+        let bytes =
+            std::fs::read(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
+        Table::parse(path, &bytes)
+    }
+
+    /// Its header and first rows; `None` where it is no table at all.
+    pub(super) fn glance(path: &Path) -> Option<Table> {
+        let mut bytes = Vec::new();
+        File::open(path).ok()?.take(GLANCE_BYTES).read_to_end(&mut bytes).ok()?;
+        if bytes.len() as u64 == GLANCE_BYTES {
+            // Not a row that was cut in two.
+            bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
+        }
+        Table::parse(path, &bytes).ok()
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Table, ScanError> {
+        let failed = |line, reason| ScanError::Manifest {
+            path: path.to_owned(),
+            lines: vec![BadLine { line, reason }],
+        };
+        let utf16 = match bytes {
+            [0xFF, 0xFE, rest @ ..] => Some(from_utf16(rest, u16::from_le_bytes)),
+            [0xFE, 0xFF, rest @ ..] => Some(from_utf16(rest, u16::from_be_bytes)),
+            _ => None,
+        };
+        let text = match &utf16 {
+            Some(Some(text)) => text.as_bytes(),
+            Some(None) => return Err(failed(1, "it is not valid UTF-16; save the file as UTF-8".to_owned())),
+            // Spreadsheets put a byte order mark before the first column's name.
+            None => bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
+        };
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .flexible(true)
+            .delimiter(separator(text))
+            .from_reader(text);
+        let header = reader.headers().map_err(|error| failed(1, reason_of(&error)))?;
+        let header: Vec<String> = header.iter().map(str::to_owned).collect();
+        let (mut rows, mut bad) = (Vec::new(), Vec::new());
+        for record in reader.into_records() {
+            match record {
+                Ok(record) => {
+                    let line = record.position().map_or(0, csv::Position::line);
+                    if record.len() == header.len() {
+                        rows.push((line, record));
+                    } else {
+                        bad.push(BadLine { line, reason: wrong_length(record.len(), header.len()) });
+                    }
+                }
+                Err(error) => {
+                    let line = error.position().map_or(0, csv::Position::line);
+                    bad.push(BadLine { line, reason: reason_of(&error) });
+                }
+            }
+        }
+        Ok(Table { path: path.to_owned(), header, rows, bad })
+    }
+
+    /// The column of this name, in any case.
+    pub(super) fn column(&self, name: &str) -> Option<usize> {
+        let exact = self.header.iter().position(|column| column == name);
+        exact.or_else(|| self.header.iter().position(|column| column.to_lowercase() == name.to_lowercase()))
+    }
+
+    /// The values of a column.
+    pub(super) fn values(&self, column: usize) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(move |(_, row)| row.get(column).unwrap_or_default())
+    }
+
+    /// Its name, to be shown.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+fn wrong_length(got: usize, expected: usize) -> String {
+    let s = if got == 1 { "" } else { "s" };
+    let remedy = if got > expected {
+        "quote a value that holds the separator, such as \"melanoma, in situ\""
+    } else {
+        "leave a value empty rather than out, and quote one that holds a line break"
+    };
+    format!("it has {got} field{s}, and the header has {expected}; {remedy}")
+}
+
+/// The separator that the header has most of, outside of quotes.
+fn separator(text: &[u8]) -> u8 {
+    let header = text.split(|&byte| byte == b'\n' || byte == b'\r').find(|line| !line.is_empty());
+    let mut counts = [0usize; SEPARATORS.len()];
+    let mut quoted = false;
+    for &byte in header.unwrap_or_default() {
+        quoted ^= byte == b'"';
+        if let Some(at) = SEPARATORS.iter().position(|&separator| separator == byte).filter(|_| !quoted) {
+            counts[at] += 1;
+        }
+    }
+    let most = counts.iter().max().copied().unwrap_or(0);
+    let first = counts.iter().position(|&n| n == most).unwrap_or(0);
+    SEPARATORS[first]
+}
+
+fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+    let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|pair| unit(*pair)).collect();
+    String::from_utf16(&units).ok()
+}
+
+fn reason_of(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => "it is not valid UTF-8; save the file as UTF-8".to_owned(),
+        _ => error.to_string(),
+    }
+}
