@@ -125,7 +125,7 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
         analysis.variants.iter().filter_map(|v| Some((v, compared(v)?))).collect();
     if found.is_empty() {
         sentences.push(nothing_to_compare(plan, analysis));
-        sentences.extend(troubles(analysis));
+        sentences.extend(troubles(plan, analysis));
         return sentences;
     }
     let mut claims: Vec<&(&VariantAnalysis, Compared)> =
@@ -143,11 +143,10 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
     sentences.extend(left_open(plan, words, base, &open, claims.is_empty()));
     sentences.extend(learning_curve(plan, analysis, data.classes));
     if let Some(smallest) = analysis.detectable {
-        let blocks = found.iter().map(|(_, compared)| compared.difference.blocks).max().unwrap_or(0);
         sentences.push(format!(
             "A study of {} and {} finds a difference of {} or more in 80 % of cases; a smaller one is easily missed.",
-            count(analysis.variants.len(), "variant"),
-            count(blocks, plan.block()),
+            count(analysis.comparisons + 1, "variant"),
+            count(analysis.pairs, plan.block()),
             words.size(smallest),
         ));
     }
@@ -172,7 +171,7 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
             words.size(components.seed_sd),
         ));
     }
-    sentences.extend(troubles(analysis));
+    sentences.extend(troubles(plan, analysis));
     sentences
 }
 
@@ -328,22 +327,44 @@ fn nothing_to_compare(plan: &Plan, analysis: &Analysis) -> String {
             words.name()
         );
     }
-    let means: Vec<String> =
-        analysis.variants.iter().map(|v| format!("`{}` {}", v.name, words.value(v.mean))).collect();
+    let block = plan.block();
+    let planned = if plan.splits.len() > 1 { plan.splits.len() } else { plan.seeds.len() };
+    let of_each = |say: &dyn Fn(&VariantAnalysis) -> String| -> String {
+        let told: Vec<String> =
+            analysis.variants.iter().map(|v| format!("`{}` {}", v.name, say(v))).collect();
+        told.join(", ")
+    };
+    if planned == 1 {
+        return format!(
+            "One run of each tells nothing of chance, so no difference can be judged: {}. Two seeds or more can be compared, five are usual: --seeds 5.",
+            of_each(&|variant| words.value(variant.mean)),
+        );
+    }
+    let why = match analysis.variants.iter().any(|variant| variant.missing > 0) {
+        true => {
+            "Runs are missing: the same command goes on with them, as far as a limit of runs or minutes lets it."
+        }
+        false => "The other runs gave no value.",
+    };
     format!(
-        "One run of each tells nothing of chance, so no difference can be judged: {}. Two seeds or more can be compared, five are usual: --seeds 5.",
-        means.join(", ")
+        "No difference can be judged: with fewer than two {block}s in which a variant and the baseline `{}` both have a value, nothing is known of chance. Of {planned} {block}s have a value: {}. {why}",
+        base.name,
+        of_each(&|variant| variant.blocks.to_string()),
     )
 }
 
-fn troubles(analysis: &Analysis) -> Vec<String> {
+fn troubles(plan: &Plan, analysis: &Analysis) -> Vec<String> {
     let mut sentences = Vec::new();
     let left_out = analysis.variants.iter().enumerate().filter(|(place, variant)| {
         analysis.comparisons > 0 && *place != analysis.baseline && variant.compared.is_none()
     });
     let left_out: Vec<String> = left_out.map(|(_, variant)| format!("`{}`", variant.name)).collect();
     if !left_out.is_empty() {
-        sentences.push(format!("Not compared, with fewer than two pairs of runs: {}.", left_out.join(", ")));
+        sentences.push(format!(
+            "Not compared, with fewer than two pairs of {}s: {}.",
+            plan.block(),
+            left_out.join(", ")
+        ));
     }
     for variant in &analysis.variants {
         if variant.diverged > 0 {

@@ -8,7 +8,7 @@ use pupila_metrics::{METRICS, Metric, Predictions};
 use pupila_network::Network;
 use pupila_run::StudyFile;
 use pupila_study::statistics::power::power;
-use pupila_study::{Place, StudyErrors, StudyFault};
+use pupila_study::{Place, StudyErrors, StudyFault, overlap};
 use pupila_train::{CheckedRecipe, ModelCard, fingerprint, fingerprint_of};
 use pupila_transforms::Normalization;
 
@@ -245,12 +245,13 @@ pub(super) fn forecast(
         Keep::Best => models + largest * jobs as u64,
         Keep::None => largest * jobs as u64,
     };
+    let overlap = overlap(plan, checked.images, checked.train_images);
     Forecast {
         runs,
         done: runs - left,
         jobs,
         threads_each: (threads / jobs).max(1),
         disk_bytes: models + checked.files_bytes * runs as u64,
-        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), plan.blocks())),
+        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), plan.blocks(), overlap)),
     }
 }

@@ -167,7 +167,7 @@ fn difference(
             interval_both: None,
             p_value: f64::NAN,
             verdict: Verdict::NotTested,
-            words: "not compared: fewer than two pairs of runs".to_owned(),
+            words: format!("not compared: fewer than two pairs of {}s", plan.block()),
         });
     };
     let Compared { difference, both, verdict: what, .. } = compared;
