@@ -11,9 +11,9 @@ pub use deletion::{Deleted, Deletion, Refusal, Refusals, ToDelete, What};
 pub use order::Order;
 
 use crate::error::{Error, Tried};
-use crate::study::LOCK;
-pub(crate) use contents::foreign_in_run;
+use crate::study::{LOCK, has_ended};
 use contents::{Content, Measure, is_file};
+pub(crate) use contents::{foreign_in_run, is_free};
 use pupila_metrics::{METRICS, Metric, metric};
 use pupila_run::{RunEnd, RunFolder, StudyFile, Summary};
 use serde_json::{Value, json};
@@ -160,7 +160,7 @@ impl Listing {
                 Content::Study(study) => Kind::Study(StudyEntry::read(&path, *study)),
                 _ if name.starts_with('.') => continue,
                 Content::Other if !path.is_dir() => continue,
-                Content::Other | Content::Evaluation | Content::Link => {
+                Content::Other | Content::Begun | Content::Evaluation | Content::Link => {
                     others.push(name);
                     continue;
                 }
@@ -312,10 +312,8 @@ impl StudyEntry {
             Ok(study) => study,
             Err(problem) => return StudyEntry { runs, status: StudyStatus::Unreadable(problem) },
         };
-        let ended = |run: &&PathBuf| {
-            let summary = RunFolder::open(run).and_then(|folder| folder.summary());
-            matches!(summary, Ok(Some(Summary::Run(run))) if run.status != RunEnd::Interrupted)
-        };
+        // As the study itself asks, so that one that is complete begins no run.
+        let ended = |run: &&PathBuf| has_ended(run).unwrap_or(false);
         let ended = folders.iter().filter(ended).count() + study.failures.len();
         let of = study.variants.len() * study.seeds.len() * study.splits.len().max(1);
         let status = match (is_running(path), ended >= of) {

@@ -33,7 +33,7 @@ pub use summary::{
     EvaluationSummary, EvaluationTiming, Interval, NOTICEABLE_GAP, RunSummary, SkippedImage, Summary, Timing,
     TrainScores,
 };
-pub use write::write_whole;
+pub use write::{write_durably, write_whole};
 
 /// The version of the folder's layout that this program writes, and the newest that it reads.
 ///

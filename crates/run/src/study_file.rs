@@ -1,7 +1,7 @@
 //! `study.json`: which runs of a folder belong together, what varies among them, and what they say.
 
 use crate::error::{RunFileError, object, refuse_newer, text};
-use crate::write::write_whole;
+use crate::write::write_durably;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::io;
@@ -84,13 +84,13 @@ impl StudyFile {
         object(&path, &text).map(Some)
     }
 
-    /// Writes it whole or not at all.
+    /// Writes it whole or not at all, also where the power fails.
     ///
     /// # Errors
     /// The file system refuses.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
         text.push('\n');
-        write_whole(&Self::path(folder), text.as_bytes())
+        write_durably(&Self::path(folder), text.as_bytes())
     }
 }

@@ -65,7 +65,7 @@ pub struct Plan {
     pub loss: Option<f64>,
     /// No run is begun after so many minutes.
     pub minutes: Option<f64>,
-    /// Runs at most.
+    /// No run is begun beyond so many, those that have ended before among them.
     pub runs: Option<usize>,
 }
 
@@ -103,10 +103,18 @@ impl Plan {
                 places.extend((0..self.variants.len()).map(|variant| Place { variant, split, seed }));
             }
         }
-        // Whole rounds only, so that every variant has the same seeds.
-        let rounds = self.runs.map_or(usize::MAX, |runs| runs / self.variants.len().max(1));
-        places.truncate(rounds.saturating_mul(self.variants.len()));
         places
+    }
+
+    /// How many of the places, from the first on, may be begun: whole rounds only, so that every variant has the same seeds.
+    pub fn limit(&self) -> usize {
+        let rounds = self.runs.map_or(usize::MAX, |runs| runs / self.variants.len().max(1));
+        rounds.saturating_mul(self.variants.len())
+    }
+
+    /// The fault of a limit that leaves no round.
+    pub fn too_few_runs(&self) -> Option<StudyFault> {
+        too_few_runs(self.runs, self.variants.len())
     }
 
     /// The fault of a baseline that no variant is.
@@ -150,9 +158,9 @@ impl Plan {
         if self.splits.len() > 1 { "split" } else { "seed" }
     }
 
-    /// How many pairs a comparison has at most, as far as runs are not limited.
-    pub fn blocks(&self) -> usize {
-        let rounds = self.places().len() / self.variants.len().max(1);
+    /// How many pairs a comparison has at most, of so many runs, one of each variant after the other.
+    pub fn blocks(&self, runs: usize) -> usize {
+        let rounds = runs / self.variants.len().max(1);
         if self.splits.len() > 1 { self.splits.len().min(rounds) } else { self.seeds.len().min(rounds) }
     }
 
@@ -165,6 +173,12 @@ impl Plan {
         }
         keys
     }
+}
+
+pub(crate) fn too_few_runs(runs: Option<usize>, variants: usize) -> Option<StudyFault> {
+    let runs = runs.filter(|&runs| runs < variants)?;
+    let message = format!("{runs} are fewer than one of each of the {variants} variants");
+    Some(StudyFault::new("runs (--max-runs)", message))
 }
 
 /// What of a recipe changes a result, by key; the study's own seeds are left out, since every run has others.

@@ -5,6 +5,7 @@ use crate::error::{StudyErrors, StudyFault};
 use crate::names::{did_you_mean, level, plain, slugs};
 use crate::plan::{
     METRIC, Plan, Request, SEEDED, SEEDS, Seeding, Variant, effective, of_variant, resolved, setting,
+    too_few_runs,
 };
 use pupila_metrics::{METRICS, Metric};
 use pupila_train::{Layers, Recipe};
@@ -72,12 +73,7 @@ impl Planner<'_> {
             self.wrong("minutes", format!("expected a number above 0, got {minutes}"));
         }
         let runs = request.runs.or(definition.runs);
-        if let Some(runs) = runs.filter(|&runs| runs < variants.len()) {
-            self.wrong(
-                "runs (--max-runs)",
-                format!("{runs} are fewer than one of each of the {} variants", variants.len()),
-            );
-        }
+        self.faults.extend(too_few_runs(runs, variants.len()));
         let name = definition.name.clone();
         if crate::names::slug(&name) != name {
             self.wrong(

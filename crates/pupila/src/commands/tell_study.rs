@@ -53,7 +53,7 @@ pub(crate) fn before(output: Output, study: &Study, data: &Path) {
         study.folder().display(),
     ));
     let [one, two, three] = forecast.power.map(|power| format!("{:.0} %", 100.0 * power));
-    if plan.blocks() > 1 {
+    if plan.blocks(forecast.runs) > 1 {
         output.say(format_args!(
             "a study of this size finds a difference of 1, 2, 3 standard deviations between {}s in {one}, {two}, {three} of cases",
             plan.block(),
@@ -199,6 +199,8 @@ struct State {
     times: Vec<Vec<f64>>,
     /// Runs that are left, by variant.
     left: Vec<usize>,
+    /// Runs in all, by variant.
+    all: Vec<usize>,
     running: HashMap<Place, (Instant, u32, u32)>,
     troubles: usize,
 }
@@ -206,13 +208,16 @@ struct State {
 impl Live {
     pub(crate) fn new(output: Output, study: &Study) -> Self {
         let plan = study.plan().clone();
-        let mut left = vec![0; plan.variants.len()];
-        for place in study.left() {
-            left[place.variant] += 1;
-        }
+        let by_variant = |places: &[Place]| {
+            let mut count = vec![0; plan.variants.len()];
+            places.iter().for_each(|place| count[place.variant] += 1);
+            count
+        };
+        let (left, all) = (by_variant(&study.left()), by_variant(study.places()));
         let bar = std::io::stderr().is_terminal().then(|| super::tell::bar(0, "{msg}"));
         let none = vec![Vec::new(); plan.variants.len()];
-        let state = State { values: none.clone(), times: none, left, running: HashMap::new(), troubles: 0 };
+        let state =
+            State { values: none.clone(), times: none, left, all, running: HashMap::new(), troubles: 0 };
         Live {
             output,
             bar,
@@ -253,7 +258,6 @@ impl Live {
     fn draw(&self, state: &State) {
         let Some(bar) = &self.bar else { return };
         let width = self.plan.variants.iter().map(|v| shortened(&v.name).width()).max().unwrap_or(0);
-        let each = self.plan.places().len() / self.plan.variants.len().max(1);
         let rows = console::Term::stderr().size().0;
         // What does not fit is left out, the ends first: a terminal cannot scroll back over what is drawn anew.
         let most = usize::from(rows).saturating_sub(4).max(3);
@@ -270,6 +274,7 @@ impl Live {
                     format!("seed {}, epoch {epoch} of {of}", self.plan.seeds[at.seed])
                 })
                 .collect();
+            let each = state.all[place];
             let ended = each.saturating_sub(state.left[place]);
             if lines.len() < most || !now.is_empty() {
                 let name = shortened(&variant.name);
@@ -282,7 +287,7 @@ impl Live {
             }
         }
         let left: usize = state.left.iter().sum();
-        let total = each * self.plan.variants.len();
+        let total: usize = state.all.iter().sum();
         lines.push(format!(
             "{} of {total} runs, {} so far{}",
             total - left,
@@ -342,7 +347,7 @@ impl StudyObserver for Live {
             say(trouble);
         } else if self.bar.is_none() {
             let left: usize = state.left.iter().sum();
-            let total = self.plan.places().len();
+            let total: usize = state.all.iter().sum();
             let epoch = facts
                 .best_epoch
                 .map_or(String::new(), |best| format!(" (epoch {best} of {})", facts.epochs.len()));

@@ -2,11 +2,12 @@
 
 use super::{Keep, Study, StudyPlan, checks, extend, runner};
 use crate::error::Error;
+use crate::runs::is_free;
 use crate::session::{OnProgress, Progress, available_threads, canonical, plain_name, user_cache};
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Cache;
-use pupila_run::{RunFolder, StudyFile};
+use pupila_run::{RunFolder, RunFolderError, StudyFile};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -137,13 +138,18 @@ impl StudyBuilder {
         let folder = runs.join(&name);
         let before = StudyFile::read(&folder)?;
         if before.is_none() {
-            // A run, or something else, of that name.
-            RunFolder::check_name(&runs, &name)?;
+            match RunFolder::check_name(&runs, &name) {
+                // Of a first start that failed, on a full disk.
+                Err(RunFolderError::Exists(_)) if is_free(&folder) => {}
+                // A run, or something else, of that name.
+                named => named?,
+            }
         }
         let mut faults = Vec::new();
         let asked = plan.seeds.len();
         if let Some(before) = &before {
             faults.extend(extend::extend(&mut plan, before));
+            faults.extend(plan.too_few_runs());
         }
         let more =
             plan.seeds.len() > asked && before.as_ref().is_some_and(|before| before.seeds.len() > asked);
@@ -172,11 +178,15 @@ impl StudyBuilder {
             keep,
             before.clone(),
         );
-        let places = plan.places();
-        let done: Vec<bool> = places
-            .iter()
-            .map(|&place| runner::has_ended(&folder.join(plan.run_name(place))))
-            .collect::<Result<_, _>>()?;
+        let (mut places, mut done) = (Vec::new(), Vec::new());
+        for (number, place) in plan.places().into_iter().enumerate() {
+            let ended = runner::has_ended(&folder.join(plan.run_name(place)))?;
+            // A limit is one of what is begun: what has ended counts beyond it too.
+            if ended || number < plan.limit() {
+                places.push(place);
+                done.push(ended);
+            }
+        }
         let forecast = checks::forecast(&plan, &checked, &done, (threads, jobs), keep);
         Ok(Study {
             jobs: forecast.jobs,
@@ -186,6 +196,7 @@ impl StudyBuilder {
             train_images: checked.train_images,
             without_learning: checked.without_learning,
             classes: checked.classes,
+            places,
             done,
             plan,
             folder,

@@ -146,7 +146,7 @@ pub(super) fn check(
             ),
         ));
     }
-    let blocks = plan.blocks();
+    let blocks = plan.blocks(plan.places().len().min(plan.limit()));
     if (2..5).contains(&blocks) {
         let what = plan.block();
         checked.notes.push(format!(
@@ -252,6 +252,6 @@ pub(super) fn forecast(
         jobs,
         threads_each: (threads / jobs).max(1),
         disk_bytes: models + checked.files_bytes * runs as u64,
-        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), plan.blocks(), overlap)),
+        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), plan.blocks(runs), overlap)),
     }
 }

@@ -24,7 +24,20 @@ pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault
                     }
                 }
             }
-            None => faults.extend(plan.add_stored(&old.name, &old.folder, &old.recipe, &old.values).err()),
+            None => {
+                let renamed = plan.variants.iter().find(|new| {
+                    let stored = before.variants.iter().any(|old| old.name == new.name);
+                    !stored && plan.changed_keys(new, &old.recipe).is_empty()
+                });
+                // Its runs would be made a second time, and the study would compare them with themselves.
+                faults.extend(renamed.map(|new| {
+                    StudyFault::new(
+                        format!("variants `{}` and `{}`", new.name, old.name),
+                        "are the same recipe, and the study has the second one: give it that name, or leave it out",
+                    )
+                }));
+                faults.extend(plan.add_stored(&old.name, &old.folder, &old.recipe, &old.values).err());
+            }
         }
     }
     for (keys, names) in otherwise {

@@ -12,6 +12,8 @@ mod record;
 mod results;
 mod runner;
 
+pub(crate) use runner::has_ended;
+
 pub use builder::StudyBuilder;
 pub use pupila_study::{
     Analysis, Compared as ComparedVariant, Definition, Outcome as RunOutcome, Place, Plan as StudyPlan,
@@ -144,7 +146,9 @@ pub struct Study {
     without_learning: f64,
     /// The classes, each with its training images.
     classes: Vec<(String, usize)>,
-    /// For each run, in the plan's order, whether it has ended before.
+    /// The runs that have ended before or may be begun, in the plan's order.
+    places: Vec<Place>,
+    /// For each of them, whether it has ended before.
     done: Vec<bool>,
     /// Held from the first run on, as long as the study is.
     lock: Option<File>,
@@ -275,10 +279,15 @@ impl Study {
         }
     }
 
+    /// The runs that have ended before or may be begun, in the order in which they are.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// The runs that had not ended when this study was opened.
     pub fn left(&self) -> Vec<Place> {
-        let all = self.plan.places().into_iter().zip(&self.done);
-        all.filter(|(_, done)| !**done).map(|(place, _)| place).collect()
+        let all = self.places.iter().zip(&self.done);
+        all.filter(|(_, done)| !**done).map(|(&place, _)| place).collect()
     }
 
     /// Runs what has not ended yet, and says what all of it says. Called again, or in another process, it goes on where it was.
@@ -300,13 +309,13 @@ impl Study {
             },
         );
         let json = study_results::to_json(&self.plan, &facts, &analysis, &answer);
-        let places = self.plan.places();
-        let missing = places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
+        let missing =
+            self.places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
         let rows = study_results::rows(&self.plan, &analysis);
         results::write(self, &facts, &analysis, &answer, &json)?;
         record::end(self, &analysis, because.is_some() && missing > 0)?;
         if sends {
-            record::send(self, observer);
+            record::send(self, observer)?;
         }
         Ok(StudyResult { rows, answer, json, missing, because: because.filter(|_| missing > 0), analysis })
     }
