@@ -107,6 +107,8 @@ pub struct Analysis {
     pub comparisons: usize,
     /// Pairs of seeds (of splits, where there are several) of the comparison that has most.
     pub pairs: usize,
+    /// The numbers of pairs with which the study was judged, this time's among them, the lowest first.
+    pub looks: Vec<usize>,
     /// The validation loss to which epochs and time are told; NaN where there is none.
     pub target_loss: f64,
     /// Standard deviation of the metric from seed to seed (of the means of splits, where there are several) beyond what moves all variants
@@ -118,6 +120,17 @@ pub struct Analysis {
     pub detectable: Option<f64>,
     /// Half the width of the interval that the images alone leave, however many seeds there are: the median over comparisons.
     pub images_half_width: Option<f64>,
+}
+
+impl Analysis {
+    /// The same of a study that was judged before with these numbers of pairs: each look is another chance of a false claim.
+    #[must_use]
+    pub fn after(mut self, looks: impl IntoIterator<Item = usize>) -> Analysis {
+        self.looks.extend(looks);
+        self.looks.sort_unstable();
+        self.looks.dedup();
+        self
+    }
 }
 
 /// The runs of a study, by variant, split and seed.
@@ -235,6 +248,7 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
         baseline: plan.baseline,
         comparisons,
         pairs,
+        looks: if pairs > 0 { vec![pairs] } else { Vec::new() },
         target_loss,
         seed_sd,
         components: if splits > 1 { components(&tables) } else { None },

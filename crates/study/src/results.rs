@@ -25,6 +25,7 @@ pub fn to_json(plan: &Plan, facts: &Facts<'_>, analysis: &Analysis, answer: &[St
         "baseline": plan.variants[plan.baseline].name,
         "variants": variants.collect::<Vec<_>>(),
         "comparisons": analysis.comparisons,
+        "looks": analysis.looks,
         "target_loss": finite(analysis.target_loss),
         "seed_sd": finite(analysis.seed_sd),
         "split_sd": analysis.components.map(|components| components.split_sd),
@@ -32,6 +33,19 @@ pub fn to_json(plan: &Plan, facts: &Facts<'_>, analysis: &Analysis, answer: &[St
         "images_half_width": analysis.images_half_width,
         "answer": answer,
     })
+}
+
+/// The numbers of pairs with which a study was judged, by the object that it left.
+pub fn looks(result: &Value) -> Vec<usize> {
+    let number = |value: &Value| value.as_u64().and_then(|pairs| usize::try_from(pairs).ok());
+    match result["looks"].as_array() {
+        Some(looks) => looks.iter().filter_map(number).collect(),
+        // A study that was judged by an earlier version.
+        None => {
+            let variants = result["variants"].as_array().into_iter().flatten();
+            variants.filter_map(|variant| number(&variant["difference"]["pairs"])).max().into_iter().collect()
+        }
+    }
 }
 
 fn described(

@@ -2,6 +2,7 @@
 
 use crate::analysis::{Analysis, Compared, VariantAnalysis, Verdict};
 use crate::plan::Plan;
+use crate::statistics::power::{false_claims, false_claims_of_an_unstable_baseline};
 use pupila_metrics::Metric;
 
 /// Says numbers of a metric: shares in percent, their differences in points.
@@ -141,6 +142,7 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
     let needed = |compared: &Compared| compared.seeds_needed.unwrap_or(usize::MAX);
     open.sort_by_key(|(_, compared)| needed(compared));
     sentences.extend(left_open(plan, words, base, &open, claims.is_empty()));
+    sentences.extend(looks(plan, analysis));
     sentences.extend(learning_curve(plan, analysis, data.classes));
     if let Some(smallest) = analysis.detectable {
         sentences.push(format!(
@@ -173,6 +175,22 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
     }
     sentences.extend(troubles(plan, analysis));
     sentences
+}
+
+/// What was judged more than once had more than one chance.
+fn looks(plan: &Plan, analysis: &Analysis) -> Option<String> {
+    let (last, before) = analysis.looks.split_last()?;
+    if before.is_empty() {
+        return None;
+    }
+    let before: Vec<String> = before.iter().map(usize::to_string).collect();
+    Some(format!(
+        "The study was judged with {} and {last} {}s, and each time is another chance of a false claim: of {} without a difference one is claimed at one of these times in {:.0} % of studies. The 5 % hold for a single one.",
+        before.join(", "),
+        plan.block(),
+        count(analysis.comparisons + 1, "variant"),
+        100.0 * false_claims(analysis.comparisons + 1, &analysis.looks, 1.0),
+    ))
 }
 
 /// Of a study over shares of the training images: whether the last step still gained something, and which classes it gained.
@@ -393,6 +411,14 @@ fn troubles(plan: &Plan, analysis: &Analysis) -> Vec<String> {
 pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
     let words = Words { metric: plan.metric };
     let block = plan.block();
+    let chance = false_claims_of_an_unstable_baseline(analysis.comparisons + 1, analysis.pairs);
+    let unstable = match chance > 0.06 {
+        true => format!(
+            " and up to {:.0} % where the baseline scatters several times as much as the others",
+            100.0 * chance
+        ),
+        false => String::new(),
+    };
     let mut method = vec![
         format!(
             "Every run is judged by the {} of its best epoch (by the recipe's train.monitor) on the validation images, which also chose that epoch: scores are optimistic, and the more so the more epochs a variant runs and the more its curve scatters. A score to publish is one of a test set.",
@@ -402,7 +428,7 @@ pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
             "Runs of the same {block} are paired. A difference is tested by Student's t over {block}s; the variance is pooled over the variants that scatter alike, and a variant's own where it scatters more."
         ),
         format!(
-            "The {} are adjusted together (Šidák): the chance of any false claim among them is about 5 %, less where all scatter alike, and intervals and p-values agree.",
+            "The {} are adjusted together (Šidák): the chance of any false claim among them is about 5 %, less where all scatter alike{unstable}, and intervals and p-values agree. That is so for one look: whoever adds {block}s until something is found has a chance at each of them, so the number of {block}s is to be chosen beforehand.",
             count(analysis.comparisons, "comparison")
         ),
     ];

@@ -1,6 +1,7 @@
 //! What a study says where runs are missing, or gave no value.
 #![allow(clippy::unwrap_used)]
 
+use pupila_study::results::{looks, to_json};
 use pupila_study::words::{Data, answer};
 use pupila_study::{Analysis, Definition, Facts, Outcome, Place, Plan, Request, RunFacts, analyse, overlap};
 use std::path::Path;
@@ -105,6 +106,28 @@ fn power_is_told_of_the_pairs_and_variants_that_were_compared() {
     let told = told(&plan, &found).join(" ");
     assert!(told.contains("A study of 2 variants and 3 seeds finds"), "{told}");
     assert!(told.contains("Not compared, with fewer than two pairs of seeds: `c`."), "{told}");
+}
+
+#[test]
+fn a_second_look_is_told_as_another_chance() {
+    let plan = plan(2, 1, 10);
+    let all = facts(&plan, |place| Some(value(place)));
+    let first = analyse(&all, IMAGES, TRAIN_IMAGES).after([10]);
+    assert_eq!(first.looks, [10]);
+    assert!(told(&plan, &first).iter().all(|sentence| !sentence.contains("another chance")));
+    let second = analyse(&all, IMAGES, TRAIN_IMAGES).after([5]);
+    let said = told(&plan, &second);
+    let sentence = said.iter().find(|sentence| sentence.contains("another chance")).unwrap();
+    assert!(sentence.starts_with("The study was judged with 5 and 10 seeds"), "{sentence}");
+    assert!(sentence.contains("of 2 variants without a difference"), "{sentence}");
+    // The answer of the next call is that of this one.
+    let json = to_json(&plan, &all, &second, &said);
+    assert_eq!(looks(&json), [5, 10]);
+    assert_eq!(
+        looks(&serde_json::json!({"variants": [{"difference": null}, {"difference": {"pairs": 5}}]})),
+        [5]
+    );
+    assert!(looks(&serde_json::json!({})).is_empty());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use pupila_dataset::{Dataset, Split};
 use pupila_metrics::{METRICS, Metric, Predictions};
 use pupila_network::Network;
 use pupila_run::StudyFile;
-use pupila_study::statistics::power::power;
+use pupila_study::statistics::power::{false_claims_of_an_unstable_baseline, power};
 use pupila_study::{Place, StudyErrors, StudyFault, overlap};
 use pupila_train::{CheckedRecipe, ModelCard, fingerprint, fingerprint_of};
 use pupila_transforms::Normalization;
@@ -147,13 +147,23 @@ pub(super) fn check(
         ));
     }
     let blocks = plan.blocks(plan.places().len().min(plan.limit()));
-    if (2..5).contains(&blocks) {
-        let what = plan.block();
-        checked.notes.push(format!(
-            "{blocks} {what}s are few: a variant that scatters much more than the others is told apart by chance in up to 10 % of studies; five keep it at 5 %"
-        ));
-    }
+    checked.notes.extend(few_blocks(plan, blocks));
     if faults.is_empty() { Ok(checked) } else { Err(StudyErrors(faults).into()) }
+}
+
+/// What so few blocks leave to chance: a baseline that scatters much is in every comparison.
+fn few_blocks(plan: &StudyPlan, blocks: usize) -> Option<String> {
+    if !(2..5).contains(&blocks) {
+        return None;
+    }
+    let share = |blocks| 100.0 * false_claims_of_an_unstable_baseline(plan.variants.len(), blocks);
+    let (few, five) = (share(blocks), share(5));
+    let what = plan.block();
+    (few > 6.0).then(|| {
+        format!(
+            "{blocks} {what}s are few: where the baseline scatters several times as much as the others, a difference is claimed by chance in up to {few:.0} % of studies; with five {what}s in up to {five:.0} %"
+        )
+    })
 }
 
 fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add: &mut dyn FnMut(String)) {

@@ -298,7 +298,8 @@ impl Study {
         self.lock_folder()?;
         let sends = record::begin(self, observer)?;
         let (facts, because) = runner::run(self, sends, observer)?;
-        let analysis = analyse(&facts, self.images, self.train_images);
+        let looks = self.before.as_ref().and_then(|before| before.result.as_ref()).map(study_results::looks);
+        let analysis = analyse(&facts, self.images, self.train_images).after(looks.into_iter().flatten());
         let answer = words::answer(
             &self.plan,
             &analysis,

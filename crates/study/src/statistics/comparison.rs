@@ -12,7 +12,11 @@
 //! alike this is nearly the pooled test, and where a variant scatters much more it is its own. Of 20,000 simulated studies of seven
 //! variants without a difference, one was claimed in 2.5 % (5 seeds, all alike), 1.8 % (one variant scatters six times as much), 4.5 %
 //! (the baseline does), 5.0 % (three variants hardly scatter); with three seeds 2.7, 4.0 and, where the baseline scatters six times as
-//! much, 10 %: so few seeds of a unstable baseline are told to be too few.
+//! much, 10 %.
+//!
+//! What this does not hold is an unstable baseline, which is in every comparison: seven variants with five seeds claim a difference in 8 %
+//! of studies where the baseline scatters three times as much as the others, with two seeds in 16 % where it scatters six times as much,
+//! and twelve variants with two seeds in 20 %. `power::false_claims_of_an_unstable_baseline` says how often, and people are told.
 //!
 //! Several comparisons are adjusted together by Šidák's inequality (Šidák, Journal of the American Statistical Association 1967), which
 //! holds for any correlation that a shared baseline makes: intervals and p-values always agree. Dunnett's test assumes equal variances.
@@ -251,7 +255,7 @@ mod tests {
         let stuck = [1.0, 1.0, 0.01, 0.01, 0.01, 1.0, 1.0];
         let mixed = [1.0, 0.5, 2.0, 4.0, 1.0, 0.2, 1.5];
         // 4,000 studies know a share of 5 % to 0.7 points (two standard deviations).
-        let cases: [(&str, &[f64], usize, f64); 12] = [
+        let cases: [(&str, &[f64], usize, f64); 14] = [
             ("alike", &alike, 5, 0.0),
             ("alike, 3 seeds", &alike, 3, 0.0),
             ("alike, 20 seeds", &alike, 20, 0.0),
@@ -262,14 +266,20 @@ mod tests {
             ("one unstable, 3 seeds", &one_unstable, 3, 0.0),
             ("unstable baseline", &unstable_baseline, 5, 0.0),
             ("unstable baseline, 3 seeds", &unstable_baseline, 3, 0.0),
+            ("alike, 2 seeds", &alike, 2, 0.0),
+            ("unstable baseline, 2 seeds", &unstable_baseline, 2, 0.0),
             ("three stuck", &stuck, 5, 0.0),
             ("mixed", &mixed, 5, 1.0),
         ];
         for (name, sd, blocks, of_seed) in cases {
             let share = false_claims(sd, blocks, of_seed, 4000);
             println!("{name}: {share:.4}");
-            // Three seeds of a baseline that scatters six times as much as the others: its own variance has two degrees of freedom.
-            let limit = if name == "unstable baseline, 3 seeds" { 0.115 } else { 0.061 };
+            // Few seeds of a baseline that scatters six times as much as the others: its own variance has two degrees of freedom, or one.
+            let limit = match name {
+                "unstable baseline, 2 seeds" => 0.18,
+                "unstable baseline, 3 seeds" => 0.115,
+                _ => 0.061,
+            };
             assert!(share < limit, "{name}: {share}");
         }
     }

@@ -37,6 +37,32 @@ pub fn power(effect: f64, variants: usize, blocks: usize, overlap: f64) -> f64 {
     found.count() as f64 / f64::from(STUDIES)
 }
 
+/// The share of studies of so many `variants` without any difference in which one is claimed nevertheless: in one of the `looks`, numbers of
+/// blocks after which the study was judged, with the blocks of the look before among them. The baseline scatters `baseline_sd` times as much
+/// as the others. Simulated, as [`power`] is.
+pub fn false_claims(variants: usize, looks: &[usize], baseline_sd: f64) -> f64 {
+    let blocks = looks.iter().copied().max().unwrap_or(0);
+    let claimed = (0..STUDIES).filter(|&study| {
+        let mut normals = Normals::new(12, study);
+        let mut values: Vec<Vec<f64>> =
+            (0..variants).map(|_| (0..blocks).map(|_| normals.next()).collect()).collect();
+        values.iter_mut().take(1).flatten().for_each(|value| *value *= baseline_sd);
+        looks.iter().any(|&look| {
+            let seen: Vec<Vec<f64>> = values.iter().map(|row| row[..look].to_vec()).collect();
+            let found = differences(&paired(&seen, 0), residual(&seen), 0.0, 0.0);
+            let p = |of: &Difference| adjusted(two_sided_p(of.mean / of.error(), of.df), found.len());
+            found.iter().any(|of| p(of) < LEVEL)
+        })
+    });
+    claimed.count() as f64 / f64::from(STUDIES)
+}
+
+/// The same for one look, where the baseline is the least stable variant: the larger share of those where it scatters three and six times as
+/// much as the others.
+pub fn false_claims_of_an_unstable_baseline(variants: usize, blocks: usize) -> f64 {
+    [3.0, 6.0].map(|sd| false_claims(variants, &[blocks], sd)).into_iter().fold(0.0, f64::max)
+}
+
 /// The smallest difference, in standard deviations between blocks, that is found in 80 % of studies; none for fewer than two blocks. What
 /// is given is as in [`power`].
 pub fn detectable(variants: usize, blocks: usize, overlap: f64) -> Option<f64> {
@@ -100,6 +126,22 @@ mod tests {
         // More splits of the same images cannot go beyond what the images say.
         assert!(power(0.8, 2, 200, overlap) < 0.8, "{}", power(0.8, 2, 200, overlap));
         assert!(power(0.8, 2, 200, 0.0) > 0.99);
+    }
+
+    #[test]
+    fn few_seeds_of_an_unstable_baseline_and_many_looks_claim_what_is_not_there() {
+        let share = |found: f64, told: f64| assert!((found - told).abs() < 0.015, "{found}, told {told}");
+        // As the head of `comparison.rs` and docs/studies.md tell them.
+        share(false_claims_of_an_unstable_baseline(2, 2), 0.05);
+        share(false_claims_of_an_unstable_baseline(7, 2), 0.165);
+        share(false_claims_of_an_unstable_baseline(12, 2), 0.205);
+        share(false_claims_of_an_unstable_baseline(7, 3), 0.10);
+        share(false_claims_of_an_unstable_baseline(7, 5), 0.08);
+        share(false_claims(2, &[5], 1.0), 0.05);
+        share(false_claims(2, &[5, 10], 1.0), 0.085);
+        share(false_claims(2, &[5, 10, 20], 1.0), 0.115);
+        share(false_claims(7, &[5, 10, 20], 1.0), 0.075);
+        assert_eq!(false_claims(2, &[], 1.0), 0.0);
     }
 
     #[test]
