@@ -99,7 +99,7 @@ pub(crate) struct Study {
     /// Begin no run after so many minutes
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) minutes: Option<f64>,
-    /// Runs at most: whole rounds of one seed of every variant
+    /// Begin no run beyond so many, in whole rounds of one seed of every variant
     #[arg(long, value_name = "N")]
     pub(crate) max_runs: Option<usize>,
     /// Models that stay on disk: all, best (that of the best run of each variant) or none; otherwise as before, or best

@@ -94,7 +94,7 @@ pub struct VariantResult {
     pub reached: (usize, usize),
     /// Core seconds until the target loss, the median over runs.
     pub time_to_s: f64,
-    /// Core seconds of a run, the mean over runs: seconds of the clock times busy cores.
+    /// Core seconds of a run, the mean over runs: seconds of the clock times threads.
     pub time_s: f64,
     /// The highest memory that a run used, in bytes.
     pub memory_bytes: Option<u64>,

@@ -151,7 +151,7 @@ impl View<'_> {
         )
     }
 
-    /// Epochs, core time and memory.
+    /// Epochs, core seconds and memory.
     pub(super) fn cost(&self) -> String {
         let study = self.study;
         let longest = self.shown().map(|(_, v)| v.time_s).filter(|s| s.is_finite()).fold(0.0, f64::max);
@@ -168,11 +168,11 @@ impl View<'_> {
                     Some(epochs) if !epochs.is_finite() => "not reached".into(),
                     Some(epochs) => whole_or_half(epochs),
                 }),
-                self.column("core time to it, median", |_, v| time(v.time_to_s, slowest)),
+                self.column("core seconds to it, median", |_, v| time(v.time_to_s, slowest)),
             ]);
         }
         columns.extend([
-            self.column("core time of a run", |_, v| time(v.time_s, longest)),
+            self.column("core seconds of a run", |_, v| time(v.time_s, longest)),
             self.column("memory, highest", |_, v| v.memory_bytes.map_or(UNKNOWN.into(), bytes)),
         ]);
         let known = |column: &Column| column.cells.iter().any(|cell| cell != UNKNOWN);
@@ -183,7 +183,7 @@ impl View<'_> {
             format!("The target is a validation loss of {}. ", super::numbers::significant(loss))
         });
         format!(
-            "{}<p class=\"note\">{target}Core time is seconds of the clock times the cores that were busy: two cores for 10 s are 20 s. It says what a variant costs on any number of cores.</p>\n",
+            "{}<p class=\"note\">{target}Core seconds are the seconds of a run times its threads: two threads for 10 s are 20 s. They say what a variant costs on any number of cores.</p>\n",
             self.by_variant(columns, false)
         )
     }
