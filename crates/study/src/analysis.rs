@@ -3,11 +3,10 @@
 use crate::blocks::Blocks;
 use crate::facts::{Outcome, RunFacts};
 use crate::plan::{Place, Plan};
-use crate::statistics::comparison::{Difference, compare_pairs, level_of_each, mean_interval, moments};
+use crate::statistics::comparison::{Difference, compare_pairs, mean_interval, moments};
 use crate::statistics::components::{Components, components};
 use crate::statistics::crossed::{Both, both};
 use crate::statistics::power::{detectable, seeds_needed};
-use crate::statistics::student_t::two_sided_quantile;
 
 /// What a difference is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +117,8 @@ pub struct Analysis {
     pub components: Option<Components>,
     /// The smallest difference that a study of so many comparisons and pairs finds in 80 % of cases, in the metric's unit.
     pub detectable: Option<f64>,
-    /// Half the width of the interval that the images alone leave, however many seeds there are: the median over comparisons.
+    /// Half the width of the interval of the images alone, simultaneous over the comparisons: the median over them. None where the metric
+    /// cannot be split by images, and where splits differ in their images.
     pub images_half_width: Option<f64>,
 }
 
@@ -227,7 +227,7 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
         let compared =
             differences.iter().find(|difference| difference.variant == variant).map(|&difference| {
                 let table = if splits == 1 { facts.pseudo_differences(variant) } else { None };
-                let both = table.and_then(|table| both(&difference, &table, comparisons)).map(|both| Both {
+                let both = table.and_then(|table| both(&difference, &table, step, comparisons)).map(|both| Both {
                     interval: within(both.interval, (range.0 - range.1, range.1 - range.0)),
                     ..both
                 });
@@ -242,8 +242,7 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
     };
     let pairs = differences.iter().map(|difference| difference.blocks).max().unwrap_or(0);
     let halves = variants.iter().filter_map(|variant| variant.compared.as_ref()?.both);
-    let critical = two_sided_quantile(level_of_each(comparisons), f64::INFINITY);
-    let halves: Vec<f64> = halves.map(|both| critical * both.images_variance.sqrt()).collect();
+    let halves: Vec<f64> = halves.map(|both| both.images_half_width.min(range.1 - range.0)).collect();
     Analysis {
         baseline: plan.baseline,
         comparisons,
@@ -255,8 +254,7 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
         detectable: detectable(comparisons + 1, pairs, overlap)
             .map(|effect| effect * seed_sd)
             .filter(|d| d.is_finite() && *d < range.1 - range.0),
-        // An estimate of nothing is none: too few pairs to see what images do.
-        images_half_width: (!halves.is_empty()).then(|| median(halves)).filter(|half| *half > 0.0),
+        images_half_width: (!halves.is_empty()).then(|| median(halves)),
         variants,
     }
 }
