@@ -319,7 +319,7 @@ fn everything_wrong_is_told_before_any_run() {
     }
     let same = "[variants.a]\n\"model.dropout\" = 0.0\n[variants.b]\n";
     let told = StudyPlan::new(&parse(same), &request(&[])).unwrap_err().to_string();
-    assert!(told.contains("variants `a` and `b`: are the same recipe"), "{told}");
+    assert!(told.contains("the variants `a` and `b` are the same recipe"), "{told}");
     let told = StudyPlan::new(&parse(TWO), &request(&["model.dropout=0.1"])).unwrap_err().to_string();
     assert!(told.contains("--set model.dropout: the study varies this key"), "{told}");
     let unknown = Request { baseline: Some("dropout=0".into()), ..request(&[]) };

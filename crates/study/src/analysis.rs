@@ -46,6 +46,10 @@ impl Verdict {
 pub struct Compared {
     /// Over seeds; over splits where there are several.
     pub difference: Difference,
+    /// The means of the variant and of the baseline over the runs that both have, of which the difference is.
+    pub means: (f64, f64),
+    /// Whether one of the two has runs that the other lacks, so that these means are others than those of all their runs.
+    pub is_partial: bool,
     /// Over seeds and images; none where the metric cannot be split by images, or where splits differ in their images.
     pub both: Option<Both>,
     /// What it is.
@@ -61,11 +65,12 @@ pub struct VariantAnalysis {
     pub name: String,
     /// Mean of the metric over the seeds that have one; over the means of splits, where there are several.
     pub mean: f64,
-    /// The mean's 95 % interval over seeds (over splits, where there are several), by itself.
+    /// The mean's 95 % interval by itself: over seeds, or where there are several splits, over splits, with their overlap and with what the
+    /// seeds of a split do to its mean.
     pub interval: (f64, f64),
     /// Seeds, or where there are several splits, splits that have a value.
     pub blocks: usize,
-    /// Standard deviation between runs.
+    /// Standard deviation between runs: from seed to seed, and from split to split where there are several.
     pub sd: f64,
     /// Against the baseline; none for the baseline, and where fewer than two pairs of runs have a value.
     pub compared: Option<Compared>,
@@ -110,10 +115,10 @@ pub struct Analysis {
     pub looks: Vec<usize>,
     /// The validation loss to which epochs and time are told; NaN where there is none.
     pub target_loss: f64,
-    /// Standard deviation of the metric from seed to seed (of the means of splits, where there are several) beyond what moves all variants
-    /// alike; NaN where unknown.
-    pub seed_sd: f64,
-    /// What splits and seeds do, where there are several splits.
+    /// Residual standard deviation: of the metric from seed to seed (of the means of splits, where there are several) beyond what moves all
+    /// variants alike. That by which power is told; NaN where unknown.
+    pub residual_sd: f64,
+    /// What splits and seeds do to a variant by themselves, what moves all variants alike included; where there are several splits.
     pub components: Option<Components>,
     /// The smallest difference that a study of so many comparisons and pairs finds in 80 % of cases, in the metric's unit.
     pub detectable: Option<f64>,
@@ -222,20 +227,26 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
         )
     });
     let sign = if plan.metric.higher_is_better() { 1.0 } else { -1.0 };
+    let bases = blocks.pairs.iter().zip(&blocks.bases);
+    let of_bases = |variant| {
+        let found = bases.clone().find(|(pairs, _)| pairs.variant == variant);
+        found.map_or((f64::NAN, false), |(_, base)| *base)
+    };
     let mut variants = Vec::new();
     for (variant, values) in blocks.own.iter().enumerate() {
         let compared =
             differences.iter().find(|difference| difference.variant == variant).map(|&difference| {
                 let table = if splits == 1 { facts.pseudo_differences(variant) } else { None };
-                let both = table.and_then(|table| both(&difference, &table, step, comparisons)).map(|both| Both {
-                    interval: within(both.interval, (range.0 - range.1, range.1 - range.0)),
-                    ..both
+                let both = table.and_then(|table| both(&difference, &table, step, comparisons)).map(|both| {
+                    Both { interval: within(both.interval, (range.0 - range.1, range.1 - range.0)), ..both }
                 });
-                compared(plan, difference, both, comparisons, sign)
+                let (base, is_partial) = of_bases(variant);
+                let means = (base + difference.mean, base);
+                Compared { means, is_partial, ..compared(plan, difference, both, comparisons, sign) }
             });
         variants.push(described(facts, variant, values, compared, target_loss, (floor / 2.0, overlap)));
     }
-    let seed_sd = match blocks.pooled {
+    let residual_sd = match blocks.pooled {
         // As the differences are, no smaller than the metric's steps.
         Some((square, _)) => square.max(floor / 2.0).sqrt(),
         None => median(variants.iter().map(|variant| variant.sd).filter(|sd| sd.is_finite()).collect()),
@@ -249,10 +260,10 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
         pairs,
         looks: if pairs > 0 { vec![pairs] } else { Vec::new() },
         target_loss,
-        seed_sd,
+        residual_sd,
         components: if splits > 1 { components(&tables) } else { None },
         detectable: detectable(comparisons + 1, pairs, overlap)
-            .map(|effect| effect * seed_sd)
+            .map(|effect| effect * residual_sd)
             .filter(|d| d.is_finite() && *d < range.1 - range.0),
         images_half_width: (!halves.is_empty()).then(|| median(halves)),
         variants,
@@ -280,7 +291,8 @@ fn compared(
         (true, false, false) => Verdict::WorseHere,
     };
     let seeds_needed = if verdict == Verdict::Open { seeds_needed(&difference, comparisons) } else { None };
-    Compared { difference, both, verdict, seeds_needed }
+    let means = (f64::NAN, f64::NAN);
+    Compared { difference, means, is_partial: false, both, verdict, seeds_needed }
 }
 
 fn described(

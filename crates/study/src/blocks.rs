@@ -13,6 +13,8 @@ pub(crate) struct Blocks {
     pub own: Vec<Vec<f64>>,
     /// Of every variant but the baseline.
     pub pairs: Vec<Pairs>,
+    /// For each of them, what the baseline is over the runs that both have, and whether one of the two has runs that the other lacks.
+    pub bases: Vec<(f64, bool)>,
     /// The residual mean square of what is complete, and its degrees of freedom.
     pub pooled: Option<(f64, f64)>,
 }
@@ -39,8 +41,9 @@ impl Blocks {
             of.iter().zip(&kept).map(mean).collect()
         };
         let complete: Vec<Vec<f64>> = cells.iter().map(of_kept).collect();
-        let others = cells.iter().enumerate().filter(|&(variant, _)| variant != baseline);
-        let pairs = others.map(|(variant, of)| {
+        let others = || cells.iter().enumerate().filter(|&(variant, _)| variant != baseline);
+        let bases = others().map(|(_, of)| shared_base(of, &cells[baseline])).collect();
+        let pairs = others().map(|(variant, of)| {
             let blocks: Vec<Vec<f64>> =
                 of.iter().zip(&cells[baseline]).map(|(cell, base)| both(cell, base)).collect();
             // Fewer seeds than the pooled variance is of scatter more: by their number at most, since what a split does is in it too.
@@ -56,6 +59,7 @@ impl Blocks {
         Blocks {
             own: cells.iter().map(|of| of.iter().map(|cell| mean(cell)).collect()).collect(),
             pairs: pairs.collect(),
+            bases,
             pooled: residual(&complete),
         }
     }
@@ -64,6 +68,20 @@ impl Blocks {
 /// The differences of the runs that both have.
 fn both(cell: &[f64], base: &[f64]) -> Vec<f64> {
     cell.iter().zip(base).map(|(value, base)| value - base).filter(|value| value.is_finite()).collect()
+}
+
+/// The mean of the baseline over the blocks and runs that a variant has too, and whether one of the two has others.
+fn shared_base(of: &[Vec<f64>], base: &[Vec<f64>]) -> (f64, bool) {
+    let mut alone = false;
+    let blocks = of.iter().zip(base).map(|(cell, base)| {
+        let shared = base.iter().zip(cell).map(|(base, value)| {
+            alone |= base.is_finite() != value.is_finite();
+            if value.is_finite() { *base } else { f64::NAN }
+        });
+        mean(&shared.collect::<Vec<f64>>())
+    });
+    let blocks: Vec<f64> = blocks.collect();
+    (mean(&blocks), alone)
 }
 
 /// The mean of the finite values; NaN without one.

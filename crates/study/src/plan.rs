@@ -67,6 +67,8 @@ pub struct Plan {
     pub minutes: Option<f64>,
     /// No run is begun beyond so many, those that have ended before among them.
     pub runs: Option<usize>,
+    /// What said so: the option, or the key of the study file.
+    pub runs_from: &'static str,
 }
 
 /// What is compared.
@@ -153,6 +155,11 @@ impl Plan {
         different_keys(&self.variants.iter().map(|variant| effective(&variant.recipe)).collect::<Vec<_>>())
     }
 
+    /// What of a variant's recipe changes a result, by key, with every default spelled out.
+    pub fn effective(&self, variant: usize) -> serde_json::Map<String, serde_json::Value> {
+        effective(&self.variants[variant].recipe)
+    }
+
     /// What is paired in a comparison: `split` where there are several, else `seed`.
     pub fn block(&self) -> &'static str {
         if self.splits.len() > 1 { "split" } else { "seed" }
@@ -177,13 +184,19 @@ impl Plan {
 
 pub(crate) fn too_few_runs(runs: Option<usize>, variants: usize) -> Option<StudyFault> {
     let runs = runs.filter(|&runs| runs < variants)?;
-    let message = format!("{runs} are fewer than one of each of the {variants} variants");
+    let message = format!(
+        "{runs} are fewer than one of each of the {variants} variants: give --max-runs {variants} or more, or set `runs` of the study file"
+    );
     Some(StudyFault::new("runs (--max-runs)", message))
 }
 
 /// What of a recipe changes a result, by key; the study's own seeds are left out, since every run has others.
 pub(crate) fn effective(recipe: &CheckedRecipe) -> serde_json::Map<String, serde_json::Value> {
     let mut flat = pupila_train::flat_recipe(recipe);
+    // With their own defaults spelled out: `p = 0.5` and nothing said are one transform.
+    if let Ok(transforms) = serde_json::to_value(recipe.pipeline().resolved()) {
+        flat.insert("augment.transforms".to_owned(), transforms);
+    }
     flat.retain(|key, _| {
         !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)) && !SEEDED.contains(&key.as_str())
     });

@@ -91,6 +91,22 @@ pub fn count(n: usize, what: &str) -> String {
 
 /// What the comparison of a variant says, in a few words for its row.
 pub fn verdict(plan: &Plan, compared: &Compared) -> String {
+    match paired(plan, compared) {
+        Some(paired) => format!("{}, {paired}", plain_verdict(plan, compared)),
+        None => plain_verdict(plan, compared),
+    }
+}
+
+/// What a difference is over, where it is not the difference of the means of all runs.
+fn paired(plan: &Plan, compared: &Compared) -> Option<String> {
+    let over = match plan.splits.len() {
+        1 => format!("over the {} that both have", count(compared.difference.blocks, "seed")),
+        _ => "over the runs that both have".to_owned(),
+    };
+    compared.is_partial.then_some(over)
+}
+
+fn plain_verdict(plan: &Plan, compared: &Compared) -> String {
     match compared.verdict {
         Verdict::Better => "better".to_owned(),
         Verdict::Worse => "worse".to_owned(),
@@ -158,16 +174,10 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
             words.value(data.without_learning)
         ));
     }
-    if let Some(half) = analysis.images_half_width {
-        sentences.push(format!(
-            "{} leave ±{} of a difference open, however many seeds are trained: less than that cannot be shown to hold for other images of the kind.",
-            count(images, "validation image"),
-            words.size(half),
-        ));
-    }
+    sentences.extend(left_by_images(plan, analysis, images));
     if let Some(components) = analysis.components {
         sentences.push(format!(
-            "From split to split the {} moves by {} (standard deviation), from seed to seed on one split by {}.",
+            "From split to split the {} of a variant moves by {} (standard deviation, what moves all variants alike included), from seed to seed on one split by {}.",
             words.name(),
             words.size(components.split_sd),
             words.size(components.seed_sd),
@@ -175,6 +185,30 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
     }
     sentences.extend(troubles(plan, analysis));
     sentences
+}
+
+/// What the validation images leave open, however many seeds there are.
+fn left_by_images(plan: &Plan, analysis: &Analysis, images: usize) -> Option<String> {
+    // Other splits are other images, and are in the differences themselves.
+    if plan.splits.len() > 1 || images == 0 {
+        return None;
+    }
+    let words = Words { metric: plan.metric };
+    let of = count(images, "validation image");
+    let one = match words.is_share() {
+        true => format!(" (one image is {})", words.size(1.0 / images as f64)),
+        false => String::new(),
+    };
+    Some(match analysis.images_half_width {
+        Some(half) => format!(
+            "The {of}{one} leave about ±{} of a difference open by themselves: less than that is not shown to hold for other images of the kind, however many seeds are trained.",
+            words.size(half),
+        ),
+        None => format!(
+            "What the {of}{one} leave open of a difference cannot be worked out, since the {} cannot be split by images here: nothing is said of other images of the kind.",
+            words.name(),
+        ),
+    })
 }
 
 /// What was judged more than once had more than one chance.
@@ -278,10 +312,11 @@ fn left_open(
     }
     sentences.push(match nearest.seeds_needed {
         Some(seeds) => format!(
-            "Nearest to an answer is `{}`: {} ({}). Were it that large, {} in all would show it in 80 % of studies.",
+            "Nearest to an answer is `{}`: {} ({}){}. Were it that large, {} in all would show it in 80 % of studies.",
             variant.name,
             words.difference(difference.mean),
             words.range(difference.interval),
+            paired(plan, nearest).map_or(String::new(), |paired| format!(" {paired}")),
             count(seeds, plan.block()),
         ),
         None => format!(
@@ -305,13 +340,14 @@ fn claim(
     let better = matches!(compared.verdict, Verdict::Better | Verdict::BetterHere);
     let than = if better { "better than" } else { "worse than" };
     let said = format!(
-        "`{}` is {than} `{}` by {} of {} ({} against {}; 95 % interval of the difference {})",
+        "`{}` is {than} `{}` by {} of {} ({} against {}{}; 95 % interval of the difference {})",
         variant.name,
         base.name,
         words.size(difference.mean),
         words.name(),
-        words.value(variant.mean),
-        words.value(base.mean),
+        words.value(compared.means.0),
+        words.value(compared.means.1),
+        paired(plan, compared).map_or(String::new(), |paired| format!(" {paired}")),
         words.range(difference.interval),
     );
     let over = if plan.splits.len() > 1 { "splits and seeds" } else { "seeds" };
@@ -394,14 +430,7 @@ fn troubles(plan: &Plan, analysis: &Analysis) -> Vec<String> {
             ));
         }
         if variant.failed > 0 {
-            sentences.push(format!(
-                "`{}` could not be run {}.",
-                variant.name,
-                match variant.failed {
-                    1 => "once".to_owned(),
-                    n => format!("{n} times"),
-                }
-            ));
+            sentences.push(format!("{} of `{}` failed.", count(variant.failed, "run"), variant.name,));
         }
     }
     sentences
@@ -428,14 +457,17 @@ pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
             "Runs of the same {block} are paired. A difference is tested by Student's t over {block}s; the variance is pooled over the variants that scatter alike, and a variant's own where it scatters more."
         ),
         format!(
-            "The {} are adjusted together (Šidák): the chance of any false claim among them is about 5 %, less where all scatter alike{unstable}, and intervals and p-values agree. That is so for one look: whoever adds {block}s until something is found has a chance at each of them, so the number of {block}s is to be chosen beforehand.",
-            count(analysis.comparisons, "comparison")
+            "{}{unstable}, and intervals and p-values agree. That is so for one look: whoever adds {block}s until something is found has a chance at each of them, so the number of {block}s is to be chosen beforehand.",
+            match analysis.comparisons {
+                1 => "There is one comparison, which needs no adjustment: the chance of a false claim is about 5 %".to_owned(),
+                n => format!("The {n} comparisons are adjusted together (Šidák): the chance of any false claim among them is about 5 %, less where all scatter alike"),
+            }
         ),
     ];
     if plan.splits.len() > 1 {
-        method.push("Splits are the units of the test. They are drawn from the same images and overlap, so the variance is enlarged by validation by training images (Nadeau and Bengio 2003). The interval speaks of other splits and seeds.".to_owned());
+        method.push("Splits are the units of the test. They are drawn from the same images and overlap, so the variance is enlarged by validation by training images (Nadeau and Bengio 2003). The interval of a difference speaks of other splits of these images and of other seeds; so does that of a mean, which holds what the split and its seeds do.".to_owned());
     } else {
-        method.push("The interval over seeds speaks of these validation images. The wider one speaks of other images of the kind too: seeds and images are crossed random effects, the metric split into a pseudo-value for each image by the jackknife.".to_owned());
+        method.push("The interval over seeds speaks of these validation images. The one over seeds and images speaks of other images of the kind too: both are crossed random effects, the metric split into a pseudo-value for each image by the jackknife. It is never narrower than that of the seeds alone, nor than that of the images alone, of which one image is the least. The interval of a mean is over seeds, on these images.".to_owned());
         method.push(
             "All runs share one split of the data (data.split_seed); --splits N tells what the split does."
                 .to_owned(),

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use pupila_study::results::{looks, to_json};
-use pupila_study::words::{Data, answer};
-use pupila_study::{Analysis, Definition, Facts, Outcome, Place, Plan, Request, RunFacts, analyse, overlap};
+use pupila_study::words::{Data, answer, verdict};
+use pupila_study::{
+    Analysis, Compared, Definition, Facts, Outcome, Place, Plan, Request, RunFacts, analyse, overlap,
+};
 use std::path::Path;
 
 const IMAGES: usize = 60;
@@ -57,7 +59,9 @@ fn a_study_with_splits_that_is_extended_says_what_it_said_until_more_is_known() 
     let after = analyse(&facts(&extended, ran), IMAGES, TRAIN_IMAGES);
     assert_eq!((after.comparisons, after.pairs), (2, 4));
     for (before, after) in before.variants.iter().zip(&after.variants) {
-        assert_eq!(before.compared, after.compared);
+        // The baseline has a run that no other has, which is in no pair.
+        let before = before.compared.clone().map(|compared| Compared { is_partial: true, ..compared });
+        assert_eq!(before, after.compared);
     }
     let told = told(&extended, &after).join(" ");
     assert!(!told.contains("One run of each") && told.contains("3 variants and 4 splits"), "{told}");
@@ -145,4 +149,94 @@ fn a_mean_over_splits_stands_in_the_middle_of_an_interval_that_knows_of_their_ov
     let grown = (1.0 / 3.0 + overlap(&plan, IMAGES, TRAIN_IMAGES)) / (1.0 / 3.0 + 60e-6);
     assert!((width(&much) / width(&hardly) - f64::sqrt(grown)).abs() < 1e-9);
     assert_eq!(overlap(&self::plan(2, 1, 2), IMAGES, TRAIN_IMAGES), 0.0);
+}
+
+#[test]
+fn means_and_difference_of_a_claim_are_of_the_same_runs() {
+    let plan = plan(2, 1, 6);
+    // `b` failed for the two seeds on which `a` is worst: over all runs the means differ otherwise than over the pairs.
+    let ran = |Place { variant, seed, .. }: Place| match (variant, seed) {
+        (1, 0 | 1) => None,
+        (0, 0 | 1) => Some(0.2),
+        (0, seed) => Some(0.5 + 0.001 * seed as f64),
+        (_, seed) => Some(0.7 + 0.0011 * seed as f64),
+    };
+    let all = facts(&plan, ran);
+    let found = analyse(&all, IMAGES, TRAIN_IMAGES);
+    let compared = found.variants[1].compared.clone().unwrap();
+    let (variant, base) = compared.means;
+    assert!((variant - base - compared.difference.mean).abs() < 1e-12 && base > 0.5, "{compared:?}");
+    let told = told(&plan, &found).join(" ");
+    assert!(told.contains("(70.4 % against 50.3 % over the 4 seeds that both have;"), "{told}");
+    assert!(verdict(&plan, &compared).ends_with(", over the 4 seeds that both have"));
+    let whole = analyse(&facts(&plan, |place| Some(value(place))), IMAGES, TRAIN_IMAGES);
+    assert!(!whole.variants[1].compared.as_ref().unwrap().is_partial);
+}
+
+#[test]
+fn what_the_images_leave_open_is_always_told() {
+    let two = plan(2, 1, 3);
+    let with = |pseudo: Option<&[f64]>| {
+        let mut facts = Facts::new(&two);
+        for place in two.places() {
+            let run = RunFacts { pseudo_values: pseudo.map(<[f64]>::to_vec), ..ended(value(place)) };
+            facts.set(place, run);
+        }
+        analyse(&facts, 4, 16)
+    };
+    let told = |analysis: &Analysis| {
+        answer(&two, analysis, Data { images: 4, without_learning: f64::NAN, classes: &[] }).join(" ")
+    };
+    // Four images that agree know a share to no better than one of them.
+    let agree = with(Some(&[1.0, 0.0, 1.0, 1.0]));
+    assert!(agree.images_half_width.unwrap() > 0.25, "{agree:?}");
+    assert!(
+        told(&agree).contains("The 4 validation images (one image is 25.0 points) leave about ±"),
+        "{}",
+        told(&agree)
+    );
+    let unknown = told(&with(None));
+    assert!(
+        unknown.contains("What the 4 validation images") && unknown.contains("cannot be worked out"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn an_interval_that_is_not_known_is_null() {
+    let plan = plan(2, 1, 2);
+    let all = facts(&plan, |place| Some(if place.variant == 1 { f64::NAN } else { value(place) }));
+    let analysis = analyse(&all, IMAGES, TRAIN_IMAGES);
+    let json = to_json(&plan, &all, &analysis, &[]);
+    assert!(
+        json["variants"][1]["interval"].is_null() && json["variants"][0]["interval"].is_array(),
+        "{json}"
+    );
+    assert!(json["seed_sd"].is_null() && json["residual_sd"].is_number(), "{json}");
+}
+
+#[test]
+fn a_recipe_is_the_same_however_its_defaults_are_written() {
+    let read = |text: &str| Definition::parse(Path::new("p.toml"), text).unwrap();
+    let spelled = "[variants.plain]\n[variants.spelled]\n\"augment.transforms\" = [{ horizontal_flip = { p = 0.5 } }, { random_brightness_contrast = { p = 0.2 } }]\n\"model.hidden\" = [512, 128]\n";
+    let told = Plan::new(&read(spelled), &Request::default()).unwrap_err().to_string();
+    assert_eq!(
+        told,
+        "the variants `plain` and `spelled` are the same recipe; leave one out, or change what it sets"
+    );
+    // The recipe as it is leads, unless a variant is that already.
+    let names = |text: &str| -> Vec<String> {
+        Plan::new(&read(text), &Request::default()).unwrap().variants.into_iter().map(|v| v.name).collect()
+    };
+    assert_eq!(names("[alone]\n\"model.dropout\" = [0.1]\n"), ["as it is", "dropout=0.1"]);
+    assert_eq!(names("[alone]\n\"model.dropout\" = [0.1, 0.0]\n"), ["dropout=0.0", "dropout=0.1"]);
+    let named = "[alone]\n\"model.dropout\" = [0.1]\n[variants.a]\n";
+    assert_eq!(names(named), ["a", "dropout=0.1"]);
+    let asked = "baseline = \"optimizer=x lr=1e-3\"\n[alone]\n\"optimizer.lr\" = [1e30]\n";
+    let plan =
+        Plan::new(&read(&asked.replace("optimizer=x lr=1e-3", "lr=1E+30")), &Request::default()).unwrap();
+    assert_eq!(
+        (plan.variants[1].name.as_str(), plan.variants[1].slug.as_str(), plan.baseline),
+        ("lr=1e30", "lr-1e30", 1)
+    );
 }

@@ -43,9 +43,9 @@ impl Content {
         }
         if is_file(&StudyFile::path(path)) {
             return Content::Study(Box::new(match StudyFile::read(path) {
-                // Any object of JSON reads as a study without a variant.
-                Ok(Some(study)) if !study.variants.is_empty() => Ok(study),
-                Ok(_) => Err(format!("{} names no variant", StudyFile::path(path).display())),
+                Ok(Some(study)) => Ok(study),
+                // It vanished meanwhile.
+                Ok(None) => Err(format!("{} is gone", StudyFile::path(path).display())),
                 Err(error) => Err(error.to_string()),
             }));
         }

@@ -81,6 +81,31 @@ pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault
     faults
 }
 
+/// What is another now than in the folder and is no fault: the baseline, and variants that the definition (`named`) does not have.
+pub(super) fn otherwise(plan: &StudyPlan, before: &StudyFile, named: &[String]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let baseline = &plan.variants[plan.baseline].name;
+    if !before.baseline.is_empty() && before.baseline != *baseline {
+        notes.push(format!(
+            "the baseline is `{baseline}` now, and was `{}` before: --baseline '{}' compares with that again",
+            before.baseline, before.baseline
+        ));
+    }
+    let kept: Vec<String> = before
+        .variants
+        .iter()
+        .filter(|old| !named.contains(&old.name))
+        .map(|old| format!("`{}`", old.name))
+        .collect();
+    if !kept.is_empty() {
+        notes.push(format!(
+            "of the study's folder, and not of its definition any more, but shown and gone on with: {}",
+            kept.join(", ")
+        ));
+    }
+    notes
+}
+
 /// The study as it is written into its folder.
 pub(super) fn file(
     plan: &StudyPlan,

@@ -68,8 +68,7 @@ type Row = (Vec<String>, Vec<(String, f64)>);
 fn csv(study: &Study, facts: &Facts<'_>) -> Result<String, Error> {
     let plan = &study.plan;
     let varied = plan.varied();
-    let flat: Vec<_> =
-        plan.variants.iter().map(|variant| pupila_train::flat_recipe(&variant.recipe)).collect();
+    let flat: Vec<_> = (0..plan.variants.len()).map(|variant| plan.effective(variant)).collect();
     let mut tags: Vec<String> = Vec::new();
     let mut rows: Vec<Row> = Vec::new();
     for &place in &study.places {

@@ -81,6 +81,9 @@ pub(super) fn run<'a>(
         }
         facts.set(place, collected(study, place, &groups));
     }
+    if !study.can_write() {
+        return Ok((facts, None));
+    }
     // More than a clock can hold is no limit.
     let minutes = plan.minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
     let shared = Shared {
@@ -199,6 +202,16 @@ impl Shared<'_> {
     fn session(&self, place: Place, name: &str, threads: usize) -> Result<RunEnd, Error> {
         let study = self.study;
         let folder = study.folder.join(name);
+        match std::fs::symlink_metadata(&folder) {
+            Ok(metadata) if !metadata.is_dir() => {
+                let what = if metadata.is_symlink() { "a link" } else { "a file" };
+                return Err(Error::request(format_args!(
+                    "{} is {what}, where the folder of the run is to be: move it, and give the same command again",
+                    folder.display()
+                )));
+            }
+            _ => {}
+        }
         if folder.exists() {
             // It was begun and has not ended.
             let foreign = crate::runs::foreign_in_run(&folder).map_err(Error::io(Tried::Read, &folder))?;

@@ -71,7 +71,7 @@ impl View<'_> {
             self.column(&format!("difference{}", numbers.difference_unit()), |_, v| {
                 difference(&|d| numbers.signed(d.mean), v)
             }),
-            self.column("95&nbsp;% interval over seeds", |_, v| {
+            self.column(&format!("95&nbsp;% interval over {}s", self.block()), |_, v| {
                 difference(&|d| or_unknown(numbers.signed_range(d.interval_seeds)), v)
             }),
             self.column("over seeds and images", |_, v| {
@@ -108,7 +108,7 @@ impl View<'_> {
         };
         let mut columns = vec![
             self.column("runs with a result", |_, v| of(values(v).len(), v)),
-            self.column(&format!("standard deviation over seeds{}", numbers.difference_unit()), |_, v| {
+            self.column(&format!("standard deviation between runs{}", numbers.difference_unit()), |_, v| {
                 numbers.bare(v.spread)
             }),
             self.column(&format!("lowest{}", numbers.unit()), |_, v| {
@@ -145,8 +145,9 @@ impl View<'_> {
             ),
             _ => "The last columns count runs with a finding of the diagnosis.".into(),
         };
+        let by = if self.study.splits { "by the split and the seed" } else { "by the seed alone" };
         format!(
-            "{}<p class=\"note\">The standard deviation tells how far two runs of one variant lie apart by the seed alone. {findings}</p>\n",
+            "{}<p class=\"note\">The standard deviation tells how far two runs of one variant lie apart {by}. {findings}</p>\n",
             self.by_variant(columns, false)
         )
     }
@@ -196,7 +197,7 @@ impl View<'_> {
         }
         let mut heads = String::from("<th class=\"text\">variant</th>");
         for seed in &seeds {
-            let _ = write!(heads, "<th>seed {}</th>", escape(&shortened(seed, 24)));
+            let _ = write!(heads, "<th>{}</th>", self.run_name(seed));
         }
         let mut rows = String::new();
         for (_, variant) in self.shown() {
@@ -209,7 +210,11 @@ impl View<'_> {
         }
         let some = match self.study.seeds.len() {
             n if n > seeds.len() => {
-                format!("Of {} the first {} are shown. ", counted(n as u64, "seed"), seeds.len())
+                format!(
+                    "Of {} the first {} are shown. ",
+                    counted(n as u64, if self.study.splits { "run of a variant" } else { "seed" }),
+                    seeds.len()
+                )
             }
             _ => String::new(),
         };

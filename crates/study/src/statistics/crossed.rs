@@ -67,8 +67,7 @@ pub fn both(difference: &Difference, table: &[Vec<f64>], step: f64, comparisons:
     let (p_images, of_images) = judged(difference.mean, images_error, g - 1.0, comparisons);
     // More degrees of freedom could make it the narrower one: what seeds or images leave open, the others cannot close.
     let all = [of_both, of_images, difference.interval];
-    let interval =
-        all.iter().fold(difference.interval, |(low, high), of| (low.min(of.0), high.max(of.1)));
+    let interval = all.iter().fold(difference.interval, |(low, high), of| (low.min(of.0), high.max(of.1)));
     let p_value = difference.p_value.max(p_both).max(p_images);
     let images_half_width = two_sided_quantile(level_of_each(comparisons), g - 1.0) * images_error;
     Some(Both { images_half_width, df, p_value, interval })
