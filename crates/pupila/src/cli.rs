@@ -165,7 +165,7 @@ pub(crate) struct Eval {
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
     /// Run folders, or folders that `eval` made; each is compared with the first
-    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    #[arg(required = true, num_args = 1.., value_names = ["RUN", "RUN"])]
     pub(crate) runs: Vec<PathBuf>,
     /// Page to write; otherwise comparison.html here, or the next free number
     #[arg(long, value_name = "FILE.html")]

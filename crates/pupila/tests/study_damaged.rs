@@ -101,7 +101,8 @@ fn a_damaged_study_file_is_told_with_what_is_wrong_and_what_to_do() {
         ("{}", "it names no seed"),
         (&no_splits, "it names no split"),
         ("nonsense", "no JSON"),
-        ("[]", "invalid"),
+        ("[]", "it names no seed"),
+        ("7", "invalid type"),
     ] {
         std::fs::write(&path, text).unwrap();
         let refused = refused(TWO, folder.path());
@@ -209,6 +210,7 @@ fn what_is_in_the_way_of_a_run_is_a_run_that_failed() {
     let table = std::fs::read_to_string(study.join(StudyFile::RESULTS)).unwrap();
     assert_eq!(table.lines().count(), 1 + 2 * 2 + 2, "two runs of two epochs, and two that failed");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    drop(opened);
     let listed = Listing::read(folder.path()).unwrap();
     let Kind::Study(entry) = &listed.entries[0].kind else { panic!("{listed:?}") };
     assert_eq!(entry.status, StudyStatus::Failed { failed: 2, of: 4 });

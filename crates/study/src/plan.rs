@@ -239,5 +239,13 @@ pub(crate) fn resolved(layers: &Layers, seeds: Seeding) -> Result<CheckedRecipe,
 }
 
 pub(crate) fn of_variant(name: &str, faults: Vec<pupila_train::Fault>) -> Vec<StudyFault> {
-    faults.into_iter().map(|fault| StudyFault::new(format!("variant `{name}`"), fault.to_string())).collect()
+    let by = format!("variant {name}: ");
+    let of = |mut fault: pupila_train::Fault| {
+        // The variant and the key are told already; the value is in the message.
+        if fault.origin.as_ref().is_some_and(|origin| origin.to_string().starts_with(&by)) {
+            fault.origin = None;
+        }
+        StudyFault::new(format!("variant `{name}`"), fault.to_string())
+    };
+    faults.into_iter().map(of).collect()
 }

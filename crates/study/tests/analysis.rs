@@ -224,6 +224,12 @@ fn a_recipe_is_the_same_however_its_defaults_are_written() {
         told,
         "the variants `plain` and `spelled` are the same recipe; leave one out, or change what it sets"
     );
+    let wrong = "[variants.a]\n[variants.b]\n\"augment.transforms\" = [{ horizontal_flip = { p = 2.0 } }]\n";
+    let told = Plan::new(&read(wrong), &Request::default()).unwrap_err().to_string();
+    assert!(
+        told.starts_with("variant `b`: augment.transforms[0].horizontal_flip.p expected a probability"),
+        "{told}"
+    );
     // The recipe as it is leads, unless a variant is that already.
     let names = |text: &str| -> Vec<String> {
         Plan::new(&read(text), &Request::default()).unwrap().variants.into_iter().map(|v| v.name).collect()

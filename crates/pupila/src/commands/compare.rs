@@ -34,7 +34,10 @@ pub(crate) fn run(arguments: &cli::Compare) -> Result<(), Failure> {
 /// Refuses the folders of studies, and names runs of theirs.
 fn name_runs(folders: &[PathBuf]) -> Result<(), Failure> {
     let mut told = Vec::new();
-    for folder in folders {
+    for (place, folder) in folders.iter().enumerate() {
+        if folders[..place].contains(folder) {
+            continue;
+        }
         let Some(study) = RunFolder::open(folder).ok().filter(RunFolder::is_study) else { continue };
         let runs = study.runs().unwrap_or_default();
         let names: Vec<String> = runs.iter().take(2).map(|run| run.path().display().to_string()).collect();
@@ -44,6 +47,9 @@ fn name_runs(folders: &[PathBuf]) -> Result<(), Failure> {
             folder.display(),
             folder.join(StudyFile::PAGE).display()
         ));
+    }
+    if told.is_empty() && folders.len() < 2 {
+        told.push("2 values required: name the runs that are compared, the first of them first".to_owned());
     }
     if told.is_empty() { Ok(()) } else { Err(Failure::wrong(told.join("\n"))) }
 }
