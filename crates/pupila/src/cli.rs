@@ -100,7 +100,7 @@ pub(crate) struct Study {
     /// Begin no run after so many minutes
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) minutes: Option<f64>,
-    /// Runs at most: whole rounds of one seed of every variant
+    /// Begin no run beyond so many, in whole rounds of one seed of every variant
     #[arg(long, value_name = "N")]
     pub(crate) max_runs: Option<usize>,
     /// Models that stay on disk: all, best (that of the best run of each variant) or none; otherwise as before, or best
@@ -169,7 +169,7 @@ pub(crate) struct Eval {
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
     /// Run folders, or folders that `eval` made; each is compared with the first
-    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    #[arg(required = true, num_args = 1.., value_names = ["RUN", "RUN"])]
     pub(crate) runs: Vec<PathBuf>,
     /// Page to write; otherwise comparison.html here, or the next free number
     #[arg(long, value_name = "FILE.html")]

@@ -11,9 +11,9 @@ pub use deletion::{Deleted, Deletion, Refusal, Refusals, ToDelete, What};
 pub use order::Order;
 
 use crate::error::{Error, Tried};
-use crate::study::LOCK;
-pub(crate) use contents::foreign_in_run;
+use crate::study::{LOCK, has_ended};
 use contents::{Content, Measure, is_file};
+pub(crate) use contents::{foreign_in_run, is_free};
 use pupila_metrics::{METRICS, Metric, metric};
 use pupila_run::{RunEnd, RunFolder, StudyFile, Summary};
 use serde_json::{Value, json};
@@ -31,6 +31,8 @@ pub struct Listing {
     pub folder: PathBuf,
     /// The study's name, if the folder is that of a study.
     pub study: Option<String>,
+    /// What is wrong with the study's `study.json`, if the folder is that of a study whose file cannot be read. Its runs are listed.
+    pub problem: Option<String>,
     /// The metric of the scores, of the validation set at the best epoch: the study's, or accuracy.
     pub metric: &'static Metric,
     /// The runs and studies.
@@ -103,8 +105,15 @@ pub struct StudyEntry {
 pub enum StudyStatus {
     /// A process runs it.
     Running,
-    /// All its runs have ended, or could not be run.
+    /// All its runs have ended.
     Completed,
+    /// All its runs have ended, but for those that could not be run.
+    Failed {
+        /// Runs that could not be run.
+        failed: usize,
+        /// Runs of all its variants, splits and seeds.
+        of: usize,
+    },
     /// It ended before its last run.
     Unfinished {
         /// Runs that have ended, or could not be run.
@@ -136,8 +145,9 @@ impl Listing {
         }
         // Whoever gives a link means where it leads; in the folder, none is followed.
         let place = std::fs::canonicalize(folder).map_err(Error::io(Tried::Read, folder))?;
+        let mut problem = None;
         let study = match Content::of(&place) {
-            Content::Study(study) => Some(study.map_err(Error::request)?),
+            Content::Study(study) => study.map_err(|why| problem = Some(why)).ok(),
             Content::Run | Content::Evaluation => {
                 let above = place.parent().unwrap_or(&place);
                 return Err(Error::request(format_args!(
@@ -160,7 +170,7 @@ impl Listing {
                 Content::Study(study) => Kind::Study(StudyEntry::read(&path, *study)),
                 _ if name.starts_with('.') => continue,
                 Content::Other if !path.is_dir() => continue,
-                Content::Other | Content::Evaluation | Content::Link => {
+                Content::Other | Content::Begun | Content::Evaluation | Content::Link => {
                     others.push(name);
                     continue;
                 }
@@ -175,7 +185,7 @@ impl Listing {
         }
         others.sort();
         let study = study.map(|study| study.study);
-        let mut listing = Listing { folder: folder.to_owned(), study, metric, entries, others };
+        let mut listing = Listing { folder: folder.to_owned(), study, problem, metric, entries, others };
         listing.sort(Order::Age);
         Ok(listing)
     }
@@ -188,7 +198,11 @@ impl Listing {
     /// The same for programs: what `pupila runs --json` prints.
     pub fn to_json(&self) -> Value {
         let entries: Vec<Value> = self.entries.iter().map(|entry| self.object(entry)).collect();
-        json!({ "runs": entries, "bytes": self.bytes() })
+        let mut object = json!({ "runs": entries, "bytes": self.bytes() });
+        if let Some(problem) = &self.problem {
+            object["problem"] = json!(problem);
+        }
+        object
     }
 
     fn object(&self, entry: &Entry) -> Value {
@@ -236,6 +250,7 @@ impl Entry {
             Kind::Study(study) => match study.status {
                 StudyStatus::Running => "running",
                 StudyStatus::Completed => "completed",
+                StudyStatus::Failed { .. } => "partly_failed",
                 StudyStatus::Unfinished { .. } => "unfinished",
                 StudyStatus::Unreadable(_) => "unreadable",
             },
@@ -312,16 +327,15 @@ impl StudyEntry {
             Ok(study) => study,
             Err(problem) => return StudyEntry { runs, status: StudyStatus::Unreadable(problem) },
         };
-        let ended = |run: &&PathBuf| {
-            let summary = RunFolder::open(run).and_then(|folder| folder.summary());
-            matches!(summary, Ok(Some(Summary::Run(run))) if run.status != RunEnd::Interrupted)
-        };
+        // As the study itself asks, so that one that is complete begins no run.
+        let ended = |run: &&PathBuf| has_ended(run).unwrap_or(false);
         let ended = folders.iter().filter(ended).count() + study.failures.len();
         let of = study.variants.len() * study.seeds.len() * study.splits.len().max(1);
-        let status = match (is_running(path), ended >= of) {
-            (true, _) => StudyStatus::Running,
-            (false, true) => StudyStatus::Completed,
-            (false, false) => StudyStatus::Unfinished { ended, of },
+        let status = match (is_running(path), ended >= of, study.failures.len()) {
+            (true, ..) => StudyStatus::Running,
+            (false, true, 0) => StudyStatus::Completed,
+            (false, true, failed) => StudyStatus::Failed { failed, of },
+            (false, false, _) => StudyStatus::Unfinished { ended, of },
         };
         StudyEntry { runs, status }
     }

@@ -1,49 +1,18 @@
 //! Studies, as a program of somebody else's runs them.
 #![allow(clippy::unwrap_used)]
 
-use pupila::recipe::{Layers, Setting};
+mod common;
+
+use common::skin;
+use common::studies::{TWO, builder, models, parse, plan, request, stop_after};
+use pupila::recipe::Layers;
 use pupila::run_files::StudyFile;
 use pupila::study::{
-    Definition, Keep, Place, Request, RunFacts, StudyBuilder, StudyObserver, StudyPlan, Unfinished, Verdict,
-    definition,
+    Keep, Place, Request, RunFacts, StudyObserver, StudyPlan, Unfinished, Verdict, definition,
 };
 use pupila::{RunFolder, Session, StopSignal, Study};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-
-fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/skin").canonicalize().unwrap()
-}
-
-const SMALL: [&str; 6] = [
-    "input.size=8",
-    "model.hidden=[8]",
-    "train.epochs=2",
-    "tracking.tensorboard=false",
-    "tracking.report=false",
-    "tracking.system_every_s=0",
-];
-
-fn request(more: &[&str]) -> Request {
-    let setting = |s: &&str| Setting { assignment: (*s).to_owned(), option: format!("--set {s}") };
-    let settings = SMALL.iter().chain(more).map(setting).collect();
-    Request { layers: Layers { file: None, settings }, ..Request::default() }
-}
-
-fn parse(text: &str) -> Definition {
-    Definition::parse(Path::new("mine.toml"), text).unwrap()
-}
-
-fn plan(text: &str, request: &Request) -> StudyPlan {
-    StudyPlan::new(&parse(text), request).unwrap()
-}
-
-fn builder(plan: StudyPlan, runs: &Path) -> StudyBuilder {
-    Study::builder(plan, samples()).runs(runs).name("s").cache(None).threads(2)
-}
-
-const TWO: &str = "seeds = 2\n[crossed]\n\"model.dropout\" = [0.0, 0.3]\n";
 
 /// What a run leaves that is not of the clock.
 fn result(folder: &Path) -> BTreeMap<&'static str, Vec<u8>> {
@@ -86,7 +55,7 @@ fn runs_give_what_they_give_alone_however_many_there_are_at_a_time() {
     for (place, in_study) in plan.places().into_iter().zip(&found[0].0) {
         let recipe = plan.recipe(place).unwrap();
         let name = format!("alone-{}", plan.run_name(place));
-        let mut session = Session::builder(recipe, samples())
+        let mut session = Session::builder(recipe, skin())
             .runs(folder.path())
             .name(name)
             .cache(None)
@@ -96,27 +65,6 @@ fn runs_give_what_they_give_alone_however_many_there_are_at_a_time() {
         let run = session.run(&mut ()).unwrap();
         assert_eq!(result(run.folder().path()), *in_study, "{}", run.folder().name());
     }
-}
-
-/// Stops after so many runs, and remembers which ones were run.
-struct StopAfter {
-    stop: StopSignal,
-    runs: usize,
-    ended: Mutex<Vec<String>>,
-}
-
-impl StudyObserver for StopAfter {
-    fn ended(&self, _place: Place, name: &str, _facts: &RunFacts) {
-        let mut ended = self.ended.lock().unwrap();
-        ended.push(name.to_owned());
-        if ended.len() == self.runs {
-            self.stop.set();
-        }
-    }
-}
-
-fn stop_after(runs: usize) -> StopAfter {
-    StopAfter { stop: StopSignal::new(), runs, ended: Mutex::new(Vec::new()) }
 }
 
 #[test]
@@ -186,7 +134,7 @@ fn a_study_is_gone_on_with_by_more_seeds_and_more_variants() {
     assert!(other.contains("--name"), "{other}");
     let run = Session::builder(
         plan(TWO, &request(&[])).recipe(Place { variant: 0, split: 0, seed: 0 }).unwrap(),
-        samples(),
+        skin(),
     )
     .runs(folder.path())
     .name("a-run")
@@ -241,17 +189,6 @@ fn two_processes_do_not_run_one_study() {
     assert!(second.contains("another process is running the study"), "{second}");
     drop(first);
     open().run(&()).unwrap();
-}
-
-fn models(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.join(RunFolder::MODEL).exists())
-        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]
@@ -310,7 +247,7 @@ fn images_are_read_once_for_all_runs() {
     }
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    copy(&samples(), &data);
+    copy(&skin(), &data);
     let text = "seeds = 2\nsubsets = true\n[crossed]\n\"data.fraction\" = [1.0, 0.5]\n";
     let mut study = Study::builder(plan(text, &request(&[])), &data)
         .runs(folder.path())
@@ -382,7 +319,7 @@ fn everything_wrong_is_told_before_any_run() {
     }
     let same = "[variants.a]\n\"model.dropout\" = 0.0\n[variants.b]\n";
     let told = StudyPlan::new(&parse(same), &request(&[])).unwrap_err().to_string();
-    assert!(told.contains("variants `a` and `b`: are the same recipe"), "{told}");
+    assert!(told.contains("the variants `a` and `b` are the same recipe"), "{told}");
     let told = StudyPlan::new(&parse(TWO), &request(&["model.dropout=0.1"])).unwrap_err().to_string();
     assert!(told.contains("--set model.dropout: the study varies this key"), "{told}");
     let unknown = Request { baseline: Some("dropout=0".into()), ..request(&[]) };

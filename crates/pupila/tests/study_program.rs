@@ -182,3 +182,49 @@ fn a_study_that_is_killed_or_interrupted_goes_on_where_it_was() {
         .collect();
     assert!(runs.len() == 10 && runs.iter().all(|run| run["status"] == "completed"), "{runs:?}");
 }
+
+#[test]
+fn a_narrow_terminal_gets_lines_that_fit_and_runs_that_went_wrong_are_counted() {
+    let sandbox = Sandbox::new();
+    let definition = "[variants.\"a recipe as it is, with a long name\"]\n[variants.\"a recipe as it is, with a high rate\"]\n\"optimizer.lr\" = 1e30\n";
+    std::fs::write(sandbox.path("rates.toml"), definition).unwrap();
+    let data = skin();
+    let arguments = [&["study", "rates.toml", data.to_str().unwrap(), "--jobs", "1"], &QUICK[..]].concat();
+    let ran: Ran = sandbox.command(&arguments).env("COLUMNS", "60").output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // Lines of a run, and paths, are as long as the names in them.
+    let free = |line: &&str| line.contains(" of 4 ") || line.contains('/');
+    for line in ran.stdout.lines().filter(|line| !free(line)) {
+        assert!(line.chars().count() <= 60, "{line}\n{}", ran.stdout);
+    }
+    for said in [" 2 of 4  a-recipe-as-it-is-with-a-high-rate-seed0: the loss", "high rate", "long name"] {
+        assert!(ran.stdout.contains(said), "{said:?} is not in:\n{}", ran.stdout);
+    }
+    let page = sandbox.read("runs/rates-skin/study.html");
+    assert!(
+        page.contains("optimizer.lr = 0.001") && page.contains("optimizer.lr = 1e30"),
+        "both set the key"
+    );
+    let listed: Ran =
+        sandbox.command(&["runs", "runs/rates-skin"]).env("COLUMNS", "60").output().unwrap().into();
+    assert!(listed.stdout.lines().all(|line| line.chars().count() <= 60), "{}", listed.stdout);
+}
+
+#[test]
+fn the_folder_of_a_study_is_told_apart_from_runs_and_from_data() {
+    let sandbox = Sandbox::new();
+    let ran = study(&sandbox, "grayscale", &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let folder = "runs/grayscale-skin";
+    for arguments in [&["compare", folder][..], &["compare", folder, folder], &["train", folder]] {
+        let ran = sandbox.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+        let told = match arguments[0] {
+            "train" => "is the folder of a study, and holds no images",
+            _ => {
+                "is a study: name two of its runs or more, such as runs/grayscale-skin/color-seed0 runs/grayscale-skin/color-seed1"
+            }
+        };
+        assert!(ran.stderr.contains(told), "{arguments:?}: {}", ran.stderr);
+    }
+}

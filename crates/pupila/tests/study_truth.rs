@@ -126,7 +126,7 @@ fn told(count: usize) -> (usize, [(usize, f64); 3]) {
         let (low, high) = wilson(n, count);
         format!("{:.1} % ({:.1} to {:.1})", 100.0 * n as f64 / count as f64, 100.0 * low, 100.0 * high)
     };
-    let announced = [1.0, 2.0, 3.0].map(|effect| power(effect, VARIANTS, SEEDS));
+    let announced = [1.0, 2.0, 3.0].map(|effect| power(effect, VARIANTS, SEEDS, 0.0));
     println!(
         "result: {count} studies of {VARIANTS} identical variants x {SEEDS} seeds: a difference claimed in {}, for other images too in {}; planted 1, 2, 3 sd found in {}, announced {}",
         share(any),

@@ -115,7 +115,39 @@ fn the_sides_of_the_forest_follow_the_metric() {
     assert!(section(&html, "results").contains("<b>0.72</b>") && html.contains("Lower is better."));
     assert!(!section(&html, "differences").contains("points;"), "only shares differ by points");
     study.splits = true;
-    assert!(checked(&study).contains("Each split sets other images aside"));
+    // Splits differ in their images, so there is nothing to say of other images beside them.
+    study.variants.iter_mut().filter_map(|v| v.difference.as_mut()).for_each(|d| d.interval_both = None);
+    study.method.clear();
+    let html = checked(&study);
+    assert!(html.contains("Each split sets other images aside"));
+    for said in [
+        "a run: a seed on a split",
+        "interval over splits",
+        "by the split and the seed",
+        "the mean over splits",
+    ] {
+        assert!(html.contains(said), "{said:?}");
+    }
+    for of_seeds in ["over seeds", "by the seed alone", "seed of its own", "Every seed"] {
+        assert!(!html.contains(of_seeds), "{of_seeds:?}");
+    }
+}
+
+#[test]
+fn an_interval_that_is_cut_ends_in_arrows() {
+    let mut study = demo::ordinary();
+    let arrows = |html: &str| section(html, "results").matches("interval\" d=\"M").count();
+    let html = checked(&study);
+    assert_eq!(arrows(&html), 0);
+    study.variants[2].interval = (0.0, 0.984);
+    let runs = &mut study.variants;
+    runs.iter_mut()
+        .flat_map(|variant| &mut variant.runs)
+        .for_each(|run| run.value = 0.3 + 0.1 * (run.value - 0.7));
+    runs.iter_mut().for_each(|variant| variant.mean = 0.3 + 0.1 * (variant.mean - 0.7));
+    let html = checked(&study);
+    assert!(arrows(&html) >= 1, "the text says 98.4 and the bar ends before");
+    assert!(html.contains("An interval that reaches beyond the axis ends in an arrow."));
 }
 
 #[test]

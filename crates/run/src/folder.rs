@@ -3,7 +3,7 @@
 use crate::environment::Environment;
 use crate::error::{RunFileError, refuse_newer, text};
 use crate::summary::Summary;
-use crate::write::write_whole;
+use crate::write::{sync, write_whole};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -180,6 +180,15 @@ impl RunFolder {
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Result<(), RunFolderError> {
         let path = self.file(name);
         write_whole(&path, content.as_ref()).map_err(|source| RunFolderError::Io { path, source })
+    }
+
+    /// Brings all that a run leaves to the disk itself, the folder and its place with it, so that a power loss does not take it. A file
+    /// system that cannot is no reason to lose the run.
+    pub fn sync(&self) {
+        for name in Self::RESULTS.iter().chain(&[Self::MODEL, Self::METRICS]) {
+            sync(&self.file(name));
+        }
+        [Some(self.path()), self.path().parent()].into_iter().flatten().for_each(sync);
     }
 
     /// Writes `environment.json`.

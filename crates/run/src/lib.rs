@@ -37,7 +37,7 @@ pub use summary::{
     ClassIntervals, EvaluationSummary, EvaluationTiming, Interval, IntervalsOver, NOTICEABLE_GAP,
     OtherPicture, RunSummary, SkippedImage, Summary, Timing, TrainScores,
 };
-pub use write::write_whole;
+pub use write::{write_durably, write_whole};
 
 /// The version of the folder's layout that this program writes, and the newest that it reads.
 ///

@@ -1,7 +1,7 @@
 //! `study.json`: which runs of a folder belong together, what varies among them, and what they say.
 
-use crate::error::{RunFileError, object, refuse_newer, text};
-use crate::write::write_whole;
+use crate::error::{RunFileError, damaged, object, refuse_newer, text};
+use crate::write::write_durably;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::io;
@@ -60,6 +60,9 @@ pub struct StudyVariant {
     pub recipe: String,
 }
 
+/// What to do about a damaged one: the run folders are the truth.
+const REMEDY: &str = "; put back a whole one, or delete this file: the same `pupila study` command then makes it anew from the run folders";
+
 impl StudyFile {
     /// Its name in a study's folder.
     pub const NAME: &'static str = "study.json";
@@ -81,16 +84,67 @@ impl StudyFile {
         let path = Self::path(folder);
         let Some(text) = text(&path)? else { return Ok(None) };
         refuse_newer(folder, &text)?;
-        object(&path, &text).map(Some)
+        let told = |what: &str| damaged(&path, None, format_args!("{what}{REMEDY}"));
+        if text.trim().is_empty() {
+            return Err(told("the file is empty"));
+        }
+        let study: StudyFile = match serde_json::from_str::<Value>(&text) {
+            Err(error) if error.is_eof() => {
+                return Err(told(&format!("the file is cut at byte {}", text.len())));
+            }
+            _ => object(&path, &text).map_err(|error| match error {
+                RunFileError::Damaged { path, line, message } => {
+                    damaged(&path, line, format_args!("{message}{REMEDY}"))
+                }
+                error => error,
+            })?,
+        };
+        match study.lacks() {
+            Some(what) => Err(told(&what)),
+            None => Ok(Some(study)),
+        }
     }
 
-    /// Writes it whole or not at all.
+    /// What makes it no study that can be gone on with, if anything does.
+    fn lacks(&self) -> Option<String> {
+        let twice = |numbers: &[u64]| {
+            let again = numbers.iter().enumerate().find(|(place, number)| numbers[..*place].contains(number));
+            again.map(|(_, number)| *number)
+        };
+        for (what, numbers) in [("seed", &self.seeds), ("split", &self.splits)] {
+            if numbers.is_empty() {
+                return Some(format!("it names no {what} (\"{what}s\" is a list of whole numbers)"));
+            }
+            if let Some(number) = twice(numbers) {
+                return Some(format!("\"{what}s\" names {number} twice"));
+            }
+        }
+        if self.variants.is_empty() {
+            return Some("it names no variant".to_owned());
+        }
+        for (place, variant) in self.variants.iter().enumerate() {
+            let folder = &variant.folder;
+            if variant.name.is_empty() {
+                return Some(format!("variant {} has no name", place + 1));
+            }
+            if folder.is_empty() || folder.starts_with('.') || folder.contains(['/', '\\', '\0']) {
+                return Some(format!("`{folder}` cannot be the folder of the variant `{}`", variant.name));
+            }
+            let others = &self.variants[..place];
+            if others.iter().any(|other| other.name == variant.name || other.folder == *folder) {
+                return Some(format!("the variant `{}` or its folder stands there twice", variant.name));
+            }
+        }
+        None
+    }
+
+    /// Writes it whole or not at all, also where the power fails.
     ///
     /// # Errors
     /// The file system refuses.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         let mut text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
         text.push('\n');
-        write_whole(&Self::path(folder), text.as_bytes())
+        write_durably(&Self::path(folder), text.as_bytes())
     }
 }

@@ -1,12 +1,12 @@
 //! From the numbers of the runs to what they say.
 
+use crate::blocks::Blocks;
 use crate::facts::{Outcome, RunFacts};
 use crate::plan::{Place, Plan};
-use crate::statistics::comparison::{Difference, compare, level_of_each, mean_interval, moments, residual};
+use crate::statistics::comparison::{Difference, compare_pairs, mean_interval, moments};
 use crate::statistics::components::{Components, components};
 use crate::statistics::crossed::{Both, both};
 use crate::statistics::power::{detectable, seeds_needed};
-use crate::statistics::student_t::two_sided_quantile;
 
 /// What a difference is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,10 @@ impl Verdict {
 pub struct Compared {
     /// Over seeds; over splits where there are several.
     pub difference: Difference,
+    /// The means of the variant and of the baseline over the runs that both have, of which the difference is.
+    pub means: (f64, f64),
+    /// Whether one of the two has runs that the other lacks, so that these means are others than those of all their runs.
+    pub is_partial: bool,
     /// Over seeds and images; none where the metric cannot be split by images, or where splits differ in their images.
     pub both: Option<Both>,
     /// What it is.
@@ -59,11 +63,14 @@ pub struct Compared {
 pub struct VariantAnalysis {
     /// Its name.
     pub name: String,
-    /// Mean of the metric over the runs that have one.
+    /// Mean of the metric over the seeds that have one; over the means of splits, where there are several.
     pub mean: f64,
-    /// The mean's 95 % interval over seeds (over splits, where there are several), by itself.
+    /// The mean's 95 % interval by itself: over seeds, or where there are several splits, over splits, with their overlap and with what the
+    /// seeds of a split do to its mean.
     pub interval: (f64, f64),
-    /// Standard deviation between runs.
+    /// Seeds, or where there are several splits, splits that have a value.
+    pub blocks: usize,
+    /// Standard deviation between runs: from seed to seed, and from split to split where there are several.
     pub sd: f64,
     /// Against the baseline; none for the baseline, and where fewer than two pairs of runs have a value.
     pub compared: Option<Compared>,
@@ -79,6 +86,8 @@ pub struct VariantAnalysis {
     pub core_s: f64,
     /// Memory of the engine, in bytes.
     pub memory_bytes: Option<u64>,
+    /// Runs that are not there yet.
+    pub missing: usize,
     /// Runs that ended.
     pub ended: usize,
     /// Runs whose loss stopped being a number.
@@ -100,17 +109,33 @@ pub struct Analysis {
     pub baseline: usize,
     /// Comparisons that were adjusted for one another.
     pub comparisons: usize,
+    /// Pairs of seeds (of splits, where there are several) of the comparison that has most.
+    pub pairs: usize,
+    /// The numbers of pairs with which the study was judged, this time's among them, the lowest first.
+    pub looks: Vec<usize>,
     /// The validation loss to which epochs and time are told; NaN where there is none.
     pub target_loss: f64,
-    /// Standard deviation of the metric from seed to seed (of the means of splits, where there are several) beyond what moves all variants
-    /// alike; NaN where unknown.
-    pub seed_sd: f64,
-    /// What splits and seeds do, where there are several splits.
+    /// Residual standard deviation: of the metric from seed to seed (of the means of splits, where there are several) beyond what moves all
+    /// variants alike. That by which power is told; NaN where unknown.
+    pub residual_sd: f64,
+    /// What splits and seeds do to a variant by themselves, what moves all variants alike included; where there are several splits.
     pub components: Option<Components>,
-    /// The smallest difference that a study of this size finds in 80 % of cases, in the metric's unit.
+    /// The smallest difference that a study of so many comparisons and pairs finds in 80 % of cases, in the metric's unit.
     pub detectable: Option<f64>,
-    /// Half the width of the interval that the images alone leave, however many seeds there are: the median over comparisons.
+    /// Half the width of the interval of the images alone, simultaneous over the comparisons: the median over them. None where the metric
+    /// cannot be split by images, and where splits differ in their images.
     pub images_half_width: Option<f64>,
+}
+
+impl Analysis {
+    /// The same of a study that was judged before with these numbers of pairs: each look is another chance of a false claim.
+    #[must_use]
+    pub fn after(mut self, looks: impl IntoIterator<Item = usize>) -> Analysis {
+        self.looks.extend(looks);
+        self.looks.sort_unstable();
+        self.looks.dedup();
+        self
+    }
 }
 
 /// The runs of a study, by variant, split and seed.
@@ -155,16 +180,6 @@ impl<'a> Facts<'a> {
         rows.map(|row| row.iter().map(|run| run.value).collect()).collect()
     }
 
-    /// The values that are paired: of seeds, or where there are several splits the means of these.
-    fn blocks(&self, variant: usize) -> Vec<f64> {
-        let table = self.table(variant);
-        match table.len() {
-            1 => table.into_iter().next().unwrap_or_default(),
-            // A split with a seed that is missing is not compared with one of another's seeds.
-            _ => table.iter().map(|seeds| seeds.iter().sum::<f64>() / seeds.len() as f64).collect(),
-        }
-    }
-
     /// Differences of the pseudo-values from the baseline's, `[seeds][groups]`; none where a pair lacks them.
     fn pseudo_differences(&self, variant: usize) -> Option<Vec<Vec<f64>>> {
         let pairs = self.of(variant).iter().zip(self.of(self.plan.baseline));
@@ -178,6 +193,12 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Validation by training images where a plan's blocks are splits of the same images, 0 where they are seeds: the variance of a mean grows
+/// by it.
+pub fn overlap(plan: &Plan, images: usize, train_images: usize) -> f64 {
+    if plan.splits.len() > 1 { images as f64 / train_images.max(1) as f64 } else { 0.0 }
+}
+
 /// What the runs say. `images` is the number of validation images, by which a share is known in steps, `train_images` that of the training
 /// images.
 pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysis {
@@ -186,10 +207,11 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
     // Rounding to steps of 1 / images has the variance steps² / 12 (Sheppard), a difference of two twice that.
     let step = if plan.metric.unit == "frac" { 1.0 / images.max(1) as f64 } else { 0.0 };
     let floor = step * step / 6.0;
-    let values: Vec<Vec<f64>> = (0..plan.variants.len()).map(|variant| facts.blocks(variant)).collect();
-    let overlap = if splits > 1 { images as f64 / train_images.max(1) as f64 } else { 0.0 };
+    let tables: Vec<_> = (0..plan.variants.len()).map(|variant| facts.table(variant)).collect();
+    let blocks = Blocks::new(&tables, plan.baseline);
+    let overlap = overlap(plan, images, train_images);
     let range = plan.metric.range;
-    let mut differences = compare(&values, plan.baseline, floor, overlap);
+    let mut differences = compare_pairs(&blocks.pairs, blocks.pooled, floor, overlap);
     for difference in &mut differences {
         difference.interval = within(difference.interval, (range.0 - range.1, range.1 - range.0));
     }
@@ -205,40 +227,45 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
         )
     });
     let sign = if plan.metric.higher_is_better() { 1.0 } else { -1.0 };
+    let bases = blocks.pairs.iter().zip(&blocks.bases);
+    let of_bases = |variant| {
+        let found = bases.clone().find(|(pairs, _)| pairs.variant == variant);
+        found.map_or((f64::NAN, false), |(_, base)| *base)
+    };
     let mut variants = Vec::new();
-    for (variant, values) in values.iter().enumerate() {
+    for (variant, values) in blocks.own.iter().enumerate() {
         let compared =
             differences.iter().find(|difference| difference.variant == variant).map(|&difference| {
                 let table = if splits == 1 { facts.pseudo_differences(variant) } else { None };
-                let both = table.and_then(|table| both(&difference, &table, comparisons)).map(|both| Both {
-                    interval: within(both.interval, (range.0 - range.1, range.1 - range.0)),
-                    ..both
+                let both = table.and_then(|table| both(&difference, &table, step, comparisons)).map(|both| {
+                    Both { interval: within(both.interval, (range.0 - range.1, range.1 - range.0)), ..both }
                 });
-                compared(plan, difference, both, comparisons, sign)
+                let (base, is_partial) = of_bases(variant);
+                let means = (base + difference.mean, base);
+                Compared { means, is_partial, ..compared(plan, difference, both, comparisons, sign) }
             });
-        variants.push(described(facts, variant, values, compared, target_loss, floor / 2.0));
+        variants.push(described(facts, variant, values, compared, target_loss, (floor / 2.0, overlap)));
     }
-    let seed_sd = match residual(&values) {
+    let residual_sd = match blocks.pooled {
         // As the differences are, no smaller than the metric's steps.
         Some((square, _)) => square.max(floor / 2.0).sqrt(),
         None => median(variants.iter().map(|variant| variant.sd).filter(|sd| sd.is_finite()).collect()),
     };
-    let blocks = values.iter().map(|row| moments(row).2).max().unwrap_or(0);
-    let tables: Vec<_> = (0..plan.variants.len()).map(|variant| facts.table(variant)).collect();
+    let pairs = differences.iter().map(|difference| difference.blocks).max().unwrap_or(0);
     let halves = variants.iter().filter_map(|variant| variant.compared.as_ref()?.both);
-    let critical = two_sided_quantile(level_of_each(comparisons), f64::INFINITY);
-    let halves: Vec<f64> = halves.map(|both| critical * both.images_variance.sqrt()).collect();
+    let halves: Vec<f64> = halves.map(|both| both.images_half_width.min(range.1 - range.0)).collect();
     Analysis {
         baseline: plan.baseline,
         comparisons,
+        pairs,
+        looks: if pairs > 0 { vec![pairs] } else { Vec::new() },
         target_loss,
-        seed_sd,
+        residual_sd,
         components: if splits > 1 { components(&tables) } else { None },
-        detectable: detectable(plan.variants.len(), blocks)
-            .map(|effect| effect * seed_sd)
+        detectable: detectable(comparisons + 1, pairs, overlap)
+            .map(|effect| effect * residual_sd)
             .filter(|d| d.is_finite() && *d < range.1 - range.0),
-        // An estimate of nothing is none: too few pairs to see what images do.
-        images_half_width: (!halves.is_empty()).then(|| median(halves)).filter(|half| *half > 0.0),
+        images_half_width: (!halves.is_empty()).then(|| median(halves)),
         variants,
     }
 }
@@ -264,7 +291,8 @@ fn compared(
         (true, false, false) => Verdict::WorseHere,
     };
     let seeds_needed = if verdict == Verdict::Open { seeds_needed(&difference, comparisons) } else { None };
-    Compared { difference, both, verdict, seeds_needed }
+    let means = (f64::NAN, f64::NAN);
+    Compared { difference, means, is_partial: false, both, verdict, seeds_needed }
 }
 
 fn described(
@@ -273,11 +301,12 @@ fn described(
     values: &[f64],
     compared: Option<Compared>,
     target_loss: f64,
-    floor: f64,
+    (floor, overlap): (f64, f64),
 ) -> VariantAnalysis {
     let runs = facts.of(variant);
     let all: Vec<f64> = runs.iter().map(|run| run.value).collect();
-    let (mean, sd, _) = moments(&all);
+    let (mean, _, blocks) = moments(values);
+    let sd = moments(&all).1;
     let there: Vec<(f64, f64)> = runs
         .iter()
         .filter_map(|run| {
@@ -301,7 +330,8 @@ fn described(
     VariantAnalysis {
         name: facts.plan.variants[variant].name.clone(),
         mean,
-        interval: within(mean_interval(values, floor), facts.plan.metric.range),
+        interval: within(mean_interval(values, floor, overlap), facts.plan.metric.range),
+        blocks,
         sd,
         compared,
         gap: moments(&runs.iter().map(|run| run.gap).collect::<Vec<_>>()).0,
@@ -310,6 +340,7 @@ fn described(
         reached: there.len(),
         core_s: moments(&ended().map(|run| run.core_s).collect::<Vec<_>>()).0,
         memory_bytes: runs.iter().filter_map(|run| run.memory_bytes).max(),
+        missing: runs.iter().filter(|run| run.outcome == Outcome::Missing).count(),
         ended: ended().count(),
         diverged: runs.iter().filter(|run| run.diverged()).count(),
         failed: runs.iter().filter(|run| matches!(run.outcome, Outcome::Failed(_))).count(),

@@ -70,7 +70,7 @@ pub struct Definition {
     pub recipe: Option<PathBuf>,
     /// No run is begun after so many minutes.
     pub minutes: Option<f64>,
-    /// Runs at most.
+    /// No run is begun beyond so many.
     pub runs: Option<usize>,
     /// Keys of the recipe for all variants; what `--recipe` and `--set` say goes before them.
     pub set: Vec<(String, Value)>,

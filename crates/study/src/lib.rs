@@ -4,6 +4,7 @@
 //! [`Analysis`] with intervals, tests and sentences. Nothing here trains, reads images or writes files.
 
 mod analysis;
+mod blocks;
 pub mod built_in;
 mod definition;
 mod error;
@@ -16,7 +17,7 @@ pub mod statistics;
 mod stored;
 pub mod words;
 
-pub use analysis::{Analysis, Compared, Facts, VariantAnalysis, Verdict, analyse, median};
+pub use analysis::{Analysis, Compared, Facts, VariantAnalysis, Verdict, analyse, median, overlap};
 pub use built_in::definition;
 pub use definition::{Definition, Named, Seeds};
 pub use error::{StudyErrors, StudyFault};

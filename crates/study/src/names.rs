@@ -23,8 +23,31 @@ pub fn plain(value: &Value) -> String {
                 table.iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
             format!("{{{}}}", parts.join(","))
         }
+        Value::Float(number) => float(*number),
         value => value.to_string(),
     }
+}
+
+/// A number in its short form: `1e30` instead of thirty zeros.
+fn float(number: f64) -> String {
+    match number.abs() {
+        size if size == 0.0 || !size.is_finite() || (1e-5..1e7).contains(&size) => {
+            Value::Float(number).to_string()
+        }
+        _ => format!("{number:e}"),
+    }
+}
+
+/// A variant's name with its numbers in the form in which names have them.
+pub(crate) fn spelled(name: &str) -> String {
+    let level = |part: &str| match part.split_once('=') {
+        Some((key, value)) if value.contains(['e', 'E', '.']) => {
+            let number: Option<f64> = value.parse().ok();
+            format!("{key}={}", number.map_or(value.to_owned(), float))
+        }
+        _ => part.to_owned(),
+    };
+    name.split(' ').map(level).collect::<Vec<_>>().join(" ")
 }
 
 /// The longest value that stands in a variant's name.
@@ -86,6 +109,15 @@ mod tests {
         assert_eq!(plain(&table["v"]), "[{horizontal_flip:{p:0.5}}]");
         assert_eq!(level("hidden", &table["w"], 0), "hidden=[64,32]");
         assert_eq!(level("init", &table["x"], 1), "init=he");
+        for (text, short) in
+            [("1e30", "1e30"), ("1e-8", "1e-8"), ("0.0001", "0.0001"), ("1e-4", "0.0001"), ("2.0", "2.0")]
+        {
+            let table: toml::Table = toml::from_str(&format!("v = {text}")).unwrap();
+            assert_eq!(plain(&table["v"]), short);
+        }
+        assert_eq!(level("lr", &Value::Float(-1e30), 0), "lr=-1e30");
+        assert_eq!(spelled("dropout=0.5 lr=1E+30 init=he"), "dropout=0.5 lr=1e30 init=he");
+        assert_eq!(spelled("lr=1e-4"), "lr=0.0001");
         let long = Value::String("x".repeat(41));
         assert_eq!(level("k", &long, 1), "k=#2");
     }

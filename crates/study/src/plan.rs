@@ -65,8 +65,10 @@ pub struct Plan {
     pub loss: Option<f64>,
     /// No run is begun after so many minutes.
     pub minutes: Option<f64>,
-    /// Runs at most.
+    /// No run is begun beyond so many, those that have ended before among them.
     pub runs: Option<usize>,
+    /// What said so: the option, or the key of the study file.
+    pub runs_from: &'static str,
 }
 
 /// What is compared.
@@ -103,10 +105,18 @@ impl Plan {
                 places.extend((0..self.variants.len()).map(|variant| Place { variant, split, seed }));
             }
         }
-        // Whole rounds only, so that every variant has the same seeds.
-        let rounds = self.runs.map_or(usize::MAX, |runs| runs / self.variants.len().max(1));
-        places.truncate(rounds.saturating_mul(self.variants.len()));
         places
+    }
+
+    /// How many of the places, from the first on, may be begun: whole rounds only, so that every variant has the same seeds.
+    pub fn limit(&self) -> usize {
+        let rounds = self.runs.map_or(usize::MAX, |runs| runs / self.variants.len().max(1));
+        rounds.saturating_mul(self.variants.len())
+    }
+
+    /// The fault of a limit that leaves no round.
+    pub fn too_few_runs(&self) -> Option<StudyFault> {
+        too_few_runs(self.runs, self.variants.len())
     }
 
     /// The fault of a baseline that no variant is.
@@ -145,14 +155,19 @@ impl Plan {
         different_keys(&self.variants.iter().map(|variant| effective(&variant.recipe)).collect::<Vec<_>>())
     }
 
+    /// What of a variant's recipe changes a result, by key, with every default spelled out.
+    pub fn effective(&self, variant: usize) -> serde_json::Map<String, serde_json::Value> {
+        effective(&self.variants[variant].recipe)
+    }
+
     /// What is paired in a comparison: `split` where there are several, else `seed`.
     pub fn block(&self) -> &'static str {
         if self.splits.len() > 1 { "split" } else { "seed" }
     }
 
-    /// How many pairs a comparison has at most, as far as runs are not limited.
-    pub fn blocks(&self) -> usize {
-        let rounds = self.places().len() / self.variants.len().max(1);
+    /// How many pairs a comparison has at most, of so many runs, one of each variant after the other.
+    pub fn blocks(&self, runs: usize) -> usize {
+        let rounds = runs / self.variants.len().max(1);
         if self.splits.len() > 1 { self.splits.len().min(rounds) } else { self.seeds.len().min(rounds) }
     }
 
@@ -167,9 +182,21 @@ impl Plan {
     }
 }
 
+pub(crate) fn too_few_runs(runs: Option<usize>, variants: usize) -> Option<StudyFault> {
+    let runs = runs.filter(|&runs| runs < variants)?;
+    let message = format!(
+        "{runs} are fewer than one of each of the {variants} variants: give --max-runs {variants} or more, or set `runs` of the study file"
+    );
+    Some(StudyFault::new("runs (--max-runs)", message))
+}
+
 /// What of a recipe changes a result, by key; the study's own seeds are left out, since every run has others.
 pub(crate) fn effective(recipe: &CheckedRecipe) -> serde_json::Map<String, serde_json::Value> {
     let mut flat = pupila_train::flat_recipe(recipe);
+    // With their own defaults spelled out: `p = 0.5` and nothing said are one transform.
+    if let Ok(transforms) = serde_json::to_value(recipe.pipeline().resolved()) {
+        flat.insert("augment.transforms".to_owned(), transforms);
+    }
     flat.retain(|key, _| {
         !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)) && !SEEDED.contains(&key.as_str())
     });
@@ -212,5 +239,13 @@ pub(crate) fn resolved(layers: &Layers, seeds: Seeding) -> Result<CheckedRecipe,
 }
 
 pub(crate) fn of_variant(name: &str, faults: Vec<pupila_train::Fault>) -> Vec<StudyFault> {
-    faults.into_iter().map(|fault| StudyFault::new(format!("variant `{name}`"), fault.to_string())).collect()
+    let by = format!("variant {name}: ");
+    let of = |mut fault: pupila_train::Fault| {
+        // The variant and the key are told already; the value is in the message.
+        if fault.origin.as_ref().is_some_and(|origin| origin.to_string().starts_with(&by)) {
+            fault.origin = None;
+        }
+        StudyFault::new(format!("variant `{name}`"), fault.to_string())
+    };
+    faults.into_iter().map(of).collect()
 }

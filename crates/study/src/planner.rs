@@ -2,9 +2,10 @@
 
 use crate::definition::{Definition, Named, Seeds};
 use crate::error::{StudyErrors, StudyFault};
-use crate::names::{did_you_mean, level, plain, slugs};
+use crate::names::{did_you_mean, level, plain, slugs, spelled};
 use crate::plan::{
     METRIC, Plan, Request, SEEDED, SEEDS, Seeding, Variant, effective, of_variant, resolved, setting,
+    too_few_runs,
 };
 use pupila_metrics::{METRICS, Metric};
 use pupila_train::{Layers, Recipe};
@@ -12,6 +13,9 @@ use toml::{Table, Value};
 
 /// Variants of a study, at most.
 const MOST_VARIANTS: usize = 200;
+/// The recipe without any of the values of [alone].
+const AS_IT_IS: &str = "as it is";
+
 impl Plan {
     /// The plan of a definition.
     ///
@@ -72,12 +76,7 @@ impl Planner<'_> {
             self.wrong("minutes", format!("expected a number above 0, got {minutes}"));
         }
         let runs = request.runs.or(definition.runs);
-        if let Some(runs) = runs.filter(|&runs| runs < variants.len()) {
-            self.wrong(
-                "runs (--max-runs)",
-                format!("{runs} are fewer than one of each of the {} variants", variants.len()),
-            );
-        }
+        self.faults.extend(too_few_runs(runs, variants.len()));
         let name = definition.name.clone();
         if crate::names::slug(&name) != name {
             self.wrong(
@@ -104,6 +103,7 @@ impl Planner<'_> {
             loss: definition.loss,
             minutes,
             runs,
+            runs_from: if request.runs.is_some() { "--max-runs" } else { "`runs` of the study file" },
         })
     }
 
@@ -189,8 +189,31 @@ impl Planner<'_> {
                 Err(faults) => self.add(of_variant(&named.name, faults)),
             }
         }
+        self.leave_out_as_it_is(&mut variants);
         self.check_different(&variants);
         variants
+    }
+
+    /// The recipe as it is stands beside the values of [alone]; where a variant of the file is that recipe, it is there already.
+    fn leave_out_as_it_is(&self, variants: &mut Vec<Variant>) {
+        let Some(own) = variants.iter().find(|variant| variant.name == AS_IT_IS && variant.values.is_empty())
+        else {
+            return;
+        };
+        let listed = self.definition.variants.iter().any(|named| named.name == AS_IT_IS);
+        let named = |variant: &Variant| {
+            variant.name != AS_IT_IS && effective(&variant.recipe) == effective(&own.recipe)
+        };
+        let asked = self.request.baseline.as_ref().or(self.definition.baseline.as_ref());
+        if let Some(same) = variants.iter().position(named).filter(|_| !listed)
+            && asked.is_none_or(|asked| asked != AS_IT_IS)
+        {
+            // It leads, as the recipe as it is would.
+            let same = variants.remove(same);
+            if let Some(place) = variants.iter().position(|variant| variant.name == AS_IT_IS) {
+                variants[place] = same;
+            }
+        }
     }
 
     /// Adds faults; one that several variants share, of the recipe of all, is told once.
@@ -217,7 +240,7 @@ impl Planner<'_> {
         }
         let mut named = crossed(&definition.crossed);
         if !definition.alone.is_empty() || (!definition.leave_one_out.is_empty() && named.is_empty()) {
-            let name = if definition.leave_one_out.is_empty() { "as it is" } else { "all" };
+            let name = if definition.leave_one_out.is_empty() { AS_IT_IS } else { "all" };
             named.push(Named { name: name.to_owned(), ..Named::default() });
         }
         for (key, values) in &definition.alone {
@@ -360,8 +383,8 @@ impl Planner<'_> {
             if let Some(first) = (0..second).find(|&first| recipes[first] == recipes[second]) {
                 let (first, second) = (&variants[first].name, &variants[second].name);
                 self.wrong(
-                    format!("variants `{first}` and `{second}`"),
-                    "are the same recipe; leave one out, or change what it sets",
+                    "",
+                    format!("the variants `{first}` and `{second}` are the same recipe; leave one out, or change what it sets"),
                 );
             }
         }
@@ -372,7 +395,10 @@ impl Planner<'_> {
         let Some(name) = self.request.baseline.as_ref().or(self.definition.baseline.as_ref()) else {
             return Ok(0);
         };
-        variants.iter().position(|variant| variant.name == *name).ok_or_else(|| name.clone())
+        let found = variants.iter().position(|variant| variant.name == *name);
+        // `lr=0.1` is `lr=1e-1`.
+        let found = found.or_else(|| variants.iter().position(|v| spelled(&v.name) == spelled(name)));
+        found.ok_or_else(|| name.clone())
     }
 }
 

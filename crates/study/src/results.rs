@@ -25,13 +25,28 @@ pub fn to_json(plan: &Plan, facts: &Facts<'_>, analysis: &Analysis, answer: &[St
         "baseline": plan.variants[plan.baseline].name,
         "variants": variants.collect::<Vec<_>>(),
         "comparisons": analysis.comparisons,
+        "looks": analysis.looks,
         "target_loss": finite(analysis.target_loss),
-        "seed_sd": finite(analysis.seed_sd),
+        "residual_sd": finite(analysis.residual_sd),
+        "seed_sd": analysis.components.map(|components| components.seed_sd),
         "split_sd": analysis.components.map(|components| components.split_sd),
         "detectable_difference": analysis.detectable,
         "images_half_width": analysis.images_half_width,
         "answer": answer,
     })
+}
+
+/// The numbers of pairs with which a study was judged, by the object that it left.
+pub fn looks(result: &Value) -> Vec<usize> {
+    let number = |value: &Value| value.as_u64().and_then(|pairs| usize::try_from(pairs).ok());
+    match result["looks"].as_array() {
+        Some(looks) => looks.iter().filter_map(number).collect(),
+        // A study that was judged by an earlier version.
+        None => {
+            let variants = result["variants"].as_array().into_iter().flatten();
+            variants.filter_map(|variant| number(&variant["difference"]["pairs"])).max().into_iter().collect()
+        }
+    }
 }
 
 fn described(
@@ -93,21 +108,22 @@ fn run(plan: &Plan, place: Place, facts: &RunFacts) -> Value {
 }
 
 fn difference(compared: &Compared) -> Value {
-    let Compared { difference, both, verdict, seeds_needed } = compared;
+    let Compared { difference, means, both, verdict, seeds_needed, .. } = compared;
     json!({
+        "means": [finite(means.0), finite(means.1)],
         "mean": finite(difference.mean),
         "interval": interval(difference.interval),
         "p_value": finite(difference.p_value),
         "pairs": difference.blocks,
-        "interval_seeds_and_images": both.map(|both| interval(both.interval)),
+        "interval_seeds_and_images": both.and_then(|both| interval(both.interval)),
         "p_value_seeds_and_images": both.map(|both| both.p_value),
         "verdict": verdict.name(),
         "seeds_needed": seeds_needed,
     })
 }
 
-fn interval((low, high): (f64, f64)) -> Value {
-    json!([finite(low), finite(high)])
+fn interval((low, high): (f64, f64)) -> Option<[f64; 2]> {
+    (low.is_finite() && high.is_finite()).then_some([low, high])
 }
 
 fn finite(value: f64) -> Option<f64> {

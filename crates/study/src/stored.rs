@@ -1,8 +1,8 @@
 //! A plan beside what a study's folder has already: variants by their recipes, and the folders of their runs.
 
-use crate::error::StudyFault;
-use crate::plan::{Plan, Seeding, Variant, different_keys, effective, resolved};
-use pupila_train::Layers;
+use crate::error::{StudyErrors, StudyFault};
+use crate::plan::{Place, Plan, SEEDED, Seeding, Variant, different_keys, effective, resolved};
+use pupila_train::{CheckedRecipe, Layers};
 use toml::Value;
 
 impl Plan {
@@ -10,6 +10,21 @@ impl Plan {
     pub fn changed_keys(&self, variant: &Variant, stored: &str) -> Vec<String> {
         let stored = Layers { file: Some(("study.json".into(), stored.to_owned())), settings: Vec::new() };
         different_keys(&[effective(&variant.recipe), effective(&stored.resolve_what_is_known().0)])
+    }
+
+    /// The keys in which a run's recipe is another than that of the plan, the seeds among them, but for what changes no result.
+    ///
+    /// # Errors
+    /// As of [`Plan::recipe`].
+    pub fn changed_keys_of(&self, place: Place, stored: &CheckedRecipe) -> Result<Vec<String>, StudyErrors> {
+        let planned = self.recipe(place)?;
+        let seeds = |recipe: &CheckedRecipe| {
+            let mut keys = effective(recipe);
+            let all = pupila_train::flat_recipe(recipe);
+            keys.extend(all.into_iter().filter(|(key, _)| SEEDED.contains(&key.as_str())));
+            keys
+        };
+        Ok(different_keys(&[seeds(&planned), seeds(stored)]))
     }
 
     /// Adds a variant as a study's folder has it.

@@ -2,6 +2,7 @@
 
 use crate::analysis::{Analysis, Compared, VariantAnalysis, Verdict};
 use crate::plan::Plan;
+use crate::statistics::power::{false_claims, false_claims_of_an_unstable_baseline};
 use pupila_metrics::Metric;
 
 /// Says numbers of a metric: shares in percent, their differences in points.
@@ -90,6 +91,22 @@ pub fn count(n: usize, what: &str) -> String {
 
 /// What the comparison of a variant says, in a few words for its row.
 pub fn verdict(plan: &Plan, compared: &Compared) -> String {
+    match paired(plan, compared) {
+        Some(paired) => format!("{}, {paired}", plain_verdict(plan, compared)),
+        None => plain_verdict(plan, compared),
+    }
+}
+
+/// What a difference is over, where it is not the difference of the means of all runs.
+fn paired(plan: &Plan, compared: &Compared) -> Option<String> {
+    let over = match plan.splits.len() {
+        1 => format!("over the {} that both have", count(compared.difference.blocks, "seed")),
+        _ => "over the runs that both have".to_owned(),
+    };
+    compared.is_partial.then_some(over)
+}
+
+fn plain_verdict(plan: &Plan, compared: &Compared) -> String {
     match compared.verdict {
         Verdict::Better => "better".to_owned(),
         Verdict::Worse => "worse".to_owned(),
@@ -125,7 +142,7 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
         analysis.variants.iter().filter_map(|v| Some((v, compared(v)?))).collect();
     if found.is_empty() {
         sentences.push(nothing_to_compare(plan, analysis));
-        sentences.extend(troubles(analysis));
+        sentences.extend(troubles(plan, analysis));
         return sentences;
     }
     let mut claims: Vec<&(&VariantAnalysis, Compared)> =
@@ -141,13 +158,13 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
     let needed = |compared: &Compared| compared.seeds_needed.unwrap_or(usize::MAX);
     open.sort_by_key(|(_, compared)| needed(compared));
     sentences.extend(left_open(plan, words, base, &open, claims.is_empty()));
+    sentences.extend(looks(plan, analysis));
     sentences.extend(learning_curve(plan, analysis, data.classes));
     if let Some(smallest) = analysis.detectable {
-        let blocks = found.iter().map(|(_, compared)| compared.difference.blocks).max().unwrap_or(0);
         sentences.push(format!(
             "A study of {} and {} finds a difference of {} or more in 80 % of cases; a smaller one is easily missed.",
-            count(analysis.variants.len(), "variant"),
-            count(blocks, plan.block()),
+            count(analysis.comparisons + 1, "variant"),
+            count(analysis.pairs, plan.block()),
             words.size(smallest),
         ));
     }
@@ -157,23 +174,57 @@ pub fn answer(plan: &Plan, analysis: &Analysis, data: Data<'_>) -> Vec<String> {
             words.value(data.without_learning)
         ));
     }
-    if let Some(half) = analysis.images_half_width {
-        sentences.push(format!(
-            "{} leave ±{} of a difference open, however many seeds are trained: less than that cannot be shown to hold for other images of the kind.",
-            count(images, "validation image"),
-            words.size(half),
-        ));
-    }
+    sentences.extend(left_by_images(plan, analysis, images));
     if let Some(components) = analysis.components {
         sentences.push(format!(
-            "From split to split the {} moves by {} (standard deviation), from seed to seed on one split by {}.",
+            "From split to split the {} of a variant moves by {} (standard deviation, what moves all variants alike included), from seed to seed on one split by {}.",
             words.name(),
             words.size(components.split_sd),
             words.size(components.seed_sd),
         ));
     }
-    sentences.extend(troubles(analysis));
+    sentences.extend(troubles(plan, analysis));
     sentences
+}
+
+/// What the validation images leave open, however many seeds there are.
+fn left_by_images(plan: &Plan, analysis: &Analysis, images: usize) -> Option<String> {
+    // Other splits are other images, and are in the differences themselves.
+    if plan.splits.len() > 1 || images == 0 {
+        return None;
+    }
+    let words = Words { metric: plan.metric };
+    let of = count(images, "validation image");
+    let one = match words.is_share() {
+        true => format!(" (one image is {})", words.size(1.0 / images as f64)),
+        false => String::new(),
+    };
+    Some(match analysis.images_half_width {
+        Some(half) => format!(
+            "The {of}{one} leave about ±{} of a difference open by themselves: less than that is not shown to hold for other images of the kind, however many seeds are trained.",
+            words.size(half),
+        ),
+        None => format!(
+            "What the {of}{one} leave open of a difference cannot be worked out, since the {} cannot be split by images here: nothing is said of other images of the kind.",
+            words.name(),
+        ),
+    })
+}
+
+/// What was judged more than once had more than one chance.
+fn looks(plan: &Plan, analysis: &Analysis) -> Option<String> {
+    let (last, before) = analysis.looks.split_last()?;
+    if before.is_empty() {
+        return None;
+    }
+    let before: Vec<String> = before.iter().map(usize::to_string).collect();
+    Some(format!(
+        "The study was judged with {} and {last} {}s, and each time is another chance of a false claim: of {} without a difference one is claimed at one of these times in {:.0} % of studies. The 5 % hold for a single one.",
+        before.join(", "),
+        plan.block(),
+        count(analysis.comparisons + 1, "variant"),
+        100.0 * false_claims(analysis.comparisons + 1, &analysis.looks, 1.0),
+    ))
 }
 
 /// Of a study over shares of the training images: whether the last step still gained something, and which classes it gained.
@@ -261,10 +312,11 @@ fn left_open(
     }
     sentences.push(match nearest.seeds_needed {
         Some(seeds) => format!(
-            "Nearest to an answer is `{}`: {} ({}). Were it that large, {} in all would show it in 80 % of studies.",
+            "Nearest to an answer is `{}`: {} ({}){}. Were it that large, {} in all would show it in 80 % of studies.",
             variant.name,
             words.difference(difference.mean),
             words.range(difference.interval),
+            paired(plan, nearest).map_or(String::new(), |paired| format!(" {paired}")),
             count(seeds, plan.block()),
         ),
         None => format!(
@@ -288,13 +340,14 @@ fn claim(
     let better = matches!(compared.verdict, Verdict::Better | Verdict::BetterHere);
     let than = if better { "better than" } else { "worse than" };
     let said = format!(
-        "`{}` is {than} `{}` by {} of {} ({} against {}; 95 % interval of the difference {})",
+        "`{}` is {than} `{}` by {} of {} ({} against {}{}; 95 % interval of the difference {})",
         variant.name,
         base.name,
         words.size(difference.mean),
         words.name(),
-        words.value(variant.mean),
-        words.value(base.mean),
+        words.value(compared.means.0),
+        words.value(compared.means.1),
+        paired(plan, compared).map_or(String::new(), |paired| format!(" {paired}")),
         words.range(difference.interval),
     );
     let over = if plan.splits.len() > 1 { "splits and seeds" } else { "seeds" };
@@ -328,22 +381,44 @@ fn nothing_to_compare(plan: &Plan, analysis: &Analysis) -> String {
             words.name()
         );
     }
-    let means: Vec<String> =
-        analysis.variants.iter().map(|v| format!("`{}` {}", v.name, words.value(v.mean))).collect();
+    let block = plan.block();
+    let planned = if plan.splits.len() > 1 { plan.splits.len() } else { plan.seeds.len() };
+    let of_each = |say: &dyn Fn(&VariantAnalysis) -> String| -> String {
+        let told: Vec<String> =
+            analysis.variants.iter().map(|v| format!("`{}` {}", v.name, say(v))).collect();
+        told.join(", ")
+    };
+    if planned == 1 {
+        return format!(
+            "One run of each tells nothing of chance, so no difference can be judged: {}. Two seeds or more can be compared, five are usual: --seeds 5.",
+            of_each(&|variant| words.value(variant.mean)),
+        );
+    }
+    let why = match analysis.variants.iter().any(|variant| variant.missing > 0) {
+        true => {
+            "Runs are missing: the same command goes on with them, as far as a limit of runs or minutes lets it."
+        }
+        false => "The other runs gave no value.",
+    };
     format!(
-        "One run of each tells nothing of chance, so no difference can be judged: {}. Two seeds or more can be compared, five are usual: --seeds 5.",
-        means.join(", ")
+        "No difference can be judged: with fewer than two {block}s in which a variant and the baseline `{}` both have a value, nothing is known of chance. Of {planned} {block}s have a value: {}. {why}",
+        base.name,
+        of_each(&|variant| variant.blocks.to_string()),
     )
 }
 
-fn troubles(analysis: &Analysis) -> Vec<String> {
+fn troubles(plan: &Plan, analysis: &Analysis) -> Vec<String> {
     let mut sentences = Vec::new();
     let left_out = analysis.variants.iter().enumerate().filter(|(place, variant)| {
         analysis.comparisons > 0 && *place != analysis.baseline && variant.compared.is_none()
     });
     let left_out: Vec<String> = left_out.map(|(_, variant)| format!("`{}`", variant.name)).collect();
     if !left_out.is_empty() {
-        sentences.push(format!("Not compared, with fewer than two pairs of runs: {}.", left_out.join(", ")));
+        sentences.push(format!(
+            "Not compared, with fewer than two pairs of {}s: {}.",
+            plan.block(),
+            left_out.join(", ")
+        ));
     }
     for variant in &analysis.variants {
         if variant.diverged > 0 {
@@ -355,14 +430,7 @@ fn troubles(analysis: &Analysis) -> Vec<String> {
             ));
         }
         if variant.failed > 0 {
-            sentences.push(format!(
-                "`{}` could not be run {}.",
-                variant.name,
-                match variant.failed {
-                    1 => "once".to_owned(),
-                    n => format!("{n} times"),
-                }
-            ));
+            sentences.push(format!("{} of `{}` failed.", count(variant.failed, "run"), variant.name,));
         }
     }
     sentences
@@ -372,6 +440,14 @@ fn troubles(analysis: &Analysis) -> Vec<String> {
 pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
     let words = Words { metric: plan.metric };
     let block = plan.block();
+    let chance = false_claims_of_an_unstable_baseline(analysis.comparisons + 1, analysis.pairs);
+    let unstable = match chance > 0.06 {
+        true => format!(
+            " and up to {:.0} % where the baseline scatters several times as much as the others",
+            100.0 * chance
+        ),
+        false => String::new(),
+    };
     let mut method = vec![
         format!(
             "Every run is judged by the {} of its best epoch (by the recipe's train.monitor) on the validation images, which also chose that epoch: scores are optimistic, and the more so the more epochs a variant runs and the more its curve scatters. A score to publish is one of a test set.",
@@ -381,14 +457,17 @@ pub fn method(plan: &Plan, analysis: &Analysis) -> Vec<String> {
             "Runs of the same {block} are paired. A difference is tested by Student's t over {block}s; the variance is pooled over the variants that scatter alike, and a variant's own where it scatters more."
         ),
         format!(
-            "The {} are adjusted together (Šidák): the chance of any false claim among them is about 5 %, less where all scatter alike, and intervals and p-values agree.",
-            count(analysis.comparisons, "comparison")
+            "{}{unstable}, and intervals and p-values agree. That is so for one look: whoever adds {block}s until something is found has a chance at each of them, so the number of {block}s is to be chosen beforehand.",
+            match analysis.comparisons {
+                1 => "There is one comparison, which needs no adjustment: the chance of a false claim is about 5 %".to_owned(),
+                n => format!("The {n} comparisons are adjusted together (Šidák): the chance of any false claim among them is about 5 %, less where all scatter alike"),
+            }
         ),
     ];
     if plan.splits.len() > 1 {
-        method.push("Splits are the units of the test. They are drawn from the same images and overlap, so the variance is enlarged by validation by training images (Nadeau and Bengio 2003). The interval speaks of other splits and seeds.".to_owned());
+        method.push("Splits are the units of the test. They are drawn from the same images and overlap, so the variance is enlarged by validation by training images (Nadeau and Bengio 2003). The interval of a difference speaks of other splits of these images and of other seeds; so does that of a mean, which holds what the split and its seeds do.".to_owned());
     } else {
-        method.push("The interval over seeds speaks of these validation images. The wider one speaks of other images of the kind too: seeds and images are crossed random effects, the metric split into a pseudo-value for each image by the jackknife.".to_owned());
+        method.push("The interval over seeds speaks of these validation images. The one over seeds and images speaks of other images of the kind too: both are crossed random effects, the metric split into a pseudo-value for each image by the jackknife. It is never narrower than that of the seeds alone, nor than that of the images alone, of which one image is the least. The interval of a mean is over seeds, on these images.".to_owned());
         method.push(
             "All runs share one split of the data (data.split_seed); --splits N tells what the split does."
                 .to_owned(),

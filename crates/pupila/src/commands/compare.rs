@@ -5,7 +5,9 @@ use crate::failure::Failure;
 use crate::interrupt::signal;
 use crate::output::Output;
 use pupila::report::{Comparison, MetricRow};
-use pupila::{Compared, ComparisonOptions, user_cache};
+use pupila::run_files::StudyFile;
+use pupila::{Compared, ComparisonOptions, RunFolder, user_cache};
+use std::path::PathBuf;
 
 /// Longest value of a recipe in the terminal, in characters.
 const LONGEST: usize = 36;
@@ -19,6 +21,7 @@ pub(crate) fn run(arguments: &cli::Compare) -> Result<(), Failure> {
         cache: user_cache(),
         stop: signal(),
     };
+    name_runs(&arguments.runs)?;
     let compared = Compared::of(&arguments.runs, &options)?;
     tell(output, &compared.comparison);
     let written = compared.write();
@@ -27,6 +30,29 @@ pub(crate) fn run(arguments: &cli::Compare) -> Result<(), Failure> {
     }
     output.object(&compared.to_json());
     Ok(written?)
+}
+
+/// Refuses the folders of studies, and names runs of theirs.
+fn name_runs(folders: &[PathBuf]) -> Result<(), Failure> {
+    let mut told = Vec::new();
+    for (place, folder) in folders.iter().enumerate() {
+        if folders[..place].contains(folder) {
+            continue;
+        }
+        let Some(study) = RunFolder::open(folder).ok().filter(RunFolder::is_study) else { continue };
+        let runs = study.runs().unwrap_or_default();
+        let names: Vec<String> = runs.iter().take(2).map(|run| run.path().display().to_string()).collect();
+        let such = if names.is_empty() { String::new() } else { format!(", such as {}", names.join(" ")) };
+        told.push(format!(
+            "{} is a study: name two of its runs or more{such}; `pupila study` compares all of them, in {}",
+            folder.display(),
+            folder.join(StudyFile::PAGE).display()
+        ));
+    }
+    if told.is_empty() && folders.len() < 2 {
+        told.push("2 values required: name the runs that are compared, the first of them first".to_owned());
+    }
+    if told.is_empty() { Ok(()) } else { Err(Failure::wrong(told.join("\n"))) }
 }
 
 /// Everything for people.

@@ -10,6 +10,7 @@ mod recipe;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod study;
+mod study_table;
 pub(crate) mod sync;
 mod tell;
 mod tell_data;

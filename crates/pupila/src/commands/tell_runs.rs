@@ -55,6 +55,9 @@ pub(crate) fn listed(listing: &Listing, now: SystemTime, width: usize) -> Lines 
         rows.push(String::new());
         rows.extend(wrapped(&total(listing), width, ""));
     }
+    if let Some(problem) = &listing.problem {
+        rows.extend(wrapped(&format!("no study can be read here: {}", printable(problem)), width, ""));
+    }
     if !listing.others.is_empty() {
         let named: Vec<String> = listing.others.iter().take(OTHERS).map(|name| printable(name)).collect();
         let more = match listing.others.len() {
@@ -106,6 +109,7 @@ fn status(entry: &Entry) -> String {
             _ => entry.status().replace('_', " "),
         },
         Kind::Study(study) => match study.status {
+            StudyStatus::Failed { failed, of } => format!("{} of {} failed", count(failed), count(of)),
             StudyStatus::Unfinished { ended, of } => format!("{} of {} ended", count(ended), count(of)),
             _ => entry.status().to_owned(),
         },
@@ -315,7 +319,7 @@ mod tests {
         ];
         let others = ["a", "b", "c", "d", "e", "f"].map(String::from).to_vec();
         let metric = metric("accuracy").unwrap();
-        let listing = Listing { folder: "runs".into(), study: None, metric, entries, others };
+        let listing = Listing { folder: "runs".into(), study: None, problem: None, metric, entries, others };
         let lines = listed(&listing, UNIX_EPOCH + Duration::from_secs(1_000_000_000), width);
         let text = lines.head.into_iter().chain(lines.rows).collect::<Vec<_>>().join("\n");
         assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");

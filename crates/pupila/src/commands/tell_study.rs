@@ -1,5 +1,6 @@
 //! What is said of a study: before, while it runs, and after.
 
+use super::study_table::{NAME, shortened, table, warned, wrapped};
 use crate::output::Output;
 use indicatif::ProgressBar;
 use pupila::Study;
@@ -11,9 +12,6 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use unicode_width::UnicodeWidthStr;
-
-/// The longest name of a variant in a table.
-const NAME: usize = 36;
 
 /// What will be run, and what it will take.
 pub(crate) fn before(output: Output, study: &Study, data: &Path) {
@@ -27,37 +25,54 @@ pub(crate) fn before(output: Output, study: &Study, data: &Path) {
         0 => String::new(),
         n => format!(", of which {n} have ended before"),
     };
-    output.say(format_args!(
-        "{}: {} x {}{splits}: {}{done}",
-        data.display(),
-        counted(plan.variants.len(), "variant"),
-        counted(plan.seeds.len(), "seed"),
-        counted(forecast.runs, "run"),
-    ));
-    output.say(format_args!(
-        "judged by val/{} of the best epoch (by {}), against `{}`",
-        plan.metric.name,
-        plan.variants[plan.baseline].recipe.train.monitor,
-        plan.variants[plan.baseline].name
-    ));
+    wrapped(
+        output,
+        &format!(
+            "{}: {} x {}{splits}: {}{done}",
+            data.display(),
+            counted(plan.variants.len(), "variant"),
+            counted(plan.seeds.len(), "seed"),
+            counted(forecast.runs, "run"),
+        ),
+    );
+    wrapped(
+        output,
+        &format!(
+            "judged by val/{} of the best epoch (by {}), against `{}`",
+            plan.metric.name,
+            plan.variants[plan.baseline].recipe.train.monitor,
+            plan.variants[plan.baseline].name
+        ),
+    );
     let models = match study.keep() {
         Keep::All => "all models are kept",
         Keep::Best => "the model of the best run of each variant is kept; --keep all|none",
         Keep::None => "no model is kept",
     };
-    output.say(format_args!(
-        "{} at a time, {} each; about {} in {} ({models})",
-        counted(forecast.jobs, "run"),
-        counted(forecast.threads_each, "thread"),
-        bytes(forecast.disk_bytes),
-        study.folder().display(),
-    ));
+    // What is little beside the rest is not worth a number.
+    let meanwhile = match forecast.running_bytes {
+        more if more > forecast.disk_bytes / 5 => format!(", {} more while runs are under way,", bytes(more)),
+        _ => String::new(),
+    };
+    wrapped(
+        output,
+        &format!(
+            "{} at a time, {} each; about {}{meanwhile} in {} ({models})",
+            counted(forecast.jobs, "run"),
+            counted(forecast.threads_each, "thread"),
+            bytes(forecast.disk_bytes),
+            study.folder().display(),
+        ),
+    );
     let [one, two, three] = forecast.power.map(|power| format!("{:.0} %", 100.0 * power));
-    if plan.blocks() > 1 {
-        output.say(format_args!(
-            "a study of this size finds a difference of 1, 2, 3 standard deviations between {}s in {one}, {two}, {three} of cases",
-            plan.block(),
-        ));
+    if plan.blocks(forecast.runs) > 1 {
+        wrapped(
+            output,
+            &format!(
+                "a study of this size finds a difference of 1, 2, 3 residual standard deviations (between {}s, beyond what moves all variants alike) in {one}, {two}, {three} of cases",
+                plan.block(),
+            ),
+        );
     } else {
         output.warn(format_args!(
             "one {0} tells nothing of chance: no difference can be judged; --{0}s 5 is usual",
@@ -67,12 +82,14 @@ pub(crate) fn before(output: Output, study: &Study, data: &Path) {
     if let Ok(dataset) = study.dataset() {
         super::tell::warnings(output, &dataset);
     }
-    study.notes().iter().for_each(|note| output.warn(note));
+    study.notes().iter().for_each(|note| warned(output, note));
 }
 
 /// What was found.
 pub(crate) fn after(output: Output, study: &Study, result: &StudyResult) {
-    table(output, &result.rows);
+    for (place, line) in table(&result.rows, output.width()).iter().enumerate() {
+        if place == 0 { output.heading(line) } else { output.say(line) }
+    }
     output.heading("Answer");
     for sentence in &result.answer {
         wrapped(output, sentence);
@@ -98,66 +115,13 @@ pub(crate) fn after(output: Output, study: &Study, result: &StudyResult) {
     output.say(format_args!("runs         pupila runs {}", folder.display()));
     let plan = study.plan();
     match plan.splits.len() {
+        _ if study.left_out() > 0 => output.say(format_args!(
+            "more runs    the same command with --max-runs {}",
+            study.places().len() + study.left_out()
+        )),
         1 => output.say(format_args!("more seeds   the same command with --seeds {}", plan.seeds.len() * 2)),
         n => output.say(format_args!("more splits  the same command with --splits {}", n * 2)),
     }
-}
-
-/// Columns with a head, names shortened, the rest aligned.
-fn table(output: Output, rows: &[[String; 6]]) {
-    let rows: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| {
-            row.iter()
-                .enumerate()
-                .map(|(i, cell)| if i == 0 { shortened(cell) } else { cell.clone() })
-                .collect()
-        })
-        .collect();
-    let widths: Vec<usize> =
-        (0..6).map(|i| rows.iter().map(|row| row[i].width()).max().unwrap_or(0)).collect();
-    output.say("");
-    for (place, row) in rows.iter().enumerate() {
-        let mut line = String::new();
-        for (i, cell) in row.iter().enumerate() {
-            let pad = " ".repeat(widths[i] - cell.width());
-            let (left, right) = if i == 0 || i == 5 { ("", pad.as_str()) } else { (pad.as_str(), "") };
-            line += &format!("{left}{cell}{right}   ");
-        }
-        let line = line.trim_end();
-        if place == 0 { output.heading(line) } else { output.say(line) }
-    }
-}
-
-/// A sentence in lines of the terminal's width.
-fn wrapped(output: Output, sentence: &str) {
-    let width = output.width().clamp(40, 110);
-    let mut line = String::new();
-    for word in sentence.split(' ') {
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
-            output.say(&line);
-            line = "  ".to_owned();
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        line += word;
-    }
-    output.say(line);
-}
-
-fn shortened(name: &str) -> String {
-    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if name.width() <= NAME {
-        return name;
-    }
-    let mut short = String::new();
-    for c in name.chars() {
-        if short.width() >= NAME - 1 {
-            break;
-        }
-        short.push(c);
-    }
-    short + "…"
 }
 
 fn counted(n: usize, what: &str) -> String {
@@ -199,6 +163,8 @@ struct State {
     times: Vec<Vec<f64>>,
     /// Runs that are left, by variant.
     left: Vec<usize>,
+    /// Runs in all, by variant.
+    all: Vec<usize>,
     running: HashMap<Place, (Instant, u32, u32)>,
     troubles: usize,
 }
@@ -206,13 +172,16 @@ struct State {
 impl Live {
     pub(crate) fn new(output: Output, study: &Study) -> Self {
         let plan = study.plan().clone();
-        let mut left = vec![0; plan.variants.len()];
-        for place in study.left() {
-            left[place.variant] += 1;
-        }
+        let by_variant = |places: &[Place]| {
+            let mut count = vec![0; plan.variants.len()];
+            places.iter().for_each(|place| count[place.variant] += 1);
+            count
+        };
+        let (left, all) = (by_variant(&study.left()), by_variant(study.places()));
         let bar = std::io::stderr().is_terminal().then(|| super::tell::bar(0, "{msg}"));
         let none = vec![Vec::new(); plan.variants.len()];
-        let state = State { values: none.clone(), times: none, left, running: HashMap::new(), troubles: 0 };
+        let state =
+            State { values: none.clone(), times: none, left, all, running: HashMap::new(), troubles: 0 };
         Live {
             output,
             bar,
@@ -252,13 +221,14 @@ impl Live {
 
     fn draw(&self, state: &State) {
         let Some(bar) = &self.bar else { return };
-        let width = self.plan.variants.iter().map(|v| shortened(&v.name).width()).max().unwrap_or(0);
-        let each = self.plan.places().len() / self.plan.variants.len().max(1);
+        let names: Vec<String> = self.plan.variants.iter().map(|variant| variant.name.clone()).collect();
+        let names = shortened(&names, NAME);
+        let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
         let rows = console::Term::stderr().size().0;
         // What does not fit is left out, the ends first: a terminal cannot scroll back over what is drawn anew.
         let most = usize::from(rows).saturating_sub(4).max(3);
         let mut lines = Vec::new();
-        for (place, variant) in self.plan.variants.iter().enumerate() {
+        for (place, name) in names.iter().enumerate() {
             let values = &state.values[place];
             let mean = values.iter().filter(|v| v.is_finite()).sum::<f64>()
                 / values.iter().filter(|v| v.is_finite()).count() as f64;
@@ -270,9 +240,9 @@ impl Live {
                     format!("seed {}, epoch {epoch} of {of}", self.plan.seeds[at.seed])
                 })
                 .collect();
+            let each = state.all[place];
             let ended = each.saturating_sub(state.left[place]);
             if lines.len() < most || !now.is_empty() {
-                let name = shortened(&variant.name);
                 let pad = " ".repeat(width - name.width());
                 lines.push(format!(
                     "  {name}{pad}  {ended:>3} of {each}  {:>9}  {}",
@@ -282,7 +252,7 @@ impl Live {
             }
         }
         let left: usize = state.left.iter().sum();
-        let total = each * self.plan.variants.len();
+        let total: usize = state.all.iter().sum();
         lines.push(format!(
             "{} of {total} runs, {} so far{}",
             total - left,
@@ -326,10 +296,13 @@ impl StudyObserver for Live {
         state.times[place.variant].push(took);
         state.values[place.variant].push(facts.value);
         state.left[place.variant] = state.left[place.variant].saturating_sub(1);
+        let left: usize = state.left.iter().sum();
+        let total: usize = state.all.iter().sum();
+        let number = format!("{:>3} of {total}  ", total - left);
         let trouble = match &facts.outcome {
-            RunOutcome::Failed(reason) => Some(format!("{name} failed: {reason}")),
+            RunOutcome::Failed(reason) => Some(format!("{number}{name} failed: {reason}")),
             RunOutcome::Ended(end) if end == "diverged" => {
-                Some(format!("{name}: the loss stopped being a number"))
+                Some(format!("{number}{name}: the loss stopped being a number"))
             }
             _ => None,
         };
@@ -341,14 +314,11 @@ impl StudyObserver for Live {
             state.troubles += 1;
             say(trouble);
         } else if self.bar.is_none() {
-            let left: usize = state.left.iter().sum();
-            let total = self.plan.places().len();
             let epoch = facts
                 .best_epoch
                 .map_or(String::new(), |best| format!(" (epoch {best} of {})", facts.epochs.len()));
             say(&format!(
-                "{:>3} of {total}  {name}  {}{epoch}, {took:.1} s{}",
-                total - left,
+                "{number}{name}  {}{epoch}, {took:.1} s{}",
                 self.value(facts.value),
                 self.going(&state)
             ));

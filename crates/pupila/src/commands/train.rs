@@ -11,9 +11,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila::backend::Backend;
 use pupila::dataset::Dataset;
 use pupila::recipe::CheckedRecipe;
-use pupila::run_files::RunSummary;
+use pupila::run_files::{RunSummary, StudyFile};
 use pupila::trackers::Event;
-use pupila::{EpochRecord, Observer, Outcome, Ready, Run, RunEnd, Session, StepRecord};
+use pupila::{EpochRecord, Observer, Outcome, Ready, Run, RunEnd, RunFolder, Session, StepRecord};
 use std::time::Instant;
 
 /// The kind of the finding that ends a run.
@@ -28,6 +28,13 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
     ];
     let flags = flags.into_iter().chain(trackers(&arguments.trackers));
     let recipe = resolve(&arguments.choice, flags)?;
+    if RunFolder::open(&arguments.data).is_ok_and(|folder| folder.is_study()) {
+        return Err(Failure::wrong(format_args!(
+            "{} is the folder of a study, and holds no images: give the folder of the data; the command that goes on with the study stands at the end of {}",
+            arguments.data.display(),
+            arguments.data.join(StudyFile::PAGE).display()
+        )));
+    }
     let bar = tell::bar(0, tell::READING);
     let shown = bar.clone();
     let mut builder = Session::builder(recipe.clone(), &arguments.data)

@@ -25,6 +25,8 @@ pub(super) enum Content {
     Evaluation,
     /// A study, or what is wrong with its `study.json`.
     Study(Box<Result<StudyFile, String>>),
+    /// What the start of a study has left that failed before it wrote `study.json`: a lock, or a partial file.
+    Begun,
     /// A link, to wherever.
     Link,
     /// Anything else.
@@ -41,13 +43,16 @@ impl Content {
         }
         if is_file(&StudyFile::path(path)) {
             return Content::Study(Box::new(match StudyFile::read(path) {
-                // Any object of JSON reads as a study without a variant.
-                Ok(Some(study)) if !study.variants.is_empty() => Ok(study),
-                Ok(_) => Err(format!("{} names no variant", StudyFile::path(path).display())),
+                Ok(Some(study)) => Ok(study),
+                // It vanished meanwhile.
+                Ok(None) => Err(format!("{} is gone", StudyFile::path(path).display())),
                 Err(error) => Err(error.to_string()),
             }));
         }
         let has = |name: &str| is_file(&path.join(name));
+        if (has(LOCK) || has(&format!("{}.partial", StudyFile::NAME))) && is_free(path) {
+            return Content::Begun;
+        }
         if !has(RunFolder::RECIPE) || !(has(RunFolder::ENVIRONMENT) || has(RunFolder::METRICS)) {
             return Content::Other;
         }
@@ -75,6 +80,13 @@ impl Content {
 /// Whether a path is a file itself, and no link to one.
 pub(super) fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Whether a folder is free for a study: it is empty, or holds nothing but the lock and the partial files of one that was not begun.
+pub(crate) fn is_free(path: &Path) -> bool {
+    let is_left_over = |name: &str| name == LOCK || is_of_a_study(name) && whole(name) != name;
+    !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+        && foreign(path, is_left_over, &|_, _| Ok(None)).is_ok_and(|foreign| foreign.is_empty())
 }
 
 /// What a folder takes, and when it was written.

@@ -187,6 +187,7 @@ impl Deletion {
                 let foreign = foreign_in_study(&path, &study).map_err(unreadable)?;
                 (Some(runs_of(&path).collect::<Vec<_>>()), foreign, locked)
             }
+            Content::Begun => (Some(Vec::new()), Vec::new(), self.lock(&path)?),
             Content::Run => {
                 if let Some(study) = path.parent().filter(|parent| is_file(&StudyFile::path(parent))) {
                     self.lock(study)?;

@@ -25,6 +25,7 @@ pub struct SessionBuilder {
     pub(super) shared: Option<Arc<SharedData>>,
     pub(super) group: Option<Group>,
     pub(super) saves: bool,
+    pub(super) durable: bool,
     pub(super) sends: bool,
     pub(super) stop: StopSignal,
     pub(super) progress: Option<OnProgress>,
@@ -89,6 +90,13 @@ impl SessionBuilder {
     #[must_use]
     pub fn save_while_running(mut self, saves: bool) -> Self {
         self.saves = saves;
+        self
+    }
+
+    /// Whether what the run leaves is brought to the disk itself before its record says that there is all of it; left to the system if left
+    /// out.
+    pub(crate) fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
         self
     }
 
@@ -173,6 +181,7 @@ impl SessionBuilder {
             shared: self.shared,
             group: self.group,
             saves: self.saves,
+            durable: self.durable,
             sends: self.sends,
             stop: self.stop,
             progress: self.progress,

@@ -83,6 +83,7 @@ pub struct Session {
     shared: Option<Arc<SharedData>>,
     group: Option<Group>,
     saves: bool,
+    durable: bool,
     sends: bool,
     stop: StopSignal,
     progress: Option<OnProgress>,
@@ -142,6 +143,7 @@ impl Session {
             shared: None,
             group: None,
             saves: true,
+            durable: false,
             sends: true,
             stop: StopSignal::new(),
             progress: None,
@@ -340,7 +342,13 @@ impl Session {
                 recorder.observer().warning(&error.to_string());
             }
         }
+        if self.durable {
+            folder.sync();
+        }
         recorder.record_outcome(&outcome, summary.val_leaks.as_ref(), &val_loader);
+        if self.durable {
+            folder.sync();
+        }
         Ok(Run { folder, outcome, summary, classes, paths })
     }
 

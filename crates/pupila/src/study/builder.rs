@@ -1,12 +1,13 @@
 //! A study that is being put together.
 
-use super::{Keep, Study, StudyPlan, checks, extend, runner};
+use super::{Keep, Study, StudyPlan, adopt, checks, extend, runner};
 use crate::error::Error;
+use crate::runs::is_free;
 use crate::session::{OnProgress, Progress, available_threads, canonical, plain_name, user_cache};
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Cache;
-use pupila_run::{RunFolder, StudyFile};
+use pupila_run::{RunFolder, RunFolderError, StudyFile};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -137,13 +138,23 @@ impl StudyBuilder {
         let folder = runs.join(&name);
         let before = StudyFile::read(&folder)?;
         if before.is_none() {
-            // A run, or something else, of that name.
-            RunFolder::check_name(&runs, &name)?;
+            match RunFolder::check_name(&runs, &name) {
+                // Of a first start that failed, on a full disk; or a study that has lost its study.json.
+                Err(RunFolderError::Exists(_)) if is_free(&folder) || adopt::has_runs(&folder) => {}
+                // A run, or something else, of that name.
+                named => named?,
+            }
         }
         let mut faults = Vec::new();
+        let adopted = match &before {
+            None => adopt::runs_of(&folder, &plan)?,
+            Some(_) => 0,
+        };
         let asked = plan.seeds.len();
+        let named: Vec<String> = plan.variants.iter().map(|variant| variant.name.clone()).collect();
         if let Some(before) = &before {
             faults.extend(extend::extend(&mut plan, before));
+            faults.extend(plan.too_few_runs());
         }
         let more =
             plan.seeds.len() > asked && before.as_ref().is_some_and(|before| before.seeds.len() > asked);
@@ -155,6 +166,16 @@ impl StudyBuilder {
             }
         }
         let mut checked = checks::check(&plan, &shared, before.as_ref(), faults)?;
+        if adopted > 0 {
+            adopt::check_data(&folder, &plan, &shared)?;
+            checked.notes.push(format!(
+                "{} is missing, and is made anew from the {adopted} runs of this study that are there",
+                StudyFile::path(&folder).display()
+            ));
+        }
+        checked
+            .notes
+            .extend(before.as_ref().into_iter().flat_map(|before| extend::otherwise(&plan, before, &named)));
         if more {
             checked.notes.push(format!(
                 "the study has {} seeds already, and all of them are gone on with",
@@ -165,6 +186,38 @@ impl StudyBuilder {
         let keep = keep.or(stored).unwrap_or_default();
         plan.name = name;
         let threads = threads.unwrap_or_else(available_threads);
+        let (mut places, mut done, mut ended_folders) = (Vec::new(), Vec::new(), Vec::new());
+        let planned = plan.places();
+        for (number, &place) in planned.iter().enumerate() {
+            let run = folder.join(plan.run_name(place));
+            let ended = runner::has_ended(&run)?;
+            // A limit is one of what is begun: what has ended counts beyond it too.
+            if ended || number < plan.limit() {
+                places.push(place);
+                done.push(ended);
+            }
+            if ended {
+                ended_folders.push(run);
+            }
+        }
+        let left_out = planned.len() - places.len();
+        if left_out > 0 {
+            checked.notes.push(format!(
+                "{} of {} runs are left out, since {} is {}: with {} or more all are run",
+                left_out,
+                planned.len(),
+                plan.runs_from,
+                plan.runs.unwrap_or(0),
+                planned.len()
+            ));
+        }
+        // Seeds of which a limit lets no run begin are none of the study's yet.
+        let begun = places.iter().map(|place| place.seed + 1).max().unwrap_or(0);
+        plan.seeds.truncate(begun.max(before.as_ref().map_or(1, |before| before.seeds.len())));
+        checked.notes.extend(checks::incomplete(&ended_folders));
+        if let Some(measured) = checks::measured(&ended_folders) {
+            checked.files_bytes = measured;
+        }
         let file = extend::file(
             &plan,
             &canonical(&data),
@@ -172,11 +225,6 @@ impl StudyBuilder {
             keep,
             before.clone(),
         );
-        let places = plan.places();
-        let done: Vec<bool> = places
-            .iter()
-            .map(|&place| runner::has_ended(&folder.join(plan.run_name(place))))
-            .collect::<Result<_, _>>()?;
         let forecast = checks::forecast(&plan, &checked, &done, (threads, jobs), keep);
         Ok(Study {
             jobs: forecast.jobs,
@@ -186,6 +234,7 @@ impl StudyBuilder {
             train_images: checked.train_images,
             without_learning: checked.without_learning,
             classes: checked.classes,
+            places,
             done,
             plan,
             folder,
@@ -199,6 +248,7 @@ impl StudyBuilder {
             progress,
             arguments,
             lock: None,
+            left_out,
         })
     }
 }

@@ -6,16 +6,59 @@ use crate::shared_data::SharedData;
 use pupila_dataset::{Dataset, Split};
 use pupila_metrics::{METRICS, Metric, Predictions};
 use pupila_network::Network;
-use pupila_run::StudyFile;
-use pupila_study::statistics::power::power;
-use pupila_study::{Place, StudyErrors, StudyFault};
+use pupila_run::{RunFolder, StudyFile};
+use pupila_study::statistics::power::{false_claims_of_an_unstable_baseline, power};
+use pupila_study::{Place, StudyErrors, StudyFault, overlap};
 use pupila_train::{CheckedRecipe, ModelCard, fingerprint, fingerprint_of};
 use pupila_transforms::Normalization;
+use std::path::PathBuf;
 
-/// What a run's files take besides the model. Measured on runs of 30 epochs over the sample images.
-const TABLES_BYTES: u64 = 60_000;
-const PAGE_BYTES: u64 = 500_000;
-const EVENTS_BYTES: u64 = 2_500_000;
+/// What a run's files take besides the model, in bytes. Measured on runs of 2 to 30 epochs with inputs of 16 to 128 pixels over the sample images.
+fn files_bytes(recipe: &CheckedRecipe, judged: usize, parameters: usize) -> u64 {
+    let (epochs, pixels) =
+        (u64::from(recipe.train.epochs), recipe.input.size as u64 * recipe.input.size as u64);
+    let tables = 25_000 + 1_000 * epochs + 120 * judged as u64;
+    // Pictures of validation images, as large as the input.
+    let page = 200_000 + (300 * pixels).min(400_000);
+    // The same, and pictures of the first layer and histograms.
+    let events = 250_000 + 10_000 * epochs + 290 * pixels + (parameters as u64 / 4).min(1_500_000);
+    let of = |on: bool, bytes: u64| if on { bytes } else { 0 };
+    tables + of(recipe.tracking.report, page) + of(recipe.tracking.tensorboard, events)
+}
+
+/// What the files of runs that have ended take besides the model: the mean. None without a run.
+pub(super) fn measured(runs: &[PathBuf]) -> Option<u64> {
+    let of = |run: &PathBuf| {
+        let files = std::fs::read_dir(run).into_iter().flatten().flatten();
+        let files = files.filter(|file| file.file_name() != RunFolder::MODEL);
+        files
+            .filter_map(|file| file.metadata().ok())
+            .filter(std::fs::Metadata::is_file)
+            .map(|m| m.len())
+            .sum::<u64>()
+    };
+    let all: u64 = runs.iter().map(of).sum();
+    all.checked_div(runs.len() as u64)
+}
+
+/// Which of the runs that have ended lack files that nothing is worked out of, as after a full disk.
+pub(super) fn incomplete(runs: &[PathBuf]) -> Option<String> {
+    let lacking = |run: &PathBuf| {
+        // A run without an ended epoch has none of them.
+        let judged = run.join(RunFolder::PREDICTIONS).is_file();
+        let files = [RunFolder::REPORT, RunFolder::CONFUSION];
+        let gone: Vec<&str> = files.into_iter().filter(|file| judged && !run.join(file).is_file()).collect();
+        (!gone.is_empty()).then(|| format!("{} lacks {}", run.display(), gone.join(" and ")))
+    };
+    let told: Vec<String> = runs.iter().filter_map(lacking).collect();
+    let more = if told.len() > 3 { format!("; so do {} more", told.len() - 3) } else { String::new() };
+    (!told.is_empty()).then(|| {
+        format!(
+            "{}{more}: the numbers are whole; whoever needs the files deletes the run's folder, and the same command makes it again",
+            told[..told.len().min(3)].join("; ")
+        )
+    })
+}
 
 /// What was found while checking.
 #[derive(Debug)]
@@ -94,10 +137,6 @@ pub(super) fn check(
                 let most = judged.iter().copied().max().unwrap_or(0);
                 checked.without_learning = most as f64 / judged.iter().sum::<usize>() as f64;
                 checked.train_images = counts.iter().sum();
-                let tracking = &recipe.tracking;
-                let of = |on: bool, bytes: u64| if on { bytes } else { 0 };
-                checked.files_bytes =
-                    TABLES_BYTES + of(tracking.report, PAGE_BYTES) + of(tracking.tensorboard, EVENTS_BYTES);
                 checked.classes = dataset.classes.iter().cloned().zip(counts).collect();
             }
             if split == 0 {
@@ -108,6 +147,10 @@ pub(super) fn check(
                     ModelCard::new(classes, recipe.input.clone(), &normalization, recipe.model.clone());
                 match card.network() {
                     Ok(network) => {
+                        if place == plan.baseline {
+                            let judged = dataset.indices(Split::Val).len();
+                            checked.files_bytes = files_bytes(&recipe, judged, network.parameter_count());
+                        }
                         checked.parameters.push(network.parameter_count());
                         checked.run_bytes = checked.run_bytes.max(run_bytes(&network, recipe.train.batch));
                     }
@@ -139,21 +182,31 @@ pub(super) fn check(
         && before.fingerprint != checked.fingerprint
     {
         faults.push(StudyFault::new(
-            "data",
+            "",
             format!(
-                "are not those of the study, {}, or have changed since: runs of both cannot be compared; choose another --name",
+                "the data are not those of the study, {}, or have changed since: runs of both cannot be compared; choose another --name",
                 before.data
             ),
         ));
     }
-    let blocks = plan.blocks();
-    if (2..5).contains(&blocks) {
-        let what = plan.block();
-        checked.notes.push(format!(
-            "{blocks} {what}s are few: a variant that scatters much more than the others is told apart by chance in up to 10 % of studies; five keep it at 5 %"
-        ));
-    }
+    let blocks = plan.blocks(plan.places().len().min(plan.limit()));
+    checked.notes.extend(few_blocks(plan, blocks));
     if faults.is_empty() { Ok(checked) } else { Err(StudyErrors(faults).into()) }
+}
+
+/// What so few blocks leave to chance: a baseline that scatters much is in every comparison.
+fn few_blocks(plan: &StudyPlan, blocks: usize) -> Option<String> {
+    if !(2..5).contains(&blocks) {
+        return None;
+    }
+    let share = |blocks| 100.0 * false_claims_of_an_unstable_baseline(plan.variants.len(), blocks);
+    let (few, five) = (share(blocks), share(5));
+    let what = plan.block();
+    (few > 6.0).then(|| {
+        format!(
+            "{blocks} {what}s are few: where the baseline scatters several times as much as the others, a difference is claimed by chance in up to {few:.0} % of studies; with five {what}s in up to {five:.0} %"
+        )
+    })
 }
 
 fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add: &mut dyn FnMut(String)) {
@@ -201,7 +254,7 @@ fn undefined(metric: &Metric, labels: &[u32], classes: &[String]) -> Option<Stri
         false => format!("no validation image is of the class {}", missing.join(", ")),
     };
     Some(format!(
-        "val/{} is undefined on these data: {why}; val/accuracy and val/loss are defined",
+        "val/{} is undefined on these data: {why}; others are defined, val/accuracy and val/loss among them",
         metric.name
     ))
 }
@@ -240,17 +293,19 @@ pub(super) fn forecast(
     let model = |parameters: &usize| 4 * *parameters as u64;
     let models: u64 = checked.parameters.iter().map(model).sum();
     let largest = checked.parameters.iter().map(model).max().unwrap_or(0);
-    let models = match keep {
-        Keep::All => models * each,
-        Keep::Best => models + largest * jobs as u64,
-        Keep::None => largest * jobs as u64,
+    let (models, running_bytes) = match keep {
+        Keep::All => (models * each, 0),
+        Keep::Best => (models, largest * jobs as u64),
+        Keep::None => (0, largest * jobs as u64),
     };
+    let overlap = overlap(plan, checked.images, checked.train_images);
     Forecast {
         runs,
         done: runs - left,
         jobs,
         threads_each: (threads / jobs).max(1),
         disk_bytes: models + checked.files_bytes * runs as u64,
-        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), plan.blocks())),
+        running_bytes: if left > 0 { running_bytes } else { 0 },
+        power: [1.0, 2.0, 3.0].map(|effect| power(effect, plan.variants.len(), plan.blocks(runs), overlap)),
     }
 }

@@ -24,7 +24,20 @@ pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault
                     }
                 }
             }
-            None => faults.extend(plan.add_stored(&old.name, &old.folder, &old.recipe, &old.values).err()),
+            None => {
+                let renamed = plan.variants.iter().find(|new| {
+                    let stored = before.variants.iter().any(|old| old.name == new.name);
+                    !stored && plan.changed_keys(new, &old.recipe).is_empty()
+                });
+                // Its runs would be made a second time, and the study would compare them with themselves.
+                faults.extend(renamed.map(|new| {
+                    StudyFault::new(
+                        format!("variants `{}` and `{}`", new.name, old.name),
+                        "are the same recipe, and the study has the second one: give it that name, or leave it out",
+                    )
+                }));
+                faults.extend(plan.add_stored(&old.name, &old.folder, &old.recipe, &old.values).err());
+            }
         }
     }
     for (keys, names) in otherwise {
@@ -66,6 +79,31 @@ pub(super) fn extend(plan: &mut StudyPlan, before: &StudyFile) -> Vec<StudyFault
     }
     plan.seeds = merged(&before.seeds, &plan.seeds);
     faults
+}
+
+/// What is another now than in the folder and is no fault: the baseline, and variants that the definition (`named`) does not have.
+pub(super) fn otherwise(plan: &StudyPlan, before: &StudyFile, named: &[String]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let baseline = &plan.variants[plan.baseline].name;
+    if !before.baseline.is_empty() && before.baseline != *baseline {
+        notes.push(format!(
+            "the baseline is `{baseline}` now, and was `{}` before: --baseline '{}' compares with that again",
+            before.baseline, before.baseline
+        ));
+    }
+    let kept: Vec<String> = before
+        .variants
+        .iter()
+        .filter(|old| !named.contains(&old.name))
+        .map(|old| format!("`{}`", old.name))
+        .collect();
+    if !kept.is_empty() {
+        notes.push(format!(
+            "of the study's folder, and not of its definition any more, but shown and gone on with: {}",
+            kept.join(", ")
+        ));
+    }
+    notes
 }
 
 /// The study as it is written into its folder.

@@ -3,6 +3,7 @@
 //! A study's folder holds ordinary run folders, `study.json`, and what the runs say: `study.html` and `results.csv`. The run folders are
 //! the truth: what has ended is never run again, whatever happened to the process.
 
+mod adopt;
 mod builder;
 mod checks;
 mod collect;
@@ -11,6 +12,8 @@ mod page;
 mod record;
 mod results;
 mod runner;
+
+pub(crate) use runner::has_ended;
 
 pub use builder::StudyBuilder;
 pub use pupila_study::{
@@ -113,8 +116,10 @@ pub struct Forecast {
     pub jobs: usize,
     /// Threads of each.
     pub threads_each: usize,
-    /// What the folder will take on disk, in bytes; about.
+    /// What the folder will take on disk once all runs have ended, in bytes; about.
     pub disk_bytes: u64,
+    /// What models of runs that are not kept take besides while runs are under way, in bytes; about.
+    pub running_bytes: u64,
     /// The share of studies in which a difference of one, two and three standard deviations between seeds is found.
     pub power: [f64; 3],
 }
@@ -144,10 +149,14 @@ pub struct Study {
     without_learning: f64,
     /// The classes, each with its training images.
     classes: Vec<(String, usize)>,
-    /// For each run, in the plan's order, whether it has ended before.
+    /// The runs that have ended before or may be begun, in the plan's order.
+    places: Vec<Place>,
+    /// For each of them, whether it has ended before.
     done: Vec<bool>,
     /// Held from the first run on, as long as the study is.
     lock: Option<File>,
+    /// Runs that a limit of runs leaves out.
+    left_out: usize,
 }
 
 impl fmt::Debug for Study {
@@ -226,6 +235,33 @@ impl Study {
         &self.notes
     }
 
+    /// Runs of the plan that a limit of runs leaves out.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// Whether the folder is this process's to write: it is locked.
+    fn can_write(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// [`Study::lock_folder`]. A folder that cannot be written is looked at without, where all runs have ended and nothing is to be kept from
+    /// others; that is told.
+    fn lock_or_look(&mut self, observer: &dyn StudyObserver) -> Result<(), Error> {
+        let refused = match self.lock_folder() {
+            Err(error @ Error::Io { .. }) if self.before.is_some() && self.left().is_empty() => error,
+            done => return done,
+        };
+        self.lock = None;
+        observer.warning(&format!(
+            "{refused}: all runs have ended, so what they say is told; {}, {} and {} are not written anew",
+            StudyFile::NAME,
+            StudyFile::PAGE,
+            StudyFile::RESULTS
+        ));
+        Ok(())
+    }
+
     /// Makes the folder, and keeps other processes out of it until this one ends, however it ends.
     fn lock_folder(&mut self) -> Result<(), Error> {
         if self.lock.is_some() {
@@ -275,10 +311,15 @@ impl Study {
         }
     }
 
+    /// The runs that have ended before or may be begun, in the order in which they are.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// The runs that had not ended when this study was opened.
     pub fn left(&self) -> Vec<Place> {
-        let all = self.plan.places().into_iter().zip(&self.done);
-        all.filter(|(_, done)| !**done).map(|(place, _)| place).collect()
+        let all = self.places.iter().zip(&self.done);
+        all.filter(|(_, done)| !**done).map(|(&place, _)| place).collect()
     }
 
     /// Runs what has not ended yet, and says what all of it says. Called again, or in another process, it goes on where it was.
@@ -286,10 +327,11 @@ impl Study {
     /// # Errors
     /// The folder cannot be written. A run that fails is a result, and ends nothing.
     pub fn run(&mut self, observer: &dyn StudyObserver) -> Result<StudyResult, Error> {
-        self.lock_folder()?;
-        let sends = record::begin(self, observer)?;
+        self.lock_or_look(observer)?;
+        let sends = self.can_write() && record::begin(self, observer)?;
         let (facts, because) = runner::run(self, sends, observer)?;
-        let analysis = analyse(&facts, self.images, self.train_images);
+        let looks = self.before.as_ref().and_then(|before| before.result.as_ref()).map(study_results::looks);
+        let analysis = analyse(&facts, self.images, self.train_images).after(looks.into_iter().flatten());
         let answer = words::answer(
             &self.plan,
             &analysis,
@@ -300,13 +342,15 @@ impl Study {
             },
         );
         let json = study_results::to_json(&self.plan, &facts, &analysis, &answer);
-        let places = self.plan.places();
-        let missing = places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
+        let missing =
+            self.places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
         let rows = study_results::rows(&self.plan, &analysis);
-        results::write(self, &facts, &analysis, &answer, &json)?;
-        record::end(self, &analysis, because.is_some() && missing > 0)?;
+        if self.can_write() {
+            results::write(self, &facts, &analysis, &answer, &json)?;
+            record::end(self, &analysis, because.is_some() && missing > 0)?;
+        }
         if sends {
-            record::send(self, observer);
+            record::send(self, observer)?;
         }
         Ok(StudyResult { rows, answer, json, missing, because: because.filter(|_| missing > 0), analysis })
     }

@@ -5,8 +5,9 @@ use pupila_report::{
     Curves, DifferenceRow, ExtraTable, MetricAxis, RunPoint, StudyPage, VariantResult, Verdict,
 };
 use pupila_run::RunFolder;
-use pupila_study::words::{Words, method, verdict};
-use pupila_study::{Compared, EpochFacts, Facts, median, names};
+use pupila_study::statistics::power::power;
+use pupila_study::words::{Words, count, method, verdict};
+use pupila_study::{Compared, EpochFacts, Facts, median, names, overlap};
 use std::path::Path;
 
 /// The page.
@@ -20,21 +21,18 @@ pub(super) fn page(
     let plan = &study.plan;
     let words = Words { metric: plan.metric };
     let variants = (0..plan.variants.len()).map(|place| variant(study, facts, analysis, place)).collect();
-    let [one, two, three] = study.forecast.power.map(|power| format!("{:.0} %", 100.0 * power));
     let block = plan.block();
-    let power = format!(
-        "A study of this size finds a difference of 1, 2, 3 standard deviations between {block}s in {one}, {two}, {three} of cases{}.",
-        if analysis.seed_sd.is_finite() {
-            format!("; one is {} here", words.size(analysis.seed_sd))
-        } else {
-            String::new()
-        }
-    );
+    let planned = if plan.splits.len() > 1 { plan.splits.len() } else { plan.seeds.len() };
+    let paired = match analysis.pairs {
+        0 => String::new(),
+        pairs if pairs < planned => format!(", of which {pairs} {block}s are in pairs"),
+        _ => String::new(),
+    };
     StudyPage {
         title: format!("Study: {}", plan.name),
         question: plan.question.clone(),
         subtitle: format!(
-            "{}: {} variants, {} seeds{}, {} validation images, {} of the best epoch",
+            "{}: {} variants, {} seeds{}{paired}, {} validation images, {} of the best epoch",
             study.data.display(),
             plan.variants.len(),
             plan.seeds.len(),
@@ -55,12 +53,34 @@ pub(super) fn page(
         splits: plan.splits.len() > 1,
         target_loss: analysis.target_loss.is_finite().then_some(analysis.target_loss),
         images: study.images as u64,
-        power,
+        power: power_of(study, analysis),
         extra: recall(study, analysis).into_iter().chain(extra).collect(),
         command: command(study),
         method: method(plan, analysis),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+/// What a study of what was compared finds.
+fn power_of(study: &Study, analysis: &Analysis) -> String {
+    let plan = &study.plan;
+    if analysis.comparisons == 0 {
+        return String::new();
+    }
+    let (variants, overlap) = (analysis.comparisons + 1, overlap(plan, study.images, study.train_images));
+    let found = |effect| 100.0 * power(effect, variants, analysis.pairs, overlap);
+    let one_is = match analysis.residual_sd.is_finite() {
+        true => format!("; one is {} here", Words { metric: plan.metric }.size(analysis.residual_sd)),
+        false => String::new(),
+    };
+    format!(
+        "A study of {variants} variants and {} finds a difference of 1, 2, 3 residual standard deviations (between {}s, beyond what moves all variants alike) in {:.0} %, {:.0} %, {:.0} % of cases{one_is}.",
+        count(analysis.pairs, plan.block()),
+        plan.block(),
+        found(1.0),
+        found(2.0),
+        found(3.0),
+    )
 }
 
 /// Names in quotation marks, which stand in backticks on a terminal.
@@ -103,19 +123,12 @@ fn variant(study: &Study, facts: &Facts<'_>, analysis: &Analysis, place: usize) 
             runs.push(run(study, at, facts.get(at)));
         }
     }
-    let values = &plan.variants[place].values;
-    // What the baseline sets alike tells nothing apart.
-    let shared = &plan.variants[plan.baseline].values;
     // A share beyond 0 or 1 is none.
     let share = plan.metric.unit == "frac";
     let cut = |value: f64| if share { value.clamp(0.0, 1.0) } else { value };
     VariantResult {
         name: found.name.clone(),
-        values: values
-            .iter()
-            .filter(|value| place == plan.baseline || !shared.contains(value))
-            .map(|(key, value)| (key.clone(), names::plain(value)))
-            .collect(),
+        values: values(plan, place),
         runs,
         mean: found.mean,
         interval: (cut(found.interval.0), cut(found.interval.1)),
@@ -132,6 +145,19 @@ fn variant(study: &Study, facts: &Facts<'_>, analysis: &Analysis, place: usize) 
         findings: found.findings.clone(),
         curves: curves(facts.of(place)),
     }
+}
+
+/// Every key in which variants differ, with this variant's value: what another variant sets, this one has too.
+fn values(plan: &StudyPlan, place: usize) -> Vec<(String, String)> {
+    let effective = plan.effective(place);
+    let own = &plan.variants[place].values;
+    let value = |key: &String| match (own.iter().find(|(own, _)| own == key), effective.get(key)) {
+        (Some((_, value)), _) => names::plain(value),
+        (None, Some(serde_json::Value::String(text))) => text.clone(),
+        (None, Some(value)) => value.to_string(),
+        (None, None) => "not set".to_owned(),
+    };
+    plan.varied().into_iter().map(|key| (key.clone(), value(&key))).collect()
 }
 
 fn run(study: &Study, place: Place, facts: &RunFacts) -> RunPoint {
@@ -167,7 +193,7 @@ fn difference(
             interval_both: None,
             p_value: f64::NAN,
             verdict: Verdict::NotTested,
-            words: "not compared: fewer than two pairs of runs".to_owned(),
+            words: format!("not compared: fewer than two pairs of {}s", plan.block()),
         });
     };
     let Compared { difference, both, verdict: what, .. } = compared;

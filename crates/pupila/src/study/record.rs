@@ -52,11 +52,17 @@ fn target(study: &Study, observer: &dyn StudyObserver) -> Option<Target> {
 
 fn write_start(study: &Study) -> Result<(), Error> {
     let path = study.folder.join(RunFolder::METRICS);
-    let mut own = match Jsonl::create(&path) {
-        Ok(own) => own,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) => return Err(Error::io(Tried::Write, path)(error)),
-    };
+    if RunFolder::open(&study.folder)?.start()?.is_some() {
+        return Ok(());
+    }
+    // Of a start that was not written whole, as on a full disk, nothing can be sent and nothing is known.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(Error::io(Tried::Write, path)(error));
+        }
+        _ => {}
+    }
+    let mut own = Jsonl::create(&path).map_err(Error::io(Tried::Write, &path))?;
     let plan = &study.plan;
     let mut tags = source::tags(&study.data);
     tags.push(("pupila.question".to_owned(), plan.question.clone()));
@@ -110,17 +116,32 @@ pub(super) fn end(study: &Study, analysis: &Analysis, stopped: bool) -> Result<(
     Ok(())
 }
 
-/// Sends what came out.
-pub(super) fn send(study: &Study, observer: &dyn StudyObserver) {
-    let Some(target) = target(study, observer) else { return };
-    let uri = target.uri.clone();
-    let again = format!("`pupila sync {}` sends it later", study.folder.display());
-    match sync(&study.folder, target, PATIENCE) {
-        Ok(sent) if sent.complete => observer.note(&format!("{uri} has the study, its runs below it")),
-        Ok(sent) => {
-            let reason = sent.reason.unwrap_or_default();
-            observer.warning(&format!("not all of the study was sent: {reason}; {again}"));
+/// Sends what came out, and those runs that were made when no server was named or none answered.
+pub(super) fn send(study: &Study, observer: &dyn StudyObserver) -> Result<(), Error> {
+    let Some(target) = target(study, observer) else { return Ok(()) };
+    let own = RunFolder::open(&study.folder)?;
+    let runs = own.runs()?;
+    let (mut missing, mut reason, mut wait) = (0, String::new(), PATIENCE);
+    for folder in std::iter::once(&own).chain(&runs) {
+        let why = match sync(folder.path(), target.clone(), wait) {
+            Ok(sent) if sent.complete => continue,
+            Ok(sent) => sent.reason.unwrap_or_default(),
+            Err(error) => error.to_string(),
+        };
+        // Where the server fails one folder it may fail all: each is still tried, without patience.
+        wait = Duration::ZERO;
+        if missing == 0 {
+            reason = format!("{}: {why}", folder.name());
         }
-        Err(error) => observer.warning(&format!("the study was not sent: {error}; {again}")),
+        missing += 1;
     }
+    match missing {
+        0 => observer.note(&format!("{} has the study, its runs below it", target.uri)),
+        n => observer.warning(&format!(
+            "not all of the study was sent, something of {n} of {} folders is missing: {reason}; `pupila sync {}` sends it later",
+            runs.len() + 1,
+            study.folder.display()
+        )),
+    }
+    Ok(())
 }

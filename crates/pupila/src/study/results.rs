@@ -58,7 +58,7 @@ fn failures(study: &Study, facts: &Facts<'_>) -> Map<String, Value> {
         RunOutcome::Failed(reason) => Some((study.plan.run_name(place), Value::from(reason.clone()))),
         _ => None,
     };
-    study.plan.places().into_iter().filter_map(failed).collect()
+    study.places.iter().copied().filter_map(failed).collect()
 }
 
 /// What a row begins with, and the numbers of its epoch by tag.
@@ -68,11 +68,10 @@ type Row = (Vec<String>, Vec<(String, f64)>);
 fn csv(study: &Study, facts: &Facts<'_>) -> Result<String, Error> {
     let plan = &study.plan;
     let varied = plan.varied();
-    let flat: Vec<_> =
-        plan.variants.iter().map(|variant| pupila_train::flat_recipe(&variant.recipe)).collect();
+    let flat: Vec<_> = (0..plan.variants.len()).map(|variant| plan.effective(variant)).collect();
     let mut tags: Vec<String> = Vec::new();
     let mut rows: Vec<Row> = Vec::new();
-    for place in plan.places() {
+    for &place in &study.places {
         let run = facts.get(place);
         let status = match &run.outcome {
             RunOutcome::Missing => continue,

@@ -1,7 +1,7 @@
 //! The runs of a study, side by side, each begun only if it has not ended before.
 
 use super::collect::{ImageGroups, collect};
-use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, Unfinished};
+use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, StudyPlan, Unfinished};
 use crate::error::{Error, ErrorKind, Tried};
 use crate::session::{OnProgress, Session};
 use pupila_backend::Backend;
@@ -11,9 +11,8 @@ use pupila_run::{Record, RunEnd, RunFileError, RunFiles, RunFolder, Summary};
 use pupila_study::Facts;
 use pupila_train::{CheckedRecipe, EpochRecord, Observer};
 use std::collections::VecDeque;
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 /// The folder cannot be read, or a newer program wrote it: it is not known then.
-pub(super) fn has_ended(folder: &Path) -> Result<bool, Error> {
+pub(crate) fn has_ended(folder: &Path) -> Result<bool, Error> {
     let read = || -> Result<bool, RunFileError> {
         let files = RunFolder::open(folder)?;
         let Some(Summary::Run(summary)) = files.summary()? else { return Ok(false) };
@@ -41,7 +40,10 @@ pub(super) fn has_ended(folder: &Path) -> Result<bool, Error> {
     };
     match read() {
         Ok(ended) => Ok(ended),
-        Err(RunFileError::Missing(_) | RunFileError::Damaged { .. }) => Ok(false),
+        // A file that is gone, or torn.
+        Err(RunFileError::Missing(_) | RunFileError::NoRun { .. } | RunFileError::Damaged { .. }) => {
+            Ok(false)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -70,7 +72,7 @@ pub(super) fn run<'a>(
     let groups = image_groups(study)?;
     let mut facts = Facts::new(plan);
     let mut queue = VecDeque::new();
-    for (place, done) in plan.places().into_iter().zip(&study.done) {
+    for (&place, done) in study.places.iter().zip(&study.done) {
         let folder = study.folder.join(plan.run_name(place));
         // What has ended since this was opened is not run again either.
         if !done && !has_ended(&folder)? {
@@ -78,6 +80,9 @@ pub(super) fn run<'a>(
             continue;
         }
         facts.set(place, collected(study, place, &groups));
+    }
+    if !study.can_write() {
+        return Ok((facts, None));
     }
     // More than a clock can hold is no limit.
     let minutes = plan.minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
@@ -102,6 +107,7 @@ pub(super) fn run<'a>(
     if let Some(error) = lock(&shared.error).take() {
         return Err(error);
     }
+    (0..plan.variants.len()).for_each(|variant| shared.tell_other_models(variant));
     let unfinished = *lock(&shared.unfinished);
     let facts = shared.facts.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok((facts, unfinished))
@@ -196,6 +202,16 @@ impl Shared<'_> {
     fn session(&self, place: Place, name: &str, threads: usize) -> Result<RunEnd, Error> {
         let study = self.study;
         let folder = study.folder.join(name);
+        match std::fs::symlink_metadata(&folder) {
+            Ok(metadata) if !metadata.is_dir() => {
+                let what = if metadata.is_symlink() { "a link" } else { "a file" };
+                return Err(Error::request(format_args!(
+                    "{} is {what}, where the folder of the run is to be: move it, and give the same command again",
+                    folder.display()
+                )));
+            }
+            _ => {}
+        }
         if folder.exists() {
             // It was begun and has not ended.
             let foreign = crate::runs::foreign_in_run(&folder).map_err(Error::io(Tried::Read, &folder))?;
@@ -216,6 +232,7 @@ impl Shared<'_> {
             .threads(threads)
             // A run that is killed is begun anew.
             .save_while_running(false)
+            .durable(true)
             .send(self.sends)
             .shared(&study.shared)
             .group(study.group(place))
@@ -224,36 +241,57 @@ impl Shared<'_> {
             .open()?;
         let mut watcher = Watcher { observer: self.observer, place, epochs: session.recipe().train.epochs };
         let run = session.run(&mut watcher)?;
-        let end = run.outcome().end;
-        if end != RunEnd::Interrupted {
-            persist(run.folder());
+        Ok(run.outcome().end)
+    }
+
+    /// The runs of a variant that have ended, with their values.
+    fn ended(&self, variant: usize) -> Vec<(Place, f64)> {
+        let facts = lock(&self.facts);
+        let runs = self.study.places.iter().copied().filter(|place| place.variant == variant);
+        runs.filter(|&place| matches!(facts.get(place).outcome, RunOutcome::Ended(_)))
+            .map(|place| (place, facts.get(place).value))
+            .collect()
+    }
+
+    /// The place of a run's model.
+    fn model(&self, place: Place) -> PathBuf {
+        self.study.folder.join(self.study.plan.run_name(place)).join(RunFolder::MODEL)
+    }
+
+    /// Says where the model that is kept is not that of the best run, since another metric was asked for when it was kept.
+    fn tell_other_models(&self, variant: usize) {
+        let plan = &self.study.plan;
+        let ended = self.ended(variant);
+        let left: Vec<(Place, f64)> =
+            ended.iter().copied().filter(|&(place, _)| self.model(place).exists()).collect();
+        if let (Keep::Best, Some(first), Some(kept)) =
+            (self.study.keep, best(plan, &ended), best(plan, &left))
+            && first != kept
+        {
+            self.observer.warning(&format!(
+                "by val/{} the best run of `{}` is {}, whose model was removed before; that of {} stays",
+                plan.metric.name,
+                plan.variants[variant].name,
+                plan.run_name(first),
+                plan.run_name(kept),
+            ));
         }
-        Ok(end)
     }
 
     /// Removes the models of a variant that are not kept.
     fn remove_models(&self, variant: usize) {
-        let study = self.study;
-        let plan = &study.plan;
-        if study.keep == Keep::All {
+        if self.study.keep == Keep::All {
             return;
         }
-        let facts = lock(&self.facts);
-        let runs = plan.places().into_iter().filter(|place| place.variant == variant);
-        let ended: Vec<(Place, f64)> = runs
-            .filter(|&place| matches!(facts.get(place).outcome, RunOutcome::Ended(_)))
-            .map(|place| (place, facts.get(place).value))
-            .collect();
-        drop(facts);
-        let best = ended
-            .iter()
-            .copied()
-            .reduce(|best, other| if plan.metric.direction.improves(other.1, best.1) { other } else { best });
-        for (place, _) in &ended {
-            if study.keep == Keep::Best && best.is_some_and(|(best, _)| best == *place) {
+        // By another metric the best run may be one whose model was removed: the best of those that are left stays.
+        let left: Vec<(Place, f64)> =
+            self.ended(variant).into_iter().filter(|&(place, _)| self.model(place).exists()).collect();
+        let best = best(&self.study.plan, &left);
+        for (place, _) in &left {
+            if self.study.keep == Keep::Best && best == Some(*place) {
                 continue;
             }
-            let model = study.folder.join(plan.run_name(*place)).join(RunFolder::MODEL);
+            let model = self.model(*place);
             if let Err(error) = std::fs::remove_file(&model)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
@@ -263,19 +301,14 @@ impl Shared<'_> {
     }
 }
 
-/// Brings what makes a run an ended one to the disk itself, so that a power loss does not take it. A file system that cannot is no
-/// reason to lose the run.
-fn persist(folder: &RunFolder) {
-    for name in [RunFolder::PREDICTIONS, RunFolder::METRICS, RunFolder::SUMMARY] {
-        if let Ok(file) = File::open(folder.file(name)) {
-            let _ = file.sync_all();
-        }
-    }
-    for path in [Some(folder.path()), folder.path().parent()].into_iter().flatten() {
-        if let Ok(file) = File::open(path) {
-            let _ = file.sync_all();
-        }
-    }
+/// The best of some runs.
+fn best(plan: &StudyPlan, runs: &[(Place, f64)]) -> Option<Place> {
+    let better =
+        |best: (Place, f64), other: (Place, f64)| match plan.metric.direction.improves(other.1, best.1) {
+            true => other,
+            false => best,
+        };
+    runs.iter().copied().reduce(better).map(|(place, _)| place)
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -80,6 +80,10 @@ impl Runs {
         };
         change(&mut summary);
         let folder = RunFolder::create_at(&self.path(name)).unwrap();
+        let record = fs::read_to_string(folder.file(RunFolder::METRICS)).unwrap();
+        let whole = &record[..=record.rfind('\n').unwrap()];
+        let end = "{\"event\":\"end\",\"time\":1,\"status\":\"completed\",\"best_epoch\":null}\n";
+        folder.write(RunFolder::METRICS, format!("{whole}{end}")).unwrap();
         folder.write_summary(&Summary::Run(Box::new(summary))).unwrap();
         folder.write(RunFolder::PREDICTIONS, "path,label\n").unwrap();
         set_times(folder.path(), time);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 pub mod made_runs;
+pub mod studies;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -86,9 +86,9 @@ impl View<'_> {
         if charts.is_empty() {
             return charts;
         }
-        let mut note = String::from("Lines are means over the seeds.");
+        let mut note = format!("Lines are means over the {}.", self.all_runs());
         if lines.len() <= BANDS {
-            note += " Bands reach from the lowest to the highest seed.";
+            note += " Bands reach from the lowest to the highest run.";
         }
         if lines.len() < with.len() {
             let _ = write!(
@@ -100,6 +100,10 @@ impl View<'_> {
         }
         let each = if lines.len() > BANDS { self.one_by_one(&lines, &metric) } else { String::new() };
         format!("<p class=\"note\">{note}</p><div class=\"grid\">{charts}</div>\n{each}")
+    }
+
+    fn all_runs(&self) -> &'static str {
+        if self.study.splits { "runs of all splits and seeds" } else { "seeds" }
     }
 
     /// The variants whose curves are shown, in the order of the study.
@@ -171,7 +175,7 @@ impl View<'_> {
                 let _ = writeln!(
                     html,
                     "<h3>{}, each variant beside “{name}”</h3><div class=\"grid small\">{charts}</div>\
-                     <p class=\"note\">By epoch; gray is “{name}”. Bands reach from the lowest to the highest seed.{}</p>",
+                     <p class=\"note\">By epoch; gray is “{name}”. Bands reach from the lowest to the highest run.{}</p>",
                     escape(heading),
                     scale.note
                 );

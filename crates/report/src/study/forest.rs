@@ -62,9 +62,9 @@ impl View<'_> {
         } else {
             let reading = format!(
                 "A difference is shown where its interval does not hold zero.{cut}{}",
-                signs(&differences)
+                signs(&differences, self.study.splits)
             );
-            (forest_legend(both), reading)
+            (forest_legend(both, self.block()), reading)
         };
         format!(
             "<h3>Difference from “{}” in {}{}</h3>{}<ul class=\"rows forest\">\n{}{rows}{foot}</ul>\n{power}\
@@ -162,10 +162,10 @@ fn widest(difference: &DifferenceRow) -> (f64, f64) {
     known.fold((f64::NAN, f64::NAN), |(l, h): (f64, f64), (low, high)| (l.min(low), h.max(high)))
 }
 
-fn forest_legend(both: bool) -> String {
+fn forest_legend(both: bool, block: &str) -> String {
     let mut items = legend_item(
         "<rect class=\"thick open\" x=\"1\" y=\"2\" width=\"24\" height=\"10\" rx=\"2\"/>",
-        "95&nbsp;% interval over seeds",
+        &format!("95&nbsp;% interval over {block}s"),
     );
     if both {
         items += &legend_item(
@@ -177,11 +177,14 @@ fn forest_legend(both: bool) -> String {
 }
 
 /// What the signs mean that stand in the figure.
-fn signs(differences: &[&DifferenceRow]) -> String {
+fn signs(differences: &[&DifferenceRow], splits: bool) -> String {
     let has = |verdict| differences.iter().any(|difference| difference.verdict == verdict);
     let mut html = String::new();
     if has(Verdict::Better) || has(Verdict::Worse) {
-        html += " ▲ and ▼: shown for other seeds and other images like these.";
+        html += match splits {
+            true => " ▲ and ▼: shown for other splits of these images and other seeds.",
+            false => " ▲ and ▼: shown for other seeds and other images like these.",
+        };
     }
     if has(Verdict::BetterHere) || has(Verdict::WorseHere) {
         html += " △ and ▽: shown for other seeds on these images only; other images may say otherwise.";

@@ -82,7 +82,7 @@ pub struct VariantResult {
     pub runs: Vec<RunPoint>,
     /// The mean of the metric over its runs.
     pub mean: f64,
-    /// The 95 % interval of that mean, over seeds.
+    /// The 95 % interval of that mean: over seeds, or over splits with their overlap, where there are several.
     pub interval: (f64, f64),
     /// The difference from the baseline; none for the baseline itself, and where nothing could be compared.
     pub difference: Option<DifferenceRow>,
@@ -94,11 +94,11 @@ pub struct VariantResult {
     pub reached: (usize, usize),
     /// Core seconds until the target loss, the median over runs.
     pub time_to_s: f64,
-    /// Core seconds of a run, the mean over runs: seconds of the clock times busy cores.
+    /// Core seconds of a run, the mean over runs: seconds of the clock times threads.
     pub time_s: f64,
     /// The highest memory that a run used, in bytes.
     pub memory_bytes: Option<u64>,
-    /// The standard deviation of the metric over seeds.
+    /// The standard deviation of the metric between the runs.
     pub spread: f64,
     /// Runs whose loss was no longer a number.
     pub diverged: usize,
@@ -129,7 +129,7 @@ pub struct RunPoint {
 pub struct DifferenceRow {
     /// The variant's mean minus that of the baseline, in the unit of the metric.
     pub mean: f64,
-    /// The simultaneous 95 % interval of that difference, over seeds.
+    /// The simultaneous 95 % interval of that difference, over seeds, or over splits where there are several.
     pub interval_seeds: (f64, f64),
     /// The 95 % interval over seeds and images, where it could be worked out.
     pub interval_both: Option<(f64, f64)>,
@@ -280,7 +280,7 @@ impl StudyPage {
             }
         };
         add("answer", "Answer", view.answer());
-        add("results", "Every seed", view.every_seed());
+        add("results", if self.splits { "Every run" } else { "Every seed" }, view.every_seed());
         add("differences", "Differences", view.differences());
         add("variants", "Variants", view.variants_table());
         add("curves", "Curves", view.curves());
@@ -297,6 +297,20 @@ impl View<'_> {
     /// The variants that are shown, with their places.
     fn shown(&self) -> impl Iterator<Item = (usize, &VariantResult)> {
         self.study.variants.iter().enumerate().take(self.most)
+    }
+
+    /// What intervals are over.
+    fn block(&self) -> &'static str {
+        if self.study.splits { "split" } else { "seed" }
+    }
+
+    /// A run among those of its variant.
+    fn run_name(&self, run: &str) -> String {
+        let run = escape(&shortened(run, 24));
+        match run.split_once('/').filter(|_| self.study.splits) {
+            Some((split, seed)) => format!("split {split}, seed {seed}"),
+            None => format!("seed {run}"),
+        }
     }
 
     fn baseline(&self) -> Option<&VariantResult> {

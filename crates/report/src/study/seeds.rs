@@ -57,15 +57,28 @@ impl View<'_> {
         } else {
             String::new()
         };
+        let reaches = |(low, high): (f64, f64)| {
+            axis.as_ref().is_some_and(|axis| [low, high].iter().any(|v| usable(*v) && axis.outside(*v) != 0))
+        };
+        let wide = if self.shown().any(|(_, variant)| reaches(variant.interval)) {
+            " An interval that reaches beyond the axis ends in an arrow."
+        } else {
+            ""
+        };
+        let known = if self.study.splits {
+            "the mean over splits is known, with what splits of the same images share and what the seeds of a split do"
+        } else {
+            "the mean over all seeds is known"
+        };
         let foot = axis.map_or(String::new(), |axis| {
             format!("<li class=\"foot\"><span></span>{}<span></span></li>", axis.labels(false))
         });
         format!(
             "<h3>Validation {}{}</h3>{}<ul class=\"rows\">\n{}{rows}{foot}</ul>\n\
-             <p class=\"note\">{judged}{better}{cut} Intervals tell how well the mean over all seeds is known, not how far single runs lie apart.</p>\n",
+             <p class=\"note\">{judged}{better}{cut}{wide} Intervals tell how well {known}, not how far single runs lie apart.</p>\n",
             escape(&shortened(&metric.name, super::NAME)),
             self.numbers.unit(),
-            seeds_legend(baseline.is_finite()),
+            seeds_legend(baseline.is_finite(), self.study.splits),
             if self.shown().nth(LONG).is_some() { foot.as_str() } else { "" },
         )
     }
@@ -76,6 +89,11 @@ impl View<'_> {
         let (low, high) = variant.interval;
         if usable(low) && usable(high) {
             body += &bar(axis, (low, high), &format!("f{color} interval"), -19, 12);
+            for (end, side) in
+                [(low, -1), (high, 1)].into_iter().filter(|&(end, side)| axis.outside(end) == side)
+            {
+                body += &shape(axis.x(end), -13, &format!("f{color} interval"), arrow(side), "");
+            }
         }
         body += &self.dots(axis, variant, color);
         if usable(variant.mean) && axis.outside(variant.mean) == 0 {
@@ -102,11 +120,8 @@ impl View<'_> {
             let free = taken.iter().position(|&last| x - last >= NEAR);
             let level = free.unwrap_or(i % levels.len());
             taken[level] = x;
-            let said = format!(
-                "<title>seed {}: {}</title>",
-                escape(&shortened(&run.seed, 24)),
-                self.numbers.value(run.value)
-            );
+            let said =
+                format!("<title>{}: {}</title>", self.run_name(&run.seed), self.numbers.value(run.value));
             let y = levels[level];
             let _ = match axis.outside(run.value) {
                 0 => write!(
@@ -154,10 +169,10 @@ fn lie(n: usize) -> String {
     if n == 1 { "One run lies".into() } else { format!("{} runs lie", count(n as u64)) }
 }
 
-fn seeds_legend(baseline: bool) -> String {
+fn seeds_legend(baseline: bool, splits: bool) -> String {
     let mut items = legend_item(
         "<circle class=\"f1 dot\" cx=\"13\" cy=\"7\" r=\"4.5\"/>",
-        "a run, with a seed of its own",
+        if splits { "a run: a seed on a split" } else { "a run, with a seed of its own" },
     );
     items += &legend_item(
         "<rect class=\"f1 interval\" x=\"1\" y=\"2\" width=\"24\" height=\"10\" rx=\"2\"/><line class=\"s1 mean\" x1=\"13\" x2=\"13\" y1=\"0\" y2=\"14\"/>",

@@ -71,7 +71,7 @@ impl View<'_> {
             self.column(&format!("difference{}", numbers.difference_unit()), |_, v| {
                 difference(&|d| numbers.signed(d.mean), v)
             }),
-            self.column("95&nbsp;% interval over seeds", |_, v| {
+            self.column(&format!("95&nbsp;% interval over {}s", self.block()), |_, v| {
                 difference(&|d| or_unknown(numbers.signed_range(d.interval_seeds)), v)
             }),
             self.column("over seeds and images", |_, v| {
@@ -108,7 +108,7 @@ impl View<'_> {
         };
         let mut columns = vec![
             self.column("runs with a result", |_, v| of(values(v).len(), v)),
-            self.column(&format!("standard deviation over seeds{}", numbers.difference_unit()), |_, v| {
+            self.column(&format!("standard deviation between runs{}", numbers.difference_unit()), |_, v| {
                 numbers.bare(v.spread)
             }),
             self.column(&format!("lowest{}", numbers.unit()), |_, v| {
@@ -145,13 +145,14 @@ impl View<'_> {
             ),
             _ => "The last columns count runs with a finding of the diagnosis.".into(),
         };
+        let by = if self.study.splits { "by the split and the seed" } else { "by the seed alone" };
         format!(
-            "{}<p class=\"note\">The standard deviation tells how far two runs of one variant lie apart by the seed alone. {findings}</p>\n",
+            "{}<p class=\"note\">The standard deviation tells how far two runs of one variant lie apart {by}. {findings}</p>\n",
             self.by_variant(columns, false)
         )
     }
 
-    /// Epochs, core time and memory.
+    /// Epochs, core seconds and memory.
     pub(super) fn cost(&self) -> String {
         let study = self.study;
         let longest = self.shown().map(|(_, v)| v.time_s).filter(|s| s.is_finite()).fold(0.0, f64::max);
@@ -168,11 +169,11 @@ impl View<'_> {
                     Some(epochs) if !epochs.is_finite() => "not reached".into(),
                     Some(epochs) => whole_or_half(epochs),
                 }),
-                self.column("core time to it, median", |_, v| time(v.time_to_s, slowest)),
+                self.column("core seconds to it, median", |_, v| time(v.time_to_s, slowest)),
             ]);
         }
         columns.extend([
-            self.column("core time of a run", |_, v| time(v.time_s, longest)),
+            self.column("core seconds of a run", |_, v| time(v.time_s, longest)),
             self.column("memory, highest", |_, v| v.memory_bytes.map_or(UNKNOWN.into(), bytes)),
         ]);
         let known = |column: &Column| column.cells.iter().any(|cell| cell != UNKNOWN);
@@ -183,7 +184,7 @@ impl View<'_> {
             format!("The target is a validation loss of {}. ", super::numbers::significant(loss))
         });
         format!(
-            "{}<p class=\"note\">{target}Core time is seconds of the clock times the cores that were busy: two cores for 10 s are 20 s. It says what a variant costs on any number of cores.</p>\n",
+            "{}<p class=\"note\">{target}Core seconds are the seconds of a run times its threads: two threads for 10 s are 20 s. They say what a variant costs on any number of cores.</p>\n",
             self.by_variant(columns, false)
         )
     }
@@ -196,7 +197,7 @@ impl View<'_> {
         }
         let mut heads = String::from("<th class=\"text\">variant</th>");
         for seed in &seeds {
-            let _ = write!(heads, "<th>seed {}</th>", escape(&shortened(seed, 24)));
+            let _ = write!(heads, "<th>{}</th>", self.run_name(seed));
         }
         let mut rows = String::new();
         for (_, variant) in self.shown() {
@@ -209,7 +210,11 @@ impl View<'_> {
         }
         let some = match self.study.seeds.len() {
             n if n > seeds.len() => {
-                format!("Of {} the first {} are shown. ", counted(n as u64, "seed"), seeds.len())
+                format!(
+                    "Of {} the first {} are shown. ",
+                    counted(n as u64, if self.study.splits { "run of a variant" } else { "seed" }),
+                    seeds.len()
+                )
             }
             _ => String::new(),
         };

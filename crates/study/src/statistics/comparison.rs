@@ -12,7 +12,11 @@
 //! alike this is nearly the pooled test, and where a variant scatters much more it is its own. Of 20,000 simulated studies of seven
 //! variants without a difference, one was claimed in 2.5 % (5 seeds, all alike), 1.8 % (one variant scatters six times as much), 4.5 %
 //! (the baseline does), 5.0 % (three variants hardly scatter); with three seeds 2.7, 4.0 and, where the baseline scatters six times as
-//! much, 10 %: so few seeds of a unstable baseline are told to be too few.
+//! much, 10 %.
+//!
+//! What this does not hold is an unstable baseline, which is in every comparison: seven variants with five seeds claim a difference in 8 %
+//! of studies where the baseline scatters three times as much as the others, with two seeds in 16 % where it scatters six times as much,
+//! and twelve variants with two seeds in 20 %. `power::false_claims_of_an_unstable_baseline` says how often, and people are told.
 //!
 //! Several comparisons are adjusted together by Šidák's inequality (Šidák, Journal of the American Statistical Association 1967), which
 //! holds for any correlation that a shared baseline makes: intervals and p-values always agree. Dunnett's test assumes equal variances.
@@ -67,13 +71,14 @@ pub fn moments(values: &[f64]) -> (f64, f64, usize) {
     (mean, sd, n)
 }
 
-/// The mean's 95 % interval by Student's t; NaN for fewer than two values. `floor` is the smallest variance.
-pub fn mean_interval(values: &[f64], floor: f64) -> (f64, f64) {
+/// The mean's 95 % interval by Student's t; NaN for fewer than two values. `floor` is the smallest variance, `overlap` as in [`compare`].
+pub fn mean_interval(values: &[f64], floor: f64, overlap: f64) -> (f64, f64) {
     let (mean, sd, n) = moments(values);
     if n < 2 {
         return (f64::NAN, f64::NAN);
     }
-    let half = two_sided_quantile(LEVEL, (n - 1) as f64) * (sd.powi(2).max(floor) / n as f64).sqrt();
+    let half = two_sided_quantile(LEVEL, (n - 1) as f64)
+        * (sd.powi(2).max(floor) * (1.0 / n as f64 + overlap)).sqrt();
     (mean - half, mean + half)
 }
 
@@ -87,19 +92,33 @@ pub fn adjusted(p: f64, comparisons: usize) -> f64 {
     -libm::expm1(comparisons.max(1) as f64 * libm::log1p(-p))
 }
 
-/// The residual mean square of the two-way table, and its degrees of freedom: of the variants that have a value in every block that
-/// most have.
+/// The columns of a table with gaps that, with the rows that are complete in them, make the most of `worth` (rows, columns): those that so
+/// many rows have, or more.
+pub fn complete_columns(rows: &[&[f64]], worth: impl Fn(usize, usize) -> usize) -> Vec<usize> {
+    let columns = rows.first().map_or(0, |row| row.len());
+    let counts: Vec<usize> =
+        (0..columns).map(|column| rows.iter().filter(|row| row[column].is_finite()).count()).collect();
+    let mut best = (0, Vec::new());
+    for fewest in (1..=rows.len()).rev().filter(|fewest| counts.contains(fewest)) {
+        let kept: Vec<usize> = (0..columns).filter(|&column| counts[column] >= fewest).collect();
+        let complete = rows.iter().filter(|row| kept.iter().all(|&column| row[column].is_finite())).count();
+        let worth = worth(complete, kept.len());
+        if worth > best.0 {
+            best = (worth, kept);
+        }
+    }
+    best.1
+}
+
+/// The residual mean square of the two-way table, and its degrees of freedom: of the blocks and the variants that are complete together
+/// and leave the most of them.
 /// None for fewer than two of them, or fewer than two blocks.
 pub fn residual(values: &[Vec<f64>]) -> Option<(f64, f64)> {
+    let rows: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
     // Blocks that most variants lack, such as seeds that were not run yet, tell nothing; a variant that lacks one of the others is left out.
-    let begun: Vec<&Vec<f64>> =
-        values.iter().filter(|row| row.iter().any(|value| value.is_finite())).collect();
-    let blocks = begun.first()?.len();
-    let kept: Vec<usize> = (0..blocks)
-        .filter(|&block| 2 * begun.iter().filter(|row| row[block].is_finite()).count() > begun.len())
-        .collect();
-    let of = |row: &&Vec<f64>| kept.iter().map(|&block| row[block]).collect::<Vec<f64>>();
-    let mut complete: Vec<Vec<f64>> = begun.iter().map(of).collect();
+    let kept = complete_columns(&rows, |rows, blocks| rows.saturating_sub(1) * blocks.saturating_sub(1));
+    let of = |row: &Vec<f64>| kept.iter().map(|&block| row[block]).collect::<Vec<f64>>();
+    let mut complete: Vec<Vec<f64>> = values.iter().map(of).collect();
     complete.retain(|row| row.iter().all(|value| value.is_finite()));
     let (k, n) = (complete.len(), kept.len());
     if k < 2 || n < 2 {
@@ -124,7 +143,40 @@ pub fn residual(values: &[Vec<f64>]) -> Option<(f64, f64)> {
 /// are splits of the same images, which are not independent: the variance of the mean grows by it (Nadeau and Bengio, "Inference for the
 /// generalization error", Machine Learning 2003); 0 where blocks are seeds. Variants with fewer than two common blocks are left out.
 pub fn compare(values: &[Vec<f64>], baseline: usize, floor: f64, overlap: f64) -> Vec<Difference> {
-    let mut found = differences(values, baseline, floor, overlap);
+    compare_pairs(&paired(values, baseline), residual(values), floor, overlap)
+}
+
+/// A variant paired with the baseline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pairs {
+    /// The variant's place.
+    pub variant: usize,
+    /// Variant minus baseline, for each block; NaN where one of them has no value.
+    pub differences: Vec<f64>,
+    /// How much more a block's difference scatters than the pooled variance says, since fewer runs are in it.
+    pub scale: f64,
+}
+
+/// The pairs of `values: [variants][blocks]`.
+pub(super) fn paired(values: &[Vec<f64>], baseline: usize) -> Vec<Pairs> {
+    let Some(base) = values.get(baseline) else { return Vec::new() };
+    let others = values.iter().enumerate().filter(|&(variant, _)| variant != baseline);
+    let pairs = others.map(|(variant, row)| Pairs {
+        variant,
+        differences: row.iter().zip(base).map(|(value, base)| value - base).collect(),
+        scale: 1.0,
+    });
+    pairs.collect()
+}
+
+/// [`compare`] of what is paired already. `pooled` is the [`residual`] mean square and its degrees of freedom.
+pub fn compare_pairs(
+    pairs: &[Pairs],
+    pooled: Option<(f64, f64)>,
+    floor: f64,
+    overlap: f64,
+) -> Vec<Difference> {
+    let mut found = differences(pairs, pooled, floor, overlap);
     let comparisons = found.len();
     for difference in &mut found {
         let error = difference.error();
@@ -135,26 +187,28 @@ pub fn compare(values: &[Vec<f64>], baseline: usize, floor: f64, overlap: f64) -
 }
 
 /// The same, not yet judged: p-values and intervals are NaN.
-pub(super) fn differences(values: &[Vec<f64>], baseline: usize, floor: f64, overlap: f64) -> Vec<Difference> {
-    let Some(base) = values.get(baseline) else { return Vec::new() };
-    let pooled = residual(values);
+pub(super) fn differences(
+    pairs: &[Pairs],
+    pooled: Option<(f64, f64)>,
+    floor: f64,
+    overlap: f64,
+) -> Vec<Difference> {
     let mut found = Vec::new();
-    for (variant, row) in values.iter().enumerate().filter(|&(variant, _)| variant != baseline) {
-        let differences: Vec<f64> = row.iter().zip(base).map(|(value, base)| value - base).collect();
-        let (mean, own_sd, blocks) = moments(&differences);
+    for Pairs { variant, differences, scale } in pairs {
+        let (mean, own_sd, blocks) = moments(differences);
         if blocks < 2 {
             continue;
         }
         let own = (own_sd * own_sd, (blocks - 1) as f64);
-        let (variance, df) = match pooled {
-            Some((square, df)) if 2.0 * square >= own.0 => (2.0 * square, df),
-            Some((square, df)) => {
-                let share = (2.0 * square / own.0).powi(4);
+        let (variance, df) = match pooled.map(|(square, df)| (2.0 * square * scale, df)) {
+            Some(pooled) if pooled.0 >= own.0 => pooled,
+            Some((pooled, df)) => {
+                let share = (pooled / own.0).powi(4);
                 (own.0, share * df.max(own.1) + (1.0 - share) * own.1)
             }
             None => own,
         };
-        let variance = variance.max(floor);
+        let (variant, variance) = (*variant, variance.max(floor));
         let (p_value, interval) = (f64::NAN, (f64::NAN, f64::NAN));
         found.push(Difference { variant, blocks, mean, own_sd, variance, df, overlap, p_value, interval });
     }
@@ -201,7 +255,7 @@ mod tests {
         let stuck = [1.0, 1.0, 0.01, 0.01, 0.01, 1.0, 1.0];
         let mixed = [1.0, 0.5, 2.0, 4.0, 1.0, 0.2, 1.5];
         // 4,000 studies know a share of 5 % to 0.7 points (two standard deviations).
-        let cases: [(&str, &[f64], usize, f64); 12] = [
+        let cases: [(&str, &[f64], usize, f64); 14] = [
             ("alike", &alike, 5, 0.0),
             ("alike, 3 seeds", &alike, 3, 0.0),
             ("alike, 20 seeds", &alike, 20, 0.0),
@@ -212,14 +266,20 @@ mod tests {
             ("one unstable, 3 seeds", &one_unstable, 3, 0.0),
             ("unstable baseline", &unstable_baseline, 5, 0.0),
             ("unstable baseline, 3 seeds", &unstable_baseline, 3, 0.0),
+            ("alike, 2 seeds", &alike, 2, 0.0),
+            ("unstable baseline, 2 seeds", &unstable_baseline, 2, 0.0),
             ("three stuck", &stuck, 5, 0.0),
             ("mixed", &mixed, 5, 1.0),
         ];
         for (name, sd, blocks, of_seed) in cases {
             let share = false_claims(sd, blocks, of_seed, 4000);
             println!("{name}: {share:.4}");
-            // Three seeds of a baseline that scatters six times as much as the others: its own variance has two degrees of freedom.
-            let limit = if name == "unstable baseline, 3 seeds" { 0.115 } else { 0.061 };
+            // Few seeds of a baseline that scatters six times as much as the others: its own variance has two degrees of freedom, or one.
+            let limit = match name {
+                "unstable baseline, 2 seeds" => 0.18,
+                "unstable baseline, 3 seeds" => 0.115,
+                _ => 0.061,
+            };
             assert!(share < limit, "{name}: {share}");
         }
     }

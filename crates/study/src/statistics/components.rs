@@ -13,7 +13,7 @@ pub struct Components {
 /// than two values. None where there are fewer than two splits, or no seed is repeated.
 pub fn components<'a>(variants: impl IntoIterator<Item = &'a Vec<Vec<f64>>>) -> Option<Components> {
     let (mut within, mut within_df) = (0.0, 0usize);
-    let (mut between, mut between_df, mut seeds, mut tables) = (0.0, 0usize, 0.0, 0usize);
+    let (mut between, mut between_df, mut seeds) = (0.0, 0usize, 0.0);
     for splits in variants {
         let rows: Vec<Vec<f64>> = splits
             .iter()
@@ -32,16 +32,16 @@ pub fn components<'a>(variants: impl IntoIterator<Item = &'a Vec<Vec<f64>>>) -> 
         }
         within_df += n - rows.len();
         between_df += rows.len() - 1;
-        // Seeds a split, for unequal numbers: Searle, Casella and McCulloch, "Variance Components" (1992), section 3.6.
+        // How often the splits' variance is in the sum of squares between splits: Searle, Casella and McCulloch, "Variance Components"
+        // (1992), section 3.6. Sums of squares are pooled over variants, so this is too, before it is divided.
         let squares: f64 = rows.iter().map(|row| (row.len() * row.len()) as f64).sum();
-        seeds += (n as f64 - squares / n as f64) / (rows.len() - 1) as f64;
-        tables += 1;
+        seeds += n as f64 - squares / n as f64;
     }
     if within_df == 0 || between_df == 0 {
         return None;
     }
     let (within, between) = (within / within_df as f64, between / between_df as f64);
-    let of_split = (between - within) / (seeds / tables as f64);
+    let of_split = (between - within) / (seeds / between_df as f64);
     Some(Components { seed_sd: within.sqrt(), split_sd: of_split.max(0.0).sqrt() })
 }
 
@@ -68,6 +68,13 @@ mod tests {
             assert!((found.seed_sd - seed_sd).abs() < 0.05 * seed_sd, "{found:?}");
             assert!((found.split_sd - split_sd).abs() < 0.15, "{found:?} for {split_sd}");
         }
+        // Ten splits of five seeds and two splits of two seeds: a split counts (9 x 5 + 1 x 2) / 10 = 4.7 seeds.
+        let large: Vec<Vec<f64>> = (0..10).map(|split| vec![f64::from(split); 5]).collect();
+        let small = vec![vec![0.0, 0.0], vec![1.0, 1.0]];
+        let found = components(&[large, small]).unwrap();
+        // Sums of squares between splits: 5 x 82.5 and 2 x 0.5, with 9 and 1 degrees of freedom; within them there is nothing.
+        let expected = ((5.0 * 82.5 + 2.0 * 0.5) / 10.0 / 4.7_f64).sqrt();
+        assert!((found.split_sd - expected).abs() < 1e-12 && found.seed_sd == 0.0, "{found:?} {expected}");
         assert_eq!(components(&[vec![vec![1.0, 2.0]]]), None);
         assert_eq!(components(&[vec![vec![1.0], vec![2.0]]]), None);
     }

@@ -51,7 +51,8 @@ pub(super) fn start(run: &RunInfo, metrics: &[String], time: f64) -> Vec<Value> 
 }
 
 /// The columns of the table. TensorBoard takes those of whichever run it comes to first, so they are the same in all runs of a
-/// group.
+/// group that were begun together. What is varied may be more in a group that was extended since: then the first run says what
+/// was varied when it was made, and a key that was added is no column where TensorBoard comes to one of the earlier runs.
 fn columns(group: Option<&Group>, values: &Map<String, Json>) -> Vec<HParamInfo> {
     let differing = group.map_or_else(|| FIRST.map(str::to_owned).to_vec(), differing);
     let info = |name: &String| {
