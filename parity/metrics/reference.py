@@ -8,10 +8,10 @@ from sklearn.preprocessing import label_binarize
 
 
 def of_binary_columns(score, one_hot, probabilities):
-    """`score` of each class against the rest, and their mean; of two classes, the score of the second."""
+    """`score` of each class against the rest, and their mean."""
     columns = range(probabilities.shape[1])
     per_class = [float(score(one_hot[:, k], probabilities[:, k])) for k in columns]
-    return per_class, per_class[1] if len(per_class) == 2 else float(np.mean(per_class))
+    return per_class, float(np.mean(per_class))
 
 
 def compute(classes: int, probabilities: np.ndarray, targets: np.ndarray) -> dict:
@@ -31,7 +31,8 @@ def compute(classes: int, probabilities: np.ndarray, targets: np.ndarray) -> dic
         precision, recall, f1, _ = averages(None)
         auc, macro_auc = of_binary_columns(metrics.roc_auc_score, one_hot, probabilities)
         if classes == 2:
-            weighted_auc = macro_auc
+            # Each of two is the other turned round.
+            weighted_auc = macro_auc = auc[1]
         else:
             weighted_auc = metrics.roc_auc_score(
                 targets, probabilities, multi_class="ovr", average="weighted", labels=labels

@@ -64,6 +64,7 @@ mod describe;
 mod error;
 mod evaluation;
 mod font;
+mod monitor;
 mod notices;
 mod page;
 mod recorder;

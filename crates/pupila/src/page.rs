@@ -8,8 +8,8 @@ use pupila_network::Network;
 use pupila_report::{Distribution, EpochPoint, Heat, Judged, Picture, Report, Training, ValueCounts, select};
 use pupila_run::{Environment, Intervals, Leaks, Summary};
 use pupila_train::{
-    Distributions, EpochRecord, Look, Outcome, Recipe, ValueSpread, distributions, explain_samples,
-    first_filters, sample_image,
+    Distributions, EarlyStopping, EpochRecord, Look, Monitor, Outcome, Recipe, ValueSpread, distributions,
+    explain_samples, first_filters, sample_image, would_have_ended,
 };
 use pupila_transforms::Normalization;
 use std::path::Path;
@@ -81,6 +81,19 @@ pub(crate) fn subtitle(network: &Network, classes: usize, data: &Path) -> String
     )
 }
 
+/// The least patience, from 3 on, with which early stopping would have kept the same model and ended the run sooner, and after which
+/// epoch: the rule is run on the run's own curve.
+fn sooner(recipe: &Recipe, outcome: &Outcome) -> Option<(u32, u32)> {
+    let monitor = Monitor::parse(&recipe.train.monitor).ok()?;
+    let values: Vec<f64> = outcome.epochs.iter().map(|record| monitor.of(&record.val)).collect();
+    let (best, ran) = (outcome.best_epoch?, values.len() as u32);
+    (3..ran).find_map(|patience| {
+        let rule = EarlyStopping { patience: Some(patience), ..recipe.early_stopping.clone() };
+        let epoch = would_have_ended(monitor, &rule, &values)?;
+        (epoch >= best && epoch < ran).then_some((patience, epoch))
+    })
+}
+
 /// The page of a training run, as far as there is something to report.
 pub(crate) fn of_run(
     context: &Context<'_>,
@@ -99,6 +112,7 @@ pub(crate) fn of_run(
         end: outcome.end,
         monitor: &recipe.train.monitor,
         patience: recipe.early_stopping.patience,
+        sooner: sooner(recipe, outcome),
     };
     // Where the run ended before its last epoch, the values that are kept stand in.
     let Collected { first, last } = collected;

@@ -75,6 +75,8 @@ pub struct Training<'a> {
     pub monitor: &'a str,
     /// Epochs without improvement after which it stops.
     pub patience: Option<u32>,
+    /// The least patience with which early stopping would have kept the same model and ended the run sooner, and the epoch after which.
+    pub sooner: Option<(u32, u32)>,
 }
 
 /// An epoch's numbers; NaN where there are none.

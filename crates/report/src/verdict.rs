@@ -263,11 +263,14 @@ fn length_in_words(training: &Training<'_>) -> String {
             "{kept}. It was the last: <b>training longer may help</b> (<code>--epochs {}</code>).",
             2 * training.planned
         ),
-        RunEnd::Completed if behind > 0 && training.patience.is_none() => format!(
-            "{kept}. The {} after it brought nothing; <code>--set early_stopping.patience={}</code> would have ended there.",
-            counted(behind, "epoch"),
-            (behind / 2).clamp(3, 10)
-        ),
+        RunEnd::Completed if behind > 0 && training.patience.is_none() => {
+            let sooner = training.sooner.map_or(String::new(), |(patience, epoch)| {
+                format!(
+                    "; <code>--set early_stopping.patience={patience}</code> would have kept the same model and ended after epoch {epoch}"
+                )
+            });
+            format!("{kept}. The {} after it brought nothing{sooner}.", counted(behind, "epoch"))
+        }
         RunEnd::Completed => format!("{kept}, of {}.", counted(ran, "epoch")),
         RunEnd::StoppedEarly => format!(
             "{kept}. Early stopping ended the run after epoch {ran} of {}, since {monitor} had not improved for {}.",
@@ -423,6 +426,7 @@ mod tests {
             end: RunEnd::Completed,
             monitor: "val/loss",
             patience: None,
+            sooner: None,
         };
         let found = fit_in_words(&training, 0.3, true);
         assert!(

@@ -56,12 +56,7 @@ impl Best {
     /// The very first epoch is kept whatever its metric, so that there always is a model.
     pub(crate) fn offer(&mut self, epoch: u32, val: &[(&'static str, f64)], engine: &dyn Backend) -> bool {
         let metric = self.monitor.of(val);
-        if self.monitor.improves(metric, self.state.reference, self.min_delta) {
-            self.state.reference = metric;
-            self.state.waited = 0;
-        } else {
-            self.state.waited += 1;
-        }
+        wait(self.monitor, self.min_delta, metric, &mut self.state.reference, &mut self.state.waited);
         let better = self.state.best.is_none_or(|(_, best)| self.monitor.improves(metric, best, 0.0));
         if better {
             self.state.best = Some((epoch, metric));
@@ -80,6 +75,26 @@ impl Best {
         let (epoch, _) = self.state.best?;
         engine.restore(&self.state.values);
         Some(epoch)
+    }
+}
+
+/// The epoch after which early stopping would have ended a run with these values of its monitored metric, an epoch each; none where
+/// it would have let it go on. The rule is the one that training follows.
+pub fn would_have_ended(monitor: Monitor, early_stopping: &EarlyStopping, values: &[f64]) -> Option<u32> {
+    let patience = early_stopping.patience?;
+    let (mut reference, mut waited) = (f64::NAN, 0);
+    (1..).zip(values).find_map(|(epoch, &metric)| {
+        wait(monitor, early_stopping.min_delta, metric, &mut reference, &mut waited);
+        (waited >= patience).then_some(epoch)
+    })
+}
+
+/// An epoch's metric against what the next improvement is measured from.
+fn wait(monitor: Monitor, min_delta: f64, metric: f64, reference: &mut f64, waited: &mut u32) {
+    if monitor.improves(metric, *reference, min_delta) {
+        (*reference, *waited) = (metric, 0);
+    } else {
+        *waited += 1;
     }
 }
 

@@ -19,7 +19,7 @@ mod tracking;
 mod trainer;
 mod views;
 
-pub use best::BestState;
+pub use best::{BestState, would_have_ended};
 pub use data::{DataError, Images, fingerprint, fingerprint_of, scan_for};
 pub use diagnosis::{DiagnosisState, Finding};
 pub use evaluate::{EvaluateError, evaluate};

@@ -2,6 +2,7 @@
 
 use super::{OnProgress, Progress, Session, Stage, available_threads};
 use crate::error::{Error, Tried};
+use crate::monitor;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Cache;
@@ -157,7 +158,8 @@ impl SessionBuilder {
                 Ok((Arc::new(dataset), time))
             }
         })?;
-        let faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
+        let mut faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
+        faults.extend(monitor::check(&recipe, &dataset));
         if !faults.is_empty() {
             return Err(RecipeErrors(faults).into());
         }

@@ -2,9 +2,10 @@
 
 use super::{Forecast, Keep, StudyPlan};
 use crate::error::Error;
+use crate::monitor::undefined;
 use crate::shared_data::SharedData;
 use pupila_dataset::{Dataset, Split};
-use pupila_metrics::{METRICS, Metric, Predictions};
+use pupila_metrics::METRICS;
 use pupila_network::Network;
 use pupila_run::{RunFolder, StudyFile};
 use pupila_study::statistics::power::{false_claims_of_an_unstable_baseline, power};
@@ -221,42 +222,12 @@ fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add
     let monitor = METRICS.iter().find(|metric| metric.name == recipe.monitor().name);
     for (key, metric) in [("metric", Some(plan.metric)), ("train.monitor", monitor)] {
         if let Some(why) = metric.and_then(|metric| undefined(metric, &labels, &dataset.classes)) {
-            add(format!("{key}: {why}"));
+            add(format!("{key}: {why}; val/accuracy and val/loss can be computed on any data"));
         }
     }
     if plan.splits.len() > 1 && !dataset.val_from_train && recipe.data.folds.is_none() {
         add("splits: the data bring their own validation set, so there is one split alone; data.folds=5 cuts training and validation images anew".into());
     }
-}
-
-/// Why a metric says nothing on images of these classes, if it does.
-fn undefined(metric: &Metric, labels: &[u32], classes: &[String]) -> Option<String> {
-    if metric.name == "top5_accuracy" && classes.len() <= 5 {
-        return Some(format!("val/top5_accuracy is always 100 % where there are {} classes", classes.len()));
-    }
-    let mut perfect = Predictions::new(classes.len());
-    for &label in labels {
-        let mut row = vec![0.0; classes.len()];
-        row[label as usize] = 1.0;
-        perfect.push_probabilities(&row, &[label]).ok()?;
-    }
-    if metric.compute(&perfect).is_finite() {
-        return None;
-    }
-    let missing: Vec<&str> = classes
-        .iter()
-        .enumerate()
-        .filter(|&(class, _)| !labels.contains(&(class as u32)))
-        .map(|(_, name)| name.as_str())
-        .collect();
-    let why = match missing.is_empty() {
-        true => "all validation images are of one class".to_owned(),
-        false => format!("no validation image is of the class {}", missing.join(", ")),
-    };
-    Some(format!(
-        "val/{} is undefined on these data: {why}; others are defined, val/accuracy and val/loss among them",
-        metric.name
-    ))
 }
 
 /// What training takes of memory: values, gradients and two moments, and for each image of a batch the outputs of all layers with their
