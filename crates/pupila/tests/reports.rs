@@ -284,3 +284,53 @@ fn what_cannot_be_compared_is_refused() {
     fs::write(sandbox.path("runs/b/summary.json"), "[]").unwrap();
     refused(&["runs/a", "runs/b"], &["runs/b/summary.json: must be a JSON object"]);
 }
+
+/// Seeds of one recipe are grouped, and recipes are judged over them.
+#[test]
+fn compare_answers_for_models_or_for_recipes() {
+    let sandbox = Sandbox::new();
+    for (name, seed, dropout) in [("a1", "1", "0"), ("a2", "2", "0"), ("b1", "1", "0.5"), ("b2", "2", "0.5")]
+    {
+        let dropout = format!("model.dropout={dropout}");
+        let more = ["--seed", seed, "--set", &dropout, "--set", "data.split_seed=0"];
+        assert_eq!(sandbox.train(&skin(), name, &more).code, Some(0));
+    }
+    // One of each: a question of models, and how to ask that of recipes. What is to be typed works.
+    let two = sandbox.run(&["compare", "runs/a1", "runs/b1", "--json"]).json();
+    assert!(two["recipes"].is_null());
+    let asked = two["findings"].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned();
+    let line = asked.split_once("several seeds of each: ").unwrap().1;
+    let pupila = env!("CARGO_BIN_EXE_pupila");
+    let line = line.replace("pupila study", &format!("{pupila} study")) + " --seeds 2 --epochs 1 --size 16";
+    let mut shell = std::process::Command::new("sh");
+    let ran = shell
+        .args(["-c", &line])
+        .current_dir(sandbox.path(""))
+        .env("PUPILA_CACHE_DIR", sandbox.path("cache"));
+    let ran = ran.output().unwrap();
+    assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
+
+    let all = sandbox.run(&["compare", "runs/a1", "runs/a2", "runs/b1", "runs/b2", "--json"]).json();
+    let recipes = all["recipes"].as_array().unwrap();
+    assert_eq!((recipes.len(), &recipes[0]["seeds"]), (1, &2.into()));
+    let accuracy = |run: &str| all["metrics"]["accuracy"][run].as_f64().unwrap();
+    let mean = (accuracy("b1") - accuracy("a1") + accuracy("b2") - accuracy("a2")) / 2.0;
+    assert!((recipes[0]["difference"].as_f64().unwrap() - mean).abs() < 1e-12);
+
+    // Another metric, and one that cannot be tested.
+    let f1 = sandbox.run(&["compare", "runs/a1", "runs/b1", "--metric", "macro_f1", "--json"]).json();
+    assert!(f1["tests"][0]["intervals"]["macro_f1"]["low"].is_number());
+    let auc = sandbox.run(&["compare", "runs/a1", "runs/b1", "--metric", "macro_auc"]);
+    assert_eq!(auc.code, Some(2));
+    assert!(auc.stderr.contains("accuracy, balanced_accuracy, macro_f1"), "{}", auc.stderr);
+}
+
+/// A metric that says nothing on the data is no monitor.
+#[test]
+fn a_monitor_that_says_nothing_is_refused_before_training() {
+    let sandbox = Sandbox::new();
+    let refused = sandbox.train(&skin(), "top5", &["--set", "train.monitor=val/top5_accuracy"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("always 100 % where there are 3 classes; set train.monitor=val/loss"));
+    assert!(!sandbox.path("runs/top5").exists());
+}

@@ -158,9 +158,11 @@ impl Report<'_> {
         match &self.judged {
             Some(judged) => {
                 let summary = summary(judged.predictions);
-                let overfits = sections::was_found(self.summary, "overfitting");
-                let words =
-                    verdict::verdict(judged, &summary, self.classes, self.training.as_ref(), overfits);
+                let found = match self.summary {
+                    Summary::Run(run) => run.diagnosis.as_slice(),
+                    Summary::Evaluation(_) => &[],
+                };
+                let words = verdict::verdict(judged, &summary, self.classes, self.training.as_ref(), found);
                 add("verdict", "Verdict", words);
             }
             None => add("verdict", "Verdict", sections::nothing_judged(self.training.as_ref())),

@@ -3,7 +3,7 @@
 use crate::html::{counted, escape, listed, percent};
 use crate::run::{EpochPoint, Judged, Training};
 use pupila_metrics::{PrecisionRecallF1, Summary, reliability_bins};
-use pupila_run::{NOTICEABLE_GAP, RunEnd};
+use pupila_run::{Finding, NOTICEABLE_GAP, RunEnd};
 use std::fmt::Write as _;
 
 /// Confused pairs that are named.
@@ -70,7 +70,7 @@ pub(crate) fn verdict(
     summary: &Summary,
     classes: &[String],
     training: Option<&Training<'_>>,
-    overfitting_found: bool,
+    found: &[Finding],
 ) -> String {
     let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
     let class = |id: usize| format!("<b>{}</b>", escape(classes.get(id).map_or("", String::as_str)));
@@ -118,8 +118,8 @@ pub(crate) fn verdict(
     let mut items: Vec<(&str, String)> = Vec::new();
     items.push(("How sure", how_sure(judged)));
     if let Some(training) = training {
-        items.push(("Fit", fit_in_words(training, share, overfitting_found)));
-        items.push(("Length", length_in_words(training)));
+        items.push(("Fit", fit_in_words(training, share, found)));
+        items.push(("Length", length_in_words(training, hindrance(found))));
     }
     items.push(("Confusions", confusions(judged, classes)));
     items.push(("Confidence", confidence(judged, value("calibration_error"))));
@@ -201,14 +201,19 @@ fn how_sure(judged: &Judged<'_>) -> String {
     text
 }
 
-/// `overfitting_found` is what the diagnosis says: the page has one opinion.
-fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: bool) -> String {
+/// The first finding for which the network cannot learn as it should.
+fn hindrance(found: &[Finding]) -> Option<&Finding> {
+    found.iter().find(|finding| finding.hinders_learning())
+}
+
+/// `found` is what the diagnosis says: the page has one opinion.
+fn fit_in_words(training: &Training<'_>, majority_frac: f64, found: &[Finding]) -> String {
     let best = training.best_epoch();
     let gap = best.map(|best| best.train_accuracy - best.val_accuracy);
     let mut text = match (least_val_loss(training.epochs), training.epochs.last()) {
         (Some(least), Some(last)) => {
             let fit = fit(training.epochs, majority_frac);
-            course_in_words(fit, least, last, overfitting_found)
+            course_in_words(fit, least, last, found)
         }
         _ => TOO_FEW.to_owned(),
     };
@@ -225,7 +230,8 @@ fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: 
 }
 
 /// How the validation loss went, of which `least` is the best epoch.
-fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, overfitting_found: bool) -> String {
+fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, found: &[Finding]) -> String {
+    let overfitting_found = found.iter().any(|finding| finding.kind == "overfitting");
     let since = least.epoch + 1;
     let falls =
         if last.train_loss < least.train_loss { ", while the training loss went on falling" } else { "" };
@@ -243,6 +249,10 @@ fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, overfitting_
         Fit::StillLearning => {
             "It has <b>not finished learning</b>: training and validation loss both still fall at the end.".into()
         }
+        Fit::Underfits if hindrance(found).is_some() => {
+            let message = hindrance(found).map_or("", |finding| finding.message.as_str());
+            format!("It <b>underfits</b>, and the diagnosis says why: {}.", escape(message.trim_end_matches('.')))
+        }
         Fit::Underfits => {
             "It <b>underfits</b>: even the training images are hardly classified better than without learning. A larger network, another learning rate, less regularisation or more epochs may help.".into()
         }
@@ -250,7 +260,7 @@ fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, overfitting_
     }
 }
 
-fn length_in_words(training: &Training<'_>) -> String {
+fn length_in_words(training: &Training<'_>, hindrance: Option<&Finding>) -> String {
     let ran = training.epochs.len() as u64;
     let monitor = escape(training.monitor);
     let kept = match training.best {
@@ -259,6 +269,11 @@ fn length_in_words(training: &Training<'_>) -> String {
     };
     let behind = training.best.map_or(0, |best| ran.saturating_sub(u64::from(best)));
     match training.end {
+        RunEnd::Completed if ran > 1 && behind == 0 && hindrance.is_some() => {
+            format!(
+                "{kept}, the last. What the diagnosis found comes first: longer training does not mend it."
+            )
+        }
         RunEnd::Completed if ran > 1 && behind == 0 => format!(
             "{kept}. It was the last: <b>training longer may help</b> (<code>--epochs {}</code>).",
             2 * training.planned
@@ -426,31 +441,81 @@ mod tests {
             end: RunEnd::Completed,
             monitor: "val/loss",
             patience: None,
-            sooner: None,
+            sooner: Some((3, 5)),
         };
-        let found = fit_in_words(&training, 0.3, true);
+        let finding = |kind: &str, message: &str| Finding {
+            kind: kind.into(),
+            epoch: 1,
+            message: message.into(),
+            suggestion: String::new(),
+        };
+        let found = [finding("overfitting", "it overfits")];
+        let words = fit_in_words(&training, 0.3, &found);
         assert!(
-            found.contains("<b>overfits since epoch 3</b>")
-                && found.contains("epoch 2 (0.900, at the end 1.300)")
+            words.contains("<b>overfits since epoch 3</b>")
+                && words.contains("epoch 2 (0.900, at the end 1.300)")
         );
-        let not_found = fit_in_words(&training, 0.3, false);
+        let not_found = fit_in_words(&training, 0.3, &[]);
         assert!(not_found.contains("<b>begins to overfit in epoch 3</b>"), "{not_found}");
-        for text in [found, not_found] {
+        for text in [words, not_found] {
             assert!(text.contains("by 20 points"), "{text}");
         }
-        assert!(fit_in_words(&training, 0.3, true).contains("while the training loss went on falling."));
+        assert!(fit_in_words(&training, 0.3, &found).contains("while the training loss went on falling."));
         let risen: Vec<EpochPoint> = epochs
             .iter()
             .map(|e| EpochPoint { train_loss: if e.epoch == 5 { 0.9 } else { e.train_loss }, ..*e })
             .collect();
-        let risen = fit_in_words(&Training { epochs: &risen, ..training }, 0.3, true);
+        let risen = fit_in_words(&Training { epochs: &risen, ..training }, 0.3, &found);
         assert!(risen.contains("at the end 1.300). What"), "{risen}");
         // Found on the way, and overcome: there is no epoch 6 since which it could be.
         let overcome: Vec<EpochPoint> = epochs
             .iter()
             .map(|e| EpochPoint { val_loss: if e.epoch == 5 { 0.5 } else { e.val_loss }, ..*e })
             .collect();
-        let overcome = fit_in_words(&Training { epochs: &overcome, ..training }, 0.3, true);
+        let overcome = fit_in_words(&Training { epochs: &overcome, ..training }, 0.3, &found);
         assert!(!overcome.contains("since epoch"), "{overcome}");
+    }
+
+    #[test]
+    fn advice_follows_from_what_was_found() {
+        let epochs = epochs(&[(1.1, 1.1), (1.1, 1.1), (1.09, 1.09)]);
+        let training = Training {
+            epochs: &epochs,
+            best: Some(3),
+            planned: 3,
+            end: RunEnd::Completed,
+            monitor: "val/loss",
+            patience: None,
+            sooner: None,
+        };
+        let of = |kind: &str| Finding {
+            kind: kind.into(),
+            epoch: 0,
+            message: "activations explode: 1e22 after layer 3.".into(),
+            suggestion: String::new(),
+        };
+        let exploded = [of("explosion")];
+        let length = length_in_words(&training, hindrance(&exploded));
+        assert!(
+            length.contains("What the diagnosis found comes first") && !length.contains("may help"),
+            "{length}"
+        );
+        assert!(length_in_words(&training, None).contains("training longer may help"));
+        assert!(length_in_words(&training, hindrance(&[of("plateau")])).contains("training longer may help"));
+        let fit = fit_in_words(&training, 0.95, &exploded);
+        assert!(
+            fit.contains("activations explode: 1e22 after layer 3.") && !fit.contains("larger network"),
+            "{fit}"
+        );
+        assert!(fit_in_words(&training, 0.95, &[]).contains("A larger network"));
+
+        let ended = Training { best: Some(1), sooner: Some((3, 4)), ..training };
+        let length = length_in_words(&ended, None);
+        assert!(
+            length.contains("early_stopping.patience=3") && length.contains("ended after epoch 4"),
+            "{length}"
+        );
+        let length = length_in_words(&Training { sooner: None, ..ended }, None);
+        assert!(length.contains("brought nothing.") && !length.contains("patience"), "{length}");
     }
 }

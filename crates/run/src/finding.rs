@@ -14,3 +14,11 @@ pub struct Finding {
     /// One thing to try, with what to type.
     pub suggestion: String,
 }
+
+impl Finding {
+    /// Whether the network cannot learn as it should for it: longer training or a larger network mend nothing then. Overfitting and a
+    /// plateau are of a network that learnt.
+    pub fn hinders_learning(&self) -> bool {
+        !["overfitting", "plateau"].contains(&self.kind.as_str())
+    }
+}

@@ -153,4 +153,42 @@ mod tests {
         assert_eq!(run("val/macro_auc", None, 0.0, &[f64::NAN, 0.6, f64::NAN]), (Some(2), 3, 2.0));
         assert_eq!(run("val/macro_auc", Some(2), 0.0, &[f64::NAN, f64::NAN, 0.6]), (Some(1), 2, 1.0));
     }
+
+    #[test]
+    fn what_early_stopping_would_have_done_is_what_it_does() {
+        let monitor = Monitor::parse("val/loss").unwrap();
+        let curves: [&[f64]; 5] = [
+            &[1.0, 0.9, 0.95, 0.96, 0.97, 0.98],
+            &[1.0, 0.99, 0.98, 0.97, 0.96, 0.95],
+            &[f64::NAN, 1.0, f64::NAN, 1.1, 0.5, 0.6],
+            &[1.0, 1.1, 1.2, 0.2, 0.3, 0.4],
+            &[],
+        ];
+        for curve in curves {
+            for patience in 1..5 {
+                for min_delta in [0.0, 0.05] {
+                    let rule = EarlyStopping { patience: Some(patience), min_delta };
+                    let mut reference = (f64::NAN, 0);
+                    let mut ended = None;
+                    // By hand: the epochs since the last one that was better by more than `min_delta`.
+                    for (epoch, &loss) in (1u32..).zip(curve) {
+                        let better =
+                            !loss.is_nan() && (reference.0.is_nan() || loss < reference.0 - min_delta);
+                        reference = if better { (loss, 0) } else { (reference.0, reference.1 + 1) };
+                        if reference.1 >= patience {
+                            ended = Some(epoch);
+                            break;
+                        }
+                    }
+                    assert_eq!(
+                        would_have_ended(monitor, &rule, curve),
+                        ended,
+                        "{curve:?} {patience} {min_delta}"
+                    );
+                }
+            }
+        }
+        let none = EarlyStopping { patience: None, min_delta: 0.0 };
+        assert_eq!(would_have_ended(monitor, &none, &[1.0, 2.0, 3.0]), None);
+    }
 }

@@ -285,7 +285,8 @@ pub(crate) fn outcome(
             if overfits { ": it overfits" } else { "" },
         ));
     }
-    if outcome.end == RunEnd::Completed && best as usize == ran && ran > 1 {
+    let hindered = outcome.findings.iter().any(pupila::run_files::Finding::hinders_learning);
+    if outcome.end == RunEnd::Completed && best as usize == ran && ran > 1 && !hindered {
         output.say("  The last epoch was the best: training longer may still help (--epochs).");
     }
     super::tell_data::waiting(output, &outcome.epochs, recipe);
