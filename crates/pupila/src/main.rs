@@ -14,7 +14,13 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) => {
+            output::print_help(&help);
+            return if help.use_stderr() { ExitCode::from(2) } else { ended(Ok(())) };
+        }
+    };
     start_log(cli.verbose);
     let outcome = match cli.command {
         cli::Command::Train(arguments) => commands::train::run(&arguments, started),
@@ -29,9 +35,21 @@ fn main() -> ExitCode {
         cli::Command::List(arguments) => commands::list::run(&arguments),
         cli::Command::Schema => commands::schema::run(),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+    ended(outcome)
+}
+
+/// The exit code. A command whose answer could not be written has failed, whatever else it did.
+fn ended(outcome: Result<(), failure::Failure>) -> ExitCode {
+    let written = output::all_written().map_err(|error| {
+        failure::Failure::Work(anyhow::Error::new(error).context("cannot write to standard output"))
+    });
+    match (outcome, written) {
+        (Ok(()), Ok(())) => ExitCode::SUCCESS,
+        (Err(failure), Ok(())) | (Ok(()), Err(failure)) => failure.report(),
+        (Err(failure), Err(lost)) => {
+            lost.report();
+            failure.report()
+        }
     }
 }
 

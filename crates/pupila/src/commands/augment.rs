@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
         layers(arguments.recipe.as_deref(), settings)?.resolve_for_viewing().map_err(Failure::request)?;
     let options = AugmentationOptions { single: arguments.single, cache: user_cache(), stop: listen() };
     let shown = augmented(&arguments.what, &recipe, &options)?;
-    tell::skipped(Output::new(false), &shown.skipped);
+    tell::skipped(output, &shown.skipped);
     let png = encode_png(&shown.picture).map_err(Failure::work)?;
     write_whole(&arguments.out, &png).map_err(Failure::writing(&arguments.out))?;
     let (width, height) = (shown.picture.width(), shown.picture.height());
