@@ -18,6 +18,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(help) => {
             output::print_help(&help);
+            let typed: Vec<String> =
+                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            if let Some(hint) = cli::hint(&help, &typed) {
+                eprintln!("\n{hint}");
+            }
             return if help.use_stderr() { ExitCode::from(2) } else { ended(Ok(())) };
         }
     };
@@ -33,7 +38,7 @@ fn main() -> ExitCode {
         cli::Command::Bench(arguments) => commands::bench::run(&arguments),
         cli::Command::Sync(arguments) => commands::sync::run(&arguments),
         cli::Command::List(arguments) => commands::list::run(&arguments),
-        cli::Command::Schema => commands::schema::run(),
+        cli::Command::Schema(arguments) => commands::schema::run(&arguments),
     };
     ended(outcome)
 }

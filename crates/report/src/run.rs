@@ -75,6 +75,11 @@ pub struct Training<'a> {
     pub monitor: &'a str,
     /// Epochs without improvement after which it stops.
     pub patience: Option<u32>,
+    /// Changes of the monitor up to this count as none for early stopping.
+    pub min_delta: f64,
+    /// Of a run to its last epoch: a patience with which it would have kept the same model, and the epoch after which it would have
+    /// ended, as the rule says of this very curve.
+    pub would_stop: Option<(u32, u32)>,
 }
 
 /// An epoch's numbers; NaN where there are none.
@@ -156,9 +161,13 @@ impl Report<'_> {
         match &self.judged {
             Some(judged) => {
                 let summary = summary(judged.predictions);
-                let overfits = sections::was_found(self.summary, "overfitting");
-                let words =
-                    verdict::verdict(judged, &summary, self.classes, self.training.as_ref(), overfits);
+                let words = verdict::verdict(
+                    judged,
+                    &summary,
+                    self.classes,
+                    self.training.as_ref(),
+                    self.summary.diagnosis(),
+                );
                 add("verdict", "Verdict", words);
             }
             None => add("verdict", "Verdict", sections::nothing_judged(self.training.as_ref())),

@@ -3,7 +3,7 @@
 use crate::html::{counted, escape, listed, percent};
 use crate::run::{EpochPoint, Judged, Training};
 use pupila_metrics::{PrecisionRecallF1, Summary, reliability_bins};
-use pupila_run::{NOTICEABLE_GAP, RunEnd};
+use pupila_run::{Finding, NOTICEABLE_GAP, RunEnd};
 use std::fmt::Write as _;
 
 /// Confused pairs that are named.
@@ -70,8 +70,12 @@ pub(crate) fn verdict(
     summary: &Summary,
     classes: &[String],
     training: Option<&Training<'_>>,
-    overfitting_found: bool,
+    findings: &[Finding],
 ) -> String {
+    let overfitting_found = findings.iter().any(|finding| finding.kind == "overfitting");
+    // What keeps a network from learning: where that was found, more epochs or units are no remedy.
+    let cause =
+        findings.iter().find(|finding| !["overfitting", "lr_too_low"].contains(&finding.kind.as_str()));
     let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
     let class = |id: usize| format!("<b>{}</b>", escape(classes.get(id).map_or("", String::as_str)));
     let (share, most) = majority(judged);
@@ -116,10 +120,14 @@ pub(crate) fn verdict(
     html += &leaks_in_words(judged);
     html += &crate::sections::headline(judged, summary, share, 1.0 / even);
     let mut items: Vec<(&str, String)> = Vec::new();
-    items.push(("How sure", how_sure(judged)));
+    items.push(("How sure", how_sure(judged, above == Some(true))));
     if let Some(training) = training {
-        items.push(("Fit", fit_in_words(training, share, overfitting_found)));
-        items.push(("Length", length_in_words(training)));
+        let fit = match cause.filter(|_| above != Some(true)) {
+            Some(cause) => format!("It was kept from learning well. {}", what_was_found(cause)),
+            None => fit_in_words(training, share, overfitting_found),
+        };
+        items.push(("Fit", fit));
+        items.push(("Length", length_in_words(training, cause.is_some())));
     }
     items.push(("Confusions", confusions(judged, classes)));
     items.push(("Confidence", confidence(judged, value("calibration_error"))));
@@ -163,7 +171,19 @@ fn leaks_in_words(judged: &Judged<'_>) -> String {
 /// Images from which on an estimate may be called precise, however narrow its interval.
 const MANY: u64 = 300;
 
-fn how_sure(judged: &Judged<'_>) -> String {
+/// A finding as the verdict repeats it.
+fn what_was_found(finding: &Finding) -> String {
+    let stop = |text: &str| format!("{}.", escape(text.trim_end_matches('.')));
+    let mut text = stop(&finding.message);
+    if !finding.suggestion.is_empty() {
+        let suggestion = finding.suggestion.strip_prefix("try ").unwrap_or(&finding.suggestion);
+        let _ = write!(text, " What to try first: {}", stop(suggestion));
+    }
+    text
+}
+
+/// `learnt` says whether it is better than what needs no learning: of others no estimate is worth the word "precise".
+fn how_sure(judged: &Judged<'_>, learnt: bool) -> String {
     let n = judged.predictions.len() as u64;
     let over = &judged.intervals.over;
     let groups = over.unit == "group";
@@ -176,7 +196,7 @@ fn how_sure(judged: &Judged<'_>) -> String {
         h if h > 7.5 => {
             " This is a rough estimate: a difference between two runs of less than about that is likely noise. More validation images would say more."
         }
-        h if h > 2.5 || n < MANY => {
+        h if h > 2.5 || n < MANY || !learnt => {
             " Smaller differences than that between two runs are likely noise; <code>pupila compare</code> tests them image by image."
         }
         _ => {
@@ -250,7 +270,8 @@ fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, overfitting_
     }
 }
 
-fn length_in_words(training: &Training<'_>) -> String {
+/// `hindered` says that something else than its length was wrong.
+fn length_in_words(training: &Training<'_>, hindered: bool) -> String {
     let ran = training.epochs.len() as u64;
     let monitor = escape(training.monitor);
     let kept = match training.best {
@@ -259,19 +280,22 @@ fn length_in_words(training: &Training<'_>) -> String {
     };
     let behind = training.best.map_or(0, |best| ran.saturating_sub(u64::from(best)));
     match training.end {
-        RunEnd::Completed if ran > 1 && behind == 0 => format!(
+        RunEnd::Completed if ran > 1 && behind == 0 && !hindered => format!(
             "{kept}. It was the last: <b>training longer may help</b> (<code>--epochs {}</code>).",
             2 * training.planned
         ),
         RunEnd::Completed if behind > 0 && training.patience.is_none() => format!(
-            "{kept}. The {} after it brought nothing; <code>--set early_stopping.patience={}</code> would have ended there.",
+            "{kept}. The {} after it brought nothing{}.",
             counted(behind, "epoch"),
-            (behind / 2).clamp(3, 10)
+            training.would_stop.map_or_else(String::new, |(patience, epoch)| format!(
+                "; with <code>--set early_stopping.patience={patience}</code> this run would have ended after epoch {epoch}, with the same model"
+            ))
         ),
         RunEnd::Completed => format!("{kept}, of {}.", counted(ran, "epoch")),
         RunEnd::StoppedEarly => format!(
-            "{kept}. Early stopping ended the run after epoch {ran} of {}, since {monitor} had not improved for {}.",
+            "{kept}. Early stopping ended the run after epoch {ran} of {}, since {monitor} had not improved{} for {}.",
             training.planned,
+            beyond(training.min_delta),
             counted(training.patience.unwrap_or(behind as u32).into(), "epoch")
         ),
         RunEnd::Interrupted => format!(
@@ -288,6 +312,11 @@ fn length_in_words(training: &Training<'_>) -> String {
             training.planned
         ),
     }
+}
+
+/// What early stopping calls an improvement, where that is not every better epoch.
+fn beyond(min_delta: f64) -> String {
+    if min_delta > 0.0 { format!(" by more than {min_delta}") } else { String::new() }
 }
 
 fn confusions(judged: &Judged<'_>, classes: &[String]) -> String {
@@ -423,6 +452,8 @@ mod tests {
             end: RunEnd::Completed,
             monitor: "val/loss",
             patience: None,
+            min_delta: 0.0,
+            would_stop: None,
         };
         let found = fit_in_words(&training, 0.3, true);
         assert!(

@@ -83,6 +83,22 @@ impl Best {
     }
 }
 
+/// The epoch, from 1, after which early stopping ends a run of these metrics; none where it runs to its end.
+pub fn stops_after(monitor: Monitor, early_stopping: &EarlyStopping, metrics: &[f64]) -> Option<u32> {
+    let (mut reference, mut waited) = (f64::NAN, 0);
+    for (&metric, epoch) in metrics.iter().zip(1..) {
+        if monitor.improves(metric, reference, early_stopping.min_delta) {
+            (reference, waited) = (metric, 0);
+        } else {
+            waited += 1;
+        }
+        if early_stopping.patience.is_some_and(|patience| waited >= patience) {
+            return Some(epoch);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +147,27 @@ mod tests {
         assert_eq!(run("val/loss", Some(3), 0.1, &[1.0, 0.95, 0.92, 0.91, 0.5]), (Some(4), 4, 4.0));
         // Together they are more than min_delta below the reference.
         assert_eq!(run("val/loss", Some(3), 0.1, &[1.0, 0.95, 0.85, 0.84, 0.5]), (Some(5), 5, 5.0));
+    }
+
+    #[test]
+    fn the_rule_on_a_curve_ends_where_the_run_does() {
+        let curves: [&[f64]; 5] = [
+            &[3.0, 1.0, 2.0, 2.0, 0.0],
+            &[3.0, 4.0, 2.0, 3.0, 1.0],
+            &[1.0, 0.95, 0.92, 0.91, 0.5],
+            &[f64::NAN, f64::NAN, 0.6],
+            &[0.5, 0.4, 0.3],
+        ];
+        for curve in curves {
+            for patience in 1..5 {
+                for min_delta in [0.0, 0.1, 1.5] {
+                    let (_, ran, _) = run("val/loss", Some(patience), min_delta, curve);
+                    let rule = EarlyStopping { patience: Some(patience), min_delta };
+                    let stops = stops_after(Monitor::parse("val/loss").unwrap(), &rule, curve);
+                    assert_eq!(stops.map_or(curve.len(), |epoch| epoch as usize), ran, "{curve:?} {rule:?}");
+                }
+            }
+        }
     }
 
     #[test]

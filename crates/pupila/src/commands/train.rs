@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
     ];
     let flags = flags.into_iter().chain(trackers(&arguments.trackers));
     let recipe = resolve(&arguments.choice, flags)?;
+    tell::taken(output, &recipe);
     let bar = tell::bar(0, tell::READING);
     let shown = bar.clone();
     let mut builder = Session::builder(recipe.clone(), &arguments.data)

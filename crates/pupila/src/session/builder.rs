@@ -4,7 +4,7 @@ use super::{OnProgress, Progress, Session, Stage, available_threads};
 use crate::error::{Error, Tried};
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
-use pupila_dataset::Cache;
+use pupila_dataset::{Cache, Split};
 use pupila_engine::thread_pool;
 use pupila_run::{Group, RunFolder};
 use pupila_train::{CheckedRecipe, Fault, ModelCard, RecipeErrors, scan_for};
@@ -149,7 +149,8 @@ impl SessionBuilder {
                 Ok((Arc::new(dataset), time))
             }
         })?;
-        let faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
+        let mut faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
+        faults.extend(recipe.check_monitor(&dataset.classes, &dataset.class_counts(Split::Val)));
         if !faults.is_empty() {
             return Err(RecipeErrors(faults).into());
         }

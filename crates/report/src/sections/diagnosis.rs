@@ -4,11 +4,6 @@ use crate::html::escape;
 use pupila_run::Summary;
 use std::fmt::Write as _;
 
-/// Whether a finding of a kind was made.
-pub(crate) fn was_found(summary: &Summary, kind: &str) -> bool {
-    summary.diagnosis().iter().any(|finding| finding.kind == kind)
-}
-
 /// A list of findings, each with its evidence and what to do; nothing where there are none.
 pub(crate) fn diagnosis(summary: &Summary) -> String {
     let findings = summary.diagnosis();
