@@ -40,9 +40,9 @@ def compute(classes: int, probabilities: np.ndarray, targets: np.ndarray) -> dic
             np.testing.assert_equal(
                 macro_auc, metrics.roc_auc_score(targets, probabilities, multi_class="ovr", labels=labels)
             )
-        average_precision, macro_average_precision = of_binary_columns(
-            metrics.average_precision_score, one_hot, probabilities
-        )
+        average_precision, _ = of_binary_columns(metrics.average_precision_score, one_hot, probabilities)
+        # A column for each class, of two classes too: scikit-learn would take one column alone.
+        macro_average_precision = float(np.mean(average_precision))
         log_loss = metrics.log_loss(targets, y_proba=probabilities, labels=labels)
         # Two classes of two are always right, and scikit-learn takes another form of scores for one of two.
         top_k = [

@@ -13,7 +13,9 @@ fn main() -> Result<()> {
         Some("picture") => picture(),
         Some("studies") => studies(),
         _ => {
-            println!("cargo xtask schema    write docs/recipe.schema.json, the recipes' JSON schema");
+            println!(
+                "cargo xtask schema    write docs/recipe.schema.json, the recipes' JSON schema, and docs/keys.md"
+            );
             println!("cargo xtask picture   write docs/train.svg, the README's picture of a real run");
             println!(
                 "cargo xtask studies   write docs/studies.md, with every built-in study run on the samples"
@@ -44,7 +46,8 @@ fn write(path: &str, content: &str) -> Result<()> {
 }
 
 fn schema() -> Result<()> {
-    write("docs/recipe.schema.json", &pupila(&["schema"])?)
+    write("docs/recipe.schema.json", &pupila(&["schema"])?)?;
+    write("docs/keys.md", &pupila(&["schema", "--keys"])?)
 }
 
 fn studies() -> Result<()> {

@@ -1,7 +1,8 @@
 //! Average precision: the area under the precision-recall curve as a step function, one class against the
 //! rest.
 //!
-//! Reference: `sklearn.metrics.average_precision_score` on the one-hot targets, which for two classes have two columns.
+//! Reference: `sklearn.metrics.average_precision_score` on the one-hot targets, a column for each class. (Of a single column it
+//! would be the value of the second of two classes, which depends on their order.)
 
 use crate::metric::{Compute, Direction, Metric};
 use crate::roc_auc::rank_by_score;
@@ -22,7 +23,7 @@ pub(crate) const MACRO_AVERAGE_PRECISION: Metric = Metric {
 pub struct AveragePrecision {
     /// By class; 0 where the class has no sample. `[K]`
     pub per_class: Vec<f64>,
-    /// Their mean, of two classes too, so that it does not depend on their order.
+    /// Their mean, of two classes too: it does not depend on their order.
     pub macro_average: f64,
     /// The classes without a sample.
     pub undefined: Vec<Undefined>,

@@ -34,12 +34,12 @@ pub(crate) enum Command {
     Augment(Augment),
     /// Measure how fast a network trains on this machine
     Bench(Bench),
-    /// Send a run to an MLflow server, or what of it was not sent yet
+    /// Send runs to an MLflow server, or what of them was not sent yet
     Sync(Sync),
     /// List what a recipe can name
     List(List),
     /// Print the JSON schema of recipes, for editors
-    Schema,
+    Schema(Schema),
 }
 
 #[derive(Debug, Args)]
@@ -218,7 +218,7 @@ pub(crate) enum Sort {
 pub(crate) struct Predict {
     /// Run folder, or a model file
     pub(crate) run: PathBuf,
-    /// Images, or folders of images
+    /// Images, or folders of images; - reads a list of paths, or one image, from standard input
     #[arg(required = true, value_name = "IMAGE_OR_FOLDER")]
     pub(crate) images: Vec<PathBuf>,
     /// Show the K most likely classes
@@ -302,8 +302,9 @@ pub(crate) struct Bench {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
-    /// Run folder, or the folder of a study with all its runs
-    pub(crate) run: PathBuf,
+    /// Run folders, or the folder of a study with all its runs
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
     /// The server, such as http://localhost:5000; without it, MLFLOW_TRACKING_URI
     #[arg(long, value_name = "URI")]
     pub(crate) mlflow: Option<String>,
@@ -324,9 +325,16 @@ pub(crate) struct Sync {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Print the page of all keys instead, in Markdown
+    #[arg(long)]
+    pub(crate) keys: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct List {
-    /// What to list
-    pub(crate) what: Listed,
+    /// What to list; without it, what there is to list
+    pub(crate) what: Option<Listed>,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -347,6 +355,8 @@ pub(crate) enum Listed {
     Metrics,
     /// Studies, for `pupila study`
     Studies,
+    /// All keys of a recipe, with their defaults and what they mean
+    Keys,
 }
 
 /// What every command that builds a network takes of the recipe.
@@ -401,4 +411,54 @@ pub(crate) struct Json {
     /// Print one JSON object on standard output, and everything else on standard error
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What to type instead, where an option that does not exist, or a value without one, says what was meant.
+pub(crate) fn hint(error: &clap::Error, typed: &[String]) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let (ErrorKind::UnknownArgument, Some(ContextValue::String(unknown))) =
+        (error.kind(), error.get(ContextKind::InvalidArg))
+    else {
+        return None;
+    };
+    let at = typed.iter().position(|word| word == unknown || word.starts_with(&format!("{unknown}=")))?;
+    if let Some(name) = unknown.strip_prefix("--") {
+        let takes_settings = ["train", "study", "augment", "bench"].contains(&typed.first()?.as_str());
+        let key = pupila::recipe::key_meant(name).filter(|_| takes_settings)?;
+        let inline = typed[at].split_once('=').map(|(_, value)| value.to_owned());
+        let next = || typed.get(at + 1).filter(|next| !next.starts_with("--")).cloned();
+        let value = inline.or_else(next).unwrap_or_else(|| "VALUE".to_owned());
+        return Some(format!("{name} is a key of the recipe: type --set {key}={value}"));
+    }
+    let [.., option, key] = &typed[..at] else { return None };
+    let is_setting = option == "--set" && !key.contains('=');
+    is_setting.then(|| format!("--set takes the key and its value in one word: type --set {key}={unknown}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistyped_options_are_answered_with_what_to_type() {
+        let said = |line: &str| {
+            let typed: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let error = Cli::try_parse_from(std::iter::once("pupila").chain(line.split(' '))).unwrap_err();
+            hint(&error, &typed)
+        };
+        for (line, words) in [
+            ("train d --early-stopping 5", "--set early_stopping.patience=5"),
+            ("train d --early-stopping=5", "--set early_stopping.patience=5"),
+            ("train d --dropout 0.5", "--set model.dropout=0.5"),
+            ("train d --hidden 512,256", "--set model.hidden=512,256"),
+            ("bench --optimizer SGD", "--set optimizer.name=SGD"),
+            ("train d --mixup", "--set augment.mixup=VALUE"),
+            ("train d --set model.dropout 0.5", "type --set model.dropout=0.5"),
+        ] {
+            assert!(said(line).is_some_and(|hint| hint.ends_with(words)), "{line}: {:?}", said(line));
+        }
+        for line in ["train d --nonsense 5", "runs d --dropout 0.5", "train d e"] {
+            assert_eq!(said(line), None, "{line}");
+        }
+    }
 }

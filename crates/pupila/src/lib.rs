@@ -64,7 +64,6 @@ mod describe;
 mod error;
 mod evaluation;
 mod font;
-mod monitor;
 mod notices;
 mod page;
 mod recorder;
@@ -101,9 +100,9 @@ pub mod recipe {
     pub use pupila_network::{Activation, Init, ModelConfig as Model};
     pub use pupila_train::schedule::ScheduleConfig as Schedule;
     pub use pupila_train::{
-        Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, Layers, Loss,
-        Monitor, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting, TrackingConfig as Tracking,
-        Train, json_schema, keys,
+        Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Layers,
+        Loss, Monitor, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting,
+        TrackingConfig as Tracking, Train, json_schema, key_docs, key_meant, keys, keys_page,
     };
     pub use pupila_transforms::{Normalize, TransformConfig};
 }

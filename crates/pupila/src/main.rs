@@ -14,7 +14,18 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) => {
+            output::print_help(&help);
+            let typed: Vec<String> =
+                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            if let Some(hint) = cli::hint(&help, &typed) {
+                eprintln!("\n{hint}");
+            }
+            return if help.use_stderr() { ExitCode::from(2) } else { ended(Ok(())) };
+        }
+    };
     start_log(cli.verbose);
     let outcome = match cli.command {
         cli::Command::Train(arguments) => commands::train::run(&arguments, started),
@@ -27,11 +38,23 @@ fn main() -> ExitCode {
         cli::Command::Bench(arguments) => commands::bench::run(&arguments),
         cli::Command::Sync(arguments) => commands::sync::run(&arguments),
         cli::Command::List(arguments) => commands::list::run(&arguments),
-        cli::Command::Schema => commands::schema::run(),
+        cli::Command::Schema(arguments) => commands::schema::run(&arguments),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+    ended(outcome)
+}
+
+/// The exit code. A command whose answer could not be written has failed, whatever else it did.
+fn ended(outcome: Result<(), failure::Failure>) -> ExitCode {
+    let written = output::all_written().map_err(|error| {
+        failure::Failure::Work(anyhow::Error::new(error).context("cannot write to standard output"))
+    });
+    match (outcome, written) {
+        (Ok(()), Ok(())) => ExitCode::SUCCESS,
+        (Err(failure), Ok(())) | (Ok(()), Err(failure)) => failure.report(),
+        (Err(failure), Err(lost)) => {
+            lost.report();
+            failure.report()
+        }
     }
 }
 

@@ -2,7 +2,38 @@
 
 use anstyle::Style;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+/// The first reason for which standard output could not be written. The program has one standard output, and says at its end
+/// whether all of it arrived.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Remembers that something could not be written. A closed pipe is no fault: whoever closed it has read enough.
+fn note(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        LOST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// Whether all that was said on standard output arrived. To be asked once, at the end.
+///
+/// # Errors
+/// The first reason for which some of it did not, such as a full disk.
+pub(crate) fn all_written() -> io::Result<()> {
+    note(io::stdout().flush());
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+}
+
+/// What clap has to say: help on standard output, mistakes on standard error.
+pub(crate) fn print_help(help: &clap::Error) {
+    let written = help.print();
+    if !help.use_stderr() {
+        note(written);
+    }
+}
 
 /// The way to the user.
 #[derive(Debug, Clone, Copy)]
@@ -13,17 +44,19 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
-        let terminal = if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+        let terminal = if json { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
         let styled = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Output { json, styled }
     }
 
-    /// A line for people. Nothing is said any more once nobody reads it (a closed pipe).
+    /// A line for people. What cannot be written is told at the end ([`all_written`]); beside `--json` it is no result, and is let go.
     pub(crate) fn say(&self, line: impl Display) {
-        let _ = match self.json {
-            true => writeln!(std::io::stderr(), "{line}"),
-            false => writeln!(std::io::stdout(), "{line}"),
-        };
+        match self.json {
+            true => {
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+            false => note(writeln!(io::stdout(), "{line}")),
+        }
     }
 
     /// A line that must not be overlooked.
@@ -45,7 +78,7 @@ impl Output {
     /// The one object of `--json`.
     pub(crate) fn object(&self, object: &serde_json::Value) {
         if self.json {
-            let _ = writeln!(std::io::stdout(), "{object:#}");
+            note(writeln!(io::stdout(), "{object:#}"));
         }
     }
 

@@ -9,7 +9,7 @@ use pupila_report::{Distribution, EpochPoint, Heat, Judged, Picture, Report, Tra
 use pupila_run::{Environment, Intervals, Leaks, Summary};
 use pupila_train::{
     Distributions, EarlyStopping, EpochRecord, Look, Monitor, Outcome, Recipe, ValueSpread, distributions,
-    explain_samples, first_filters, sample_image, would_have_ended,
+    explain_samples, first_filters, sample_image, stops_after,
 };
 use pupila_transforms::Normalization;
 use std::path::Path;
@@ -81,19 +81,6 @@ pub(crate) fn subtitle(network: &Network, classes: usize, data: &Path) -> String
     )
 }
 
-/// The least patience, from 3 on, with which early stopping would have kept the same model and ended the run sooner, and after which
-/// epoch: the rule is run on the run's own curve.
-fn sooner(recipe: &Recipe, outcome: &Outcome) -> Option<(u32, u32)> {
-    let monitor = Monitor::parse(&recipe.train.monitor).ok()?;
-    let values: Vec<f64> = outcome.epochs.iter().map(|record| monitor.of(&record.val)).collect();
-    let (best, ran) = (outcome.best_epoch?, values.len() as u32);
-    (3..ran).find_map(|patience| {
-        let rule = EarlyStopping { patience: Some(patience), ..recipe.early_stopping.clone() };
-        let epoch = would_have_ended(monitor, &rule, &values)?;
-        (epoch >= best && epoch < ran).then_some((patience, epoch))
-    })
-}
-
 /// The page of a training run, as far as there is something to report.
 pub(crate) fn of_run(
     context: &Context<'_>,
@@ -112,7 +99,8 @@ pub(crate) fn of_run(
         end: outcome.end,
         monitor: &recipe.train.monitor,
         patience: recipe.early_stopping.patience,
-        sooner: sooner(recipe, outcome),
+        min_delta: recipe.early_stopping.min_delta,
+        would_stop: would_stop(recipe, outcome),
     };
     // Where the run ended before its last epoch, the values that are kept stand in.
     let Collected { first, last } = collected;
@@ -155,6 +143,20 @@ pub(crate) fn of_run(
         ..empty(context)
     };
     report.render()
+}
+
+/// The least patience with which early stopping would have spared epochs and kept the same model, and the epoch after which it
+/// would have ended the run.
+fn would_stop(recipe: &Recipe, outcome: &Outcome) -> Option<(u32, u32)> {
+    let (best, monitor) = (outcome.best_epoch?, Monitor::parse(&recipe.train.monitor).ok()?);
+    let metrics: Vec<f64> = outcome.epochs.iter().map(|epoch| monitor.of(&epoch.val)).collect();
+    let ends = |patience| {
+        let rule = EarlyStopping { patience: Some(patience), ..recipe.early_stopping.clone() };
+        let epoch = stops_after(monitor, &rule, &metrics)?;
+        ((best..metrics.len() as u32).contains(&epoch)).then_some((patience, epoch))
+    };
+    // Below 3 a run of bad luck would end it.
+    (3..=10).find_map(ends)
 }
 
 /// The page of an evaluation.

@@ -75,8 +75,11 @@ pub struct Training<'a> {
     pub monitor: &'a str,
     /// Epochs without improvement after which it stops.
     pub patience: Option<u32>,
-    /// The least patience with which early stopping would have kept the same model and ended the run sooner, and the epoch after which.
-    pub sooner: Option<(u32, u32)>,
+    /// Changes of the monitor up to this count as none for early stopping.
+    pub min_delta: f64,
+    /// Of a run to its last epoch: a patience with which it would have kept the same model, and the epoch after which it would have
+    /// ended, as the rule says of this very curve.
+    pub would_stop: Option<(u32, u32)>,
 }
 
 /// An epoch's numbers; NaN where there are none.
@@ -158,11 +161,13 @@ impl Report<'_> {
         match &self.judged {
             Some(judged) => {
                 let summary = summary(judged.predictions);
-                let found = match self.summary {
-                    Summary::Run(run) => run.diagnosis.as_slice(),
-                    Summary::Evaluation(_) => &[],
-                };
-                let words = verdict::verdict(judged, &summary, self.classes, self.training.as_ref(), found);
+                let words = verdict::verdict(
+                    judged,
+                    &summary,
+                    self.classes,
+                    self.training.as_ref(),
+                    self.summary.diagnosis(),
+                );
                 add("verdict", "Verdict", words);
             }
             None => add("verdict", "Verdict", sections::nothing_judged(self.training.as_ref())),

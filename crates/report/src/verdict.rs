@@ -70,8 +70,11 @@ pub(crate) fn verdict(
     summary: &Summary,
     classes: &[String],
     training: Option<&Training<'_>>,
-    found: &[Finding],
+    findings: &[Finding],
 ) -> String {
+    let overfitting_found = findings.iter().any(|finding| finding.kind == "overfitting");
+    // What keeps a network from learning: where that was found, more epochs or units are no remedy.
+    let cause = findings.iter().find(|finding| finding.hinders_learning());
     let value = |name: &str| summary.get(name).unwrap_or(f64::NAN);
     let class = |id: usize| format!("<b>{}</b>", escape(classes.get(id).map_or("", String::as_str)));
     let (share, most) = majority(judged);
@@ -116,10 +119,14 @@ pub(crate) fn verdict(
     html += &leaks_in_words(judged);
     html += &crate::sections::headline(judged, summary, share, 1.0 / even);
     let mut items: Vec<(&str, String)> = Vec::new();
-    items.push(("How sure", how_sure(judged)));
+    items.push(("How sure", how_sure(judged, above == Some(true))));
     if let Some(training) = training {
-        items.push(("Fit", fit_in_words(training, share, found)));
-        items.push(("Length", length_in_words(training, hindrance(found))));
+        let fit = match cause.filter(|_| above != Some(true)) {
+            Some(cause) => format!("It was kept from learning well. {}", what_was_found(cause)),
+            None => fit_in_words(training, share, overfitting_found),
+        };
+        items.push(("Fit", fit));
+        items.push(("Length", length_in_words(training, cause.is_some())));
     }
     items.push(("Confusions", confusions(judged, classes)));
     items.push(("Confidence", confidence(judged, value("calibration_error"))));
@@ -163,7 +170,19 @@ fn leaks_in_words(judged: &Judged<'_>) -> String {
 /// Images from which on an estimate may be called precise, however narrow its interval.
 const MANY: u64 = 300;
 
-fn how_sure(judged: &Judged<'_>) -> String {
+/// A finding as the verdict repeats it.
+fn what_was_found(finding: &Finding) -> String {
+    let stop = |text: &str| format!("{}.", escape(text.trim_end_matches('.')));
+    let mut text = stop(&finding.message);
+    if !finding.suggestion.is_empty() {
+        let suggestion = finding.suggestion.strip_prefix("try ").unwrap_or(&finding.suggestion);
+        let _ = write!(text, " What to try first: {}", stop(suggestion));
+    }
+    text
+}
+
+/// `learnt` says whether it is better than what needs no learning: of others no estimate is worth the word "precise".
+fn how_sure(judged: &Judged<'_>, learnt: bool) -> String {
     let n = judged.predictions.len() as u64;
     let over = &judged.intervals.over;
     let groups = over.unit == "group";
@@ -176,7 +195,7 @@ fn how_sure(judged: &Judged<'_>) -> String {
         h if h > 7.5 => {
             " This is a rough estimate: a difference between two runs of less than about that is likely noise. More validation images would say more."
         }
-        h if h > 2.5 || n < MANY => {
+        h if h > 2.5 || n < MANY || !learnt => {
             " Smaller differences than that between two runs are likely noise; <code>pupila compare</code> tests them image by image."
         }
         _ => {
@@ -201,19 +220,14 @@ fn how_sure(judged: &Judged<'_>) -> String {
     text
 }
 
-/// The first finding for which the network cannot learn as it should.
-fn hindrance(found: &[Finding]) -> Option<&Finding> {
-    found.iter().find(|finding| finding.hinders_learning())
-}
-
-/// `found` is what the diagnosis says: the page has one opinion.
-fn fit_in_words(training: &Training<'_>, majority_frac: f64, found: &[Finding]) -> String {
+/// `overfitting_found` is what the diagnosis says: the page has one opinion.
+fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: bool) -> String {
     let best = training.best_epoch();
     let gap = best.map(|best| best.train_accuracy - best.val_accuracy);
     let mut text = match (least_val_loss(training.epochs), training.epochs.last()) {
         (Some(least), Some(last)) => {
             let fit = fit(training.epochs, majority_frac);
-            course_in_words(fit, least, last, found)
+            course_in_words(fit, least, last, overfitting_found)
         }
         _ => TOO_FEW.to_owned(),
     };
@@ -230,8 +244,7 @@ fn fit_in_words(training: &Training<'_>, majority_frac: f64, found: &[Finding]) 
 }
 
 /// How the validation loss went, of which `least` is the best epoch.
-fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, found: &[Finding]) -> String {
-    let overfitting_found = found.iter().any(|finding| finding.kind == "overfitting");
+fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, overfitting_found: bool) -> String {
     let since = least.epoch + 1;
     let falls =
         if last.train_loss < least.train_loss { ", while the training loss went on falling" } else { "" };
@@ -249,10 +262,6 @@ fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, found: &[Fin
         Fit::StillLearning => {
             "It has <b>not finished learning</b>: training and validation loss both still fall at the end.".into()
         }
-        Fit::Underfits if hindrance(found).is_some() => {
-            let message = hindrance(found).map_or("", |finding| finding.message.as_str());
-            format!("It <b>underfits</b>, and the diagnosis says why: {}.", escape(message.trim_end_matches('.')))
-        }
         Fit::Underfits => {
             "It <b>underfits</b>: even the training images are hardly classified better than without learning. A larger network, another learning rate, less regularisation or more epochs may help.".into()
         }
@@ -260,7 +269,8 @@ fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, found: &[Fin
     }
 }
 
-fn length_in_words(training: &Training<'_>, hindrance: Option<&Finding>) -> String {
+/// `hindered` says that something else than its length was wrong.
+fn length_in_words(training: &Training<'_>, hindered: bool) -> String {
     let ran = training.epochs.len() as u64;
     let monitor = escape(training.monitor);
     let kept = match training.best {
@@ -269,27 +279,22 @@ fn length_in_words(training: &Training<'_>, hindrance: Option<&Finding>) -> Stri
     };
     let behind = training.best.map_or(0, |best| ran.saturating_sub(u64::from(best)));
     match training.end {
-        RunEnd::Completed if ran > 1 && behind == 0 && hindrance.is_some() => {
-            format!(
-                "{kept}, the last. What the diagnosis found comes first: longer training does not mend it."
-            )
-        }
-        RunEnd::Completed if ran > 1 && behind == 0 => format!(
+        RunEnd::Completed if ran > 1 && behind == 0 && !hindered => format!(
             "{kept}. It was the last: <b>training longer may help</b> (<code>--epochs {}</code>).",
             2 * training.planned
         ),
-        RunEnd::Completed if behind > 0 && training.patience.is_none() => {
-            let sooner = training.sooner.map_or(String::new(), |(patience, epoch)| {
-                format!(
-                    "; <code>--set early_stopping.patience={patience}</code> would have kept the same model and ended after epoch {epoch}"
-                )
-            });
-            format!("{kept}. The {} after it brought nothing{sooner}.", counted(behind, "epoch"))
-        }
+        RunEnd::Completed if behind > 0 && training.patience.is_none() => format!(
+            "{kept}. The {} after it brought nothing{}.",
+            counted(behind, "epoch"),
+            training.would_stop.map_or_else(String::new, |(patience, epoch)| format!(
+                "; with <code>--set early_stopping.patience={patience}</code> this run would have ended after epoch {epoch}, with the same model"
+            ))
+        ),
         RunEnd::Completed => format!("{kept}, of {}.", counted(ran, "epoch")),
         RunEnd::StoppedEarly => format!(
-            "{kept}. Early stopping ended the run after epoch {ran} of {}, since {monitor} had not improved for {}.",
+            "{kept}. Early stopping ended the run after epoch {ran} of {}, since {monitor} had not improved{} for {}.",
             training.planned,
+            beyond(training.min_delta),
             counted(training.patience.unwrap_or(behind as u32).into(), "epoch")
         ),
         RunEnd::Interrupted => format!(
@@ -306,6 +311,11 @@ fn length_in_words(training: &Training<'_>, hindrance: Option<&Finding>) -> Stri
             training.planned
         ),
     }
+}
+
+/// What early stopping calls an improvement, where that is not every better epoch.
+fn beyond(min_delta: f64) -> String {
+    if min_delta > 0.0 { format!(" by more than {min_delta}") } else { String::new() }
 }
 
 fn confusions(judged: &Judged<'_>, classes: &[String]) -> String {
@@ -441,81 +451,32 @@ mod tests {
             end: RunEnd::Completed,
             monitor: "val/loss",
             patience: None,
-            sooner: Some((3, 5)),
+            min_delta: 0.0,
+            would_stop: None,
         };
-        let finding = |kind: &str, message: &str| Finding {
-            kind: kind.into(),
-            epoch: 1,
-            message: message.into(),
-            suggestion: String::new(),
-        };
-        let found = [finding("overfitting", "it overfits")];
-        let words = fit_in_words(&training, 0.3, &found);
+        let found = fit_in_words(&training, 0.3, true);
         assert!(
-            words.contains("<b>overfits since epoch 3</b>")
-                && words.contains("epoch 2 (0.900, at the end 1.300)")
+            found.contains("<b>overfits since epoch 3</b>")
+                && found.contains("epoch 2 (0.900, at the end 1.300)")
         );
-        let not_found = fit_in_words(&training, 0.3, &[]);
+        let not_found = fit_in_words(&training, 0.3, false);
         assert!(not_found.contains("<b>begins to overfit in epoch 3</b>"), "{not_found}");
-        for text in [words, not_found] {
+        for text in [found, not_found] {
             assert!(text.contains("by 20 points"), "{text}");
         }
-        assert!(fit_in_words(&training, 0.3, &found).contains("while the training loss went on falling."));
+        assert!(fit_in_words(&training, 0.3, true).contains("while the training loss went on falling."));
         let risen: Vec<EpochPoint> = epochs
             .iter()
             .map(|e| EpochPoint { train_loss: if e.epoch == 5 { 0.9 } else { e.train_loss }, ..*e })
             .collect();
-        let risen = fit_in_words(&Training { epochs: &risen, ..training }, 0.3, &found);
+        let risen = fit_in_words(&Training { epochs: &risen, ..training }, 0.3, true);
         assert!(risen.contains("at the end 1.300). What"), "{risen}");
         // Found on the way, and overcome: there is no epoch 6 since which it could be.
         let overcome: Vec<EpochPoint> = epochs
             .iter()
             .map(|e| EpochPoint { val_loss: if e.epoch == 5 { 0.5 } else { e.val_loss }, ..*e })
             .collect();
-        let overcome = fit_in_words(&Training { epochs: &overcome, ..training }, 0.3, &found);
+        let overcome = fit_in_words(&Training { epochs: &overcome, ..training }, 0.3, true);
         assert!(!overcome.contains("since epoch"), "{overcome}");
-    }
-
-    #[test]
-    fn advice_follows_from_what_was_found() {
-        let epochs = epochs(&[(1.1, 1.1), (1.1, 1.1), (1.09, 1.09)]);
-        let training = Training {
-            epochs: &epochs,
-            best: Some(3),
-            planned: 3,
-            end: RunEnd::Completed,
-            monitor: "val/loss",
-            patience: None,
-            sooner: None,
-        };
-        let of = |kind: &str| Finding {
-            kind: kind.into(),
-            epoch: 0,
-            message: "activations explode: 1e22 after layer 3.".into(),
-            suggestion: String::new(),
-        };
-        let exploded = [of("explosion")];
-        let length = length_in_words(&training, hindrance(&exploded));
-        assert!(
-            length.contains("What the diagnosis found comes first") && !length.contains("may help"),
-            "{length}"
-        );
-        assert!(length_in_words(&training, None).contains("training longer may help"));
-        assert!(length_in_words(&training, hindrance(&[of("plateau")])).contains("training longer may help"));
-        let fit = fit_in_words(&training, 0.95, &exploded);
-        assert!(
-            fit.contains("activations explode: 1e22 after layer 3.") && !fit.contains("larger network"),
-            "{fit}"
-        );
-        assert!(fit_in_words(&training, 0.95, &[]).contains("A larger network"));
-
-        let ended = Training { best: Some(1), sooner: Some((3, 4)), ..training };
-        let length = length_in_words(&ended, None);
-        assert!(
-            length.contains("early_stopping.patience=3") && length.contains("ended after epoch 4"),
-            "{length}"
-        );
-        let length = length_in_words(&Training { sooner: None, ..ended }, None);
-        assert!(length.contains("brought nothing.") && !length.contains("patience"), "{length}");
     }
 }

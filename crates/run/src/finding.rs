@@ -16,9 +16,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether the network cannot learn as it should for it: longer training or a larger network mend nothing then. Overfitting and a
-    /// plateau are of a network that learnt.
+    /// Whether the network cannot learn as it should for it: longer training or a larger network mend nothing then. One that overfits
+    /// learnt, and one that learns too slowly does so for longer.
     pub fn hinders_learning(&self) -> bool {
-        !["overfitting", "plateau"].contains(&self.kind.as_str())
+        !["overfitting", "lr_too_low"].contains(&self.kind.as_str())
     }
 }

@@ -80,7 +80,7 @@ impl Best {
 
 /// The epoch after which early stopping would have ended a run with these values of its monitored metric, an epoch each; none where
 /// it would have let it go on. The rule is the one that training follows.
-pub fn would_have_ended(monitor: Monitor, early_stopping: &EarlyStopping, values: &[f64]) -> Option<u32> {
+pub fn stops_after(monitor: Monitor, early_stopping: &EarlyStopping, values: &[f64]) -> Option<u32> {
     let patience = early_stopping.patience?;
     let (mut reference, mut waited) = (f64::NAN, 0);
     (1..).zip(values).find_map(|(epoch, &metric)| {
@@ -149,6 +149,27 @@ mod tests {
     }
 
     #[test]
+    fn the_rule_on_a_curve_ends_where_the_run_does() {
+        let curves: [&[f64]; 5] = [
+            &[3.0, 1.0, 2.0, 2.0, 0.0],
+            &[3.0, 4.0, 2.0, 3.0, 1.0],
+            &[1.0, 0.95, 0.92, 0.91, 0.5],
+            &[f64::NAN, f64::NAN, 0.6],
+            &[0.5, 0.4, 0.3],
+        ];
+        for curve in curves {
+            for patience in 1..5 {
+                for min_delta in [0.0, 0.1, 1.5] {
+                    let (_, ran, _) = run("val/loss", Some(patience), min_delta, curve);
+                    let rule = EarlyStopping { patience: Some(patience), min_delta };
+                    let stops = stops_after(Monitor::parse("val/loss").unwrap(), &rule, curve);
+                    assert_eq!(stops.map_or(curve.len(), |epoch| epoch as usize), ran, "{curve:?} {rule:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn an_undefined_metric_never_wins_over_a_defined_one() {
         assert_eq!(run("val/macro_auc", None, 0.0, &[f64::NAN, 0.6, f64::NAN]), (Some(2), 3, 2.0));
         assert_eq!(run("val/macro_auc", Some(2), 0.0, &[f64::NAN, f64::NAN, 0.6]), (Some(1), 2, 1.0));
@@ -180,15 +201,11 @@ mod tests {
                             break;
                         }
                     }
-                    assert_eq!(
-                        would_have_ended(monitor, &rule, curve),
-                        ended,
-                        "{curve:?} {patience} {min_delta}"
-                    );
+                    assert_eq!(stops_after(monitor, &rule, curve), ended, "{curve:?} {patience} {min_delta}");
                 }
             }
         }
         let none = EarlyStopping { patience: None, min_delta: 0.0 };
-        assert_eq!(would_have_ended(monitor, &none, &[1.0, 2.0, 3.0]), None);
+        assert_eq!(stops_after(monitor, &none, &[1.0, 2.0, 3.0]), None);
     }
 }

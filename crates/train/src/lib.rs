@@ -19,7 +19,7 @@ mod tracking;
 mod trainer;
 mod views;
 
-pub use best::{BestState, would_have_ended};
+pub use best::{BestState, stops_after};
 pub use data::{DataError, Images, fingerprint, fingerprint_of, scan_for};
 pub use diagnosis::{DiagnosisState, Finding};
 pub use evaluate::{EvaluateError, evaluate};
@@ -29,9 +29,9 @@ pub use insight::{
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
-    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, Layers, LeakPolicy,
-    Loss, Monitor, MonitorError, NamedWeights, Names, Origin, Recipe, RecipeErrors, Sampler, Setting, Train,
-    json_schema, keys,
+    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Layers,
+    LeakPolicy, Loss, Monitor, MonitorError, NamedWeights, Names, Origin, Recipe, RecipeErrors, Sampler,
+    Setting, Train, json_schema, key_docs, key_meant, keys, keys_page,
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};

@@ -152,6 +152,11 @@ impl Normalization {
         Normalization::tabulate(mean, std, 255.0)
     }
 
+    /// No normalisation but that of the range: `pixel / 255`, mean 0 and deviation 1.
+    pub fn none(channels: usize) -> Self {
+        Normalization::tabulate(vec![0.0; channels], vec![1.0; channels], 255.0)
+    }
+
     /// The normalisation of each image of `channels` by itself.
     pub fn by_image(mode: PerImage, channels: usize) -> Self {
         Normalization {
@@ -310,6 +315,21 @@ mod tests {
                 // One value alone divides by next to nothing.
                 normalization.apply(&[77; 99], &mut direct);
                 assert!(direct.iter().all(|&x| x == 0.0));
+            }
+        }
+    }
+
+    #[test]
+    fn none_is_the_fraction_of_white_as_to_tensor_of_torchvision_has_it() {
+        let pixels: Vec<u8> = (0..=255).collect();
+        for channels in [1, 3] {
+            let none = Normalization::none(channels);
+            assert_eq!(none, Normalization::new(vec![0.0; channels], vec![1.0; channels], 255.0).unwrap());
+            let mut out = vec![9.0; 255];
+            none.apply(&pixels[..255], &mut out);
+            for (&pixel, value) in pixels.iter().zip(out) {
+                let expected = f32::from(pixel) / 255.0;
+                assert!((value - expected).abs() <= f32::EPSILON * expected, "{pixel}: {value}");
             }
         }
     }

@@ -7,7 +7,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
-/// How pixels become f32. In a recipe `"imagenet"`, `"data"`, the name of a mode by image, or
+/// How pixels become f32. In a recipe `"imagenet"`, `"data"`, `"none"`, the name of a mode by image, or
 /// `{ mean = [..], std = [..] }`, with the parameters and the meaning of `albumentations.Normalize`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Normalize {
@@ -16,6 +16,8 @@ pub enum Normalize {
     Imagenet,
     /// By the mean and standard deviation of the training images.
     Data,
+    /// Not by any: pixels from 0 to 1, the fraction of the largest value.
+    None,
     /// Each image by itself.
     PerImage(PerImage),
     /// By given values.
@@ -23,7 +25,8 @@ pub enum Normalize {
 }
 
 /// The names that a recipe can give.
-const NAMES: [&str; 6] = ["imagenet", "data", "image", "image_per_channel", "min_max", "min_max_per_channel"];
+const NAMES: [&str; 7] =
+    ["imagenet", "data", "none", "image", "image_per_channel", "min_max", "min_max_per_channel"];
 
 /// The parameters of a given normalisation. One value is for every channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +50,7 @@ impl Normalize {
         match name {
             "imagenet" => Some(Normalize::Imagenet),
             "data" => Some(Normalize::Data),
+            "none" => Some(Normalize::None),
             _ => PerImage::ALL.into_iter().find(|mode| mode.name() == name).map(Normalize::PerImage),
         }
     }
@@ -59,6 +63,7 @@ impl Normalize {
         let given = match self {
             Normalize::Imagenet => return Ok(Normalization::imagenet(channels)),
             Normalize::Data => return Err(NormalizationError::NotMeasured),
+            Normalize::None => return Ok(Normalization::none(channels)),
             Normalize::PerImage(mode) => return Ok(Normalization::by_image(*mode, channels)),
             Normalize::MeanStd(given) => given,
         };
@@ -85,6 +90,7 @@ impl Serialize for Normalize {
         match self {
             Normalize::Imagenet => serializer.serialize_str("imagenet"),
             Normalize::Data => serializer.serialize_str("data"),
+            Normalize::None => serializer.serialize_str("none"),
             Normalize::PerImage(mode) => serializer.serialize_str(mode.name()),
             Normalize::MeanStd(given) => given.serialize(serializer),
         }
@@ -122,7 +128,7 @@ impl JsonSchema for Normalize {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let given = generator.subschema_for::<MeanStd>();
         json_schema!({
-            "description": "How pixels become f32: by the mean and std of ImageNet, of the training images or given ones, or each image by itself.",
+            "description": "How pixels become f32: by the mean and std of ImageNet, of the training images or given ones, by none (pixels / 255), or each image by itself.",
             "anyOf": [{ "enum": NAMES }, given],
         })
     }
@@ -147,6 +153,7 @@ mod tests {
         let other = |name: &str| toml::from_str::<Data>(&format!("normalize = \"{name}\"")).unwrap();
         assert_eq!(other("data").normalize.resolve(3), Err(NormalizationError::NotMeasured));
         assert_eq!(other("min_max").normalize.resolve(3).unwrap().per_image(), Some(PerImage::MinMax));
+        assert_eq!(other("none").normalize.resolve(1).unwrap(), Normalization::none(1));
         for data in NAMES.into_iter().map(other).chain([named, given]) {
             assert_eq!(toml::from_str::<Data>(&toml::to_string(&data).unwrap()).unwrap(), data);
         }

@@ -25,6 +25,19 @@ const WINDOW: Window = Window { kernel: 3, stride: 1, padding: 1 };
 const POOL: Window = Window { kernel: 2, stride: 2, padding: 0 };
 
 fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, ConfigError> {
+    let filters = config.filters.as_deref().unwrap_or(&FILTERS);
+    if let Shape::Map { height, width, .. } = input
+        && let Ok(halvings) = u32::try_from(filters.len())
+        && let Some(least) = 2usize.checked_pow(halvings).filter(|&least| height.min(width) < least)
+    {
+        return Err(ConfigError::Value {
+            key: "filters",
+            message: format!(
+                "cnn with {halvings} poolings needs --size {least} or more, got {}",
+                height.min(width)
+            ),
+        });
+    }
     let mut builder = Builder::new(input);
     let mut index = 0;
     let mut push = |op| {
@@ -33,7 +46,7 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
         builder.push(name, op).map(|node| (node, builder.shape()))
     };
     let (mut channels, mut shape) = (input.features(), input);
-    for &filters in config.filters.as_deref().unwrap_or(&FILTERS) {
+    for &filters in filters {
         let convolution = Convolution::new(channels, filters, WINDOW);
         push(Op::Conv2d(Convolution { padding_mode: config.padding, ..convolution }))?;
         if config.batch_norm {
@@ -78,6 +91,8 @@ mod tests {
     fn an_input_too_small_to_be_halved_is_refused() {
         let error =
             build(&ModelConfig::default(), Shape::Map { height: 4, width: 4, channels: 3 }, 2).unwrap_err();
-        assert!(error.to_string().contains("cannot take an input of"), "{error}");
+        assert_eq!(error.to_string(), "cnn with 3 poolings needs --size 8 or more, got 4");
+        let two = ModelConfig { filters: Some(vec![4, 4]), ..ModelConfig::default() };
+        assert!(build(&two, Shape::Map { height: 4, width: 4, channels: 3 }, 2).is_ok());
     }
 }

@@ -10,8 +10,20 @@ use pupila::recipe::Setting;
 use pupila::{AugmentationOptions, augmented, encode_png, images, user_cache, write_whole};
 use serde_json::json;
 
+/// Extensions of pictures that are no PNG: a file that is called so and is one misleads.
+const OTHER_FORMATS: [&str; 9] = ["jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "tif", "tiff"];
+
 pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
+    let extension = arguments.out.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    if let Some(other) = extension.filter(|extension| OTHER_FORMATS.contains(&extension.as_str())) {
+        return Err(Failure::wrong(format_args!(
+            "--out {}: augment writes PNG, which keeps every pixel, and no {}: type --out {}",
+            arguments.out.display(),
+            other.to_uppercase(),
+            arguments.out.with_extension("png").display()
+        )));
+    }
     let set = |s: &String| Setting { assignment: s.clone(), option: format!("--set {s}") };
     let seed = arguments
         .seed
@@ -20,9 +32,10 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
     let settings = arguments.settings.iter().map(set).chain(seed).collect();
     let recipe =
         layers(arguments.recipe.as_deref(), settings)?.resolve_for_viewing().map_err(Failure::request)?;
+    tell::taken(output, &recipe);
     let options = AugmentationOptions { single: arguments.single, cache: user_cache(), stop: listen() };
     let shown = augmented(&arguments.what, &recipe, &options)?;
-    tell::skipped(Output::new(false), &shown.skipped);
+    tell::skipped(output, &shown.skipped);
     let png = encode_png(&shown.picture).map_err(Failure::work)?;
     write_whole(&arguments.out, &png).map_err(Failure::writing(&arguments.out))?;
     let (width, height) = (shown.picture.width(), shown.picture.height());

@@ -1,7 +1,7 @@
 //! `pupila bench`: how fast a network trains and judges on this machine, and how near that is to what the machine can do.
 
-use super::in_pool;
 use super::recipe::resolve;
+use super::{in_pool, tell as words};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
@@ -15,6 +15,7 @@ use std::time::Duration;
 pub(crate) fn run(arguments: &cli::Bench) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
     let recipe = resolve(&arguments.choice, [])?;
+    words::taken(output, &recipe);
     let threads = arguments.threads.count();
     let options = BenchmarkOptions {
         classes: usize::from(arguments.classes),

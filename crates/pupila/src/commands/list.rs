@@ -1,13 +1,24 @@
 //! `pupila list`: what a recipe can name.
 
+use super::tell_runs::wrapped;
 use crate::cli::{List, Listed};
 use crate::failure::Failure;
 use crate::output::Output;
+use clap::ValueEnum;
+use pupila::recipe::{KeyDoc, key_docs};
 use serde_json::json;
 
 pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let rows: Vec<(String, String)> = match arguments.what {
+    let Some(what) = arguments.what else {
+        tell_what_there_is(output);
+        return Ok(());
+    };
+    let rows: Vec<(String, String)> = match what {
+        Listed::Keys => {
+            tell_keys(output, arguments.json.json);
+            return Ok(());
+        }
         Listed::Models => {
             let row = |a: &pupila::network::architectures::Architecture| {
                 (a.name.to_owned(), with_keys(a.description, a.keys))
@@ -60,9 +71,44 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
         rows.iter().for_each(|(name, description)| output.say(format_args!("{name:<width$}  {description}")));
     }
     let objects = rows.iter().map(|(name, description)| json!({ "name": name, "description": description }));
-    let what = format!("{:?}", arguments.what).to_lowercase();
+    let what = format!("{what:?}").to_lowercase();
     output.object(&json!({ (what): objects.collect::<Vec<_>>() }));
     Ok(())
+}
+
+/// What can be listed.
+fn tell_what_there_is(output: Output) {
+    let mut objects = Vec::new();
+    output.say("pupila list WHAT lists");
+    for what in Listed::value_variants().iter().filter_map(ValueEnum::to_possible_value) {
+        let (name, description) =
+            (what.get_name(), what.get_help().map(ToString::to_string).unwrap_or_default());
+        output.say(format_args!("  {name:<13} {description}"));
+        objects.push(json!({ "name": name, "description": description }));
+    }
+    output.object(&json!({ "list": objects }));
+}
+
+/// Every key, with its default and what it means.
+fn tell_keys(output: Output, json: bool) {
+    let docs = key_docs();
+    if !json {
+        let mut before = "";
+        for KeyDoc { key, default, meaning } in &docs {
+            let section = key.split('.').next().unwrap_or_default();
+            if section != before {
+                output.heading(format_args!("[{section}]"));
+                before = section;
+            }
+            match default {
+                Some(default) => output.say(format_args!("{key} = {default}")),
+                None => output.say(format_args!("{key} (not set)")),
+            }
+            wrapped(meaning, output.width(), "    ").iter().for_each(|line| output.say(line));
+        }
+    }
+    let object = |doc: &KeyDoc| json!({ "key": doc.key, "default": doc.default, "meaning": doc.meaning });
+    output.object(&json!({ "keys": docs.iter().map(object).collect::<Vec<_>>() }));
 }
 
 /// A description with the keys that are used, if any.

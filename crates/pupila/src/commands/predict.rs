@@ -7,6 +7,93 @@ use crate::interrupt::listen;
 use crate::output::{Output, percent};
 use pupila::{Classifier, Judging, predictions_csv, write_whole};
 use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+/// The name of standard input.
+const STDIN: &str = "-";
+
+/// What is to be classified.
+struct Given {
+    paths: Vec<PathBuf>,
+    /// The image of standard input, which is a file for as long as this is.
+    image: Option<PathBuf>,
+}
+
+impl Given {
+    /// What was typed, with standard input in the place of `-`.
+    fn of(typed: &[PathBuf]) -> Result<Given, Failure> {
+        let mut given = Given { paths: Vec::new(), image: None };
+        let mut read = false;
+        for path in typed {
+            if path.as_os_str() != STDIN {
+                given.paths.push(path.clone());
+            } else if !std::mem::replace(&mut read, true) {
+                let mut content = Vec::new();
+                std::io::stdin().read_to_end(&mut content).map_err(|error| {
+                    Failure::Work(anyhow::Error::new(error).context("cannot read standard input"))
+                })?;
+                given.take(&content)?;
+            }
+        }
+        Ok(given)
+    }
+
+    /// A list of paths, a line each or with zeros between them (`find -print0`), or one image.
+    fn take(&mut self, content: &[u8]) -> Result<(), Failure> {
+        if let Some(extension) = extension(content) {
+            let name = format!("pupila-stdin-{}.{extension}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            // Known before it is written, so that it is removed whatever happens.
+            self.image = Some(path.clone());
+            let written = File::options().write(true).create_new(true).open(&path);
+            written.and_then(|mut file| file.write_all(content)).map_err(Failure::writing(&path))?;
+            self.paths.push(path);
+            return Ok(());
+        }
+        let separator = if content.contains(&0) { '\0' } else { '\n' };
+        let Ok(text) = std::str::from_utf8(content) else {
+            return Err(Failure::wrong(
+                "standard input is neither a list of paths nor an image of a known kind",
+            ));
+        };
+        let before = self.paths.len();
+        let lines =
+            text.split(separator).map(|line| line.trim_end_matches('\r')).filter(|line| !line.is_empty());
+        self.paths.extend(lines.map(PathBuf::from));
+        if self.paths.len() == before {
+            return Err(Failure::wrong(
+                "standard input is empty: `-` reads a list of paths, a line each, or one image, such as find photos -name '*.jpg' | pupila predict RUN -",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        if let Some(image) = &self.image {
+            let _ = fs::remove_file(image);
+        }
+    }
+}
+
+/// The extension of an image by its first bytes; none for what is no image.
+fn extension(content: &[u8]) -> Option<&'static str> {
+    const KINDS: [(&[u8], &str); 7] = [
+        (b"\xff\xd8\xff", "jpg"),
+        (b"\x89PNG", "png"),
+        (b"GIF8", "gif"),
+        (b"BM", "bmp"),
+        (b"RIFF", "webp"),
+        (b"II*\0", "tif"),
+        (b"MM\0*", "tif"),
+    ];
+    // A path may begin with BM or RIFF; an image holds zeros or bytes that are no text.
+    let is_text = std::str::from_utf8(content).is_ok_and(|text| !text.contains('\0'));
+    KINDS.iter().find(|(magic, _)| !is_text && content.starts_with(magic)).map(|(_, extension)| *extension)
+}
 
 pub(crate) fn run(arguments: &cli::Predict) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
@@ -19,10 +106,15 @@ pub(crate) fn run(arguments: &cli::Predict) -> Result<(), Failure> {
 
 fn predict(arguments: &cli::Predict, output: Output, judging: Judging) -> Result<(), Failure> {
     let mut model = Classifier::open(&arguments.run)?;
+    let given = Given::of(&arguments.images)?;
     let (judging, bar) = tell::reading(judging);
-    let answers = model.predict_files(&arguments.images, &judging);
+    let answers = model.predict_files(&given.paths, &judging);
     bar.finish_and_clear();
-    let answers = answers?;
+    let mut answers = answers?;
+    if let Some(image) = &given.image {
+        let image = image.to_string_lossy();
+        answers.paths.iter_mut().filter(|path| **path == image).for_each(|path| *path = STDIN.to_owned());
+    }
     let classes = model.classes();
     if let Some(path) = &arguments.csv {
         write_whole(

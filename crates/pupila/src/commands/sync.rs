@@ -12,23 +12,41 @@ use std::time::Duration;
 
 pub(crate) fn run(arguments: &cli::Sync) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let folder = RunFolder::open(&arguments.run).map_err(Failure::request)?;
-    let is_study = folder.is_study();
-    if !is_study {
-        check(&folder).map_err(Failure::request)?;
+    let mut folders = Vec::new();
+    for run in &arguments.runs {
+        let folder = RunFolder::open(run).map_err(Failure::request)?;
+        if !folder.is_study() {
+            check(&folder).map_err(Failure::request)?;
+        }
+        folders.push(folder);
     }
     let target = target(arguments)?;
     let wait = Duration::from_secs(arguments.wait);
-    if is_study {
+    if let Some(study) = folders.iter().find(|folder| folder.is_study()) {
+        let path = study.path().display();
         if arguments.register.is_some() {
             return Err(Failure::wrong(format_args!(
-                "--register takes the model of one run, and {} is a study: name a run folder in it, such as {}",
-                folder.path().display(),
-                folder.path().join("VARIANT-seed0").display()
+                "--register takes the model of one run, and {path} is a study: name a run folder in it, such as {}",
+                study.path().join("VARIANT-seed0").display()
             )));
         }
-        return send_study(&folder, &target, wait, output);
+        if folders.len() > 1 {
+            return Err(Failure::wrong(format_args!(
+                "{path} is a study with runs of its own: send it by itself"
+            )));
+        }
+        return send_study(study, &target, wait, output);
     }
+    match &folders[..] {
+        [folder] => send_run(folder, target, wait, output),
+        _ if arguments.register.is_some() => {
+            Err(Failure::wrong("--register takes the model of one run: name one run folder"))
+        }
+        folders => send_runs(folders, &target, wait, output),
+    }
+}
+
+fn send_run(folder: &RunFolder, target: Target, wait: Duration, output: Output) -> Result<(), Failure> {
     let uri = target.uri.clone();
     let sent = sync(folder.path(), target, wait).map_err(Failure::work)?;
     for skipped in &sent.skipped {
@@ -44,10 +62,73 @@ pub(crate) fn run(arguments: &cli::Sync) -> Result<(), Failure> {
         sent.metrics,
         sent.files
     ));
+    if let Some(page) = sent.page {
+        output.say(format_args!("  {page}"));
+    }
     if let Some(note) = sent.note {
         output.say(format_args!("{note}"));
     }
     Ok(())
+}
+
+/// Sends several runs, one after the other; one that cannot be sent keeps no other from it.
+fn send_runs(folders: &[RunFolder], target: &Target, wait: Duration, output: Output) -> Result<(), Failure> {
+    let (all, notes) = send_each(folders, target, wait, output);
+    let missing = all.iter().filter(|(_, sent)| !sent.complete).count();
+    output.object(&json!({ "complete": missing == 0, "runs": all.iter().map(named).collect::<Vec<_>>() }));
+    if missing > 0 {
+        return Err(Failure::work(anyhow::anyhow!(
+            "something of {missing} of {} runs is missing, and the same command sends it later",
+            all.len()
+        )));
+    }
+    output.say(format_args!("{} has all {} runs", target.uri, all.len()));
+    notes.iter().for_each(|note| output.say(note));
+    Ok(())
+}
+
+/// Sends folders and says what became of each.
+fn send_each<'a>(
+    folders: impl IntoIterator<Item = &'a RunFolder>,
+    target: &Target,
+    mut wait: Duration,
+    output: Output,
+) -> (Vec<(String, Delivered)>, Vec<String>) {
+    let (mut all, mut notes) = (Vec::new(), Vec::new());
+    for folder in folders {
+        let sent = send(folder, target, wait);
+        // Where the server fails one folder it may fail all: each is still tried, without patience.
+        wait = if sent.complete { wait } else { Duration::ZERO };
+        let name = folder.name();
+        for skipped in &sent.skipped {
+            output.warn(format_args!("{name}: not sent: {skipped}"));
+        }
+        if sent.complete {
+            let Delivered { metrics, files, .. } = sent;
+            let run_id = sent.run_id.as_deref().unwrap_or_default();
+            output
+                .say(format_args!("{name}: {metrics} metrics and {files} files were sent now, as {run_id}"));
+            if let Some(page) = &sent.page {
+                output.say(format_args!("  {page}"));
+            }
+        } else {
+            output.warn(format_args!("{name}: not all of it was sent: {}", reason(&sent)));
+        }
+        notes.extend(sent.note.clone());
+        all.push((name, sent));
+    }
+    notes.dedup();
+    (all, notes)
+}
+
+/// What became of a folder, with its name.
+fn named((name, sent): &(String, Delivered)) -> Value {
+    let mut run = json!({ "name": name });
+    if let (Value::Object(run), Value::Object(object)) = (&mut run, object(sent)) {
+        run.extend(object);
+    }
+    run["reason"] = if sent.complete { Value::Null } else { reason(sent).into() };
+    run
 }
 
 /// Whether there is anything of a folder that can be sent.
@@ -81,51 +162,24 @@ fn target(arguments: &cli::Sync) -> Result<Target, Failure> {
 }
 
 /// Sends a study's own folder and then those of its runs; one that cannot be sent keeps no other from it.
-fn send_study(study: &RunFolder, target: &Target, mut wait: Duration, output: Output) -> Result<(), Failure> {
+fn send_study(study: &RunFolder, target: &Target, wait: Duration, output: Output) -> Result<(), Failure> {
     let runs = study.runs().map_err(Failure::work)?;
     let own = check(study);
     if let Err(error) = &own {
         output.warn(format_args!("{error:#}; the runs of the study are sent without a parent"));
     }
-    let (mut all, mut notes) = (Vec::new(), Vec::new());
-    for folder in own.is_ok().then_some(study).into_iter().chain(&runs) {
-        let sent = send(folder, target, wait);
-        // Where the server fails one folder it may fail all: each is still tried, without patience.
-        wait = if sent.complete { wait } else { Duration::ZERO };
-        let name = folder.name();
-        for skipped in &sent.skipped {
-            output.warn(format_args!("{name}: not sent: {skipped}"));
-        }
-        if sent.complete {
-            let Delivered { metrics, files, .. } = sent;
-            let run_id = sent.run_id.as_deref().unwrap_or_default();
-            output
-                .say(format_args!("{name}: {metrics} metrics and {files} files were sent now, as {run_id}"));
-        } else {
-            output.warn(format_args!("{name}: not all of it was sent: {}", reason(&sent)));
-        }
-        notes.extend(sent.note.clone());
-        all.push((name, sent));
-    }
-    notes.dedup();
+    let folders = own.is_ok().then_some(study).into_iter().chain(&runs);
+    let (all, notes) = send_each(folders, target, wait, output);
     let metrics: u64 = all.iter().map(|(_, sent)| sent.metrics).sum();
     let files: u64 = all.iter().map(|(_, sent)| sent.files).sum();
     let missing = all.iter().filter(|(_, sent)| !sent.complete).count();
-    let of_run = |(name, sent): &(String, Delivered)| {
-        let mut run = json!({ "name": name });
-        if let (Value::Object(run), Value::Object(object)) = (&mut run, object(sent)) {
-            run.extend(object);
-        }
-        run["reason"] = if sent.complete { Value::Null } else { reason(sent).into() };
-        run
-    };
     let (of_study, of_runs) = all.split_at(usize::from(own.is_ok()));
     let run_id = of_study.first().and_then(|(_, sent)| sent.run_id.clone());
     let skipped =
         all.iter().flat_map(|(name, sent)| sent.skipped.iter().map(move |of| format!("{name}: {of}")));
     output.object(&json!({
         "complete": missing == 0, "metrics": metrics, "files": files, "run_id": run_id, "model_id": null,
-        "skipped": skipped.collect::<Vec<_>>(), "runs": of_runs.iter().map(of_run).collect::<Vec<_>>(),
+        "skipped": skipped.collect::<Vec<_>>(), "runs": of_runs.iter().map(named).collect::<Vec<_>>(),
     }));
     if missing > 0 {
         return Err(Failure::work(anyhow::anyhow!(
@@ -155,7 +209,7 @@ fn send(folder: &RunFolder, target: &Target, wait: Duration) -> Delivered {
 fn object(sent: &Delivered) -> Value {
     json!({
         "complete": sent.complete, "metrics": sent.metrics, "files": sent.files, "run_id": sent.run_id,
-        "model_id": sent.model_id, "skipped": sent.skipped,
+        "model_id": sent.model_id, "page": sent.page, "skipped": sent.skipped,
     })
 }
 

@@ -45,6 +45,11 @@ pub(crate) fn reading(judging: Judging) -> (Judging, ProgressBar) {
     (judging.on_progress(move |progress| advance(&shown, progress)), bar)
 }
 
+/// What was typed otherwise than a recipe has it, and what it was taken as.
+pub(crate) fn taken(output: Output, recipe: &CheckedRecipe) {
+    recipe.taken().iter().for_each(|taken| output.say(taken));
+}
+
 /// Where the pixels came from and how long that took.
 pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
     let seconds = images.decode_time.as_secs_f64();
@@ -206,7 +211,11 @@ pub(crate) fn plan(output: Output, recipe: &CheckedRecipe, steps: usize, threads
         if transforms.is_empty() { "no augmentation".to_owned() } else { transforms.join(", ") };
     augmented += &super::tell_data::mixing(augment);
     let stopping = match early_stopping.patience {
-        Some(patience) => format!("stops after {patience} epochs without a better {}", train.monitor),
+        Some(patience) => format!(
+            "stops after {patience} epochs without a better {}{}",
+            train.monitor,
+            beyond(early_stopping.min_delta)
+        ),
         None => "no early stopping".to_owned(),
     };
     output.say(format_args!("  augmented by {augmented}; {stopping}"));
@@ -228,6 +237,32 @@ pub(crate) fn plan(output: Output, recipe: &CheckedRecipe, steps: usize, threads
     if !more.is_empty() {
         output.say(format_args!("  {}", more.join("; ")));
     }
+    let updates = u64::from(train.epochs) * steps.div_ceil(train.accumulate) as u64;
+    let warmup = u64::from(schedule.warmup_steps);
+    if warmup >= updates && updates > 0 {
+        let share =
+            schedule.warmup_start + (1.0 - schedule.warmup_start) * (updates - 1) as f64 / warmup as f64;
+        output.warn(format_args!(
+            "schedule.warmup_steps={warmup} is no shorter than the run, which has {} updates: the learning rate gets no further \
+             than {:.0} % of what the schedule says",
+            count(updates as usize),
+            100.0 * share
+        ));
+    }
+}
+
+/// What early stopping calls better, where that is not every better epoch.
+fn beyond(min_delta: f64) -> String {
+    if min_delta > 0.0 {
+        format!(" by more than {min_delta} (* marks every better one: the best is kept)")
+    } else {
+        String::new()
+    }
+}
+
+/// A loss in ten columns.
+fn loss(value: f64) -> String {
+    if value.abs() >= 1e5 { format!("{value:.3e}") } else { format!("{value:.4}") }
 }
 
 /// The head of the table of epochs.
@@ -243,13 +278,13 @@ pub(crate) fn epoch(output: Output, record: &EpochRecord, recipe: &CheckedRecipe
     let epoch = format!("{}/{}", record.epoch, recipe.train.epochs);
     let monitored = record.val(recipe.monitor().name);
     let line = format!(
-        "  {epoch:>9}   {:>10.4} {:>9}   {:>10.4} {:>9}   {:>9}   {}",
-        record.train_loss,
+        "  {epoch:>9}   {:>10} {:>9}   {:>10} {:>9}   {:>9}   {}",
+        loss(record.train_loss),
         percent(record.train_accuracy),
-        record.val("loss"),
+        loss(record.val("loss")),
         percent(record.val("accuracy")),
         count(record.images_per_s as usize),
-        if record.improved { format!("* {monitored:.4}") } else { String::new() },
+        if record.improved { format!("* {}", loss(monitored)) } else { String::new() },
     );
     output.say(line.trim_end());
 }
@@ -285,8 +320,21 @@ pub(crate) fn outcome(
             if overfits { ": it overfits" } else { "" },
         ));
     }
-    let hindered = outcome.findings.iter().any(pupila::run_files::Finding::hinders_learning);
-    if outcome.end == RunEnd::Completed && best as usize == ran && ran > 1 && !hindered {
+    if let (RunEnd::StoppedEarly, Some(patience)) = (outcome.end, recipe.early_stopping.patience) {
+        let by = match recipe.early_stopping.min_delta {
+            0.0 => String::new(),
+            min_delta => format!(" by more than {min_delta}"),
+        };
+        output.say(format_args!(
+            "  Stopped early, after epoch {ran} of {}: {} had not improved{by} for {patience} epoch{}.",
+            recipe.train.epochs,
+            recipe.train.monitor,
+            if patience == 1 { "" } else { "s" }
+        ));
+    }
+    // Where something is wrong, more of it does not help.
+    let wrong = outcome.findings.iter().any(pupila::run_files::Finding::hinders_learning);
+    if outcome.end == RunEnd::Completed && best as usize == ran && ran > 1 && !wrong {
         output.say("  The last epoch was the best: training longer may still help (--epochs).");
     }
     super::tell_data::waiting(output, &outcome.epochs, recipe);
@@ -367,20 +415,44 @@ fn leaked(output: Output, leaks: &Leaks, judged: usize) {
 pub(crate) fn tables(output: Output, predictions: &Predictions, classes: &[String]) {
     let report = ClassificationReport::new(predictions.confusion());
     output.heading("Per class");
-    output.say(report.render(classes).trim_end_matches('\n'));
+    // The columns of the numbers take 42.
+    let names = super::tell_data::shown_names(classes, output.width().saturating_sub(42));
+    let text = report.render(&names);
+    if classes.len() > 2 * SHOWN {
+        // The head, the classes with the lowest and the highest F1, the averages.
+        let lines: Vec<&str> = text.lines().collect();
+        let (head, rest) = lines.split_at(2.min(lines.len()));
+        let (rows, averages) = rest.split_at(classes.len().min(rest.len()));
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|&a, &b| report.per_class[a].f1.total_cmp(&report.per_class[b].f1));
+        order.drain(SHOWN / 2..rows.len() - SHOWN / 2);
+        head.iter().for_each(|line| output.say(line));
+        order.iter().for_each(|&row| output.say(rows[row]));
+        output.say(format_args!(
+            "  ... {} classes in all, of which these have the lowest and the highest F1; classification_report.txt has all",
+            count(classes.len())
+        ));
+        averages.iter().for_each(|line| output.say(line));
+    } else {
+        output.say(text.trim_end_matches('\n'));
+    }
     if !report.undefined.is_empty() {
         let mut ids: Vec<_> = report.undefined.iter().filter_map(|undefined| undefined.class).collect();
         ids.sort_unstable();
         ids.dedup();
         let names: Vec<_> =
-            ids.iter().filter_map(|&class| classes.get(class as usize)).map(String::as_str).collect();
+            ids.iter().filter_map(|&class| names.get(class as usize)).map(String::as_str).collect();
+        let more = match names.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         output.say(format_args!(
-            "  0.00 also stands for what is undefined: never predicted or absent are {}",
-            names.join(", ")
+            "  0.00 also stands for what is undefined: never predicted or absent are {}{more}",
+            names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ")
         ));
     }
     output.heading("Confusion matrix (rows: true, columns: predicted)");
-    output.say(predictions.confusion().render(classes, output.width()).trim_end_matches('\n'));
+    output.say(predictions.confusion().render(&names, output.width()).trim_end_matches('\n'));
 }
 
 /// Where everything is, and what can be done with it.

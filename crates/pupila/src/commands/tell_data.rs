@@ -1,6 +1,7 @@
 //! What a person reads of the training data: its classes before and after sampling, and what is unwise about it.
 
 use super::tell::SHOWN;
+use super::tell_runs::{printable, shortened};
 use crate::output::{Output, percent};
 use pupila::dataset::{Dataset, PixelStatistics, Split};
 use pupila::recipe::Augment;
@@ -8,6 +9,7 @@ use pupila::train::DataWait;
 use pupila::{EpochRecord, Prepared, Recipe, SmallerInput, TooFew, Views, count, images};
 use pupila_loader::Order;
 use std::path::Path;
+use unicode_width::UnicodeWidthStr;
 
 /// A column of the table of classes: its head, a cell for each class, the total.
 struct Column {
@@ -52,24 +54,33 @@ pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &R
             columns.push(Column::of_epoch(&counts, &order));
         }
     }
-    let width =
-        dataset.classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max("class".len());
+    let taken: usize = columns.iter().map(Column::width).sum::<usize>() + 2;
+    let names = shown_names(&dataset.classes, output.width().saturating_sub(taken));
+    let width = names.iter().map(|class| class.width()).max().unwrap_or(0).max("class".len());
     let row = |name: &str, cell: &dyn Fn(&Column) -> String| {
         let cells: String =
             columns.iter().map(|column| format!("{:>1$}", cell(column), column.width())).collect();
-        output.say(format_args!("  {name:<width$}{cells}"));
+        let pad = " ".repeat(width.saturating_sub(name.width()));
+        output.say(format_args!("  {name}{pad}{cells}"));
     };
     row("class", &|column| column.head.to_owned());
-    let shown = if dataset.classes.len() > 2 * SHOWN { SHOWN } else { dataset.classes.len() };
-    for (i, class) in dataset.classes.iter().enumerate().take(shown) {
-        row(class, &|column| column.cells[i].clone());
+    // Of many classes the largest and the smallest, which are what one has to know.
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    let shown = if names.len() > 2 * SHOWN { SHOWN } else { names.len() };
+    if shown < names.len() {
+        let counts = dataset.class_counts(Split::Train);
+        order.sort_by_key(|&class| (std::cmp::Reverse(counts[class]), class));
+        order.drain(shown / 2..names.len() - shown / 2);
+    }
+    for &class in &order {
+        row(&names[class], &|column| column.cells[class].clone());
     }
     if shown < dataset.classes.len() {
         let counts = dataset.class_counts(Split::Train);
         let (least, most) = (counts.iter().min().unwrap_or(&0), counts.iter().max().unwrap_or(&0));
         output.say(format_args!(
-            "  ... and {} more classes, with {} to train on",
-            dataset.classes.len() - shown,
+            "  ... {} classes in all, of which these are the largest and the smallest, with {} to train on",
+            count(dataset.classes.len()),
             if least == most {
                 format!("{} each", images(*most))
             } else {
@@ -92,6 +103,13 @@ pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &R
         )),
         (None, false) => {}
     }
+}
+
+/// Names as the rows of a table have them: shortened to a width, in which nothing moves the cursor.
+pub(super) fn shown_names(classes: &[String], width: usize) -> Vec<String> {
+    /// A name is not cut below this.
+    const LEAST: usize = 12;
+    classes.iter().map(|class| shortened(&printable(class), width.max(LEAST))).collect()
 }
 
 fn and_groups(dataset: &Dataset) -> &'static str {

@@ -233,7 +233,7 @@ fn counted(n: usize, one: &str, many: &str) -> String {
 }
 
 /// A text in lines of a width, each behind `indent`.
-fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
     let mut lines = vec![indent.to_owned()];
     for word in text.split_whitespace() {
         let line = lines.last().map_or(0, |line| line.width());
@@ -252,12 +252,12 @@ fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
 }
 
 /// A text in which nothing moves the cursor: names of folders may be anything.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A name without its middle, since numbers stand at the end.
-fn shortened(name: &str, width: usize) -> String {
+pub(super) fn shortened(name: &str, width: usize) -> String {
     if name.width() <= width {
         return name.to_owned();
     }

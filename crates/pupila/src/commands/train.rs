@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
             arguments.data.join(StudyFile::PAGE).display()
         )));
     }
+    tell::taken(output, &recipe);
     let bar = tell::bar(0, tell::READING);
     let shown = bar.clone();
     let mut builder = Session::builder(recipe.clone(), &arguments.data)

@@ -153,15 +153,17 @@ impl Compared {
     }
 }
 
-/// Where the page goes: what was asked for, or the first `comparison.html` that is free or ours. What is not ours is never
-/// written over.
+/// Where the page goes: what was asked for, or the first `comparison.html` that is free. Nothing is written over unasked, and what is
+/// no page of ours never.
 fn page_path(out: Option<&Path>) -> Result<PathBuf, Error> {
-    let ours = |path: &Path| match std::fs::read_to_string(path) {
-        Ok(text) => text.contains(MARK),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
     if let Some(path) = out {
-        if !ours(path) {
+        let ours = match std::fs::metadata(path) {
+            // A pipe or a device has nothing that could be lost, and would not end if it were read.
+            Ok(there) if !there.is_file() && !there.is_dir() => true,
+            Ok(_) => std::fs::read_to_string(path).is_ok_and(|text| text.is_empty() || text.contains(MARK)),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        if !ours {
             return Err(Error::request(format_args!(
                 "{} is there already and is no page of pupila: choose another --out, or remove it",
                 path.display()
@@ -170,7 +172,9 @@ fn page_path(out: Option<&Path>) -> Result<PathBuf, Error> {
         return Ok(path.to_owned());
     }
     let numbered = |n: u32| if n == 1 { "comparison.html".into() } else { format!("comparison-{n}.html") };
-    let free = (1..10_000).map(|n| PathBuf::from(numbered(n))).find(|path| ours(path));
+    // A link that points nowhere is something too.
+    let is_free = |path: &PathBuf| std::fs::symlink_metadata(path).is_err();
+    let free = (1..10_000).map(|n| PathBuf::from(numbered(n))).find(is_free);
     free.ok_or_else(|| Error::request("there is no free comparison.html here: choose one by --out FILE.html"))
 }
 

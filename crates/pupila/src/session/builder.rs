@@ -2,10 +2,9 @@
 
 use super::{OnProgress, Progress, Session, Stage, available_threads};
 use crate::error::{Error, Tried};
-use crate::monitor;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
-use pupila_dataset::Cache;
+use pupila_dataset::{Cache, Split};
 use pupila_engine::thread_pool;
 use pupila_run::{Group, RunFolder};
 use pupila_train::{CheckedRecipe, Fault, ModelCard, RecipeErrors, scan_for};
@@ -159,7 +158,7 @@ impl SessionBuilder {
             }
         })?;
         let mut faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
-        faults.extend(monitor::check(&recipe, &dataset));
+        faults.extend(recipe.check_monitor(&dataset.classes, &dataset.class_counts(Split::Val)));
         if !faults.is_empty() {
             return Err(RecipeErrors(faults).into());
         }

@@ -2,15 +2,13 @@
 
 use super::{Forecast, Keep, StudyPlan};
 use crate::error::Error;
-use crate::monitor::undefined;
 use crate::shared_data::SharedData;
 use pupila_dataset::{Dataset, Split};
-use pupila_metrics::METRICS;
 use pupila_network::Network;
 use pupila_run::{RunFolder, StudyFile};
 use pupila_study::statistics::power::{false_claims_of_an_unstable_baseline, power};
 use pupila_study::{Place, StudyErrors, StudyFault, overlap};
-use pupila_train::{CheckedRecipe, ModelCard, fingerprint, fingerprint_of};
+use pupila_train::{CheckedRecipe, ModelCard, Monitor, fingerprint, fingerprint_of};
 use pupila_transforms::Normalization;
 use std::path::PathBuf;
 
@@ -218,11 +216,13 @@ fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add
             .into());
         return;
     }
-    let labels: Vec<u32> = val.iter().map(|&sample| dataset.samples[sample].label).collect();
-    let monitor = METRICS.iter().find(|metric| metric.name == recipe.monitor().name);
-    for (key, metric) in [("metric", Some(plan.metric)), ("train.monitor", monitor)] {
-        if let Some(why) = metric.and_then(|metric| undefined(metric, &labels, &dataset.classes)) {
-            add(format!("{key}: {why}; val/accuracy and val/loss can be computed on any data"));
+    let counts = dataset.class_counts(Split::Val);
+    for (key, name) in [("metric", plan.metric.name), ("train.monitor", recipe.monitor().name)] {
+        let why = Monitor::parse(&format!("val/{name}"))
+            .ok()
+            .and_then(|monitor| monitor.useless_on(&dataset.classes, &counts));
+        if let Some(why) = why {
+            add(format!("{key}: val/{name} {why}; val/accuracy and val/loss can be computed on any data"));
         }
     }
     if plan.splits.len() > 1 && !dataset.val_from_train && recipe.data.folds.is_none() {

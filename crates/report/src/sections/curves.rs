@@ -5,6 +5,9 @@ use crate::html::escape;
 use crate::run::{EpochPoint, Training};
 use pupila_run::RunEnd;
 
+/// The ratio of the largest loss to the lowest from which on the axis is logarithmic.
+const DECADES: f64 = 1000.0;
+
 /// The curves, with the kept epoch marked.
 pub(crate) fn curves(training: &Training<'_>) -> String {
     let epochs = training.epochs;
@@ -30,17 +33,21 @@ pub(crate) fn curves(training: &Training<'_>) -> String {
         caption: caption.into(),
         ..Chart::default()
     };
+    // Where losses span decades a linear axis shows the largest alone.
+    let losses = epochs.iter().flat_map(|e| [e.train_loss, e.val_loss]).filter(|loss| loss.is_finite());
+    let (low, high) = losses.fold((f64::MAX, f64::MIN), |(low, high), loss| (low.min(loss), high.max(loss)));
+    let decades = low > 0.0 && high / low > DECADES;
     let mut accuracies = vec![series("training", 1, true, |e| e.train_accuracy)];
     // Where all classes have equally many images the two are one.
     if epochs.iter().any(|e| (e.val_accuracy - e.val_balanced_accuracy).abs() > 1e-9) {
         accuracies.push(series("validation, balanced", 3, false, |e| e.val_balanced_accuracy));
     }
     accuracies.push(series("validation", 2, false, |e| e.val_accuracy));
-    let charts = [
+    let mut charts = [
         chart(
             "Loss by epoch",
             "Loss",
-            None,
+            decades.then_some((0.8 * low, 1.25 * high)),
             vec![
                 series("training", 1, true, |e| e.train_loss),
                 series("validation", 2, false, |e| e.val_loss),
@@ -62,6 +69,7 @@ pub(crate) fn curves(training: &Training<'_>) -> String {
             "The rate of each epoch's last update.",
         ),
     ];
+    charts[0].log_y = decades;
     let figures: String = charts.iter().map(Chart::figure).collect();
     format!(
         "<p class=\"note\">The dotted line marks the epoch that is kept, the best by <code>{}</code>.</p><div class=\"grid\">{figures}</div>\n",

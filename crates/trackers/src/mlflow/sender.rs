@@ -30,6 +30,8 @@ pub struct Delivered {
     pub files: u64,
     /// The run on the server.
     pub run_id: Option<String>,
+    /// The run's page on the server.
+    pub page: Option<String>,
     /// The logged model on the server, where it has these.
     pub model_id: Option<String>,
     /// What a person should know of how this server has it, though nothing is missing.
@@ -45,6 +47,8 @@ pub struct Delivered {
 pub struct Sender {
     stop: Channel<Instant>,
     ended: Receiver<Delivered>,
+    /// What became of the run, where that is known before its end.
+    early: Option<Delivered>,
 }
 
 impl Sender {
@@ -63,11 +67,23 @@ impl Sender {
             let _ = end.send(delivered);
         });
         spawned.map_err(|source| DeliveryError::Folder { path: folder.to_owned(), source })?;
-        Ok(Sender { stop, ended })
+        Ok(Sender { stop, ended, early: None })
+    }
+
+    /// Why nothing is sent any more while the run still goes on, such as an experiment that is deleted; told once.
+    pub fn gave_up(&mut self) -> Option<String> {
+        if self.early.is_some() {
+            return None;
+        }
+        self.early = self.ended.try_recv().ok();
+        self.early.as_ref()?.reason.clone()
     }
 
     /// Says that nothing more will come and waits, at most so long, until all is sent.
     pub fn finish(self, patience: Duration) -> Delivered {
+        if let Some(early) = self.early {
+            return early;
+        }
         let _ = self.stop.send(Instant::now() + patience);
         // A request may hang for longer than there is patience; what it was about is marked in the ledger.
         self.ended.recv_timeout(patience + GRACE).unwrap_or_else(|_| Delivered {
@@ -175,12 +191,20 @@ fn follow(
     }
 }
 
+/// Where a person sees the run.
+fn page(delivery: &Delivery) -> Option<String> {
+    let (experiment, run) = (delivery.ledger.experiment_id.as_ref()?, delivery.ledger.run_id.as_ref()?);
+    let server = delivery.client.target().uri.to_string();
+    Some(format!("{}/#/experiments/{experiment}/runs/{run}", server.trim_end_matches('/')))
+}
+
 fn delivered(delivery: &Delivery, reason: Option<String>) -> Delivered {
     Delivered {
         complete: delivery.pending() == 0 && reason.is_none(),
         metrics: delivery.metrics,
         files: delivery.files,
         run_id: delivery.ledger.run_id.clone(),
+        page: page(delivery),
         model_id: delivery.ledger.model_id.clone(),
         note: (delivery.ledger.without_logged_models && delivery.ledger.skipped.is_empty())
             .then(|| NO_LOGGED_MODELS.to_owned()),

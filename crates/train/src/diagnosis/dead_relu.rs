@@ -16,9 +16,11 @@ pub(super) const CHECK: Check = Check {
 
 /// The share of a layer's units that is too much, and the one that is told again.
 const DEAD: [f64; 2] = [0.9, 1.0];
+/// Images that it takes to judge: of fewer, units that are active for one image in twenty are mostly silent.
+const ENOUGH: usize = 32;
 
 fn check(situation: &Situation<'_>) -> Option<Found> {
-    let health = situation.health?;
+    let health = situation.health.filter(|health| health.images >= ENOUGH)?;
     if situation.found_at_start("symmetric_weights") {
         return None;
     }
@@ -83,5 +85,7 @@ mod tests {
         assert!(found.suggestion.contains("--lr 0.0001 "));
         case.layer(3).spread.dead_frac = 1.0;
         assert_eq!(case.check(&CHECK).unwrap().grade, 2);
+        case.health.images = ENOUGH - 1;
+        assert!(case.check(&CHECK).is_none(), "too few to tell dead from silent");
     }
 }

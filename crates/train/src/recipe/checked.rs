@@ -17,6 +17,7 @@ pub struct CheckedRecipe {
     origins: BTreeMap<String, Origin>,
     monitor: Monitor,
     pipeline: Arc<Pipeline>,
+    taken: Vec<String>,
 }
 
 impl Deref for CheckedRecipe {
@@ -87,7 +88,16 @@ impl CheckedRecipe {
             .map_err(|error| RecipeErrors(vec![Fault::new("train.monitor", error.to_string())]))?;
         let pipeline = Pipeline::from_config(&recipe.augment.transforms)
             .map_err(|error| RecipeErrors(vec![Fault::new("augment.transforms", error.to_string())]))?;
-        Ok(CheckedRecipe { recipe, origins, monitor, pipeline: Arc::new(pipeline) })
+        Ok(CheckedRecipe { recipe, origins, monitor, pipeline: Arc::new(pipeline), taken: Vec::new() })
+    }
+
+    /// What was typed otherwise than a recipe has it, and what it was taken as: a sentence each.
+    pub fn taken(&self) -> &[String] {
+        &self.taken
+    }
+
+    pub(super) fn with_taken(self, taken: Vec<String>) -> Self {
+        CheckedRecipe { taken, ..self }
     }
 
     /// The recipe.

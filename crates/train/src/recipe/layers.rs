@@ -1,7 +1,7 @@
 //! What was typed to what is meant: defaults, then the recipe file, then the command line, with every fault at once and
 //! the origin of every value.
 
-use super::{CheckedRecipe, Fault, Recipe, RecipeErrors, schema};
+use super::{CheckedRecipe, Fault, Recipe, RecipeErrors, schema, words};
 use pupila_trackers::mlflow::TrackingUri;
 use pupila_trackers::redact;
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ impl Layers {
     /// at its default, and told.
     pub fn resolve_what_is_known(&self) -> (CheckedRecipe, Vec<Fault>) {
         let mut faults = Vec::new();
-        let mut entries = self.entries(&mut faults);
+        let (mut entries, _) = self.entries(&mut faults);
         loop {
             let wrong = match assemble(&entries, &mut faults).and_then(|(recipe, origins)| {
                 CheckedRecipe::new(recipe, origins, |_| false).map_err(|RecipeErrors(faults)| faults)
@@ -120,10 +120,10 @@ impl Layers {
 
     fn resolve_but(&self, allowed: impl Fn(&Fault) -> bool) -> Result<CheckedRecipe, RecipeErrors> {
         let mut faults = Vec::new();
-        let entries = self.entries(&mut faults);
+        let (entries, taken) = self.entries(&mut faults);
         match assemble(&entries, &mut faults) {
             Ok((recipe, origins)) => match CheckedRecipe::new(recipe, origins, allowed) {
-                Ok(recipe) if faults.is_empty() => return Ok(recipe),
+                Ok(recipe) if faults.is_empty() => return Ok(recipe.with_taken(taken)),
                 Ok(_) => {}
                 Err(RecipeErrors(wrong)) => faults.extend(wrong),
             },
@@ -132,27 +132,56 @@ impl Layers {
         Err(RecipeErrors(redacted(faults)))
     }
 
-    /// Every value of all layers, weakest first.
-    fn entries(&self, faults: &mut Vec<Fault>) -> Vec<Entry> {
+    /// Every value of all layers, weakest first, and what was taken for what.
+    fn entries(&self, faults: &mut Vec<Fault>) -> (Vec<Entry>, Vec<String>) {
         let mut entries = Vec::new();
         if let Some((path, text)) = &self.file {
             read_file(path, text, &mut entries, faults);
         }
-        for setting in &self.settings {
-            match setting.assignment.split_once('=') {
+        for Setting { assignment, option } in &self.settings {
+            let spaced = || assignment.trim().split_once(' ').filter(|(key, _)| words::key(key).is_some());
+            match assignment.split_once('=').or_else(spaced) {
                 Some((key, value)) => entries.push(Entry {
                     key: key.trim().to_owned(),
                     value: parse_value(value.trim()),
-                    origin: Origin::CommandLine(setting.option.clone()),
+                    origin: Origin::CommandLine(option.clone()),
                 }),
-                None => faults.push(Fault::new(
-                    "",
-                    format!("{}: expected KEY=VALUE, such as optimizer.lr=0.001", setting.option),
-                )),
+                None => {
+                    let to_type = match words::key(assignment) {
+                        Some(key) => format!(": type --set {key}=VALUE"),
+                        None => ", such as optimizer.lr=0.001".to_owned(),
+                    };
+                    faults.push(Fault::new("", format!("{option}: expected KEY=VALUE{to_type}")));
+                }
             }
         }
-        entries
+        let mut taken = Vec::new();
+        for entry in &mut entries {
+            taken.extend(understand(entry));
+        }
+        // What was typed with a space instead of `=` was understood by that alone.
+        for Setting { assignment, option } in self.settings.iter().filter(|s| !s.assignment.contains('=')) {
+            let origin = Origin::CommandLine(option.clone());
+            let said = taken.iter().any(|said| said.starts_with(&format!("{origin} is taken as ")));
+            if let (false, Some((key, value))) = (said, assignment.trim().split_once(' ')) {
+                taken.push(format!("{origin} is taken as {key} = {}", value.trim()));
+            }
+        }
+        (entries, taken)
     }
+}
+
+/// Puts what was meant in the place of what was typed, where only one thing can be meant, and says so.
+fn understand(entry: &mut Entry) -> Option<String> {
+    let known = schema::keys();
+    let key = if known.contains(&entry.key) { entry.key.clone() } else { words::key(&entry.key)? };
+    let value = words::value(&key, &entry.value, &|value| type_of(&key, value).is_ok());
+    if key == entry.key && value.is_none() {
+        return None;
+    }
+    entry.key = key;
+    entry.value = value.unwrap_or_else(|| entry.value.clone());
+    Some(format!("{} is taken as {} = {}", entry.origin, entry.key, entry.value))
 }
 
 /// Whether a fault is of the value of a key, or of something inside of it.
@@ -203,7 +232,11 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, fault
         Ok(document) => document,
         Err(error) => {
             let line = error.span().map_or(1, |span| line_of(span.start));
-            faults.push(fault(format!("{}:{line}: not TOML: {}", path.display(), error.message())));
+            let hint = text.lines().nth(line - 1).and_then(words::list_with_commas);
+            let hint = hint.map_or_else(String::new, |list| {
+                format!("; items of a list are separated by commas: {list}")
+            });
+            faults.push(fault(format!("{}:{line}: not TOML: {}{hint}", path.display(), error.message())));
             return;
         }
     };
@@ -223,10 +256,11 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, fault
         let item = document.as_table().get_key_value(section);
         let Value::Table(keys) = value else {
             let at = origin(item.and_then(|(key, _)| key.span()));
-            faults.push(fault(format!(
-                "{at}: `{section}` stands outside of any section; {}",
-                schema::sections_hint(section)
-            )));
+            let hint = match words::key(section).as_deref().and_then(|key| key.split_once('.')) {
+                Some((section, key)) => format!("`{key}` belongs under [{section}]"),
+                None => schema::sections_hint(section),
+            };
+            faults.push(fault(format!("{at}: `{section}` stands outside of any section; {hint}")));
             continue;
         };
         if !schema::sections().contains(section) {
@@ -252,7 +286,7 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, fault
 }
 
 /// A value as TOML has it; what is not TOML is a string, so that nobody has to quote a name on the command line.
-fn parse_value(text: &str) -> Value {
+pub(super) fn parse_value(text: &str) -> Value {
     let parsed = toml::from_str::<Table>(&format!("value = {text}")).ok();
     parsed.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.to_owned()))
 }
@@ -261,6 +295,9 @@ fn parse_value(text: &str) -> Value {
 fn admit(key: &str, value: &Value) -> Result<(), String> {
     let known = schema::keys();
     if !known.iter().any(|k| k == key) {
+        if let Some(answer) = words::about_key(key) {
+            return Err(format!("unknown key `{key}`: {answer}"));
+        }
         let hint = schema::suggestion(key, &known)
             .map_or_else(String::new, |key| format!("; did you mean `{key}`?"));
         let section = key.split_once('.').map(|(section, _)| section).unwrap_or_default();
@@ -272,12 +309,20 @@ fn admit(key: &str, value: &Value) -> Result<(), String> {
         };
         return Err(format!("unknown key `{key}`{hint} ({valid})"));
     }
+    type_of(key, value).map_err(|message| {
+        let said = words::about_value(key, value).unwrap_or_else(|| in_words(&message));
+        format!("{key} = {value}: {said}")
+    })
+}
+
+/// Whether a key takes a value of this type.
+fn type_of(key: &str, value: &Value) -> Result<(), String> {
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
     let alone = Table::from_iter([(name.to_owned(), value.clone())]);
     let alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
     match Value::Table(alone).try_into::<Recipe>() {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("{key} = {value}: {}", in_words(error.message()))),
+        Err(error) => Err(error.message().to_owned()),
     }
 }
 
@@ -290,9 +335,8 @@ fn in_words(message: &str) -> String {
         ("expected u8", "expected a whole number"),
         ("expected f64", "expected a number"),
         ("expected a boolean", "expected true or false"),
-        ("expected struct variant Init::Constant", "expected { constant = { value = 0.1 } }"),
-        ("expected struct variant Init::Uniform", "expected { uniform = { low = -0.1, high = 0.1 } }"),
-        ("expected struct variant Init::Normal", "expected { normal = { std = 0.1 } }"),
+        ("unknown variant", "there is no"),
+        ("unknown field", "there is no"),
     ];
     names.iter().fold(message.to_owned(), |message, (rust, words)| message.replace(rust, words))
 }
@@ -339,7 +383,7 @@ mod tests {
     #[test]
     fn every_fault_is_told_at_once_with_its_place_and_what_would_be_right() {
         let file = "[optimiser]\nlr = 1\n[optimizer]\nlrr = 0.1\nlr = \"fast\"\n[train]\nbatch = 0\nmonitor = \"val/f1\"\n\
-            [augment]\ntransforms = [{ HorizontalFlip = {} }, { random_brightness_contrast = { p = 2 } }]\n";
+            [augment]\ntransforms = [{ HorizontalFlp = {} }, { random_brightness_contrast = { p = 2 } }]\n";
         let settings = [
             "model.dropout=1.5",
             "nonsense",
@@ -362,7 +406,7 @@ mod tests {
             "--set nonsense: expected KEY=VALUE",
             "--set input.interpolation=bilinear: input.interpolation = \"bilinear\"",
             "unknown key `early_stoping.patience`; did you mean `early_stopping.patience`?",
-            "expected { constant = { value = 0.1 } }",
+            "type --set 'model.init={ constant = { value = 0.01 } }'",
         ] {
             assert!(all.contains(expected), "{expected:?} is not in:\n{all}");
         }

@@ -7,12 +7,14 @@ mod checked;
 mod layers;
 mod names;
 mod schema;
+mod words;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use checked::CheckedRecipe;
 pub use layers::{Layers, Origin, Setting};
 pub use names::Names;
-pub use schema::{json_schema, keys};
+pub use schema::{KeyDoc, json_schema, key_docs, keys, keys_page};
+pub use words::key as key_meant;
 
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
@@ -132,8 +134,8 @@ pub struct Data {
     /// `{ weighted = { CLASS = WEIGHT } }` as many as there are, each image by the weight of its class.
     pub sampler: Sampler,
     /// How pixels become numbers: by the mean and deviation of `imagenet` (gray: 0.5 and 0.5), of the training images
-    /// (`data`) or given ones, `{ mean = [...], std = [...] }`; or each image by its own (`image`, `image_per_channel`,
-    /// `min_max`, `min_max_per_channel`).
+    /// (`data`) or given ones, `{ mean = [...], std = [...] }`; by none (`none`), which leaves pixels / 255; or each image by
+    /// its own (`image`, `image_per_channel`, `min_max`, `min_max_per_channel`).
     pub normalize: Normalize,
     /// Keep decoded images on disk, so that the next run over them starts at once.
     pub cache: bool,
@@ -632,6 +634,22 @@ impl Recipe {
         faults
     }
 
+    /// That the monitor cannot tell epochs apart on a validation set with so many images of each class.
+    pub fn check_monitor(&self, classes: &[String], val: &[usize]) -> Option<Fault> {
+        let monitor = Monitor::parse(&self.train.monitor).ok()?;
+        let why = monitor.useless_on(classes, val)?;
+        let better = ["val/balanced_accuracy", "val/accuracy", "val/loss"].into_iter().find(|key| {
+            Monitor::parse(key).is_ok_and(|monitor| monitor.useless_on(classes, val).is_none())
+        })?;
+        Some(Fault::new(
+            "train.monitor",
+            format!(
+                "val/{} {why}, so no epoch could be the best: type --set train.monitor={better}",
+                monitor.name
+            ),
+        ))
+    }
+
     /// Every wrong value that shows only beside the classes of the data.
     pub fn check_classes(&self, classes: &[String]) -> Vec<Fault> {
         let mut faults = self.data.sampler.check(Some(classes));
@@ -702,6 +720,49 @@ impl Monitor {
         }
     }
 
+    /// Why it says nothing on a validation set with so many images of each class: it is undefined, or the same whatever is
+    /// predicted. Found by computing it for answers that are right, wrong and in between.
+    pub fn useless_on(&self, classes: &[String], val: &[usize]) -> Option<String> {
+        /// Images of a class that are tried: what is constant or undefined is so with few as with many.
+        const TRIED: usize = 3;
+        let targets: Vec<u32> =
+            val.iter().zip(0..).flat_map(|(&n, class)| std::iter::repeat_n(class, n.min(TRIED))).collect();
+        let metric = metric(self.name).ok()?;
+        let k = classes.len();
+        // The logit of the true class, and of the next one, in each answer.
+        let answers: [fn(usize) -> (f32, f32); 4] =
+            [|_| (4.0, 0.0), |_| (0.0, 4.0), |i| (i as f32, 2.0), |i| (1.0, 0.5 * i as f32)];
+        let mut values = Vec::new();
+        for answer in answers {
+            let mut predictions = pupila_metrics::Predictions::new(k);
+            for (i, &target) in targets.iter().enumerate() {
+                let (own, other) = answer(i % 5);
+                let mut logits = vec![0.0; k];
+                logits[target as usize] = own;
+                logits[(target as usize + 1) % k] = other;
+                predictions.push_logits(&logits, &[target]).ok()?;
+            }
+            values.push(metric.compute(&predictions));
+        }
+        if targets.is_empty() {
+            return None;
+        }
+        let absent: Vec<&str> =
+            classes.iter().zip(val).filter(|(_, n)| **n == 0).map(|(class, _)| class.as_str()).collect();
+        if values.iter().any(|value| value.is_nan()) {
+            return Some(match absent.is_empty() {
+                true => "is undefined on this validation set".to_owned(),
+                false => format!(
+                    "is undefined on this validation set, which has no image of {}",
+                    absent.join(", ")
+                ),
+            });
+        }
+        let (low, high) =
+            values.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
+        (high - low < 1e-9).then(|| format!("is always {low} with {k} classes on this validation set"))
+    }
+
     /// The metric's value among those of an epoch; NaN where it is not.
     pub fn of(&self, values: &[(&'static str, f64)]) -> f64 {
         values.iter().find(|(name, _)| *name == self.name).map_or(f64::NAN, |&(_, value)| value)
@@ -714,5 +775,32 @@ impl Monitor {
             Direction::Lower => best - candidate,
         };
         !candidate.is_nan() && (best.is_nan() || gain > min_delta)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_monitor_that_cannot_tell_epochs_apart_is_refused_with_one_that_does() {
+        let classes = ["a", "b", "c"].map(str::to_owned);
+        let fault = |monitor: &str, val: &[usize]| {
+            let train = Train { monitor: monitor.into(), ..Train::default() };
+            Recipe { train, ..Recipe::default() }
+                .check_monitor(&classes[..val.len()], val)
+                .map(|f| f.to_string())
+        };
+        for metric in pupila_metrics::METRICS {
+            let told = fault(&format!("val/{}", metric.name), &[20, 7, 1]);
+            assert_eq!(told.is_some(), metric.name == "top5_accuracy", "{}: {told:?}", metric.name);
+            assert_eq!(fault(&format!("val/{}", metric.name), &[]), None);
+        }
+        let undefined = fault("val/macro_auc", &[20, 7, 0]).unwrap();
+        assert!(undefined.contains("which has no image of c"), "{undefined}");
+        assert!(undefined.ends_with("type --set train.monitor=val/balanced_accuracy"), "{undefined}");
+        let constant = fault("val/top5_accuracy", &[20, 7, 3]).unwrap();
+        assert!(constant.contains("is always 1 with 3 classes"), "{constant}");
+        assert_eq!(fault("val/macro_auc", &[20, 7]), None);
     }
 }

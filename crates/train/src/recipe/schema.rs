@@ -21,6 +21,56 @@ pub fn keys() -> Vec<String> {
     names().1.clone()
 }
 
+/// A key of a recipe, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDoc {
+    /// `section.key`
+    pub key: String,
+    /// The default as TOML has it; none where the key is not set by default.
+    pub default: Option<String>,
+    /// What it means, in one paragraph of Markdown.
+    pub meaning: String,
+}
+
+/// Every key with its default and meaning, in the order of [`keys`].
+pub fn key_docs() -> Vec<KeyDoc> {
+    let schema = json_schema();
+    let mut docs = Vec::new();
+    for (section, property) in schema["properties"].as_object().into_iter().flatten() {
+        let definition = property["$ref"].as_str().and_then(|r| schema.pointer(r.trim_start_matches('#')));
+        let properties = definition.unwrap_or(property)["properties"].as_object();
+        for (name, of) in properties.into_iter().flatten() {
+            let default =
+                [&property["default"][name], &of["default"]].into_iter().find(|value| !value.is_null());
+            let default =
+                default.and_then(|value| toml::Value::try_from(value).ok()).map(|value| value.to_string());
+            let meaning = of["description"].as_str().unwrap_or_default();
+            let meaning = meaning.split_whitespace().collect::<Vec<_>>().join(" ");
+            docs.push(KeyDoc { key: format!("{section}.{name}"), default, meaning });
+        }
+    }
+    docs
+}
+
+/// The page of all keys, docs/keys.md.
+pub fn keys_page() -> String {
+    let mut page = "# The keys of a recipe\n\nWritten by `cargo xtask schema`. Each is set in a recipe file, under its section, or by `--set KEY=VALUE`; all are optional.\n\
+        `pupila list keys` lists them in the terminal. A value is TOML; on the command line names need no quotes and a list no brackets.\n"
+        .to_owned();
+    let mut before = String::new();
+    for KeyDoc { key, default, meaning } in key_docs() {
+        let section = key.split('.').next().unwrap_or_default().to_owned();
+        if section != before {
+            page += &format!("\n## [{section}]\n\n| key | default | meaning |\n|---|---|---|\n");
+            before = section;
+        }
+        let cell = |text: &str| text.replace('|', "\\|");
+        let default = default.map_or_else(|| "not set".to_owned(), |default| format!("`{}`", cell(&default)));
+        page += &format!("| `{key}` | {default} | {} |\n", cell(&meaning));
+    }
+    page
+}
+
 fn names() -> &'static (Vec<String>, Vec<String>) {
     static NAMES: OnceLock<(Vec<String>, Vec<String>)> = OnceLock::new();
     NAMES.get_or_init(|| {
@@ -54,6 +104,11 @@ pub(crate) fn suggestion<'a>(name: &str, known: &'a [String]) -> Option<&'a str>
         let same_key = name.contains('.') && bare(name) == bare(candidate);
         if same_key { whole.max(0.95) } else { whole }
     };
+    if let Some(ours) = super::words::elsewhere(name)
+        && let Some(found) = known.iter().find(|candidate| *candidate == ours)
+    {
+        return Some(found);
+    }
     let scored = known.iter().map(|candidate| (score(candidate), candidate));
     scored
         .filter(|(score, _)| *score > 0.85)
@@ -84,6 +139,23 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/recipe.schema.json");
         let written: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert!(written == json_schema(), "run `cargo xtask schema`");
+    }
+
+    #[test]
+    fn every_key_is_listed_with_its_meaning_and_the_default_that_the_recipe_has() {
+        let docs = key_docs();
+        assert_eq!(docs.iter().map(|doc| doc.key.clone()).collect::<Vec<_>>(), keys());
+        let default = toml::Value::try_from(Recipe::default()).unwrap();
+        for KeyDoc { key, default: told, meaning } in &docs {
+            let (section, name) = key.split_once('.').unwrap();
+            assert!(meaning.len() > 10 && !meaning.contains('\n'), "{key}: {meaning}");
+            // Numbers that are whole lose their point in JSON.
+            let plain = |text: String| text.replace(".0", "");
+            let value = default[section].get(name).map(|value| plain(value.to_string()));
+            assert_eq!(told.clone().map(plain), value, "{key}");
+        }
+        let page = include_str!("../../../../docs/keys.md");
+        assert!(page == keys_page(), "run `cargo xtask schema`");
     }
 
     #[test]

@@ -232,6 +232,10 @@ impl Tracking {
 
     /// Records an event with every tracker.
     pub fn event(&mut self, event: Event) {
+        let gave_up = self.mlflow.as_mut().and_then(|(sender, uri)| Some((sender.gave_up()?, uri.clone())));
+        if let Some((reason, uri)) = gave_up {
+            self.warnings.push(format!("nothing is sent to {uri}: {reason}"));
+        }
         let time = now();
         match &event {
             Event::Scalars { epoch, step, values } => {

@@ -1,0 +1,88 @@
+//! What people type, and what they are answered.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Sandbox, skin};
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+#[test]
+fn what_is_meant_is_taken_and_said_and_the_rest_is_answered() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.train(
+        &skin(),
+        "a",
+        &["--set", "hidden=8,4", "--set", "optimizer.name=Adam", "--set", "data.normalize=none"],
+    );
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    for words in
+        ["--set hidden=8,4 is taken as model.hidden = [8, 4]", "is taken as optimizer.name = \"adam\""]
+    {
+        assert!(told.stderr.contains(words), "{words}: {}", told.stderr);
+    }
+    let recipe = sandbox.read("runs/a/recipe.toml");
+    assert!(recipe.contains("hidden = [8, 4]") && recipe.contains("normalize = \"none\""), "{recipe}");
+    let answered = |arguments: &[&str], words: &str| {
+        let ran = sandbox.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(words), "{arguments:?}: {words:?} is not in {}", ran.stderr);
+    };
+    let skin = skin();
+    let data = skin.to_str().unwrap();
+    answered(&["train", data, "--early-stopping", "5"], "type --set early_stopping.patience=5");
+    answered(&["train", data, "--set", "model.dropout", "0.5"], "type --set model.dropout=0.5");
+    answered(&["train", data, "--epochs", "-5"], "must not be negative");
+    answered(&["train", data, "--set", "model.init=he"], "type --set model.init=kaiming_normal");
+    answered(&["train", data, "--set", "loss.name=mse"], "the loss is cross-entropy");
+    answered(
+        &["train", data, "--model", "cnn", "--size", "7"],
+        "cnn with 3 poolings needs --size 8 or more, got 7",
+    );
+    answered(&["train", data, "--set", "train.monitor=val/top5_accuracy"], "is always 1 with 3 classes");
+    answered(&["augment", data, "--out", "g.jpg"], "type --out g.png");
+}
+
+#[test]
+fn what_there_is_to_list_and_every_key() {
+    let sandbox = Sandbox::new();
+    let all = sandbox.run(&["list"]);
+    assert!(all.code == Some(0) && all.stdout.contains("keys"), "{}", all.stdout);
+    let keys = sandbox.run(&["list", "keys"]).stdout;
+    assert!(
+        keys.contains("optimizer.lr = 0.001") && keys.contains("early_stopping.patience (not set)"),
+        "{keys}"
+    );
+    let json = sandbox.run(&["list", "keys", "--json"]).json();
+    assert_eq!(json["keys"].as_array().unwrap().len(), pupila::recipe::keys().len());
+}
+
+#[test]
+fn standard_input_is_a_list_of_paths_or_an_image() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.train(&skin(), "a", &[]).code, Some(0));
+    let folder = skin().join("val/nevus");
+    let mut paths: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .collect();
+    paths.sort();
+    let predict = |input: &[u8]| {
+        let mut command = sandbox.command(&["predict", "runs/a", "-", "--json"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        common::Ran::from(child.wait_with_output().unwrap())
+    };
+    let list = predict((paths[..3].join("\n") + "\n").as_bytes()).json();
+    assert_eq!(list["predictions"].as_array().unwrap().len(), 3);
+    assert_eq!(predict(paths[..3].join("\0").as_bytes()).json()["predictions"], list["predictions"]);
+    let image = predict(&fs::read(&paths[0]).unwrap()).json();
+    assert_eq!(image["predictions"][0]["path"], "-");
+    assert_eq!(image["predictions"][0]["top"], list["predictions"][0]["top"]);
+    for (input, words) in [(&b""[..], "standard input is empty"), (b"\xff\xfe\x01", "neither a list")] {
+        let ran = predict(input);
+        assert!(ran.code == Some(2) && ran.stderr.contains(words), "{}", ran.stderr);
+    }
+}
