@@ -86,6 +86,17 @@ fn short_paths(paths: &[String]) -> Vec<String> {
     all.iter().map(|path| path[common..].join("/")).collect()
 }
 
+/// The images, as places among the first run's, that one of the runs was trained on too.
+pub(super) fn leaked(runs: &[RunFiles]) -> BTreeSet<usize> {
+    let ours = short_paths(&runs[0].paths);
+    let place: HashMap<&str, usize> = ours.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
+    let of = |run: &RunFiles| -> Vec<usize> {
+        let theirs = short_paths(&run.paths);
+        run.leaked.iter().filter_map(|&leaked| place.get(theirs[leaked].as_str()).copied()).collect()
+    };
+    runs.iter().flat_map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,15 +110,4 @@ mod tests {
         assert_eq!(of(&["a/1.jpg", "a"]), ["a/1.jpg", "a"]);
         assert!(of(&[]).is_empty());
     }
-}
-
-/// The images, as places among the first run's, that one of the runs was trained on too.
-pub(super) fn leaked(runs: &[RunFiles]) -> BTreeSet<usize> {
-    let ours = short_paths(&runs[0].paths);
-    let place: HashMap<&str, usize> = ours.iter().enumerate().map(|(i, p)| (p.as_str(), i)).collect();
-    let of = |run: &RunFiles| -> Vec<usize> {
-        let theirs = short_paths(&run.paths);
-        run.leaked.iter().filter_map(|&leaked| place.get(theirs[leaked].as_str()).copied()).collect()
-    };
-    runs.iter().flat_map(of).collect()
 }
