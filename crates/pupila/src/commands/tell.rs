@@ -238,7 +238,7 @@ pub(crate) fn plan(output: Output, recipe: &CheckedRecipe, steps: usize, threads
         output.say(format_args!("  {}", more.join("; ")));
     }
     let updates = u64::from(train.epochs) * steps.div_ceil(train.accumulate) as u64;
-    let warmup = u64::from(schedule.warmup_steps);
+    let warmup = schedule.warmup_steps;
     if warmup >= updates && updates > 0 {
         let share =
             schedule.warmup_start + (1.0 - schedule.warmup_start) * (updates - 1) as f64 / warmup as f64;
