@@ -122,10 +122,12 @@ fn a_study_is_sent_whole_and_a_second_time_nothing_is() {
     assert_eq!(fake.store.lock().unwrap().logged_models, 6);
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines[0], "study: 1 metrics and 2 files were sent now, as r1");
-    assert_eq!(lines[1], "baseline-seed0: 2 metrics and 1 files were sent now, as r2");
     let uri = format!("http://127.0.0.1:{}", fake.port);
+    // Each with its page.
+    assert_eq!(lines[1], format!("  {uri}/#/experiments/7/runs/r1"));
+    assert_eq!(lines[2], "baseline-seed0: 2 metrics and 1 files were sent now, as r2");
     let totals = "has the whole study, as r1: 7 metrics and 5 files of 3 runs and the study were sent now";
-    assert_eq!(lines[4], format!("{uri} {totals}"));
+    assert_eq!(lines[8], format!("{uri} {totals}"));
     assert_eq!(ran.stdout.matches("has no logged models").count(), 1, "{}", ran.stdout);
     let again = sync_by_program(&sandbox, "runs/study", &fake, &["--json"]);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
