@@ -67,7 +67,7 @@ impl Metric {
         }
     }
 
-    /// Whether it can have an [`interval`](crate::interval).
+    /// Whether it can have an [`interval`](crate::interval()).
     pub fn has_interval(&self) -> bool {
         self.gradient.is_some()
     }

@@ -6,7 +6,7 @@
 //! | metric | images are independent | images come in groups |
 //! |---|---|---|
 //! | accuracy | Clopper and Pearson, exact | score limits, variance of groups |
-//! | balanced accuracy, macro F1 | score limits ([`tilted`]) | score limits, variance of groups |
+//! | balanced accuracy, macro F1 | score limits (`tilted`) | score limits, variance of groups |
 //! | difference of accuracies | McNemar's exact test, inverted | score limits, variance of groups |
 //! | other differences | score limits | score limits, variance of groups |
 //!

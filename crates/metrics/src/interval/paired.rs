@@ -48,7 +48,7 @@ pub struct Difference {
 }
 
 /// The difference of a metric with its limits at a confidence, such as 0.95, or more where several are looked at. `groups`: as of
-/// [`interval`](crate::interval). `[N]`
+/// [`interval`](crate::interval()). `[N]`
 ///
 /// # Errors
 /// Where the samples are not the same, or there is too little for an interval.
