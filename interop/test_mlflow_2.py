@@ -85,6 +85,7 @@ def test_a_run_is_read_back_value_by_value(program, small_png, server, tmp_path)
     # Sending it again sends nothing, and makes no second version of the model.
     more = ["--mlflow", server.uri, "--experiment", "interop", "--register", "skin", "--alias", "champion", "--json"]
     again = json.loads(program("sync", folder, *more))
+    assert again.pop("page").endswith(f"/runs/{answer['run_id']}")
     assert again == {"complete": True, "metrics": 0, "files": 0, "run_id": answer["run_id"], "model_id": None, "skipped": []}
     (tmp_path / "again").mkdir()
     answer = read(server, "whole2", tmp_path / "again", "skin", "champion")
