@@ -131,9 +131,10 @@ fn a_study_is_sent_whole_and_a_second_time_nothing_is() {
     assert_eq!(ran.stdout.matches("has no logged models").count(), 1, "{}", ran.stdout);
     let again = sync_by_program(&sandbox, "runs/study", &fake, &["--json"]);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
+    let page = |id: &str| format!("{uri}/#/experiments/7/runs/{id}");
     let run = |id: &str, name: &str| {
         json!({"name": name, "complete": true, "metrics": 0, "files": 0, "run_id": id, "model_id": null,
-               "skipped": [], "reason": null})
+               "page": page(id), "skipped": [], "reason": null})
     };
     let runs = [run("r2", RUNS[0].0), run("r3", RUNS[1].0), run("r4", RUNS[2].0)];
     let expected = json!({"complete": true, "metrics": 0, "files": 0, "run_id": "r1", "model_id": null,
