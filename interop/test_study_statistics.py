@@ -100,8 +100,12 @@ def test_the_wider_interval_is_that_of_crossed_seeds_and_images(study):
         share = min(1.0, pooled / own) ** 4
         variance, df = (pooled, pooled_df) if pooled >= own else (own, share * pooled_df + (1 - share) * (n - 1))
         by_seeds = variance / n
-        total_df = (by_seeds + by_images) ** 2 / (by_seeds**2 / df + by_images**2 / (images - 1))
-        half = max(stats.t.isf(level, total_df) * np.sqrt(by_seeds + by_images), (high - low) / 2)
+        # Satterthwaite's, of both mean squares that the images' part is made of.
+        squares = (of_images**2 / (images - 1) + rest**2 / ((n - 1) * (images - 1))) / (n * images) ** 2
+        total_df = (by_seeds + by_images) ** 2 / (by_seeds**2 / df + squares)
+        # The images alone, of which one is the least step.
+        alone = stats.t.isf(level, images - 1) * max(np.sqrt(of_images / (n * images)), 1 / images)
+        half = max(stats.t.isf(level, total_df) * np.sqrt(by_seeds + by_images), (high - low) / 2, alone)
         assert variant["difference"]["interval_seeds_and_images"] == pytest.approx([mean - half, mean + half], rel=1e-6, abs=1e-10)
 
 
