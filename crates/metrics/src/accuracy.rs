@@ -1,6 +1,6 @@
 //! Accuracy: the fraction of samples predicted correctly. Reference: `sklearn.metrics.accuracy_score`.
 
-use crate::metric::{Compute, Direction, Metric};
+use crate::metric::{Compute, Direction, Metric, Smooth};
 
 pub(crate) const METRIC: Metric = Metric {
     name: "accuracy",
@@ -9,7 +9,7 @@ pub(crate) const METRIC: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Counts(|confusion| confusion.correct() as f64 / confusion.total() as f64),
-    gradient: Some(gradient),
+    smooth: Some(Smooth { gradient, bias: None }),
 };
 
 /// Every cell of the diagonal counts alike.

@@ -15,7 +15,7 @@ pub(crate) const MACRO_AVERAGE_PRECISION: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Scores(|predictions| AveragePrecision::new(predictions).macro_average),
-    gradient: None,
+    smooth: None,
 };
 
 /// The average precision of all classes.

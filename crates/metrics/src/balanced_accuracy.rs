@@ -2,7 +2,7 @@
 //! `sklearn.metrics.balanced_accuracy_score`.
 
 use crate::ConfusionMatrix;
-use crate::metric::{Compute, Direction, Metric};
+use crate::metric::{Compute, Direction, Metric, Smooth};
 
 pub(crate) const METRIC: Metric = Metric {
     name: "balanced_accuracy",
@@ -11,7 +11,7 @@ pub(crate) const METRIC: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Counts(balanced_accuracy),
-    gradient: Some(gradient),
+    smooth: Some(Smooth { gradient, bias: None }),
 };
 
 /// A class without samples has no recall and is left out, unlike in macro recall, where it counts as 0.

@@ -13,7 +13,7 @@ pub(crate) const METRIC: Metric = Metric {
     range: (0.0, 2.0),
     direction: Direction::Lower,
     compute: Compute::Scores(brier_score),
-    gradient: None,
+    smooth: None,
 };
 
 fn brier_score(predictions: &Predictions) -> f64 {

@@ -17,7 +17,7 @@ pub(crate) const METRIC: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Lower,
     compute: Compute::Scores(calibration_error),
-    gradient: None,
+    smooth: None,
 };
 
 fn calibration_error(predictions: &Predictions) -> f64 {

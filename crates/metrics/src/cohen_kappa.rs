@@ -13,7 +13,7 @@ pub(crate) const METRIC: Metric = Metric {
     range: (-1.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Counts(cohen_kappa),
-    gradient: None,
+    smooth: None,
 };
 
 fn cohen_kappa(confusion: &ConfusionMatrix) -> f64 {

@@ -13,7 +13,7 @@ pub(crate) const CROSS_ENTROPY: Metric = Metric {
     compute: Compute::Scores(|predictions| {
         predictions.losses().iter().sum::<f64>() / predictions.len() as f64
     }),
-    gradient: None,
+    smooth: None,
 };
 
 pub(crate) const LOG_LOSS: Metric = Metric {
@@ -23,7 +23,7 @@ pub(crate) const LOG_LOSS: Metric = Metric {
     range: (0.0, 36.05),
     direction: Direction::Lower,
     compute: Compute::Scores(log_loss),
-    gradient: None,
+    smooth: None,
 };
 
 /// `sklearn.metrics.log_loss` of the probabilities as f64: each is first clipped to `[ε, 1 - ε]`, ε =

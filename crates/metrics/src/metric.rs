@@ -37,6 +37,16 @@ pub(crate) enum Compute {
 /// `cells: [K, K]`, `gradient: [K, K]`
 pub(crate) type Gradient = fn(cells: &[f64], classes: usize, gradient: &mut [f64]) -> f64;
 
+/// A metric as a smooth function of counts, which is what an interval of it needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Smooth {
+    /// Its value and slopes.
+    pub(crate) gradient: Gradient,
+    /// How much higher it is on average for so few samples than for all, to second order, from counts `[K, K]`; none where it is linear
+    /// in the shares of each true class.
+    pub(crate) bias: Option<fn(counts: &[f64], classes: usize) -> f64>,
+}
+
 /// A number that judges an evaluation.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
@@ -52,7 +62,7 @@ pub struct Metric {
     pub direction: Direction,
     pub(crate) compute: Compute,
     /// What an interval needs; none where there is no interval.
-    pub(crate) gradient: Option<Gradient>,
+    pub(crate) smooth: Option<Smooth>,
 }
 
 impl Metric {
@@ -69,12 +79,7 @@ impl Metric {
 
     /// Whether it can have an [`interval`](crate::interval()).
     pub fn has_interval(&self) -> bool {
-        self.gradient.is_some()
-    }
-
-    /// Whether the counts of true and predicted classes suffice.
-    pub fn needs_only_counts(&self) -> bool {
-        matches!(self.compute, Compute::Counts(_))
+        self.smooth.is_some()
     }
 
     /// Whether higher values are better.
@@ -180,5 +185,55 @@ mod tests {
         assert!(!Direction::Higher.improves(f64::NAN, 0.0) && !Direction::Lower.improves(f64::NAN, 0.0));
         assert!(Direction::Higher.improves(0.0, f64::NAN) && Direction::Lower.improves(0.0, f64::NAN));
         assert!(!Direction::Higher.improves(1.0, 1.0) && Direction::Lower.improves(0.5, 1.0));
+    }
+
+    #[test]
+    fn slopes_and_biases_of_smooth_metrics_are_those_of_small_changes_and_many_draws() {
+        use pupila_random::{Purpose, Stream};
+        let counts = [7.0, 2.0, 1.0, 0.0, 9.0, 3.0, 4.0, 0.0, 6.0];
+        let shares: Vec<f64> = counts.iter().map(|count| count / 32.0).collect();
+        for metric in METRICS {
+            let Some(smooth) = metric.smooth else { continue };
+            let mut slopes = vec![0.0; 9];
+            let mut nothing = vec![0.0; 9];
+            let value = (smooth.gradient)(&shares, 3, &mut slopes);
+            let mut seen = ConfusionMatrix::new(3);
+            for (place, count) in counts.iter().enumerate() {
+                (0..*count as u32).for_each(|_| seen.add(place as u32 / 3, place as u32 % 3));
+            }
+            let Compute::Counts(of_counts) = metric.compute else { panic!("{}", metric.name) };
+            assert!((value - of_counts(&seen)).abs() < 1e-14, "{}", metric.name);
+            for place in 0..9 {
+                let mut at = |by: f64| {
+                    let mut moved = shares.clone();
+                    moved[place] += by;
+                    (smooth.gradient)(&moved, 3, &mut nothing)
+                };
+                let slope = (at(1e-6) - at(-1e-6)) / 2e-6;
+                // Of central differences 1e-12 of the third derivative are left, and of f64 1e-10.
+                assert!((slopes[place] - slope).abs() < 1e-8, "{} {place}", metric.name);
+            }
+            let Some(bias) = smooth.bias else { continue };
+            // Drawn anew by true class; 40,000 draws know the mean to 0.0004, and what is left of third order is of that size.
+            let mut stream = Stream::new(3, Purpose::Bootstrap, 0, 0);
+            let (mut sum, draws) = (0.0, 40_000);
+            for _ in 0..draws {
+                let mut drawn = vec![0.0; 9];
+                for row in 0..3 {
+                    let of_row: f64 = counts[3 * row..3 * row + 3].iter().sum();
+                    for _ in 0..of_row as u32 {
+                        let mut left = stream.unit() * of_row;
+                        let cell = (0..3).find(|&cell| {
+                            left -= counts[3 * row + cell];
+                            left < 0.0
+                        });
+                        drawn[3 * row + cell.unwrap_or(2)] += 1.0 / 32.0;
+                    }
+                }
+                sum += (smooth.gradient)(&drawn, 3, &mut nothing) - value;
+            }
+            let (mean, told) = (sum / f64::from(draws), bias(&counts, 3));
+            assert!((mean - told).abs() < 0.001 && mean.abs() > 0.002, "{}: {mean} and {told}", metric.name);
+        }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) const MACRO_AUC: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Scores(|predictions| RocAuc::new(predictions).macro_average),
-    gradient: None,
+    smooth: None,
 };
 
 pub(crate) const WEIGHTED_AUC: Metric = Metric {
@@ -24,7 +24,7 @@ pub(crate) const WEIGHTED_AUC: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Scores(|predictions| RocAuc::new(predictions).weighted_average),
-    gradient: None,
+    smooth: None,
 };
 
 /// The areas of all classes.

@@ -13,7 +13,7 @@ pub(crate) const TOP5: Metric = Metric {
     range: (0.0, 1.0),
     direction: Direction::Higher,
     compute: Compute::Scores(|predictions| top_k_accuracy(predictions, 5)),
-    gradient: None,
+    smooth: None,
 };
 
 /// The fraction of samples whose class is among the `k` most probable; 1 for `k >= K`, NaN for no samples.

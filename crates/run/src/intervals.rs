@@ -23,7 +23,7 @@ impl Intervals {
         let numbers = groups.and_then(group_numbers);
         let numbers = numbers.as_deref();
         let mut found = Intervals { over: over(predictions, numbers), ..Intervals::default() };
-        for metric in METRICS.iter().filter(|metric| metric.has_interval()) {
+        for metric in with_interval() {
             let limits = match interval(predictions, metric, numbers) {
                 Ok(of) => [finite(of.low), finite(of.high)],
                 Err(why) => {

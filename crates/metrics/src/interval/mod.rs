@@ -21,7 +21,7 @@ mod tilted;
 pub(crate) use paired::check_pair;
 pub use paired::{Difference, PairedError, paired_interval};
 
-use crate::metric::Gradient;
+use crate::metric::Smooth;
 use crate::student_t::two_sided_quantile;
 use crate::{Metric, Predictions, clopper_pearson};
 use groups::design;
@@ -91,7 +91,7 @@ pub fn interval(
     metric: &Metric,
     groups: Option<&[u32]>,
 ) -> Result<Interval, NoInterval> {
-    let gradient = metric.gradient.ok_or(NoInterval::Metric(metric.name))?;
+    let smooth = metric.smooth.ok_or(NoInterval::Metric(metric.name))?;
     check(predictions, metric, groups)?;
     if is_accuracy(metric) {
         let right =
@@ -101,7 +101,7 @@ pub fn interval(
     let value = metric.compute(predictions);
     let images = images(predictions, predictions.predicted().map(|answer| (answer, answer)));
     let (family, design) =
-        family(&images, predictions.classes(), gradient, false, groups).ok_or(NoInterval::Empty)?;
+        family(&images, predictions.classes(), smooth, false, groups).ok_or(NoInterval::Empty)?;
     let critical = two_sided_quantile(1.0 - CONFIDENCE, design.df);
     let (low, high) = family.limits(critical);
     Ok(Interval { value, low, high, groups: design.groups })
@@ -126,9 +126,8 @@ pub fn proportion(hits: &[bool], groups: Option<&[u32]>) -> Result<Interval, NoI
     // Hits and misses as answers to images of one class.
     let images: Vec<Image> =
         hits.iter().map(|&hit| (0, u32::from(!hit) as usize, u32::from(!hit) as usize)).collect();
-    let gradient =
-        crate::accuracy::METRIC.gradient.ok_or(NoInterval::Metric(crate::accuracy::METRIC.name))?;
-    let (family, design) = family(&images, 2, gradient, false, Some(groups)).ok_or(NoInterval::Empty)?;
+    let smooth = crate::accuracy::METRIC.smooth.ok_or(NoInterval::Metric(crate::accuracy::METRIC.name))?;
+    let (family, design) = family(&images, 2, smooth, false, Some(groups)).ok_or(NoInterval::Empty)?;
     let (low, high) = family.limits(two_sided_quantile(1.0 - CONFIDENCE, design.df));
     Ok(Interval { value, low, high, groups: design.groups })
 }
@@ -215,7 +214,7 @@ struct Design {
 fn family(
     images: &[Image],
     classes: usize,
-    gradient: Gradient,
+    smooth: Smooth,
     paired: bool,
     groups: Option<&[u32]>,
 ) -> Option<(Family, Design)> {
@@ -224,13 +223,12 @@ fn family(
         *counts.entry(image).or_insert(0u64) += 1;
     }
     let counted: Vec<Counted> = counts.into_iter().map(|((t, a, b), n)| (t, a, b, n)).collect();
-    let mut family = Family::new(&counted, classes, gradient, paired)?;
+    let mut family = Family::new(&counted, classes, smooth, paired)?;
     let Some(groups) = groups else { return Some((family, Design { df: f64::INFINITY, groups: None })) };
-    let influence = counted.iter().map(|&(t, a, b, _)| ((t, a, b), family.influence(t, a, b))).collect();
     let told = |&(target, first, second): &Image| {
         if paired { (first == target) != (second == target) } else { first != target }
     };
-    let found = design(images, groups, &influence, told);
+    let found = design(images, groups, &family.influences(), told);
     family.design_effect = found.effect;
     Some((family, Design { df: found.groups as f64 - 1.0, groups: Some(found.groups) }))
 }

@@ -60,15 +60,14 @@ pub fn paired_interval(
     confidence: f64,
 ) -> Result<Difference, PairedError> {
     check_pair(first, second)?;
-    let gradient = metric.gradient.ok_or(NoInterval::Metric(metric.name))?;
+    let smooth = metric.smooth.ok_or(NoInterval::Metric(metric.name))?;
     check(first, metric, groups)?;
     let value = metric.compute(second) - metric.compute(first);
     if let (None, true) = (groups, is_accuracy(metric)) {
         return exact(first, second, value, confidence);
     }
     let images = images(first, first.predicted().zip(second.predicted()));
-    let (family, design) =
-        family(&images, first.classes(), gradient, true, groups).ok_or(NoInterval::Empty)?;
+    let (family, design) = family(&images, first.classes(), smooth, true, groups).ok_or(NoInterval::Empty)?;
     let critical = two_sided_quantile(1.0 - confidence, design.df);
     let (low, high) = family.limits(critical);
     let p_value = two_sided_p(family.distance(0.0), design.df);
