@@ -6,7 +6,7 @@ use crate::trainer::Outcome;
 use pupila_dataset::{OtherPictures, Skipped, Taken};
 use pupila_network::Network;
 use pupila_run::{
-    FORMAT, Intervals, OtherPicture, RunEnd, RunSummary, SkippedImage, Timing, TrainScores, finite,
+    FORMAT, Intervals, Leaks, OtherPicture, RunEnd, RunSummary, SkippedImage, Timing, TrainScores, finite,
 };
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub struct SummaryContext<'a> {
     pub classes: &'a [String],
     /// The intervals of the validation images; none where none were judged.
     pub intervals: Option<&'a Intervals>,
+    /// What validation images with a copy in the training set do to the scores; none where there are none.
+    pub leaks: Option<Leaks>,
     /// What of the data was taken for what.
     pub taken: &'a Taken,
     /// Images that were left out.
@@ -63,7 +65,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         val: best.map(|r| r.val.iter().map(|&(name, value)| (name.to_owned(), finite(value))).collect()),
         val_intervals: intervals.map(|intervals| intervals.of_metrics.clone()),
         val_intervals_over: intervals.map(|intervals| intervals.over.clone()),
-        val_leaks: None,
+        val_leaks: context.leaks.clone(),
         val_per_class: intervals.map(|intervals| intervals.per_class.clone()).unwrap_or_default(),
         timing: Timing {
             startup_s: seconds(context.startup),

@@ -2,6 +2,7 @@
 //!
 //! Where it is narrow, names give way first, then the intervals, which the answer says too; what a verdict says goes on below its row.
 
+use super::tell_runs::printable;
 use crate::output::Output;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -60,8 +61,7 @@ pub(super) fn table(rows: &[[String; 6]], width: usize) -> Vec<String> {
 /// Names of at most so many columns that can be told apart: their ends are cut, where that leaves two alike their middles, and where that
 /// does their common beginning.
 pub(super) fn shortened(names: &[String], width: usize) -> Vec<String> {
-    let clean = |name: &String| name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let names: Vec<String> = names.iter().map(clean).collect();
+    let names: Vec<String> = names.iter().map(|name| printable(name)).collect();
     let long: Vec<&String> = names.iter().filter(|name| name.width() > width).collect();
     let common = common_beginning(&long);
     let rest = |name: &str| match name.width() > width {

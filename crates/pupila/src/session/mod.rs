@@ -300,8 +300,7 @@ impl Session {
         let copies = images.copies_in_training(&val_positions);
         let leaks =
             outcome.predictions.as_ref().and_then(|of| Leaks::of(of, &classes, groups.as_deref(), &copies));
-        let mut summary = self.summary(images, &outcome, intervals.as_ref(), &times, memory);
-        summary.val_leaks = leaks;
+        let summary = self.summary(images, &outcome, (intervals.as_ref(), leaks), &times, memory);
         recorder.observer().result(&outcome, &summary);
         model_saved.map_err(Error::ModelNotWritten)?;
         if let Some(predictions) = &outcome.predictions {
@@ -356,7 +355,7 @@ impl Session {
         &self,
         images: &Images,
         outcome: &Outcome,
-        intervals: Option<&Intervals>,
+        (intervals, leaks): (Option<&Intervals>, Option<Leaks>),
         times: &Times,
         (engine_bytes, peak_memory_bytes): (Option<u64>, Option<u64>),
     ) -> RunSummary {
@@ -368,6 +367,7 @@ impl Session {
                 network: &self.network,
                 classes: &images.dataset.classes,
                 intervals,
+                leaks,
                 taken: &images.dataset.taken,
                 skipped: images.skipped(),
                 other_pictures: &images.dataset.other_pictures,

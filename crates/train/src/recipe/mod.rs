@@ -4,14 +4,18 @@
 
 mod balance;
 mod checked;
+mod data;
 mod layers;
+mod monitor;
 mod names;
 mod schema;
 mod words;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use checked::CheckedRecipe;
+pub use data::{Data, LeakPolicy};
 pub use layers::{Layers, Origin, Setting};
+pub use monitor::{Monitor, MonitorError};
 pub use names::Names;
 pub use schema::{KeyDoc, json_schema, key_docs, keys, keys_page};
 pub use words::key as key_meant;
@@ -19,15 +23,13 @@ pub use words::key as key_meant;
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
 use pupila_backend::OptimizerConfig;
-use pupila_dataset::{Layout, OnBadImage, ResizeRule, ScanOptions};
+use pupila_dataset::{ResizeRule, ScanOptions};
 use pupila_image::Interpolation;
 use pupila_loader::Mixing;
-use pupila_metrics::{Direction, UnknownMetric, metric};
 use pupila_network::ModelConfig;
-use pupila_transforms::{NormalizationError, Normalize, Pipeline, TransformConfig};
+use pupila_transforms::{NormalizationError, Pipeline, TransformConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// A recipe. Sections and keys are those of the TOML file; what is left out has the default shown.
@@ -54,177 +56,6 @@ pub struct Recipe {
     pub early_stopping: EarlyStopping,
     /// What is recorded, where, and how often.
     pub tracking: TrackingConfig,
-}
-
-/// Which images are used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Data {
-    /// What an image that cannot be read does: `skip` leaves it out, lists and counts it; `fail` ends the run.
-    #[serde(with = "by_name")]
-    #[schemars(with = "BadImageName")]
-    pub on_bad_image: OnBadImage,
-    /// What happens to training images of which validation or test have exact copies: `keep` trains on them, and the scores are told
-    /// with and without the copies; `drop` leaves them out of training, so that what is judged stays the same.
-    pub leaks: LeakPolicy,
-    /// Folder, or folders, below the data's that hold the class folders of the training set, such as `training_set`; `.` is the
-    /// data's folder itself. Left out, folders are known by their names.
-    #[serde(skip_serializing_if = "Names::is_empty")]
-    pub train: Names,
-    /// The same for the validation set.
-    #[serde(skip_serializing_if = "Names::is_empty")]
-    pub val: Names,
-    /// The same for the test set.
-    #[serde(skip_serializing_if = "Names::is_empty")]
-    pub test: Names,
-    /// Folder, or folders, that the paths of a table start from, or that are searched for its files. Left out, the folder
-    /// that the table is in.
-    #[serde(skip_serializing_if = "Names::is_empty")]
-    pub images: Names,
-    /// Column of a table that names the files. Left out, the one that is called so, such as `path`, `file_name` or `image_id`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path_column: Option<String>,
-    /// Column of a table that names the classes. Left out, the one that is called so, such as `label`, `class` or `dx`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label_column: Option<String>,
-    /// Column of a table that names the splits. Left out, the one that is called so, such as `split`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub split_column: Option<String>,
-    /// Columns of a table that are the classes: in each row one of them is 1, and the others 0. Left out, they are found.
-    #[serde(skip_serializing_if = "Names::is_empty")]
-    pub one_hot: Names,
-    /// The class of rows in which no such column is 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub one_hot_rest: Option<String>,
-    /// Extension that all files of a table have, such as `jpg`, whatever the table says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub extension: Option<String>,
-    /// Classes that are called otherwise, `{ melanoma = "Melanoma" }`; two that get one name become one.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub rename: BTreeMap<String, String>,
-    /// Patterns (`*`, `**` and `?`) of paths, relative to the data's folder, that are left out.
-    pub exclude: Vec<String>,
-    /// Share of each class's training images that is used.
-    pub fraction: f64,
-    /// Most training images that are used of a class.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_per_class: Option<usize>,
-    /// Share of each class that is set aside for validation where the data brings no validation set.
-    pub val_frac: f64,
-    /// Cut training and validation images together into so many folds, alike in their classes, for cross-validation: one
-    /// is the validation set, the others are trained on. The test set stays out of it. Left out, the splits are as they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub folds: Option<usize>,
-    /// Which of the folds is the validation set, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fold: Option<usize>,
-    /// Column of a manifest, such as `patient`: images with the same value are never on two sides of a split. Left out, the
-    /// column `group`, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub group: Option<String>,
-    /// The number that the split follows from: which images are set aside for validation, into which fold an image comes, which
-    /// ones `fraction` and `max_per_class` leave. Left out, `train.seed`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub split_seed: Option<u64>,
-    /// The number that `fraction` and `max_per_class` choose their images by. Left out, that of the split.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subset_seed: Option<u64>,
-    /// Which training images an epoch shows: `shuffle` each once; `balanced` as many as there are, each class equally
-    /// likely; `oversample` each class as often as the largest; `undersample` as often as the smallest;
-    /// `{ weighted = { CLASS = WEIGHT } }` as many as there are, each image by the weight of its class.
-    pub sampler: Sampler,
-    /// How pixels become numbers: by the mean and deviation of `imagenet` (gray: 0.5 and 0.5), of the training images
-    /// (`data`) or given ones, `{ mean = [...], std = [...] }`; by none (`none`), which leaves pixels / 255; or each image by
-    /// its own (`image`, `image_per_channel`, `min_max`, `min_max_per_channel`).
-    pub normalize: Normalize,
-    /// Keep decoded images on disk, so that the next run over them starts at once.
-    pub cache: bool,
-}
-
-/// What happens to training images of which validation or test have exact copies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LeakPolicy {
-    /// They are trained on, and the scores are told with and without the copies.
-    #[default]
-    Keep,
-    /// They are left out of training.
-    Drop,
-}
-
-impl Default for Data {
-    fn default() -> Self {
-        let scan = ScanOptions::default();
-        Data {
-            on_bad_image: scan.on_bad_image,
-            leaks: LeakPolicy::default(),
-            train: Names::default(),
-            val: Names::default(),
-            test: Names::default(),
-            images: Names::default(),
-            path_column: None,
-            label_column: None,
-            split_column: None,
-            one_hot: Names::default(),
-            one_hot_rest: None,
-            extension: None,
-            rename: BTreeMap::new(),
-            exclude: scan.exclude,
-            fraction: scan.fraction,
-            max_per_class: scan.max_per_class,
-            val_frac: scan.val_frac,
-            folds: None,
-            fold: None,
-            group: None,
-            split_seed: None,
-            subset_seed: None,
-            sampler: Sampler::default(),
-            normalize: Normalize::default(),
-            cache: true,
-        }
-    }
-}
-
-impl Data {
-    /// What of the data is what.
-    pub fn layout(&self) -> Layout {
-        Layout {
-            train: self.train.0.clone(),
-            val: self.val.0.clone(),
-            test: self.test.0.clone(),
-            images: self.images.0.clone(),
-            path_column: self.path_column.clone(),
-            label_column: self.label_column.clone(),
-            split_column: self.split_column.clone(),
-            one_hot: self.one_hot.0.clone(),
-            one_hot_rest: self.one_hot_rest.clone(),
-            extension: self.extension.clone(),
-            rename: self.rename.clone(),
-        }
-    }
-
-    /// Names that are empty, by their keys.
-    fn empty_names(&self) -> Vec<&'static str> {
-        let is_empty = |name: &str| name.trim().is_empty();
-        let lists = [
-            ("train", &self.train),
-            ("val", &self.val),
-            ("test", &self.test),
-            ("images", &self.images),
-            ("one_hot", &self.one_hot),
-        ];
-        let names = [
-            ("path_column", &self.path_column),
-            ("label_column", &self.label_column),
-            ("split_column", &self.split_column),
-            ("one_hot_rest", &self.one_hot_rest),
-            ("extension", &self.extension),
-            ("group", &self.group),
-        ];
-        let lists = lists.into_iter().filter(|(_, names)| names.0.iter().any(|name| is_empty(name)));
-        let names = names.into_iter().filter(|(_, name)| name.as_deref().is_some_and(is_empty));
-        lists.map(|(key, _)| key).chain(names.map(|(key, _)| key)).collect()
-    }
 }
 
 /// What the network sees of an image.
@@ -383,15 +214,6 @@ pub struct EarlyStopping {
     pub patience: Option<u32>,
     /// The least change of the metric that counts as an improvement.
     pub min_delta: f64,
-}
-
-/// Names for the schema of `on_bad_image`.
-#[derive(JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(dead_code)]
-enum BadImageName {
-    Skip,
-    Fail,
 }
 
 /// Names for the schema of `interpolation`.
@@ -684,99 +506,6 @@ impl Recipe {
 
 /// More images in a step than any memory plan here is made for.
 const MAX_BATCH: usize = 1 << 16;
-
-/// The metric that decides which epoch is the best.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Monitor {
-    /// Its bare name, such as `loss`.
-    pub name: &'static str,
-    /// Which way is better.
-    pub direction: Direction,
-}
-
-/// A monitor that is no metric of the validation set.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MonitorError {
-    /// No metric has that name.
-    #[error(transparent)]
-    Unknown(#[from] UnknownMetric),
-    /// A key of another kind.
-    #[error("must be a metric of the validation set, such as val/loss or val/macro_f1, got `{0}`")]
-    NotOfValidation(String),
-}
-
-impl Monitor {
-    /// The metric of a key such as `val/macro_f1`.
-    ///
-    /// # Errors
-    /// What is wrong, with the valid names.
-    pub fn parse(key: &str) -> Result<Monitor, MonitorError> {
-        match key.split_once('/') {
-            Some(("val", name)) => {
-                let metric = metric(name)?;
-                Ok(Monitor { name: metric.name, direction: metric.direction })
-            }
-            _ => Err(MonitorError::NotOfValidation(key.to_owned())),
-        }
-    }
-
-    /// Why it says nothing on a validation set with so many images of each class: it is undefined, or the same whatever is
-    /// predicted. Found by computing it for answers that are right, wrong and in between.
-    pub fn useless_on(&self, classes: &[String], val: &[usize]) -> Option<String> {
-        /// Images of a class that are tried: what is constant or undefined is so with few as with many.
-        const TRIED: usize = 3;
-        let targets: Vec<u32> =
-            val.iter().zip(0..).flat_map(|(&n, class)| std::iter::repeat_n(class, n.min(TRIED))).collect();
-        let metric = metric(self.name).ok()?;
-        let k = classes.len();
-        // The logit of the true class, and of the next one, in each answer.
-        let answers: [fn(usize) -> (f32, f32); 4] =
-            [|_| (4.0, 0.0), |_| (0.0, 4.0), |i| (i as f32, 2.0), |i| (1.0, 0.5 * i as f32)];
-        let mut values = Vec::new();
-        for answer in answers {
-            let mut predictions = pupila_metrics::Predictions::new(k);
-            for (i, &target) in targets.iter().enumerate() {
-                let (own, other) = answer(i % 5);
-                let mut logits = vec![0.0; k];
-                logits[target as usize] = own;
-                logits[(target as usize + 1) % k] = other;
-                predictions.push_logits(&logits, &[target]).ok()?;
-            }
-            values.push(metric.compute(&predictions));
-        }
-        if targets.is_empty() {
-            return None;
-        }
-        let absent: Vec<&str> =
-            classes.iter().zip(val).filter(|(_, n)| **n == 0).map(|(class, _)| class.as_str()).collect();
-        if values.iter().any(|value| value.is_nan()) {
-            return Some(match absent.is_empty() {
-                true => "is undefined on this validation set".to_owned(),
-                false => format!(
-                    "is undefined on this validation set, which has no image of {}",
-                    absent.join(", ")
-                ),
-            });
-        }
-        let (low, high) =
-            values.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
-        (high - low < 1e-9).then(|| format!("is always {low} with {k} classes on this validation set"))
-    }
-
-    /// The metric's value among those of an epoch; NaN where it is not.
-    pub fn of(&self, values: &[(&'static str, f64)]) -> f64 {
-        values.iter().find(|(name, _)| *name == self.name).map_or(f64::NAN, |&(_, value)| value)
-    }
-
-    /// Whether `candidate` is better than `best` by more than `min_delta`. NaN never is; anything is better than NaN.
-    pub fn improves(&self, candidate: f64, best: f64, min_delta: f64) -> bool {
-        let gain = match self.direction {
-            Direction::Higher => candidate - best,
-            Direction::Lower => best - candidate,
-        };
-        !candidate.is_nan() && (best.is_nan() || gain > min_delta)
-    }
-}
 
 #[cfg(test)]
 mod tests {
