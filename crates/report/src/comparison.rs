@@ -27,6 +27,8 @@ pub struct Comparison {
     pub tests: Vec<PairTest>,
     /// What was found, in plain sentences.
     pub findings: Vec<String>,
+    /// What to type for an answer that the tests do not give, after the last finding.
+    pub command: Option<String>,
     /// Why there are no pictures of the images that flipped, if so.
     pub without_pictures: Option<String>,
 }
@@ -152,7 +154,11 @@ impl Comparison {
         let sentence = |(i, finding): (usize, &String)| {
             format!("<p{}>{}</p>", if i == 0 { " class=\"lead\"" } else { "" }, escape(finding))
         };
-        self.findings.iter().enumerate().map(sentence).collect()
+        let mut text: String = self.findings.iter().enumerate().map(sentence).collect();
+        if let Some(command) = &self.command {
+            let _ = write!(text, "<pre><code>{}</code></pre>", escape(command));
+        }
+        text
     }
 
     fn heads(&self) -> String {
@@ -456,6 +462,7 @@ mod tests {
             tested_metric: "accuracy".into(),
             over: "9 images".into(),
             findings: vec!["a < b & c".into()],
+            command: Some("printf '<a>'".into()),
             without_pictures: None,
         };
         let html = comparison.render();

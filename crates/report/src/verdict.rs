@@ -202,16 +202,14 @@ fn how_sure(judged: &Judged<'_>, learnt: bool) -> String {
             " This is a precise estimate for images of this kind. It says nothing of images of another kind."
         }
     };
-    let basis = if groups {
-        format!(
-            "{} in {}: what is alike within a group counts once. The accuracy",
-            counted(n, "image"),
+    let of = counted(n, "image");
+    let mut text = match groups {
+        false => format!("With {of} the accuracy is known to about ±{half:.1} points.{advice}"),
+        true => format!(
+            "With {of} in {} the accuracy is known to about ±{half:.1} points: what is alike within a group counts once.{advice}",
             counted(over.count as u64, "group")
-        )
-    } else {
-        format!("{}: the accuracy", counted(n, "image"))
+        ),
     };
-    let mut text = format!("With {basis} is known to about ±{half:.1} points.{advice}");
     let without: Vec<_> = over.none.iter().filter(|(metric, _)| *metric != "accuracy").collect();
     if let Some((_, why)) = without.first() {
         let names: Vec<String> = without.iter().map(|(metric, _)| metric.replace('_', " ")).collect();

@@ -76,6 +76,9 @@ fn tell(output: Output, comparison: &Comparison) {
     table(output, &names, comparison.metrics.iter().map(|row| (row.name.clone(), cells(row))));
     output.heading("Verdict");
     comparison.findings.iter().for_each(|finding| output.say(format_args!("  {finding}")));
+    if let Some(command) = &comparison.command {
+        output.say(format_args!("    {command}"));
+    }
 }
 
 /// The values of a metric, with their differences from the first.

@@ -125,6 +125,7 @@ impl Compared {
         let leaked = leaked.len();
         let told = verdict::Told { leaked, names: &names, runs: &runs, metric: tested_metric, over: &over };
         let findings = told.findings(&tests, recipes.as_ref());
+        let command = told.command(recipes.as_ref()).filter(|_| !tests.is_empty());
         let comparison = Comparison {
             runs: runs.iter().zip(&names).map(|(run, name)| compared(run, name)).collect(),
             differences: differences(&runs),
@@ -133,6 +134,7 @@ impl Compared {
             over,
             tests,
             findings,
+            command,
             without_pictures,
         };
         Ok(Compared { recipes, comparison, page })
@@ -195,16 +197,15 @@ fn names(places: &[PathBuf]) -> Vec<String> {
 
 /// The metric to test.
 fn tested_metric(name: Option<&str>) -> Result<&'static Metric, Error> {
-    let Some(name) = name else { return Ok(metric("accuracy")?) };
-    let found = metric(name)?;
-    if !found.has_interval() {
+    let name = name.unwrap_or("accuracy");
+    let bare = name.strip_prefix("val/").unwrap_or(name);
+    with_interval().find(|metric| metric.name == bare).ok_or_else(|| {
         let names: Vec<&str> = with_interval().map(|metric| metric.name).collect();
-        return Err(Error::request(format_args!(
-            "there is no test of `{name}`: those that can be tested are {}",
-            names.join(", ")
-        )));
-    }
-    Ok(found)
+        let meant = metric(bare).err().and_then(|unknown| unknown.suggestion);
+        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+        let names = names.join(", ");
+        Error::request(format_args!("there is no test of `{name}`{meant} (there are those of {names})"))
+    })
 }
 
 /// How a run ended, and what was found.
@@ -358,6 +359,7 @@ fn object(comparison: &Comparison, by_seeds: Option<&seeds::Recipes>, page: &Pat
         "tests": tests,
         "recipes": by_seeds.map(|recipes| of_recipes(recipes, &names)),
         "findings": comparison.findings,
+        "command": comparison.command,
         "page": page.to_string_lossy(),
     })
 }

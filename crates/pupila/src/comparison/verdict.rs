@@ -4,7 +4,7 @@ use super::ended;
 use super::seeds::{Recipes, by_recipe};
 use pupila_metrics::Metric;
 use pupila_report::{PairTest, Tested};
-use pupila_run::RunFiles;
+use pupila_run::{RunFiles, RunFolder};
 use pupila_study::statistics::comparison::Difference;
 
 /// What the sentences are of.
@@ -68,19 +68,25 @@ impl Told<'_> {
         if recipes.is_some() {
             return None;
         }
-        // A study of the recipes as they are.
-        let variants: String = of_recipes
-            .iter()
-            .map(|of| {
-                let run = &self.runs[of[0]];
-                let recipe = run.folder.path().join("recipe.toml");
-                format!("[variants.\"{}\"]\\nrecipe = \"{}\"\\n", self.names[of[0]], recipe.display())
-            })
-            .collect();
-        let data = &self.runs[0].environment.data.path;
-        let data = if data.is_empty() { "DATA" } else { data };
+        Some("This is of these models. Whether their recipes differ takes several seeds of each, which a study runs:".into())
+    }
+
+    /// What to type for a study of the recipes as they are, where there is more than one and no seeds of them.
+    pub(super) fn command(&self, recipes: Option<&Recipes>) -> Option<String> {
+        let of_recipes = by_recipe(self.runs);
+        if of_recipes.len() == 1 || recipes.is_some() {
+            return None;
+        }
+        let variant = |of: &Vec<usize>| {
+            let recipe = self.runs[of[0]].folder.path().join(RunFolder::RECIPE);
+            format!("[variants.\"{}\"]\\nrecipe = \"{}\"\\n", self.names[of[0]], recipe.display())
+        };
+        let variants: String = of_recipes.iter().map(variant).collect();
+        let data = Some(self.runs[0].environment.data.path.as_str()).filter(|path| !path.is_empty());
         Some(format!(
-            "This is of these models. Whether their recipes differ takes several seeds of each: printf '{variants}' > recipes.toml && pupila study recipes.toml {data}"
+            "printf '{}' > recipes.toml && pupila study recipes.toml {}",
+            variants.replace('\'', "'\\''").replace('%', "%%"),
+            data.map_or_else(|| "DATA".into(), in_a_shell)
         ))
     }
 
@@ -148,6 +154,12 @@ impl Told<'_> {
         };
         format!("Within noise: {what} (95 % interval of the difference {range}; {p}).")
     }
+}
+
+/// A path as a shell takes it.
+fn in_a_shell(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// A p-value with its sign.

@@ -102,7 +102,12 @@ pub(crate) fn suggestion<'a>(name: &str, known: &'a [String]) -> Option<&'a str>
     let score = |candidate: &str| {
         let whole = strsim::jaro_winkler(&name.to_lowercase(), candidate);
         let same_key = name.contains('.') && bare(name) == bare(candidate);
-        if same_key { whole.max(0.95) } else { whole }
+        // A name without its section is likened to names without theirs, where it has letters enough.
+        let alone = match name.contains('.') || name.len() < 4 {
+            true => 0.0,
+            false => strsim::jaro_winkler(&bare(name), &bare(candidate)),
+        };
+        if same_key { whole.max(0.95) } else { whole.max(alone) }
     };
     if let Some(ours) = super::words::elsewhere(name)
         && let Some(found) = known.iter().find(|candidate| *candidate == ours)

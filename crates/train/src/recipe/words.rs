@@ -374,6 +374,8 @@ mod tests {
             ("model.dropout", "expected KEY=VALUE: type --set model.dropout=VALUE"),
             ("augment.transforms=Nonsense", "expected a list of transforms"),
             ("name=x", "unknown key `name`"),
+            ("drpout=0.3", "unknown key `drpout`; did you mean `model.dropout`?"),
+            ("patiance=3", "patience`?"),
         ] {
             let told = resolve(&[typed]).expect_err(typed).to_string();
             assert!(told.contains(words), "{typed}: {words:?} is not in {told}");
