@@ -134,7 +134,7 @@ impl Benchmark {
         })
     }
 
-    /// The least time of a step by what the machine can do, in milliseconds.
+    /// The shortest time of a step by what the machine can do, in milliseconds.
     pub fn floor_ms(&self) -> f64 {
         self.work.floor_ms(&self.floor)
     }

@@ -145,7 +145,7 @@ pub(crate) fn of_run(
     report.render()
 }
 
-/// The least patience with which early stopping would have spared epochs and kept the same model, and the epoch after which it
+/// The lowest patience with which early stopping would have spared epochs and kept the same model, and the epoch after which it
 /// would have ended the run.
 fn would_stop(recipe: &Recipe, outcome: &Outcome) -> Option<(u32, u32)> {
     let (best, monitor) = (outcome.best_epoch?, Monitor::parse(&recipe.train.monitor).ok()?);

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 /// Confused pairs that are named.
 const PAIRS: usize = 3;
-/// A validation loss that is this factor above its least has turned.
+/// A validation loss that is this factor above its lowest has turned.
 const TURNED: f64 = 1.03;
 const TOO_FEW: &str = "Too few epochs to tell over- from underfitting.";
 
@@ -30,15 +30,15 @@ pub(crate) enum Fit {
 
 /// Over- or underfitted? `majority_frac` is the accuracy that needs no learning.
 fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
-    let (Some(least), Some(last)) = (least_val_loss(epochs), epochs.last()) else { return Fit::Unknown };
+    let (Some(lowest), Some(last)) = (lowest_val_loss(epochs), epochs.last()) else { return Fit::Unknown };
     if epochs.len() < 3 {
         return Fit::Unknown;
     }
-    let after: Vec<&EpochPoint> = epochs.iter().filter(|e| e.epoch > least.epoch).collect();
+    let after: Vec<&EpochPoint> = epochs.iter().filter(|e| e.epoch > lowest.epoch).collect();
     // One bad epoch is noise: the mean of the last ones counts.
     let end = &after[after.len().saturating_sub(3)..];
     let end_loss = end.iter().map(|e| e.val_loss).sum::<f64>() / end.len() as f64;
-    if after.len() >= 2 && end_loss > TURNED * least.val_loss && last.train_loss < least.train_loss {
+    if after.len() >= 2 && end_loss > TURNED * lowest.val_loss && last.train_loss < lowest.train_loss {
         return Fit::Turned;
     }
     if last.train_accuracy <= majority_frac + 0.03 {
@@ -54,8 +54,8 @@ fn fit(epochs: &[EpochPoint], majority_frac: f64) -> Fit {
     if falls(|e| e.train_loss) && falls(|e| e.val_loss) { Fit::StillLearning } else { Fit::Sound }
 }
 
-/// The epoch of the least validation loss.
-fn least_val_loss(epochs: &[EpochPoint]) -> Option<&EpochPoint> {
+/// The epoch of the lowest validation loss.
+fn lowest_val_loss(epochs: &[EpochPoint]) -> Option<&EpochPoint> {
     epochs.iter().filter(|e| e.val_loss.is_finite()).min_by(|a, b| a.val_loss.total_cmp(&b.val_loss))
 }
 
@@ -222,10 +222,10 @@ fn how_sure(judged: &Judged<'_>, learnt: bool) -> String {
 fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: bool) -> String {
     let best = training.best_epoch();
     let gap = best.map(|best| best.train_accuracy - best.val_accuracy);
-    let mut text = match (least_val_loss(training.epochs), training.epochs.last()) {
-        (Some(least), Some(last)) => {
+    let mut text = match (lowest_val_loss(training.epochs), training.epochs.last()) {
+        (Some(lowest), Some(last)) => {
             let fit = fit(training.epochs, majority_frac);
-            course_in_words(fit, least, last, overfitting_found)
+            course_in_words(fit, lowest, last, overfitting_found)
         }
         _ => TOO_FEW.to_owned(),
     };
@@ -241,18 +241,18 @@ fn fit_in_words(training: &Training<'_>, majority_frac: f64, overfitting_found: 
     text
 }
 
-/// How the validation loss went, of which `least` is the best epoch.
-fn course_in_words(fit: Fit, least: &EpochPoint, last: &EpochPoint, overfitting_found: bool) -> String {
-    let since = least.epoch + 1;
+/// How the validation loss went, which was lowest in `lowest`.
+fn course_in_words(fit: Fit, lowest: &EpochPoint, last: &EpochPoint, overfitting_found: bool) -> String {
+    let since = lowest.epoch + 1;
     let falls =
-        if last.train_loss < least.train_loss { ", while the training loss went on falling" } else { "" };
+        if last.train_loss < lowest.train_loss { ", while the training loss went on falling" } else { "" };
     let numbers = format!(
-        "the validation loss was least in epoch {} ({:.3}, at the end {:.3}){falls}.",
-        least.epoch, least.val_loss, last.val_loss
+        "the validation loss was lowest in epoch {} ({:.3}, at the end {:.3}){falls}.",
+        lowest.epoch, lowest.val_loss, last.val_loss
     );
     match fit {
         // What was found on the way may have been overcome since.
-        _ if overfitting_found && least.epoch < last.epoch => format!(
+        _ if overfitting_found && lowest.epoch < last.epoch => format!(
             "It <b>overfits since epoch {since}</b>: {numbers} What it learnt after that are the training images, not the classes."
         ),
         Fit::Turned => format!("It <b>begins to overfit in epoch {since}</b>: {numbers}"),
@@ -434,7 +434,7 @@ mod tests {
         // One bad epoch at the end, with the rest flat, is no overfitting.
         let noise = epochs(&[(1.0, 1.0), (0.9, 0.9), (0.8, 0.8), (0.79, 0.81), (0.78, 0.801), (0.77, 0.83)]);
         assert_eq!(fit(&noise, 0.3), Fit::Sound);
-        // A loss that is no number is no least one.
+        // A loss that is no number is no lowest one.
         let nan = epochs(&[(1.0, f64::NAN), (0.9, f64::NAN), (0.8, f64::NAN)]);
         assert_eq!(fit(&nan, 0.3), Fit::Unknown);
     }

@@ -34,7 +34,7 @@ pub enum PerImage {
     Image,
     /// By the mean and standard deviation of each channel.
     ImagePerChannel,
-    /// From the least value to the largest, which become 0 and 1.
+    /// From the lowest value to the highest, which become 0 and 1.
     MinMax,
     /// The same for each channel.
     MinMaxPerChannel,

@@ -212,7 +212,7 @@ pub struct EarlyStopping {
     /// Stop after so many epochs in a row in which `train.monitor` did not improve; left out, all epochs run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u32>,
-    /// The least change of the metric that counts as an improvement.
+    /// The smallest change of the metric that counts as an improvement.
     pub min_delta: f64,
 }
 

@@ -182,7 +182,7 @@ fn as_image(pixels: Vec<u8>, shape: pupila_transforms::Shape) -> Option<Image> {
 }
 
 /// Normalised values back to bytes. Of an image that was normalised by itself nobody knows any more what it was: it is shown
-/// from its least value to its largest. `values: [H, W, C]`
+/// from its lowest value to its highest. `values: [H, W, C]`
 fn denormalized(values: &[f32], normalization: &Normalization) -> Vec<u8> {
     if normalization.per_image().is_some() {
         let (least, most) = values.iter().fold((f32::MAX, f32::MIN), |(a, b), &x| (a.min(x), b.max(x)));
