@@ -118,6 +118,9 @@ impl Dataset {
     /// Leaves of a scan of all training samples those that `fraction` and `max_per_class` of `options` keep: the same as a scan
     /// with these options.
     pub fn keep_part(&mut self, options: &ScanOptions) {
+        if options.drop_leaks {
+            self.drop_leaks();
+        }
         let (fraction, max) = (options.fraction, options.max_per_class);
         let seed = options.subset_seed.unwrap_or(options.seed);
         let keep = split::keep_part(&self.samples, self.classes.len(), fraction, max, seed);

@@ -1,5 +1,6 @@
 //! Judged images that are trained on too.
 
+use crate::units::units;
 use crate::{Dataset, Split};
 use std::collections::{HashMap, HashSet};
 
@@ -19,9 +20,25 @@ impl Dataset {
         judged.iter().map(copy).collect()
     }
 
-    /// Leaves out the training images of which validation or test have a copy, so that these stay what they are. How many, which the
-    /// notices say too.
-    pub fn drop_leaks(&mut self) -> usize {
+    /// Names for what each of the samples `judged` belongs to: its group, the samples with the same content, and whatever ties these
+    /// together; empty where it stands for itself. `None` where all do.
+    pub fn units_of(&self, judged: &[usize]) -> Option<Vec<String>> {
+        let chosen: Vec<crate::Sample> = judged.iter().map(|&place| self.samples[place].clone()).collect();
+        let mut names = vec![String::new(); chosen.len()];
+        for unit in units(&chosen, |_| true) {
+            let group = unit.iter().find_map(|&place| chosen[place].group.as_deref());
+            let copies = || format!("copies of {}", chosen[unit[0]].path.display());
+            match (group, unit.len()) {
+                (Some(group), _) => unit.iter().for_each(|&place| names[place] = group.to_owned()),
+                (None, 1) => {}
+                (None, _) => unit.iter().for_each(|&place| names[place] = copies()),
+            }
+        }
+        names.iter().any(|name| !name.is_empty()).then_some(names)
+    }
+
+    /// Leaves out the training images of which validation or test have a copy, so that these stay what they are. The notices say how many.
+    pub(crate) fn drop_leaks(&mut self) {
         let judged = self.samples.iter().filter(|sample| sample.split != Split::Train);
         let judged: HashSet<u128> = judged.map(|sample| sample.content).collect();
         let before = self.samples.len();
@@ -30,6 +47,5 @@ impl Dataset {
         if images > 0 {
             self.notices.push(crate::Notice::LeaksDropped { images });
         }
-        images
     }
 }

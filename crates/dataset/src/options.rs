@@ -129,6 +129,8 @@ pub struct ScanOptions {
     /// `*` and `?` stand for text within one part, `**` for any text. A pattern without `/` matches a part at any depth
     /// (a class name, a file name); one with `/` starts at the root. A folder that matches is left out with its content.
     pub exclude: Vec<String>,
+    /// Leave out training samples of which validation or test have exact copies, before `fraction`.
+    pub drop_leaks: bool,
     /// The part of each class's training samples to keep, in (0, 1]. A smaller fraction keeps a subset of what a larger
     /// one keeps. Validation and test samples all stay.
     pub fraction: f64,
@@ -152,6 +154,7 @@ impl Default for ScanOptions {
             val_frac: 0.2,
             seed: 0,
             subset_seed: None,
+            drop_leaks: false,
             on_bad_image: OnBadImage::default(),
             exclude: Vec::new(),
             fraction: 1.0,

@@ -2,14 +2,14 @@
 //! validation set.
 
 use crate::classifier::{Classifier, Judging};
-use crate::error::Error;
+use crate::error::{Error, Tried};
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
 use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
     Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, RunFolder, Summary, finite,
-    leaks_csv, predictions_csv,
+    leaks_csv, predictions_csv, was_trained_on,
 };
 use pupila_train::{
     Images, Layers, confusion_png, fingerprint, fingerprint_of, other_pictures_of, scan_for, skipped_images,
@@ -50,7 +50,7 @@ pub struct Evaluation<'a> {
     /// What a person should know of the data before believing the result.
     pub warnings: Vec<String>,
     /// The images that the run was trained on, by content, where they are still to be found.
-    trained: HashMap<u128, PathBuf>,
+    trained: Trained,
     seed: u64,
     started: Instant,
 }
@@ -122,7 +122,7 @@ impl Place {
 /// Images that are to be judged: of one split, or all.
 struct Target {
     /// The images that the run was trained on, by content, where they are still to be found.
-    trained: HashMap<u128, PathBuf>,
+    trained: Trained,
     dataset: Dataset,
     which: Vec<usize>,
     split: Option<Split>,
@@ -169,7 +169,7 @@ impl<'a> Evaluation<'a> {
                 let Labelled { dataset, split } = scan_labelled(data, model.classes(), &labelled, cache)?;
                 let which = (0..dataset.samples.len()).collect();
                 Target {
-                    trained: trained_elsewhere(model, cache),
+                    trained: trained_elsewhere(model, cache)?,
                     which,
                     dataset,
                     split,
@@ -218,9 +218,8 @@ impl<'a> Evaluation<'a> {
         let intervals = Intervals::of(&predictions, model.classes(), groups.as_deref());
         let copy = |sample: usize| {
             let sample = &images.dataset.samples[sample];
-            // Whoever judges the training images themselves knows it.
-            let copy = trained.get(&sample.content).filter(|_| split != Some(Split::Train))?;
-            Some(copy.to_string_lossy().into_owned())
+            // Whoever judges the training images by name knows it.
+            trained.copy_of(sample.content).filter(|_| split != Some(Split::Train))
         };
         let copies: Vec<Option<String>> = images.samples(&all).into_iter().map(copy).collect();
         let leaks = Leaks::of(&predictions, model.classes(), groups.as_deref(), &copies);
@@ -405,19 +404,59 @@ fn own_data(folder: &RunFolder) -> Result<Option<OwnData>, Error> {
     }))
 }
 
-/// The training images by their content.
-fn trained(data: &Dataset) -> HashMap<u128, PathBuf> {
-    let training = data.samples.iter().filter(|sample| sample.split == Split::Train);
-    training.map(|sample| (sample.content, sample.path.clone())).collect()
+/// What a run was trained on.
+#[derive(Default)]
+struct Trained {
+    /// By content, as the run recorded it.
+    recorded: Option<Box<dyn Fn(u128) -> bool + Send + Sync>>,
+    /// The files, where they were scanned.
+    files: HashMap<u128, PathBuf>,
 }
 
-/// The same of the data that the run was trained on, where other images are judged; none where they cannot be found any more.
-fn trained_elsewhere(model: &Classifier, cache: Option<&pupila_dataset::Cache>) -> HashMap<u128, PathBuf> {
-    let Some(Ok(Some(own))) = model.folder().map(own_data) else { return HashMap::new() };
-    if !own.path.exists() {
-        return HashMap::new();
+impl std::fmt::Debug for Trained {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trained").field("files", &self.files.len()).finish_non_exhaustive()
     }
-    scan_again(&own.folder, &own.path, cache).map_or_else(|_| HashMap::new(), |(data, _)| trained(&data))
+}
+
+impl Trained {
+    /// As a run recorded it, and the files of a scan of its data. Runs of before recorded nothing; of these the scan tells.
+    fn of(run: &RunFolder, scanned: Option<&Dataset>) -> Result<Trained, Error> {
+        let path = run.file(RunFolder::TRAINED);
+        let recorded = match std::fs::read_to_string(&path) {
+            Ok(text) => Some(Box::new(was_trained_on(&text)) as Box<dyn Fn(u128) -> bool + Send + Sync>),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::io(Tried::Read, &path)(error)),
+        };
+        let samples = scanned.map_or(&[][..], |data| &data.samples);
+        let training = samples.iter().filter(|sample| sample.split == Split::Train);
+        let files = training.map(|sample| (sample.content, sample.path.clone())).collect();
+        Ok(Trained { recorded, files })
+    }
+
+    /// Whether an image was trained on: the file of its copy, empty where that is not known.
+    fn copy_of(&self, content: u128) -> Option<String> {
+        let file = self.files.get(&content).map(|path| path.to_string_lossy().into_owned());
+        match &self.recorded {
+            Some(was_trained_on) => was_trained_on(content).then(|| file.unwrap_or_default()),
+            None => file,
+        }
+    }
+}
+
+/// What the run was trained on, where other images are judged. What it recorded is enough; only of runs of before are the data scanned, if
+/// they are still there.
+fn trained_elsewhere(model: &Classifier, cache: Option<&pupila_dataset::Cache>) -> Result<Trained, Error> {
+    let Some(folder) = model.folder() else { return Ok(Trained::default()) };
+    let trained = Trained::of(folder, None)?;
+    let Ok(Some(own)) = own_data(folder) else { return Ok(trained) };
+    if trained.recorded.is_some() || !own.path.exists() {
+        return Ok(trained);
+    }
+    match scan_again(&own.folder, &own.path, cache) {
+        Ok((data, _)) => Trained::of(folder, Some(&data)),
+        Err(_) => Ok(trained),
+    }
 }
 
 fn same(a: &Path, b: &Path) -> bool {
@@ -487,5 +526,11 @@ fn own_split(own: &OwnData, model: &Classifier, options: &EvaluationOptions) -> 
     if which.is_empty() {
         return Err(Error::request(format_args!("{} has no {split} set", own.path.display())));
     }
-    Ok(Target { trained: trained(&dataset), dataset, which, split: Some(split), warnings })
+    Ok(Target {
+        trained: Trained::of(&own.folder, Some(&dataset))?,
+        dataset,
+        which,
+        split: Some(split),
+        warnings,
+    })
 }

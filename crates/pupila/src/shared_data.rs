@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::session::{OnProgress, decode_for_training, training_samples};
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Dataset, ResizeRule, ScanOptions};
-use pupila_train::{Images, Recipe, scan_for};
+use pupila_train::{Images, LeakPolicy, Recipe, check_leaks, scan_for};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -75,6 +75,7 @@ impl SharedData {
         // Whatever part of the training images is wanted, the files are scanned once.
         let mut whole = recipe.clone();
         (whole.data.fraction, whole.data.max_per_class, whole.data.subset_seed) = (1.0, None, None);
+        whole.data.leaks = LeakPolicy::Keep;
         let all = whole.scan_options();
         let (dataset, time) = match scans.iter().find(|(other, _)| *other == all) {
             Some((_, dataset)) => (Arc::clone(dataset), Duration::ZERO),
@@ -91,6 +92,7 @@ impl SharedData {
         }
         let mut part = dataset.as_ref().clone();
         part.keep_part(&options);
+        check_leaks(recipe, &part)?;
         let part = Arc::new(part);
         scans.push((options, Arc::clone(&part)));
         Ok((part, time))

@@ -113,3 +113,114 @@ fn a_validation_set_of_copies_alone_says_nothing() {
     assert!(refused.stderr.contains("leaves no training image of melanoma"), "{}", refused.stderr);
     assert!(!sandbox.path("runs/none").exists());
 }
+
+/// Whether a key is dropped by a study's shared scan as by a run's own.
+#[test]
+fn a_study_leaves_the_copies_out_where_a_variant_says_so() {
+    let sandbox = Sandbox::new();
+    leaky(&sandbox, 5);
+    fs::write(sandbox.path("drop.toml"), "[variants.keep]\n[variants.drop]\n\"data.leaks\" = \"drop\"\n")
+        .unwrap();
+    let small = ["--seeds", "2", "--size", "8", "--epochs", "1", "--name", "s"];
+    let ran = sandbox.run(&[&["study", "drop.toml", "leaky"][..], &small].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let images = |run: &str| {
+        let text = sandbox.read(&format!("runs/s/{run}/environment.json"));
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["data"]["train_images"].clone()
+    };
+    assert_eq!((images("keep-seed0"), images("drop-seed0")), (255.into(), 240.into()));
+}
+
+#[test]
+fn what_was_trained_on_is_known_after_the_data_have_moved() {
+    let sandbox = Sandbox::new();
+    let data = leaky(&sandbox, 5);
+    assert_eq!(sandbox.train(&data, "run", &[]).code, Some(0));
+    fs::rename(&data, sandbox.path("moved")).unwrap();
+    let ran = sandbox.run(&["eval", "runs/run", "moved/val", "--json"]);
+    assert_eq!((ran.code, &ran.json()["leaks"]["images"]), (Some(0), &15.into()), "{}", ran.stderr);
+    // Training images themselves, by another name than `--split train`.
+    let ran = sandbox.run(&["eval", "runs/run", "moved/train", "--json"]).json();
+    assert_eq!((&ran["images"], &ran["leaks"]["without"]["images"]), (&255.into(), &0.into()));
+    assert!(sandbox.read("runs/run/trained_on.txt").lines().count() > 200);
+}
+
+#[test]
+fn copies_among_the_judged_images_count_once() {
+    let sandbox = Sandbox::new();
+    for split in ["train", "val"] {
+        for class in ["melanoma", "nevus"] {
+            let to = sandbox.path(&format!("data/{split}/{class}"));
+            fs::create_dir_all(&to).unwrap();
+            let mut files: Vec<_> =
+                fs::read_dir(skin().join(split).join(class)).unwrap().map(|f| f.unwrap().path()).collect();
+            files.sort();
+            for (place, file) in files.iter().take(20).enumerate() {
+                // Of the validation images five of each class, four times.
+                let from = if split == "val" { &files[place % 5] } else { file };
+                fs::copy(from, to.join(format!("{place}.jpg"))).unwrap();
+            }
+        }
+    }
+    let ran = sandbox.train(&sandbox.path("data"), "run", &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let summary: serde_json::Value = serde_json::from_str(&sandbox.read("runs/run/summary.json")).unwrap();
+    let over = &summary["val_intervals_over"];
+    assert_eq!((&over["unit"], &over["count"]), (&"group".into(), &10.into()));
+    let [low, high] = [0, 1].map(|end| summary["val_intervals"]["accuracy"][end].as_f64().unwrap());
+    assert!(high - low > 0.35, "as of 10 images, not of 40: {low} to {high}");
+    assert!(sandbox.read("runs/run/predictions.csv").starts_with("path,label,predicted,correct,group,"));
+}
+
+#[test]
+fn a_comparison_without_an_image_left_says_so() {
+    let sandbox = Sandbox::new();
+    let data = leaky(&sandbox, 20);
+    for seed in ["1", "2"] {
+        assert_eq!(sandbox.train(&data, &format!("s{seed}"), &["--seed", seed]).code, Some(0));
+    }
+    let compared = sandbox.run(&["compare", "runs/s1", "runs/s2", "--json"]).json();
+    assert_eq!(compared["tests"][0]["untested"], "no image is left that neither was trained on");
+    assert!(compared["findings"][0].as_str().unwrap().contains("cannot be told"), "{compared}");
+}
+
+#[test]
+fn predictions_are_written_over_predictions_alone() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.train(&skin(), "run", &[]).code, Some(0));
+    let photograph = fs::read_dir(skin().join("val/nevus")).unwrap().next().unwrap().unwrap().path();
+    fs::copy(&photograph, sandbox.path("mine.jpg")).unwrap();
+    let before = fs::read(sandbox.path("mine.jpg")).unwrap();
+    for command in [
+        &["predict", "runs/run", "mine.jpg", "--csv", "mine.jpg"][..],
+        &["eval", "runs/run", "--csv", "mine.jpg"],
+    ] {
+        let refused = sandbox.run(command);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("mine.jpg is there already and holds no predictions"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert!(fs::read(sandbox.path("mine.jpg")).unwrap() == before);
+    for _ in 0..2 {
+        let ran = sandbox.run(&["predict", "runs/run", "mine.jpg", "--csv", "out.csv"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_run_without_a_validation_image_is_refused() {
+    let sandbox = Sandbox::new();
+    for class in ["melanoma", "nevus"] {
+        let to = sandbox.path(&format!("one/{class}"));
+        fs::create_dir_all(&to).unwrap();
+        let file = fs::read_dir(skin().join("val").join(class)).unwrap().next().unwrap().unwrap().path();
+        fs::copy(file, to.join("a.jpg")).unwrap();
+    }
+    let refused = sandbox.train(&sandbox.path("one"), "run", &[]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the data have no validation images"), "{}", refused.stderr);
+    assert!(!sandbox.path("runs/run").exists());
+}

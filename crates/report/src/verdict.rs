@@ -3,7 +3,7 @@
 use crate::html::{counted, escape, listed, percent};
 use crate::run::{EpochPoint, Judged, Training};
 use pupila_metrics::{PrecisionRecallF1, Summary, reliability_bins};
-use pupila_run::{Finding, NOTICEABLE_GAP, RunEnd};
+use pupila_run::{Against, Finding, NOTICEABLE_GAP, RunEnd};
 use std::fmt::Write as _;
 
 /// Confused pairs that are named.
@@ -80,14 +80,23 @@ pub(crate) fn verdict(
     let (share, most) = majority(judged);
     let accuracy = value("accuracy");
     let interval = judged.interval("accuracy");
-    let above = interval.map(|(low, _)| low > share);
-    let opinion = match above {
-        Some(true) => "That is better than what needs no learning",
-        Some(false) if accuracy > share => {
+    let against = Against::of_judged(judged.predictions, interval, judged.leaks);
+    let above =
+        against.filter(|against| *against != Against::Unknown).map(|against| against == Against::Better);
+    let opinion = match against {
+        Some(Against::Better) => "That is better than what needs no learning",
+        Some(Against::PerhapsChance) => {
             "That may be chance: the interval reaches down to what needs no learning"
         }
-        Some(false) => "That is no better than what needs no learning",
-        None => "Against what needs no learning",
+        Some(Against::NoBetter) => "That is no better than what needs no learning",
+        Some(Against::Unknown) => "Against what needs no learning",
+        None => "That says nothing of new images",
+    };
+    let opinion = match judged.leaks {
+        Some(leaks) if leaks.without.images > 0 => {
+            format!("{opinion}, without the images that were trained on too")
+        }
+        _ => opinion.to_owned(),
     };
     let even = classes.len().max(1) as f64;
     let mut html = format!(
@@ -167,6 +176,8 @@ fn leaks_in_words(judged: &Judged<'_>) -> String {
     text + &crate::sections::leaks_by_class(leaks)
 }
 
+/// Images from which on something can be said of the confidence.
+const FEW: f64 = 50.0;
 /// Images from which on an estimate may be called precise, however narrow its interval.
 const MANY: u64 = 300;
 
@@ -202,11 +213,18 @@ fn how_sure(judged: &Judged<'_>, learnt: bool) -> String {
             " This is a precise estimate for images of this kind. It says nothing of images of another kind."
         }
     };
+    // Near an end the limits lie unevenly.
+    let accuracy = judged.predictions.confusion().correct() as f64 / n as f64;
+    let even = (high - accuracy).max(accuracy - low) < 1.25 * 0.5 * (high - low);
+    let known = match even {
+        true => format!("is known to about ±{half:.1} points"),
+        false => format!("is known to lie from {:.1} to {:.1}&nbsp;%", 100.0 * low, 100.0 * high),
+    };
     let of = counted(n, "image");
     let mut text = match groups {
-        false => format!("With {of} the accuracy is known to about ±{half:.1} points.{advice}"),
+        false => format!("With {of} the accuracy {known}.{advice}"),
         true => format!(
-            "With {of} in {} the accuracy is known to about ±{half:.1} points: what is alike within a group counts once.{advice}",
+            "With {of} in {} the accuracy {known}: what is alike within a group counts once.{advice}",
             counted(over.count as u64, "group")
         ),
     };
@@ -357,6 +375,7 @@ fn confidence(judged: &Judged<'_>, error: f64) -> String {
     let (said, right) = (sum(&|bin| bin.confidence), sum(&|bin| bin.accuracy));
     let gap = said - right;
     let judgement = match gap {
+        _ if n < FEW => format!("{n:.0} images are too few to say whether its confidence can be believed"),
         g if g > 0.03 => format!("it is <b>overconfident</b> by {:.0} points", 100.0 * g),
         g if g < -0.03 => format!("it is <b>underconfident</b> by {:.0} points", -100.0 * g),
         _ => "on average its confidence can be believed".to_owned(),

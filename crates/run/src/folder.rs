@@ -54,6 +54,8 @@ impl RunFolder {
     pub const CONFUSION: &'static str = "confusion_matrix.png";
     /// All of it as one page.
     pub const LEAKS: &'static str = "leaks.csv";
+    /// What it was trained on.
+    pub const TRAINED: &'static str = "trained_on.txt";
     /// The page of a run.
     pub const PAGE: &'static str = "report.html";
     /// What a study is: stands in a folder that holds run folders and is, with a `metrics.jsonl` of its own, one itself.
@@ -65,6 +67,7 @@ impl RunFolder {
         Self::SUMMARY,
         Self::PREDICTIONS,
         Self::LEAKS,
+        Self::TRAINED,
         Self::REPORT,
         Self::CONFUSION,
         Self::PAGE,

@@ -1,5 +1,6 @@
 //! The 95 % intervals of a judgement, as `summary.json`, the page and the terminal have them.
 
+use crate::leaks::Leaks;
 use crate::named::{Named, finite};
 use crate::summary::{ClassIntervals, Interval, IntervalsOver};
 use pupila_metrics::{
@@ -73,6 +74,46 @@ impl Intervals {
     }
 }
 
+/// An accuracy beside the one that needs no learning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    /// Its interval lies above.
+    Better,
+    /// It is higher, and its interval reaches down to it.
+    PerhapsChance,
+    /// It is no higher.
+    NoBetter,
+    /// It is higher, and nothing is known of its interval.
+    Unknown,
+}
+
+impl Against {
+    /// Of an accuracy with its limits, where they are known.
+    pub fn of(accuracy: f64, limits: Option<(f64, f64)>, without_learning: f64) -> Self {
+        match limits {
+            _ if accuracy <= without_learning => Against::NoBetter,
+            Some((low, _)) if low > without_learning => Against::Better,
+            Some(_) => Against::PerhapsChance,
+            None => Against::Unknown,
+        }
+    }
+
+    /// The same of the judged images that were not trained on too, where some were; none where no image is left.
+    pub fn of_judged(
+        predictions: &Predictions,
+        limits: Option<(f64, f64)>,
+        leaks: Option<&Leaks>,
+    ) -> Option<Self> {
+        let Some(leaks) = leaks else {
+            let confusion = predictions.confusion();
+            let accuracy = confusion.correct() as f64 / confusion.total() as f64;
+            return predictions.majority().map(|(_, share)| Against::of(accuracy, limits, share));
+        };
+        let accuracy = leaks.without.metrics.get("accuracy").copied().flatten()?;
+        Some(Against::of(accuracy, leaks.without.limits(), leaks.without.without_learning?))
+    }
+}
+
 /// Metrics whose interval stands beside them.
 pub fn with_interval() -> impl Iterator<Item = &'static Metric> {
     METRICS.iter().filter(|metric| metric.has_interval())
@@ -110,6 +151,25 @@ mod tests {
             predictions.push_probabilities(&row, &[target]).unwrap();
         }
         predictions
+    }
+
+    #[test]
+    fn an_accuracy_below_what_needs_no_learning_is_not_called_chance() {
+        assert_eq!(Against::of(0.27, Some((0.12, 0.46)), 0.5), Against::NoBetter);
+        assert_eq!(Against::of(0.6, Some((0.45, 0.7)), 0.5), Against::PerhapsChance);
+        assert_eq!(Against::of(0.6, Some((0.55, 0.7)), 0.5), Against::Better);
+        assert_eq!(Against::of(0.6, None, 0.5), Against::Unknown);
+        // 90 of 100 right, of which the 60 of the first class were trained on: of the others 30 of 40 are right, and 20 are of a class.
+        let judged = predictions(100, 90);
+        let limits = Some((0.82, 0.95));
+        assert_eq!(Against::of_judged(&judged, limits, None), Some(Against::Better));
+        let copies: Vec<Option<String>> = (0..100).map(|image| (image < 60).then(String::new)).collect();
+        let leaks = Leaks::of(&judged, &["a".into(), "b".into()], None, &copies).unwrap();
+        assert_eq!(leaks.without.without_learning, Some(0.5));
+        assert_eq!(Against::of_judged(&judged, limits, Some(&leaks)), Some(Against::Better));
+        let all = vec![Some(String::new()); 100];
+        let leaks = Leaks::of(&judged, &["a".into(), "b".into()], None, &all).unwrap();
+        assert_eq!(Against::of_judged(&judged, limits, Some(&leaks)), None);
     }
 
     #[test]

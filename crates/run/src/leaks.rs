@@ -6,6 +6,7 @@ use crate::predictions::field;
 use crate::summary::{ClassIntervals, Interval};
 use pupila_metrics::{Predictions, summary};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashSet};
 
 /// Metrics that are told of the parts.
 const TOLD: [&str; 4] = ["accuracy", "balanced_accuracy", "macro_f1", "loss"];
@@ -28,6 +29,8 @@ pub struct Leaks {
 pub struct PartScores {
     /// Its images.
     pub images: usize,
+    /// The accuracy that needs no learning: the share of its most frequent class; null without images.
+    pub without_learning: Option<f64>,
     /// Its metrics; null where undefined.
     pub metrics: Named<Option<f64>>,
     /// 95 % intervals; null where there is none.
@@ -62,23 +65,46 @@ impl PartScores {
         let metric = |name: &&str| ((*name).to_owned(), values.get(name).and_then(finite));
         PartScores {
             images: predictions.len(),
+            without_learning: predictions.majority().map(|(_, share)| share),
             metrics: TOLD.iter().map(metric).collect(),
             intervals: intervals.of_metrics,
             per_class: intervals.per_class,
         }
     }
 
+    /// The limits of the accuracy; none where there are none.
+    pub fn limits(&self) -> Option<(f64, f64)> {
+        self.intervals.get("accuracy").and_then(|&[low, high]| Some((low?, high?)))
+    }
+
     /// The accuracy with its interval, in words; none without images.
     pub fn accuracy_in_words(&self) -> Option<String> {
         let value = self.metrics.get("accuracy").copied().flatten()?;
-        let range = match self.intervals.get("accuracy") {
-            Some(&[Some(low), Some(high)]) => {
-                format!(" (95 % interval {:.1} to {:.1})", 100.0 * low, 100.0 * high)
-            }
-            _ => String::new(),
-        };
+        let range = self.limits().map_or_else(String::new, |(low, high)| {
+            format!(" (95 % interval {:.1} to {:.1})", 100.0 * low, 100.0 * high)
+        });
         Some(format!("{:.1} %{range}", 100.0 * value))
     }
+}
+
+/// `trained_on.txt`: the first 16 hexadecimal digits of the content (XXH3-128) of each training image, a line each, in order. By these an
+/// evaluation knows what was trained on, wherever the images are now.
+pub fn trained_on(contents: impl IntoIterator<Item = u128>) -> String {
+    let digits: BTreeSet<u64> = contents.into_iter().map(short).collect();
+    digits
+        .iter()
+        .fold(String::with_capacity(17 * digits.len()), |text, digits| text + &format!("{digits:016x}\n"))
+}
+
+/// Reads it: whether a content is among them. Lines that are no such number are passed over.
+pub fn was_trained_on(text: &str) -> impl Fn(u128) -> bool + use<> {
+    let digits: HashSet<u64> = text.lines().filter_map(|line| u64::from_str_radix(line, 16).ok()).collect();
+    move |content| digits.contains(&short(content))
+}
+
+/// Two of a million images share this by chance in one of 37 million data sets.
+fn short(content: u128) -> u64 {
+    (content >> 64) as u64
 }
 
 /// `leaks.csv`: the judged images with a copy in the training set, one a line, with the path of the copy.
@@ -101,6 +127,16 @@ pub(crate) fn leaked_paths(text: &str) -> Result<Vec<String>, csv::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_trained_on_is_known_by_content() {
+        let contents = [7u128 << 64 | 1, 3 << 64, u128::MAX, 7 << 64];
+        let text = trained_on(contents);
+        assert_eq!(text, "0000000000000003\n0000000000000007\nffffffffffffffff\n");
+        let known = was_trained_on(&text);
+        assert!(contents.into_iter().all(&known) && !known(4 << 64) && !known(0));
+        assert!(!was_trained_on("nonsense\n")(0));
+    }
 
     #[test]
     fn scores_are_told_without_the_copies_and_on_them() {

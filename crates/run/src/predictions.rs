@@ -3,6 +3,7 @@
 use crate::error::{RunFileError, damaged};
 use pupila_metrics::{Predictions, PredictionsError};
 use std::fmt::Write as _;
+use std::io::Read;
 use std::path::Path;
 
 /// A `predictions.csv` of labelled images.
@@ -16,6 +17,17 @@ pub struct PredictionsFile {
     pub groups: Option<Vec<String>>,
     /// Their labels and probabilities.
     pub predictions: Predictions,
+}
+
+/// Whether a file may be written over by predictions: it is not there, no file, empty, or holds predictions already.
+pub fn may_hold_predictions(path: &Path) -> bool {
+    let is_file = std::fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0);
+    let begins = || {
+        let mut start = vec![0; FIXED.join(",").len()];
+        let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+        read.is_ok() && start == FIXED.join(",").as_bytes()
+    };
+    !is_file || begins()
 }
 
 /// The columns before those of the classes.

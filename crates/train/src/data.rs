@@ -2,8 +2,8 @@
 
 use crate::recipe::{LeakPolicy, Recipe};
 use pupila_dataset::{
-    Cache, Dataset, LoadError, Loaded, OnBadImage, PixelStatistics, ResizeRule, ScanError, Skipped, Split,
-    load, pixel_statistics, scan,
+    Cache, Dataset, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, ResizeRule, ScanError, Skipped,
+    Split, load, pixel_statistics, scan,
 };
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
 use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
@@ -65,14 +65,24 @@ pub fn scan_for(
     cache: Option<&Cache>,
 ) -> Result<(Dataset, Duration), DataError> {
     let start = Instant::now();
-    let mut dataset = scan(path, &recipe.scan_options(), cache)?;
-    if recipe.data.leaks == LeakPolicy::Drop && dataset.drop_leaks() > 0 {
-        let without = dataset.class_counts(Split::Train).iter().position(|&images| images == 0);
-        if let Some(class) = without {
-            return Err(DataError::OnlyLeaks(dataset.classes[class].clone()));
-        }
-    }
+    let dataset = scan(path, &recipe.scan_options(), cache)?;
+    check_leaks(recipe, &dataset)?;
     Ok((dataset, start.elapsed()))
+}
+
+/// Whether every class still has training images, where those with copies among the judged ones are left out.
+///
+/// # Errors
+/// [`DataError::OnlyLeaks`].
+pub fn check_leaks(recipe: &Recipe, dataset: &Dataset) -> Result<(), DataError> {
+    let dropped = |notice: &Notice| matches!(notice, Notice::LeaksDropped { .. });
+    if recipe.data.leaks != LeakPolicy::Drop || !dataset.notices.iter().any(dropped) {
+        return Ok(());
+    }
+    match dataset.class_counts(Split::Train).iter().position(|&images| images == 0) {
+        Some(class) => Err(DataError::OnlyLeaks(dataset.classes[class].clone())),
+        None => Ok(()),
+    }
 }
 
 impl Images {
@@ -168,14 +178,10 @@ impl Images {
         positions.iter().map(path).collect()
     }
 
-    /// The group of some images, by their places, such as a patient, empty where one has none; `None` where the data know no groups.
+    /// What each of some images, by their places, belongs to: its group, such as a patient, or its exact copies among them; empty
+    /// where it stands for itself, `None` where all do.
     pub fn groups(&self, positions: &[u32]) -> Option<Vec<String>> {
-        let samples = &self.dataset.samples;
-        samples.iter().any(|sample| sample.group.is_some()).then(|| {
-            let group =
-                |&p: &u32| samples[self.kept[p as usize]].group.as_deref().unwrap_or_default().to_owned();
-            positions.iter().map(group).collect()
-        })
+        self.dataset.units_of(&self.samples(positions))
     }
 
     /// For each of some images, by their places, the path of a training image with the same content, if there is one.

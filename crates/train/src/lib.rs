@@ -20,7 +20,7 @@ mod trainer;
 mod views;
 
 pub use best::{BestState, stops_after};
-pub use data::{DataError, Images, fingerprint, fingerprint_of, scan_for};
+pub use data::{DataError, Images, check_leaks, fingerprint, fingerprint_of, scan_for};
 pub use diagnosis::{DiagnosisState, Finding};
 pub use evaluate::{EvaluateError, evaluate};
 pub use insight::{

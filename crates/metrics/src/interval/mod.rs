@@ -133,7 +133,7 @@ pub fn proportion(hits: &[bool], groups: Option<&[u32]>) -> Result<Interval, NoI
 }
 
 /// Numbers for the groups that images belong to, for [`interval`]; an image whose group is empty belongs to none and stands for
-/// itself. None where no image has a group. `[N]`
+/// itself. None where every image does. `[N]`
 pub fn group_numbers<S: AsRef<str>>(groups: &[S]) -> Option<Vec<u32>> {
     let mut places = std::collections::HashMap::new();
     let mut next = 0;
@@ -146,7 +146,8 @@ pub fn group_numbers<S: AsRef<str>>(groups: &[S]) -> Option<Vec<u32>> {
         name => *places.entry(name).or_insert_with(&mut new),
     });
     let numbers: Vec<u32> = numbers.collect();
-    (!places.is_empty()).then_some(numbers)
+    // Groups of one image each are images.
+    (groups::count(numbers.iter().copied()) < numbers.len()).then_some(numbers)
 }
 
 /// Whether it is the share of images that are right, of which exact methods are known.

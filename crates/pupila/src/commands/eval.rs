@@ -39,6 +39,7 @@ fn layout(arguments: &cli::Eval) -> Result<Layout, Failure> {
 }
 
 fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), Failure> {
+    tell::check_csv(arguments.csv.as_deref())?;
     let mut model = Classifier::open(&arguments.run)?;
     let split = arguments.split.as_ref().map(|name| name.parse::<Split>()).transpose();
     let split = split.map_err(|error| Failure::wrong(format_args!("--split {error}")))?;

@@ -105,6 +105,7 @@ pub(crate) fn run(arguments: &cli::Predict) -> Result<(), Failure> {
 }
 
 fn predict(arguments: &cli::Predict, output: Output, judging: Judging) -> Result<(), Failure> {
+    tell::check_csv(arguments.csv.as_deref())?;
     let mut model = Classifier::open(&arguments.run)?;
     let given = Given::of(&arguments.images)?;
     let (judging, bar) = tell::reading(judging);

@@ -1,5 +1,6 @@
 //! What a person reads of the data, the model, the training and the result.
 
+use crate::failure::Failure;
 use crate::output::{Output, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila::backend::{Backend, MemoryBytes};
@@ -9,7 +10,7 @@ use pupila::dataset::{
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
-use pupila::run_files::{Interval, IntervalsOver, Leaks, Named, RunSummary};
+use pupila::run_files::{Against, Interval, IntervalsOver, Leaks, Named, RunSummary};
 use pupila::train::Images;
 use pupila::{EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
 use std::path::Path;
@@ -295,6 +296,17 @@ pub(crate) fn finding(output: Output, message: &str, suggestion: &str) {
     output.say(format_args!("    {suggestion}"));
 }
 
+/// Whether predictions may go to a file: what holds anything else is never written over.
+pub(crate) fn check_csv(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path.filter(|path| !pupila::run_files::may_hold_predictions(path)) else {
+        return Ok(());
+    };
+    Err(Failure::wrong(format_args!(
+        "{} is there already and holds no predictions, and is not written over: choose another --csv, or remove it",
+        path.display()
+    )))
+}
+
 /// How good the classifier is.
 pub(crate) fn outcome(
     output: Output,
@@ -376,9 +388,16 @@ pub(crate) fn judgement(
     if let Some((class, share)) = predictions.majority() {
         let name = classes.get(class as usize).map_or("", String::as_str);
         output.say(format_args!("  without learning   {} by always answering {name}", percent(share)));
-        let low = intervals.get("accuracy").and_then(|interval| interval[0]).unwrap_or(1.0);
-        if low <= share {
-            output.say("                     the difference may be chance: the interval reaches down to it");
+        let limits = intervals.get("accuracy").and_then(|&[low, high]| Some((low?, high?)));
+        let clean = if leaks.is_some() { ", without the leaks" } else { "" };
+        match Against::of_judged(predictions, limits, leaks) {
+            Some(Against::PerhapsChance) => output.say(format_args!(
+                "                     the difference may be chance: the interval reaches down to it{clean}"
+            )),
+            Some(Against::NoBetter) => {
+                output.say(format_args!("                     the accuracy is no better than that{clean}"))
+            }
+            Some(Against::Better | Against::Unknown) | None => {}
         }
     }
     let balanced = interval("balanced_accuracy");
@@ -406,7 +425,7 @@ fn leaked(output: Output, leaks: &Leaks, judged: usize) {
     let on = leaks.on.accuracy_in_words().unwrap_or_default();
     output.warn(format_args!(
         "{} of {judged} judged images were trained on too, as exact copies: on them the accuracy is {on}. leaks.csv lists them; \
-         --set data.leaks=drop leaves the training copies out",
+         a training with --set data.leaks=drop leaves the copies out",
         leaks.images
     ));
 }

@@ -11,7 +11,7 @@ use crate::stop_signal::StopSignal;
 use pairing::in_order_of;
 use pupila_dataset::Cache;
 use pupila_metrics::{
-    METRICS, Metric, PairedError, Predictions, group_numbers, mcnemar, metric, paired_interval,
+    METRICS, Metric, NoInterval, PairedError, Predictions, group_numbers, mcnemar, metric, paired_interval,
 };
 use pupila_report::{ComparedRun, Comparison, EpochPoint, MetricRow, PairTest, Tested};
 use pupila_run::{EpochValues, RunFiles, Summary, with_interval, write_whole};
@@ -112,7 +112,11 @@ impl Compared {
             without_pictures = flips::add_pictures(&mut test.flips, &runs[0], options).or(without_pictures);
         }
         let images = kept.len();
-        let of_metric = |run: &RunFiles| value(run, tested_metric);
+        // Recipes are judged on the images that the models are judged on.
+        let of_metric = |run: &RunFiles| match leaked.is_empty() {
+            true => value(run, tested_metric),
+            false => tested_metric.compute(&pairing::without(run, &runs[0], &leaked)),
+        };
         let recipes =
             seeds::between_recipes(&runs, tested_metric, images, of_metric).filter(|_| !tests.is_empty());
         let over = match &groups {
@@ -122,8 +126,13 @@ impl Compared {
                 format!("{groups} groups of images")
             }
         };
-        let leaked = leaked.len();
-        let told = verdict::Told { leaked, names: &names, runs: &runs, metric: tested_metric, over: &over };
+        let told = verdict::Told {
+            leaked: leaked.len(),
+            names: &names,
+            runs: &runs,
+            metric: tested_metric,
+            over: &over,
+        };
         let findings = told.findings(&tests, recipes.as_ref());
         let command = told.command(recipes.as_ref()).filter(|_| !tests.is_empty());
         let comparison = Comparison {
@@ -227,6 +236,7 @@ fn test(
     family: usize,
 ) -> Result<PairTest, Error> {
     let mcnemar = mcnemar(a, b)?;
+    let untold = |why: &str| Tested::Untold(why.to_owned());
     let tested = match paired_interval(a, b, metric, groups, 1.0 - level_of_each(family)) {
         Ok(of) => Tested::Known {
             value: of.value,
@@ -235,7 +245,10 @@ fn test(
             p_value: of.p_value,
             adjusted: adjusted(of.p_value, family),
         },
-        Err(PairedError::Interval(why)) => Tested::Untold(why.to_string()),
+        Err(PairedError::Interval(NoInterval::Empty)) => {
+            untold("no image is left that neither was trained on")
+        }
+        Err(PairedError::Interval(why)) => untold(&why.to_string()),
         Err(error) => return Err(error.into()),
     };
     Ok(PairTest {

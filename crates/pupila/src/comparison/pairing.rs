@@ -97,6 +97,16 @@ pub(super) fn leaked(runs: &[RunFiles]) -> BTreeSet<usize> {
     runs.iter().flat_map(of).collect()
 }
 
+/// A run's predictions without some images, which are places among the first run's.
+pub(super) fn without(run: &RunFiles, first: &RunFiles, leaked: &BTreeSet<usize>) -> Predictions {
+    let ours = short_paths(&first.paths);
+    let gone: BTreeSet<&str> = leaked.iter().map(|&place| ours[place].as_str()).collect();
+    let theirs = short_paths(&run.paths);
+    let kept: Vec<usize> =
+        (0..theirs.len()).filter(|&place| !gone.contains(theirs[place].as_str())).collect();
+    run.predictions.part(&kept)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

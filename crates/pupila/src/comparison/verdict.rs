@@ -6,6 +6,7 @@ use pupila_metrics::Metric;
 use pupila_report::{PairTest, Tested};
 use pupila_run::{RunFiles, RunFolder};
 use pupila_study::statistics::comparison::Difference;
+use serde_json::Value;
 
 /// What the sentences are of.
 pub(super) struct Told<'a> {
@@ -78,8 +79,10 @@ impl Told<'_> {
             return None;
         }
         let variant = |of: &Vec<usize>| {
-            let recipe = self.runs[of[0]].folder.path().join(RunFolder::RECIPE);
-            format!("[variants.\"{}\"]\\nrecipe = \"{}\"\\n", self.names[of[0]], recipe.display())
+            let recipe = self.runs[of[0]].folder.path().join(RunFolder::RECIPE).display().to_string();
+            // A JSON string is a TOML one; its backslashes are printf's too.
+            let quoted = |text: &str| Value::from(text).to_string().replace('\\', "\\\\");
+            format!("[variants.{}]\\nrecipe = {}\\n", quoted(&self.names[of[0]]), quoted(&recipe))
         };
         let variants: String = of_recipes.iter().map(variant).collect();
         let data = Some(self.runs[0].environment.data.path.as_str()).filter(|path| !path.is_empty());
@@ -111,13 +114,13 @@ impl Told<'_> {
         if difference.is_found() {
             let word = if points > 0.0 { "better" } else { "worse" };
             return format!(
-                "The recipe of {name} is {word} than that of {first} by {:.1} points of {}, over {seeds} seeds (95 % interval {range}; p {p}).",
+                "The recipe of {name} is {word} than that of {first} by {:.1} points of {}, over {seeds} seeds, on these images (95 % interval {range}; p {p}).",
                 points.abs(),
                 self.metric()
             );
         }
         format!(
-            "Whether the recipe of {name} differs from that of {first} is open: {points:+.1} points of {} over {seeds} seeds (95 % interval {range}; p {p}).",
+            "Whether the recipe of {name} differs from that of {first} is open: {points:+.1} points of {} over {seeds} seeds, on these images (95 % interval {range}; p {p}).",
             self.metric()
         )
     }
@@ -125,7 +128,8 @@ impl Told<'_> {
     /// Whether two models differ, over images.
     fn of_models(&self, test: &PairTest, several: bool) -> String {
         let (name, first) = (&self.names[test.run], &self.names[0]);
-        if test.discordant == (0, 0) {
+        let told = matches!(test.tested, Tested::Known { value: 0.0, .. });
+        if test.discordant == (0, 0) && told {
             return format!("No difference: {name} and {first} are right on the same images.");
         }
         let metric = self.metric();

@@ -157,6 +157,12 @@ impl SessionBuilder {
                 Ok((Arc::new(dataset), time))
             }
         })?;
+        if dataset.indices(Split::Val).is_empty() {
+            return Err(Error::request(
+                "the data have no validation images, so nothing can be judged: a class needs two different images or more; set \
+                 data.val_frac or data.folds, and if a table names the classes look whether data.label_column is right",
+            ));
+        }
         let mut faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
         faults.extend(recipe.check_monitor(&dataset.classes, &dataset.class_counts(Split::Val)));
         if !faults.is_empty() {

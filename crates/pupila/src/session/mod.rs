@@ -17,7 +17,7 @@ use pupila_engine::{CpuBackend, Isa};
 use pupila_network::Network;
 use pupila_run::{
     Data, Environment, FORMAT, Group, Intervals, Leaks, RunFolder, RunFolderError, RunSummary, Summary,
-    leaks_csv, predictions_csv,
+    leaks_csv, predictions_csv, trained_on,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
@@ -260,6 +260,9 @@ impl Session {
         let environment = environment(data, self.threads, self.arguments.clone());
         folder.write(RunFolder::RECIPE, recipe.to_toml())?;
         folder.write_environment(&environment)?;
+        let trained = images.samples(&images.positions(Split::Train));
+        let contents = trained.iter().map(|&sample| images.dataset.samples[sample].content);
+        folder.write(RunFolder::TRAINED, trained_on(contents))?;
 
         let class_weights = recipe.loss.class_weights.of(&classes, &class_images);
         let plan = Plan {

@@ -118,10 +118,8 @@ fn image_groups(study: &Study) -> Result<ImageGroups, Error> {
     let recipe = study.plan.recipe(Place { variant: 0, split: 0, seed: 0 }).map_err(Error::from)?;
     let (dataset, _) = study.shared.scan(&recipe)?;
     let val = dataset.indices(Split::Val);
-    Ok(val
-        .into_iter()
-        .map(|sample| dataset.samples[sample].group.as_ref().map(ToString::to_string))
-        .collect())
+    let units = dataset.units_of(&val).unwrap_or_else(|| vec![String::new(); val.len()]);
+    Ok(units.into_iter().map(|unit| Some(unit).filter(|unit| !unit.is_empty())).collect())
 }
 
 fn collected(study: &Study, place: Place, groups: &ImageGroups) -> RunFacts {
