@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use pupila_dataset::{Cache, OnBadImage, ResizeRule, ScanOptions, Split, load, scan};
-use pupila_image::Interpolation;
+use pupila_image::{Interpolation, Reading};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1);
@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         channels: 3,
         interpolation: Interpolation::Area,
         scaled_decoding: false,
+        reading: Reading::default(),
     };
     for pass in ["cold", "warm", "warm again"] {
         let cache = Cache::open(folder.path(), Cache::DEFAULT_MAX_BYTES);

@@ -18,6 +18,10 @@ pub enum Form {
     Manifest,
     /// The IDX files of the MNIST family.
     Idx,
+    /// NumPy arrays: `.npz` or `.npy` files.
+    Arrays,
+    /// A CSV file with the pixels of an image in each row.
+    PixelTable,
     /// Image files without labels.
     Images,
 }
@@ -29,6 +33,8 @@ impl fmt::Display for Form {
             Form::ClassFolders => "class folders",
             Form::Manifest => "manifest",
             Form::Idx => "IDX files",
+            Form::Arrays => "arrays",
+            Form::PixelTable => "table of pixels",
             Form::Images => "images",
         })
     }

@@ -1,4 +1,4 @@
-//! Images on disk as samples: folders, manifests, IDX files, splits, and the cache of decoded pixels.
+//! Images on disk as samples: folders, tables, arrays, archives, splits, and the cache of decoded pixels.
 //!
 //! In: a path that a person typed. [`scan`] turns it into a [`Dataset`]: samples with a label, a split, a content hash
 //! and a size, in an order that does not depend on the file system or the number of threads. [`load`] turns samples into
@@ -14,6 +14,7 @@
 mod cache;
 mod dataset;
 mod error;
+mod files;
 mod folds;
 mod leaks;
 mod load;
@@ -32,11 +33,12 @@ mod units;
 pub use cache::Cache;
 pub use dataset::{Dataset, DuplicateGroup, Form, Purpose};
 pub use error::{BadLine, IdxError, LoadError, ScanError, Skipped, UnknownClass};
+pub use files::read_file;
 pub use load::{Loaded, Pixels, ResizeRule, load};
-pub use notice::Notice;
+pub use notice::{Notice, WhyFlat};
 pub use options::{LabelledOptions, Layout, OnBadImage, ScanOptions, UnknownPolicy};
-pub use sample::{IdxImages, Sample, Source, Split, UnknownSplit};
-pub use scan::{Labelled, list_images, scan, scan_images, scan_labelled};
+pub use sample::{ArrayImages, Sample, Source, Split, UnknownSplit};
+pub use scan::{Labelled, is_data, list_images, scan, scan_images, scan_labelled};
 pub use statistics::{PixelStatistics, pixel_statistics};
 pub use suggest::nearest;
 pub use taken::{OtherPictures, Taken, conversion, list_pictures};

@@ -4,10 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pupila_image::{DecodeError, Image, Interpolation, Limits, decode, decode_shrunk, resize};
+use pupila_image::{
+    DecodeError, Image, Interpolation, Limits, NEARLY_ONE, Reading, decode_as, decode_shrunk, resize,
+    why_flat,
+};
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
+use crate::files::read_file;
 use crate::{Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, Sample, Skipped, Source, Split};
 
 /// The size to which all images of a run are brought, and how.
@@ -24,6 +28,8 @@ pub struct ResizeRule {
     /// With [`Interpolation::Area`]: JPEG files are shrunk while they are decoded ([`decode_shrunk`]), which takes half the
     /// time and is not quite the same.
     pub scaled_decoding: bool,
+    /// What samples of more than 8 bits and transparency become.
+    pub reading: Reading,
 }
 
 impl ResizeRule {
@@ -48,9 +54,9 @@ impl ResizeRule {
     pub fn pixels(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
         let limits = Limits::default();
         let decoded = if self.scaled_decoding && self.interpolation == Interpolation::Area {
-            decode_shrunk(bytes, self.channels, (self.width, self.height), &limits)
+            decode_shrunk(bytes, self.channels, (self.width, self.height), &limits, &self.reading)
         } else {
-            decode(bytes, self.channels, &limits)
+            decode_as(bytes, self.channels, &limits, &self.reading)
         };
         Ok(self.resize(decoded?)?)
     }
@@ -156,7 +162,7 @@ pub fn load(
     let bytes = rule.bytes();
     let mut data = allocate(which.len(), bytes)?;
     let mut slots = vec![Slot::Waiting; which.len()];
-    // Images of an IDX file are in memory as they are; keeping them on disk once more would gain nothing.
+    // Images of an array are in memory as they are; keeping them on disk once more would gain nothing.
     let from_files = which.iter().any(|&i| matches!(dataset.samples[i].source, Source::File));
     let cache = cache.filter(|_| from_files);
     let packs = cache.map(|cache| cache.packs(rule)).unwrap_or_default();
@@ -243,15 +249,16 @@ fn allocate(images: usize, bytes: usize) -> Result<Vec<u8>, LoadError> {
 fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<Vec<u8>, String> {
     let image = match &sample.source {
         Source::File => {
-            let bytes = std::fs::read(&sample.path).map_err(|error| format!("it cannot be read: {error}"))?;
+            let bytes = read_file(&sample.path).map_err(|error| format!("it cannot be read: {error}"))?;
             // Its pixels would be kept in the cache under the name of what the file held before.
             if XxHash3_128::oneshot(&bytes) != sample.content {
                 return Err("it changed while it was in use".to_owned());
             }
             rule.pixels(&bytes).map_err(|error| error.to_string())?
         }
-        Source::Idx { images, index } => {
-            let image = Image::new(images.width, images.height, 1, images.image(*index).to_vec());
+        Source::Array { images, index } => {
+            let pixels = images.image(*index).to_vec();
+            let image = Image::new(images.width, images.height, images.channels, pixels);
             image.and_then(|image| rule.resize(image)).map_err(|error| error.to_string())?
         }
     };
@@ -313,5 +320,44 @@ fn gather(
         return Err(LoadError::NoneUsable { bad: skipped });
     }
     let pixels = Pixels { rule, data };
-    Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices: Vec::new() })
+    let notices = flat_images(dataset, &kept, &pixels).into_iter().collect();
+    Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
+}
+
+/// What is to be said of images without contrast, where they are many.
+fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Notice> {
+    /// So many of them are opened once more to see why.
+    const ASKED: usize = 8;
+    let is_flat = |pixels: &[u8]| {
+        let (mut low, mut high) = (u8::MAX, 0);
+        // By pieces: most images have contrast in the first of them.
+        pixels.chunks(64).all(|piece| {
+            (low, high) = piece.iter().fold((low, high), |(low, high), &v| (low.min(v), high.max(v)));
+            high - low <= NEARLY_ONE
+        })
+    };
+    let flat: Vec<usize> =
+        (0..pixels.len()).into_par_iter().filter(|&at| is_flat(pixels.image(at))).collect();
+    // One in ten, or a class of its own.
+    let most_of_a_class = || {
+        let mut of_class = vec![(0, 0); dataset.classes.len().max(1)];
+        for (at, &sample) in kept.iter().enumerate() {
+            let class = &mut of_class[dataset.samples[sample].label as usize];
+            class.0 += 1;
+            class.1 += usize::from(flat.binary_search(&at).is_ok());
+        }
+        of_class.iter().any(|&(all, flat)| flat * 2 > all)
+    };
+    if flat.is_empty() || (flat.len() * 10 < pixels.len() && !most_of_a_class()) {
+        return None;
+    }
+    let files =
+        flat.iter().map(|&at| &dataset.samples[kept[at]]).filter(|s| matches!(s.source, Source::File));
+    let why = files
+        .clone()
+        .take(ASKED)
+        .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &Limits::default()).ok());
+    let why = crate::notice::WhyFlat::of(why, pixels.rule.reading);
+    let first = dataset.samples[kept[flat[0]]].path.clone();
+    Some(Notice::Flat { images: flat.len(), of: pixels.len(), first, why })
 }

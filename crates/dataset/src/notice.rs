@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use pupila_image::{Flat, Reading};
+
 use crate::Split;
 use crate::similar::{code_points, quoted, seen};
 
@@ -51,6 +53,17 @@ pub enum Notice {
         /// The names, each with the number of its images; the first is the one with the most.
         classes: Vec<(String, usize)>,
     },
+    /// Images that have hardly any contrast once they are read.
+    Flat {
+        /// How many.
+        images: usize,
+        /// Of how many.
+        of: usize,
+        /// One of them.
+        first: PathBuf,
+        /// Why, of those that were looked at.
+        why: WhyFlat,
+    },
     /// A name in `rename` that no class has.
     UnmatchedRename {
         /// The name.
@@ -77,6 +90,11 @@ pub enum Notice {
         /// The folder.
         path: PathBuf,
     },
+    /// A table of pixels or an array of images without labels, beside others that have them.
+    UnlabelledArray {
+        /// What it is called.
+        name: String,
+    },
     /// A link to a folder that was already visited.
     LinkedTwice {
         /// The link.
@@ -97,6 +115,92 @@ pub enum Notice {
         /// What went wrong, and where.
         message: String,
     },
+}
+
+/// Why images have no contrast once they are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhyFlat {
+    /// 16-bit samples that use the lowest bits alone.
+    FewBits {
+        /// The largest sample of those that were looked at.
+        largest: u16,
+    },
+    /// Floating-point samples that are not from 0 to 1, as text.
+    Float {
+        /// The smallest and the largest.
+        range: String,
+        /// What could be white.
+        white: u32,
+    },
+    /// They show by their transparency alone, or are transparent altogether.
+    Alpha {
+        /// Whether nothing of them can be seen.
+        altogether: bool,
+    },
+    /// They are so.
+    Plain,
+}
+
+impl WhyFlat {
+    /// The most common reason of several pictures, and what would help; none that the recipe's own reading causes.
+    pub(crate) fn of(pictures: impl Iterator<Item = Flat>, reading: Reading) -> WhyFlat {
+        let pictures: Vec<Flat> = pictures.collect();
+        let most =
+            |is: fn(&Flat) -> bool| pictures.iter().filter(|flat| is(flat)).count() * 2 > pictures.len();
+        let bits = pictures.iter().filter_map(|flat| match flat {
+            Flat::FewBits { largest } => Some(*largest),
+            _ => None,
+        });
+        let floats = pictures.iter().filter_map(|flat| match flat {
+            Flat::Float { low, high } => Some((*low, *high)),
+            _ => None,
+        });
+        match () {
+            () if most(|flat| matches!(flat, Flat::FewBits { .. })) && reading.white.is_none() => {
+                WhyFlat::FewBits { largest: bits.max().unwrap_or(0) }
+            }
+            () if most(|flat| matches!(flat, Flat::Float { .. })) && reading.white.is_none() => {
+                let (low, high) = floats.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (l, h)| {
+                    (low.min(l), high.max(h))
+                });
+                WhyFlat::Float {
+                    range: format!("{low} to {high}"),
+                    white: high.ceil().clamp(1.0, 4e9) as u32,
+                }
+            }
+            () if most(|flat| matches!(flat, Flat::OnlyAlpha)) && reading.background.is_none() => {
+                WhyFlat::Alpha { altogether: false }
+            }
+            () if most(|flat| matches!(flat, Flat::Transparent)) => WhyFlat::Alpha { altogether: true },
+            () => WhyFlat::Plain,
+        }
+    }
+
+    fn words(&self, them: &str) -> String {
+        match self {
+            WhyFlat::FewBits { largest } => {
+                // The smallest range of whole bits that holds it.
+                let white = (u32::from(*largest) + 1).next_power_of_two().max(2) - 1;
+                format!(
+                    "their files have 16 bits, and the largest value found is {largest} of 65535: --set input.white={white} \
+                     reads {white} as white"
+                )
+            }
+            WhyFlat::Float { range, white } => format!(
+                "their files hold floating-point numbers from {range}, of which 0 to 1 is black to white: --set \
+                 input.white={white} reads {white} as white"
+            ),
+            WhyFlat::Alpha { altogether: false } => format!(
+                "what {them} show is in their transparency, which is dropped: --set input.background=white lays {them} \
+                 over white"
+            ),
+            WhyFlat::Alpha { altogether: true } => {
+                "they are transparent altogether: nothing can be learnt from them".to_owned()
+            }
+            WhyFlat::Plain => "look at them: nothing can be learnt from such images".to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Notice {
@@ -130,8 +234,9 @@ impl fmt::Display for Notice {
                 let list: Vec<String> = folders.iter().map(|folder| format!("\"{folder}\"")).collect();
                 write!(
                     f,
-                    "{} were taken for the classes, and all hold the folders {1}; if {1} are the classes: --set \
-                     'data.train=[{2}]'",
+                    "{} were taken for the classes, and all hold the folders {1}; if {1} are the classes \
+                     of one set: --set 'data.train=[{2}]'; if {0} are splits, say which is which: --set data.train=FOLDER \
+                     --set data.val=FOLDER",
                     folders.join(", "),
                     shared.join(", "),
                     list.join(", ")
@@ -144,6 +249,16 @@ impl fmt::Display for Notice {
                 path.display()
             ),
             Notice::SimilarClasses { classes } => similar_classes(f, classes),
+            Notice::Flat { images, of, first, why } => {
+                let (all, them) = if images == of { ("all", "them") } else { ("", "these") };
+                let count = if all.is_empty() { format!("{images} of {of}") } else { format!("all {of}") };
+                write!(
+                    f,
+                    "{count} images are of one color, or nearly, once they are read; {}",
+                    why.words(them)
+                )?;
+                write!(f, " (the first is {})", first.display())
+            }
             Notice::UnmatchedRename { class, similar } => {
                 write!(f, "data.rename has {}, which is no class", quoted(class))?;
                 match similar {
@@ -170,6 +285,9 @@ impl fmt::Display for Notice {
             }
             Notice::Unlabelled { path } => {
                 write!(f, "{} has no class folders; without labels its images are not used", path.display())
+            }
+            Notice::UnlabelledArray { name } => {
+                write!(f, "{name} says no classes; without labels its images are not used")
             }
             Notice::LinkedTwice { path } => {
                 write!(f, "{} links to a folder that was already read", path.display())

@@ -66,25 +66,28 @@ impl FromStr for Split {
     }
 }
 
-/// The images of one IDX file: `count` gray images of `[height, width]` bytes, one after the other.
+/// Images of one array, as they lie in a file that was read whole: `[N, H, W, C]` bytes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct IdxImages {
+pub struct ArrayImages {
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// 1 (gray) or 3 (RGB).
+    pub(crate) channels: u8,
     pub(crate) pixels: Vec<u8>,
 }
 
-impl IdxImages {
-    /// The samples of image `index`, `[H, W]`.
+impl ArrayImages {
+    /// The samples of image `index`, `[H, W, C]`.
     pub fn image(&self, index: usize) -> &[u8] {
-        let len = self.width as usize * self.height as usize;
+        let len = self.width as usize * self.height as usize * usize::from(self.channels);
         &self.pixels[index * len..][..len]
     }
 }
 
-impl fmt::Debug for IdxImages {
+impl fmt::Debug for ArrayImages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IdxImages({}x{}, {} bytes)", self.width, self.height, self.pixels.len())
+        let ArrayImages { width, height, channels, pixels } = self;
+        write!(f, "ArrayImages({width}x{height}x{channels}, {} bytes)", pixels.len())
     }
 }
 
@@ -93,10 +96,10 @@ impl fmt::Debug for IdxImages {
 pub enum Source {
     /// An image file, at [`Sample::path`].
     File,
-    /// An image of an IDX file, which is read whole.
-    Idx {
-        /// The file's images.
-        images: Arc<IdxImages>,
+    /// An image of an array: of an IDX, NumPy or CSV file, which is read whole.
+    Array {
+        /// The array.
+        images: Arc<ArrayImages>,
         /// Which of them, from 0.
         index: usize,
     },
@@ -105,7 +108,8 @@ pub enum Source {
 /// One labelled image.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// The file; for IDX, what to show instead, such as `train-images-idx3-ubyte[17]`.
+    /// The file, which may be in an archive, as `photos.zip/cat/1.jpg` (see [`read_file`](crate::read_file)); for an array
+    /// what to show instead, such as `train-images-idx3-ubyte[17]`.
     pub path: PathBuf,
     /// Which of [`Dataset::classes`](crate::Dataset::classes); 0 where there are no labels.
     pub label: u32,
@@ -113,7 +117,7 @@ pub struct Sample {
     pub split: Split,
     /// Where its pixels are.
     pub source: Source,
-    /// XXH3-128 of the file's bytes (for IDX: of the pixels). Equal for exact copies, whatever they are called.
+    /// XXH3-128 of the file's bytes (for an array: of the pixels). Equal for exact copies, whatever they are called.
     pub content: u128,
     /// Columns by the file's header, after the EXIF orientation.
     pub width: u32,

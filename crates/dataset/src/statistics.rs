@@ -116,7 +116,7 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use pupila_image::Interpolation;
+    use pupila_image::{Interpolation, Reading};
 
     use super::*;
 
@@ -129,6 +129,7 @@ mod tests {
                 channels,
                 interpolation: Interpolation::Area,
                 scaled_decoding: false,
+                reading: Reading::default(),
             };
             let images: Vec<Vec<u8>> = (0..37usize)
                 .map(|i| {

@@ -166,7 +166,7 @@ fn folders_that_share_their_folders_are_told_and_can_be_parts() {
     assert_eq!(dataset.classes, ["clinic A", "clinic B"]);
     let text = dataset.notices[0].to_string();
     assert!(
-        text.ends_with("if cats, dogs are the classes: --set 'data.train=[\"clinic A\", \"clinic B\"]'"),
+        text.contains("if cats, dogs are the classes of one set: --set 'data.train=[\"clinic A\", \"clinic B\"]'; if clinic A, "),
         "{text}"
     );
     let dataset = data.scan_by(&with(train(&["clinic A", "clinic B"]))).unwrap();

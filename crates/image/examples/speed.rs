@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use pupila_image::{Image, Interpolation, Limits, decode, decode_shrunk, resize};
+use pupila_image::{Image, Interpolation, Limits, Reading, decode, decode_shrunk, resize};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files = Vec::new();
@@ -34,7 +34,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{} of {} files decoded: {:.3} ms each", images.len(), files.len(), decode_ms / n);
         let shrunk_ms = best(&mut || {
             for file in &files {
-                std::hint::black_box(decode_shrunk(file, 3, (64, 64), &Limits::default()).ok());
+                std::hint::black_box(
+                    decode_shrunk(file, 3, (64, 64), &Limits::default(), &Reading::default()).ok(),
+                );
             }
         });
         println!("to 64x64, area: {:.3} ms each", resize_ms / n);

@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use crate::contain::contain;
 use crate::orient::{orient, swaps_sides};
-use crate::{Format, Image, Interpolation, UnreadKind, jpeg, resize};
+use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, jpeg, resize};
 
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,22 +115,35 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
 /// Decodes a file to an image of `channels` channels (1 or 3), turned upright as its EXIF orientation says.
 ///
 /// The format is told from the content. Alpha is dropped, not blended, and 16-bit samples keep their high byte, both as
-/// Pillow does. The first image of an animation or of a many-page file is taken.
+/// OpenCV does; [`decode_as`] has other ways. The first image of an animation or of a many-page file is taken.
 ///
 /// # Errors
 /// Where the file is not a whole, valid image of at most [`Limits::max_pixels`]: in particular where it is truncated.
 pub fn decode(bytes: &[u8], channels: u8, limits: &Limits) -> Result<Image, DecodeError> {
+    decode_as(bytes, channels, limits, &Reading::default())
+}
+
+/// Decodes a file as [`decode`] does, with a meaning for what 8 bits of color do not hold.
+///
+/// # Errors
+/// As those of [`decode`].
+pub fn decode_as(
+    bytes: &[u8],
+    channels: u8,
+    limits: &Limits,
+    reading: &Reading,
+) -> Result<Image, DecodeError> {
     if !matches!(channels, 1 | 3) {
         return Err(crate::ImageError::Channels(channels).into());
     }
     let format = sniff(bytes)?;
     contained(format, || match format {
         Format::Jpeg => jpeg::decode(bytes, channels, limits),
-        _ => decode_other(bytes, format, limits)?.to_channels(channels).map_err(DecodeError::from),
+        _ => decode_other(bytes, format, limits, *reading)?.to_channels(channels).map_err(DecodeError::from),
     })
 }
 
-/// Decodes a file to an image of `width` x `height` pixels and `channels` channels (1 or 3), as [`decode`] and then
+/// Decodes a file to an image of `width` x `height` pixels and `channels` channels (1 or 3), as [`decode_as`] and then
 /// [`resize`] by [`Interpolation::Area`] do, but faster where a JPEG is at least four times as large: its pixels are never worked
 /// out, only means of squares of them. The squares are at most half as large as a pixel of the result, of which one that two
 /// pixels share counts in both with its mean. On photographs of skin values differ by 0.2 of 255 on average, one in a thousand by more than 4
@@ -143,6 +156,7 @@ pub fn decode_shrunk(
     channels: u8,
     (width, height): (u32, u32),
     limits: &Limits,
+    reading: &Reading,
 ) -> Result<Image, DecodeError> {
     if !matches!(channels, 1 | 3) {
         return Err(crate::ImageError::Channels(channels).into());
@@ -153,38 +167,41 @@ pub fn decode_shrunk(
             return Ok(image);
         }
     }
-    Ok(resize(&decode(bytes, channels, limits)?, width, height, Interpolation::Area))
+    Ok(resize(&decode_as(bytes, channels, limits, reading)?, width, height, Interpolation::Area))
+}
+
+/// Why a picture has hardly any contrast (see [`NEARLY_ONE`](crate::NEARLY_ONE)) once it was read by [`decode`].
+///
+/// # Errors
+/// As those of [`decode`].
+pub fn why_flat(bytes: &[u8], limits: &Limits) -> Result<Flat, DecodeError> {
+    let format = sniff(bytes)?;
+    if format == Format::Jpeg {
+        return Ok(Flat::OneColor);
+    }
+    contained(format, || {
+        let decoder = open(bytes, format, limits)?;
+        let (width, height) = decoder.dimensions();
+        check_size(width, height, format, limits)?;
+        let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
+        Ok(Flat::of(&decoded))
+    })
 }
 
 /// Everything but JPEG: `image`'s decoders, with its limits set from ours.
-fn decode_other(bytes: &[u8], format: Format, limits: &Limits) -> Result<Image, DecodeError> {
+fn decode_other(
+    bytes: &[u8],
+    format: Format,
+    limits: &Limits,
+    reading: Reading,
+) -> Result<Image, DecodeError> {
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
-    let (channels, data) = match decoded {
-        DynamicImage::ImageLuma8(gray) => (1, gray.into_raw()),
-        DynamicImage::ImageRgb8(rgb) => (3, rgb.into_raw()),
-        DynamicImage::ImageLumaA8(gray) => (1, without_alpha::<1>(gray.as_raw())),
-        DynamicImage::ImageRgba8(rgb) => (3, without_alpha::<3>(rgb.as_raw())),
-        DynamicImage::ImageLuma16(gray) => (1, high_bytes(gray.as_raw())),
-        DynamicImage::ImageRgb16(rgb) => (3, high_bytes(rgb.as_raw())),
-        DynamicImage::ImageLumaA16(gray) => (1, without_alpha::<1>(&high_bytes(gray.as_raw()))),
-        DynamicImage::ImageRgba16(rgb) => (3, without_alpha::<3>(&high_bytes(rgb.as_raw()))),
-        // Floating-point TIFF: 0 to 1 is black to white.
-        other if other.color().has_color() => (3, other.into_rgb8().into_raw()),
-        other => (1, other.into_luma8().into_raw()),
-    };
+    let (channels, data) = reading.samples(decoded);
     Ok(orient(Image::new(width, height, channels, data)?, orientation))
-}
-
-fn without_alpha<const COLORS: usize>(samples: &[u8]) -> Vec<u8> {
-    samples.chunks_exact(COLORS + 1).flat_map(|pixel| &pixel[..COLORS]).copied().collect()
-}
-
-fn high_bytes(samples: &[u16]) -> Vec<u8> {
-    samples.iter().map(|&sample| (sample >> 8) as u8).collect()
 }
 
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {

@@ -13,12 +13,14 @@ mod format;
 mod jpeg;
 mod orient;
 mod pixels;
+mod reading;
 mod resize;
 mod unread;
 
-pub use decode::{DecodeError, Header, Limits, decode, decode_shrunk, probe};
+pub use decode::{DecodeError, Header, Limits, decode, decode_as, decode_shrunk, probe, why_flat};
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use format::Format;
 pub use pixels::{Image, ImageError};
+pub use reading::{Flat, NEARLY_ONE, Reading};
 pub use resize::{Interpolation, UnknownInterpolation, resize, resize_samples, resize_window};
 pub use unread::UnreadKind;

@@ -5,7 +5,7 @@
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
-use pupila_image::{Image, Interpolation, Limits, decode, decode_shrunk, resize};
+use pupila_image::{Image, Interpolation, Limits, Reading, decode, decode_shrunk, resize};
 use pupila_random::{Purpose, Stream};
 
 const LIMITS: Limits = Limits { max_pixels: 1 << 24 };
@@ -37,7 +37,7 @@ fn encode(image: &Image, quality: u8) -> Vec<u8> {
 /// The largest difference and the mean one.
 fn apart(bytes: &[u8], channels: u8, to: (u32, u32)) -> (u8, f64) {
     let whole = resize(&decode(bytes, channels, &LIMITS).unwrap(), to.0, to.1, Interpolation::Area);
-    let shrunk = decode_shrunk(bytes, channels, to, &LIMITS).unwrap();
+    let shrunk = decode_shrunk(bytes, channels, to, &LIMITS, &Reading::default()).unwrap();
     assert_eq!((shrunk.width(), shrunk.height(), shrunk.channels()), (to.0, to.1, channels));
     let differences = whole.data().iter().zip(shrunk.data()).map(|(&a, &b)| a.abs_diff(b));
     let sum: u64 = differences.clone().map(u64::from).sum();
@@ -116,7 +116,10 @@ fn damaged_files_are_errors_and_never_panic() {
     let to = (8, 8);
     for whole in [encode(&picture(90, 70, 3), 80), file("restarts.jpg"), file("gray.jpg")] {
         for end in 0..whole.len() {
-            assert!(decode_shrunk(&whole[..end], 3, to, &LIMITS).is_err(), "cut off at {end}");
+            assert!(
+                decode_shrunk(&whole[..end], 3, to, &LIMITS, &Reading::default()).is_err(),
+                "cut off at {end}"
+            );
         }
         let mut noise = Stream::new(3, Purpose::Bootstrap, 0, 0);
         let (mut refused, mut accepted) = (0, 0);
@@ -126,7 +129,8 @@ fn damaged_files_are_errors_and_never_panic() {
                 let at = noise.below(bytes.len() as u32) as usize;
                 bytes[at] = noise.next_u32() as u8;
             }
-            let (full, shrunk) = (decode(&bytes, 3, &LIMITS), decode_shrunk(&bytes, 3, to, &LIMITS));
+            let (full, shrunk) =
+                (decode(&bytes, 3, &LIMITS), decode_shrunk(&bytes, 3, to, &LIMITS, &Reading::default()));
             if full.is_err() {
                 refused += 1;
                 accepted += u32::from(shrunk.is_ok());
@@ -148,7 +152,7 @@ fn announced_sizes_are_not_believed() {
     let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
     bytes[frame + 5..frame + 9].copy_from_slice(&[0xFF, 0xDC, 0xFF, 0xDC]);
     let limits = Limits { max_pixels: u64::MAX };
-    assert!(decode_shrunk(&bytes, 3, (64, 64), &limits).is_err());
-    assert!(decode_shrunk(&bytes, 3, (64, 64), &LIMITS).is_err());
-    assert!(decode_shrunk(&bytes, 2, (64, 64), &LIMITS).is_err());
+    assert!(decode_shrunk(&bytes, 3, (64, 64), &limits, &Reading::default()).is_err());
+    assert!(decode_shrunk(&bytes, 3, (64, 64), &LIMITS, &Reading::default()).is_err());
+    assert!(decode_shrunk(&bytes, 2, (64, 64), &LIMITS, &Reading::default()).is_err());
 }

@@ -4,9 +4,9 @@ use crate::contact_sheet::{Cell, contact_sheet};
 use crate::error::{Error, Tried};
 use crate::session::available_threads;
 use crate::stop_signal::StopSignal;
-use pupila_dataset::{Cache, Loaded, OnBadImage, Skipped, Split, load};
+use pupila_dataset::{Cache, Loaded, OnBadImage, Skipped, Split, is_data, load, read_file};
 use pupila_engine::thread_pool;
-use pupila_image::{Image, Limits, decode};
+use pupila_image::{Image, Limits, decode_as};
 use pupila_loader::{Turn, turns};
 use pupila_train::{CheckedRecipe, Recipe, RecipeErrors, scan_for};
 use pupila_transforms::{SampleKey, Shape};
@@ -65,21 +65,17 @@ pub fn augmented(
     Ok(Augmented { picture, images, skipped: Vec::new() })
 }
 
-fn is_data(path: &Path) -> bool {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    path.is_dir() || extension.as_deref() == Some("csv")
-}
-
 /// The image in its own size with draws of it, or one draw alone.
 fn one_image(
     path: &Path,
     recipe: &CheckedRecipe,
     options: &AugmentationOptions,
 ) -> Result<(Image, usize), Error> {
-    let bytes = std::fs::read(path).map_err(Error::io(Tried::Read, path))?;
-    let image = decode(&bytes, recipe.input.channels, &Limits::default()).map_err(|error| {
-        Error::request(format_args!("{} is no image that can be read: {error}", path.display()))
-    })?;
+    let bytes = read_file(path).map_err(Error::io(Tried::Read, path))?;
+    let image = decode_as(&bytes, recipe.input.channels, &Limits::default(), &recipe.input.rule().reading)
+        .map_err(|error| {
+            Error::request(format_args!("{} is no image that can be read: {error}", path.display()))
+        })?;
     // Sample 0 of as many epochs as there are draws: so a seed shows the same pictures in the grid and alone.
     let draw = |epoch| {
         let key = SampleKey { seed: recipe.train.seed, epoch, sample: 0 };

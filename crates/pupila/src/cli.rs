@@ -413,6 +413,10 @@ pub(crate) struct Json {
     pub(crate) json: bool,
 }
 
+/// What other programs call the place of their results.
+const OUTPUT_OPTIONS: &[&str] =
+    &["out", "output", "output-dir", "out-dir", "logdir", "log-dir", "save-dir", "project", "run-dir", "dir"];
+
 /// What to type instead, where an option that does not exist, or a value without one, says what was meant.
 pub(crate) fn hint(error: &clap::Error, typed: &[String]) -> Option<String> {
     use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -423,6 +427,12 @@ pub(crate) fn hint(error: &clap::Error, typed: &[String]) -> Option<String> {
     };
     let at = typed.iter().position(|word| word == unknown || word.starts_with(&format!("{unknown}=")))?;
     if let Some(name) = unknown.strip_prefix("--") {
+        let makes_runs = ["train", "study"].contains(&typed.first()?.as_str());
+        if makes_runs && OUTPUT_OPTIONS.contains(&name) {
+            return Some(
+                "the folder that runs are made in is --runs DIR, and a run's own name --name NAME".to_owned(),
+            );
+        }
         let takes_settings = ["train", "study", "augment", "bench"].contains(&typed.first()?.as_str());
         let key = pupila::recipe::key_meant(name).filter(|_| takes_settings)?;
         let inline = typed[at].split_once('=').map(|(_, value)| value.to_owned());
@@ -452,6 +462,7 @@ mod tests {
             ("train d --dropout 0.5", "--set model.dropout=0.5"),
             ("train d --hidden 512,256", "--set model.hidden=512,256"),
             ("bench --optimizer SGD", "--set optimizer.name=SGD"),
+            ("train d --out x", "--runs DIR, and a run's own name --name NAME"),
             ("train d --mixup", "--set augment.mixup=VALUE"),
             ("train d --set model.dropout 0.5", "type --set model.dropout=0.5"),
         ] {

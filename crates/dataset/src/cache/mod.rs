@@ -36,6 +36,14 @@ fn unique_name() -> String {
     format!("{now:020}-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Reads at a place of a file, as much as comes at once. Several threads may read one file so.
+pub(crate) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_at(file, bytes, at);
+    #[cfg(windows)]
+    return std::os::windows::fs::FileExt::seek_read(file, bytes, at);
+}
+
 /// A folder of decoded pixels and facts about files, shared by all runs on the machine.
 #[derive(Debug)]
 pub struct Cache {

@@ -20,7 +20,7 @@ use std::time::SystemTime;
 
 use twox_hash::XxHash3_128;
 
-use super::{Cache, DECODER, MAX_PACKS, unique_name};
+use super::{Cache, DECODER, MAX_PACKS, read_at, unique_name};
 use crate::ResizeRule;
 
 const MAGIC: [u8; 8] = *b"PUPPACK1";
@@ -133,9 +133,12 @@ fn write_pack<'a>(
 
 impl Cache {
     pub(crate) fn rule_dir(&self, rule: &ResizeRule) -> PathBuf {
-        let ResizeRule { width, height, channels, interpolation, scaled_decoding } = rule;
+        let ResizeRule { width, height, channels, interpolation, scaled_decoding, reading } = rule;
         let scaled = if *scaled_decoding { "-scaled" } else { "" };
-        self.pixels_dir().join(format!("{width}x{height}x{channels}-{interpolation}{scaled}-d{DECODER}"))
+        let white = reading.white.map_or(String::new(), |white| format!("-white{white}"));
+        let below = reading.background.map_or(String::new(), |[r, g, b]| format!("-on{r:02x}{g:02x}{b:02x}"));
+        self.pixels_dir()
+            .join(format!("{width}x{height}x{channels}-{interpolation}{scaled}{white}{below}-d{DECODER}"))
     }
 
     /// All readable packs of a rule, in the order of their names. Damaged ones are deleted.
@@ -223,21 +226,16 @@ impl Cache {
     }
 }
 
-#[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
-}
-
-#[cfg(windows)]
 fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
-    use std::os::windows::fs::FileExt;
     while !bytes.is_empty() {
-        match file.seek_read(bytes, at)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            n => {
+        match read_at(file, bytes, at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
                 bytes = &mut bytes[n..];
                 at += n as u64;
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -56,6 +56,11 @@ impl Stamp {
         Stamp { len: metadata.len(), modified_ns, changed_ns, inode }
     }
 
+    /// That of a part of the file, of `len` bytes: it changes with the file.
+    pub(crate) fn with_len(self, len: u64) -> Stamp {
+        Stamp { len, ..self }
+    }
+
     fn last_change_ns(&self) -> i64 {
         self.modified_ns.max(self.changed_ns)
     }
@@ -133,7 +138,7 @@ impl Fields<'_> {
 
 impl Cache {
     fn stat_path(&self, root: &Path) -> PathBuf {
-        let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let real = crate::files::real(root).unwrap_or_else(|_| root.to_owned());
         let hash = XxHash3_128::oneshot(real.as_os_str().as_encoded_bytes());
         self.stat_dir().join(format!("{hash:032x}.idx"))
     }

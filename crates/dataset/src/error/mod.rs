@@ -79,8 +79,8 @@ pub enum ScanError {
     },
     /// A file that is no manifest.
     #[error(
-        "{path} is a file, but data is a folder of class folders, a folder with train/ and val/, a folder with IDX \
-         files, or a manifest whose name ends in .csv", path = path.display()
+        "{path} is a file, but data is a folder of class folders, a folder with train/ and val/, a .zip or .tar of such a \
+         folder, a table whose name ends in .csv, a .npz file of arrays, or a folder with IDX files", path = path.display()
     )]
     NotData {
         /// The file.
@@ -301,6 +301,32 @@ pub enum ScanError {
         path: PathBuf,
         /// All bad lines.
         lines: Vec<BadLine>,
+    },
+    /// A folder without images, in which an archive lies.
+    #[error("no images in {path}, but an archive: name it, {archive}", path = path.display(), archive = archive.display())]
+    ArchiveInside {
+        /// The folder.
+        path: PathBuf,
+        /// The archive.
+        archive: PathBuf,
+    },
+    /// An archive of a kind that is not read here.
+    #[error("{path} is a {what}, which is not read here: unpack it, such as by `{command} {path}`", path = path.display())]
+    UnreadArchive {
+        /// The archive.
+        path: PathBuf,
+        /// Its kind.
+        what: &'static str,
+        /// What unpacks it.
+        command: &'static str,
+    },
+    /// An array is wrong, or which ones belong together cannot be told.
+    #[error("{path}: {reason}", path = path.display())]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// An IDX file is wrong.
     #[error("{path}: {source}", path = path.display())]

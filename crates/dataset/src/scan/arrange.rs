@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::folders::{Folder, folders_only, name_of};
 use super::names::{Counted, counted, splits_of};
+use crate::files;
 use crate::pattern::Patterns;
 use crate::{Layout, Notice, ScanError, Split, Taken};
 
@@ -102,7 +103,7 @@ fn given(
         for name in layout.of(split) {
             let name = name.trim_end_matches(['/', '\\']);
             let path = if matches!(name, "" | ".") { root.to_owned() } else { root.join(name) };
-            if !path.is_dir() {
+            if !files::is_dir(&path) {
                 return Err(super::missing(&path));
             }
             if let Some((other, _)) = sets.iter().find(|(_, known)| *known == path) {

@@ -1,8 +1,6 @@
 //! Reads each file once, for what a sample says of it: a hash of the content and the header of the image.
 
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,10 +8,8 @@ use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
 use crate::cache::{Facts, Stamp, StatIndex};
+use crate::files::{self, There};
 use crate::{Cache, Sample, Skipped, Source, Split};
-
-/// The largest file that is taken for an image.
-const MAX_FILE_BYTES: u64 = 2 << 30;
 
 /// A file, with what its sample will say of it.
 pub(super) struct Candidate {
@@ -77,11 +73,12 @@ fn examine(paths: &[&Path], memory: &Memory<'_>) -> Vec<Result<Facts, String>> {
         .par_iter()
         .with_min_len(8)
         .map(|path| {
-            let metadata = std::fs::metadata(path).map_err(|error| explain(&error))?;
-            if let Some(facts) = index.get(StatIndex::key(root, path), &Stamp::of(&metadata)) {
-                return Ok((facts, Stamp::of(&metadata), true));
+            if let There::File(stamp) = files::there(path).map_err(|error| explain(&error))?
+                && let Some(facts) = index.get(StatIndex::key(root, path), &stamp)
+            {
+                return Ok((facts, stamp, true));
             }
-            let (facts, stamp) = read(path, &metadata)?;
+            let (facts, stamp) = read(path)?;
             Ok((facts, stamp, false))
         })
         .collect();
@@ -102,20 +99,8 @@ fn examine(paths: &[&Path], memory: &Memory<'_>) -> Vec<Result<Facts, String>> {
     examined.into_iter().map(|examined| examined.map(|(facts, ..)| facts)).collect()
 }
 
-fn read(path: &Path, metadata: &Metadata) -> Result<(Facts, Stamp), String> {
-    // Opening a pipe would wait for its other end for ever.
-    if !metadata.is_file() {
-        return Err("it is not a regular file".to_owned());
-    }
-    let mut file = File::open(path).map_err(|error| explain(&error))?;
-    // The stamp is that of the opened file, from before it is read: if it changes meanwhile, the stamp is outdated and
-    // the next scan reads the file again.
-    let stamp = Stamp::of(&file.metadata().map_err(|error| explain(&error))?);
-    if stamp.len > MAX_FILE_BYTES {
-        return Err(format!("it has {} bytes; files over {MAX_FILE_BYTES} are not read", stamp.len));
-    }
-    let mut bytes = Vec::with_capacity(stamp.len as usize);
-    file.read_to_end(&mut bytes).map_err(|error| explain(&error))?;
+fn read(path: &Path) -> Result<(Facts, Stamp), String> {
+    let (bytes, stamp) = files::read_stamped(path).map_err(|error| explain(&error))?;
     let header = pupila_image::probe(&bytes).map_err(|error| error.to_string())?;
     let content = XxHash3_128::oneshot(&bytes);
     let facts = Facts { content, width: header.width, height: header.height, channels: header.channels };
@@ -126,6 +111,8 @@ fn explain(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        // The system's words stand for themselves; what is ours begins with what it is about.
+        _ if error.raw_os_error().is_none() => error.to_string(),
         _ => format!("it cannot be read: {error}"),
     }
 }

@@ -15,6 +15,7 @@ use super::arrange::Arrangement;
 use super::labelled::choose;
 use super::names::{is_system_folder, splits_of};
 use super::{Beside, Listed, Listing};
+use crate::files::{self, Entry};
 use crate::pattern::Patterns;
 use crate::taken::{Tally, add_pictures};
 use crate::{Form, Layout, Notice, OtherPictures, ScanError, Split};
@@ -125,17 +126,15 @@ pub(super) fn files_below(root: &Path) -> Vec<PathBuf> {
 /// image, so that asking of a class folder costs nothing.
 pub(super) fn folders_only(path: &Path) -> Option<Vec<PathBuf>> {
     let mut folders = Vec::new();
-    for entry in std::fs::read_dir(path).ok()? {
-        let entry = entry.ok()?;
-        let name = entry.file_name();
-        let path = entry.path();
+    for entry in files::entries(path).ok()? {
+        let Entry { path, name, is_folder } = entry.ok()?;
         if name.as_encoded_bytes().starts_with(b".") || is_system_folder(&name.to_string_lossy()) {
             continue;
         }
         if is_image(&path) {
             return None;
         }
-        if path.is_dir() {
+        if is_folder {
             folders.push(path);
         }
     }
@@ -184,6 +183,15 @@ fn no_images(path: &Path, folder: &Folder, beside: &Beside) -> ScanError {
     ];
     let kinds = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}"));
     let kinds = kinds.collect::<Vec<_>>().join(", ");
+    let entries = files::entries(path).into_iter().flatten().flatten();
+    let mut archives: Vec<PathBuf> = entries
+        .filter(|entry| !entry.is_folder && files::archive_kind(&entry.path).is_some())
+        .map(|entry| entry.path)
+        .collect();
+    archives.sort_unstable();
+    if let Some(archive) = archives.into_iter().next() {
+        return ScanError::ArchiveInside { path: path.to_owned(), archive };
+    }
     let found = if kinds.is_empty() { "the folder is empty".to_owned() } else { kinds };
     ScanError::NoImages { path: path.to_owned(), found }
 }
@@ -235,13 +243,8 @@ impl Folder {
     pub(super) fn read(root: &Path, path: &Path, patterns: &Patterns<'_>) -> Result<Folder, ScanError> {
         let unreadable = |source| ScanError::Read { path: path.to_owned(), source };
         let mut folder = Folder::default();
-        for entry in std::fs::read_dir(path).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            let name = entry.file_name();
-            let path = entry.path();
-            let kind = entry.file_type().map_err(unreadable)?;
-            // What a link points to decides; a broken one is examined as the file that it claims to be.
-            let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
+        for entry in files::entries(path).map_err(unreadable)? {
+            let Entry { path, name, is_folder } = entry.map_err(unreadable)?;
             if is_folder && is_system_folder(&name.to_string_lossy()) {
                 folder.system_folders.push(name.to_string_lossy().into_owned());
                 continue;
@@ -354,7 +357,7 @@ fn descend(
     seen: &mut HashSet<PathBuf>,
     notices: &mut Vec<Notice>,
 ) -> Result<(), ScanError> {
-    let real = path.canonicalize().map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
+    let real = files::real(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
     if !seen.insert(real) {
         notices.push(Notice::LinkedTwice { path: path.to_owned() });
         return Ok(());

@@ -3,13 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::arrays::Arrays;
 use super::examine::{Candidate, Memory, samples};
 use super::labelled::check_bad;
-use super::{Beside, folders, metadata};
-use crate::{Cache, Dataset, Form, OnBadImage, Purpose, ScanError, Split};
+use super::{Beside, folders, is_folder, root_of};
+use crate::files;
+use crate::{Cache, Dataset, Form, OnBadImage, Purpose, Sample, ScanError, Split};
 
 /// The images at `paths`: a file is taken as it is, whatever its name; a folder stands for the images anywhere below it,
-/// by the names and in the order of [`scan`](crate::scan()). What is named twice, or is in a folder that is also named, comes
+/// by the names and in the order of [`scan`](crate::scan()); so does an archive, and a file of arrays for its images. What is named twice, or is in a folder that is also named, comes
 /// once, at its first place; a link beside the file that it points to is another image.
 ///
 /// # Errors
@@ -33,7 +35,8 @@ pub fn scan_images(
         _ => Path::new(""),
     };
     let mut dataset = Dataset::new(root, Form::Images, Purpose::Prediction, Vec::new());
-    for Given { folder, images, beside } in list(paths)? {
+    for Given { folder, images, arrays, beside } in list(paths)? {
+        dataset.samples.extend(arrays);
         // A file that somebody names is not remembered: there is no folder of a data set to which it belongs.
         let memory = Memory {
             cache: cache.filter(|_| folder.is_some()),
@@ -52,11 +55,12 @@ pub fn scan_images(
     Ok(dataset)
 }
 
-/// What one folder, or a row of files, stands for.
+/// What one folder, or a row of files, or a file of arrays stands for.
 struct Given<'a> {
     /// The folder; `None` for files.
     folder: Option<&'a Path>,
     images: Vec<PathBuf>,
+    arrays: Vec<Sample>,
     beside: Beside,
 }
 
@@ -64,14 +68,23 @@ fn list(paths: &[PathBuf]) -> Result<Vec<Given<'_>>, ScanError> {
     let mut all: Vec<Given<'_>> = Vec::new();
     let mut seen = Seen::default();
     for path in paths {
-        if metadata(path)?.is_dir() {
-            let (images, beside) = folders::images_below(path)?;
+        if is_folder(path)? {
+            let (images, beside) = folders::images_below(&root_of(path)?)?;
             let images = images.into_iter().filter(|image| seen.insert(image)).collect();
-            all.push(Given { folder: Some(path), images, beside });
+            all.push(Given { folder: Some(path), images, arrays: Vec::new(), beside });
         } else if seen.insert(path) {
+            if let Some(arrays) = Arrays::images(path)? {
+                all.push(Given { folder: Some(path), images: Vec::new(), arrays, beside: Beside::default() });
+                continue;
+            }
             match all.last_mut() {
                 Some(Given { folder: None, images, .. }) => images.push(path.clone()),
-                _ => all.push(Given { folder: None, images: vec![path.clone()], beside: Beside::default() }),
+                _ => all.push(Given {
+                    folder: None,
+                    images: vec![path.clone()],
+                    arrays: Vec::new(),
+                    beside: Beside::default(),
+                }),
             }
         }
     }
@@ -91,7 +104,7 @@ impl Seen {
         let (folder, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
         let real = self.real.entry(folder.to_owned()).or_insert_with(|| {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+            files::real(folder).unwrap_or_else(|_| folder.to_owned())
         });
         self.files.insert(real.join(name))
     }

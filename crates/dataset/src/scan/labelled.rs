@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples};
-use super::{Data, Listing, check_layout, folders, idx, list_tables, manifest, rename};
+use super::{Data, Listing, check_layout, folders, list_tables, manifest, rename, root_of};
+use crate::files;
 use crate::options::check_exclude;
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
-    Cache, Dataset, Form, LabelledOptions, Notice, OnBadImage, Purpose, Sample, ScanError, Skipped, Split,
+    Cache, Dataset, LabelledOptions, Notice, OnBadImage, Purpose, Sample, ScanError, Skipped, Split,
     UnknownClass,
 };
 
@@ -51,10 +52,12 @@ pub fn scan_labelled(
         Ok((from_files(path, listing, classes, options.on_bad_image, cache)?, partial))
     };
     let of_table = manifest::Wanted { patterns: &patterns, layout, group: None };
+    let root = root_of(path)?;
+    let path = root.as_path();
     let data = Data::at(path, &of_table)?;
     check_layout(&data, layout)?;
     let (Labelled { mut dataset, split }, partial) = match data {
-        Data::Idx(pairs) => (from_idx(path, &pairs, classes, wanted, &patterns)?, pairs.len() > 1),
+        Data::Arrays(arrays) => arrays.judge(path, classes, wanted, layout, &patterns)?,
         Data::Tables(tables) => {
             let mut listing = list_tables(path, &tables, &of_table)?;
             // A hint for training.
@@ -79,7 +82,7 @@ pub fn scan_labelled(
 }
 
 /// What samples of data without splits are for.
-const UNSPLIT: Split = Split::Test;
+pub(super) const UNSPLIT: Split = Split::Test;
 
 /// Which of the splits that are `there` a model is judged on; `None` where there are none.
 pub(super) fn choose(
@@ -137,45 +140,8 @@ fn from_files(
     Ok(Labelled { dataset, split })
 }
 
-fn from_idx(
-    root: &Path,
-    pairs: &[idx::Pair],
-    classes: &[String],
-    wanted: Option<Split>,
-    patterns: &Patterns<'_>,
-) -> Result<Labelled, ScanError> {
-    let there: Vec<Split> = pairs.iter().map(|pair| pair.split).collect();
-    let split = choose(root, wanted, &there)?;
-    let mut dataset = Dataset::new(root, Form::Idx, Purpose::Evaluation, classes.to_vec());
-    dataset.taken = idx::taken(pairs);
-    for pair in pairs.iter().filter(|pair| Some(pair.split) == split) {
-        let contents = idx::Contents::read(pair)?;
-        let label_of: HashMap<u8, u32> =
-            (0..=u8::MAX).filter_map(|value| Some((value, label_of_value(value, classes)?))).collect();
-        let unknown: Vec<String> =
-            contents.labels.iter().filter(|v| !label_of.contains_key(v)).map(u8::to_string).collect();
-        all_known(root, classes, unknown.iter().map(String::as_str))?;
-        contents.add_to(&mut dataset, &label_of, patterns);
-    }
-    if dataset.samples.is_empty() {
-        let found = "data.exclude leaves out every image".to_owned();
-        return Err(ScanError::NoImages { path: root.to_owned(), found });
-    }
-    Ok(Labelled { dataset, split })
-}
-
-/// The class that is called by a number, as it is or zero-padded (as in a data set of more than ten classes).
-fn label_of_value(value: u8, classes: &[String]) -> Option<u32> {
-    let name = value.to_string();
-    let digits = |name: &str| name.trim_start_matches('0').to_owned();
-    let is_number = |class: &str| !class.is_empty() && class.bytes().all(|byte| byte.is_ascii_digit());
-    let padded = |class: &String| is_number(class) && digits(class) == digits(&name);
-    let exact = classes.iter().position(|class| *class == name);
-    exact.or_else(|| classes.iter().position(padded)).and_then(|place| u32::try_from(place).ok())
-}
-
 /// Fails where there are `unknown` classes, which come once for each image.
-fn all_known<'a>(
+pub(super) fn all_known<'a>(
     root: &Path,
     model: &[String],
     unknown: impl Iterator<Item = &'a str>,
@@ -190,7 +156,7 @@ fn all_known<'a>(
     // One folder that holds the data set, rather than a class.
     let inner = counts.keys().next().filter(|_| counts.len() == 1).map(|class| root.join(class));
     let is_root = |path: &Path| {
-        let holds_class = model.iter().any(|class| path.join(class).is_dir());
+        let holds_class = model.iter().any(|class| files::is_dir(&path.join(class)));
         if holds_class { Some(path.to_owned()) } else { folders::inner_root(path) }
     };
     let classes = counts.into_iter().map(|(class, images)| UnknownClass {

@@ -1,14 +1,14 @@
 //! A path to a [`Dataset`](crate::Dataset).
 //!
 //! Each form of data lists its files with a class and a split ([`folders`], whose splits [`arrange`] finds by [`names`],
-//! [`manifest`]; [`idx`] brings its pixels), and
+//! [`manifest`]; [`arrays`] bring their pixels), and
 //! every file is read once ([`examine`]). What is made of them depends on what they are for: to train on ([`training`]),
 //! to judge a model on ([`labelled`]), or to be labelled by one ([`images`]).
 
 mod arrange;
+mod arrays;
 mod examine;
 mod folders;
-mod idx;
 mod images;
 mod labelled;
 mod manifest;
@@ -16,15 +16,17 @@ mod names;
 mod training;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::files::{self, Entry, There};
 use crate::pattern::Patterns;
 use crate::similar;
 use crate::suggest::nearest;
 use crate::taken::add_pictures;
 use crate::{Cache, Dataset, Form, Layout, Notice, OtherPictures, ScanError, Split, Taken};
+
+use arrays::Arrays;
 
 pub use images::{list_images, scan_images};
 pub use labelled::{Labelled, scan_labelled};
@@ -97,22 +99,26 @@ impl Beside {
 enum Data {
     /// A table, or the tables of a folder, each with the split that it is for, if it is for one.
     Tables(Vec<(Option<Split>, PathBuf)>),
-    Idx(Vec<idx::Pair>),
+    Arrays(Arrays),
     /// A folder, and a table in it that knows other classes.
     Folder(Option<PathBuf>),
 }
 
 impl Data {
     fn at(path: &Path, wanted: &manifest::Wanted<'_>) -> Result<Data, ScanError> {
-        if metadata(path)?.is_dir() {
-            if let Some(pairs) = idx::find(path)? {
-                return Ok(Data::Idx(pairs));
+        let layout = wanted.layout;
+        if is_folder(path)? {
+            if let Some(arrays) = Arrays::in_folder(path, layout)? {
+                return Ok(Data::Arrays(arrays));
             }
             return Ok(match manifest::look(path, wanted)? {
                 manifest::Found::Nothing => Data::Folder(None),
                 manifest::Found::Tables(tables) => Data::Tables(tables),
                 manifest::Found::Beside(table) => Data::Folder(Some(table)),
             });
+        }
+        if let Some(arrays) = Arrays::in_file(path, layout)? {
+            return Ok(Data::Arrays(arrays));
         }
         if manifest::is_table(path) {
             return Ok(Data::Tables(vec![(None, path.to_owned())]));
@@ -123,7 +129,6 @@ impl Data {
 
 /// Fails where a recipe says something of tables, folders or classes that this data has none of: it would be passed over.
 fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
-    let rename = layout.rename.keys().next().map(|class| ("rename", class.clone()));
     let wrong = match data {
         Data::Tables(_) => {
             layout.key_of_folders().map(|key| (key, "left out: the data is a table, and has no folders"))
@@ -131,10 +136,7 @@ fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
         Data::Folder(_) => {
             layout.key_of_tables().map(|key| (key, "left out: there is no table in the folder"))
         }
-        Data::Idx(_) => {
-            let key = layout.key_of_folders().or_else(|| layout.key_of_tables()).or(rename);
-            key.map(|key| (key, "left out: the data are IDX files, whose classes are numbers"))
-        }
+        Data::Arrays(arrays) => arrays.wrong_key(layout),
     };
     match wrong {
         Some(((key, got), expected)) => Err(ScanError::Option { key, got, expected }),
@@ -148,7 +150,7 @@ fn list_tables(
     tables: &[(Option<Split>, PathBuf)],
     wanted: &manifest::Wanted<'_>,
 ) -> Result<Listing, ScanError> {
-    if path.is_dir() { manifest::list_all(path, tables, wanted) } else { manifest::list(path, wanted) }
+    if is_folder(path)? { manifest::list_all(path, tables, wanted) } else { manifest::list(path, wanted) }
 }
 
 /// Gives classes the names that a recipe has for them.
@@ -188,11 +190,47 @@ fn missing(path: &Path) -> ScanError {
     ScanError::Missing { path: path.to_owned(), suggestion: nearest_sibling(path) }
 }
 
-fn metadata(path: &Path) -> Result<Metadata, ScanError> {
-    std::fs::metadata(path).map_err(|source| match source.kind() {
+/// Whether a path is a folder, or an archive, which stands for the folder that it holds.
+fn is_folder(path: &Path) -> Result<bool, ScanError> {
+    let there = files::there(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => missing(path),
         _ => ScanError::Read { path: path.to_owned(), source },
+    })?;
+    Ok(match there {
+        There::Folder => true,
+        There::File(_) => !arrays::is_array_file(path) && files::archive_kind(path).is_some(),
+        There::Other => false,
     })
+}
+
+/// Whether a path is data of several images, by what it is: a folder, an archive, a table, a file of arrays.
+pub fn is_data(path: &Path) -> bool {
+    arrays::is_array_file(path) || manifest::is_table(path) || is_folder(path).unwrap_or(false)
+}
+
+/// Where the data set begins at a path that a person named: there, or inside of the one folder that an archive holds.
+fn root_of(path: &Path) -> Result<PathBuf, ScanError> {
+    let failed = |source| ScanError::Read { path: path.to_owned(), source };
+    let kind = files::archive_kind(path).filter(|_| !arrays::is_array_file(path));
+    let Some(kind) = kind else { return Ok(path.to_owned()) };
+    if let files::Kind::Unread(what, command) = kind {
+        return Err(ScanError::UnreadArchive { path: path.to_owned(), what, command });
+    }
+    let mut root = path.to_owned();
+    loop {
+        let mut entries: Vec<Entry> = files::entries(&root).and_then(Iterator::collect).map_err(failed)?;
+        entries.retain(|entry| {
+            let name = entry.name.to_string_lossy();
+            !name.starts_with('.') && !names::is_system_folder(&name)
+        });
+        let [Entry { path: only, name, is_folder: true }] = &entries[..] else { return Ok(root) };
+        // A split or a class by itself is told as it is in a folder.
+        let holds_images = folders::folders_only(only).is_none() && manifest::tables_of(only).is_empty();
+        if holds_images || split_of(&name.to_string_lossy()).is_some() {
+            return Ok(root);
+        }
+        root = only.clone();
+    }
 }
 
 fn unmatched(patterns: &Patterns<'_>) -> impl Iterator<Item = Notice> {

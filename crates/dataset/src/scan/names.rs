@@ -20,6 +20,18 @@ const SPLIT_WORDS: [(Split, &[&str]); 3] = [
             "entrainement",
             "apprentissage",
             "addestramento",
+            "trainieren",
+            "trainings",
+            "trening",
+            "treningowy",
+            "uczacy",
+            "egitim",
+            "обучение",
+            "тренировка",
+            "训练",
+            "训练集",
+            "訓練",
+            "訓練集",
         ],
     ),
     (
@@ -35,9 +47,40 @@ const SPLIT_WORDS: [(Split, &[&str]); 3] = [
             "validacao",
             "validazione",
             "validierung",
+            "validierungs",
+            "validieren",
+            "walidacja",
+            "walidacyjny",
+            "dogrulama",
+            "gecerleme",
+            "валидация",
+            "验证",
+            "验证集",
+            "驗證",
+            "驗證集",
         ],
     ),
-    (Split::Test, &["test", "testing", "tst", "prueba", "pruebas", "teste", "testes", "holdout"]),
+    (
+        Split::Test,
+        &[
+            "test",
+            "testing",
+            "tst",
+            "prueba",
+            "pruebas",
+            "teste",
+            "testes",
+            "holdout",
+            "testen",
+            "testowy",
+            "testowe",
+            "тест",
+            "测试",
+            "测试集",
+            "測試",
+            "測試集",
+        ],
+    ),
 ];
 
 /// Words that say nothing of what a folder holds.
@@ -97,6 +140,13 @@ const FILLERS: &[&str] = &[
     "groundtruth",
     "gt",
     "list",
+    "daten",
+    "bilder",
+    "dane",
+    "obrazy",
+    "zbior",
+    "seti",
+    "veri",
 ];
 
 /// Words for the parts of a cross-validation.
@@ -283,6 +333,20 @@ mod tests {
         }
         for name in ["test", "Testing", "test_set", "TestData", "prueba", "testset", "test (2)"] {
             assert_eq!(split_of(name), Some(Split::Test), "{name}");
+        }
+        for (train, val, test) in [
+            ("entrenamiento", "validación", "prueba"),
+            ("Trainingsdaten", "Validierungsdaten", "Testdaten"),
+            ("обучение", "валидация", "тест"),
+            ("训练集", "验证集", "测试集"),
+            ("訓練", "驗證", "測試"),
+            ("trening", "walidacja", "dane testowe"),
+            ("eğitim", "doğrulama", "test"),
+            ("zbiór uczący", "zbiór walidacyjny", "zbiór testowy"),
+        ] {
+            assert_eq!(split_of(train), Some(Split::Train), "{train}");
+            assert_eq!(split_of(val), Some(Split::Val), "{val}");
+            assert_eq!(split_of(test), Some(Split::Test), "{test}");
         }
         for name in [
             "trained",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples};
-use super::{Data, Listing, check_layout, folders, idx, list_tables, manifest, rename, similar_classes};
+use super::{Data, Listing, check_layout, folders, list_tables, manifest, rename, root_of, similar_classes};
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
@@ -24,6 +24,8 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
     let patterns = Patterns::new(&options.exclude);
     let layout = &options.layout;
     let of_table = manifest::Wanted { patterns: &patterns, layout, group: options.group.as_deref() };
+    let root = root_of(path)?;
+    let path = root.as_path();
     let data = Data::at(path, &of_table)?;
     check_layout(&data, layout)?;
     let mut dataset = match data {
@@ -33,7 +35,7 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
             let expected = "left out: only a manifest has columns that name groups";
             return Err(ScanError::Option { key: "group", got, expected });
         }
-        Data::Idx(pairs) => idx::read(path, &pairs, &patterns)?,
+        Data::Arrays(arrays) => arrays.train(path, layout, &patterns)?,
         Data::Folder(table) => {
             let mut listing = folders::list(path, &patterns, layout)?;
             listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));

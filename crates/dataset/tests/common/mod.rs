@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use pupila_dataset::{Cache, Dataset, ResizeRule, ScanError, ScanOptions, scan};
-use pupila_image::{Image, Interpolation, encode_png};
+use pupila_image::{Image, Interpolation, Reading, encode_png};
 use tempfile::TempDir;
 
 pub const RULE: ResizeRule = ResizeRule {
@@ -16,6 +16,7 @@ pub const RULE: ResizeRule = ResizeRule {
     channels: 3,
     interpolation: Interpolation::Area,
     scaled_decoding: false,
+    reading: Reading { white: None, background: None },
 };
 
 /// A folder that is deleted with this value.

@@ -4,7 +4,7 @@ use super::ComparisonOptions;
 use crate::evaluation::scan_again;
 use crate::session::decode_images;
 use pupila_dataset::{OnBadImage, ResizeRule, scan_images};
-use pupila_image::Interpolation;
+use pupila_image::{Interpolation, Reading};
 use pupila_metrics::{Predictions, argmax};
 use pupila_report::Flip;
 use pupila_run::RunFiles;
@@ -99,6 +99,7 @@ pub(super) fn add_pictures(
         channels,
         interpolation: Interpolation::Area,
         scaled_decoding: false,
+        reading: Reading::default(),
     };
     let decoded = decode_images(dataset, &which, &rule, None, OnBadImage::Skip, None, &options.stop);
     let Ok(images) = decoded else { return gone() };

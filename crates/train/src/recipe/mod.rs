@@ -24,7 +24,7 @@ use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
 use pupila_backend::OptimizerConfig;
 use pupila_dataset::{ResizeRule, ScanOptions};
-use pupila_image::Interpolation;
+use pupila_image::{Interpolation, Reading};
 use pupila_loader::Mixing;
 use pupila_network::ModelConfig;
 use pupila_transforms::{NormalizationError, Pipeline, TransformConfig};
@@ -72,20 +72,43 @@ pub struct Input {
     pub interpolation: Interpolation,
     /// How JPEG files become pixels.
     pub decode: Decode,
+    /// The value that is white in files of 16 bits, such as 4095 where they use 12 of them; in files of floating-point numbers
+    /// too. Left out, 65535, or 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub white: Option<u32>,
+    /// The color that transparent pixels are laid over: `white`, `black`, or one such as `#c0c0c0`. Left out, transparency is
+    /// dropped, and whatever color the file has there shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub background: Option<String>,
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Input { size: 64, channels: 3, interpolation: Interpolation::Area, decode: Decode::Full }
+        let (interpolation, decode) = (Interpolation::Area, Decode::Full);
+        Input { size: 64, channels: 3, interpolation, decode, white: None, background: None }
     }
 }
 
 impl Input {
     /// How images are brought to this size.
     pub fn rule(&self) -> ResizeRule {
-        let &Input { size, channels, interpolation, decode } = self;
+        let &Input { size, channels, interpolation, decode, white, ref background } = self;
         let scaled_decoding = decode == Decode::Scaled;
-        ResizeRule { width: size, height: size, channels, interpolation, scaled_decoding }
+        let reading = Reading { white, background: background.as_deref().and_then(color_of) };
+        ResizeRule { width: size, height: size, channels, interpolation, scaled_decoding, reading }
+    }
+}
+
+/// The color of a name or of `#rrggbb`.
+fn color_of(text: &str) -> Option<[u8; 3]> {
+    match text.to_ascii_lowercase().as_str() {
+        "white" => Some([255; 3]),
+        "black" => Some([0; 3]),
+        other => {
+            let digits = other.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+            let part = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+            Some([part(0)?, part(2)?, part(4)?])
+        }
     }
 }
 
@@ -378,6 +401,13 @@ impl Recipe {
         }
         if !matches!(input.channels, 1 | 3) {
             refuse("input.channels".into(), format!("must be 3 (color) or 1 (gray), got {}", input.channels));
+        }
+        if input.white == Some(0) {
+            refuse("input.white".into(), "must be at least 1, such as 4095 for 12 bits, got 0".into());
+        }
+        if let Some(background) = input.background.as_deref().filter(|color| color_of(color).is_none()) {
+            let said = format!("must be white, black, or a color such as #c0c0c0, got {background:?}");
+            refuse("input.background".into(), said);
         }
         match Pipeline::from_config(&augment.transforms) {
             Ok(pipeline) => {

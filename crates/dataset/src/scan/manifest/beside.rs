@@ -7,6 +7,7 @@ use super::columns::{Columns, Wrong};
 use super::files::{Finder, Row};
 use super::table::Table;
 use super::{Wanted, is_table, list_all};
+use crate::files;
 use crate::scan::folders::{self, Folder};
 use crate::scan::names::{counted, is_generic, split_of, splits_of};
 use crate::{Layout, ScanError, Split};
@@ -52,21 +53,23 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
     }
 }
 
+/// The tables directly in a folder.
+pub(in crate::scan) fn tables_of(folder: &Path) -> Vec<PathBuf> {
+    let entries = files::entries(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path).filter(|path| is_table(path) && files::is_file(path));
+    let visible =
+        |path: &PathBuf| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+    let mut tables: Vec<PathBuf> = paths.filter(visible).collect();
+    tables.sort_unstable();
+    tables
+}
+
 /// The tables directly in a folder, and in its folders that have no images of their own.
 fn tables_in(root: &Path, top: &Folder) -> Vec<PathBuf> {
-    let directly = |folder: &Path| -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let paths = entries.map(|entry| entry.path()).filter(|path| is_table(path) && path.is_file());
-        let visible =
-            |path: &PathBuf| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
-        let mut tables: Vec<PathBuf> = paths.filter(visible).collect();
-        tables.sort_unstable();
-        tables
-    };
-    let mut tables = directly(root);
+    let mut tables = tables_of(root);
     // Class folders hold images, and reading them all would take as long as the scan.
     for folder in top.folders.iter().filter(|folder| folders::folders_only(folder).is_some()) {
-        tables.extend(directly(folder));
+        tables.extend(tables_of(folder));
     }
     tables
 }

@@ -260,7 +260,6 @@ fn path_column(table: &Table) -> Result<usize, String> {
             "it holds data, and should be a header: put a line such as \"path,label\" before it (it is \"{}\")",
             names(&table.header)
         )),
-        _ if is_pixel_table(&table.header) => Err(PIXELS.to_owned()),
         _ => Err(format!(
             "the header must name the columns path and label, and may name split and group; it is \"{}\"; which column \
              names the files is said by --set data.path_column=NAME",
@@ -274,22 +273,30 @@ fn header_text(header: &[String]) -> String {
     if header.len() > 12 { names(header) } else { header.join(",") }
 }
 
-/// What is said of a table that holds the images themselves. Whoever reads such tables takes them before this.
-const PIXELS: &str = "its columns are pixels, and not names of files";
-
 /// Whether the columns are the pixels of an image: `pixel0`, `pixel1`, ..., or `1x1`, `1x2`, ..., or bare numbers.
 pub(super) fn is_pixel_table(header: &[String]) -> bool {
     const LEAST: usize = 16;
-    let is_pixel = |name: &&String| {
-        let words = words(name);
-        let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
-        let known = |word: &String| {
-            is_number(word) || matches!(word.as_str(), "pixel" | "pix" | "px" | "p" | "x" | "v")
-        };
-        words.iter().any(|word| is_number(word)) && words.iter().all(known)
-    };
-    let pixels = header.iter().filter(is_pixel).count();
+    let pixels = header.iter().filter(|name| is_pixel_name(name)).count();
     pixels >= LEAST && pixels + 4 >= header.len()
+}
+
+/// Whether a column is one pixel of an image by its name.
+pub(in crate::scan) fn is_pixel_name(name: &str) -> bool {
+    let words = words(name);
+    let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
+    let known =
+        |word: &String| is_number(word) || matches!(word.as_str(), "pixel" | "pix" | "px" | "p" | "x" | "v");
+    words.iter().any(|word| is_number(word)) && words.iter().all(known)
+}
+
+/// Whether a column is the class by its name.
+pub(in crate::scan) fn is_label_name(name: &str) -> bool {
+    rank(LABELS, name).is_some()
+}
+
+/// Whether a column is the split by its name.
+pub(in crate::scan) fn is_split_name(name: &str) -> bool {
+    rank(SPLITS, name).is_some()
 }
 
 fn split_column(table: &Table, path: usize) -> Option<usize> {
@@ -333,7 +340,6 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
             header_text(&table.header)
         )
         .into()),
-        _ if is_pixel_table(&table.header) => Err(PIXELS.to_owned().into()),
         _ => Err(which_label(table, &others, "no column is called label").into()),
     }
 }

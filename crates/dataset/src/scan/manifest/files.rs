@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pupila_image::{Format, UnreadKind};
 
+use crate::files;
 use crate::scan::folders::files_below;
 use crate::scan::names::split_of;
 use crate::{Layout, ScanError, Split};
@@ -53,7 +54,7 @@ impl<'a> Finder<'a> {
     pub(super) fn new(root: &Path, folder: &Path, layout: &'a Layout) -> Result<Finder<'a>, ScanError> {
         let images = layout.images.iter().map(|name| {
             // Beside the table, or as seen from the data set.
-            let path = [folder.join(name), root.join(name)].into_iter().find(|path| path.is_dir());
+            let path = [folder.join(name), root.join(name)].into_iter().find(|path| files::is_dir(path));
             path.ok_or_else(|| crate::scan::missing(&folder.join(name)))
         });
         let images: Vec<PathBuf> = images.collect::<Result<_, _>>()?;
@@ -68,8 +69,9 @@ impl<'a> Finder<'a> {
     /// lost file is told as lost; else they are searched by their names.
     pub(super) fn resolve(&self, rows: &[Row<'_>], hint: Option<Split>) -> Resolved {
         let written: Vec<String> = rows.iter().map(|row| self.written(row.name)).collect();
-        let as_written =
-            |written: &String| self.bases.iter().map(|base| base.join(written)).find(|path| path.exists());
+        let as_written = |written: &String| {
+            self.bases.iter().map(|base| base.join(written)).find(|path| files::exists(path))
+        };
         if written.iter().any(|written| as_written(written).is_some()) {
             // With one base there is nothing to choose, and asking for every file would take time.
             let path = |written: &String| {
@@ -78,7 +80,8 @@ impl<'a> Finder<'a> {
             };
             let paths: Vec<PathBuf> = written.iter().map(path).collect();
             let few = paths.len() <= Self::FEW;
-            let found = if few { paths.iter().filter(|path| path.exists()).count() } else { paths.len() };
+            let found =
+                if few { paths.iter().filter(|path| files::exists(path)).count() } else { paths.len() };
             return Resolved { paths: paths.into_iter().map(Ok).collect(), searched: false, found };
         }
         let mut found = 0;
@@ -94,7 +97,7 @@ impl<'a> Finder<'a> {
     /// A name as a path of this system, with the extension that is asked for.
     fn written(&self, name: &str) -> String {
         // Names that were written on Windows; a file may also have a backslash in its name here.
-        let there = || self.bases.iter().any(|base| base.join(name).exists());
+        let there = || self.bases.iter().any(|base| files::exists(&base.join(name)));
         let name = if name.contains('\\') && !there() { name.replace('\\', "/") } else { name.to_owned() };
         match self.extension {
             None => name,

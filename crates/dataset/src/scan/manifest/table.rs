@@ -1,11 +1,11 @@
 //! A table as text: its separator, its header, its rows, each as long as the header.
 
-use std::fs::File;
-use std::io::Read;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
+use crate::files::{read_file, read_start};
 use crate::{BadLine, ScanError};
 
 /// As much of a table as is read to see what it is.
@@ -27,15 +27,13 @@ pub(super) struct Table {
 impl Table {
     /// All of it.
     pub(super) fn read(path: &Path) -> Result<Table, ScanError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
+        let bytes = read_file(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
         Table::parse(path, &bytes)
     }
 
     /// Its header and first rows; `None` where it is no table at all.
     pub(super) fn glance(path: &Path) -> Option<Table> {
-        let mut bytes = Vec::new();
-        File::open(path).ok()?.take(GLANCE_BYTES).read_to_end(&mut bytes).ok()?;
+        let mut bytes = read_start(path, GLANCE_BYTES).ok()?;
         if bytes.len() as u64 == GLANCE_BYTES {
             // Not a row that was cut in two.
             bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
@@ -48,22 +46,12 @@ impl Table {
             path: path.to_owned(),
             lines: vec![BadLine { line, reason }],
         };
-        let utf16 = match bytes {
-            [0xFF, 0xFE, rest @ ..] => Some(from_utf16(rest, u16::from_le_bytes)),
-            [0xFE, 0xFF, rest @ ..] => Some(from_utf16(rest, u16::from_be_bytes)),
-            _ => None,
-        };
-        let text = match &utf16 {
-            Some(Some(text)) => text.as_bytes(),
-            Some(None) => return Err(failed(1, "it is not valid UTF-16; save the file as UTF-8".to_owned())),
-            // Spreadsheets put a byte order mark before the first column's name.
-            None => bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
-        };
+        let (text, separator) = text_of(bytes).map_err(|reason| failed(1, reason))?;
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
             .flexible(true)
-            .delimiter(separator(text))
-            .from_reader(text);
+            .delimiter(separator)
+            .from_reader(&*text);
         let header = reader.headers().map_err(|error| failed(1, reason_of(&error)))?;
         let header: Vec<String> = header.iter().map(str::to_owned).collect();
         let (mut rows, mut bad) = (Vec::new(), Vec::new());
@@ -101,6 +89,23 @@ impl Table {
     pub(super) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
+}
+
+/// The text of a table's bytes, in UTF-8, and what separates its columns.
+pub(in crate::scan) fn text_of(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, u8), String> {
+    let utf16 = match bytes {
+        [0xFF, 0xFE, rest @ ..] => Some(from_utf16(rest, u16::from_le_bytes)),
+        [0xFE, 0xFF, rest @ ..] => Some(from_utf16(rest, u16::from_be_bytes)),
+        _ => None,
+    };
+    let text = match utf16 {
+        Some(Some(text)) => Cow::Owned(text.into_bytes()),
+        Some(None) => return Err("it is not valid UTF-16; save the file as UTF-8".to_owned()),
+        // Spreadsheets put a byte order mark before the first column's name.
+        None => Cow::Borrowed(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)),
+    };
+    let separator = separator(&text);
+    Ok((text, separator))
 }
 
 fn wrong_length(got: usize, expected: usize) -> String {

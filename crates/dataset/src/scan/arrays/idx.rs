@@ -2,22 +2,14 @@
 //!
 //! Format: LeCun, Cortes and Burges, "The MNIST database": big-endian `00 00 08 rank`, one u32 for each dimension, bytes.
 
-use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
-use rayon::prelude::*;
-use twox_hash::XxHash3_128;
 
-use super::training::classes_of;
-use crate::pattern::Patterns;
-use crate::{Dataset, Form, IdxError, IdxImages, Purpose, Sample, ScanError, Source, Split, Taken};
-
-/// The largest file that is read, unpacked; the family's largest, EMNIST by class, has 0.55 GB.
-const MAX_BYTES: u64 = 8 << 30;
+use super::{Contents, Label, MAX_BYTES};
+use crate::{ArrayImages, IdxError, ScanError, Split, Taken};
 
 /// The two files of a split.
 pub(super) struct Pair {
@@ -53,101 +45,37 @@ pub(super) fn find(root: &Path) -> Result<Option<Vec<Pair>>, ScanError> {
     Ok((!pairs.is_empty()).then_some(pairs))
 }
 
-/// What the two files of a split hold.
-pub(super) struct Contents {
-    split: Split,
-    /// The name of the file of images, to be shown.
-    name: String,
-    images: Arc<IdxImages>,
-    pub(super) labels: Vec<u8>,
-}
-
-impl Contents {
-    pub(super) fn read(pair: &Pair) -> Result<Contents, ScanError> {
+impl Pair {
+    pub(super) fn read(&self) -> Result<Contents, ScanError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| ScanError::Idx { path, source }
         };
         let ([count, height, width], pixels) =
-            read_file::<3>(&pair.images, "images").map_err(failed(&pair.images))?;
-        let (_, labels) = read_file::<1>(&pair.labels, "labels").map_err(failed(&pair.labels))?;
+            read_file::<3>(&self.images, "images").map_err(failed(&self.images))?;
+        let (_, labels) = read_file::<1>(&self.labels, "labels").map_err(failed(&self.labels))?;
         if labels.len() != count as usize {
-            let images_path = pair.images.clone();
+            let images_path = self.images.clone();
             let source = IdxError::Count { labels: labels.len(), images: count as usize, images_path };
-            return Err(ScanError::Idx { path: pair.labels.clone(), source });
+            return Err(ScanError::Idx { path: self.labels.clone(), source });
         }
-        let name = pair.images.file_name().unwrap_or_default().to_string_lossy();
+        let name = name_of(&self.images);
         let name = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
-        Ok(Contents {
-            split: pair.split,
-            name,
-            images: Arc::new(IdxImages { width, height, pixels }),
-            labels,
-        })
-    }
-
-    /// Adds the samples to a data set, in which `label_of` has a label for each value.
-    pub(super) fn add_to(&self, dataset: &mut Dataset, label_of: &HashMap<u8, u32>, patterns: &Patterns<'_>) {
-        let images = &self.images;
-        let contents: Vec<u128> =
-            (0..self.labels.len()).into_par_iter().map(|i| XxHash3_128::oneshot(images.image(i))).collect();
-        for (index, (label, content)) in self.labels.iter().zip(contents).enumerate() {
-            let path = PathBuf::from(format!("{}[{index}]", self.name));
-            if patterns.exclude(&path) {
-                dataset.excluded += 1;
-                continue;
-            }
-            let source = Source::Idx { images: Arc::clone(images), index };
-            let (label, split) = (label_of[label], self.split);
-            let (width, height, channels) = (images.width, images.height, 1);
-            dataset.samples.push(Sample {
-                path,
-                label,
-                split,
-                source,
-                content,
-                width,
-                height,
-                channels,
-                group: None,
-            });
-        }
+        let images = ArrayImages { width, height, channels: 1, pixels };
+        let labels = labels.into_iter().map(|label| Label::Number(label.into()));
+        Ok(Contents::new(Some(self.split), name, images, labels))
     }
 }
 
 /// What was taken for what.
 pub(super) fn taken(pairs: &[Pair]) -> Taken {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let pairs: Vec<String> =
-        pairs.iter().map(|pair| format!("{} -> {}", name(&pair.images), pair.split)).collect();
+        pairs.iter().map(|pair| format!("{} -> {}", name_of(&pair.images), pair.split)).collect();
     Taken::new(format!("IDX files {}", pairs.join(", ")), &[])
 }
 
-/// All pairs, to train on.
-pub(super) fn read(root: &Path, pairs: &[Pair], patterns: &Patterns<'_>) -> Result<Dataset, ScanError> {
-    let read: Vec<Contents> = pairs.par_iter().map(Contents::read).collect::<Result<_, _>>()?;
-    let values = |split| {
-        let labels = read.iter().filter(move |contents| contents.split == split).flat_map(|c| &c.labels);
-        labels.copied().collect::<BTreeSet<u8>>()
-    };
-    let trained = values(Split::Train);
-    // Zero-padded, so that the order of the names is that of the values.
-    let digits = trained.last().map_or(1, |label| label.to_string().len());
-    let name = |label: u8| format!("{label:0digits$}");
-    let names = Split::ALL.into_iter().flat_map(|split| values(split).into_iter().map(move |v| (v, split)));
-    let names: Vec<(String, Split)> = names.map(|(value, split)| (name(value), split)).collect();
-    let classes = classes_of(root, names.iter().map(|(name, split)| (name.as_str(), *split)))?;
-    let label_of: HashMap<u8, u32> = trained.into_iter().zip(0..).collect();
-    let mut dataset = Dataset::new(root, Form::Idx, Purpose::Training, classes);
-    dataset.taken = taken(pairs);
-    for contents in &read {
-        contents.add_to(&mut dataset, &label_of, patterns);
-    }
-    if dataset.indices(Split::Train).is_empty() {
-        let found = "data.exclude leaves out every training image".to_owned();
-        return Err(ScanError::NoImages { path: root.to_owned(), found });
-    }
-    Ok(dataset)
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The dimensions and the bytes of a file of rank `RANK`; the last two dimensions count as 1 where they are absent.

@@ -1,0 +1,313 @@
+//! A zip or tar archive: what is in it, and the bytes of each file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flate2::bufread::MultiGzDecoder;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::{Entry, There, check_length};
+use crate::cache::Stamp;
+
+/// The kinds of archives, by their first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Zip,
+    Tar,
+    TarGz,
+    /// Known and not read here: its name, and the command that unpacks it.
+    Unread(&'static str, &'static str),
+}
+
+impl Kind {
+    /// So many bytes tell.
+    pub(crate) const BYTES: u64 = 512;
+
+    pub(crate) fn of(start: &[u8]) -> Option<Kind> {
+        let is_tar = |start: &[u8]| start.get(257..262) == Some(b"ustar") || is_old_tar(start);
+        match start {
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Kind::Zip),
+            [0x1F, 0x8B, 8, ..] => {
+                let mut unpacked = Vec::new();
+                // Cut short, so it ends with an error.
+                let _ = MultiGzDecoder::new(start).take(Kind::BYTES).read_to_end(&mut unpacked);
+                // A header of zeros compresses well; 512 bytes of gzip hold at least the name and the checksum.
+                (unpacked.len() < 262 || is_tar(&unpacked)).then_some(Kind::TarGz)
+            }
+            [b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C, ..] => Some(Kind::Unread("7z archive", "7z x")),
+            [b'R', b'a', b'r', b'!', 0x1A, 7, ..] => Some(Kind::Unread("RAR archive", "unrar x")),
+            [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some(Kind::Unread("xz file", "tar -xf")),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Kind::Unread("bzip2 file", "tar -xf")),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Kind::Unread("Zstandard file", "tar -xf")),
+            _ if is_tar(start) => Some(Kind::Tar),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a header's checksum is right, which the oldest tar files have instead of a magic number.
+fn is_old_tar(header: &[u8]) -> bool {
+    let Some(header) = header.get(..512).filter(|header| header[0] != 0) else { return false };
+    let digits = |field: &[u8]| {
+        let text: String = field.iter().map(|&b| char::from(b)).filter(char::is_ascii_digit).collect();
+        u64::from_str_radix(&text, 8).ok()
+    };
+    let sum: u64 = header
+        .iter()
+        .enumerate()
+        .map(|(at, &byte)| if (148..156).contains(&at) { 32 } else { byte.into() })
+        .sum();
+    digits(&header[148..156]) == Some(sum)
+}
+
+/// A file in an archive.
+#[derive(Clone, Copy)]
+enum Member {
+    /// Its number in the zip archive.
+    Zipped(usize),
+    /// Where its bytes are in the tar archive.
+    At { offset: u64, len: u64 },
+}
+
+/// An archive, listed.
+pub(super) struct Archive {
+    path: PathBuf,
+    stamp: Stamp,
+    members: HashMap<PathBuf, Member>,
+    /// For each folder, the root being empty: what is directly in it, and whether that is a folder.
+    folders: HashMap<PathBuf, BTreeMap<String, bool>>,
+    zip: Option<ZipArchive<Window>>,
+    /// The archive; unpacked, if it was compressed as a whole.
+    file: Arc<File>,
+}
+
+fn damaged(error: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+}
+
+impl Archive {
+    pub(super) fn open(path: &Path) -> io::Result<Archive> {
+        let file = File::open(path)?;
+        // From before it is listed: if it changes meanwhile, the stamp is outdated.
+        let stamp = Stamp::of(&file.metadata()?);
+        let file = Arc::new(file);
+        let mut start = Vec::new();
+        Window::of(&file)?.take(Kind::BYTES).read_to_end(&mut start)?;
+        let mut archive = Archive {
+            path: path.to_owned(),
+            stamp,
+            members: HashMap::new(),
+            folders: HashMap::from([(PathBuf::new(), BTreeMap::new())]),
+            zip: None,
+            file,
+        };
+        match Kind::of(&start) {
+            Some(Kind::Zip) => archive.list_zip()?,
+            Some(Kind::Tar) => archive.list_tar()?,
+            Some(Kind::TarGz) => {
+                // Its files cannot be read in any order while they are packed.
+                let mut unpacked = tempfile::tempfile()?;
+                io::copy(&mut MultiGzDecoder::new(BufReader::new(Window::of(&archive.file)?)), &mut unpacked)
+                    .map_err(|error| {
+                        io::Error::new(error.kind(), format!("it cannot be unpacked: {error}"))
+                    })?;
+                archive.file = Arc::new(unpacked);
+                archive.list_tar()?;
+            }
+            Some(Kind::Unread(what, command)) => {
+                let name = path.display();
+                return Err(damaged(format!(
+                    "a {what}, which is not read here: unpack it, such as by `{command} {name}`"
+                )));
+            }
+            None => return Err(damaged("it is no archive")),
+        }
+        Ok(archive)
+    }
+
+    fn list_zip(&mut self) -> io::Result<()> {
+        let zip = ZipArchive::new(Window::of(&self.file)?).map_err(|error| damaged(explain(&error)))?;
+        // Programs for Windows may write backslashes. They may also be part of a name, where slashes separate.
+        let names: Vec<String> = (0..zip.len())
+            .map(|number| match zip.name_for_index(number) {
+                Some(Ok(name)) => name.into_owned(),
+                _ => String::new(),
+            })
+            .collect();
+        let of_windows = !names.iter().any(|name| name.contains('/'));
+        for (number, name) in names.into_iter().enumerate() {
+            let name = if of_windows { name.replace('\\', "/") } else { name };
+            self.add(&name, Member::Zipped(number));
+        }
+        self.zip = Some(zip);
+        Ok(())
+    }
+
+    fn list_tar(&mut self) -> io::Result<()> {
+        let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 16, Window::of(&self.file)?));
+        for entry in tar.entries_with_seek()? {
+            let entry = entry.map_err(|error| damaged(format!("its list of files is damaged: {error}")))?;
+            let kind = entry.header().entry_type();
+            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            if kind.is_file() || kind.is_contiguous() {
+                let (offset, len) = (entry.raw_file_position(), entry.size());
+                self.add(&name, Member::At { offset, len });
+            } else if kind.is_hard_link()
+                && let Some(target) = entry.link_name_bytes()
+                && let Some(parts) = parts_of(&String::from_utf8_lossy(&target))
+                && let Some(&member) = self.members.get(&parts.iter().collect::<PathBuf>())
+            {
+                self.add(&name, member);
+            } else if kind.is_dir() {
+                self.add(&format!("{name}/"), Member::At { offset: 0, len: 0 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file, or a folder where the name ends in a slash. Of two with one name the last one counts, as when they are
+    /// unpacked. What would lie outside of the archive's folder is left out.
+    fn add(&mut self, name: &str, member: Member) {
+        let Some(parts) = parts_of(name) else { return };
+        let mut folder = PathBuf::new();
+        for (at, part) in parts.iter().enumerate() {
+            let is_folder = at + 1 < parts.len() || name.ends_with('/');
+            self.folders.entry(folder.clone()).or_default().insert((*part).to_owned(), is_folder);
+            folder.push(part);
+            if is_folder {
+                self.folders.entry(folder.clone()).or_default();
+            } else {
+                self.members.insert(folder.clone(), member);
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.keys().filter_map(|path| path.to_str())
+    }
+
+    pub(super) fn entries(&self, folder: &Path, inner: &Path) -> io::Result<Vec<Entry>> {
+        let found = self.folders.get(inner).ok_or(io::ErrorKind::NotFound)?;
+        let entry = |(name, is_folder): (&String, &bool)| Entry {
+            path: folder.join(name),
+            name: name.into(),
+            is_folder: *is_folder,
+        };
+        Ok(found.iter().map(entry).collect())
+    }
+
+    pub(super) fn there(&self, inner: &Path) -> io::Result<There> {
+        if self.folders.contains_key(inner) {
+            return Ok(There::Folder);
+        }
+        let member = self.members.get(inner).ok_or(io::ErrorKind::NotFound)?;
+        Ok(There::File(self.stamp_of(*member)))
+    }
+
+    /// A file in an archive changes with the archive.
+    fn stamp_of(&self, member: Member) -> Stamp {
+        match member {
+            Member::Zipped(_) => self.stamp,
+            Member::At { len, .. } => self.stamp.with_len(len),
+        }
+    }
+
+    pub(super) fn read(&self, inner: &Path, most: u64) -> io::Result<(Vec<u8>, Stamp)> {
+        let member = *self.members.get(inner).ok_or(io::ErrorKind::NotFound)?;
+        let mut bytes = Vec::new();
+        match (member, &self.zip) {
+            (Member::Zipped(number), Some(zip)) => {
+                // A copy shares the list of files; each thread reads at its own place.
+                let mut zip = zip.clone();
+                let file = zip.by_index(number).map_err(|error| damaged(explain(&error)))?;
+                check_length(file.size(), most)?;
+                // What is announced may not be there: memory grows with what is read.
+                bytes.reserve(file.size().min(1 << 24) as usize);
+                file.take(most + 1).read_to_end(&mut bytes)?;
+                check_length(bytes.len() as u64, most)?;
+            }
+            (Member::At { offset, len }, _) => {
+                check_length(len, most)?;
+                bytes.reserve(len.min(1 << 24) as usize);
+                let window = Window { file: Arc::clone(&self.file), at: offset, end: offset + len };
+                window.take(len).read_to_end(&mut bytes)?;
+                if (bytes.len() as u64) < len {
+                    return Err(damaged(format!(
+                        "the archive ends within it, after {} of {len} bytes",
+                        bytes.len()
+                    )));
+                }
+            }
+            (Member::Zipped(_), None) => return Err(io::ErrorKind::NotFound.into()),
+        }
+        Ok((bytes, self.stamp_of(member)))
+    }
+}
+
+/// The parts of a name; `None` where it would lead out of the folder it is unpacked in.
+fn parts_of(name: &str) -> Option<Vec<&str>> {
+    let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    (!parts.is_empty() && !parts.contains(&"..")).then_some(parts)
+}
+
+fn explain(error: &ZipError) -> String {
+    match error {
+        ZipError::UnsupportedArchive(text) if *text == ZipError::PASSWORD_REQUIRED => {
+            "it is encrypted; unpack the archive with its password".to_owned()
+        }
+        ZipError::UnsupportedArchive(text) => {
+            format!("it is packed in a way that is not read here ({text}); unpack the archive")
+        }
+        ZipError::Io(error) => error.to_string(),
+        _ => format!("the archive is damaged: {error}"),
+    }
+}
+
+/// A part of a file that is read at its own place, whoever else reads the file.
+#[derive(Clone)]
+struct Window {
+    file: Arc<File>,
+    at: u64,
+    end: u64,
+}
+
+impl Window {
+    /// All of a file.
+    fn of(file: &Arc<File>) -> io::Result<Window> {
+        Ok(Window { file: Arc::clone(file), at: 0, end: file.metadata()?.len() })
+    }
+}
+
+impl Read for Window {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let len = bytes.len().min(left);
+        let read = crate::cache::read_at(&self.file, &mut bytes[..len], self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Window {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = place.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}

@@ -1,0 +1,208 @@
+//! The file system, in which an archive is a folder: `photos.zip/train/cat/1.jpg` is a file.
+//!
+//! Each function asks the system first. Only where it answers that a part of the path is no folder, an archive is looked for
+//! on the way, so that plain folders cost nothing more. An archive is entered where a path goes through it, and nowhere
+//! else: one that lies in a folder of images is a file.
+
+mod archive;
+
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use archive::Archive;
+pub(crate) use archive::Kind;
+
+use crate::cache::Stamp;
+
+/// The largest file that is read.
+pub(crate) const MAX_FILE_BYTES: u64 = 2 << 30;
+
+/// What is in a folder.
+pub(crate) struct Entry {
+    pub(crate) path: PathBuf,
+    pub(crate) name: OsString,
+    /// What a link points to decides; a broken one is a file.
+    pub(crate) is_folder: bool,
+}
+
+/// What a path is.
+pub(crate) enum There {
+    Folder,
+    /// A file, with what tells whether it has changed.
+    File(Stamp),
+    /// A pipe, a device.
+    Other,
+}
+
+/// What is directly in a folder, in no order, as it is read.
+pub(crate) fn entries(folder: &Path) -> io::Result<Box<dyn Iterator<Item = io::Result<Entry>>>> {
+    let on_disk = match std::fs::read_dir(folder) {
+        Ok(on_disk) => on_disk,
+        Err(error) => {
+            let listed = within(folder, error, |archive, inner| archive.entries(folder, inner))?;
+            return Ok(Box::new(listed.into_iter().map(Ok)));
+        }
+    };
+    let entry = |entry: io::Result<std::fs::DirEntry>| {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
+        Ok(Entry { path, name: entry.file_name(), is_folder })
+    };
+    Ok(Box::new(on_disk.map(entry)))
+}
+
+/// What there is at a path.
+pub(crate) fn there(path: &Path) -> io::Result<There> {
+    match std::fs::metadata(path) {
+        Ok(metadata) => Ok(on_disk(&metadata)),
+        Err(error) => within(path, error, |archive, inner| archive.there(inner)),
+    }
+}
+
+fn on_disk(metadata: &Metadata) -> There {
+    match metadata {
+        _ if metadata.is_dir() => There::Folder,
+        _ if metadata.is_file() => There::File(Stamp::of(metadata)),
+        _ => There::Other,
+    }
+}
+
+pub(crate) fn is_dir(path: &Path) -> bool {
+    matches!(there(path), Ok(There::Folder))
+}
+
+pub(crate) fn is_file(path: &Path) -> bool {
+    matches!(there(path), Ok(There::File(_)))
+}
+
+pub(crate) fn exists(path: &Path) -> bool {
+    there(path).is_ok()
+}
+
+/// The bytes of a file, which may be in an archive, as `photos.zip/cat/1.jpg` is.
+///
+/// # Errors
+/// Where there is no such file, or it cannot be read, unpacked, or held.
+pub fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    Ok(read_stamped(path)?.0)
+}
+
+/// The bytes of a file of at most `most` bytes, where [`MAX_FILE_BYTES`] are too few.
+pub(crate) fn read_up_to(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    Ok(read(path, most)?.0)
+}
+
+/// The bytes of a file and its stamp from before it was read: if it changes meanwhile, the stamp is outdated.
+pub(crate) fn read_stamped(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
+    read(path, MAX_FILE_BYTES)
+}
+
+fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Stamp)> {
+    // Opening a pipe would wait for its other end for ever.
+    if let There::Other | There::Folder = there(path)? {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) => return within(path, error, |archive, inner| archive.read(inner, most)),
+    };
+    let stamp = Stamp::of(&file.metadata()?);
+    check_length(stamp.len, most)?;
+    let mut bytes = Vec::with_capacity(stamp.len as usize);
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, stamp))
+}
+
+/// The first `bytes` bytes of a file.
+pub(crate) fn read_start(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
+    match std::fs::File::open(path) {
+        Ok(file) => {
+            let mut start = Vec::new();
+            file.take(bytes).read_to_end(&mut start)?;
+            Ok(start)
+        }
+        Err(error) => within(path, error, |archive, inner| {
+            let (mut all, _) = archive.read(inner, bytes.max(MAX_FILE_BYTES))?;
+            all.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
+            Ok(all)
+        }),
+    }
+}
+
+fn check_length(len: u64, most: u64) -> io::Result<()> {
+    if len <= most {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("it has {len} bytes; files over {most} are not read")))
+}
+
+/// The path without links; in an archive the part inside is as it is.
+pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
+    path.canonicalize().or_else(|error| {
+        within(path, error, |archive, inner| {
+            archive.there(inner)?;
+            Ok(archive.path().canonicalize()?.join(inner))
+        })
+    })
+}
+
+/// What kind of archive a file is by its first bytes; `None` for other files, and for none.
+pub(crate) fn archive_kind(path: &Path) -> Option<Kind> {
+    if !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    Kind::of(&read_start(path, Kind::BYTES).ok()?)
+}
+
+/// The names of all files in the archive at `path`.
+pub(crate) fn names_in(path: &Path) -> io::Result<Vec<String>> {
+    Ok(open(path)?.names().map(str::to_owned).collect())
+}
+
+/// Does something with the archive that a path goes through, and the path inside; the system's `error` where it is another,
+/// or there is no archive.
+fn within<T>(
+    path: &Path,
+    error: io::Error,
+    work: impl FnOnce(&Archive, &Path) -> io::Result<T>,
+) -> io::Result<T> {
+    let may_be_inside = match error.kind() {
+        io::ErrorKind::NotADirectory => true,
+        io::ErrorKind::NotFound => cfg!(windows),
+        _ => false,
+    };
+    let file = path.ancestors().find(|above| std::fs::metadata(above).is_ok_and(|found| found.is_file()));
+    match file.filter(|_| may_be_inside) {
+        Some(file) if archive_kind(file).is_some() => {
+            work(&*open(file)?, path.strip_prefix(file).unwrap_or(Path::new("")))
+        }
+        _ => Err(error),
+    }
+}
+
+/// Archives whose contents were listed. It holds no result: an archive that changed is listed anew.
+static OPENED: Mutex<Vec<Arc<Archive>>> = Mutex::new(Vec::new());
+
+/// So many stay open.
+const MOST_OPEN: usize = 8;
+
+fn open(path: &Path) -> io::Result<Arc<Archive>> {
+    let stamp = Stamp::of(&std::fs::metadata(path)?);
+    let same = |archive: &&Arc<Archive>| archive.path() == path && *archive.stamp() == stamp;
+    // Held while an archive is listed, so that threads that want the same one wait for it.
+    let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(archive) = opened.iter().find(same) {
+        return Ok(Arc::clone(archive));
+    }
+    let archive = Arc::new(Archive::open(path)?);
+    opened.retain(|other| other.path() != path);
+    if opened.len() == MOST_OPEN {
+        opened.remove(0);
+    }
+    opened.push(Arc::clone(&archive));
+    Ok(archive)
+}

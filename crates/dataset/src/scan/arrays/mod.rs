@@ -1,0 +1,306 @@
+//! Images that lie in arrays, many in one file: IDX ([`idx`]), NumPy ([`npy`], paired by name in [`named`]), and CSV files
+//! whose columns are pixels ([`pixels`]).
+
+mod idx;
+mod named;
+mod npy;
+mod pixels;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use twox_hash::XxHash3_128;
+
+pub(super) use named::is_array_file;
+
+use super::labelled::{UNSPLIT, all_known, choose};
+use super::training::classes_of;
+use crate::pattern::Patterns;
+use crate::suggest::nearest;
+use crate::{
+    ArrayImages, Dataset, Form, Labelled, Layout, Notice, Purpose, Sample, ScanError, Source, Split, Taken,
+};
+
+/// The largest array that is read, unpacked; EMNIST by class has 0.55 GB, PathMNIST at 64 pixels 1.1 GB.
+const MAX_BYTES: u64 = 8 << 30;
+
+/// What an array says of an image's class.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Label {
+    Number(i64),
+    Name(String),
+}
+
+/// Arrays of one data set, before they are read, if they are large.
+pub(super) struct Arrays {
+    form: Form,
+    taken: Taken,
+    parts: Vec<Part>,
+    /// A table whose columns may be named by a recipe.
+    is_table: bool,
+    notices: Vec<Notice>,
+}
+
+enum Part {
+    Idx(idx::Pair),
+    Named(named::Pair),
+    Read(Contents),
+}
+
+impl Part {
+    fn split(&self) -> Option<Split> {
+        match self {
+            Part::Idx(pair) => Some(pair.split),
+            Part::Named(pair) => pair.split,
+            Part::Read(contents) => contents.split,
+        }
+    }
+
+    fn read(self) -> Result<Contents, ScanError> {
+        match self {
+            Part::Idx(pair) => pair.read(),
+            Part::Named(pair) => pair.read(),
+            Part::Read(contents) => Ok(contents),
+        }
+    }
+}
+
+/// The images of one split.
+struct Contents {
+    split: Option<Split>,
+    /// What the array is called, to be shown.
+    name: String,
+    images: Arc<ArrayImages>,
+    /// The label of each image, as its place in `values`.
+    labels: Vec<u32>,
+    values: Vec<Label>,
+    /// How the values were made pixels, where that is not plain.
+    said: Option<String>,
+}
+
+impl Contents {
+    /// `labels` has one for each image.
+    fn new(
+        split: Option<Split>,
+        name: String,
+        images: ArrayImages,
+        labels: impl Iterator<Item = Label>,
+    ) -> Contents {
+        let mut places: BTreeMap<Label, u32> = BTreeMap::new();
+        let labels: Vec<Label> = labels.collect();
+        for label in &labels {
+            if !places.contains_key(label) {
+                places.insert(label.clone(), 0);
+            }
+        }
+        for (place, at) in places.values_mut().zip(0..) {
+            *place = at;
+        }
+        let labels = labels.iter().map(|label| places[label]).collect();
+        let values = places.into_keys().collect();
+        Contents { split, name, images: Arc::new(images), labels, values, said: None }
+    }
+
+    /// Adds the samples to a data set; `label_of` is the label of each of the values.
+    fn add_to(&self, dataset: &mut Dataset, label_of: &[u32], split: Split, patterns: &Patterns<'_>) {
+        let images = &self.images;
+        let contents: Vec<u128> =
+            (0..self.labels.len()).into_par_iter().map(|i| XxHash3_128::oneshot(images.image(i))).collect();
+        for (index, (&value, content)) in self.labels.iter().zip(contents).enumerate() {
+            let path = PathBuf::from(format!("{}[{index}]", self.name));
+            if patterns.exclude(&path) {
+                dataset.excluded += 1;
+                continue;
+            }
+            dataset.samples.push(Sample {
+                path,
+                label: label_of[value as usize],
+                split,
+                source: Source::Array { images: Arc::clone(images), index },
+                content,
+                width: images.width,
+                height: images.height,
+                channels: images.channels,
+                group: None,
+            });
+        }
+    }
+}
+
+impl Arrays {
+    /// The arrays in a folder; `None` where there are none, or where there is also something else to train on.
+    pub(super) fn in_folder(root: &Path, layout: &Layout) -> Result<Option<Arrays>, ScanError> {
+        if let Some(pairs) = idx::find(root)? {
+            let taken = idx::taken(&pairs);
+            let parts = pairs.into_iter().map(Part::Idx).collect();
+            let (form, is_table, notices) = (Form::Idx, false, Vec::new());
+            return Ok(Some(Arrays { form, taken, parts, is_table, notices }));
+        }
+        if let Some(found) = named::in_folder(root)? {
+            return Ok(Some(found.into()));
+        }
+        pixels::in_folder(root, layout)
+    }
+
+    /// Those of a file; `None` where it holds none.
+    pub(super) fn in_file(path: &Path, layout: &Layout) -> Result<Option<Arrays>, ScanError> {
+        if is_array_file(path) {
+            return Ok(Some(named::in_file(path)?.into()));
+        }
+        if super::manifest::is_table(path) { pixels::in_table(path, layout) } else { Ok(None) }
+    }
+
+    /// The images of a file, for a model to label; `None` where it holds no arrays.
+    pub(super) fn images(path: &Path) -> Result<Option<Vec<Sample>>, ScanError> {
+        let contents: Vec<Contents> = if is_array_file(path) {
+            named::images(path)?
+        } else if super::manifest::is_table(path) {
+            let Some(found) = pixels::images(path)? else { return Ok(None) };
+            found.parts.into_iter().map(Part::read).collect::<Result<_, _>>()?
+        } else {
+            return Ok(None);
+        };
+        let mut dataset = Dataset::new(path, Form::Images, Purpose::Prediction, Vec::new());
+        for one in contents {
+            one.add_to(&mut dataset, &[0], UNSPLIT, &Patterns::new(&[]));
+        }
+        Ok(Some(dataset.samples))
+    }
+
+    /// Why a key of a recipe makes no sense here.
+    pub(super) fn wrong_key(&self, layout: &Layout) -> Option<((&'static str, String), &'static str)> {
+        if let Some(key) = layout.key_of_folders() {
+            return Some((key, "left out: the data are arrays, and have no folders"));
+        }
+        let of_pixels = ["label_column", "split_column"];
+        let key = layout.key_of_tables().filter(|(key, _)| !self.is_table || !of_pixels.contains(key))?;
+        let expected = match self.is_table {
+            true => "left out: the columns of the table are pixels, and not names of files",
+            false => "left out: the data are arrays, and no table",
+        };
+        Some((key, expected))
+    }
+
+    /// All of them, to train on.
+    pub(super) fn train(
+        self,
+        root: &Path,
+        layout: &Layout,
+        patterns: &Patterns<'_>,
+    ) -> Result<Dataset, ScanError> {
+        let Arrays { form, taken, parts, notices, .. } = self;
+        let read: Vec<Contents> = parts.into_par_iter().map(Part::read).collect::<Result<_, _>>()?;
+        let split = |contents: &Contents| contents.split.unwrap_or(Split::Train);
+        let trained = read.iter().filter(|contents| split(contents) == Split::Train);
+        let names = Names::of(trained.flat_map(|contents| &contents.values), layout);
+        let all: Vec<(String, Split)> = read
+            .iter()
+            .flat_map(|contents| contents.values.iter().map(|v| (names.name(v), split(contents))))
+            .collect();
+        let classes = classes_of(root, all.iter().map(|(name, split)| (name.as_str(), *split)))?;
+        let label_of: HashMap<String, u32> = classes.iter().cloned().zip(0..).collect();
+        let mut dataset = Dataset::new(root, form, Purpose::Training, classes);
+        dataset.taken = taken;
+        dataset.notices = notices;
+        dataset.notices.extend(names.unmatched(&all));
+        let mut said: Vec<String> = Vec::new();
+        for contents in &read {
+            let labels: Vec<u32> = contents.values.iter().map(|value| label_of[&names.name(value)]).collect();
+            contents.add_to(&mut dataset, &labels, split(contents), patterns);
+            said.extend(contents.said.clone().filter(|words| !said.contains(words)));
+        }
+        dataset.taken.what.extend(said);
+        if dataset.indices(Split::Train).is_empty() {
+            let found = "data.exclude leaves out every training image".to_owned();
+            return Err(ScanError::NoImages { path: root.to_owned(), found });
+        }
+        Ok(dataset)
+    }
+
+    /// One split of them, to judge a model on that knows `classes`; and whether there are others.
+    pub(super) fn judge(
+        self,
+        root: &Path,
+        classes: &[String],
+        wanted: Option<Split>,
+        layout: &Layout,
+        patterns: &Patterns<'_>,
+    ) -> Result<(Labelled, bool), ScanError> {
+        let mut there: Vec<Split> = self.parts.iter().filter_map(Part::split).collect();
+        there.sort_unstable();
+        there.dedup();
+        let split = choose(root, wanted, &there)?;
+        let mut dataset = Dataset::new(root, self.form, Purpose::Evaluation, classes.to_vec());
+        dataset.taken = self.taken;
+        let names = Names::of(std::iter::empty(), layout);
+        for part in self.parts.into_iter().filter(|part| part.split() == split) {
+            let contents = part.read()?;
+            let labels: Vec<Option<u32>> =
+                contents.values.iter().map(|value| label_in(&names.name(value), classes)).collect();
+            let unknown = contents.labels.iter().filter(|&&value| labels[value as usize].is_none());
+            let unknown: Vec<String> =
+                unknown.map(|&value| names.name(&contents.values[value as usize])).collect();
+            all_known(root, classes, unknown.iter().map(String::as_str))?;
+            let labels: Vec<u32> = labels.into_iter().flatten().collect();
+            contents.add_to(&mut dataset, &labels, split.unwrap_or(UNSPLIT), patterns);
+            dataset.taken.what.extend(contents.said);
+        }
+        if dataset.samples.is_empty() {
+            let found = "data.exclude leaves out every image".to_owned();
+            return Err(ScanError::NoImages { path: root.to_owned(), found });
+        }
+        Ok((Labelled { dataset, split }, there.len() > 1))
+    }
+}
+
+/// How the values of labels are called.
+struct Names<'a> {
+    /// Numbers are padded with zeros to so many digits, so that the order of the names is that of the values.
+    digits: usize,
+    layout: &'a Layout,
+}
+
+impl<'a> Names<'a> {
+    /// For classes of which `trained` are those of the training set.
+    fn of<'b>(trained: impl Iterator<Item = &'b Label>, layout: &'a Layout) -> Names<'a> {
+        let numbers = trained.filter_map(|label| match label {
+            Label::Number(number) => Some(*number),
+            Label::Name(_) => None,
+        });
+        let numbers: BTreeSet<i64> = numbers.collect();
+        let negative = numbers.first().is_some_and(|&first| first < 0);
+        let digits = numbers.last().filter(|_| !negative).map_or(1, |last| last.to_string().len());
+        Names { digits, layout }
+    }
+
+    fn name(&self, label: &Label) -> String {
+        let digits = self.digits;
+        let name = match label {
+            Label::Number(number) => format!("{number:0digits$}"),
+            Label::Name(name) => name.clone(),
+        };
+        self.layout.rename.get(&name).cloned().unwrap_or(name)
+    }
+
+    /// Names that a recipe gives to classes that there are none of; `all` are the names that were given.
+    fn unmatched(&self, all: &[(String, Split)]) -> Vec<Notice> {
+        let there: BTreeSet<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        let unmatched = self.layout.rename.iter().filter(|(_, new)| !there.contains(new.as_str()));
+        let notice = |(class, _): (&String, _)| Notice::UnmatchedRename {
+            class: class.clone(),
+            similar: nearest(class, there.iter().copied()).map(str::to_owned),
+        };
+        unmatched.map(notice).collect()
+    }
+}
+
+/// The class of a name; of a number also the one that is zero-padded (as in a data set of more than ten classes).
+fn label_in(name: &str, classes: &[String]) -> Option<u32> {
+    let is_number = |class: &str| !class.is_empty() && class.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = |name: &str| name.trim_start_matches('0').to_owned();
+    let padded = |class: &String| is_number(class) && is_number(name) && digits(class) == digits(name);
+    let exact = classes.iter().position(|class| class == name);
+    exact.or_else(|| classes.iter().position(padded)).and_then(|place| u32::try_from(place).ok())
+}

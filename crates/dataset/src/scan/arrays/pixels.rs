@@ -1,0 +1,329 @@
+//! Tables whose columns are pixels: `label,pixel0,pixel1,...`, as MNIST is passed on in CSV files; or with all pixels of an
+//! image in one column, separated by spaces.
+
+use std::path::Path;
+
+use super::{Arrays, Contents, Label, Part};
+use crate::files;
+use crate::scan::manifest::{is_label_name, is_pixel_name, is_split_name, table_text, tables_of};
+use crate::scan::names::split_of;
+use crate::{ArrayImages, BadLine, Form, Layout, Notice, ScanError, Split, Taken};
+
+/// So much of a table is read to see what it is.
+const GLANCE_BYTES: u64 = 1 << 18;
+/// Fewer columns of numbers are no picture.
+const LEAST_PIXELS: usize = 16;
+/// The column of all pixels of an image.
+const PIXELS: &str = "pixels";
+
+/// How the columns of a table are pixels.
+#[derive(Debug, PartialEq, Eq)]
+struct Shape {
+    header: bool,
+    /// The columns of pixels; one that holds them all where `packed`.
+    pixels: Vec<usize>,
+    packed: bool,
+    label: Option<usize>,
+    split: Option<usize>,
+    names: Vec<String>,
+}
+
+/// The images of a table; `None` where its columns are no pixels.
+pub(super) fn in_table(path: &Path, layout: &Layout) -> Result<Option<Arrays>, ScanError> {
+    let Some(shape) = glance(path, layout)? else { return Ok(None) };
+    if shape.label.is_none() {
+        let reason =
+            "its columns are pixels, and none is the class; say which, such as --set data.label_column=label";
+        return Err(bad_header(path, reason.to_owned()));
+    }
+    let mut found = Arrays::of_pixels();
+    found.read_table(path, &shape, None)?;
+    Ok(Some(found))
+}
+
+/// The images of a table, whatever it says of their classes; `None` where its columns are no pixels.
+pub(super) fn images(path: &Path) -> Result<Option<Arrays>, ScanError> {
+    let Some(shape) = glance(path, &Layout::default())? else { return Ok(None) };
+    let mut found = Arrays::of_pixels();
+    found.read_table(path, &Shape { label: None, split: None, ..shape }, None)?;
+    Ok(Some(found))
+}
+
+/// The images of the tables in a folder that has no images; `None` where no table has pixels.
+pub(super) fn in_folder(root: &Path, layout: &Layout) -> Result<Option<Arrays>, ScanError> {
+    let mut tables = Vec::new();
+    for path in tables_of(root) {
+        // One that cannot be read is told where it is asked for.
+        if let Ok(Some(shape)) = glance(&path, layout) {
+            tables.push((path, shape));
+        }
+    }
+    if tables.is_empty() || !crate::scan::folders::files_below(root).is_empty() {
+        return Ok(None);
+    }
+    let mut found = Arrays::of_pixels();
+    let (labelled, others): (Vec<_>, Vec<_>) =
+        tables.into_iter().partition(|(_, shape)| shape.label.is_some());
+    let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+    match &labelled[..] {
+        [] => {
+            let reason = "its columns are pixels, and none is the class; say which, such as --set data.label_column=label";
+            return Err(bad_header(&others[0].0, reason.to_owned()));
+        }
+        [(path, shape)] => found.read_table(path, shape, None)?,
+        several => {
+            let stems: Vec<String> = several
+                .iter()
+                .map(|(path, _)| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
+                .collect();
+            let splits = crate::scan::names::splits_of(&stems.iter().map(String::as_str).collect::<Vec<_>>());
+            let distinct: std::collections::HashSet<Option<Split>> = splits.iter().copied().collect();
+            if distinct.len() < several.len() || distinct.contains(&None) {
+                let tables = several.iter().map(|(path, _)| name(path)).collect();
+                return Err(ScanError::SeveralTables { path: root.to_owned(), tables });
+            }
+            for ((path, shape), split) in several.iter().zip(splits) {
+                found.read_table(path, shape, split)?;
+            }
+        }
+    }
+    found.notices.extend(others.iter().map(|(path, _)| Notice::UnlabelledArray { name: name(path) }));
+    Ok(Some(found))
+}
+
+fn bad_header(path: &Path, reason: String) -> ScanError {
+    ScanError::Manifest { path: path.to_owned(), lines: vec![BadLine { line: 1, reason }] }
+}
+
+fn reader<'a>(text: &'a [u8], separator: u8) -> csv::Reader<&'a [u8]> {
+    csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .flexible(true)
+        .has_headers(false)
+        .delimiter(separator)
+        .from_reader(text)
+}
+
+/// What a table's first lines say of its columns; `None` where they are no pixels.
+fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
+    let read = |source| ScanError::Read { path: path.to_owned(), source };
+    let start = files::read_start(path, GLANCE_BYTES).map_err(read)?;
+    let Ok((text, separator)) = table_text(&start) else { return Ok(None) };
+    let mut records = reader(&text, separator).into_records();
+    let (Some(Ok(first)), second) = (records.next(), records.next()) else { return Ok(None) };
+    let names: Vec<String> = first.iter().map(str::to_owned).collect();
+    // A row of numbers is data.
+    let all_numbers = |record: &csv::StringRecord| record.iter().all(|value| value.parse::<f64>().is_ok());
+    let named = names.iter().filter(|name| is_pixel_name(name)).count();
+    let header =
+        !(all_numbers(&first) && second.is_none_or(|second| second.is_ok_and(|second| all_numbers(&second))));
+    let column = |key: &str, name: &Option<String>| -> Result<Option<usize>, ScanError> {
+        let Some(name) = name else { return Ok(None) };
+        let found = names.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let missing =
+            || bad_header(path, format!("data.{key} asks for the column `{name}`, which is not there"));
+        found.map(Some).ok_or_else(missing)
+    };
+    let packed = names.iter().position(|name| name.eq_ignore_ascii_case(PIXELS)).filter(|_| header);
+    let is_pixels = if header {
+        packed.is_some() || (named >= LEAST_PIXELS && named + 4 >= names.len())
+    } else {
+        names.len() > LEAST_PIXELS && sides(names.len() - 1).is_some()
+    };
+    if !is_pixels {
+        return Ok(None);
+    }
+    if !header {
+        let pixels = (1..names.len()).collect();
+        return Ok(Some(Shape {
+            header,
+            pixels,
+            packed: false,
+            label: Some(0),
+            split: None,
+            names: Vec::new(),
+        }));
+    }
+    let pixels: Vec<usize> = match packed {
+        Some(packed) => vec![packed],
+        None => (0..names.len()).filter(|&column| is_pixel_name(&names[column])).collect(),
+    };
+    let others: Vec<usize> = (0..names.len()).filter(|column| !pixels.contains(column)).collect();
+    let split = match column("split_column", &layout.split_column)? {
+        Some(split) => Some(split),
+        None => others.iter().copied().find(|&column| is_split_name(&names[column])),
+    };
+    let label = match column("label_column", &layout.label_column)? {
+        Some(label) => Some(label),
+        None => {
+            let known = others.iter().copied().find(|&column| is_label_name(&names[column]));
+            let rest: Vec<usize> = others.iter().copied().filter(|column| Some(*column) != split).collect();
+            known.or(match rest[..] {
+                [only] => Some(only),
+                _ => None,
+            })
+        }
+    };
+    Ok(Some(Shape { header, pixels, packed: packed.is_some(), label, split, names }))
+}
+
+/// Height or width, which are one, and channels, of so many values: gray if that makes a square, else RGB.
+fn sides(values: usize) -> Option<(u32, u8)> {
+    let square = |n: usize| Some(n.isqrt()).filter(|side| side * side == n && *side > 0);
+    let gray = square(values).map(|side| (side, 1));
+    let color = || square(values / 3).filter(|_| values.is_multiple_of(3)).map(|side| (side, 3));
+    gray.or_else(color).and_then(|(side, channels)| Some((u32::try_from(side).ok()?, channels)))
+}
+
+/// The rows of one split.
+#[derive(Default)]
+struct Rows {
+    pixels: Vec<u8>,
+    labels: Vec<Label>,
+}
+
+impl Arrays {
+    fn of_pixels() -> Arrays {
+        let (taken, parts) = (Taken { what: Vec::new(), keys: vec!["data.label_column"] }, Vec::new());
+        Arrays { form: Form::PixelTable, taken, parts, is_table: true, notices: Vec::new() }
+    }
+
+    /// Adds the images of a table, whose name says of which split they are, if it says it.
+    fn read_table(&mut self, path: &Path, shape: &Shape, of_table: Option<Split>) -> Result<(), ScanError> {
+        let bytes = files::read_up_to(path, super::MAX_BYTES)
+            .map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
+        let (text, separator) = table_text(&bytes).map_err(|reason| bad_header(path, reason))?;
+        let mut splits: Vec<(Option<Split>, Rows)> = Vec::new();
+        let (mut bad, mut values) = (Vec::new(), None);
+        let mut record = csv::StringRecord::new();
+        let mut reader = reader(&text, separator);
+        let mut columns = None;
+        loop {
+            let line = reader.position().line();
+            match reader.read_record(&mut record) {
+                Ok(false) => break,
+                Ok(true) => {}
+                Err(error) => {
+                    bad.push(BadLine { line, reason: error.to_string() });
+                    continue;
+                }
+            }
+            if columns.is_none() {
+                columns = Some(record.len());
+                if shape.header {
+                    continue;
+                }
+            }
+            match shape.row(&record, columns, &mut values) {
+                Ok((split, label, pixels)) => {
+                    let split = of_table.or(split);
+                    let rows = match splits.iter().position(|(other, _)| *other == split) {
+                        Some(at) => &mut splits[at].1,
+                        None => {
+                            splits.push((split, Rows::default()));
+                            let last = splits.len() - 1;
+                            &mut splits[last].1
+                        }
+                    };
+                    rows.pixels.extend_from_slice(&pixels);
+                    rows.labels.push(label);
+                }
+                Err(reason) => bad.push(BadLine { line, reason }),
+            }
+        }
+        if !bad.is_empty() {
+            return Err(ScanError::Manifest { path: path.to_owned(), lines: bad });
+        }
+        let Some((side, channels)) = values.and_then(sides) else {
+            let reason = match values {
+                Some(n) => format!("{n} columns of pixels are no square image, gray or RGB"),
+                None => "it has no rows".to_owned(),
+            };
+            return Err(bad_header(path, reason));
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let label = match (shape.header, shape.label) {
+            (true, Some(label)) => format!("{} is the class", shape.names[label]),
+            (true, None) => "no column is the class".to_owned(),
+            (false, _) => "no header, the first column is the class".to_owned(),
+        };
+        let color = if channels == 3 { "RGB, pixel by pixel" } else { "gray" };
+        let mut said = format!("table {name}: {side}x{side} {color}, {label}");
+        if let Some(split) = of_table {
+            said += &format!(" -> {split}");
+        }
+        if let Some(split) = shape.split {
+            said += &format!(", {} the splits", shape.names[split]);
+        }
+        self.taken.what.push(said);
+        splits.sort_by_key(|(split, _)| *split);
+        for (split, Rows { pixels, labels }) in splits {
+            let images = ArrayImages { width: side, height: side, channels, pixels };
+            // As the rows of one table have one name, those of a split are told apart by it.
+            let name = match split.filter(|_| shape.split.is_some()) {
+                Some(split) => format!("{name}:{split}"),
+                None => name.clone(),
+            };
+            self.parts.push(Part::Read(Contents::new(split, name, images, labels.into_iter())));
+        }
+        Ok(())
+    }
+}
+
+impl Shape {
+    /// The split, the label and the pixels of a row; `values` is how many pixels the rows before it had.
+    fn row(
+        &self,
+        record: &csv::StringRecord,
+        columns: Option<usize>,
+        values: &mut Option<usize>,
+    ) -> Result<(Option<Split>, Label, Vec<u8>), String> {
+        if Some(record.len()) != columns {
+            return Err(format!(
+                "it has {} fields, and the first line has {}",
+                record.len(),
+                columns.unwrap_or(0)
+            ));
+        }
+        let field = |column: usize| record.get(column).unwrap_or_default();
+        let pixel = |text: &str| {
+            let value: f64 = text.parse().map_err(|_| format!("{text:?} is no pixel"))?;
+            let whole = value.fract() == 0.0 && (0.0..=255.0).contains(&value);
+            if whole { Ok(value as u8) } else { Err(format!("{text} is no pixel: they are 0 to 255")) }
+        };
+        let fast = |text: &str| text.parse::<u8>().or_else(|_| pixel(text));
+        let pixels: Vec<u8> = match self.packed {
+            true => field(self.pixels[0]).split_ascii_whitespace().map(fast).collect::<Result<_, _>>()?,
+            false => self.pixels.iter().map(|&column| fast(field(column))).collect::<Result<_, _>>()?,
+        };
+        if *values.get_or_insert(pixels.len()) != pixels.len() {
+            return Err(format!(
+                "it has {} pixels, and the rows before have {}",
+                pixels.len(),
+                values.unwrap_or(0)
+            ));
+        }
+        let label = match self.label.map(field) {
+            None => Label::Number(0),
+            Some("") => return Err("the class is empty".to_owned()),
+            Some(text) => match text.parse::<f64>() {
+                Ok(value) if value.fract() == 0.0 && value.abs() < 1e15 => Label::Number(value as i64),
+                _ => Label::Name(text.to_owned()),
+            },
+        };
+        let split = match self.split.map(field) {
+            None => None,
+            Some(text) => Some(
+                split_in(text).ok_or_else(|| format!("unknown split \"{text}\": use train, val or test"))?,
+            ),
+        };
+        Ok((split, label, pixels))
+    }
+}
+
+/// `Training`, `PublicTest` and `PrivateTest` are how competitions call them.
+fn split_in(text: &str) -> Option<Split> {
+    let plain = text.to_lowercase();
+    let known = ["public", "private"].iter().find_map(|word| plain.strip_prefix(word));
+    split_of(known.unwrap_or(text))
+}

@@ -1,0 +1,320 @@
+//! Arrays: NumPy's files, and tables of pixels.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+
+use common::{Data, paths};
+use pupila_dataset::{
+    Dataset, Form, LabelledOptions, Layout, Notice, OnBadImage, ResizeRule, ScanError, ScanOptions, Split,
+    load, scan, scan_images, scan_labelled,
+};
+use pupila_image::{Interpolation, Reading};
+use zip::write::SimpleFileOptions;
+
+/// A file as `numpy.save` writes it.
+fn npy(shape: &[usize], data: &[u8]) -> Vec<u8> {
+    let sides: String = shape.iter().map(|side| format!("{side},")).collect();
+    let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({sides}), }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+}
+
+/// A file as `numpy.savez` writes it.
+fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        zip.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// `n` different images of `[H, W, C]`, none of them of one value.
+fn images(n: usize, side: usize, channels: usize, seed: usize) -> Vec<u8> {
+    let len = side * side * channels;
+    (0..n * len).map(|at| ((at * 37 + (at / len) * 101 + seed * 7) % 251) as u8).collect()
+}
+
+fn labels(n: usize, classes: usize) -> Vec<u8> {
+    (0..n).map(|at| (at % classes) as u8).collect()
+}
+
+fn scan_at(path: &Path) -> Result<Dataset, ScanError> {
+    scan(path, &ScanOptions::default(), None)
+}
+
+fn pixels(dataset: &Dataset, side: u32, channels: u8) -> Vec<u8> {
+    let which: Vec<usize> = (0..dataset.samples.len()).collect();
+    let rule = ResizeRule {
+        width: side,
+        height: side,
+        channels,
+        interpolation: Interpolation::Area,
+        scaled_decoding: false,
+        reading: Reading::default(),
+    };
+    let none: &(dyn Fn() -> bool + Sync) = &|| false;
+    load(dataset, &which, &rule, None, OnBadImage::Fail, &|_| {}, none).unwrap().pixels.into_data()
+}
+
+#[test]
+fn medmnist_files_bring_splits_and_pixels() {
+    let data = Data::new();
+    let (train, val, test) = (images(24, 4, 3, 1), images(6, 4, 3, 2), images(6, 4, 3, 3));
+    data.write(
+        "pathmnist.npz",
+        npz(&[
+            ("train_images", npy(&[24, 4, 4, 3], &train)),
+            ("val_images", npy(&[6, 4, 4, 3], &val)),
+            ("test_images", npy(&[6, 4, 4, 3], &test)),
+            ("train_labels", npy(&[24, 1], &labels(24, 3))),
+            ("val_labels", npy(&[6, 1], &labels(6, 3))),
+            ("test_labels", npy(&[6, 1], &labels(6, 3))),
+        ]),
+    );
+    let path = data.join("pathmnist.npz");
+    let dataset = scan_at(&path).unwrap();
+    assert_eq!((dataset.form, dataset.classes.concat()), (Form::Arrays, "012".to_owned()));
+    let counts = Split::ALL.map(|split| dataset.class_counts(split));
+    assert_eq!(counts, [vec![8; 3], vec![2; 3], vec![2; 3]]);
+    assert_eq!(pixels(&dataset, 4, 3), [train, val, test.clone()].concat());
+    assert_eq!(paths(&dataset)[0], "train_images[0]");
+    let said = dataset.taken.to_string();
+    assert!(said.contains("train_images with train_labels -> train"), "{said}");
+
+    let classes = ["0", "1", "2"].map(str::to_owned);
+    let options = LabelledOptions { split: Some(Split::Test), ..LabelledOptions::default() };
+    let judged = scan_labelled(&path, &classes, &options, None).unwrap();
+    assert_eq!((judged.split, pixels(&judged.dataset, 4, 3)), (Some(Split::Test), test));
+    // A model that does not know a class.
+    let error = scan_labelled(&path, &classes[..2], &options, None).unwrap_err();
+    assert!(matches!(error, ScanError::UnknownToModel { .. }), "{error}");
+    let all = scan_images(&[path], OnBadImage::Fail, None).unwrap();
+    assert_eq!(all.samples.len(), 36);
+}
+
+#[test]
+fn arrays_are_paired_by_name_wherever_they_lie() {
+    let (x, y) = (npy(&[12, 4, 4], &images(12, 4, 1, 1)), npy(&[12], &labels(12, 2)));
+    let (x_test, y_test) = (npy(&[4, 4, 4], &images(4, 4, 1, 2)), npy(&[4], &labels(4, 2)));
+    type Files<'a> = &'a [(&'a str, Vec<u8>)];
+    let cases: [(&str, Files<'_>, [usize; 2]); 7] = [
+        (
+            "keras",
+            &[(
+                "d.npz",
+                npz(&[
+                    ("x_train", x.clone()),
+                    ("y_train", y.clone()),
+                    ("x_test", x_test.clone()),
+                    ("y_test", y_test.clone()),
+                ]),
+            )],
+            [12, 4],
+        ),
+        ("sklearn", &[("X.npy", x.clone()), ("y.npy", y.clone())], [12, 0]),
+        ("nameless", &[("d.npz", npz(&[("arr_0", y.clone()), ("arr_1", x.clone())]))], [12, 0]),
+        (
+            "kmnist",
+            &[
+                ("kmnist-train-imgs.npz", npz(&[("arr_0", x.clone())])),
+                ("kmnist-train-labels.npz", npz(&[("arr_0", y.clone())])),
+                ("kmnist-test-imgs.npz", npz(&[("arr_0", x_test.clone())])),
+                ("kmnist-test-labels.npz", npz(&[("arr_0", y_test.clone())])),
+            ],
+            [12, 4],
+        ),
+        ("images", &[("images.npy", x.clone()), ("labels.npy", y.clone())], [12, 0]),
+        (
+            "test without labels",
+            &[("train_x.npy", x.clone()), ("train_y.npy", y.clone()), ("test_x.npy", x_test.clone())],
+            [12, 0],
+        ),
+        ("one file in a folder", &[("d.npz", npz(&[("data", x.clone()), ("target", y.clone())]))], [12, 0]),
+    ];
+    for (what, files, [train, test]) in cases {
+        let data = Data::new();
+        files.iter().for_each(|(name, bytes)| data.write(name, bytes));
+        let dataset = data.scan().unwrap();
+        let counts = [Split::Train, Split::Val, Split::Test].map(|split| dataset.indices(split).len());
+        assert_eq!((counts[0] + counts[1], counts[2]), (train, test), "{what}");
+        let unlabelled = dataset.notices.iter().any(|n| matches!(n, Notice::UnlabelledArray { .. }));
+        assert_eq!(unlabelled, what == "test without labels", "{what}");
+    }
+    // Which belong together cannot be told.
+    let wrong: [(&str, Files<'_>); 5] = [
+        ("images alone", &[("d.npz", npz(&[("x_train", x.clone())]))]),
+        (
+            "two of images",
+            &[("d.npz", npz(&[("x_train", x.clone()), ("train_images", x.clone()), ("y_train", y.clone())]))],
+        ),
+        (
+            "splits and none",
+            &[(
+                "d.npz",
+                npz(&[("x_train", x.clone()), ("y_train", y.clone()), ("x", x.clone()), ("y", y.clone())]),
+            )],
+        ),
+        ("other names", &[("d.npz", npz(&[("weights", x.clone()), ("bias", y.clone())]))]),
+        ("other lengths", &[("x.npy", x), ("y.npy", y_test)]),
+    ];
+    for (what, files) in wrong {
+        let data = Data::new();
+        files.iter().for_each(|(name, bytes)| data.write(name, bytes));
+        let error = data.scan().unwrap_err();
+        assert!(matches!(error, ScanError::Array { .. }), "{what}: {error}");
+    }
+    // Arrays beside pictures are not what is trained on.
+    let beside = Data::classes(&["cat", "dog"], 3);
+    beside.write("features.npy", npy(&[6, 4], &[0; 24]));
+    assert_eq!(beside.scan().unwrap().form, Form::ClassFolders);
+}
+
+/// A table of `n` images, and their pixels.
+fn table(
+    n: usize,
+    side: usize,
+    channels: usize,
+    label: &str,
+    first: bool,
+    header: bool,
+) -> (String, Vec<u8>) {
+    let pixels = images(n, side, channels, 5);
+    let len = side * side * channels;
+    let columns: Vec<String> = (0..len).map(|at| format!("pixel{at:04}")).collect();
+    let mut text = String::new();
+    let mut row = |class: &str, values: String| {
+        writeln!(text, "{}", if first { format!("{class},{values}") } else { format!("{values},{class}") })
+            .unwrap();
+    };
+    if header {
+        row(label, columns.join(","));
+    }
+    for (at, image) in pixels.chunks_exact(len).enumerate() {
+        let values: Vec<String> = image.iter().map(u8::to_string).collect();
+        row(&(at % 2).to_string(), values.join(","));
+    }
+    (text, pixels)
+}
+
+#[test]
+fn tables_of_pixels_are_read() {
+    for (side, channels, label, first, header) in [
+        (28, 1, "label", true, true),
+        (8, 3, "label", false, true),
+        (8, 1, "Class", false, true),
+        (28, 1, "label", true, false),
+        (8, 3, "label", true, false),
+    ] {
+        let (text, expected) = table(12, side, channels, label, first, header);
+        let data = Data::new();
+        for text in [text.clone(), text.replace(',', ";"), text.replace('\n', "\r\n")] {
+            data.write("mnist.csv", &text);
+            for path in [data.join("mnist.csv"), data.path().to_owned()] {
+                let dataset = scan_at(&path).unwrap();
+                assert_eq!((dataset.form, dataset.classes.concat()), (Form::PixelTable, "01".to_owned()));
+                let mut got = vec![0; expected.len()];
+                let len = side * side * channels;
+                // In the order of the rows.
+                for (sample, image) in dataset
+                    .samples
+                    .iter()
+                    .zip(pixels(&dataset, side as u32, channels as u8).chunks_exact(len))
+                {
+                    let path = sample.path.to_str().unwrap();
+                    let at: usize =
+                        path.strip_prefix("mnist.csv[").unwrap().trim_end_matches(']').parse().unwrap();
+                    got[at * len..][..len].copy_from_slice(image);
+                }
+                assert_eq!(got, expected, "{side} {channels} {label} {first} {header}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_competition_s_folder_is_read() {
+    let data = Data::new();
+    let (train, _) = table(12, 8, 1, "label", true, true);
+    data.write("train.csv", &train);
+    let unlabelled: Vec<&str> = train.lines().map(|line| line.split_once(',').unwrap().1).collect();
+    data.write("test.csv", unlabelled.join("\n"));
+    data.write("sample_submission.csv", "ImageId,Label\n1,0\n2,0\n");
+    let dataset = data.scan().unwrap();
+    assert_eq!((dataset.form, dataset.samples.len()), (Form::PixelTable, 12));
+    assert!(dataset.notices.contains(&Notice::UnlabelledArray { name: "test.csv".to_owned() }));
+    // Its images can be labelled by a model.
+    let all = scan_images(&[data.join("test.csv")], OnBadImage::Fail, None).unwrap();
+    assert_eq!(pixels(&all, 8, 1), images(12, 8, 1, 5));
+    // With all pixels in one column, and the splits of a competition.
+    let rows: String = (0..12)
+        .map(|at| {
+            let values: Vec<String> =
+                images(12, 8, 1, 5)[at * 64..][..64].iter().map(u8::to_string).collect();
+            format!(
+                "{},{},{}\n",
+                at % 2,
+                values.join(" "),
+                ["Training", "Training", "PublicTest", "PrivateTest"][at / 2 % 4]
+            )
+        })
+        .collect();
+    let packed = Data::new();
+    packed.write("fer.csv", format!("emotion,pixels,Usage\n{rows}"));
+    let dataset = scan_at(&packed.join("fer.csv")).unwrap();
+    assert_eq!((dataset.samples.len(), dataset.indices(Split::Test).len()), (12, 4));
+    // A class has a name, if the recipe gives it one.
+    let rename = [("0".to_owned(), "angry".to_owned()), ("7".to_owned(), "calm".to_owned())].into();
+    let options = ScanOptions { layout: Layout { rename, ..Layout::default() }, ..ScanOptions::default() };
+    let dataset = scan(&packed.join("fer.csv"), &options, None).unwrap();
+    assert_eq!(dataset.classes, ["1", "angry"]);
+    assert!(
+        dataset.notices.iter().any(|n| matches!(n, Notice::UnmatchedRename { class, .. } if class == "7"))
+    );
+}
+
+#[test]
+fn tables_that_are_no_pictures_are_told_with_their_lines() {
+    let (whole, _) = table(6, 8, 1, "label", true, true);
+    let lines: Vec<&str> = whole.lines().collect();
+    let with = |at: usize, line: &str| {
+        let mut lines = lines.clone();
+        lines[at] = line;
+        lines.join("\n")
+    };
+    let cut = lines[3].rsplit_once(',').unwrap().0;
+    let (high, word) = (lines[3].replacen(',', ",256,", 1), lines[3].replacen(',', ",x,", 1));
+    let trim = |text: &str| text.rsplit_once(',').unwrap().0.to_owned();
+    let empty = format!(",{}", lines[3].split_once(',').unwrap().1);
+    for (text, said) in [
+        (with(3, cut), "line 4"),
+        (with(3, &trim(&high)), "256 is no pixel"),
+        (with(3, &trim(&word)), "\"x\" is no pixel"),
+        (with(3, &empty), "the class is empty"),
+    ] {
+        let data = Data::new();
+        data.write("t.csv", text);
+        let error = scan_at(&data.join("t.csv")).unwrap_err().to_string();
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    // Numbers of columns that make no square.
+    let data = Data::new();
+    let columns: Vec<String> = (0..20).map(|at| format!("pixel{at}")).collect();
+    data.write("t.csv", format!("label,{}\n0{}\n1{}\n", columns.join(","), ",1".repeat(20), ",2".repeat(20)));
+    let error = scan_at(&data.join("t.csv")).unwrap_err().to_string();
+    assert!(error.contains("no square image"), "{error}");
+    // Keys of tables of files make no sense here.
+    data.write("t.csv", &whole);
+    let layout = Layout { path_column: Some("pixel0000".to_owned()), ..Layout::default() };
+    let options = ScanOptions { layout, ..ScanOptions::default() };
+    let error = scan(&data.join("t.csv"), &options, None).unwrap_err().to_string();
+    assert!(error.contains("data.path_column"), "{error}");
+}

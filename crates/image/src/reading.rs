@@ -1,0 +1,212 @@
+//! What the values of a file mean where 8 bits of color are not all it has.
+
+use image::DynamicImage;
+
+/// What values of more than 8 bits and transparency become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Reading {
+    /// The value of samples of 16 bits that is white; larger ones are white too. Without it 65535, of which the high byte is
+    /// taken, as OpenCV does. Of floating-point samples it is white too, and without it 1 is.
+    pub white: Option<u32>,
+    /// The color that transparent pixels are laid over, RGB. Without it transparency is dropped, as Pillow's
+    /// `convert("RGB")` and OpenCV do.
+    pub background: Option<[u8; 3]>,
+}
+
+impl Reading {
+    fn of_16(self, sample: u16) -> u8 {
+        match self.white {
+            None => (sample >> 8) as u8,
+            Some(white) => {
+                let white = u64::from(white.max(1));
+                ((u64::from(sample) * 255 + white / 2) / white).min(255) as u8
+            }
+        }
+    }
+
+    fn of_float(self, sample: f32) -> u8 {
+        let white = self.white.map_or(1.0, |white| white.max(1) as f32);
+        // NaN becomes 0.
+        (sample / white * 255.0).round().clamp(0.0, 255.0) as u8
+    }
+
+    /// The samples of an image, without its alpha, and how many a pixel has.
+    pub(crate) fn samples(self, image: DynamicImage) -> (u8, Vec<u8>) {
+        let narrow = |samples: &[u16]| -> Vec<u8> { samples.iter().map(|&v| self.of_16(v)).collect() };
+        match image {
+            DynamicImage::ImageLuma8(gray) => (1, gray.into_raw()),
+            DynamicImage::ImageRgb8(rgb) => (3, rgb.into_raw()),
+            DynamicImage::ImageLumaA8(gray) => self.opaque::<1>(gray.as_raw()),
+            DynamicImage::ImageRgba8(rgb) => self.opaque::<3>(rgb.as_raw()),
+            DynamicImage::ImageLuma16(gray) => (1, narrow(gray.as_raw())),
+            DynamicImage::ImageRgb16(rgb) => (3, narrow(rgb.as_raw())),
+            // White is of the colors; the whole range of alpha counts.
+            DynamicImage::ImageLumaA16(gray) => self.opaque::<1>(&self.narrow_with_alpha::<1>(gray.as_raw())),
+            DynamicImage::ImageRgba16(rgb) => self.opaque::<3>(&self.narrow_with_alpha::<3>(rgb.as_raw())),
+            DynamicImage::ImageRgb32F(rgb) => (3, rgb.as_raw().iter().map(|&v| self.of_float(v)).collect()),
+            DynamicImage::ImageRgba32F(rgb) => {
+                let alpha = |at: usize, v: f32| match at {
+                    3 => (v * 255.0).round().clamp(0.0, 255.0) as u8,
+                    _ => self.of_float(v),
+                };
+                let pixel = |pixel: &[f32]| [0, 1, 2, 3].map(|at| alpha(at, pixel[at]));
+                self.opaque::<3>(&rgb.as_raw().chunks_exact(4).flat_map(pixel).collect::<Vec<u8>>())
+            }
+            other if other.color().has_color() => (3, other.into_rgb8().into_raw()),
+            other => (1, other.into_luma8().into_raw()),
+        }
+    }
+
+    fn narrow_with_alpha<const COLORS: usize>(self, samples: &[u16]) -> Vec<u8> {
+        let value = |(at, &v): (usize, &u16)| {
+            if at % (COLORS + 1) == COLORS { (v >> 8) as u8 } else { self.of_16(v) }
+        };
+        samples.iter().enumerate().map(value).collect()
+    }
+
+    /// Colors without their alpha, which comes after each pixel's.
+    fn opaque<const COLORS: usize>(self, samples: &[u8]) -> (u8, Vec<u8>) {
+        let pixels = samples.chunks_exact(COLORS + 1);
+        let Some(background) = self.background else {
+            return (COLORS as u8, pixels.flat_map(|pixel| &pixel[..COLORS]).copied().collect());
+        };
+        let over = |value: u8, alpha: u8, below: u8| {
+            let (value, alpha, below) = (u32::from(value), u32::from(alpha), u32::from(below));
+            ((value * alpha + below * (255 - alpha) + 127) / 255) as u8
+        };
+        let [r, g, b] = background;
+        if COLORS == 1 && r == g && g == b {
+            return (1, pixels.map(|pixel| over(pixel[0], pixel[1], r)).collect());
+        }
+        // A gray picture on a color is in color.
+        let blend =
+            |pixel: &[u8]| [0, 1, 2].map(|c| over(pixel[c.min(COLORS - 1)], pixel[COLORS], background[c]));
+        (3, pixels.flat_map(blend).collect())
+    }
+}
+
+/// Why a picture has hardly any contrast once it is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Flat {
+    /// Its samples have 16 bits, and use the lowest alone.
+    FewBits {
+        /// The largest sample, of 65535.
+        largest: u16,
+    },
+    /// Its samples are floating-point numbers outside of what is black to white.
+    Float {
+        /// The smallest.
+        low: f32,
+        /// The largest.
+        high: f32,
+    },
+    /// All of it is transparent.
+    Transparent,
+    /// It shows by its alpha alone: all opaque pixels are of about one color.
+    OnlyAlpha,
+    /// It is of about one color.
+    OneColor,
+}
+
+impl Flat {
+    pub(crate) fn of(image: &DynamicImage) -> Flat {
+        let range = |samples: &mut dyn Iterator<Item = u8>| {
+            samples.fold((u8::MAX, 0), |(low, high), v| (low.min(v), high.max(v)))
+        };
+        let alpha = |samples: &[u8], step: usize| {
+            let (low, high) = range(&mut samples.iter().skip(step - 1).step_by(step).copied());
+            match (low, high) {
+                (_, 0) => Flat::Transparent,
+                (low, high) if high - low > NEARLY_ONE => Flat::OnlyAlpha,
+                _ => Flat::OneColor,
+            }
+        };
+        let largest = |samples: &[u16], step: usize, colors: usize| {
+            let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
+            let largest = colors.map(|(_, &v)| v).max().unwrap_or(0);
+            if largest < 1 << 13 { Flat::FewBits { largest } } else { Flat::OneColor }
+        };
+        let floats = |samples: &[f32]| {
+            let (low, high) = samples
+                .iter()
+                .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+            if low < 0.0 || high > 1.0 || high <= 0.5 { Flat::Float { low, high } } else { Flat::OneColor }
+        };
+        match image {
+            DynamicImage::ImageLumaA8(gray) => alpha(gray.as_raw(), 2),
+            DynamicImage::ImageRgba8(rgb) => alpha(rgb.as_raw(), 4),
+            DynamicImage::ImageLuma16(gray) => largest(gray.as_raw(), 1, 1),
+            DynamicImage::ImageRgb16(rgb) => largest(rgb.as_raw(), 3, 3),
+            DynamicImage::ImageLumaA16(gray) => largest(gray.as_raw(), 2, 1),
+            DynamicImage::ImageRgba16(rgb) => largest(rgb.as_raw(), 4, 3),
+            DynamicImage::ImageRgb32F(rgb) => floats(rgb.as_raw()),
+            DynamicImage::ImageRgba32F(rgb) => floats(rgb.as_raw()),
+            _ => Flat::OneColor,
+        }
+    }
+}
+
+/// Samples of an image that are within so much of each other are about one color: 12 bits read as 16 are within 15.
+pub const NEARLY_ONE: u8 = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
+
+    fn gray16(samples: &[u16]) -> DynamicImage {
+        let image: ImageBuffer<Luma<u16>, _> =
+            ImageBuffer::from_raw(samples.len() as u32, 1, samples.to_vec()).unwrap();
+        image.into()
+    }
+
+    #[test]
+    fn a_white_of_fewer_bits_spreads_them() {
+        let samples = [0, 1, 2048, 4095, 4096, u16::MAX];
+        let by = |white| Reading { white, ..Reading::default() }.samples(gray16(&samples)).1;
+        assert_eq!(by(None), [0, 0, 8, 15, 16, 255]);
+        assert_eq!(by(Some(4095)), [0, 0, 128, 255, 255, 255]);
+        assert_eq!(by(Some(65535)), [0, 0, 8, 16, 16, 255]);
+        assert_eq!(by(Some(0)), [0, 255, 255, 255, 255, 255]);
+        let float: ImageBuffer<Rgb<f32>, _> =
+            ImageBuffer::from_raw(2, 1, vec![-1.0, 0.5, 2.0, f32::NAN, 100.0, 0.25]).unwrap();
+        let by = |white| Reading { white, ..Reading::default() }.samples(float.clone().into()).1;
+        assert_eq!(by(None), [0, 128, 255, 0, 255, 64]);
+        assert_eq!(by(Some(100)), [0, 1, 5, 0, 255, 1]);
+    }
+
+    #[test]
+    fn transparent_pixels_are_laid_over_the_background() {
+        let rgba: ImageBuffer<Rgba<u8>, _> =
+            ImageBuffer::from_raw(3, 1, vec![10, 20, 30, 0, 10, 20, 30, 128, 10, 20, 30, 255]).unwrap();
+        let by = |background| Reading { background, ..Reading::default() }.samples(rgba.clone().into());
+        assert_eq!(by(None), (3, vec![10, 20, 30, 10, 20, 30, 10, 20, 30]));
+        assert_eq!(by(Some([255, 255, 0])), (3, vec![255, 255, 0, 132, 137, 15, 10, 20, 30]));
+        let gray: ImageBuffer<LumaA<u8>, _> = ImageBuffer::from_raw(2, 1, vec![7, 0, 7, 255]).unwrap();
+        let by = |background| Reading { background, ..Reading::default() }.samples(gray.clone().into());
+        assert_eq!(by(None), (1, vec![7, 7]));
+        assert_eq!(by(Some([255; 3])), (1, vec![255, 7]));
+        assert_eq!(by(Some([1, 2, 3])), (3, vec![1, 2, 3, 7, 7, 7]));
+        // 16 bits: white is of the colors, not of the alpha.
+        let deep: ImageBuffer<LumaA<u16>, _> =
+            ImageBuffer::from_raw(2, 1, vec![4095, 65535, 4095, 0]).unwrap();
+        let reading = Reading { white: Some(4095), background: Some([0; 3]) };
+        assert_eq!(reading.samples(deep.into()), (1, vec![255, 0]));
+    }
+
+    #[test]
+    fn what_makes_a_picture_flat_is_told() {
+        assert_eq!(Flat::of(&gray16(&[0, 249])), Flat::FewBits { largest: 249 });
+        assert_eq!(Flat::of(&gray16(&[60_000, 60_001])), Flat::OneColor);
+        let rgba = |samples: &[u8]| -> DynamicImage {
+            let image: ImageBuffer<Rgba<u8>, _> = ImageBuffer::from_raw(2, 1, samples.to_vec()).unwrap();
+            image.into()
+        };
+        assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 0])), Flat::Transparent);
+        assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 255])), Flat::OnlyAlpha);
+        assert_eq!(Flat::of(&rgba(&[9, 9, 9, 255, 9, 9, 9, 255])), Flat::OneColor);
+        let float: ImageBuffer<Rgb<f32>, _> = ImageBuffer::from_raw(1, 1, vec![-1000.0, 0.0, 400.0]).unwrap();
+        assert_eq!(Flat::of(&float.into()), Flat::Float { low: -1000.0, high: 400.0 });
+    }
+}
