@@ -39,6 +39,16 @@ unsafe impl bytemuck::Zeroable for Line {}
 unsafe impl bytemuck::Pod for Line {}
 
 impl<T: Float> Arena<T> {
+    /// The length of a block and none of its memory, to count what would be taken; it cannot be looked into.
+    pub(crate) fn counted(len: usize) -> Self {
+        Arena { memory: Memory::Heap(Vec::new()), len, of: PhantomData }
+    }
+
+    /// How many values there are, or would be.
+    pub(crate) fn length(&self) -> usize {
+        self.len
+    }
+
     /// A block of `len` zeros.
     pub fn zeroed(len: usize) -> Self {
         let bytes = len * size_of::<T>();

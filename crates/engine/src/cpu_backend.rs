@@ -1,5 +1,6 @@
 //! The engine as a backend.
 
+use crate::optimizer::OptimizerEntry;
 use crate::{Engine, Optimizer};
 use pupila_backend::{
     Activations, Backend, Explanation, LossSum, MemoryBytes, NotFinite, OptimizerConfig, OptimizerError,
@@ -23,6 +24,14 @@ impl CpuBackend {
     /// backward pass too.
     pub fn new(network: &Network, capacity: usize, training: bool) -> Self {
         CpuBackend { engine: Engine::new(network, capacity, training), optimizer: None }
+    }
+
+    /// What [`Backend::memory_bytes`] would say of one that trains with this optimizer on batches of up to `capacity` samples;
+    /// nothing of it is made.
+    pub fn memory_needed(network: &Network, capacity: usize, optimizer: &OptimizerConfig) -> MemoryBytes {
+        let ([values, gradients, step], trained) = Engine::<f32>::memory_needed(network, capacity, true);
+        let moments = OptimizerEntry::find(&optimizer.name).map_or(0, |entry| entry.moments);
+        MemoryBytes { values, gradients, moments: moments * trained * size_of::<f32>(), step }
     }
 
     /// The engine, for what is no backend's: the profile of a step.

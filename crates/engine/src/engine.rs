@@ -103,6 +103,16 @@ const ALIGNMENT: usize = 16;
 impl<T: Float> Engine<T> {
     /// A network for batches of up to `capacity` samples, all its values zero. `training` lays out the backward pass too.
     pub fn new(network: &Network, capacity: usize, training: bool) -> Self {
+        Self::with(network, capacity, training, Arena::zeroed)
+    }
+
+    /// What [`Engine::memory_bytes`] would say of such an engine, and how many values it would train; nothing of it is made.
+    pub fn memory_needed(network: &Network, capacity: usize, training: bool) -> ([usize; 3], usize) {
+        let engine = Self::with(network, capacity, training, Arena::counted);
+        (engine.memory_bytes(), engine.values.length())
+    }
+
+    fn with(network: &Network, capacity: usize, training: bool, arena: fn(usize) -> Arena<T>) -> Self {
         let mut ends = [0, 0];
         let mut slots = Vec::new();
         for spec in network.parameters() {
@@ -115,8 +125,8 @@ impl<T: Float> Engine<T> {
         let mut engine = Engine {
             network: network.clone(),
             capacity,
-            values: Arena::zeroed(ends[0]),
-            gradients: Arena::zeroed(if training { ends[0] } else { 0 }),
+            values: arena(ends[0]),
+            gradients: arena(if training { ends[0] } else { 0 }),
             tracked: vec![T::ZERO; ends[1]],
             stages: stages(network, training.then_some(capacity)),
             buffers: Vec::new(),
@@ -133,13 +143,13 @@ impl<T: Float> Engine<T> {
             probe: probe::Probe::default(),
             profile: Vec::new(),
         };
-        engine.plan(training);
+        engine.plan(training, arena);
         engine
     }
 
     /// Lays out what lives for a part of a step. The forward pass of stage i is at time i, its backward pass at time
     /// 2 stages - i, the loss between them.
-    fn plan(&mut self, training: bool) {
+    fn plan(&mut self, training: bool, arena: fn(usize) -> Arena<T>) {
         let (count, capacity) = (self.stages.len(), self.capacity);
         let backward = |stage: usize| 2 * count - stage;
         let mut planner = Planner::default();
@@ -188,7 +198,7 @@ impl<T: Float> Engine<T> {
         }
         temporary.reverse();
         let (places, total) = planner.place();
-        self.memory = Arena::zeroed(total);
+        self.memory = arena(total);
         let mut scratch_len = 0;
         for (index, stage) in self.stages.iter().enumerate() {
             let range = |roles: &[Role]| {
@@ -248,7 +258,7 @@ impl<T: Float> Engine<T> {
             grow(&mut self.zeros, zeros);
             grow(&mut self.partial, if training { partial } else { 0 });
         }
-        self.scratch = Arena::zeroed(scratch_len);
+        self.scratch = arena(scratch_len);
     }
 
     /// Weighs each class in the loss; none weighs all alike.
@@ -391,10 +401,11 @@ impl<T: Float> Engine<T> {
 
     /// Bytes that the network takes: values, gradients, and what lives for a part of a step.
     pub fn memory_bytes(&self) -> [usize; 3] {
-        let trained = self.values.len() + self.tracked.len();
-        let step = self.memory.len() + self.scratch.len() + self.workspaces.memory_len() + self.zeros.len();
+        let trained = self.values.length() + self.tracked.len();
+        let step =
+            self.memory.length() + self.scratch.length() + self.workspaces.memory_len() + self.zeros.len();
         let [trained, gradients, step] =
-            [trained, self.gradients.len(), step].map(|len| len * size_of::<T>());
+            [trained, self.gradients.length(), step].map(|len| len * size_of::<T>());
         [trained, gradients, step + self.nonzeros.memory_bytes()]
     }
 

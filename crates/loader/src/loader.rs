@@ -15,6 +15,7 @@ pub struct Loader {
     samples: Vec<u32>,
     /// Samples in an epoch.
     epoch_len: usize,
+    left_out: usize,
     order: Order,
     batch: usize,
     seed: u64,
@@ -87,6 +88,7 @@ impl Loader {
         let loader = Loader {
             samples: Vec::new(),
             epoch_len: 0,
+            left_out: 0,
             source,
             order,
             batch,
@@ -124,6 +126,21 @@ impl Loader {
     pub fn with_mixing(mut self, mixing: Option<Mixing>) -> Self {
         self.mixing = mixing;
         self
+    }
+
+    /// Leaves the last sample of an epoch out where it would be a batch by itself: each epoch's order has another one there.
+    #[must_use]
+    pub fn without_single(mut self) -> Self {
+        if self.batch > 1 && self.epoch_len > 1 && self.epoch_len % self.batch == 1 {
+            self.epoch_len -= 1;
+            self.left_out = 1;
+        }
+        self
+    }
+
+    /// Samples that each epoch leaves out: one, or none.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// Samples in an epoch.
@@ -166,7 +183,9 @@ impl Loader {
     /// # Errors
     /// [`LoaderError::Thread`] only.
     pub fn epoch_from(&self, epoch: u32, done: usize) -> Result<Epoch, LoaderError> {
-        let turns = turns(&self.order(epoch), self.source.len());
+        let mut order = self.order(epoch);
+        order.truncate(self.epoch_len);
+        let turns = turns(&order, self.source.len());
         let done = done.saturating_mul(self.batch).min(turns.len());
         let recipe = Recipe {
             source: self.source.clone(),

@@ -236,6 +236,15 @@ impl Network {
         }
     }
 
+    /// Whether a BatchNorm takes its statistics over the batch alone: its input is a vector, or a map of one pixel.
+    pub fn normalizes_over_batch_alone(&self) -> bool {
+        self.nodes.iter().any(|node| match (&node.op, node.shape) {
+            (Op::BatchNorm { .. }, Shape::Map { height, width, .. }) => height * width == 1,
+            (Op::BatchNorm { .. }, Shape::Vector(_)) => true,
+            _ => false,
+        })
+    }
+
     /// Number of trained values.
     pub fn parameter_count(&self) -> usize {
         self.parameters().iter().filter(|p| p.role.trained()).map(ParameterSpec::len).sum()

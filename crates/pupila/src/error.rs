@@ -101,9 +101,51 @@ pub enum Error {
     /// The operating system gives no threads.
     #[error("cannot start the threads: {0}")]
     Threads(String),
+    /// The run takes more memory than there is.
+    #[error("{}", too_much_memory(*needed, *network, *batch, *images, of_images, *available, fitting.as_deref()))]
+    Memory {
+        /// What it takes, in bytes; about.
+        needed: u64,
+        /// The part of the network with a batch.
+        network: u64,
+        /// Images in the batch.
+        batch: usize,
+        /// The part of the decoded images.
+        images: u64,
+        /// How many, in words.
+        of_images: String,
+        /// What there is, in bytes.
+        available: u64,
+        /// What to type for a run that fits, if a smaller batch or smaller images would.
+        fitting: Option<String>,
+    },
     /// It was stopped by its [`StopSignal`](crate::StopSignal).
     #[error("{0}")]
     Stopped(&'static str),
+}
+
+fn too_much_memory(
+    needed: u64,
+    network: u64,
+    batch: usize,
+    images: u64,
+    of_images: &str,
+    available: u64,
+    fitting: Option<&str>,
+) -> String {
+    let gb = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
+    let remedy = match fitting {
+        Some(fitting) => format!("{fitting} would fit"),
+        None => "neither a smaller batch nor smaller images would fit; choose a smaller --model or fewer images (data.fraction)"
+            .to_owned(),
+    };
+    format!(
+        "training takes about {} of memory ({} for the network and a batch of {batch}, {} for {of_images}), and {} are there: {remedy}",
+        gb(needed),
+        gb(network),
+        gb(images),
+        gb(available)
+    )
 }
 
 /// What the file system refused.

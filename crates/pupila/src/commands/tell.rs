@@ -194,7 +194,12 @@ pub(crate) fn memory(output: Output, engine: &dyn Backend, optimizer: &str) {
 }
 
 /// What the training will do.
-pub(crate) fn plan(output: Output, recipe: &CheckedRecipe, steps: usize, threads: usize) {
+pub(crate) fn plan(
+    output: Output,
+    recipe: &CheckedRecipe,
+    (steps, left_out): (usize, usize),
+    threads: usize,
+) {
     let Recipe { train, optimizer, schedule, loss, early_stopping, augment, .. } = recipe.recipe();
     output.heading(format_args!(
         "Training: {} epochs of {} steps, batch {}, {} at lr {}, seed {}, {} thread{}",
@@ -237,6 +242,11 @@ pub(crate) fn plan(output: Output, recipe: &CheckedRecipe, steps: usize, threads
     }
     if !more.is_empty() {
         output.say(format_args!("  {}", more.join("; ")));
+    }
+    if left_out > 0 {
+        output.say(format_args!(
+            "  one image is left out of each epoch, another one each time: a batch of one has no variance for BatchNorm"
+        ));
     }
     let updates = u64::from(train.epochs) * steps.div_ceil(train.accumulate) as u64;
     let warmup = schedule.warmup_steps;

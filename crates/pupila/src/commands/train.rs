@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
     let mut builder = Session::builder(recipe.clone(), &arguments.data)
         .runs(&arguments.runs)
         .threads(arguments.threads.count())
+        .memory(pupila::available_memory())
         .stop_signal(&listen())
         .on_progress(move |progress| tell::advance(&shown, progress))
         .arguments(typed())
@@ -120,7 +121,7 @@ impl Observer for Terminal<'_> {
         let (output, steps) = (self.output, ready.plan.train.batches());
         tell::model(output, ready.plan.network);
         tell::memory(output, ready.engine, &self.recipe.optimizer.name);
-        tell::plan(output, self.recipe, steps, ready.threads);
+        tell::plan(output, self.recipe, (steps, ready.plan.train.left_out()), ready.threads);
         let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr_with_hz(10));
         if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps  {msg}") {
             bar.set_style(style);

@@ -2,6 +2,7 @@
 
 use super::{OnProgress, Progress, Session, Stage, available_threads};
 use crate::error::{Error, Tried};
+use crate::memory_need;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Split};
@@ -27,6 +28,7 @@ pub struct SessionBuilder {
     pub(super) saves: bool,
     pub(super) durable: bool,
     pub(super) sends: bool,
+    pub(super) memory: Option<u64>,
     pub(super) stop: StopSignal,
     pub(super) progress: Option<OnProgress>,
     pub(super) arguments: Vec<String>,
@@ -108,6 +110,14 @@ impl SessionBuilder {
         self
     }
 
+    /// How much memory there is, in bytes ([`available_memory`](crate::available_memory)): a run that takes more is refused before it makes
+    /// anything, with what would fit. Nothing is checked if left out.
+    #[must_use]
+    pub fn memory(mut self, available: Option<u64>) -> Self {
+        self.memory = available;
+        self
+    }
+
     /// What may stop the session.
     #[must_use]
     pub fn stop_signal(mut self, stop: &StopSignal) -> Self {
@@ -168,8 +178,6 @@ impl SessionBuilder {
         if !faults.is_empty() {
             return Err(RecipeErrors(faults).into());
         }
-        // Before the long work: a place that cannot be written to is better known now.
-        std::fs::create_dir_all(&self.runs).map_err(Error::io(Tried::MakeFolder, &self.runs))?;
         let card = ModelCard::new(
             dataset.classes.clone(),
             recipe.input.clone(),
@@ -177,6 +185,20 @@ impl SessionBuilder {
             recipe.model.clone(),
         );
         let network = card.network()?;
+        let train_images = dataset.indices(Split::Train).len();
+        if recipe.train.batch.min(train_images) == 1 && network.normalizes_over_batch_alone() {
+            return Err(Error::request(format_args!(
+                "BatchNorm normalises by the mean and variance of a batch, and in batches of one image a value is its own mean: type \
+                 --batch 2 or more{}",
+                if recipe.model.batch_norm { ", or --set model.batch_norm=false" } else { "" }
+            )));
+        }
+        if let Some(available) = self.memory {
+            let judged = dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len();
+            memory_need::check(&recipe, &network, &dataset.classes, judged, available)?;
+        }
+        // Before the long work: a place that cannot be written to is better known now.
+        std::fs::create_dir_all(&self.runs).map_err(Error::io(Tried::MakeFolder, &self.runs))?;
         Ok(Session {
             recipe,
             data: self.data,

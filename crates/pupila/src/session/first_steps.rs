@@ -33,6 +33,8 @@ impl Session {
             let (pipeline, normalization) = (Arc::clone(recipe.pipeline()), prepared.normalization.clone());
             let positions = images.positions(Split::Train);
             let loader = images.training_loader(positions, pipeline, normalization, order, batch, seed)?;
+            let loader =
+                if self.network.normalizes_over_batch_alone() { loader.without_single() } else { loader };
             let largest = batch.min(loader.samples());
             let mut engine = Engine::<f32>::new(&self.network, largest, true);
             engine.load(&recipe.model.init.state(&self.network, seed)).map_err(TrainError::from)?;

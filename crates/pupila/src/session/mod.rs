@@ -145,6 +145,7 @@ impl Session {
             saves: true,
             durable: false,
             sends: true,
+            memory: None,
             stop: StopSignal::new(),
             progress: None,
             arguments: Vec::new(),
@@ -237,6 +238,9 @@ impl Session {
         let train_loader = images
             .training_loader(train_positions, pipeline, normalization.clone(), order, batch, seed)?
             .with_mixing(recipe.mixing());
+        // One value has no variance.
+        let train_loader =
+            if network.normalizes_over_batch_alone() { train_loader.without_single() } else { train_loader };
         let val_loader = images.evaluation_loader(val_positions.clone(), normalization.clone(), batch)?;
 
         let folder = RunFolder::create(&self.runs, self.name.as_deref(), &self.stem());

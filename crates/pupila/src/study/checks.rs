@@ -2,9 +2,9 @@
 
 use super::{Forecast, Keep, StudyPlan};
 use crate::error::Error;
+use crate::memory_need::{self, Need, available_memory};
 use crate::shared_data::SharedData;
 use pupila_dataset::{Dataset, Split};
-use pupila_network::Network;
 use pupila_run::{RunFolder, StudyFile};
 use pupila_study::statistics::power::{false_claims_of_an_unstable_baseline, power};
 use pupila_study::{Place, StudyErrors, StudyFault, overlap};
@@ -103,6 +103,7 @@ pub(super) fn check(
         run_bytes: 0,
         notes: Vec::new(),
     };
+    let memory = available_memory();
     let mut judged_on: Vec<Option<String>> = vec![None; plan.splits.len()];
     let fingerprinted = before.map(|before| before.fingerprinted.clone()).filter(|name| !name.is_empty());
     for (place, variant) in plan.variants.iter().enumerate() {
@@ -151,7 +152,14 @@ pub(super) fn check(
                             checked.files_bytes = files_bytes(&recipe, judged, network.parameter_count());
                         }
                         checked.parameters.push(network.parameter_count());
-                        checked.run_bytes = checked.run_bytes.max(run_bytes(&network, recipe.train.batch));
+                        let images = dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len();
+                        let need = Need::of(&recipe, &network, images);
+                        if let Some(error) = memory.and_then(|there| {
+                            memory_need::check(&recipe, &network, &dataset.classes, images, there).err()
+                        }) {
+                            add(error.to_string());
+                        }
+                        checked.run_bytes = checked.run_bytes.max(need.network);
                     }
                     Err(error) => add(Error::from(error).to_string()),
                 }
@@ -230,21 +238,6 @@ fn against_data(plan: &StudyPlan, recipe: &CheckedRecipe, dataset: &Dataset, add
     }
 }
 
-/// What training takes of memory: values, gradients and two moments, and for each image of a batch the outputs of all layers with their
-/// gradients. About: outputs share memory, and kernels have room of their own.
-fn run_bytes(network: &Network, batch: usize) -> u64 {
-    let outputs: usize = network.nodes().iter().map(|node| node.shape.len()).sum();
-    4 * (4 * network.parameter_count() + 2 * batch * outputs) as u64
-}
-
-/// Memory that is free for use, in bytes, where the system says it.
-fn available_bytes() -> Option<u64> {
-    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(1024 * kilobytes)
-}
-
 /// What a study takes. `threads` in all, and the jobs that were asked for.
 pub(super) fn forecast(
     plan: &StudyPlan,
@@ -258,7 +251,7 @@ pub(super) fn forecast(
     // Side by side a run has one thread and nothing to wait for: faster in all than one after the other on all threads, as long as
     // there are runs enough.
     // Half of what is free, so that neither images nor other programs are pushed out.
-    let fit = available_bytes().map_or(usize::MAX, |bytes| (bytes / 2 / checked.run_bytes.max(1)) as usize);
+    let fit = available_memory().map_or(usize::MAX, |bytes| (bytes / 2 / checked.run_bytes.max(1)) as usize);
     let jobs = jobs.unwrap_or(threads.min(fit.max(1))).min(threads).min(left.max(1));
     let each = plan.seeds.len() as u64 * plan.splits.len() as u64;
     let model = |parameters: &usize| 4 * *parameters as u64;

@@ -1,0 +1,119 @@
+//! What a run cannot do, because of the memory that there is or of what a batch holds, is told before it makes anything.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Ran, Sandbox, skin};
+use pupila::recipe::Recipe;
+use pupila::{Error, ErrorKind, Session};
+
+/// What opening a session over the samples says, where there are so many bytes.
+fn opened(sandbox: &Sandbox, change: impl Fn(&mut Recipe), bytes: u64) -> Result<(), Error> {
+    let mut recipe = Recipe::default();
+    recipe.data.cache = false;
+    change(&mut recipe);
+    let session =
+        Session::builder(recipe, skin()).runs(sandbox.path("runs")).threads(1).memory(Some(bytes)).open();
+    session.map(|_| ())
+}
+
+#[test]
+fn a_run_that_needs_more_memory_than_there_is_makes_nothing_and_says_what_fits() {
+    let sandbox = Sandbox::new();
+    let large = |recipe: &mut Recipe| recipe.input.size = 256;
+    assert!(opened(&sandbox, large, 8 << 30).is_ok());
+    std::fs::remove_dir(sandbox.path("runs")).unwrap();
+    let error = opened(&sandbox, large, 1_200_000_000).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Work);
+    let text = error.to_string();
+    // Values, gradients, two moments and the best values of 196608 x 512 weights are 2 GB.
+    assert!(
+        text.starts_with("training takes about 2.") && text.contains("and 1.2 GB are there: --size "),
+        "{text}"
+    );
+    assert!(!sandbox.path("runs").exists());
+    // What it says fits, and is not much too small.
+    let size: u32 = text.split("--size ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!((128..256).contains(&size), "{text}");
+    assert!(opened(&sandbox, |recipe| recipe.input.size = size, 1_200_000_000).is_ok());
+    // A network of large maps fits with a smaller batch.
+    let maps = |recipe: &mut Recipe| {
+        recipe.model.name = "cnn".into();
+        recipe.input.size = 128;
+        recipe.train.batch = 128;
+    };
+    let text = opened(&sandbox, maps, 400_000_000).unwrap_err().to_string();
+    let batch: usize = text.split("--batch ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    let smaller = |recipe: &mut Recipe| {
+        maps(recipe);
+        recipe.train.batch = batch;
+    };
+    assert!(opened(&sandbox, smaller, 400_000_000).is_ok(), "{text}");
+    // Nothing fits into nothing.
+    let text = opened(&sandbox, large, 1000).unwrap_err().to_string();
+    assert!(text.contains("neither a smaller batch nor smaller images would fit"), "{text}");
+}
+
+/// A run of one epoch.
+fn trained(sandbox: &Sandbox, name: &str, more: &[&str]) -> Ran {
+    let data = skin();
+    let arguments = ["train", data.to_str().unwrap(), "--name", name, "--epochs", "1", "--json"];
+    sandbox.run(&[&arguments[..], more].concat())
+}
+
+/// What is needed is near what a run takes: the numbers are compared, not only said.
+#[test]
+fn what_a_run_takes_is_what_was_said() {
+    let sandbox = Sandbox::new();
+    for (model, size) in [("mlp", "96"), ("cnn", "64"), ("resnet18", "32")] {
+        let ran = trained(&sandbox, model, &["--model", model, "--size", size]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let Some(peak) = ran.json()["peak_rss_bytes"].as_u64() else { return };
+        let needs = |bytes: u64| {
+            let change = |recipe: &mut Recipe| {
+                recipe.model.name = model.into();
+                recipe.input.size = size.parse().unwrap();
+            };
+            opened(&sandbox, change, bytes).is_err()
+        };
+        assert!(needs(peak / 2), "{model}: {peak}");
+        assert!(!needs(peak * 2), "{model}: {peak}");
+    }
+}
+
+#[test]
+fn a_batch_of_one_is_refused_or_left_out_where_batch_norm_sees_no_more() {
+    let sandbox = Sandbox::new();
+    let train = |name: &str, more: &[&str]| trained(&sandbox, name, more);
+    let norm = ["--set", "model.batch_norm=true"];
+    let single = train("single", &[&norm[..], &["--set", "train.batch=1"]].concat());
+    assert_eq!(single.code, Some(2), "{}", single.stdout);
+    assert!(
+        single.stderr.contains("--batch 2 or more, or --set model.batch_norm=false"),
+        "{}",
+        single.stderr
+    );
+    assert!(!sandbox.path("runs/single").exists());
+    // Maps of several pixels have a variance in one image too.
+    let maps = train(
+        "maps",
+        &["--model", "resnet18", "--size", "64", "--batch", "1", "--set", "data.fraction=0.05"],
+    );
+    assert_eq!(maps.code, Some(0), "{}", maps.stderr);
+    // 240 images: 239 in one batch, and one.
+    let told = |more: &[&str]| -> String {
+        let data = skin();
+        let arguments = ["train", data.to_str().unwrap(), "--epochs", "1", "--size", "16", "--batch", "239"];
+        let ran = sandbox.run(&[&arguments[..], more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stdout
+    };
+    let said = told(&norm);
+    assert!(
+        said.contains("one image is left out of each epoch") && said.contains("epochs of 1 step"),
+        "{said}"
+    );
+    let said = told(&[]);
+    assert!(!said.contains("left out of each epoch") && said.contains("epochs of 2 steps"), "{said}");
+}
