@@ -474,24 +474,37 @@ pub(crate) fn tables(output: Output, predictions: &Predictions, classes: &[Strin
     output.say(predictions.confusion().render(&names, output.width()).trim_end_matches('\n'));
 }
 
+/// What a run leaves, in the two lines that name it.
+const FILES: [&[&str]; 2] = [
+    &[RunFolder::MODEL, RunFolder::PREDICTIONS, RunFolder::SUMMARY, RunFolder::REPORT, RunFolder::CONFUSION],
+    &[RunFolder::METRICS, RunFolder::RECIPE, RunFolder::ENVIRONMENT],
+];
+
 /// Where everything is, and what can be done with it.
 pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset, recipe: &Recipe) {
     let path = folder.path().display();
     let program = program();
     output.heading(format_args!("Run folder: {path}"));
-    output.say(
-        "  best.safetensors, predictions.csv, summary.json, classification_report.txt, confusion_matrix.png,\n  \
-         metrics.jsonl, recipe.toml, environment.json",
-    );
-    if recipe.tracking.report {
+    // A full disk or a folder in the way leaves some of them unwritten, which a warning has said.
+    let is_there = |name: &&str| folder.file(name).is_file();
+    let [first, second] =
+        FILES.map(|names| names.iter().copied().filter(is_there).collect::<Vec<_>>().join(", "));
+    let lines: Vec<String> = [first, second].into_iter().filter(|line| !line.is_empty()).collect();
+    if !lines.is_empty() {
+        output.say(format_args!("  {}", lines.join(",\n  ")));
+    }
+    if recipe.tracking.report && is_there(&RunFolder::PAGE) {
         output.say(format_args!("  all of it on one page:       {}", folder.file(RunFolder::PAGE).display()));
     }
-    if recipe.tracking.tensorboard {
+    if recipe.tracking.tensorboard && has_events(folder) {
         let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
         output.say(format_args!(
             "  curves, images, histograms:  tensorboard --logdir {}",
             runs.unwrap_or(Path::new(".")).display()
         ));
+    }
+    if !is_there(&RunFolder::MODEL) {
+        return;
     }
     output.say(format_args!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));
     let test = dataset.indices(Split::Test).len();
@@ -501,6 +514,12 @@ pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset,
             images(test)
         ));
     }
+}
+
+/// Whether a run has an event file of TensorBoard.
+fn has_events(folder: &RunFolder) -> bool {
+    let entries = std::fs::read_dir(folder.path()).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("events.out.tfevents."))
 }
 
 /// The program as it was called, so that what is suggested can be copied.
