@@ -64,13 +64,17 @@ fn fitted(image: Image, side: usize) -> Image {
     }
 }
 
-/// As much of the text as fits into so many pixels, with two points for the rest.
+/// As much of the text as fits into so many pixels: its beginning and its end, by which names that begin alike are told apart, with two
+/// points for the rest.
 fn shortened(text: &str, side: usize) -> Vec<Glyph> {
     let room = side / ((LETTER.0 + 1) * ZOOM);
     let mut letters = glyphs(text);
     if letters.len() > room {
-        letters.truncate(room.saturating_sub(2));
+        let kept = room.saturating_sub(2);
+        let end = letters.split_off(letters.len() - kept / 2);
+        letters.truncate(kept - kept / 2);
         letters.extend(glyphs(".."));
+        letters.extend(end);
     }
     letters
 }
@@ -129,6 +133,6 @@ mod tests {
         let second = 8 + 2 * row;
         assert!((8..40).any(|x| (second..second + line).any(|y| at(x, y) == INK)), "the heading");
         assert_eq!(at(8, second + line), 40);
-        assert_eq!(shortened("melanoma", 60), glyphs("mel.."));
+        assert_eq!(shortened("melanoma", 60), glyphs("me..a"));
     }
 }

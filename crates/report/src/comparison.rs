@@ -178,7 +178,7 @@ impl Comparison {
             for value in values {
                 let _ = write!(
                     rows,
-                    "<td>{}</td>",
+                    "<td class=\"value\">{}</td>",
                     value.as_ref().map_or("–".into(), |v| escape(&shortened(v, 120)))
                 );
             }

@@ -109,7 +109,12 @@ pub(crate) fn stacked(heads: &[&str], rows: &str) -> String {
         let words = place == 0 || first.get(place).is_some_and(|cell| cell.starts_with(" class=\"text\""));
         let _ = write!(html, "<th{}>{head}</th>", if words { " class=\"text\"" } else { "" });
     }
-    html += "</tr></thead><tbody>";
+    html + "</tr></thead><tbody>" + &labelled(heads, rows) + "</tbody></table></div>"
+}
+
+/// Rows whose cells know the headings of their columns, which stand beside them where a table is stacked.
+pub(crate) fn labelled(heads: &[&str], rows: &str) -> String {
+    let mut html = String::with_capacity(rows.len() * 2);
     for row in rows.split_inclusive("</tr>") {
         let mut cells = row.split("<td");
         html += cells.next().unwrap_or_default();
@@ -124,7 +129,7 @@ pub(crate) fn stacked(heads: &[&str], rows: &str) -> String {
             }
         }
     }
-    html + "</tbody></table></div>"
+    html
 }
 
 /// Base 64 with padding (RFC 4648).

@@ -482,38 +482,48 @@ const FILES: [&[&str]; 2] = [
 
 /// Where everything is, and what can be done with it.
 pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset, recipe: &Recipe) {
-    let path = folder.path().display();
-    let program = program();
-    output.heading(format_args!("Run folder: {path}"));
-    // A full disk or a folder in the way leaves some of them unwritten, which a warning has said.
-    let is_there = |name: &&str| folder.file(name).is_file();
-    let [first, second] =
-        FILES.map(|names| names.iter().copied().filter(is_there).collect::<Vec<_>>().join(", "));
-    let lines: Vec<String> = [first, second].into_iter().filter(|line| !line.is_empty()).collect();
-    if !lines.is_empty() {
-        output.say(format_args!("  {}", lines.join(",\n  ")));
-    }
-    if recipe.tracking.report && is_there(&RunFolder::PAGE) {
-        output.say(format_args!("  all of it on one page:       {}", folder.file(RunFolder::PAGE).display()));
-    }
-    if recipe.tracking.tensorboard && has_events(folder) {
-        let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
-        output.say(format_args!(
-            "  curves, images, histograms:  tensorboard --logdir {}",
-            runs.unwrap_or(Path::new(".")).display()
-        ));
-    }
-    if !is_there(&RunFolder::MODEL) {
-        return;
-    }
-    output.say(format_args!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));
+    output.heading(format_args!("Run folder: {}", folder.path().display()));
     let test = dataset.indices(Split::Test).len();
-    if test > 0 {
-        output.say(format_args!(
-            "  {} of the test set are untouched:  {program} eval {path} --split test",
-            images(test)
-        ));
+    let tracking = &recipe.tracking;
+    let lines = what_is_there(folder, tracking.report, tracking.tensorboard, test, &program());
+    lines.iter().for_each(|line| output.say(line));
+}
+
+/// What stands in a run's folder and what can be done with it. A full disk or a folder in the way leaves files unwritten, which a warning
+/// has said: nothing points to those.
+fn what_is_there(
+    folder: &RunFolder,
+    report: bool,
+    tensorboard: bool,
+    test: usize,
+    program: &str,
+) -> Vec<String> {
+    let path = folder.path().display();
+    let is_there = |name: &&str| folder.file(name).is_file();
+    let files = FILES.map(|names| names.iter().copied().filter(is_there).collect::<Vec<_>>().join(", "));
+    let files: Vec<String> = files.into_iter().filter(|line| !line.is_empty()).collect();
+    let mut lines = Vec::new();
+    if !files.is_empty() {
+        lines.push(format!("  {}", files.join(",\n  ")));
     }
+    if report && is_there(&RunFolder::PAGE) {
+        lines.push(format!("  all of it on one page:       {}", folder.file(RunFolder::PAGE).display()));
+    }
+    if tensorboard && has_events(folder) {
+        let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
+        let runs = runs.unwrap_or(Path::new("."));
+        lines.push(format!("  curves, images, histograms:  tensorboard --logdir {}", runs.display()));
+    }
+    if is_there(&RunFolder::MODEL) {
+        lines.push(format!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));
+        if test > 0 {
+            let untouched = images(test);
+            lines.push(format!(
+                "  {untouched} of the test set are untouched:  {program} eval {path} --split test"
+            ));
+        }
+    }
+    lines
 }
 
 /// Whether a run has an event file of TensorBoard.
@@ -525,4 +535,38 @@ fn has_events(folder: &RunFolder) -> bool {
 /// The program as it was called, so that what is suggested can be copied.
 fn program() -> String {
     std::env::args_os().next().map_or("pupila".into(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_points_only_to_what_is_there() {
+        let runs = tempfile::tempdir().unwrap();
+        let place = runs.path().join("run");
+        std::fs::create_dir(&place).unwrap();
+        for name in [RunFolder::MODEL, RunFolder::SUMMARY, RunFolder::METRICS, "events.out.tfevents.1"] {
+            std::fs::write(place.join(name), "{}").unwrap();
+        }
+        // What could not be written: a folder is in its way.
+        std::fs::create_dir(place.join(RunFolder::PAGE)).unwrap();
+        let folder = RunFolder::open(&place).unwrap();
+        let text = what_is_there(&folder, true, true, 3, "pupila").join("\n");
+        assert!(text.starts_with("  best.safetensors, summary.json,\n  metrics.jsonl\n"), "{text}");
+        for there in ["tensorboard --logdir", "pupila predict", "3 images of the test set"] {
+            assert!(text.contains(there), "{there}: {text}");
+        }
+        for missing in [RunFolder::PAGE, RunFolder::PREDICTIONS, RunFolder::CONFUSION, RunFolder::RECIPE] {
+            assert!(!text.contains(missing), "{missing}: {text}");
+        }
+        std::fs::remove_dir(place.join(RunFolder::PAGE)).unwrap();
+        std::fs::write(place.join(RunFolder::PAGE), "page").unwrap();
+        std::fs::remove_file(place.join(RunFolder::MODEL)).unwrap();
+        std::fs::remove_file(place.join("events.out.tfevents.1")).unwrap();
+        let text = what_is_there(&folder, true, true, 3, "pupila").join("\n");
+        assert!(
+            text.contains("run/report.html") && !text.contains("pupila") && !text.contains("tensorboard")
+        );
+    }
 }

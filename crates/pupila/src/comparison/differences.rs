@@ -1,6 +1,7 @@
 //! What differs in the recipes of several runs, key by key: of a pipeline only the transforms and parameters that do.
 
-use serde_json::Value;
+use pupila_transforms::{Entry, entry};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What a run has where it has no such transform.
@@ -16,9 +17,31 @@ pub(crate) type Row = (String, Vec<Option<String>>);
 pub(crate) fn differing(key: &str, values: &[Option<&Value>]) -> Vec<Row> {
     // The pipeline is the only list of transforms that a recipe has.
     let short = if key == "augment.transforms" { "augment" } else { key };
+    let spelt: Vec<Option<Value>> = values.iter().map(|value| value.map(with_defaults)).collect();
     let mut rows = Vec::new();
-    differ(short, values, &mut rows);
+    differ(short, &spelt.iter().map(Option::as_ref).collect::<Vec<_>>(), &mut rows);
     rows
+}
+
+/// A value in which every transform has the parameters that it would have if they were left out: a default that is spelt out is no
+/// difference.
+fn with_defaults(value: &Value) -> Value {
+    let Some(pipeline) = steps(value) else { return value.clone() };
+    let step = |(name, given): (&str, &Value)| {
+        let mut all = defaults(name);
+        if let (true, Some(given)) = (entry(name).is_some(), given.as_object()) {
+            all.extend(given.iter().map(|(key, value)| (key.clone(), with_defaults(value))));
+        }
+        let parameters = if entry(name).is_some() { Value::Object(all) } else { given.clone() };
+        Value::Object(std::iter::once((name.to_owned(), parameters)).collect())
+    };
+    Value::Array(pipeline.into_iter().map(step).collect())
+}
+
+/// The parameters of a transform that has a name, as far as they have a value.
+fn defaults(name: &str) -> Map<String, Value> {
+    let all = entry(name).map(Entry::parameters).unwrap_or_default();
+    all.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
 
 fn differ(key: &str, values: &[Option<&Value>], rows: &mut Vec<Row>) {
@@ -101,10 +124,18 @@ fn transforms(key: &str, runs: &[Vec<(&str, &Value)>], rows: &mut Vec<Row>) {
     }
 }
 
-/// A transform with the parameters that are set.
+/// A transform with the parameters that have another value than the default.
 fn whole(name: &str, parameters: &Value) -> String {
-    let set = parameters.as_object().filter(|set| !set.is_empty());
-    let Some(set) = set else { return name.to_owned() };
+    let usual = defaults(name);
+    let set: Vec<(&String, &Value)> = parameters
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| usual.get(*key) != Some(*value))
+        .collect();
+    if set.is_empty() {
+        return name.to_owned();
+    }
     let told = |(name, value): (&String, &Value)| match steps(value) {
         Some(inner) => {
             let inner: Vec<String> = inner.iter().map(|(name, of)| whole(name, of)).collect();
@@ -112,7 +143,7 @@ fn whole(name: &str, parameters: &Value) -> String {
         }
         None => format!("{name}={}", plain(value)),
     };
-    format!("{name} {}", set.iter().map(told).collect::<Vec<_>>().join(" "))
+    format!("{name} {}", set.into_iter().map(told).collect::<Vec<_>>().join(" "))
 }
 
 /// The longest part that two lists have in common, as places in both, ascending.
@@ -171,18 +202,11 @@ mod tests {
         let rows = told(
             "augment.transforms",
             &[
-                json!([{ "horizontal_flip": {} }, { "rotate": { "limit": 15, "p": 1 } }, { "gauss_noise": { "p": 0.2 } }]),
-                json!([{ "horizontal_flip": {} }, { "rotate": { "limit": 30 } }]),
+                json!([{ "horizontal_flip": {} }, { "rotate": { "limit": 15, "p": 0.5 } }, { "gauss_noise": { "p": 0.2 } }]),
+                json!([{ "horizontal_flip": { "p": 0.5 } }, { "rotate": { "limit": 30 } }]),
             ],
         );
-        assert_eq!(
-            rows,
-            [
-                "augment[1] rotate.limit: 15 / 30",
-                "augment[1] rotate.p: 1 / default",
-                "augment[2]: gauss_noise p=0.2 / absent"
-            ]
-        );
+        assert_eq!(rows, ["augment[1] rotate.limit: 15 / 30", "augment[2]: gauss_noise p=0.2 / absent"]);
     }
 
     #[test]
@@ -207,10 +231,10 @@ mod tests {
 
     #[test]
     fn choices_and_tables_are_looked_into_and_plain_values_are_whole() {
-        let of = |p: f64| json!([{ "one_of": { "transforms": [{ "blur": { "p": p } }, { "clahe": {} }] } }]);
+        let of = |p: f64| json!([{ "one_of": { "transforms": [{ "median_blur": { "p": p } }, { "clahe": {} }] } }]);
         assert_eq!(
             told("augment.transforms", &[of(0.1), of(0.2)]),
-            ["augment[0] one_of.transforms[0] blur.p: 0.1 / 0.2"]
+            ["augment[0] one_of.transforms[0] median_blur.p: 0.1 / 0.2"]
         );
         let weights = [json!({ "a": 1, "b": 2 }), json!({ "a": 1, "b": 3 })];
         assert_eq!(told("loss.class_weights", &weights), ["loss.class_weights.b: 2 / 3"]);
