@@ -158,7 +158,7 @@ mod tests {
         let (columns, session) = told(None);
         assert_eq!(columns.len(), 6);
         // What was changed is among them, but no batch size.
-        assert_eq!(ticked(&columns), ["model.batch_norm", "model.name", "optimizer.lr"]);
+        assert_eq!(ticked(&columns), ["model.name", "model.batch_norm", "optimizer.lr"]);
         let many: Vec<String> = (0..9).map(|i| format!("model.key{i}")).collect();
         assert_eq!(alone(&many), ["model.name", "optimizer.lr", "model.key0", "model.key1", "model.key2"]);
         let few = ["model.name", "optimizer.lr", "optimizer.name", "schedule.name", "train.epochs"];
