@@ -17,8 +17,8 @@ const ALWAYS: [&str; 2] = ["model.name", "optimizer.lr"];
 /// Columns that are shown where fewer than the rest have another value than the default.
 const OTHERWISE: [&str; 3] = ["optimizer.name", "schedule.name", "train.epochs"];
 
-/// Sections and keys that say nothing of how well a model does.
-const UNTOLD: [&str; 4] = ["tracking.", "data.", "train.seed", "train.batch"];
+/// Sections and keys that say least of why one model does better than another.
+const UNTOLD: [&str; 5] = ["tracking.", "data.", "input.size", "train.seed", "train.batch"];
 
 /// Columns that TensorBoard shows before anyone chooses (2.21, `_computeHParams` of its hparams page): those said to differ
 /// come first, and of what it is told of, so many are shown whether they differ or not.
