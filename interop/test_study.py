@@ -19,7 +19,7 @@ from mlflow_server import Server, sent_metrics
 
 MLFLOW_2 = Path(os.environ.get("PUPILA_VENV_MLFLOW_2", ROOT / "target/interop-venv-mlflow-2")) / "bin/python"
 RUNS = {"baseline-seed0": "baseline", "dropout-seed0": "dropout", "dropout-seed1": "dropout"}
-RESULTS = ["best/accuracy", "best/balanced_accuracy", "best/macro_f1", "best/macro_auc", "best/loss"]
+RESULTS = [f"val_best/{name}" for name in ["accuracy", "balanced_accuracy", "macro_f1", "macro_auc", "loss"]]
 
 # The names of the columns of the table that a page of TensorBoard shows, which are in shadow trees, and whether it has rows.
 COLUMNS = """(() => {

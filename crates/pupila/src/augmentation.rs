@@ -1,6 +1,6 @@
 //! What the augmentation of a recipe does, as a picture.
 
-use crate::contact_sheet::{Cell, contact_sheet};
+use crate::contact_sheet::{Cell, Group, contact_sheet};
 use crate::error::{Error, Tried};
 use crate::session::available_threads;
 use crate::stop_signal::StopSignal;
@@ -22,6 +22,9 @@ const COLUMNS: usize = 4;
 /// The square that each picture stands in, in pixels.
 const SIDE: usize = 224;
 
+/// Below this a transform changes next to nothing: a mean absolute difference, in levels of 255.
+const NEXT_TO_NOTHING: f64 = 1.0;
+
 /// How augmentation is shown.
 #[derive(Debug, Default)]
 pub struct AugmentationOptions {
@@ -42,6 +45,27 @@ pub struct Augmented {
     pub images: usize,
     /// Images that cannot be read and are left out.
     pub skipped: Vec<Skipped>,
+    /// Each transform by itself, which has a row of the picture; none for a single image.
+    pub alone: Vec<Alone>,
+}
+
+/// A transform of the recipe by itself, always applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alone {
+    /// Its place in the recipe, from 0.
+    pub place: usize,
+    /// Its name.
+    pub name: String,
+    /// How much it changes a value of a pixel on average over the images that were tried, in levels of 255; none where it changes
+    /// their size.
+    pub mean_difference: Option<f64>,
+}
+
+impl Alone {
+    /// Whether it changes next to nothing: less than one level of 255.
+    pub fn is_next_to_nothing(&self) -> bool {
+        self.mean_difference.is_some_and(|difference| difference < NEXT_TO_NOTHING)
+    }
 }
 
 /// Draws of an image, the original first, or a labelled batch of a data set, as the network gets them in the first epoch.
@@ -61,16 +85,11 @@ pub fn augmented(
         }
         return batch(what, recipe, options);
     }
-    let (picture, images) = one_image(what, recipe, options)?;
-    Ok(Augmented { picture, images, skipped: Vec::new() })
+    one_image(what, recipe, options)
 }
 
 /// The image in its own size with draws of it, or one draw alone.
-fn one_image(
-    path: &Path,
-    recipe: &CheckedRecipe,
-    options: &AugmentationOptions,
-) -> Result<(Image, usize), Error> {
+fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> Result<Augmented, Error> {
     let bytes = read_file(path).map_err(Error::io(Tried::Read, path))?;
     let image = decode_as(&bytes, recipe.input.channels, &Limits::default(), &recipe.input.rule().reading)
         .map_err(|error| {
@@ -82,7 +101,7 @@ fn one_image(
         recipe.pipeline().apply_to_image(&image, key)
     };
     if options.single {
-        return Ok((draw(1)?, 1));
+        return Ok(Augmented { picture: draw(1)?, images: 1, skipped: Vec::new(), alone: Vec::new() });
     }
     let mut cells = vec![Cell { image: image.clone(), caption: "original".into() }];
     for epoch in 1..=DRAWS {
@@ -91,8 +110,57 @@ fn one_image(
         }
         cells.push(Cell { image: draw(epoch)?, caption: String::new() });
     }
-    let shown = cells.len();
-    Ok((contact_sheet(cells, COLUMNS, SIDE)?, shown))
+    let images = cells.len();
+    let samples =
+        (1..=DRAWS).map(|epoch| (image.clone(), SampleKey { seed: recipe.train.seed, epoch, sample: 0 }));
+    let samples: Vec<_> = samples.collect();
+    let mut groups = vec![Group { heading: String::new(), cells }];
+    let alone = by_themselves(recipe, &samples, options, &mut groups)?;
+    Ok(Augmented { picture: contact_sheet(groups, COLUMNS, SIDE)?, images, skipped: Vec::new(), alone })
+}
+
+/// A row for each transform by itself, on the first of the images; how much it changes is measured on all of them.
+fn by_themselves(
+    recipe: &CheckedRecipe,
+    samples: &[(Image, SampleKey)],
+    options: &AugmentationOptions,
+    groups: &mut Vec<Group>,
+) -> Result<Vec<Alone>, Error> {
+    let mut all = Vec::new();
+    for (place, transform) in recipe.augment.transforms.iter().enumerate() {
+        let mut cells = Vec::new();
+        let mut differences = Vec::new();
+        for (i, (image, key)) in samples.iter().enumerate() {
+            if options.stop.is_set() {
+                return Err(Error::Stopped("interrupted; nothing was written"));
+            }
+            // A pipeline has no more places than this.
+            let changed = recipe.pipeline().apply_one_to_image(place as u16, image, *key)?;
+            differences.push(mean_difference(image, &changed));
+            if i < COLUMNS {
+                cells.push(Cell { image: changed, caption: String::new() });
+            }
+        }
+        let known: Option<Vec<f64>> = differences.into_iter().collect();
+        let mean = known.map(|known| known.iter().sum::<f64>() / known.len() as f64);
+        let alone = Alone { place, name: transform.name.clone(), mean_difference: mean };
+        let marked = match alone.mean_difference.filter(|_| alone.is_next_to_nothing()) {
+            Some(mean) => format!(": changes next to nothing ({mean:.2} of 255)"),
+            None => String::new(),
+        };
+        groups.push(Group { heading: format!("{} alone{marked}", transform.name), cells });
+        all.push(alone);
+    }
+    Ok(all)
+}
+
+/// The mean absolute difference of two images of one size, in levels of 255.
+fn mean_difference(a: &Image, b: &Image) -> Option<f64> {
+    if (a.width(), a.height(), a.channels()) != (b.width(), b.height(), b.channels()) {
+        return None;
+    }
+    let sum: u64 = a.data().iter().zip(b.data()).map(|(&a, &b)| u64::from(a.abs_diff(b))).sum();
+    Some(sum as f64 / a.data().len().max(1) as f64)
 }
 
 /// Training images as the network gets them in the first epoch, with their classes.
@@ -121,13 +189,18 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
             load(&dataset, &needed, &rule, None, OnBadImage::Skip, &|_| {}, &|| options.stop.is_set())
                 .map_err(|error| Error::Data(error.into()))?;
         let key = |turn: Turn| SampleKey { seed: recipe.train.seed, epoch: 1, sample: turn.key };
-        let varied = |turn: Turn| -> Result<Option<Image>, Error> {
+        let plain = |turn: Turn| -> Result<Option<Image>, Error> {
             let sample = train[turn.sample as usize];
             let Some(place) = kept.iter().position(|&other| other == sample) else { return Ok(None) };
-            let image = Image::new(rule.width, rule.height, rule.channels, pixels.image(place).to_vec());
-            Ok(Some(recipe.pipeline().apply_to_image(&image?, key(turn))?))
+            let data = pixels.image(place).to_vec();
+            Ok(Some(Image::new(rule.width, rule.height, rule.channels, data)?))
+        };
+        let varied = |turn: Turn| -> Result<Option<Image>, Error> {
+            let Some(image) = plain(turn)? else { return Ok(None) };
+            Ok(Some(recipe.pipeline().apply_to_image(&image, key(turn))?))
         };
         let mut cells = Vec::new();
+        let (mut samples, mut originals) = (Vec::new(), Vec::new());
         for (turn, before) in pairs {
             let (Some(image), Some(partner)) = (varied(turn)?, varied(before)?) else { continue };
             let name = |turn: Turn| {
@@ -142,6 +215,12 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
                 _ => format!("{:.0}% {}", 100.0 * (1.0 - share), name(before)),
             };
             cells.push(Cell { image, caption });
+            if let Some(original) = plain(turn)? {
+                if originals.len() < COLUMNS {
+                    originals.push(Cell { image: original.clone(), caption: name(turn) });
+                }
+                samples.push((original, key(turn)));
+            }
         }
         if cells.is_empty() {
             return Err(Error::request(format_args!(
@@ -150,7 +229,12 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
             )));
         }
         let images = cells.len();
-        Ok(Augmented { picture: contact_sheet(cells, COLUMNS, SIDE)?, images, skipped })
+        let mut groups = vec![Group { heading: String::new(), cells }];
+        if !recipe.augment.transforms.is_empty() {
+            groups.push(Group { heading: "the first of them without augmentation".into(), cells: originals });
+        }
+        let alone = by_themselves(recipe, &samples, options, &mut groups)?;
+        Ok(Augmented { picture: contact_sheet(groups, COLUMNS, SIDE)?, images, skipped, alone })
     })
 }
 

@@ -75,7 +75,7 @@ mod source;
 mod stop_signal;
 pub mod study;
 
-pub use augmentation::{AugmentationOptions, Augmented, augmented};
+pub use augmentation::{Alone, AugmentationOptions, Augmented, augmented};
 pub use benchmark::{Benchmark, BenchmarkOptions, Times, Work};
 pub use classifier::{Answers, Classifier, Judging, Prediction};
 pub use comparison::{Compared, ComparisonOptions};

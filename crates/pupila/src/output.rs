@@ -82,10 +82,15 @@ impl Output {
         }
     }
 
+    /// Columns that a line may have: those of a terminal, or of `COLUMNS`; none where lines go to a file or a program, which cut nothing.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        columns.or_else(|| terminal_width(self.json))
+    }
+
     /// Columns that the terminal has; 100 where it is none.
     pub(crate) fn width(&self) -> usize {
-        let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-        columns.or_else(|| terminal_width(self.json)).unwrap_or(100)
+        self.limit().unwrap_or(100)
     }
 }
 

@@ -64,13 +64,39 @@ fn data_gives_a_batch_with_its_classes() {
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(ran.json()["images"], 16);
     let page = read(&sandbox, "batch.png");
-    assert_eq!((page.width(), page.height()), (4 * 232 + 8, 4 * (232 + 22) + 8));
+    // Sixteen images with captions, four without augmentation, and a row for each of the two transforms.
+    let (row, line) = (232 + 32, 32);
+    assert_eq!((page.width(), page.height()), (4 * 232 + 8, 4 * row + (line + row) + 2 * (line + 232) + 8));
     let ink = |top: usize| {
-        let rows = page.data().chunks_exact(page.width() as usize * 3).skip(top).take(16);
+        let rows = page.data().chunks_exact(page.width() as usize * 3).skip(top).take(28);
         rows.flatten().filter(|&&value| value == 40).count()
     };
     // A caption under each row of pictures.
-    assert!((0..4).all(|row| ink(8 + row * 254 + 226) > 100));
+    assert!((0..4).all(|row| ink(8 + row * 264 + 226) > 100));
+}
+
+#[test]
+fn a_transform_that_changes_next_to_nothing_is_told() {
+    let sandbox = Sandbox::new();
+    // A smooth image: a displacement of a fraction of a pixel does little to it.
+    let smooth = (0..64 * 64u32).flat_map(|i| [(i / 64) as u8 * 3, (i % 64) as u8 * 3, 90]).collect();
+    let image = Image::new(64, 64, 3, smooth).unwrap();
+    std::fs::write(sandbox.path("in.png"), encode_png(&image).unwrap()).unwrap();
+    let transforms = "augment.transforms=[{ elastic_transform = { p = 0.1 } }, { invert_img = { p = 0 } }]";
+    let arguments = ["augment", "in.png", "--out", "out.png", "--set", transforms];
+    let ran = sandbox.run(&arguments);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let told: Vec<&str> = ran.stdout.lines().filter(|line| line.contains("next to nothing")).collect();
+    assert!(told.len() == 1 && told[0].starts_with("elastic_transform changes"), "{}", ran.stdout);
+    let json = sandbox.run(&[&arguments[..], &["--json"]].concat()).json();
+    let alone = json["alone"].as_array().unwrap();
+    let difference = |place: usize| alone[place]["mean_difference"].as_f64().unwrap();
+    assert!(difference(0) < 1.0 && difference(1) > 20.0, "applied whatever its p: {alone:?}");
+    // Its row is a picture of the inverted image alone: the first pixel of the page's last row.
+    let page = read(&sandbox, "out.png");
+    let top = page.height() as usize - 232 + (224 - 192) / 2;
+    let at = (top * page.width() as usize + 8 + (224 - 192) / 2) * 3;
+    assert_eq!(page.data()[at..at + 3], [255, 255, 165]);
 }
 
 #[test]

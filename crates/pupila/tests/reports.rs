@@ -169,6 +169,28 @@ fn eval_leaves_what_training_left() {
 }
 
 #[test]
+fn of_pipelines_compare_shows_what_differs_inside() {
+    let sandbox = Sandbox::new();
+    let pipelines = [
+        "[{ horizontal_flip = {} }, { rotate = { limit = 15 } }, { gauss_noise = {} }]",
+        "[{ horizontal_flip = { p = 0.5 } }, { rotate = { limit = 30 } }]",
+    ];
+    for (name, pipeline) in ["a", "b"].into_iter().zip(pipelines) {
+        let set = format!("augment.transforms={pipeline}");
+        assert_eq!(sandbox.train(&skin(), name, &["--set", &set]).code, Some(0));
+    }
+    let json = sandbox.run(&["compare", "runs/a", "runs/b", "--json"]).json();
+    let expected = serde_json::json!({
+        "augment[1] rotate.limit": { "a": "15", "b": "30" },
+        "augment[2]": { "a": "gauss_noise", "b": "absent" },
+    });
+    assert_eq!(json["recipe_differences"], expected);
+    let told = sandbox.run(&["compare", "runs/a", "runs/b", "--out", "c.html"]);
+    assert!(told.stdout.contains("augment[1] rotate.limit") && !told.stdout.contains('{'), "{}", told.stdout);
+    assert!(sandbox.read("c.html").contains("<code>augment[1] rotate.limit</code>"));
+}
+
+#[test]
 fn compare_tells_noise_from_difference() {
     let sandbox = Sandbox::new();
     for (name, seed) in [("a", "0"), ("b", "1"), ("c", "2")] {

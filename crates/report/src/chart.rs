@@ -2,7 +2,7 @@
 //! light and a dark page.
 
 use crate::html::escape;
-use crate::ticks::{log_ticks, ticks};
+use crate::ticks::{log_ticks, share_ticks, ticks};
 use std::fmt::Write as _;
 
 /// Points that a line has at most; a screen shows no more.
@@ -40,6 +40,8 @@ pub(crate) struct Chart {
     pub(crate) y: Option<(f64, f64)>,
     /// Whether y has a logarithmic axis; only where its range is positive.
     pub(crate) log_y: bool,
+    /// Whether x and y are shares, which the axes show as percentages.
+    pub(crate) shares: (bool, bool),
     /// Bands behind the lines; they do not stretch the range of y.
     pub(crate) bands: Vec<Band>,
     /// Whether x counts something, so that ticks are whole numbers.
@@ -72,6 +74,8 @@ pub(crate) struct Frame {
     pub(crate) y: (f64, f64),
     /// Whether y is logarithmic.
     pub(crate) log_y: bool,
+    /// Whether x and y are shares, which the axes show as percentages.
+    pub(crate) shares: (bool, bool),
 }
 
 impl Frame {
@@ -89,6 +93,7 @@ impl Frame {
             x: widened(x),
             y: widened(y),
             log_y: false,
+            shares: (false, false),
         }
     }
 
@@ -122,7 +127,9 @@ impl Frame {
         let (left, right) = (self.left, self.width - self.right);
         let bottom = self.height - self.bottom;
         let (across, up) = if self.width < 300.0 { (3, 4) } else { (6, 5) };
-        for tick in if self.log_y { log_ticks(self.y, up) } else { ticks(self.y, up, false) } {
+        for tick in
+            if self.log_y { log_ticks(self.y, up) } else { axis_ticks(self.y, up, false, self.shares.1) }
+        {
             let y = self.y(tick.0);
             let _ = write!(
                 svg,
@@ -133,7 +140,7 @@ impl Frame {
                 tick.1
             );
         }
-        for tick in ticks(self.x, across, whole_x) {
+        for tick in axis_ticks(self.x, across, whole_x, self.shares.0) {
             let x = self.x(tick.0);
             let _ = write!(
                 svg,
@@ -224,6 +231,7 @@ impl Chart {
         }
         let mut frame = Frame::new(x, y);
         frame.log_y = self.log_y && frame.y.0 > 0.0;
+        frame.shares = self.shares;
         if self.small {
             frame = frame.small();
         }
@@ -279,6 +287,11 @@ impl Chart {
             self.caption
         )
     }
+}
+
+/// Ticks of a linear axis, of shares as percentages.
+fn axis_ticks(range: (f64, f64), about: usize, whole: bool, share: bool) -> Vec<(f64, String)> {
+    if share { share_ticks(range, about) } else { ticks(range, about, whole) }
 }
 
 /// What the lines are; nothing for a single one without a name.

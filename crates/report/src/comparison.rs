@@ -3,7 +3,7 @@
 use crate::MAX_BYTES;
 use crate::chart::{Chart, Series};
 use crate::html::{
-    Section, count, counted, escape, file_name, fixed, page, percent, shortened, shortened_front,
+    Section, count, counted, escape, file_name, fixed, page, percent, shortened, shortened_front, stacked,
 };
 use crate::picture::{image_sprite, single};
 use crate::run::EpochPoint;
@@ -161,8 +161,11 @@ impl Comparison {
         text
     }
 
-    fn heads(&self) -> String {
-        self.runs.iter().map(|run| format!("<th>{}</th>", escape(&run.name))).collect()
+    /// A table with a column for each run.
+    fn by_run(&self, first: &str, rows: &str) -> String {
+        let names: Vec<String> = self.runs.iter().map(|run| escape(&run.name)).collect();
+        let heads: Vec<&str> = [first].into_iter().chain(names.iter().map(String::as_str)).collect();
+        stacked(&heads, rows)
     }
 
     fn recipes(&self) -> String {
@@ -175,15 +178,15 @@ impl Comparison {
             for value in values {
                 let _ = write!(
                     rows,
-                    "<td>{}</td>",
+                    "<td class=\"value\">{}</td>",
                     value.as_ref().map_or("–".into(), |v| escape(&shortened(v, 120)))
                 );
             }
             rows += "</tr>";
         }
         format!(
-            "<div class=\"scroll\"><table><thead><tr><th class=\"text\">key</th>{}</tr></thead><tbody>{rows}</tbody></table></div><p class=\"note\">Only keys of the recipes that differ; – where a key is not set.</p>\n",
-            self.heads()
+            "{}<p class=\"note\">Only keys of the recipes that differ; – where a key is not set.</p>\n",
+            self.by_run("key", &rows)
         )
     }
 
@@ -214,8 +217,8 @@ impl Comparison {
             rows += "</tr>";
         }
         format!(
-            "<div class=\"scroll\"><table><thead><tr><th class=\"text\">metric</th>{}</tr></thead><tbody>{rows}</tbody></table></div><p class=\"note\">Differences are from the first run, of percentages in points; blue-green is better, orange worse. Whether a difference is more than noise is told by the tests below.</p>\n",
-            self.heads()
+            "{}<p class=\"note\">Differences are from the first run, of percentages in points; blue-green is better, orange worse. Whether a difference is more than noise is told by the tests, in the section after this one.</p>\n",
+            self.by_run("metric", &rows)
         )
     }
 
@@ -255,17 +258,20 @@ impl Comparison {
         } else {
             ""
         };
+        let only = format!("only {} right", self.name(0));
+        let points = format!("{}, points", escape(&self.tested_metric.replace('_', " ")));
+        let heads = ["run", &only, "only it right", &points, "95&nbsp;% interval", "around 0", "p"];
+        let table = stacked(&heads, &rows);
         format!(
-            "<div class=\"scroll\"><table><thead><tr><th class=\"text\">run</th><th>only {0} right</th><th>only it right</th><th>{1}, points</th><th>95&nbsp;% interval</th><th></th><th>p</th></tr></thead><tbody>{rows}</tbody></table></div>\n\
-             <p class=\"note\">The difference of the {1} over {2}. An interval that holds 0, and a p of 0.05 or more, say the same: other images of this kind could turn the difference round.{adjustment} The other metrics are shown above and not tested: <code>--metric</code> chooses another one, before the numbers are looked at.</p>\n",
-            self.name(0),
+            "{table}\n\
+             <p class=\"note\">The difference of the {0} over {1}. An interval that holds 0, and a p of 0.05 or more, say the same: other images of this kind could turn the difference round.{adjustment} The other metrics, in the table of metrics, are not tested: <code>--metric</code> chooses another one, before the numbers are looked at.</p>\n",
             escape(&self.tested_metric.replace('_', " ")),
             escape(&self.over),
         )
     }
 
     fn curves(&self) -> String {
-        let chart = |heading: &str, title: &str, of: fn(&EpochPoint) -> f64, caption: &str| {
+        let chart = |heading: &str, title: &str, share, of: fn(&EpochPoint) -> f64, caption: &str| {
             let series = |(place, run): (usize, &ComparedRun)| Series {
                 name: run.name.clone(),
                 color: 1 + place % 6,
@@ -278,6 +284,7 @@ impl Comparison {
                 title: title.into(),
                 x_label: "epoch",
                 whole_x: true,
+                shares: (false, share),
                 series: with.map(series).collect(),
                 caption: caption.into(),
                 ..Chart::default()
@@ -288,24 +295,28 @@ impl Comparison {
             chart(
                 "Validation loss",
                 "Validation loss of all runs",
+                false,
                 |e| e.val_loss,
                 "The lowest point is what a run can reach; where a curve turns upwards, it overfits.",
             ),
             chart(
                 "Validation accuracy",
                 "Validation accuracy of all runs",
+                true,
                 |e| e.val_accuracy,
                 "Curves that cross again and again are within noise.",
             ),
             chart(
                 "Training loss",
                 "Training loss of all runs",
+                false,
                 |e| e.train_loss,
                 "How fast each run learns its training images.",
             ),
             chart(
                 "Learning rate",
                 "Learning rate of all runs",
+                false,
                 |e| e.lr,
                 "The rate of each epoch's last update.",
             ),

@@ -40,6 +40,17 @@ pub(crate) fn shortened_front(text: &str, most: usize) -> String {
     ['…'].into_iter().chain(text.chars().skip(length - most.saturating_sub(1))).collect()
 }
 
+/// The first and the last characters around an ellipsis where there are more than `most`: long names of classes often begin alike.
+pub(crate) fn shortened_middle(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    let end = most.saturating_sub(1) / 2;
+    let start = most.saturating_sub(1) - end;
+    text.chars().take(start).chain(['…']).chain(text.chars().skip(length - end)).collect()
+}
+
 /// The end of a path, by which an image is known.
 pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
@@ -86,6 +97,39 @@ pub(crate) fn listed(items: &[String]) -> String {
         [one] => one.clone(),
         [head @ .., last] => format!("{} and {last}", head.join(", ")),
     }
+}
+
+/// A table in a box of its own. Where the page is narrow each row is a block, its first cell the heading and every other cell beside
+/// the heading of its column. `heads` and `rows` are HTML; no cell of a row spans those before its last.
+pub(crate) fn stacked(heads: &[&str], rows: &str) -> String {
+    let mut html = String::from("<div class=\"scroll\"><table class=\"stacked\"><thead><tr>");
+    // A column of words has its heading above them.
+    let first: Vec<&str> = rows.split("</tr>").next().unwrap_or_default().split("<td").skip(1).collect();
+    for (place, head) in heads.iter().enumerate() {
+        let words = place == 0 || first.get(place).is_some_and(|cell| cell.starts_with(" class=\"text\""));
+        let _ = write!(html, "<th{}>{head}</th>", if words { " class=\"text\"" } else { "" });
+    }
+    html + "</tr></thead><tbody>" + &labelled(heads, rows) + "</tbody></table></div>"
+}
+
+/// Rows whose cells know the headings of their columns, which stand beside them where a table is stacked.
+pub(crate) fn labelled(heads: &[&str], rows: &str) -> String {
+    let mut html = String::with_capacity(rows.len() * 2);
+    for row in rows.split_inclusive("</tr>") {
+        let mut cells = row.split("<td");
+        html += cells.next().unwrap_or_default();
+        for (place, cell) in cells.enumerate() {
+            match heads.get(place).filter(|_| place > 0) {
+                Some(head) => {
+                    let _ = write!(html, "<td data-head=\"{head}\"{cell}");
+                }
+                None => {
+                    let _ = write!(html, "<td{cell}");
+                }
+            }
+        }
+    }
+    html
 }
 
 /// Base 64 with padding (RFC 4648).
@@ -166,6 +210,15 @@ mod tests {
     }
 
     #[test]
+    fn cells_of_a_stacked_table_know_their_column() {
+        let rows = "<tr><td>a</td><td class=\"x\">1</td></tr><tr><td>b</td><td>2</td></tr>";
+        let html = stacked(&["class", "recall"], rows);
+        assert!(html.contains("<th class=\"text\">class</th><th>recall</th>"));
+        assert!(html.contains("<td>a</td><td data-head=\"recall\" class=\"x\">1</td></tr>"), "{html}");
+        assert_eq!(html.matches("data-head").count(), 2);
+    }
+
+    #[test]
     fn base64_is_that_of_the_rfc() {
         for (text, expected) in
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
@@ -189,6 +242,10 @@ mod tests {
         assert_eq!(
             (shortened_front("abcdef", 4), shortened_front("abcd", 4)),
             ("…def".into(), "abcd".into())
+        );
+        assert_eq!(
+            (shortened_middle("abcdefgh", 6), shortened_middle("abcdef", 6)),
+            ("abc…gh".into(), "abcdef".into())
         );
         assert_eq!(listed(&["a".into(), "b".into(), "c".into()]), "a, b and c");
         assert_eq!((counted(1, "image"), counted(1200, "image")), ("1 image".into(), "1,200 images".into()));

@@ -17,7 +17,7 @@ pub struct Selection {
     pub highest_loss: Vec<usize>,
     /// Some that are right, from the surest to the least sure.
     pub right: Vec<usize>,
-    /// Some that are wrong, from the surest to the least sure.
+    /// Some of the others that are wrong, from the surest to the least sure: none that is among those with the highest loss.
     pub wrong: Vec<usize>,
     /// The largest cells of the confusion matrix off its diagonal: true class, predicted class, and their surest images.
     pub cells: Vec<(usize, usize, Vec<usize>)>,
@@ -59,6 +59,8 @@ pub fn select(predictions: &Predictions, leaked: &[bool]) -> Selection {
     let mut highest_loss: Vec<usize> = wrong.clone();
     highest_loss.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]).then(a.cmp(&b)));
     highest_loss.truncate(HIGHEST_LOSS);
+    let shown: BTreeSet<usize> = highest_loss.iter().copied().collect();
+    let others: Vec<usize> = wrong.iter().copied().filter(|sample| !shown.contains(sample)).collect();
     let cell = |(target, predicted_as, _): (usize, usize, u64)| {
         let mut samples: Vec<usize> = wrong
             .iter()
@@ -71,7 +73,7 @@ pub fn select(predictions: &Predictions, leaked: &[bool]) -> Selection {
     Selection {
         highest_loss,
         right: spread(&right),
-        wrong: spread(&wrong),
+        wrong: spread(&others),
         cells: predictions.confusion().most_confused(CELLS.0).into_iter().map(cell).collect(),
     }
 }
@@ -105,6 +107,7 @@ mod tests {
             (selection.right.len(), selection.wrong.len(), selection.highest_loss.len()),
             (12, 12, 18)
         );
+        assert!(selection.wrong.iter().all(|sample| !selection.highest_loss.contains(sample)), "shown once");
         let most = predictions.losses().iter().fold(0.0, |most: f64, &loss| most.max(loss));
         assert_eq!(predictions.losses()[selection.highest_loss[0]], most);
         assert!(selection.explained().len() <= 42 && selection.all().len() <= 78);

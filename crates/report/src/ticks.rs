@@ -27,6 +27,12 @@ pub(crate) fn ticks((low, high): (f64, f64), about: usize, whole: bool) -> Vec<(
     (first..=last).take(40).map(|n| n as f64 * step).map(|value| (value, written(value))).collect()
 }
 
+/// The same of shares, written as percentages.
+pub(crate) fn share_ticks((low, high): (f64, f64), about: usize) -> Vec<(f64, String)> {
+    let percentages = ticks((100.0 * low, 100.0 * high), about, false);
+    percentages.into_iter().map(|(at, text)| (at / 100.0, format!("{text}\u{a0}%"))).collect()
+}
+
 /// Ticks of a logarithmic axis: powers of ten, and 2 and 5 times them where there are few.
 pub(crate) fn log_ticks((low, high): (f64, f64), about: usize) -> Vec<(f64, String)> {
     let decades = (high / low).log10();
@@ -63,6 +69,14 @@ mod tests {
         assert_eq!(texts((0.0, 1e-5), false)[1], "2e-6");
         assert!(texts((0.0, f64::NAN), false).is_empty() && texts((1.0, 1.0), false).is_empty());
         assert!(ticks((0.0, 1e300), 5, false).len() <= 7);
+    }
+
+    #[test]
+    fn shares_are_written_as_percentages_where_they_are() {
+        let ticks = share_ticks((0.0, 0.5), 5);
+        let texts: Vec<&str> = ticks.iter().map(|tick| tick.1.as_str()).collect();
+        assert_eq!(texts, ["0\u{a0}%", "10\u{a0}%", "20\u{a0}%", "30\u{a0}%", "40\u{a0}%", "50\u{a0}%"]);
+        assert!((ticks[3].0 - 0.3).abs() < 1e-12);
     }
 
     #[test]

@@ -9,9 +9,13 @@ use pupila_report::{
 };
 
 /// What stands in a section; nothing where the page has none of that name.
-fn section<'a>(html: &'a str, id: &str) -> &'a str {
+fn section(html: &str, id: &str) -> String {
     let start = format!("<section id=\"{id}\">");
-    html.split_once(&start).map_or("", |(_, rest)| rest.split_once("</section>").unwrap().0)
+    let section = html.split_once(&start).map_or("", |(_, rest)| rest.split_once("</section>").unwrap().0);
+    // Without what a narrow page shows beside a cell.
+    let mut parts = section.split(" data-head=\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('"').unwrap().1)
 }
 
 /// That tags are closed in the order in which they were opened, as far as this can be told from the text.

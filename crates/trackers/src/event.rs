@@ -133,6 +133,8 @@ pub struct RunInfo {
     pub val_images: usize,
     /// Every key of the recipe that has a value, such as `optimizer.lr`.
     pub recipe: Map<String, Value>,
+    /// Those of its keys that have another value than the default, the most telling first.
+    pub changed: Vec<String>,
     /// What the run was made from and with, such as `mlflow.source.git.commit`.
     pub tags: Vec<(String, String)>,
     /// The images.

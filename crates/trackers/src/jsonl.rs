@@ -57,8 +57,9 @@ impl Tracker for Jsonl {
 fn to_record(event: &Event, time: f64) -> Option<Record> {
     Some(match event.clone() {
         Event::Start(run) => {
-            let RunInfo { run, classes, parameters, train_images, val_images, recipe, tags, data, group } =
-                *run;
+            let RunInfo {
+                run, classes, parameters, train_images, val_images, recipe, tags, data, group, ..
+            } = *run;
             Record::Start(Box::new(StartRecord {
                 time,
                 run,

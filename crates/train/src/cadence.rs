@@ -16,7 +16,7 @@ const PASS_S: f64 = 5e-5;
 /// What the preparation of a training image costs, in seconds.
 const IMAGE_S: f64 = 3e-6;
 /// A look of any kind may take so much of a whole run, in seconds, however short the run: nobody waits for it.
-const FREE_S: f64 = 0.02;
+const FREE_S: f64 = 0.3;
 
 /// A look every so many epochs, beginning with the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

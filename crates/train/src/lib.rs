@@ -35,6 +35,6 @@ pub use recipe::{
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};
-pub use tracking::{Tracking, TrackingConfig, TrackingState, flat_recipe, mlflow_target};
+pub use tracking::{Tracking, TrackingConfig, TrackingState, changed_keys, flat_recipe, mlflow_target};
 pub use trainer::{Outcome, Plan, TrainError, Training, train};
 pub use views::{Views, evaluate_views};

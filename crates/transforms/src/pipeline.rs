@@ -92,16 +92,37 @@ impl Pipeline {
     /// # Errors
     /// Where a transform leaves no pixel.
     pub fn apply_to_image(&self, image: &Image, key: SampleKey) -> Result<Image, ImageError> {
-        let shape = Shape {
-            height: image.height() as usize,
-            width: image.width() as usize,
-            channels: usize::from(image.channels()),
-        };
-        let mut memory = FrameMemory::default();
-        // An image's data are as many as its shape says.
-        let Ok(mut frame) = Frame::new(shape, image.data(), &mut memory) else { return Ok(image.clone()) };
-        self.apply(&mut frame, key);
-        let Shape { height, width, channels } = frame.shape();
-        Image::new(width as u32, height as u32, channels as u8, frame.pixels().to_vec())
+        in_frame(image, |frame| self.apply(frame, key))
     }
+
+    /// The transform at a place alone on one image, always applied whatever its `p`; the image as it is where there is none.
+    ///
+    /// # Errors
+    /// Where it leaves no pixel.
+    pub fn apply_one_to_image(&self, place: u16, image: &Image, key: SampleKey) -> Result<Image, ImageError> {
+        in_frame(image, |frame| {
+            if let Some(transform) = self.transforms.get(usize::from(place)) {
+                let key = DrawKey::new(key, place);
+                let mut stream = key.stream();
+                // What is drawn afterwards is what would be drawn if it had applied by chance.
+                stream.chance(transform.p());
+                transform.run(frame, None, key, &mut stream);
+            }
+        })
+    }
+}
+
+/// An image after what is done to it in a frame.
+fn in_frame(image: &Image, change: impl FnOnce(&mut Frame)) -> Result<Image, ImageError> {
+    let shape = Shape {
+        height: image.height() as usize,
+        width: image.width() as usize,
+        channels: usize::from(image.channels()),
+    };
+    let mut memory = FrameMemory::default();
+    // An image's data are as many as its shape says.
+    let Ok(mut frame) = Frame::new(shape, image.data(), &mut memory) else { return Ok(image.clone()) };
+    change(&mut frame);
+    let Shape { height, width, channels } = frame.shape();
+    Image::new(width as u32, height as u32, channels as u8, frame.pixels().to_vec())
 }

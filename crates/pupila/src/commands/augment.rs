@@ -46,9 +46,23 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
         arguments.out.display(),
         images(shown.images)
     ));
+    for alone in shown.alone.iter().filter(|alone| alone.is_next_to_nothing()) {
+        output.say(format_args!(
+            "{} changes next to nothing: a value by {:.2} of 255 on average, even where it is applied; `pupila list transforms` shows \
+             the parameters that could be larger",
+            alone.name,
+            alone.mean_difference.unwrap_or(0.0)
+        ));
+    }
+    let alone: Vec<_> = shown
+        .alone
+        .iter()
+        .map(|of| json!({ "place": of.place, "name": of.name, "mean_difference": of.mean_difference }))
+        .collect();
     output.object(&json!({
         "out": arguments.out.to_string_lossy(), "width": width, "height": height, "images": shown.images,
         "seed": recipe.train.seed, "transforms": recipe.pipeline().resolved(),
+        "alone": alone,
     }));
     Ok(())
 }

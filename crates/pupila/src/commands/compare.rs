@@ -1,5 +1,6 @@
 //! `pupila compare`: what differs in the recipes of runs, what it did to the metrics, and whether that is more than noise.
 
+use super::study_table::shortened;
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::signal;
@@ -8,9 +9,14 @@ use pupila::report::{Comparison, MetricRow};
 use pupila::run_files::StudyFile;
 use pupila::{Compared, ComparisonOptions, RunFolder, user_cache};
 use std::path::PathBuf;
+use unicode_width::UnicodeWidthStr;
 
-/// Longest value of a recipe in the terminal, in characters.
+/// Longest value of a recipe in the terminal, in columns.
 const LONGEST: usize = 36;
+/// Nothing is shortened below this, and no metric is wider.
+const SHORTEST: usize = 16;
+/// Between columns.
+const GAP: usize = 2;
 
 pub(crate) fn run(arguments: &cli::Compare) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
@@ -62,13 +68,7 @@ fn tell(output: Output, comparison: &Comparison) {
     if comparison.differences.is_empty() {
         output.say("  the recipes are the same");
     } else {
-        let cut = |value: &Option<String>| match value {
-            None => "-".to_owned(),
-            Some(text) if text.chars().count() > LONGEST => {
-                text.chars().take(LONGEST - 3).chain("...".chars()).collect()
-            }
-            Some(text) => text.clone(),
-        };
+        let cut = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
         let rows = comparison.differences.iter();
         table(output, &names, rows.map(|(key, values)| (key.clone(), values.iter().map(cut).collect())));
     }
@@ -99,16 +99,70 @@ fn cells(row: &MetricRow) -> Vec<String> {
 
 fn table(output: Output, names: &[String], rows: impl Iterator<Item = (String, Vec<String>)>) {
     let rows: Vec<(String, Vec<String>)> = rows.collect();
-    let wide =
-        |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
-    let first = wide(&mut rows.iter().map(|row| &row.0));
-    let widths: Vec<usize> =
-        (0..names.len()).map(|i| wide(&mut rows.iter().map(|row| &row.1[i]).chain([&names[i]]))).collect();
-    let line = |name: &str, cells: &[String]| {
-        let cells: String =
-            cells.iter().zip(&widths).map(|(cell, &width)| format!("  {cell:>width$}")).collect();
-        output.say(format_args!("  {name:<first$}{cells}"));
+    lines(names, &rows, output.limit()).iter().for_each(|line| output.say(line));
+}
+
+/// The lines of a table, none wider than the terminal: names and values of recipes are shortened, and where that is not enough the
+/// runs stand in several tables below each other. Numbers are whole.
+fn lines(names: &[String], rows: &[(String, Vec<String>)], limit: Option<usize>) -> Vec<String> {
+    let limit = limit.unwrap_or(usize::MAX);
+    let keys: Vec<String> = rows.iter().map(|(key, _)| key.clone()).collect();
+    let keys = shortened(&keys, (limit / 2).max(SHORTEST));
+    let first = keys.iter().map(|key| key.width()).max().unwrap_or(0);
+    let room = limit.saturating_sub(2 + first);
+    let cap = (room / names.len().max(1)).saturating_sub(GAP).clamp(SHORTEST, LONGEST);
+    let short = |text: &String| shortened(std::slice::from_ref(text), cap).remove(0);
+    let names = shortened(names, cap);
+    let rows: Vec<Vec<String>> = rows.iter().map(|(_, cells)| cells.iter().map(short).collect()).collect();
+    let wide = |run: usize| {
+        let cells = rows.iter().map(|cells| &cells[run]).chain([&names[run]]);
+        GAP + cells.map(|cell| cell.width()).max().unwrap_or(0)
     };
-    line("", names);
-    rows.iter().for_each(|(name, cells)| line(name, cells));
+    let mut lines = Vec::new();
+    let mut from = 0;
+    while from < names.len() {
+        let mut to = from + 1;
+        while to < names.len() && (from..=to).map(wide).sum::<usize>() <= room {
+            to += 1;
+        }
+        let line = |head: &str, cells: &[String]| {
+            let mut line = format!("  {head}{}", " ".repeat(first - head.width()));
+            for run in from..to {
+                line += &" ".repeat(wide(run) - cells[run].width());
+                line += &cells[run];
+            }
+            line
+        };
+        if from > 0 {
+            lines.push(String::new());
+        }
+        lines.push(line("", &names));
+        lines.extend(keys.iter().zip(&rows).map(|(key, cells)| line(key, cells)));
+        from = to;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_and_no_number_is_cut() {
+        let names: Vec<String> =
+            (0..5).map(|i| format!("{}-{i}", "a-run-of-a-long-name".repeat(4))).collect();
+        let cells = |text: &str| vec![text.to_owned(); 5];
+        let rows = vec![
+            ("loss.class_weights.a_class_of_ninety_characters".repeat(2), cells("0.25")),
+            ("augment[1]".to_owned(), cells("gauss_noise std_range=[0.2,0.44] mean_range=[0.0,0.0]\n")),
+            ("macro_average_precision".to_owned(), cells("0.3129 (+0.0019)")),
+        ];
+        for limit in [60, 72, 120] {
+            let lines = lines(&names, &rows, Some(limit));
+            assert!(lines.iter().all(|line| line.width() <= limit && !line.contains('\n')), "{lines:#?}");
+            let numbers: usize = lines.iter().map(|line| line.matches("0.3129 (+0.0019)").count()).sum();
+            assert_eq!(numbers, 5);
+        }
+        assert_eq!(lines(&names, &rows, None).len(), 4);
+    }
 }

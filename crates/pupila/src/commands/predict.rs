@@ -1,5 +1,7 @@
 //! `pupila predict`: classes for images of which nothing is known.
 
+use super::study_table::shortened;
+use super::tell_runs::printable;
 use super::{in_pool, tell, tell_data};
 use crate::cli;
 use crate::failure::Failure;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The name of standard input.
 const STDIN: &str = "-";
@@ -79,6 +82,71 @@ impl Drop for Given {
     }
 }
 
+/// How answers stand on a terminal: the classes beside the path, or below it where there is no room for them. To a file or a program
+/// names and paths go whole, but for what would break a line.
+struct Layout {
+    paths: usize,
+    /// The classes' names as they are shown, in the order of the logits.
+    names: Vec<String>,
+    widest: usize,
+    below: bool,
+    limit: usize,
+}
+
+impl Layout {
+    /// What a percentage takes, with a space before it.
+    const PERCENT: usize = 8;
+    /// Between columns.
+    const GAP: usize = 3;
+    /// Names are not shortened below this.
+    const SHORTEST: usize = 12;
+
+    fn new(limit: Option<usize>, paths: &[String], classes: &[String], columns: usize) -> Layout {
+        let limit = limit.unwrap_or(usize::MAX);
+        let longest = paths.iter().map(|path| printable(path).width()).max().unwrap_or(0);
+        let paths = longest.min((limit / 2).max(Self::SHORTEST));
+        let taken = paths + 2 + columns * Self::PERCENT + columns.saturating_sub(1) * Self::GAP;
+        let room = limit.saturating_sub(taken) / columns.max(1);
+        let whole = classes.iter().map(|class| printable(class).width()).max().unwrap_or(0);
+        let below = room < whole.min(Self::SHORTEST);
+        let room = if below { limit.saturating_sub(Self::GAP + Self::PERCENT) } else { room };
+        let names = shortened(classes, room);
+        let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
+        // By itself in a line a path may be as long as that.
+        Layout { paths: if below { longest.min(limit) } else { paths }, names, widest, below, limit }
+    }
+
+    fn lines(&self, path: &str, top: &[(&str, f32)], classes: &[String]) -> Vec<String> {
+        let path = end_of(&printable(path), self.paths);
+        let cell = |(class, p): &(&str, f32)| {
+            let place = classes.iter().position(|name| name == class).unwrap_or(0);
+            let name = &self.names[place];
+            let pad = " ".repeat(self.widest.saturating_sub(name.width()));
+            format!("{name}{pad} {:>7}", percent(f64::from(*p)))
+        };
+        let cells: Vec<String> = top.iter().map(cell).collect();
+        if self.below {
+            return [path].into_iter().chain(cells.iter().map(|cell| format!("   {cell}"))).collect();
+        }
+        let pad = " ".repeat(self.paths.min(self.limit).saturating_sub(path.width()));
+        vec![format!("{path}{pad}  {}", cells.join("   "))]
+    }
+}
+
+/// The end of a path, by which an image is known, in so many columns.
+fn end_of(path: &str, width: usize) -> String {
+    if path.width() <= width {
+        return path.to_owned();
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= width
+    };
+    let end: Vec<char> = path.chars().rev().take_while(fits).collect();
+    ['…'].into_iter().chain(end.into_iter().rev()).collect()
+}
+
 /// The extension of an image by its first bytes; none for what is no image.
 fn extension(content: &[u8]) -> Option<&'static str> {
     const KINDS: [(&[u8], &str); 7] = [
@@ -125,15 +193,13 @@ fn predict(arguments: &cli::Predict, output: Output, judging: Judging) -> Result
         .map_err(Failure::writing(path))?;
     }
 
-    let width = answers.paths.iter().map(|path| path.chars().count()).max().unwrap_or(0);
-    let name_width = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0);
+    let columns = usize::from(arguments.top).min(classes.len());
+    let layout = Layout::new(output.limit(), &answers.paths, classes, columns);
     let mut objects = Vec::new();
     for (path, answer) in answers.iter() {
         let top = answer.top(usize::from(arguments.top));
         if !arguments.json.json {
-            let cells =
-                top.iter().map(|(class, p)| format!("{class:<name_width$} {:>7}", percent(f64::from(*p))));
-            output.say(format_args!("{path:<width$}  {}", cells.collect::<Vec<_>>().join("   ")));
+            layout.lines(path, &top, classes).iter().for_each(|line| output.say(line));
         }
         let top: Vec<Value> =
             top.iter().map(|(class, p)| json!({ "class": class, "probability": p })).collect();
@@ -151,4 +217,28 @@ fn predict(arguments: &cli::Predict, output: Output, judging: Judging) -> Result
         "other_pictures": pupila::train::other_pictures_of(&dataset.other_pictures),
     }));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        let long = format!("{}_one", "a_class_of_ninety_characters".repeat(3));
+        let classes = [long.clone(), "line\nbreak".to_owned(), "tab\tname".to_owned(), "cat".to_owned()];
+        let top: Vec<(&str, f32)> = classes.iter().map(|class| (class.as_str(), 0.25)).collect();
+        let path = format!("/photographs/{}/1.jpg", "folder".repeat(20));
+        for limit in [40, 72, 100, 200] {
+            for columns in 1..=4 {
+                let layout = Layout::new(Some(limit), std::slice::from_ref(&path), &classes, columns);
+                for line in layout.lines(&path, &top[..columns], &classes) {
+                    assert!(line.width() <= limit && !line.contains(['\n', '\t']), "{limit}: {line}");
+                }
+            }
+        }
+        let layout = Layout::new(None, std::slice::from_ref(&path), &classes, 2);
+        let lines = layout.lines(&path, &top[..2], &classes);
+        assert!(lines.len() == 1 && lines[0].contains(&path) && lines[0].contains(&long), "{lines:?}");
+    }
 }

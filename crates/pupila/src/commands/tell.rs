@@ -484,36 +484,99 @@ pub(crate) fn tables(output: Output, predictions: &Predictions, classes: &[Strin
     output.say(predictions.confusion().render(&names, output.width()).trim_end_matches('\n'));
 }
 
+/// What a run leaves, in the two lines that name it.
+const FILES: [&[&str]; 2] = [
+    &[RunFolder::MODEL, RunFolder::PREDICTIONS, RunFolder::SUMMARY, RunFolder::REPORT, RunFolder::CONFUSION],
+    &[RunFolder::METRICS, RunFolder::RECIPE, RunFolder::ENVIRONMENT],
+];
+
 /// Where everything is, and what can be done with it.
 pub(crate) fn where_it_is(output: Output, folder: &RunFolder, dataset: &Dataset, recipe: &Recipe) {
-    let path = folder.path().display();
-    let program = program();
-    output.heading(format_args!("Run folder: {path}"));
-    output.say(
-        "  best.safetensors, predictions.csv, summary.json, classification_report.txt, confusion_matrix.png,\n  \
-         metrics.jsonl, recipe.toml, environment.json",
-    );
-    if recipe.tracking.report {
-        output.say(format_args!("  all of it on one page:       {}", folder.file(RunFolder::PAGE).display()));
-    }
-    if recipe.tracking.tensorboard {
-        let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
-        output.say(format_args!(
-            "  curves, images, histograms:  tensorboard --logdir {}",
-            runs.unwrap_or(Path::new(".")).display()
-        ));
-    }
-    output.say(format_args!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));
+    output.heading(format_args!("Run folder: {}", folder.path().display()));
     let test = dataset.indices(Split::Test).len();
-    if test > 0 {
-        output.say(format_args!(
-            "  {} of the test set are untouched:  {program} eval {path} --split test",
-            images(test)
-        ));
+    let tracking = &recipe.tracking;
+    let lines = what_is_there(folder, tracking.report, tracking.tensorboard, test, &program());
+    lines.iter().for_each(|line| output.say(line));
+}
+
+/// What stands in a run's folder and what can be done with it. A full disk or a folder in the way leaves files unwritten, which a warning
+/// has said: nothing points to those.
+fn what_is_there(
+    folder: &RunFolder,
+    report: bool,
+    tensorboard: bool,
+    test: usize,
+    program: &str,
+) -> Vec<String> {
+    let path = folder.path().display();
+    let is_there = |name: &&str| folder.file(name).is_file();
+    let files = FILES.map(|names| names.iter().copied().filter(is_there).collect::<Vec<_>>().join(", "));
+    let files: Vec<String> = files.into_iter().filter(|line| !line.is_empty()).collect();
+    let mut lines = Vec::new();
+    if !files.is_empty() {
+        lines.push(format!("  {}", files.join(",\n  ")));
     }
+    if report && is_there(&RunFolder::PAGE) {
+        lines.push(format!("  all of it on one page:       {}", folder.file(RunFolder::PAGE).display()));
+    }
+    if tensorboard && has_events(folder) {
+        let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
+        let runs = runs.unwrap_or(Path::new("."));
+        lines.push(format!("  curves, images, histograms:  tensorboard --logdir {}", runs.display()));
+    }
+    if is_there(&RunFolder::MODEL) {
+        lines.push(format!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));
+        if test > 0 {
+            let untouched = images(test);
+            lines.push(format!(
+                "  {untouched} of the test set are untouched:  {program} eval {path} --split test"
+            ));
+        }
+    }
+    lines
+}
+
+/// Whether a run has an event file of TensorBoard.
+fn has_events(folder: &RunFolder) -> bool {
+    let entries = std::fs::read_dir(folder.path()).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("events.out.tfevents."))
 }
 
 /// The program as it was called, so that what is suggested can be copied.
 fn program() -> String {
     std::env::args_os().next().map_or("pupila".into(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_points_only_to_what_is_there() {
+        let runs = tempfile::tempdir().unwrap();
+        let place = runs.path().join("run");
+        std::fs::create_dir(&place).unwrap();
+        for name in [RunFolder::MODEL, RunFolder::SUMMARY, RunFolder::METRICS, "events.out.tfevents.1"] {
+            std::fs::write(place.join(name), "{}").unwrap();
+        }
+        // What could not be written: a folder is in its way.
+        std::fs::create_dir(place.join(RunFolder::PAGE)).unwrap();
+        let folder = RunFolder::open(&place).unwrap();
+        let text = what_is_there(&folder, true, true, 3, "pupila").join("\n");
+        assert!(text.starts_with("  best.safetensors, summary.json,\n  metrics.jsonl\n"), "{text}");
+        for there in ["tensorboard --logdir", "pupila predict", "3 images of the test set"] {
+            assert!(text.contains(there), "{there}: {text}");
+        }
+        for missing in [RunFolder::PAGE, RunFolder::PREDICTIONS, RunFolder::CONFUSION, RunFolder::RECIPE] {
+            assert!(!text.contains(missing), "{missing}: {text}");
+        }
+        std::fs::remove_dir(place.join(RunFolder::PAGE)).unwrap();
+        std::fs::write(place.join(RunFolder::PAGE), "page").unwrap();
+        std::fs::remove_file(place.join(RunFolder::MODEL)).unwrap();
+        std::fs::remove_file(place.join("events.out.tfevents.1")).unwrap();
+        let text = what_is_there(&folder, true, true, 3, "pupila").join("\n");
+        assert!(
+            text.contains("run/report.html") && !text.contains("pupila") && !text.contains("tensorboard")
+        );
+    }
 }

@@ -1,10 +1,12 @@
 //! Runs side by side: what differs in their recipes, what it did to the metrics, and whether that is more than noise.
 
+pub(crate) mod differences;
 mod flips;
 mod pairing;
 mod seeds;
 mod verdict;
 
+use self::differences::{Row, differing};
 use crate::error::{Error, Tried};
 use crate::session::canonical;
 use crate::stop_signal::StopSignal;
@@ -285,17 +287,14 @@ fn compared(run: &RunFiles, name: &str) -> ComparedRun {
 
 /// Keys of the recipes with their values where these are not all the same, and the data where it is not.
 fn differences(runs: &[RunFiles]) -> Vec<(String, Vec<Option<String>>)> {
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut keys: Vec<&String> = Vec::new();
     for key in runs.iter().flat_map(|run| run.recipe.keys()) {
         if !keys.contains(&key) && !WITHOUT_EFFECT.iter().any(|prefix| key.starts_with(prefix)) {
             keys.push(key);
         }
     }
-    let mut rows: Vec<(String, Vec<Option<String>>)> = keys
-        .into_iter()
-        .map(|key| (key.clone(), runs.iter().map(|run| run.recipe.get(key).map(plain)).collect()))
-        .collect();
+    let values = |key: &String| runs.iter().map(|run| run.recipe.get(key)).collect::<Vec<_>>();
+    let mut rows: Vec<Row> = keys.into_iter().flat_map(|key| differing(key, &values(key))).collect();
     let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let mut row = |name: &str, of: fn(&RunFiles) -> &str| {
         rows.push((name.to_owned(), runs.iter().map(|run| known(of(run))).collect()));

@@ -22,7 +22,7 @@ use pupila_run::{
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
     CheckedRecipe, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors, SummaryContext,
-    Tracking, fingerprint, fingerprint_of, flat_recipe, run_summary,
+    Tracking, changed_keys, fingerprint, fingerprint_of, flat_recipe, run_summary,
 };
 use pupila_transforms::Normalization;
 use rayon::ThreadPool;
@@ -400,6 +400,7 @@ impl Session {
             train_images: data.train_images.unwrap_or(0),
             val_images: data.val_images.unwrap_or(0),
             recipe: flat_recipe(&self.recipe),
+            changed: changed_keys(&self.recipe),
             tags: source::tags(&self.data),
             data: DataRecord {
                 name: name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! The page of a study: what was found, as the report draws it.
 
 use super::{Analysis, Place, RunFacts, RunOutcome, Study, StudyPlan, VariantAnalysis};
+use crate::comparison::differences::differing;
 use pupila_report::{
     Curves, DifferenceRow, ExtraTable, MetricAxis, RunPoint, StudyPage, VariantResult, Verdict,
 };
@@ -157,7 +158,18 @@ fn values(plan: &StudyPlan, place: usize) -> Vec<(String, String)> {
         (None, Some(value)) => value.to_string(),
         (None, None) => "not set".to_owned(),
     };
-    plan.varied().into_iter().map(|key| (key.clone(), value(&key))).collect()
+    let all: Vec<_> = (0..plan.variants.len()).map(|variant| plan.effective(variant)).collect();
+    let inside = |key: String| {
+        let rows = differing(&key, &all.iter().map(|recipe| recipe.get(&key)).collect::<Vec<_>>());
+        if rows.iter().all(|(name, _)| *name == key) {
+            return vec![(key.clone(), value(&key))];
+        }
+        // Of a pipeline what differs inside alone: whole, it hides everything else.
+        let here =
+            |values: Vec<Option<String>>| values[place].clone().unwrap_or_else(|| "not set".to_owned());
+        rows.into_iter().map(|(name, values)| (name, here(values))).collect()
+    };
+    plan.varied().into_iter().flat_map(inside).collect()
 }
 
 fn run(study: &Study, place: Place, facts: &RunFacts) -> RunPoint {

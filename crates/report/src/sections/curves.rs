@@ -22,12 +22,13 @@ pub(crate) fn curves(training: &Training<'_>) -> String {
     };
     let marks: Vec<_> =
         training.best.map(|best| (f64::from(best), format!("kept: epoch {best}"))).into_iter().collect();
-    let chart = |title: &str, heading: &str, y, series, caption: &str| Chart {
+    let chart = |title: &str, heading: &str, y, share, series, caption: &str| Chart {
         title: title.into(),
         heading: heading.into(),
         x_label: "epoch",
         whole_x: true,
         y,
+        shares: (false, share),
         series,
         marks: marks.clone(),
         caption: caption.into(),
@@ -43,11 +44,12 @@ pub(crate) fn curves(training: &Training<'_>) -> String {
         accuracies.push(series("validation, balanced", 3, false, |e| e.val_balanced_accuracy));
     }
     accuracies.push(series("validation", 2, false, |e| e.val_accuracy));
-    let mut charts = [
+    let mut charts = vec![
         chart(
             "Loss by epoch",
             "Loss",
             decades.then_some((0.8 * low, 1.25 * high)),
+            false,
             vec![
                 series("training", 1, true, |e| e.train_loss),
                 series("validation", 2, false, |e| e.val_loss),
@@ -58,21 +60,29 @@ pub(crate) fn curves(training: &Training<'_>) -> String {
             "Accuracy by epoch",
             "Accuracy",
             None,
+            true,
             accuracies,
             "The gap between training and validation is what does not carry over to new images. Balanced accuracy counts each class alike.",
         ),
-        chart(
+    ];
+    let first = epochs[0].lr;
+    // A level line says less than its number.
+    let constant = epochs.iter().all(|epoch| epoch.lr == first);
+    if !constant {
+        charts.push(chart(
             "Learning rate by epoch",
             "Learning rate",
             None,
+            false,
             vec![series("", 4, false, |e| e.lr)],
             "The rate of each epoch's last update.",
-        ),
-    ];
+        ));
+    }
+    let rate = if constant { format!(" The learning rate was {first} throughout.") } else { String::new() };
     charts[0].log_y = decades;
     let figures: String = charts.iter().map(Chart::figure).collect();
     format!(
-        "<p class=\"note\">The dotted line marks the epoch that is kept, the best by <code>{}</code>.</p><div class=\"grid\">{figures}</div>\n",
+        "<p class=\"note\">The dotted line marks the epoch that is kept, the best by <code>{}</code>.{rate}</p><div class=\"grid\">{figures}</div>\n",
         escape(training.monitor)
     )
 }

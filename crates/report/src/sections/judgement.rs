@@ -2,6 +2,7 @@
 
 use super::Shown;
 use crate::chart::Frame;
+use crate::html::stacked;
 use crate::html::{count, counted, escape, fixed, percent};
 use crate::matrix::{Cells, NUMBERED, matrix, shown_classes};
 use crate::run::Judged;
@@ -31,21 +32,25 @@ pub(crate) fn headline(judged: &Judged<'_>, summary: &Summary, majority: f64, ev
         });
         let _ = write!(
             html,
-            "<div class=\"score\"><span>{name}{range}</span><b>{shown}</b>{}<span>{meaning}</span></div>",
-            gauge(name, v, interval, chance)
+            "<div class=\"score\"><span>{name}{range}</span><b>{shown}</b>{}<span>{meaning}{}</span></div>",
+            gauge(name, v, interval, chance, key != "macro_auc"),
+            // What the thin tick is, in the value's own unit; what guessing gives an area says its meaning.
+            chance
+                .filter(|_| key != "macro_auc")
+                .map_or(String::new(), |c| format!("; thin tick: chance, {}", percent(c)))
         );
     }
     html + "</div>\n"
 }
 
 /// A value on a line from 0 to 1, with its interval and what chance gives.
-fn gauge(name: &str, value: f64, interval: Option<(f64, f64)>, chance: Option<f64>) -> String {
+fn gauge(name: &str, value: f64, interval: Option<(f64, f64)>, chance: Option<f64>, share: bool) -> String {
     if !value.is_finite() {
         return String::new();
     }
     let x = |v: f64| 3.0 + 194.0 * v.clamp(0.0, 1.0);
     let mut svg = format!(
-        "<svg viewBox=\"0 0 200 26\" role=\"img\" preserveAspectRatio=\"none\"><title>{name} on a line from 0 to 1; the tick is chance</title>\
+        "<svg viewBox=\"0 0 200 26\" role=\"img\" preserveAspectRatio=\"none\"><title>{name} on a line; the thin tick is chance</title>\
          <line class=\"gridline\" x1=\"3\" x2=\"197\" y1=\"13\" y2=\"13\" style=\"stroke-width:3\"/>"
     );
     if let Some((low, high)) = interval {
@@ -65,6 +70,9 @@ fn gauge(name: &str, value: f64, interval: Option<(f64, f64)>, chance: Option<f6
         "<line class=\"s1\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"4\" y2=\"22\" style=\"stroke-width:3\"/></svg>",
         x(value)
     );
+    // Beside the drawing, which is stretched to its box.
+    let ends = if share { ["0", "50", "100\u{a0}%"] } else { ["0", "0.5", "1"] };
+    let _ = write!(svg, "<div class=\"ends\"><i>{}</i><i>{}</i><i>{}</i></div>", ends[0], ends[1], ends[2]);
     svg
 }
 
@@ -83,22 +91,17 @@ pub(crate) fn confusion(shown: &Shown<'_>, selection: &Selection) -> String {
     }
     let few = classes.len() <= NUMBERED;
     let draw = |cells| matrix(confusion, shown.classes, &classes, cells);
+    let (shares, counts) = (draw(Cells::Shares), draw(Cells::Counts));
+    let (shares, counts) = (
+        format!(
+            "<figure><h3>Share of the true class, in %</h3><div class=\"scroll\">{shares}</div></figure>"
+        ),
+        format!("<figure><h3>Counts</h3><div class=\"scroll\">{counts}</div></figure>"),
+    );
     if few {
-        let _ = write!(
-            html,
-            "<div class=\"grid\"><figure><h3>Counts</h3><div class=\"wide\">{}</div></figure>\
-             <figure><h3>Share of the true class</h3><div class=\"wide\">{}</div></figure></div>",
-            draw(Cells::Counts),
-            draw(Cells::Shares)
-        );
+        let _ = write!(html, "<div class=\"grid matrices\">{counts}{shares}</div>");
     } else {
-        let _ = write!(
-            html,
-            "<figure><h3>Share of the true class</h3><div class=\"scroll\">{}</div></figure><figure><h3>Counts</h3><div class=\"scroll\">{}</div></figure>{}",
-            draw(Cells::Shares),
-            draw(Cells::Counts),
-            most_confused(shown)
-        );
+        let _ = write!(html, "{shares}{counts}{}", most_confused(shown));
     }
     html += "<p class=\"note\">Each row is a true class, each column what was answered. Blue, on the diagonal, is right; orange is wrong, and the deeper the color the larger the share of that row. A column with much orange is a class that is answered too readily. Point at a cell for its count and share.</p>\n";
     let mut cells = String::new();
@@ -139,7 +142,8 @@ fn most_confused(shown: &Shown<'_>) -> String {
     };
     let rows: String = confusion.most_confused(20).iter().map(row).collect();
     format!(
-        "<h3>Most frequent confusions</h3><div class=\"scroll\"><table><thead><tr><th>true class</th><th class=\"text\">taken for</th><th>images</th><th>of</th><th>share</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        "<h3>Most frequent confusions</h3>{}",
+        stacked(&["true class", "taken for", "images", "of", "share"], &rows)
     )
 }
 
@@ -161,17 +165,20 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
         )
     };
     let range = |limits: Option<pupila_run::Interval>| match limits {
-        Some([Some(low), Some(high)]) => format!("<small>{low:.2} to {high:.2}</small>"),
+        Some([Some(low), Some(high)]) => {
+            format!("<small>{:.1} to {:.1}</small>", 100.0 * low, 100.0 * high)
+        }
         _ => String::new(),
     };
     let mut starred = false;
     let mut rows = String::new();
     for class in order {
         let s = &scores.per_class[class];
-        let mut cell = |value: f64, defined: bool| {
+        let mut star = |defined: bool| {
             starred |= !defined;
-            format!("{}{}", fixed(value, 3), if defined { "" } else { "*" })
+            if defined { "" } else { "*" }
         };
+        let mut cell = |value: f64, defined: bool| format!("{}{}", percent(value), star(defined));
         let (has, answered) = (s.support > 0, predicted[class] > 0);
         let of = judged.intervals.per_class.get(class);
         let _ = write!(
@@ -185,8 +192,8 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
             bar(s.recall, 3),
             cell(s.recall, has) + &range(of.map(|of| of.recall_interval)),
             cell(s.f1, has || answered),
-            cell(areas.per_class[class], areas.per_class[class].is_finite()),
-            cell(precisions.per_class[class], has),
+            fixed(areas.per_class[class], 3) + star(areas.per_class[class].is_finite()),
+            fixed(precisions.per_class[class], 3) + star(has),
         );
     }
     let mut sum = |name: &str, s: pupila_metrics::ClassScores, area: f64, precision: Option<f64>| {
@@ -194,9 +201,9 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
             rows,
             "<tr class=\"sum\"><td>{name}</td><td>{}</td><td></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             count(s.support),
-            fixed(s.precision, 3),
-            fixed(s.recall, 3),
-            fixed(s.f1, 3),
+            percent(s.precision),
+            percent(s.recall),
+            percent(s.f1),
             fixed(area, 3),
             precision.map_or(String::new(), |p| fixed(p, 3)),
         );
@@ -209,9 +216,11 @@ pub(crate) fn per_class(judged: &Judged<'_>, classes: &[String]) -> String {
     } else {
         ""
     };
+    let heads = ["class", "images", "answered", "precision", "recall", "F1", "AUC", "average precision"];
+    let table = stacked(&heads, &rows);
     format!(
-        "<div class=\"scroll\"><table><thead><tr><th class=\"text\">class</th><th>images</th><th>answered</th><th>precision</th><th>recall</th><th>F1</th><th>AUC</th><th>average precision</th></tr></thead><tbody>{rows}</tbody></table></div>\n\
-         <p class=\"note\">Precision: of the images answered as the class, how many are. Recall: of its images, how many are found. Below them stand their 95 % intervals: a class of few images has uncertain numbers.{order}{star}</p>\n"
+        "{table}\n\
+         <p class=\"note\">Precision: of the images answered as the class, how many are. Recall: of its images, how many are found. Below them stand their 95 % intervals, in %: a class of few images has uncertain numbers.{order}{star}</p>\n"
     )
 }
 
@@ -233,9 +242,14 @@ pub(crate) fn leaks_by_class(leaks: &Leaks) -> String {
     };
     let touched = leaks.without.per_class.iter().zip(&leaks.on.per_class).filter(|(_, on)| on.images > 0);
     let rows: String = touched.map(row).collect();
-    format!(
-        "<div class=\"scroll\"><table><thead><tr><th class=\"text\">class</th><th>recall without copies</th><th>95&nbsp;% interval</th><th>on the copies</th><th>95&nbsp;% interval</th></tr></thead><tbody>{rows}</tbody></table></div>\n"
-    )
+    let heads = [
+        "class",
+        "recall without copies",
+        "95&nbsp;% interval",
+        "recall on the copies",
+        "95&nbsp;% interval",
+    ];
+    stacked(&heads, &rows) + "\n"
 }
 
 /// The reliability diagram.
@@ -245,7 +259,7 @@ pub(crate) fn calibration(judged: &Judged<'_>) -> String {
     if most == 0 {
         return String::new();
     }
-    let frame = Frame::new((0.0, 1.0), (0.0, 1.0));
+    let frame = Frame { shares: (true, true), ..Frame::new((0.0, 1.0), (0.0, 1.0)) };
     let mut body = frame.line(&[(0.0, 0.0), (1.0, 1.0)], "guide");
     for bin in bins.iter().filter(|bin| bin.samples > 0) {
         let (x, right) = (frame.x(bin.low) + 1.0, frame.x(bin.high) - 1.0);
@@ -270,7 +284,7 @@ pub(crate) fn calibration(judged: &Judged<'_>) -> String {
     }
     let drawing =
         frame.draw("Reliability diagram: accuracy by confidence", ("confidence", "accuracy"), false, &body);
-    let counts = Frame::new((0.0, 1.0), (0.0, most as f64 * 1.05));
+    let counts = Frame { shares: (true, false), ..Frame::new((0.0, 1.0), (0.0, most as f64 * 1.05)) };
     let mut body = String::new();
     for bin in &bins {
         let (x, right) = (counts.x(bin.low) + 1.0, counts.x(bin.high) - 1.0);

@@ -108,7 +108,10 @@ pub(crate) fn gallery(shown: &Shown<'_>, selection: &Selection, by: Option<&str>
         "<p class=\"note\">From the surest answers to the least sure.{} A map that lies beside the object shows that the network goes by something else.</p>",
         explained(by)
     );
-    for (name, tiles) in [("Right", right), ("Wrong", wrong)] {
+    if selection.wrong.is_empty() && !selection.highest_loss.is_empty() {
+        html += "<p class=\"note\">All that are wrong are shown under the highest losses.</p>";
+    }
+    for (name, tiles) in [("Right", right), ("Wrong, beside those of the highest losses", wrong)] {
         if !tiles.is_empty() {
             let _ = write!(html, "<h3>{name}</h3>{tiles}");
         }

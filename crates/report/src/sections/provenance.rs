@@ -80,7 +80,7 @@ fn table(rows: &[(String, String)]) -> String {
         format!("<tr><td>{}</td><td class=\"text\">{}</td></tr>", escape(name), escape(value))
     };
     let rows: String = rows.iter().map(row).collect();
-    format!("<div class=\"wide\"><table><tbody>{rows}</tbody></table></div>")
+    format!("<div class=\"wide\"><table class=\"pairs\"><tbody>{rows}</tbody></table></div>")
 }
 
 /// The machine, the data, what was left out.
@@ -211,5 +211,7 @@ pub(crate) fn time(phases: &[(String, f64)], summary: &Summary) -> String {
     }
     let notes =
         if notes.is_empty() { String::new() } else { format!("<p class=\"note\">{}.</p>", notes.join("; ")) };
-    format!("{bar}</svg></figure><div class=\"wide\"><table><tbody>{rows}</tbody></table></div>{notes}\n")
+    format!(
+        "{bar}</svg></figure><div class=\"wide\"><table class=\"pairs\"><tbody>{rows}</tbody></table></div>{notes}\n"
+    )
 }

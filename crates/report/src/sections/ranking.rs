@@ -1,7 +1,7 @@
 //! ROC and precision-recall curves.
 
 use crate::chart::{Chart, Series};
-use crate::html::{count, fixed, shortened};
+use crate::html::{count, fixed, shortened_middle};
 use crate::run::Judged;
 use pupila_metrics::{AveragePrecision, PrecisionRecallCurve, RocAuc, RocCurve};
 
@@ -27,7 +27,8 @@ pub(crate) fn ranking(judged: &Judged<'_>, classes: &[String]) -> String {
         order.sort_by(|&a, &b| areas.per_class[a].total_cmp(&areas.per_class[b]).then(a.cmp(&b)));
         order.truncate(CURVES);
     }
-    let name = |class: usize, area: f64| format!("{}, {}", shortened(&classes[class], 26), fixed(area, 3));
+    let name =
+        |class: usize, area: f64| format!("{}, {}", shortened_middle(&classes[class], 26), fixed(area, 3));
     let mut roc: Vec<Series> = Vec::new();
     let mut recall: Vec<Series> = Vec::new();
     for (place, &class) in order.iter().enumerate() {
@@ -61,6 +62,7 @@ pub(crate) fn ranking(judged: &Judged<'_>, classes: &[String]) -> String {
         y_label: "true positive rate",
         x: Some((0.0, 1.0)),
         y: Some((0.0, 1.0)),
+        shares: (true, true),
         series: roc,
         guides: vec![[(0.0, 0.0), (1.0, 1.0)]],
         caption: format!(
@@ -75,6 +77,7 @@ pub(crate) fn ranking(judged: &Judged<'_>, classes: &[String]) -> String {
         y_label: "precision",
         x: Some((0.0, 1.0)),
         y: Some((0.0, 1.0)),
+        shares: (true, true),
         series: recall,
         caption: format!(
             "{which}What a stricter or more lenient threshold would give, with the average precision. The nearer to the upper right corner, the better; a rare class starts low by nature."

@@ -3,7 +3,7 @@
 use super::forest::{adjusted, words};
 use super::numbers::{UNKNOWN, bytes};
 use super::{NAME, RunPoint, VariantResult, View};
-use crate::html::{count, counted, escape, seconds, shortened};
+use crate::html::{count, counted, escape, labelled, seconds, shortened};
 use std::fmt::Write as _;
 
 /// Kinds of findings that have a column.
@@ -296,8 +296,14 @@ impl View<'_> {
 }
 
 fn table(heads: &str, rows: &str) -> String {
+    // The words of a heading, without the tags around and in them.
+    let words = |head: &str| -> String {
+        head.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect()
+    };
+    let named: Vec<String> = heads.split("</th>").map(words).collect();
+    let rows = labelled(&named.iter().map(String::as_str).collect::<Vec<_>>(), rows);
     format!(
-        "<div class=\"scroll\"><table class=\"named\"><thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody></table></div>\n"
+        "<div class=\"scroll\"><table class=\"named stacked\"><thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 

@@ -10,9 +10,15 @@ use crate::{Group, RunEnd, RunInfo};
 use prost::Message;
 use serde_json::{Map, Value as Json};
 
-/// Columns that stand first. TensorBoard shows five, sorted by name behind those that are said to differ between runs, which
-/// one run cannot know: of the whole recipe the first five by name tell least.
-const FIRST: [&str; 5] = ["input.size", "model.name", "optimizer.lr", "train.batch", "train.epochs"];
+/// Columns that people compare runs by, always shown. TensorBoard shows five, sorted by name behind those that are said to differ
+/// between runs, which one run cannot know: of the whole recipe the first five by name tell least.
+const ALWAYS: [&str; 2] = ["model.name", "optimizer.lr"];
+
+/// Columns that are shown where fewer than the rest have another value than the default.
+const OTHERWISE: [&str; 3] = ["optimizer.name", "schedule.name", "train.epochs"];
+
+/// Sections and keys that say least of why one model does better than another.
+const UNTOLD: [&str; 5] = ["tracking.", "data.", "input.size", "train.seed", "train.batch"];
 
 /// Columns that TensorBoard shows before anyone chooses (2.21, `_computeHParams` of its hparams page): those said to differ
 /// come first, and of what it is told of, so many are shown whether they differ or not.
@@ -34,7 +40,7 @@ pub(super) fn start(run: &RunInfo, metrics: &[String], time: f64) -> Vec<Value> 
     };
     let experiment = Experiment {
         time_created_secs: time,
-        hparam_infos: columns(run.group.as_ref(), &values),
+        hparam_infos: columns(run, &values),
         metric_infos: metrics.iter().map(metric).collect(),
     };
     let hparams = values.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
@@ -53,8 +59,9 @@ pub(super) fn start(run: &RunInfo, metrics: &[String], time: f64) -> Vec<Value> 
 /// The columns of the table. TensorBoard takes those of whichever run it comes to first, so they are the same in all runs of a
 /// group that were begun together. What is varied may be more in a group that was extended since: then the first run says what
 /// was varied when it was made, and a key that was added is no column where TensorBoard comes to one of the earlier runs.
-fn columns(group: Option<&Group>, values: &Map<String, Json>) -> Vec<HParamInfo> {
-    let differing = group.map_or_else(|| FIRST.map(str::to_owned).to_vec(), differing);
+fn columns(run: &RunInfo, values: &Map<String, Json>) -> Vec<HParamInfo> {
+    let group = run.group.as_ref();
+    let differing = group.map_or_else(|| alone(&run.changed), differing);
     let info = |name: &String| {
         let r#type = match values.get(name) {
             Some(Json::Bool(_)) => 2,
@@ -77,6 +84,20 @@ fn columns(group: Option<&Group>, values: &Map<String, Json>) -> Vec<HParamInfo>
 fn differing(group: &Group) -> Vec<String> {
     let keys = group.varied.iter().filter(|key| *key != SEED).take(SHOWN - 2).cloned();
     [VARIANT.to_owned(), SEED.to_owned()].into_iter().chain(keys).collect()
+}
+
+/// The columns that tell a run of its own apart from others: the model, the learning rate, and what has another value than the
+/// default.
+fn alone(changed: &[String]) -> Vec<String> {
+    let telling = changed.iter().filter(|key| !UNTOLD.iter().any(|prefix| key.starts_with(prefix))).cloned();
+    let all = ALWAYS.into_iter().map(str::to_owned).chain(telling).chain(OTHERWISE.map(str::to_owned));
+    let mut columns: Vec<String> = Vec::new();
+    for key in all {
+        if columns.len() < SHOWN && !columns.contains(&key) {
+            columns.push(key);
+        }
+    }
+    columns
 }
 
 /// The end of the session.
@@ -113,7 +134,8 @@ mod tests {
             "train.seed": 7,
         });
         let recipe = recipe.as_object().unwrap().clone();
-        let run = RunInfo { run: "wide-seed7".into(), recipe, group, ..RunInfo::default() };
+        let changed = ["tracking.notes", "train.batch", "model.batch_norm"].map(str::to_owned).to_vec();
+        let run = RunInfo { run: "wide-seed7".into(), recipe, changed, group, ..RunInfo::default() };
         let mut content = start(&run, &["best/loss".into()], 1.5)
             .into_iter()
             .map(|value| HParams::decode(&value.metadata.unwrap().plugin_data.unwrap().content[..]).unwrap());
@@ -135,7 +157,12 @@ mod tests {
     fn a_run_of_its_own_has_every_key_and_ticks_those_that_say_most() {
         let (columns, session) = told(None);
         assert_eq!(columns.len(), 6);
-        assert_eq!(ticked(&columns), ["input.size", "model.name", "optimizer.lr", "train.epochs"]);
+        // What was changed is among them, but no batch size.
+        assert_eq!(ticked(&columns), ["model.name", "model.batch_norm", "optimizer.lr"]);
+        let many: Vec<String> = (0..9).map(|i| format!("model.key{i}")).collect();
+        assert_eq!(alone(&many), ["model.name", "optimizer.lr", "model.key0", "model.key1", "model.key2"]);
+        let few = ["model.name", "optimizer.lr", "optimizer.name", "schedule.name", "train.epochs"];
+        assert_eq!(alone(&[]), few);
         assert_eq!(session.group_name, "wide-seed7");
         assert!(!session.hparams.contains_key("variant"));
     }

@@ -40,6 +40,7 @@ impl TensorBoard {
 
     fn write(&mut self, wall_time: f64, step: u64, mut value: Vec<Value>) -> io::Result<()> {
         for value in &mut value {
+            value.tag = shown(std::mem::take(&mut value.tag));
             if value.metadata.is_some() && !self.known.insert(value.tag.clone()) {
                 value.metadata = None;
             }
@@ -57,7 +58,8 @@ impl Tracker for TensorBoard {
     fn record(&mut self, time: f64, event: &Event) -> io::Result<()> {
         match event {
             Event::Start(run) => {
-                let values = hparams::start(run, &self.results, time);
+                let results: Vec<String> = self.results.iter().cloned().map(shown).collect();
+                let values = hparams::start(run, &results, time);
                 self.write(time, 0, values)
             }
             Event::Scalars { step, values, .. } | Event::Steps { step, values, .. } => {
@@ -90,6 +92,12 @@ impl Tracker for TensorBoard {
             Event::Artifact { .. } | Event::Model { .. } => Ok(()),
         }
     }
+}
+
+/// A tag as TensorBoard is told it. Groups of tags are sorted by name and the first ones open: the single points of the best epoch, `best/`,
+/// would hide the curves, so they stand behind `val/`.
+fn shown(tag: String) -> String {
+    if tag.starts_with("best/") { format!("val_{tag}") } else { tag }
 }
 
 /// A value that a plugin shows.
@@ -153,7 +161,7 @@ mod tests {
         board.record(1.5, &Event::Result { epoch: 2, step: 16, values }).unwrap();
         let events = read(folder.path());
         let written = &events[1].summary.as_ref().unwrap().value;
-        assert_eq!(written.iter().map(|value| value.tag.as_str()).collect::<Vec<_>>(), ["best/accuracy"]);
+        assert_eq!(written.iter().map(|value| value.tag.as_str()).collect::<Vec<_>>(), ["val_best/accuracy"]);
     }
 
     #[test]

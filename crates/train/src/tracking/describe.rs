@@ -16,6 +16,17 @@ pub fn flat_recipe(recipe: &CheckedRecipe) -> Map<String, Value> {
     keys().into_iter().filter_map(value).collect()
 }
 
+/// The keys whose value is another one than the default, the network's, the optimizer's and the augmentation's before all others.
+pub fn changed_keys(recipe: &CheckedRecipe) -> Vec<String> {
+    const FIRST: [&str; 6] = ["model.", "optimizer.", "schedule.", "augment.", "loss.", "train."];
+    let (own, default) = (flat_recipe(recipe), flat_recipe(&CheckedRecipe::default()));
+    let mut changed: Vec<String> =
+        own.into_iter().filter(|(key, value)| default.get(key) != Some(value)).map(|(key, _)| key).collect();
+    let rank = |key: &str| FIRST.iter().position(|section| key.starts_with(section)).unwrap_or(FIRST.len());
+    changed.sort_by_key(|key| rank(key));
+    changed
+}
+
 /// The network, in groups by the parts of its modules' paths.
 pub(super) fn graph(network: &Network) -> Vec<GraphNode> {
     let nodes = network.nodes();
@@ -92,6 +103,16 @@ mod tests {
         let flat = flat_recipe(&CheckedRecipe::default());
         assert_eq!((&flat["optimizer.lr"], &flat["model.name"]), (&1e-3.into(), &"mlp".into()));
         assert!(flat.len() > 25 && !flat.contains_key("tracking.mlflow"));
+    }
+
+    #[test]
+    fn what_was_changed_is_told_the_model_first() {
+        assert!(changed_keys(&CheckedRecipe::default()).is_empty());
+        let mut recipe = crate::recipe::Recipe::default();
+        recipe.input.size = 32;
+        recipe.model.dropout = 0.5;
+        let checked = recipe.checked().unwrap();
+        assert_eq!(changed_keys(&checked), ["model.dropout", "input.size"]);
     }
 
     #[test]

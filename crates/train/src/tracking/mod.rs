@@ -8,7 +8,7 @@ mod distributions;
 pub(crate) mod pictures;
 
 pub use config::TrackingConfig;
-pub use describe::flat_recipe;
+pub use describe::{changed_keys, flat_recipe};
 
 use crate::cadence::{Cadence, Costs};
 use crate::observer::{Begin, EpochRecord, Look, StepRecord};
