@@ -33,7 +33,7 @@ mod units;
 pub use cache::Cache;
 pub use dataset::{Dataset, DuplicateGroup, Form, Purpose};
 pub use error::{BadLine, IdxError, LoadError, ScanError, Skipped, UnknownClass};
-pub use files::read_file;
+pub use files::{exists, is_file, read_file, real};
 pub use load::{Loaded, Pixels, ResizeRule, load};
 pub use notice::{Notice, WhyFlat};
 pub use options::{LabelledOptions, Layout, OnBadImage, ScanOptions, UnknownPolicy};

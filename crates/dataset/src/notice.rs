@@ -79,6 +79,13 @@ pub enum Notice {
         groups: usize,
         /// How many images they are of.
         images: usize,
+        /// Whether the data brings its splits, which no group changes.
+        split_given: bool,
+    },
+    /// A column of the numbers of folds, which is not read.
+    Folds {
+        /// The column.
+        column: String,
     },
     /// A folder beside `train` that is no split.
     IgnoredFolder {
@@ -195,10 +202,8 @@ impl WhyFlat {
                 "what {them} show is in their transparency, which is dropped: --set input.background=white lays {them} \
                  over white"
             ),
-            WhyFlat::Alpha { altogether: true } => {
-                "they are transparent altogether: nothing can be learnt from them".to_owned()
-            }
-            WhyFlat::Plain => "look at them: nothing can be learnt from such images".to_owned(),
+            WhyFlat::Alpha { altogether: true } => "they are transparent altogether".to_owned(),
+            WhyFlat::Plain => "look at them: such images show nothing".to_owned(),
         }
     }
 }
@@ -250,13 +255,12 @@ impl fmt::Display for Notice {
             ),
             Notice::SimilarClasses { classes } => similar_classes(f, classes),
             Notice::Flat { images, of, first, why } => {
-                let (all, them) = if images == of { ("all", "them") } else { ("", "these") };
-                let count = if all.is_empty() { format!("{images} of {of}") } else { format!("all {of}") };
-                write!(
-                    f,
-                    "{count} images are of one color, or nearly, once they are read; {}",
-                    why.words(them)
-                )?;
+                let (what, them) = match (images, of) {
+                    (1, 1) => ("the image is".to_owned(), "it"),
+                    (images, of) if images == of => (format!("all {of} images are"), "them"),
+                    _ => (format!("{images} of {of} images are"), "these"),
+                };
+                write!(f, "{what} of one color, or nearly, once read; {}", why.words(them))?;
                 write!(f, " (the first is {})", first.display())
             }
             Notice::UnmatchedRename { class, similar } => {
@@ -266,15 +270,24 @@ impl fmt::Display for Notice {
                     None => Ok(()),
                 }
             }
-            Notice::LooksLikeGroup { column, groups, images } => write!(
+            Notice::LooksLikeGroup { column, groups, images, split_given } => {
+                let quoted = match column.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+                    true => format!("'{column}'"),
+                    false => column.clone(),
+                };
+                let what = match split_given {
+                    true => "judges by groups; the splits that the data brings stay as they are",
+                    false => "keeps the images of each on one side of the split",
+                };
+                write!(
+                    f,
+                    "the column {column} looks like a group ({groups} values for {images} images): --set data.group={quoted} \
+                     {what}"
+                )
+            }
+            Notice::Folds { column } => write!(
                 f,
-                "the column {column} looks like a group ({groups} values for {images} images): --set data.group={} keeps the \
-                 images of each on one side of the split",
-                if column.contains(|c: char| !c.is_alphanumeric() && c != '_') {
-                    format!("'{column}'")
-                } else {
-                    column.clone()
-                }
+                "the column {column} numbers folds, and is not read: data.folds and data.fold cut folds by class and group"
             ),
             Notice::IgnoredFolder { path } => {
                 write!(

@@ -235,6 +235,10 @@ fn links_in_tar_files_are_followed_where_they_name_a_file() {
         (tar::EntryType::Link, "dog/hard.png", "cat/a.png"),
         (tar::EntryType::Link, "dog/out.png", "../../etc/passwd"),
         (tar::EntryType::Symlink, "dog/soft.png", "/etc/passwd"),
+        (tar::EntryType::Symlink, "dog/up.png", "../cat/b.png"),
+        (tar::EntryType::Symlink, "dog/beside.png", "later.png"),
+        (tar::EntryType::Symlink, "dog/out2.png", "../../cat/b.png"),
+        (tar::EntryType::Symlink, "dog/gone.png", "nothing.png"),
         (tar::EntryType::Fifo, "dog/pipe.png", ""),
     ] {
         let mut header = tar::Header::new_gnu();
@@ -246,11 +250,27 @@ fn links_in_tar_files_are_followed_where_they_name_a_file() {
             tar.append_link(&mut header, name, target).unwrap();
         }
     }
+    let long = format!("cat/{}/{}.png", "f".repeat(150), "n".repeat(120));
+    for name in ["dog/later.png", &long] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(png.len() as u64);
+        tar.append_data(&mut header, name, png.as_slice()).unwrap();
+    }
     let data = Data::new();
     data.write("a.tar", tar.into_inner().unwrap());
     let mut found = paths(&scan_at(&data.join("a.tar")).unwrap());
     found.sort();
-    assert_eq!(found, ["cat/a.png", "cat/b.png", "dog/c.png", "dog/hard.png"]);
+    let expected = [
+        "cat/a.png",
+        "cat/b.png",
+        &long,
+        "dog/beside.png",
+        "dog/c.png",
+        "dog/hard.png",
+        "dog/later.png",
+        "dog/up.png",
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -280,6 +300,16 @@ fn damaged_archives_are_errors_or_lose_what_they_list() {
         }
         assert!(failed > 20, "{name}: {failed}");
     }
+    // A tar file that was cut has lost nobody knows what.
+    let tar = &packed(folder.path(), "")[4];
+    assert_eq!(tar.0, "a.tar");
+    let data = Data::new();
+    for cut in (0..tar.1.len() - 1024).step_by(256) {
+        data.write("a.tar", &tar.1[..cut]);
+        assert!(scan_at(&data.join("a.tar")).is_err(), "{cut} of {}", tar.1.len());
+    }
+    data.write("a.tar", &tar.1[..tar.1.len() - 512]);
+    assert_eq!(scan_at(&data.join("a.tar")).unwrap().samples.len(), 4);
     let data = Data::new();
     for (start, said) in [
         (&b"7z\xBC\xAF\x27\x1C rest"[..], "7z x"),

@@ -102,6 +102,57 @@ fn medmnist_files_bring_splits_and_pixels() {
 }
 
 #[test]
+fn a_class_is_renamed_by_its_number_with_zeros_before_it_or_without() {
+    let data = Data::new();
+    let npz = |n: usize| {
+        npz(&[("images", npy(&[n, 4, 4], &images(n, 4, 1, 1))), ("labels", npy(&[n], &labels(n, 12)))])
+    };
+    data.write("d.npz", npz(48));
+    for key in ["3", "03"] {
+        let layout = Layout { rename: [(key.to_owned(), "nevus".to_owned())].into(), ..Layout::default() };
+        let options = ScanOptions { layout: layout.clone(), ..ScanOptions::default() };
+        let dataset = scan(&data.join("d.npz"), &options, None).unwrap();
+        assert_eq!(dataset.classes[2..4], ["02", "04"]);
+        assert_eq!(dataset.classes[11], "nevus");
+        assert!(!dataset.notices.iter().any(|notice| matches!(notice, Notice::UnmatchedRename { .. })));
+        // The model is judged by the same names.
+        let options = LabelledOptions { layout, ..LabelledOptions::default() };
+        let judged = scan_labelled(&data.join("d.npz"), &dataset.classes, &options, None).unwrap();
+        let nevus = judged.dataset.samples.iter().filter(|sample| sample.label == 11).count();
+        assert_eq!((judged.dataset.samples.len(), nevus), (48, 4));
+    }
+}
+
+#[test]
+fn arrays_of_two_scales_are_refused() {
+    let data = Data::new();
+    let float = |n: usize, scale: f32| {
+        let values = images(n, 4, 1, 1).into_iter().flat_map(|v| (f32::from(v) * scale).to_le_bytes());
+        let mut file = npy(&[n, 4, 4], &[]);
+        // The same length of text.
+        let at = file.windows(3).position(|bytes| bytes == b"|u1").unwrap();
+        file[at..at + 3].copy_from_slice(b"<f4");
+        file.extend(values);
+        file
+    };
+    let write = |test: f32| {
+        data.write(
+            "d.npz",
+            npz(&[
+                ("x_train", float(12, 1.0)),
+                ("y_train", npy(&[12], &labels(12, 2))),
+                ("x_test", float(4, test)),
+                ("y_test", npy(&[4], &labels(4, 2))),
+            ]),
+        );
+        scan_at(&data.join("d.npz"))
+    };
+    assert_eq!(write(1.0).unwrap().samples.len(), 16);
+    let error = write(1.0 / 255.0).unwrap_err().to_string();
+    assert!(error.contains("x_test go from 0 to 1"), "{error}");
+}
+
+#[test]
 fn arrays_are_paired_by_name_wherever_they_lie() {
     let (x, y) = (npy(&[12, 4, 4], &images(12, 4, 1, 1)), npy(&[12], &labels(12, 2)));
     let (x_test, y_test) = (npy(&[4, 4, 4], &images(4, 4, 1, 2)), npy(&[4], &labels(4, 2)));
@@ -241,6 +292,45 @@ fn tables_of_pixels_are_read() {
 }
 
 #[test]
+fn columns_are_pixels_by_their_numbers_and_may_be_many() {
+    // 96 x 96 in color: a line of more than 256 KiB.
+    let (text, expected) = table(4, 96, 3, "label", false, true);
+    let header = text.lines().next().unwrap();
+    assert!(header.len() > 1 << 18);
+    let data = Data::new();
+    data.write("wide.csv", &text);
+    let dataset = scan_at(&data.join("wide.csv")).unwrap();
+    let mut images: Vec<&[u8]> = expected.chunks_exact(96 * 96 * 3).collect();
+    let loaded = pixels(&dataset, 96, 3);
+    let mut got: Vec<&[u8]> = loaded.chunks_exact(96 * 96 * 3).collect();
+    images.sort_unstable();
+    got.sort_unstable();
+    assert!(images == got);
+    // Sorted as text, as some programs write them: pixel0, pixel1, pixel10, pixel11, ...
+    let (text, _) = table(6, 8, 1, "label", true, true);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    let mut order: Vec<usize> = (1..65).collect();
+    order.sort_by_key(|at| (at - 1).to_string());
+    let named = |at: usize| format!("pixel{}", at - 1);
+    let mut shuffled = format!("label,{}\n", order.iter().map(|&at| named(at)).collect::<Vec<_>>().join(","));
+    for row in &rows[1..] {
+        let values: Vec<&str> = order.iter().map(|&at| row[at]).collect();
+        writeln!(shuffled, "{},{}", row[0], values.join(",")).unwrap();
+    }
+    let plain = rows[1..].iter().map(|row| format!("{}\n", row.join(","))).collect::<String>();
+    let columns: Vec<String> = (1..65).map(named).collect();
+    data.write("plain.csv", format!("label,{}\n{plain}", columns.join(",")));
+    data.write("shuffled.csv", shuffled);
+    let of = |name: &str| pixels(&scan_at(&data.join(name)).unwrap(), 8, 1);
+    assert_eq!(of("shuffled.csv"), of("plain.csv"));
+    // An id is no class.
+    let ids: String = text.replacen("label", "id", 1);
+    data.write("ids.csv", ids);
+    let error = scan_at(&data.join("ids.csv")).unwrap_err().to_string();
+    assert!(error.contains("data.label_column=label"), "{error}");
+}
+
+#[test]
 fn a_competition_s_folder_is_read() {
     let data = Data::new();
     let (train, _) = table(12, 8, 1, "label", true, true);
@@ -270,7 +360,13 @@ fn a_competition_s_folder_is_read() {
     let packed = Data::new();
     packed.write("fer.csv", format!("emotion,pixels,Usage\n{rows}"));
     let dataset = scan_at(&packed.join("fer.csv")).unwrap();
-    assert_eq!((dataset.samples.len(), dataset.indices(Split::Test).len()), (12, 4));
+    let counts = Split::ALL.map(|split| dataset.indices(split).len());
+    assert_eq!(counts, [8, 2, 2]);
+    let said = dataset.taken.to_string();
+    assert!(
+        said.contains("Usage the splits (PrivateTest -> test, PublicTest -> val, Training -> train)"),
+        "{said}"
+    );
     // A class has a name, if the recipe gives it one.
     let rename = [("0".to_owned(), "angry".to_owned()), ("7".to_owned(), "calm".to_owned())].into();
     let options = ScanOptions { layout: Layout { rename, ..Layout::default() }, ..ScanOptions::default() };

@@ -27,7 +27,7 @@ impl CpuBackend {
     }
 
     /// What [`Backend::memory_bytes`] would say of one that trains with this optimizer on batches of up to `capacity` samples;
-    /// nothing of it is made.
+    /// of it only small workspaces are made, of as many threads as the current pool has.
     pub fn memory_needed(network: &Network, capacity: usize, optimizer: &OptimizerConfig) -> MemoryBytes {
         let ([values, gradients, step], trained) = Engine::<f32>::memory_needed(network, capacity, true);
         let moments = OptimizerEntry::find(&optimizer.name).map_or(0, |entry| entry.moments);

@@ -106,7 +106,8 @@ impl<T: Float> Engine<T> {
         Self::with(network, capacity, training, Arena::zeroed)
     }
 
-    /// What [`Engine::memory_bytes`] would say of such an engine, and how many values it would train; nothing of it is made.
+    /// What [`Engine::memory_bytes`] would say of such an engine, and how many values it would train. Of it only the small workspaces are made,
+    /// of as many threads as the current pool has.
     pub fn memory_needed(network: &Network, capacity: usize, training: bool) -> ([usize; 3], usize) {
         let engine = Self::with(network, capacity, training, Arena::counted);
         (engine.memory_bytes(), engine.values.length())

@@ -13,7 +13,7 @@ use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, jpeg, resiz
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The largest image in pixels. It is compared with the header before any pixel is allocated, and bounds what a
-    /// decoder may allocate in all to 8 bytes a pixel (16-bit RGBA, the largest that is decoded).
+    /// decoder may allocate in all to 8 bytes a pixel: 16-bit RGBA; of 32-bit floating point half as many pixels are read.
     pub max_pixels: u64,
 }
 
@@ -53,7 +53,7 @@ pub enum DecodeError {
     },
     /// The first bytes are those of a kind of picture that is not read here, whatever the file is called.
     #[error(
-        "a {} file by its content, which is not read here: convert it, such as by `magick FILE FILE.{}`",
+        "its content is {}, which is not read here: convert it, such as by `magick FILE FILE.{}`",
         kind.name, if kind.to_png { "png" } else { "jpg" }
     )]
     Unread {
@@ -275,5 +275,14 @@ fn explain(format: Format, error: image::ImageError) -> DecodeError {
     if end_of_file {
         return DecodeError::Truncated { format, reason: "the file ends too early".to_owned() };
     }
-    DecodeError::Malformed { format, reason: error.to_string() }
+    let said = error.to_string();
+    // The decoder's own words name its types.
+    let wide =
+        matches!(&error, image::ImageError::Unsupported(_)) && format == Format::Tiff && said.contains("32");
+    if wide {
+        let reason = "its samples are 32-bit numbers, floating point or whole, which are not read here unless they are in color: save \
+                      it with 8 or 16 bits";
+        return DecodeError::Malformed { format, reason: reason.to_owned() };
+    }
+    DecodeError::Malformed { format, reason: said }
 }

@@ -114,34 +114,51 @@ impl Flat {
         let range = |samples: &mut dyn Iterator<Item = u8>| {
             samples.fold((u8::MAX, 0), |(low, high), v| (low.min(v), high.max(v)))
         };
-        let alpha = |samples: &[u8], step: usize| {
-            let (low, high) = range(&mut samples.iter().skip(step - 1).step_by(step).copied());
-            match (low, high) {
-                (_, 0) => Flat::Transparent,
-                (low, high) if high - low > NEARLY_ONE => Flat::OnlyAlpha,
-                _ => Flat::OneColor,
-            }
+        // What the alpha says of a picture whose colors say nothing; none where all of it is opaque.
+        let alpha = |alpha: &mut dyn Iterator<Item = u8>| match range(alpha) {
+            (_, 0) => Some(Flat::Transparent),
+            (low, high) if high - low > NEARLY_ONE => Some(Flat::OnlyAlpha),
+            _ => None,
+        };
+        let alpha_8 = |samples: &[u8], step: usize| {
+            alpha(&mut samples.iter().skip(step - 1).step_by(step).copied()).unwrap_or(Flat::OneColor)
+        };
+        let alpha_16 = |samples: &[u16], step: usize| {
+            alpha(&mut samples.iter().skip(step - 1).step_by(step).map(|&v| (v >> 8) as u8))
         };
         let largest = |samples: &[u16], step: usize, colors: usize| {
             let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
-            let largest = colors.map(|(_, &v)| v).max().unwrap_or(0);
-            if largest < 1 << 13 { Flat::FewBits { largest } } else { Flat::OneColor }
+            match colors.map(|(_, &v)| v).max().unwrap_or(0) {
+                largest @ 1..0x2000 => Flat::FewBits { largest },
+                _ => Flat::OneColor,
+            }
         };
-        let floats = |samples: &[f32]| {
-            let (low, high) = samples
-                .iter()
-                .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
-            if low < 0.0 || high > 1.0 || high <= 0.5 { Flat::Float { low, high } } else { Flat::OneColor }
+        let floats = |samples: &[f32], step: usize| {
+            let colors = samples.iter().enumerate().filter(|(at, _)| at % step < 3);
+            let (low, high) = colors
+                .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (_, &v)| (low.min(v), high.max(v)));
+            let unusual = low < 0.0 || high > 1.0 || (high <= 0.5 && high > low);
+            if unusual { Flat::Float { low, high } } else { Flat::OneColor }
+        };
+        let alpha_float = |samples: &[f32]| {
+            alpha(&mut samples.iter().skip(3).step_by(4).map(|&v| (v * 255.0).clamp(0.0, 255.0) as u8))
         };
         match image {
-            DynamicImage::ImageLumaA8(gray) => alpha(gray.as_raw(), 2),
-            DynamicImage::ImageRgba8(rgb) => alpha(rgb.as_raw(), 4),
+            DynamicImage::ImageLumaA8(gray) => alpha_8(gray.as_raw(), 2),
+            DynamicImage::ImageRgba8(rgb) => alpha_8(rgb.as_raw(), 4),
             DynamicImage::ImageLuma16(gray) => largest(gray.as_raw(), 1, 1),
             DynamicImage::ImageRgb16(rgb) => largest(rgb.as_raw(), 3, 3),
-            DynamicImage::ImageLumaA16(gray) => largest(gray.as_raw(), 2, 1),
-            DynamicImage::ImageRgba16(rgb) => largest(rgb.as_raw(), 4, 3),
-            DynamicImage::ImageRgb32F(rgb) => floats(rgb.as_raw()),
-            DynamicImage::ImageRgba32F(rgb) => floats(rgb.as_raw()),
+            DynamicImage::ImageLumaA16(gray) => {
+                let samples = gray.as_raw();
+                alpha_16(samples, 2).unwrap_or_else(|| largest(samples, 2, 1))
+            }
+            DynamicImage::ImageRgba16(rgb) => {
+                alpha_16(rgb.as_raw(), 4).unwrap_or_else(|| largest(rgb.as_raw(), 4, 3))
+            }
+            DynamicImage::ImageRgb32F(rgb) => floats(rgb.as_raw(), 3),
+            DynamicImage::ImageRgba32F(rgb) => {
+                alpha_float(rgb.as_raw()).unwrap_or_else(|| floats(rgb.as_raw(), 4))
+            }
             _ => Flat::OneColor,
         }
     }
@@ -206,6 +223,13 @@ mod tests {
         assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 0])), Flat::Transparent);
         assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 255])), Flat::OnlyAlpha);
         assert_eq!(Flat::of(&rgba(&[9, 9, 9, 255, 9, 9, 9, 255])), Flat::OneColor);
+        // Nothing of 16 bits is used: no other white would help.
+        assert_eq!(Flat::of(&gray16(&[0, 0])), Flat::OneColor);
+        let deep: ImageBuffer<LumaA<u16>, _> = ImageBuffer::from_raw(2, 1, vec![0, 0, 0, 65535]).unwrap();
+        assert_eq!(Flat::of(&deep.into()), Flat::OnlyAlpha);
+        let deep: ImageBuffer<LumaA<u16>, _> =
+            ImageBuffer::from_raw(2, 1, vec![0, 65535, 99, 65535]).unwrap();
+        assert_eq!(Flat::of(&deep.into()), Flat::FewBits { largest: 99 });
         let float: ImageBuffer<Rgb<f32>, _> = ImageBuffer::from_raw(1, 1, vec![-1000.0, 0.0, 400.0]).unwrap();
         assert_eq!(Flat::of(&float.into()), Flat::Float { low: -1000.0, high: 400.0 });
     }

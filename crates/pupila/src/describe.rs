@@ -35,6 +35,12 @@ pub(crate) fn sampling(images: &Images, recipe: &Recipe) -> Sampling {
     }
 }
 
+/// A path as a shell takes it: in quotes where it has spaces or other signs.
+pub fn in_a_shell(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -133,7 +133,10 @@ fn too_much_memory(
     available: u64,
     fitting: Option<&str>,
 ) -> String {
-    let gb = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
+    let gb = |bytes: u64| match bytes {
+        0..100_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    };
     let remedy = match fitting {
         Some(fitting) => format!("{fitting} would fit"),
         None => "neither a smaller batch nor smaller images would fit; choose a smaller --model or fewer images (data.fraction)"

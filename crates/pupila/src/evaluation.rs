@@ -178,6 +178,13 @@ impl<'a> Evaluation<'a> {
             }
         };
         let Target { trained, dataset, which, split, mut warnings } = target;
+        let was_trained_on = |&sample: &usize| trained.copy_of(dataset.samples[sample].content).is_some();
+        if split == Some(Split::Train) && which.iter().any(was_trained_on) {
+            warnings.push(
+                "these images were trained on: the numbers say how well the model remembers them, and not how well it knows others"
+                    .to_owned(),
+            );
+        }
         let seed = match model.folder().map_or(Ok(None), RunFolder::summary) {
             Ok(summary) => summary.map_or(0, |summary| summary.seed()),
             Err(error) => {
@@ -450,7 +457,7 @@ fn trained_elsewhere(model: &Classifier, cache: Option<&pupila_dataset::Cache>) 
     let Some(folder) = model.folder() else { return Ok(Trained::default()) };
     let trained = Trained::of(folder, None)?;
     let Ok(Some(own)) = own_data(folder) else { return Ok(trained) };
-    if trained.recorded.is_some() || !own.path.exists() {
+    if trained.recorded.is_some() || !pupila_dataset::exists(&own.path) {
         return Ok(trained);
     }
     match scan_again(&own.folder, &own.path, cache) {
@@ -460,7 +467,7 @@ fn trained_elsewhere(model: &Classifier, cache: Option<&pupila_dataset::Cache>) 
 }
 
 fn same(a: &Path, b: &Path) -> bool {
-    std::fs::canonicalize(a).is_ok_and(|a| a == b)
+    pupila_dataset::real(a).is_ok_and(|a| a == b)
 }
 
 /// What the recipe of a run says of its data.
@@ -501,7 +508,7 @@ pub(crate) fn scan_again(
 
 /// A split of the run's own data.
 fn own_split(own: &OwnData, model: &Classifier, options: &EvaluationOptions) -> Result<Target, Error> {
-    if !own.path.exists() {
+    if !pupila_dataset::exists(&own.path) {
         return Err(Error::request(format_args!(
             "the data of this run is no longer at {}: give DATA",
             own.path.display()

@@ -47,7 +47,7 @@
 //! };
 //! let faults = Session::open(recipe, "photographs").unwrap_err().to_string();
 //! assert!(faults.contains("train.epochs must be at least 1"));
-//! assert!(faults.contains("train.monitor no metric is named `f1`"));
+//! assert!(faults.contains("train.monitor cannot be followed: no metric is named `f1`"));
 //! ```
 //!
 //! An [`Observer`] follows a run and may end it ([`Observer::stop`]); a [`StopSignal`] ends it from another thread. Nothing of a run
@@ -79,6 +79,7 @@ pub use augmentation::{Alone, AugmentationOptions, Augmented, augmented};
 pub use benchmark::{Benchmark, BenchmarkOptions, Times, Work};
 pub use classifier::{Answers, Classifier, Judging, Prediction};
 pub use comparison::{Compared, ComparisonOptions};
+pub use describe::in_a_shell;
 #[doc(hidden)] // words for the terminal
 pub use describe::{count, images};
 pub use error::{Error, ErrorKind, Tried};

@@ -2,11 +2,12 @@
 
 use crate::describe;
 use crate::error::Error;
+use crate::session::available_threads;
 use pupila_engine::CpuBackend;
 use pupila_network::Network;
 use pupila_train::{CheckedRecipe, ModelCard, Recipe};
 use pupila_transforms::Normalization;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a program takes before it works: code, threads, lists of files. Measured on runs of 300 images.
 const PROGRAM: u64 = 64 << 20;
@@ -45,7 +46,7 @@ impl Need {
     }
 }
 
-/// Fails where a run on `images` images takes more than is there.
+/// Fails, on the threads that the run will have, where a run on `images` images takes more than is there.
 pub(crate) fn check(
     recipe: &CheckedRecipe,
     network: &Network,
@@ -69,11 +70,14 @@ pub(crate) fn check(
     let batches =
         std::iter::successors(Some(batch / 2), |batch| Some(batch / 2)).take_while(|&batch| batch >= 2);
     let sizes = (1..8).rev().map(|eighths| size * eighths / 8 / 8 * 8).filter(|&size| size >= SMALLEST);
+    let (batches, sizes): (Vec<usize>, Vec<u32>) = (batches.collect(), sizes.collect());
+    // One of them, else both.
+    let both =
+        || sizes.iter().find_map(|&size| Some((size, *batches.iter().find(|&&batch| fits(size, batch))?)));
     let fitting = None
-        .or_else(|| {
-            batches.into_iter().find(|&batch| fits(size, batch)).map(|batch| format!("--batch {batch}"))
-        })
-        .or_else(|| sizes.into_iter().find(|&size| fits(size, batch)).map(|size| format!("--size {size}")));
+        .or_else(|| batches.iter().find(|&&batch| fits(size, batch)).map(|batch| format!("--batch {batch}")))
+        .or_else(|| sizes.iter().find(|&&size| fits(size, batch)).map(|size| format!("--size {size}")))
+        .or_else(|| both().map(|(size, batch)| format!("--size {size} --batch {batch}")));
     Err(Error::Memory {
         needed: need.bytes(),
         network: need.network,
@@ -85,33 +89,95 @@ pub(crate) fn check(
     })
 }
 
-/// Memory that this process may still take, in bytes: what is free, and what its limits (`ulimit -v`, a container's) leave;
-/// none where the system doesn't say.
+/// Memory that this process may still take, in bytes: what is free, and what its limits (`ulimit -v`, a container's of either
+/// version) leave; none where the system doesn't say. What only caches files counts as free: it is given back when it is needed.
 pub fn available_memory() -> Option<u64> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let kilobytes = |text: &str, key: &str| -> Option<u64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        Some(1024 * line.split_whitespace().next()?.parse::<u64>().ok()?)
-    };
-    let free = read("/proc/meminfo").and_then(|text| kilobytes(&text, "MemAvailable:"));
+    let read = |path: &Path| std::fs::read_to_string(path).ok();
+    let free = read(Path::new("/proc/meminfo")).and_then(|text| kilobytes(&text, "MemAvailable:"));
     let address_space = || {
-        let limits = read("/proc/self/limits")?;
-        let limit = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-        let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
-        let used = kilobytes(&read("/proc/self/status")?, "VmSize:")?;
-        Some(limit.saturating_sub(used))
+        let (limits, status) = (read(Path::new("/proc/self/limits"))?, read(Path::new("/proc/self/status"))?);
+        address_space_left(&limits, &status, available_threads())
     };
-    let container = || {
-        let groups = read("/proc/self/cgroup")?;
-        let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-        let folder = Path::new("/sys/fs/cgroup").join(group.trim_start_matches('/'));
+    let groups = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
+    let container = group_folders(&groups).into_iter().flat_map(|(folder, limit, used)| {
         // Any group above limits as well.
-        let left = |folder: &Path| {
-            let number =
-                |name: &str| std::fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
-            Some(number("memory.max")?.saturating_sub(number("memory.current")?))
-        };
-        folder.ancestors().take_while(|path| path.starts_with("/sys/fs/cgroup")).filter_map(left).min()
+        let root = Path::new("/sys/fs/cgroup");
+        let folders: Vec<_> =
+            folder.ancestors().take_while(|path| path.starts_with(root)).map(Path::to_owned).collect();
+        folders.into_iter().filter_map(move |folder| {
+            let stat = read(&folder.join("memory.stat")).unwrap_or_default();
+            left_in_group(&read(&folder.join(limit))?, &read(&folder.join(used))?, &stat)
+        })
+    });
+    free.into_iter().chain(address_space()).chain(container).min()
+}
+
+/// The number after a key of `/proc/meminfo` or `/proc/self/status`, in bytes.
+fn kilobytes(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    Some(1024 * line.split_whitespace().next()?.parse::<u64>().ok()?)
+}
+
+/// What a limit of the address space leaves, less what the allocator reserves for each thread and never uses.
+fn address_space_left(limits: &str, status: &str, threads: usize) -> Option<u64> {
+    const RESERVED: u64 = 64 << 20;
+    let limit = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
+    Some(limit.saturating_sub(kilobytes(status, "VmSize:")?).saturating_sub(RESERVED * threads as u64))
+}
+
+/// The folders of the groups of `/proc/self/cgroup` that limit memory, with the files of the limit and of what is used.
+fn group_folders(groups: &str) -> Vec<(PathBuf, &'static str, &'static str)> {
+    let folder = |above: &str, group: &str| Path::new(above).join(group.trim_start_matches('/'));
+    let of_line = |line: &str| {
+        let mut parts = line.splitn(3, ':');
+        let (number, controllers, group) = (parts.next()?, parts.next()?, parts.next()?);
+        match controllers {
+            "" if number == "0" => Some((folder("/sys/fs/cgroup", group), "memory.max", "memory.current")),
+            _ if controllers.split(',').any(|controller| controller == "memory") => {
+                let folder = folder("/sys/fs/cgroup/memory", group);
+                Some((folder, "memory.limit_in_bytes", "memory.usage_in_bytes"))
+            }
+            _ => None,
+        }
     };
-    [free, address_space(), container()].into_iter().flatten().min()
+    groups.lines().filter_map(of_line).collect()
+}
+
+/// What a group's limit leaves; none without a limit.
+fn left_in_group(limit: &str, used: &str, stat: &str) -> Option<u64> {
+    let (limit, used): (u64, u64) = (limit.trim().parse().ok()?, used.trim().parse().ok()?);
+    let of = |key: &str| {
+        let line = stat.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        line.and_then(|number| number.trim().parse::<u64>().ok())
+    };
+    // Version 1 counts the groups below apart.
+    let cached = |key: &str| of(&format!("total_{key}")).or_else(|| of(key)).unwrap_or(0);
+    let files = cached("inactive_file") + cached("active_file");
+    Some(limit.saturating_sub(used.saturating_sub(files)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_limits_leave_is_read_from_what_the_system_says() {
+        assert_eq!(kilobytes("MemTotal: 9 kB\nMemAvailable:   2048 kB\n", "MemAvailable:"), Some(2 << 20));
+        let limits =
+            "Limit   Soft Limit  Hard Limit  Units\nMax address space     1228800000  unlimited  bytes\n";
+        let status = "Name: pupila\nVmSize:  100000 kB\n";
+        assert_eq!(address_space_left(limits, status, 2), Some(1_228_800_000 - 102_400_000 - (128 << 20)));
+        assert_eq!(address_space_left(&limits.replace("1228800000", "unlimited "), status, 2), None);
+        let groups = group_folders("12:cpu,cpuacct:/a\n4:memory:/b/c\n0::/d\n");
+        let folders: Vec<&Path> = groups.iter().map(|(folder, ..)| folder.as_path()).collect();
+        assert_eq!(folders, [Path::new("/sys/fs/cgroup/memory/b/c"), Path::new("/sys/fs/cgroup/d")]);
+        // A scan fills the limit with files that were read: they are no use of memory.
+        let stat = "anon 300\ninactive_file 500\nactive_file 100\n";
+        assert_eq!(left_in_group("1000\n", "950\n", stat), Some(650));
+        let stat = "inactive_file 1\nactive_file 1\ntotal_inactive_file 500\ntotal_active_file 100\n";
+        assert_eq!(left_in_group("1000\n", "950\n", stat), Some(650));
+        assert_eq!(left_in_group("max\n", "950\n", ""), None);
+        assert!(!cfg!(target_os = "linux") || available_memory().is_some_and(|bytes| bytes > 0));
+    }
 }

@@ -52,11 +52,11 @@ impl RunFolder {
     pub const REPORT: &'static str = "classification_report.txt";
     /// The confusion matrix of the best epoch, as a picture.
     pub const CONFUSION: &'static str = "confusion_matrix.png";
-    /// All of it as one page.
+    /// The judged images of which exact copies were trained on.
     pub const LEAKS: &'static str = "leaks.csv";
-    /// What it was trained on.
+    /// The contents of the images it was trained on.
     pub const TRAINED: &'static str = "trained_on.txt";
-    /// The page of a run.
+    /// All of it as one page.
     pub const PAGE: &'static str = "report.html";
     /// What a study is: stands in a folder that holds run folders and is, with a `metrics.jsonl` of its own, one itself.
     pub const STUDY: &'static str = crate::StudyFile::NAME;

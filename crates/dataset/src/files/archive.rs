@@ -13,6 +13,9 @@ use zip::result::ZipError;
 use super::{Entry, There, check_length};
 use crate::cache::Stamp;
 
+/// The largest tar file that is unpacked to a temporary file.
+const MAX_UNPACKED: u64 = 64 << 30;
+
 /// The kinds of archives, by their first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -25,7 +28,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// So many bytes tell.
-    pub(crate) const BYTES: u64 = 512;
+    pub(crate) const BYTES: u64 = 1024;
 
     pub(crate) fn of(start: &[u8]) -> Option<Kind> {
         let is_tar = |start: &[u8]| start.get(257..262) == Some(b"ustar") || is_old_tar(start);
@@ -33,10 +36,9 @@ impl Kind {
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Kind::Zip),
             [0x1F, 0x8B, 8, ..] => {
                 let mut unpacked = Vec::new();
-                // Cut short, so it ends with an error.
-                let _ = MultiGzDecoder::new(start).take(Kind::BYTES).read_to_end(&mut unpacked);
-                // A header of zeros compresses well; 512 bytes of gzip hold at least the name and the checksum.
-                (unpacked.len() < 262 || is_tar(&unpacked)).then_some(Kind::TarGz)
+                // Cut short, so it ends with an error; a header of zeros packs well, and is in the first bytes.
+                let _ = MultiGzDecoder::new(start).take(512).read_to_end(&mut unpacked);
+                is_tar(&unpacked).then_some(Kind::TarGz)
             }
             [b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C, ..] => Some(Kind::Unread("7z archive", "7z x")),
             [b'R', b'a', b'r', b'!', 0x1A, 7, ..] => Some(Kind::Unread("RAR archive", "unrar x")),
@@ -111,10 +113,20 @@ impl Archive {
             Some(Kind::TarGz) => {
                 // Its files cannot be read in any order while they are packed.
                 let mut unpacked = tempfile::tempfile()?;
-                io::copy(&mut MultiGzDecoder::new(BufReader::new(Window::of(&archive.file)?)), &mut unpacked)
-                    .map_err(|error| {
-                        io::Error::new(error.kind(), format!("it cannot be unpacked: {error}"))
-                    })?;
+                let place = std::env::temp_dir();
+                let mut packed =
+                    MultiGzDecoder::new(BufReader::new(Window::of(&archive.file)?)).take(MAX_UNPACKED + 1);
+                let bytes = io::copy(&mut packed, &mut unpacked).map_err(|error| {
+                    let place = place.display();
+                    let said =
+                        format!("it cannot be unpacked to {place} (TMPDIR names another place): {error}");
+                    io::Error::new(error.kind(), said)
+                })?;
+                if bytes > MAX_UNPACKED {
+                    return Err(damaged(format!(
+                        "it unpacks to more than {MAX_UNPACKED} bytes; unpack it by `tar -xzf`"
+                    )));
+                }
                 archive.file = Arc::new(unpacked);
                 archive.list_tar()?;
             }
@@ -148,22 +160,47 @@ impl Archive {
     }
 
     fn list_tar(&mut self) -> io::Result<()> {
-        let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 16, Window::of(&self.file)?));
+        const BLOCK: u64 = 512;
+        let whole = Window::of(&self.file)?;
+        let len = whole.end;
+        let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 16, whole));
+        // The end of the last file, and links with what they name.
+        let (mut end, mut links) = (0, Vec::new());
         for entry in tar.entries_with_seek()? {
             let entry = entry.map_err(|error| damaged(format!("its list of files is damaged: {error}")))?;
             let kind = entry.header().entry_type();
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            let (offset, size) =
+                (entry.raw_file_position(), entry.header().entry_size().unwrap_or(entry.size()));
+            end = offset.saturating_add(size).next_multiple_of(BLOCK);
             if kind.is_file() || kind.is_contiguous() {
-                let (offset, len) = (entry.raw_file_position(), entry.size());
-                self.add(&name, Member::At { offset, len });
-            } else if kind.is_hard_link()
+                self.add(&name, Member::At { offset, len: entry.size() });
+            } else if (kind.is_hard_link() || kind.is_symlink())
                 && let Some(target) = entry.link_name_bytes()
-                && let Some(parts) = parts_of(&String::from_utf8_lossy(&target))
-                && let Some(&member) = self.members.get(&parts.iter().collect::<PathBuf>())
             {
-                self.add(&name, member);
+                let target = String::from_utf8_lossy(&target).into_owned();
+                // A symbolic link is seen from its own folder; an absolute one leads out of the archive.
+                let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+                match kind.is_symlink() {
+                    true if target.starts_with('/') => {}
+                    true => links.push((name.clone(), format!("{folder}/{target}"))),
+                    false => links.push((name.clone(), target)),
+                }
             } else if kind.is_dir() {
                 self.add(&format!("{name}/"), Member::At { offset: 0, len: 0 });
+            }
+        }
+        // Every program writes two blocks of zeros at the end: without one the rest is missing, and nobody knows of what.
+        let mut mark = [1; BLOCK as usize];
+        let read = crate::cache::read_at(&self.file, &mut mark, end)?;
+        if end > len || read < mark.len() || mark != [0; BLOCK as usize] {
+            return Err(damaged(
+                "it ends too early: it was cut, so get it again; `tar -xf` unpacks what is there",
+            ));
+        }
+        for (name, target) in links {
+            if let Some(member) = resolved(&target).and_then(|target| self.members.get(&target)) {
+                self.add(&name, *member);
             }
         }
         Ok(())
@@ -188,10 +225,6 @@ impl Archive {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    pub(super) fn stamp(&self) -> &Stamp {
-        &self.stamp
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -224,7 +257,8 @@ impl Archive {
         }
     }
 
-    pub(super) fn read(&self, inner: &Path, most: u64) -> io::Result<(Vec<u8>, Stamp)> {
+    /// The bytes of a file of at most `most` bytes; only the first `start` where they are asked for.
+    pub(super) fn read(&self, inner: &Path, most: u64, start: Option<u64>) -> io::Result<(Vec<u8>, Stamp)> {
         let member = *self.members.get(inner).ok_or(io::ErrorKind::NotFound)?;
         let mut bytes = Vec::new();
         match (member, &self.zip) {
@@ -232,18 +266,20 @@ impl Archive {
                 // A copy shares the list of files; each thread reads at its own place.
                 let mut zip = zip.clone();
                 let file = zip.by_index(number).map_err(|error| damaged(explain(&error)))?;
+                let most = start.map_or(most, |_| u64::MAX - 1);
                 check_length(file.size(), most)?;
                 // What is announced may not be there: memory grows with what is read.
                 bytes.reserve(file.size().min(1 << 24) as usize);
-                file.take(most + 1).read_to_end(&mut bytes)?;
+                file.take(start.unwrap_or(most + 1)).read_to_end(&mut bytes)?;
                 check_length(bytes.len() as u64, most)?;
             }
             (Member::At { offset, len }, _) => {
-                check_length(len, most)?;
-                bytes.reserve(len.min(1 << 24) as usize);
+                let wanted = start.unwrap_or(len).min(len);
+                check_length(wanted, most)?;
+                bytes.reserve(wanted.min(1 << 24) as usize);
                 let window = Window { file: Arc::clone(&self.file), at: offset, end: offset + len };
-                window.take(len).read_to_end(&mut bytes)?;
-                if (bytes.len() as u64) < len {
+                window.take(wanted).read_to_end(&mut bytes)?;
+                if (bytes.len() as u64) < wanted {
                     return Err(damaged(format!(
                         "the archive ends within it, after {} of {len} bytes",
                         bytes.len()
@@ -256,10 +292,27 @@ impl Archive {
     }
 }
 
+/// Where a link leads, without `..`; `None` where it leads out of the archive.
+fn resolved(target: &str) -> Option<PathBuf> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.into_iter().collect())
+}
+
 /// The parts of a name; `None` where it would lead out of the folder it is unpacked in.
 fn parts_of(name: &str) -> Option<Vec<&str>> {
     let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    (!parts.is_empty() && !parts.contains(&"..")).then_some(parts)
+    // A separator or a drive of Windows would be followed there.
+    let foreign = |part: &&str| *part == ".." || (cfg!(windows) && part.contains(['\\', ':']));
+    (!parts.is_empty() && !parts.iter().any(foreign)).then_some(parts)
 }
 
 fn explain(error: &ZipError) -> String {

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use archive::Archive;
 pub(crate) use archive::Kind;
@@ -75,11 +75,13 @@ pub(crate) fn is_dir(path: &Path) -> bool {
     matches!(there(path), Ok(There::Folder))
 }
 
-pub(crate) fn is_file(path: &Path) -> bool {
+/// Whether there is a file at a path, which may be in an archive.
+pub fn is_file(path: &Path) -> bool {
     matches!(there(path), Ok(There::File(_)))
 }
 
-pub(crate) fn exists(path: &Path) -> bool {
+/// Whether there is something at a path, which may be in an archive.
+pub fn exists(path: &Path) -> bool {
     there(path).is_ok()
 }
 
@@ -108,7 +110,7 @@ fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Stamp)> {
     }
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,
-        Err(error) => return within(path, error, |archive, inner| archive.read(inner, most)),
+        Err(error) => return within(path, error, |archive, inner| archive.read(inner, most, None)),
     };
     let stamp = Stamp::of(&file.metadata()?);
     check_length(stamp.len, most)?;
@@ -125,11 +127,9 @@ pub(crate) fn read_start(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
             file.take(bytes).read_to_end(&mut start)?;
             Ok(start)
         }
-        Err(error) => within(path, error, |archive, inner| {
-            let (mut all, _) = archive.read(inner, bytes.max(MAX_FILE_BYTES))?;
-            all.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
-            Ok(all)
-        }),
+        Err(error) => {
+            within(path, error, |archive, inner| Ok(archive.read(inner, MAX_FILE_BYTES, Some(bytes))?.0))
+        }
     }
 }
 
@@ -141,7 +141,10 @@ fn check_length(len: u64, most: u64) -> io::Result<()> {
 }
 
 /// The path without links; in an archive the part inside is as it is.
-pub(crate) fn real(path: &Path) -> io::Result<PathBuf> {
+///
+/// # Errors
+/// There is nothing there.
+pub fn real(path: &Path) -> io::Result<PathBuf> {
     path.canonicalize().or_else(|error| {
         within(path, error, |archive, inner| {
             archive.there(inner)?;
@@ -160,7 +163,14 @@ pub(crate) fn archive_kind(path: &Path) -> Option<Kind> {
 
 /// The names of all files in the archive at `path`.
 pub(crate) fn names_in(path: &Path) -> io::Result<Vec<String>> {
-    Ok(open(path)?.names().map(str::to_owned).collect())
+    let archive = open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotADirectory => {
+            io::Error::other("archives in archives are not read: unpack the outer one")
+        }
+        _ => error,
+    })?;
+    let archive = archive.ok_or_else(|| io::Error::other("its content is no archive"))?;
+    Ok(archive.names().map(str::to_owned).collect())
 }
 
 /// Does something with the archive that a path goes through, and the path inside; the system's `error` where it is another,
@@ -175,34 +185,55 @@ fn within<T>(
         io::ErrorKind::NotFound => cfg!(windows),
         _ => false,
     };
-    let file = path.ancestors().find(|above| std::fs::metadata(above).is_ok_and(|found| found.is_file()));
-    match file.filter(|_| may_be_inside) {
-        Some(file) if archive_kind(file).is_some() => {
-            work(&*open(file)?, path.strip_prefix(file).unwrap_or(Path::new("")))
-        }
-        _ => Err(error),
+    if !may_be_inside {
+        return Err(error);
+    }
+    let is_file = |above: &&Path| std::fs::metadata(above).is_ok_and(|found| found.is_file());
+    match path.ancestors().find(is_file).map(open).transpose()?.flatten() {
+        Some(archive) => work(&archive, path.strip_prefix(archive.path()).unwrap_or(Path::new(""))),
+        None => Err(error),
     }
 }
 
-/// Archives whose contents were listed. It holds no result: an archive that changed is listed anew.
-static OPENED: Mutex<Vec<Arc<Archive>>> = Mutex::new(Vec::new());
+/// An archive that is listed once, by whoever comes first; the others wait for it. None where the file is none.
+type Slot = Arc<OnceLock<Result<Option<Arc<Archive>>, (io::ErrorKind, String)>>>;
+
+/// Archives whose contents were listed. They decide no result: an archive that changed is listed anew.
+static OPENED: Mutex<Vec<(PathBuf, Stamp, Slot)>> = Mutex::new(Vec::new());
 
 /// So many stay open.
 const MOST_OPEN: usize = 8;
 
-fn open(path: &Path) -> io::Result<Arc<Archive>> {
+/// The archive at a path; `None` where the file is none.
+fn open(path: &Path) -> io::Result<Option<Arc<Archive>>> {
     let stamp = Stamp::of(&std::fs::metadata(path)?);
-    let same = |archive: &&Arc<Archive>| archive.path() == path && *archive.stamp() == stamp;
-    // Held while an archive is listed, so that threads that want the same one wait for it.
-    let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(archive) = opened.iter().find(same) {
-        return Ok(Arc::clone(archive));
+    let slot = {
+        let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = opened.iter().find(|(other, of, _)| other == path && *of == stamp);
+        match known {
+            Some((.., slot)) => Arc::clone(slot),
+            None => {
+                opened.retain(|(other, ..)| other != path);
+                if opened.len() == MOST_OPEN {
+                    opened.remove(0);
+                }
+                let slot = Slot::default();
+                opened.push((path.to_owned(), stamp, Arc::clone(&slot)));
+                slot
+            }
+        }
+    };
+    let listed = slot.get_or_init(|| {
+        let archive = archive_kind(path).map(|_| Archive::open(path).map(Arc::new)).transpose();
+        archive.map_err(|error| (error.kind(), error.to_string()))
+    });
+    match listed {
+        Ok(archive) => Ok(archive.clone()),
+        Err((kind, said)) => {
+            // Not kept: a disk that was full may have room again.
+            let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            opened.retain(|(.., other)| !Arc::ptr_eq(other, &slot));
+            Err(io::Error::new(*kind, said.clone()))
+        }
     }
-    let archive = Arc::new(Archive::open(path)?);
-    opened.retain(|other| other.path() != path);
-    if opened.len() == MOST_OPEN {
-        opened.remove(0);
-    }
-    opened.push(Arc::clone(&archive));
-    Ok(archive)
 }

@@ -29,7 +29,7 @@ pub struct Labelled {
 /// is enough, and no training set is needed.
 ///
 /// Of data with splits one is taken, and the others are not looked at: the one in `options`, else `val`, else `test`; of
-/// IDX files, which have no `val`, `test`. The training set is taken only where it is asked for. A folder that is called
+/// IDX files, which have no `val`, `test`; of arrays and tables of pixels likewise. The training set is taken only where it is asked for. A folder that is called
 /// after a split and after a class of the model (a *train* is also a thing to classify) is a class where it holds images
 /// and no folders. IDX labels belong to the class with the number as its name, zero-padded or not.
 ///

@@ -244,9 +244,9 @@ fn warnings(cache: Option<&Cache>) -> impl Iterator<Item = Notice> {
 fn nearest_sibling(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let names: Vec<String> = std::fs::read_dir(parent.unwrap_or(Path::new(".")))
+    let names: Vec<String> = files::entries(parent.unwrap_or(Path::new(".")))
         .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|entry| entry.ok()?.name.into_string().ok())
         .collect();
     let similar = nearest(&name, names.iter().map(String::as_str))?;
     Some(path.with_file_name(similar).display().to_string())

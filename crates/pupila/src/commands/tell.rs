@@ -120,12 +120,16 @@ pub(crate) fn beside(output: Output, dataset: &Dataset, path: &Path) {
 
 /// Pictures that are not read here, and how they would be.
 fn other_pictures(output: Output, pictures: &[OtherPictures], path: &Path) {
-    let Some(first) = pictures.first() else { return };
+    // The kind with the most of them.
+    let of = |extension: &str| -> usize {
+        pictures.iter().filter(|other| other.extension == extension).map(|other| other.count).sum()
+    };
+    let Some(most) = pictures.iter().rev().max_by_key(|pictures| of(&pictures.extension)) else { return };
     output.warn(format_args!(
         "pictures of kinds that are not read were left out: {}; convert them to JPEG or PNG, such as by",
         list_pictures(pictures)
     ));
-    output.say(format_args!("    {}", conversion(&first.extension, path)));
+    output.say(format_args!("    {}", conversion(&most.extension, path)));
 }
 
 /// What a model is judged on.
@@ -308,6 +312,9 @@ pub(crate) fn finding(output: Output, message: &str, suggestion: &str) {
 
 /// Whether predictions may go to a file: what holds anything else is never written over.
 pub(crate) fn check_csv(path: Option<&Path>) -> Result<(), Failure> {
+    if path.is_some_and(|path| path == Path::new("-")) {
+        return Err(Failure::wrong("--csv takes the name of a file; --json writes to standard output"));
+    }
     let Some(path) = path.filter(|path| !pupila::run_files::may_hold_predictions(path)) else {
         return Ok(());
     };
@@ -508,7 +515,7 @@ fn what_is_there(
     test: usize,
     program: &str,
 ) -> Vec<String> {
-    let path = folder.path().display();
+    let path = pupila::in_a_shell(&folder.path().display().to_string());
     let is_there = |name: &&str| folder.file(name).is_file();
     let files = FILES.map(|names| names.iter().copied().filter(is_there).collect::<Vec<_>>().join(", "));
     let files: Vec<String> = files.into_iter().filter(|line| !line.is_empty()).collect();
@@ -522,7 +529,10 @@ fn what_is_there(
     if tensorboard && has_events(folder) {
         let runs = folder.path().parent().filter(|runs| !runs.as_os_str().is_empty());
         let runs = runs.unwrap_or(Path::new("."));
-        lines.push(format!("  curves, images, histograms:  tensorboard --logdir {}", runs.display()));
+        lines.push(format!(
+            "  curves, images, histograms:  tensorboard --logdir {}",
+            pupila::in_a_shell(&runs.display().to_string())
+        ));
     }
     if is_there(&RunFolder::MODEL) {
         lines.push(format!("  classify a photograph:  {program} predict {path} PHOTO.jpg"));

@@ -3,12 +3,12 @@
 use super::ComparisonOptions;
 use crate::evaluation::scan_again;
 use crate::session::decode_images;
-use pupila_dataset::{OnBadImage, ResizeRule, scan_images};
+use pupila_dataset::{OnBadImage, ResizeRule, is_file, scan_images};
 use pupila_image::{Interpolation, Reading};
 use pupila_metrics::{Predictions, argmax};
 use pupila_report::Flip;
-use pupila_run::RunFiles;
-use pupila_train::sample_image;
+use pupila_run::{RunFiles, RunFolder};
+use pupila_train::{Layers, sample_image};
 use pupila_transforms::Normalization;
 use std::path::{Path, PathBuf};
 
@@ -99,7 +99,7 @@ pub(super) fn add_pictures(
         channels,
         interpolation: Interpolation::Area,
         scaled_decoding: false,
-        reading: Reading::default(),
+        reading: reading_of(&run.folder),
     };
     let decoded = decode_images(dataset, &which, &rule, None, OnBadImage::Skip, None, &options.stop);
     let Ok(images) = decoded else { return gone() };
@@ -114,14 +114,21 @@ pub(super) fn add_pictures(
     None
 }
 
+/// How the run read pictures of more than 8 bits and transparent ones.
+fn reading_of(folder: &RunFolder) -> Reading {
+    let Ok(Some(text)) = folder.recipe() else { return Reading::default() };
+    let file = Some((folder.file(RunFolder::RECIPE), text));
+    Layers { file, settings: Vec::new() }.resolve_what_is_known().0.input.rule().reading
+}
+
 /// The file of a path that a run has written: as it is, or below the data's folder, since runs may have been made elsewhere.
 fn locate(root: Option<&Path>, path: &str) -> Option<PathBuf> {
     let path = Path::new(path);
-    if path.is_file() {
+    if is_file(path) {
         return Some(path.to_owned());
     }
     let parts: Vec<_> = path.iter().collect();
     let below =
         |from: usize| root.map(|root| parts[from..].iter().fold(root.to_owned(), |at, part| at.join(part)));
-    (0..parts.len()).filter_map(below).find(|candidate| candidate.is_file())
+    (0..parts.len()).filter_map(below).find(|candidate| is_file(candidate))
 }

@@ -2,6 +2,7 @@
 
 use super::ended;
 use super::seeds::{Recipes, by_recipe};
+use crate::describe::in_a_shell;
 use pupila_metrics::Metric;
 use pupila_report::{PairTest, Tested};
 use pupila_run::{RunFiles, RunFolder};
@@ -158,12 +159,6 @@ impl Told<'_> {
         };
         format!("Within noise: {what} (95 % interval of the difference {range}; {p}).")
     }
-}
-
-/// A path as a shell takes it.
-fn in_a_shell(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// A p-value with its sign.

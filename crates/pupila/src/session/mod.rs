@@ -538,7 +538,7 @@ fn processor() -> Option<String> {
 }
 
 pub(crate) fn canonical(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    pupila_dataset::real(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The name of a file or folder, of characters that a folder's name may have everywhere.

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::memory_need::{self, Need, available_memory};
 use crate::shared_data::SharedData;
 use pupila_dataset::{Dataset, Split};
+use pupila_engine::thread_pool;
 use pupila_run::{RunFolder, StudyFile};
 use pupila_study::statistics::power::{false_claims_of_an_unstable_baseline, power};
 use pupila_study::{Place, StudyErrors, StudyFault, overlap};
@@ -104,6 +105,7 @@ pub(super) fn check(
         notes: Vec::new(),
     };
     let memory = available_memory();
+    let one = thread_pool(1).map_err(|error| Error::Threads(error.to_string()))?;
     let mut judged_on: Vec<Option<String>> = vec![None; plan.splits.len()];
     let fingerprinted = before.map(|before| before.fingerprinted.clone()).filter(|name| !name.is_empty());
     for (place, variant) in plan.variants.iter().enumerate() {
@@ -153,10 +155,14 @@ pub(super) fn check(
                         }
                         checked.parameters.push(network.parameter_count());
                         let images = dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len();
-                        let need = Need::of(&recipe, &network, images);
-                        if let Some(error) = memory.and_then(|there| {
-                            memory_need::check(&recipe, &network, &dataset.classes, images, there).err()
-                        }) {
+                        // A run of several side by side has one thread.
+                        let (need, short) = one.install(|| {
+                            let check = |there| {
+                                memory_need::check(&recipe, &network, &dataset.classes, images, there)
+                            };
+                            (Need::of(&recipe, &network, images), memory.and_then(|there| check(there).err()))
+                        });
+                        if let Some(error) = short {
                             add(error.to_string());
                         }
                         checked.run_bytes = checked.run_bytes.max(need.network);

@@ -159,6 +159,17 @@ impl Layers {
         for entry in &mut entries {
             taken.extend(understand(entry));
         }
+        // Which of two that were typed is meant cannot be told.
+        let typed: Vec<&Entry> =
+            entries.iter().filter(|entry| matches!(entry.origin, Origin::CommandLine(_))).collect();
+        for (at, entry) in typed.iter().enumerate() {
+            let other = typed[..at].iter().find(|other| other.key == entry.key && other.value != entry.value);
+            if let Some(other) = other {
+                let said =
+                    format!("is set twice: by {} and by {}; leave one out", other.origin, entry.origin);
+                faults.push(Fault::new(&entry.key, said));
+            }
+        }
         // What was typed with a space instead of `=` was understood by that alone.
         for Setting { assignment, option } in self.settings.iter().filter(|s| !s.assignment.contains('=')) {
             let origin = Origin::CommandLine(option.clone());

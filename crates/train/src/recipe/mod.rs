@@ -105,7 +105,9 @@ fn color_of(text: &str) -> Option<[u8; 3]> {
         "white" => Some([255; 3]),
         "black" => Some([0; 3]),
         other => {
-            let digits = other.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+            let digits = other
+                .strip_prefix('#')
+                .filter(|digits| digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
             let part = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
             Some([part(0)?, part(2)?, part(4)?])
         }
@@ -468,7 +470,7 @@ impl Recipe {
             );
         }
         if let Err(error) = Monitor::parse(&train.monitor) {
-            refuse("train.monitor".into(), error.to_string());
+            refuse("train.monitor".into(), format!("cannot be followed: {error}"));
         }
         if early_stopping.patience == Some(0) {
             refuse(

@@ -65,8 +65,9 @@ pub fn key(typed: &str) -> Option<String> {
     {
         return Some(key.clone());
     }
-    if typed.contains('.') {
-        return None;
+    if let Some((section, _)) = typed.split_once('.') {
+        let of_section = |key: &&str| key.split('.').next().is_some_and(|ours| plain(ours) == plain(section));
+        return elsewhere(typed).filter(of_section).map(str::to_owned);
     }
     let bare = |key: &&String| key.rsplit('.').next().is_some_and(|name| plain(name) == wanted);
     let named = |key: &&String| key.strip_suffix(".name").is_some_and(|section| plain(section) == wanted);

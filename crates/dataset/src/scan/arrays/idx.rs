@@ -2,13 +2,13 @@
 //!
 //! Format: LeCun, Cortes and Burges, "The MNIST database": big-endian `00 00 08 rank`, one u32 for each dimension, bytes.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::{Contents, Label, MAX_BYTES};
+use crate::files;
 use crate::{ArrayImages, IdxError, ScanError, Split, Taken};
 
 /// The two files of a split.
@@ -29,7 +29,7 @@ pub(super) fn find(root: &Path) -> Result<Option<Vec<Pair>>, ScanError> {
         let file = |kind: &str| {
             let names = ["-", "."].map(|dash| format!("{prefix}-{}", kind.replacen('-', dash, 1)));
             let paths = names.iter().flat_map(|name| [root.join(name), root.join(format!("{name}.gz"))]);
-            paths.into_iter().find(|path| path.is_file())
+            paths.into_iter().find(|path| files::is_file(path))
         };
         match (file("images-idx3-ubyte"), file("labels-idx1-ubyte")) {
             (Some(images), Some(labels)) => pairs.push(Pair { split, images, labels }),
@@ -80,10 +80,11 @@ fn name_of(path: &Path) -> String {
 
 /// The dimensions and the bytes of a file of rank `RANK`; the last two dimensions count as 1 where they are absent.
 fn read_file<const RANK: usize>(path: &Path, what: &'static str) -> Result<([u32; 3], Vec<u8>), IdxError> {
-    let mut reader: Box<dyn Read> = Box::new(BufReader::with_capacity(1 << 16, File::open(path)?));
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        reader = Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, File::open(path)?)));
-    }
+    let file = files::read_up_to(path, MAX_BYTES)?;
+    let mut reader: Box<dyn Read + '_> = match path.extension() {
+        Some(extension) if extension == "gz" => Box::new(MultiGzDecoder::new(file.as_slice())),
+        _ => Box::new(file.as_slice()),
+    };
     let mut word = |at: u64| -> Result<u32, IdxError> {
         let mut bytes = [0; 4];
         let expected = 4 * (RANK as u64 + 1);

@@ -205,6 +205,16 @@ impl Arrays {
         dataset.taken = taken;
         dataset.notices = notices;
         dataset.notices.extend(names.unmatched(&all));
+        // Values of 0 to 1 in one array and of 0 to 255 in another are not of one scale.
+        if let (Some(one), Some(other)) =
+            (read.iter().find(|of| of.said.is_some()), read.iter().find(|of| of.said.is_none()))
+        {
+            let reason = format!(
+                "the values of {} go from 0 to 1, and those of {} do not: save both alike, from 0 to 255",
+                one.name, other.name
+            );
+            return Err(ScanError::Array { path: root.to_owned(), reason });
+        }
         let mut said: Vec<String> = Vec::new();
         for contents in &read {
             let labels: Vec<u32> = contents.values.iter().map(|value| label_of[&names.name(value)]).collect();
@@ -234,6 +244,7 @@ impl Arrays {
         let split = choose(root, wanted, &there)?;
         let mut dataset = Dataset::new(root, self.form, Purpose::Evaluation, classes.to_vec());
         dataset.taken = self.taken;
+        dataset.notices = self.notices;
         let names = Names::of(std::iter::empty(), layout);
         for part in self.parts.into_iter().filter(|part| part.split() == split) {
             let contents = part.read()?;
@@ -281,7 +292,15 @@ impl<'a> Names<'a> {
             Label::Number(number) => format!("{number:0digits$}"),
             Label::Name(name) => name.clone(),
         };
-        self.layout.rename.get(&name).cloned().unwrap_or(name)
+        // A number is the same with zeros before it and without.
+        let is_same = |class: &String| match label {
+            Label::Number(number) => class.parse() == Ok(*number),
+            Label::Name(_) => false,
+        };
+        let rename = &self.layout.rename;
+        let renamed =
+            rename.get(&name).or_else(|| rename.iter().find(|(old, _)| is_same(old)).map(|(_, new)| new));
+        renamed.cloned().unwrap_or(name)
     }
 
     /// Names that a recipe gives to classes that there are none of; `all` are the names that were given.

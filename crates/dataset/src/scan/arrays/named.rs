@@ -12,6 +12,9 @@ use crate::{Form, Notice, ScanError, Split, Taken};
 const IMAGES: &[&str] = &["images", "image", "imgs", "img", "x", "data", "pixels", "inputs", "imagenes"];
 const LABELS: &[&str] = &["labels", "label", "y", "targets", "target", "classes", "etiquetas"];
 
+/// So many bytes hold the header of an array.
+const HEADER_BYTES: u64 = 1 << 16;
+
 /// The arrays of a split.
 pub(super) struct Pair {
     pub(super) split: Option<Split>,
@@ -73,6 +76,10 @@ impl Pair {
     }
 }
 
+fn is_npy(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+}
+
 /// Whether a file holds arrays by its name.
 pub(in crate::scan) fn is_array_file(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
@@ -82,7 +89,7 @@ pub(in crate::scan) fn is_array_file(path: &Path) -> bool {
 /// The arrays of a `.npz` file.
 pub(super) fn in_file(path: &Path) -> Result<Found, ScanError> {
     let failed = |reason: String| ScanError::Array { path: path.to_owned(), reason };
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
+    if is_npy(path) {
         return Err(failed(
             "one array has the images or their labels; name the folder that has both, such as x_train.npy and y_train.npy"
                 .to_owned(),
@@ -107,7 +114,9 @@ pub(super) fn images(path: &Path) -> Result<Vec<Contents>, ScanError> {
         }
         let (count, images, said) = read.images().map_err(failed)?;
         let labels = std::iter::repeat_n(Label::Number(0), count);
-        all.push(Contents { said, ..Contents::new(None, array.name.clone(), images, labels) });
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = if is_npy(path) { file.into_owned() } else { format!("{file}/{}", array.name) };
+        all.push(Contents { said, ..Contents::new(None, name, images, labels) });
     }
     if all.is_empty() {
         let reason = "it has no array of images".to_owned();
@@ -126,10 +135,10 @@ pub(super) fn in_folder(root: &Path) -> Result<Option<Found>, ScanError> {
     paths.retain(|path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".")));
     paths.sort_unstable();
     // Arrays beside class folders may be anything.
-    let others = crate::scan::folders::files_below(root).is_empty();
+    let has_images = || !crate::scan::folders::files_below(root).is_empty();
     match &paths[..] {
-        _ if !others => Ok(None),
         [] => Ok(None),
+        _ if has_images() => Ok(None),
         [one] if one.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) => in_file(one).map(Some),
         _ => {
             let all: Vec<Vec<Named>> = paths.iter().map(|path| arrays_of(path)).collect::<Result<_, _>>()?;
@@ -141,7 +150,7 @@ pub(super) fn in_folder(root: &Path) -> Result<Option<Found>, ScanError> {
 /// The arrays of one file. A `.npz` file of one nameless array is called as the file is.
 fn arrays_of(path: &Path) -> Result<Vec<Named>, ScanError> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
+    if is_npy(path) {
         return Ok(vec![Named { name: stem, path: path.to_owned() }]);
     }
     let failed = |reason: String| ScanError::Array { path: path.to_owned(), reason };
@@ -185,7 +194,11 @@ fn pair(path: &Path, mut arrays: Vec<Named>) -> Result<Found, ScanError> {
     let mut found = Found { pairs: Vec::new(), unlabelled: Vec::new() };
     // Nameless arrays are told by their shapes.
     if arrays.len() == 2 && arrays.iter().all(|array| array.name.starts_with("arr_")) {
-        let rank = |array: &Named| array.read().map(|array| array.shape.len());
+        let rank = |array: &Named| {
+            let start = files::read_start(&array.path, HEADER_BYTES);
+            let start = start.map_err(|error| failed(format!("it cannot be read: {error}")))?;
+            Array::rank(&start).map_err(|reason| failed(format!("{}: {reason}", array.name)))
+        };
         if rank(&arrays[0])? < rank(&arrays[1])? {
             arrays.swap(0, 1);
         }
@@ -204,6 +217,16 @@ fn pair(path: &Path, mut arrays: Vec<Named>) -> Result<Found, ScanError> {
             }
             ([images], []) if split == Some(Split::Test) => found.unlabelled.push(images.clone()),
             (images, labels) => {
+                // Files of one make, each with all of its arrays.
+                let files: std::collections::BTreeSet<&Path> =
+                    images.iter().filter_map(|array| array.path.parent()).collect();
+                if files.len() > 1 && files.iter().all(|file| is_array_file(file)) {
+                    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+                    return Err(failed(format!(
+                        "several files hold arrays of the same names: name one of {}",
+                        names.join(", ")
+                    )));
+                }
                 let of = split.map_or(String::new(), |split| format!(" of {split}"));
                 return Err(failed(format!(
                     "which arrays belong together cannot be told: images{of} may be {}, labels {}; a pair is called such as \

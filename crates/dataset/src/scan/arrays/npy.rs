@@ -59,9 +59,18 @@ fn value<'a>(header: &'a str, key: &str) -> Option<&'a str> {
     Some(after.trim_start().strip_prefix(':')?.trim_start())
 }
 
-impl Array {
-    /// An array of the bytes of a file.
-    pub(super) fn parse(mut bytes: Vec<u8>) -> Result<Array, String> {
+/// What stands before the values.
+struct Header {
+    shape: Vec<usize>,
+    kind: Kind,
+    big_endian: bool,
+    fortran: bool,
+    /// Where the values begin.
+    end: usize,
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Result<Header, String> {
         let damaged = || "it is no NumPy array, or a damaged one; save it again by numpy.save".to_owned();
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(damaged)?;
         let (len, start) = match rest {
@@ -70,8 +79,8 @@ impl Array {
             _ => return Err(damaged()),
         };
         let end = (len as usize).checked_add(start).filter(|&end| end <= bytes.len()).ok_or_else(damaged)?;
-        let header = std::str::from_utf8(&bytes[start..end]).map_err(|_| damaged())?.to_owned();
-        let descr = value(&header, "descr").ok_or_else(damaged)?;
+        let header = std::str::from_utf8(&bytes[start..end]).map_err(|_| damaged())?;
+        let descr = value(header, "descr").ok_or_else(damaged)?;
         let code = descr.strip_prefix(['\'', '"']).and_then(|text| text.split(['\'', '"']).next());
         let code = code.ok_or("its values are records of several fields, and no numbers")?;
         let (order, code) = code.split_at_checked(1).ok_or_else(damaged)?;
@@ -86,12 +95,24 @@ impl Array {
                 "its values are of the type {code}, which is not read here; save them as numbers or text"
             ),
         })?;
-        let fortran = value(&header, "fortran_order").ok_or_else(damaged)?.starts_with("True");
-        let shape = value(&header, "shape").and_then(|text| text.strip_prefix('(')?.split(')').next());
+        let fortran = value(header, "fortran_order").ok_or_else(damaged)?.starts_with("True");
+        let shape = value(header, "shape").and_then(|text| text.strip_prefix('(')?.split(')').next());
         let shape = shape.ok_or_else(damaged)?.split(',').map(str::trim).filter(|side| !side.is_empty());
-        let shape: Vec<usize> = shape
-            .map(|side| side.trim_end_matches('L').parse().map_err(|_| damaged()))
-            .collect::<Result<_, _>>()?;
+        let side = |side: &str| side.trim_end_matches('L').parse().map_err(|_| damaged());
+        let shape = shape.map(side).collect::<Result<_, _>>()?;
+        Ok(Header { shape, kind, big_endian: order == ">", fortran, end })
+    }
+}
+
+impl Array {
+    /// The dimensions that an array has by the first bytes of its file.
+    pub(super) fn rank(start: &[u8]) -> Result<usize, String> {
+        Ok(Header::parse(start)?.shape.len())
+    }
+
+    /// An array of the bytes of a file.
+    pub(super) fn parse(mut bytes: Vec<u8>) -> Result<Array, String> {
+        let Header { shape, kind, big_endian, fortran, end } = Header::parse(&bytes)?;
         let expected = shape.iter().try_fold(kind.bytes(), |bytes, &side| bytes.checked_mul(side));
         bytes.drain(..end);
         if expected != Some(bytes.len()) {
@@ -101,7 +122,7 @@ impl Array {
             ));
         }
         let data = if fortran && shape.len() > 1 { row_major(&bytes, &shape, kind.bytes()) } else { bytes };
-        Ok(Array { shape, kind, big_endian: order == ">", data })
+        Ok(Array { shape, kind, big_endian, data })
     }
 
     /// The values as numbers; nothing of texts.
@@ -200,6 +221,13 @@ impl Array {
     pub(super) fn images(self) -> Result<(usize, ArrayImages, Option<String>), String> {
         let is_color = |channels: usize| matches!(channels, 1 | 3);
         let (count, height, width, channels, first) = match self.shape[..] {
+            [_, _, 1 | 3] => {
+                return Err(format!(
+                    "its shape is {:?}, which may be one image in color or several in gray: save one as [1, height, width, 3], \
+                     several as [N, height, width, 1]",
+                    self.shape
+                ));
+            }
             [n, h, w] => (n, h, w, 1, false),
             [n, h, w, c] if is_color(c) => (n, h, w, c, false),
             [n, c, h, w] if is_color(c) => (n, h, w, c, true),
@@ -234,26 +262,32 @@ impl Array {
 
     /// The values as bytes of 0 to 255, where that is what they can mean.
     fn bytes(self) -> Result<(Vec<u8>, Option<String>), String> {
+        /// Above 1 by no more than interpolation leaves.
+        const ABOUT_ONE: f64 = 1.001;
+        /// Below, values that are no whole numbers may be of any scale.
+        const SURE: f64 = 16.0;
         match self.kind {
             Kind::Bytes(_) | Kind::Text(_) => return Err("its values are text, and no pixels".to_owned()),
-            Kind::Unsigned(1) if self.data.iter().any(|&value| value > 1) => return Ok((self.data, None)),
+            Kind::Unsigned(1) => return Ok((self.data, None)),
+            Kind::Bool => return Ok((self.data.iter().map(|&value| value * 255).collect(), None)),
             _ => {}
         }
-        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        let (mut low, mut high, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
         for value in self.numbers() {
             if !value.is_finite() {
                 return Err(format!("it holds {value}, which is no pixel"));
             }
-            (low, high) = (low.min(value), high.max(value));
+            (low, high, whole) = (low.min(value), high.max(value), whole && value.fract() == 0.0);
         }
-        if low < 0.0 || high > 255.0 {
+        let float = matches!(self.kind, Kind::Float(_));
+        if low < 0.0 || high > 255.0 || (!whole && high > ABOUT_ONE && high < SURE) {
             return Err(format!(
                 "its values go from {low} to {high}, and pixels from 0 to 255, or from 0 to 1: save it as it was before it was \
-                 normalised"
+                 normalised, and 16 bits scaled to 8"
             ));
         }
-        if high <= 1.0 {
-            let bytes = self.numbers().map(|value| (value * 255.0).round() as u8).collect();
+        if float && high <= ABOUT_ONE {
+            let bytes = self.numbers().map(|value| (value * 255.0).round().min(255.0) as u8).collect();
             return Ok((bytes, Some("values from 0 to 1 taken as black to white".to_owned())));
         }
         Ok((self.numbers().map(|value| value.round() as u8).collect(), None))
@@ -307,15 +341,18 @@ mod tests {
 
     #[test]
     fn shapes_are_taken_where_they_can_mean_one_thing() {
-        let gray = images("|u1", "(2, 1, 3)", &[9, 2, 3, 4, 5, 6]).unwrap();
-        assert_eq!((gray.0, gray.1.width, gray.1.height, gray.1.channels), (2, 3, 1, 1));
+        let gray = images("|u1", "(2, 2, 2)", &[9, 2, 3, 4, 5, 6, 7, 8]).unwrap();
+        assert_eq!((gray.0, gray.1.width, gray.1.height, gray.1.channels), (2, 2, 2, 1));
         let last = images("|u1", "(1, 1, 2, 3)", &[9, 2, 3, 4, 5, 6]).unwrap().1;
         let second = images("|u1", "(1, 3, 1, 2)", &[9, 4, 2, 5, 3, 6]).unwrap().1;
         assert_eq!((last.channels, last.pixels.clone()), (3, vec![9, 2, 3, 4, 5, 6]));
         assert_eq!(last, second);
         let flat = images("|u1", "(2, 4)", &[9; 8]).unwrap();
         assert_eq!((flat.0, flat.1.width, flat.1.height), (2, 2, 2));
-        for shape in ["(8,)", "(2, 1, 2, 2, 1)", "(1, 8)", "(0, 2, 4)", "(1, 2, 2, 2)", "(8, 0, 1)"] {
+        // The last two may be an image in color, or several in gray.
+        for shape in
+            ["(8,)", "(2, 1, 2, 2, 1)", "(1, 8)", "(0, 2, 4)", "(1, 2, 2, 2)", "(8, 0, 2)", "(8, 1, 1)"]
+        {
             let len = if shape.contains('0') { 0 } else { 8 };
             assert!(images("|u1", shape, &[9; 8][..len]).is_err(), "{shape}");
         }
@@ -324,20 +361,24 @@ mod tests {
     #[test]
     fn values_are_bytes_whatever_their_type() {
         let ints: Vec<u8> = [0i64, 128, 255].iter().flat_map(|v| v.to_le_bytes()).collect();
-        assert_eq!(images("<i8", "(1, 1, 3)", &ints).unwrap().1.pixels, [0, 128, 255]);
+        assert_eq!(images("<i8", "(1, 1, 3, 1)", &ints).unwrap().1.pixels, [0, 128, 255]);
         let big: Vec<u8> = [0u16, 128, 255].iter().flat_map(|v| v.to_be_bytes()).collect();
-        assert_eq!(images(">u2", "(1, 1, 3)", &big).unwrap().1.pixels, [0, 128, 255]);
+        assert_eq!(images(">u2", "(1, 1, 3, 1)", &big).unwrap().1.pixels, [0, 128, 255]);
         let unit: Vec<u8> = [0.0f32, 0.5, 1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let (_, image, said) = images("<f4", "(1, 1, 3)", &unit).unwrap();
+        let (_, image, said) = images("<f4", "(1, 1, 3, 1)", &unit).unwrap();
         assert!(image.pixels == [0, 128, 255] && said.is_some_and(|said| said.contains("0 to 1")));
-        assert_eq!(images("|b1", "(1, 1, 3)", &[0, 1, 1]).unwrap().1.pixels, [0, 255, 255]);
-        for bad in [[-0.5f32, 0.5, 1.0], [0.0, 256.0, 1.0], [0.0, f32::NAN, 1.0]] {
+        let over: Vec<u8> = [0.0f32, 0.5, 1.000_001].iter().flat_map(|v| v.to_le_bytes()).collect();
+        assert_eq!(images("<f4", "(1, 1, 3, 1)", &over).unwrap().1.pixels, [0, 128, 255]);
+        // Whole numbers are what they are.
+        assert_eq!(images("|u1", "(1, 1, 3, 1)", &[0, 1, 1]).unwrap().1.pixels, [0, 1, 1]);
+        assert_eq!(images("|b1", "(1, 1, 3, 1)", &[0, 1, 1]).unwrap().1.pixels, [0, 255, 255]);
+        for bad in [[-0.5f32, 0.5, 1.0], [0.0, 256.0, 1.0], [0.0, f32::NAN, 1.0], [0.0, 0.5, 1.9]] {
             let bytes: Vec<u8> = bad.iter().flat_map(|v| v.to_le_bytes()).collect();
-            assert!(images("<f4", "(1, 1, 3)", &bytes).is_err(), "{bad:?}");
+            assert!(images("<f4", "(1, 1, 3, 1)", &bytes).is_err(), "{bad:?}");
         }
         for (descr, said) in [("|O", "pickled"), ("<f2", "float32"), ("<c8", "c8"), ("<U1", "text")] {
             let len = Kind::of(&descr[1..]).map_or(3, |kind| kind.bytes() * 3);
-            let error = images(descr, "(1, 1, 3)", &vec![0; len]).unwrap_err();
+            let error = images(descr, "(1, 1, 3, 1)", &vec![0; len]).unwrap_err();
             assert!(error.contains(said), "{descr}: {error}");
         }
     }
@@ -347,6 +388,12 @@ mod tests {
         // [[1, 2, 3], [4, 5, 6]] with its first dimension fastest.
         let array = Array::parse(npy("|u1", true, "(2, 3)", &[1, 4, 2, 5, 3, 6])).unwrap();
         assert_eq!(array.data, [1, 2, 3, 4, 5, 6]);
+        // [2, 3, 4] of 16 bits, each value its place in the last-fastest order.
+        let place = |i: usize, j: usize, k: usize| ((i * 3 + j) * 4 + k) as u16;
+        let all = (0..4).flat_map(|k| (0..3).flat_map(move |j| (0..2).map(move |i| place(i, j, k))));
+        let bytes: Vec<u8> = all.flat_map(u16::to_le_bytes).collect();
+        let array = Array::parse(npy("<u2", true, "(2, 3, 4)", &bytes)).unwrap();
+        assert!(array.numbers().eq((0..24).map(f64::from)));
     }
 
     #[test]

@@ -5,12 +5,15 @@ use std::path::Path;
 
 use super::{Arrays, Contents, Label, Part};
 use crate::files;
-use crate::scan::manifest::{is_label_name, is_pixel_name, is_split_name, table_text, tables_of};
-use crate::scan::names::split_of;
+use crate::scan::manifest::{
+    is_label_name, is_path_name, is_pixel_name, is_split_name, table_text, tables_of,
+};
+use crate::scan::names::{split_of, words};
 use crate::{ArrayImages, BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
-/// So much of a table is read to see what it is.
+/// So much of a table is read to see what it is, and more where its lines are longer.
 const GLANCE_BYTES: u64 = 1 << 18;
+const MOST_GLANCED: u64 = 1 << 26;
 /// Fewer columns of numbers are no picture.
 const LEAST_PIXELS: usize = 16;
 /// The column of all pixels of an image.
@@ -53,9 +56,12 @@ pub(super) fn images(path: &Path) -> Result<Option<Arrays>, ScanError> {
 pub(super) fn in_folder(root: &Path, layout: &Layout) -> Result<Option<Arrays>, ScanError> {
     let mut tables = Vec::new();
     for path in tables_of(root) {
-        // One that cannot be read is told where it is asked for.
-        if let Ok(Some(shape)) = glance(&path, layout) {
-            tables.push((path, shape));
+        match glance(&path, layout) {
+            Ok(Some(shape)) => tables.push((path, shape)),
+            Ok(None) => {}
+            // One that cannot be read may be no data at all; a column that a key names is asked for.
+            Err(ScanError::Read { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     if tables.is_empty() || !crate::scan::folders::files_below(root).is_empty() {
@@ -104,10 +110,29 @@ fn reader<'a>(text: &'a [u8], separator: u8) -> csv::Reader<&'a [u8]> {
         .from_reader(text)
 }
 
+/// The header and the first row of a table, whole; `None` where a line is longer than any picture's.
+fn first_lines(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = GLANCE_BYTES;
+    while bytes <= MOST_GLANCED {
+        let mut start = files::read_start(path, bytes)?;
+        let whole = (start.len() as u64) < bytes;
+        let ends: Vec<usize> = (0..start.len()).filter(|&at| start[at] == b'\n').take(2).collect();
+        match ends[..] {
+            [_, second] => {
+                start.truncate(second + 1);
+                return Ok(Some(start));
+            }
+            _ if whole => return Ok(Some(start)),
+            _ => bytes *= 16,
+        }
+    }
+    Ok(None)
+}
+
 /// What a table's first lines say of its columns; `None` where they are no pixels.
 fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
     let read = |source| ScanError::Read { path: path.to_owned(), source };
-    let start = files::read_start(path, GLANCE_BYTES).map_err(read)?;
+    let Some(start) = first_lines(path).map_err(read)? else { return Ok(None) };
     let Ok((text, separator)) = table_text(&start) else { return Ok(None) };
     let mut records = reader(&text, separator).into_records();
     let (Some(Ok(first)), second) = (records.next(), records.next()) else { return Ok(None) };
@@ -146,7 +171,7 @@ fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
     }
     let pixels: Vec<usize> = match packed {
         Some(packed) => vec![packed],
-        None => (0..names.len()).filter(|&column| is_pixel_name(&names[column])).collect(),
+        None => in_order(&names, (0..names.len()).filter(|&column| is_pixel_name(&names[column])).collect()),
     };
     let others: Vec<usize> = (0..names.len()).filter(|column| !pixels.contains(column)).collect();
     let split = match column("split_column", &layout.split_column)? {
@@ -159,12 +184,29 @@ fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
             let known = others.iter().copied().find(|&column| is_label_name(&names[column]));
             let rest: Vec<usize> = others.iter().copied().filter(|column| Some(*column) != split).collect();
             known.or(match rest[..] {
-                [only] => Some(only),
+                // An `id` is no class.
+                [only] if !is_path_name(&names[only]) => Some(only),
                 _ => None,
             })
         }
     };
     Ok(Some(Shape { header, pixels, packed: packed.is_some(), label, split, names }))
+}
+
+/// Columns in the order of the numbers in their names, such as `pixel10` after `pixel9`; as they are where those tell nothing.
+fn in_order(names: &[String], columns: Vec<usize>) -> Vec<usize> {
+    let numbers = |column: &usize| -> Vec<u64> {
+        words(&names[*column]).iter().filter_map(|word| word.parse().ok()).collect()
+    };
+    let keys: Vec<Vec<u64>> = columns.iter().map(numbers).collect();
+    let distinct: std::collections::HashSet<&Vec<u64>> = keys.iter().collect();
+    let alike = keys.iter().all(|key| key.len() == keys[0].len());
+    if distinct.len() < keys.len() || !alike {
+        return columns;
+    }
+    let mut sorted: Vec<(Vec<u64>, usize)> = keys.into_iter().zip(columns).collect();
+    sorted.sort();
+    sorted.into_iter().map(|(_, column)| column).collect()
 }
 
 /// Height or width, which are one, and channels, of so many values: gray if that makes a square, else RGB.
@@ -195,6 +237,8 @@ impl Arrays {
         let (text, separator) = table_text(&bytes).map_err(|reason| bad_header(path, reason))?;
         let mut splits: Vec<(Option<Split>, Rows)> = Vec::new();
         let (mut bad, mut values) = (Vec::new(), None);
+        // What the column of the splits says, and what that was taken for.
+        let mut named: std::collections::BTreeMap<String, Split> = std::collections::BTreeMap::new();
         let mut record = csv::StringRecord::new();
         let mut reader = reader(&text, separator);
         let mut columns = None;
@@ -216,7 +260,10 @@ impl Arrays {
             }
             match shape.row(&record, columns, &mut values) {
                 Ok((split, label, pixels)) => {
-                    let split = of_table.or(split);
+                    if let (Some(split), Some(column)) = (split, shape.split) {
+                        named.insert(record.get(column).unwrap_or_default().to_owned(), split);
+                    }
+                    let split = split.or(of_table);
                     let rows = match splits.iter().position(|(other, _)| *other == split) {
                         Some(at) => &mut splits[at].1,
                         None => {
@@ -253,7 +300,9 @@ impl Arrays {
             said += &format!(" -> {split}");
         }
         if let Some(split) = shape.split {
-            said += &format!(", {} the splits", shape.names[split]);
+            let values: Vec<String> =
+                named.iter().map(|(value, split)| format!("{value} -> {split}")).collect();
+            said += &format!(", {} the splits ({})", shape.names[split], values.join(", "));
         }
         self.taken.what.push(said);
         splits.sort_by_key(|(split, _)| *split);
@@ -321,9 +370,12 @@ impl Shape {
     }
 }
 
-/// `Training`, `PublicTest` and `PrivateTest` are how competitions call them.
+/// The split of a value. Competitions call the set that they show results on while they run `PublicTest`, and the one that
+/// decides `PrivateTest`.
 fn split_in(text: &str) -> Option<Split> {
-    let plain = text.to_lowercase();
-    let known = ["public", "private"].iter().find_map(|word| plain.strip_prefix(word));
-    split_of(known.unwrap_or(text))
+    match text.to_lowercase().as_str() {
+        "publictest" | "public" => Some(Split::Val),
+        "privatetest" | "private" => Some(Split::Test),
+        _ => split_of(text),
+    }
 }

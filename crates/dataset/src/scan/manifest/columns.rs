@@ -112,8 +112,46 @@ impl From<String> for Wrong {
 pub(super) struct Columns {
     pub(super) path: usize,
     pub(super) label: Label,
-    pub(super) split: Option<usize>,
+    pub(super) split: Option<SplitColumn>,
     pub(super) group: Option<usize>,
+}
+
+/// What a column says of the splits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SplitColumn {
+    /// Their names.
+    Named(usize),
+    /// Whether a row is of one of them, as `is_valid` does; else it is of the other.
+    Flag { column: usize, yes: Split, no: Split },
+}
+
+impl SplitColumn {
+    pub(super) fn column(self) -> usize {
+        match self {
+            SplitColumn::Named(column) | SplitColumn::Flag { column, .. } => column,
+        }
+    }
+
+    /// The split of a row whose value in the column is this.
+    pub(super) fn split(self, value: &str) -> Result<Split, String> {
+        match self {
+            SplitColumn::Named(_) => value.parse::<Split>().map_err(|error| error.to_string()),
+            SplitColumn::Flag { yes, no, .. } => match truth(value) {
+                Some(true) => Ok(yes),
+                Some(false) => Ok(no),
+                None => Err(format!("\"{value}\" is neither true nor false")),
+            },
+        }
+    }
+}
+
+/// What a value says that can say yes and no alone.
+fn truth(value: &str) -> Option<bool> {
+    match value.to_lowercase().as_str() {
+        "true" | "1" | "yes" | "y" | "t" | "1.0" => Some(true),
+        "false" | "0" | "no" | "n" | "f" | "0.0" => Some(false),
+        _ => None,
+    }
 }
 
 /// Where the class of a row stands.
@@ -139,10 +177,11 @@ impl Columns {
             None => path_column(table)?,
         };
         let split = match asked("split_column", &layout.split_column)? {
-            Some(split) => Some(split),
+            Some(column) => Some(flag(table, column).unwrap_or(SplitColumn::Named(column))),
             None => split_column(table, path),
         };
-        let taken: Vec<usize> = [Some(path), split, groups].into_iter().flatten().collect();
+        let taken: Vec<usize> =
+            [Some(path), split.map(SplitColumn::column), groups].into_iter().flatten().collect();
         let label = match asked("label_column", &layout.label_column)? {
             Some(label) => Label::Column(label),
             None if !layout.one_hot.is_empty() => {
@@ -169,10 +208,15 @@ impl Columns {
                 }
             }
         }
-        for (column, what) in [(self.split, "the splits"), (self.group, "the groups")] {
-            if let Some(column) = column {
-                text += &format!(", {} {what}", name(column));
+        match self.split {
+            Some(SplitColumn::Named(column)) => text += &format!(", {} the splits", name(column)),
+            Some(SplitColumn::Flag { column, yes, no }) => {
+                text += &format!(", {} whether a row is {yes} or {no}", name(column));
             }
+            None => {}
+        }
+        if let Some(column) = self.group {
+            text += &format!(", {} the groups", name(column));
         }
         text
     }
@@ -187,8 +231,8 @@ impl Columns {
         if self.group.is_some() {
             return None;
         }
-        let others =
-            (0..table.header.len()).filter(|&c| c != self.path && Some(c) != self.split && !is_label(c));
+        let others = (0..table.header.len())
+            .filter(|&c| c != self.path && Some(c) != self.split.map(SplitColumn::column) && !is_label(c));
         let named = others.filter(|&c| {
             // `case_id` and `patient`, not `site of the lesion`: a text about it is no group.
             let words = words(&table.header[c]);
@@ -207,6 +251,18 @@ impl Columns {
             (values.len() > 1 && values.len() < filled.len()).then_some((values.len(), column))
         });
         counted.min().map(|(groups, column)| (table.header[column].as_str(), groups))
+    }
+
+    /// A column of the numbers of folds, which is not read.
+    pub(super) fn folds<'a>(&self, table: &'a Table) -> Option<&'a str> {
+        let known =
+            |name: &str| matches!(plain(name).as_str(), "fold" | "folds" | "kfold" | "cvfold" | "foldid");
+        let column = table.header.iter().position(|name| known(name))?;
+        let taken = matches!(self.label, Label::Column(label) if label == column)
+            || self.split.is_some_and(|split| split.column() == column)
+            || self.group == Some(column);
+        let mut values = table.values(column);
+        (!taken && values.all(|value| value.parse::<u16>().is_ok())).then_some(table.header[column].as_str())
     }
 }
 
@@ -249,6 +305,13 @@ fn path_column(table: &Table) -> Result<usize, String> {
     if let Some((_, column)) = known.min() {
         return Ok(column);
     }
+    let is_data = table.header.iter().any(|name| super::files::has_image_extension(name));
+    if is_data {
+        return Err(format!(
+            "it holds data, and should be a header: put a line such as \"path,label\" before it (it is \"{}\")",
+            names(&table.header)
+        ));
+    }
     let looks_like_files = |column: &usize| {
         let mut values = table.values(*column).peekable();
         values.peek().is_some() && values.all(super::files::has_image_extension)
@@ -256,10 +319,6 @@ fn path_column(table: &Table) -> Result<usize, String> {
     let files: Vec<usize> = (0..table.header.len()).filter(looks_like_files).collect();
     match files[..] {
         [column] => Ok(column),
-        _ if table.header.iter().any(|name| super::files::has_image_extension(name)) => Err(format!(
-            "it holds data, and should be a header: put a line such as \"path,label\" before it (it is \"{}\")",
-            names(&table.header)
-        )),
         _ => Err(format!(
             "the header must name the columns path and label, and may name split and group; it is \"{}\"; which column \
              names the files is said by --set data.path_column=NAME",
@@ -289,6 +348,11 @@ pub(in crate::scan) fn is_pixel_name(name: &str) -> bool {
     words.iter().any(|word| is_number(word)) && words.iter().all(known)
 }
 
+/// Whether a column names files, or images, by its name.
+pub(in crate::scan) fn is_path_name(name: &str) -> bool {
+    rank(PATHS, name).is_some()
+}
+
 /// Whether a column is the class by its name.
 pub(in crate::scan) fn is_label_name(name: &str) -> bool {
     rank(LABELS, name).is_some()
@@ -299,16 +363,28 @@ pub(in crate::scan) fn is_split_name(name: &str) -> bool {
     rank(SPLITS, name).is_some()
 }
 
-fn split_column(table: &Table, path: usize) -> Option<usize> {
+/// A column that says whether a row is of a split, as `is_valid`, where it says yes and no and nothing else.
+fn flag(table: &Table, column: usize) -> Option<SplitColumn> {
+    let name = plain(&table.header[column]);
+    let yes = crate::scan::split_of(name.strip_prefix("is").unwrap_or(&name))?;
+    let values: HashSet<Option<bool>> = table.values(column).map(truth).collect();
+    let no = if yes == Split::Train { Split::Val } else { Split::Train };
+    (values.len() == 2 && !values.contains(&None)).then_some(SplitColumn::Flag { column, yes, no })
+}
+
+fn split_column(table: &Table, path: usize) -> Option<SplitColumn> {
     if let Some(split) = table.column("split") {
-        return Some(split);
+        return Some(SplitColumn::Named(split));
     }
     let named = |column: usize| column != path && rank(SPLITS, &table.header[column]).is_some();
     let mut named = (0..table.header.len()).filter(|&column| named(column));
-    named.find(|&column| {
+    let named = named.find(|&column| {
         let mut values = table.values(column).peekable();
         values.peek().is_some() && values.all(|value| value.parse::<Split>().is_ok())
-    })
+    });
+    let flags =
+        || (0..table.header.len()).filter(|&column| column != path).find_map(|column| flag(table, column));
+    named.map(SplitColumn::Named).or_else(flags)
 }
 
 fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label, Wrong> {

@@ -23,7 +23,7 @@ use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
 pub(super) use beside::{Found, look, tables_of};
-pub(super) use columns::{is_label_name, is_pixel_name, is_split_name};
+pub(super) use columns::{is_label_name, is_path_name, is_pixel_name, is_split_name};
 pub(super) use table::text_of as table_text;
 
 /// Whether a file is a table by its name.
@@ -162,7 +162,16 @@ fn rows(
     }
     if let Some((column, groups)) = columns.looks_like_group(table) {
         let images = table.rows.len();
-        beside.notices.push(Notice::LooksLikeGroup { column: column.to_owned(), groups, images });
+        let split_given = of_table.is_some() || columns.split.is_some();
+        beside.notices.push(Notice::LooksLikeGroup {
+            column: column.to_owned(),
+            groups,
+            images,
+            split_given,
+        });
+    }
+    if let Some(column) = columns.folds(table) {
+        beside.notices.push(Notice::Folds { column: column.to_owned() });
     }
     let mut said = columns.said(table);
     if resolved.searched {
@@ -194,7 +203,7 @@ fn read_row(table: &Table, record: &StringRecord, columns: &Columns) -> Result<R
         Label::OneHot { columns, rest } => one_hot::class(table, record, columns, rest.as_deref())?,
     };
     let split = match columns.split {
-        Some(column) => Some(field(column)?.parse::<Split>().map_err(|error| error.to_string())?),
+        Some(split) => Some(split.split(field(split.column())?)?),
         None => None,
     };
     // A row without a group is a group of its own.
