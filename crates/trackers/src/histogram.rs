@@ -66,6 +66,11 @@ impl Counts {
         self.counts[0] = self.counts[0].saturating_sub(n);
     }
 
+    /// Makes each value stand for `n`.
+    pub fn times(&mut self, n: u64) {
+        self.counts.iter_mut().for_each(|count| *count *= n);
+    }
+
     /// Adds the counts of another part.
     pub fn merge(&mut self, other: &Counts) {
         self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);

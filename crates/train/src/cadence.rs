@@ -4,6 +4,7 @@
 //! The costs of a step and of a look are estimated in seconds of a machine that does [`FLOPS`] and moves [`BYTES`] a second.
 //! Another machine is faster or slower at both, so the share that looks take of its time is about the same.
 
+use crate::tracking::COUNTED;
 use crate::trainer::Plan;
 use pupila_network::Network;
 
@@ -16,7 +17,7 @@ const PASS_S: f64 = 5e-5;
 /// What the preparation of a training image costs, in seconds.
 const IMAGE_S: f64 = 3e-6;
 /// A look of any kind may take so much of a whole run, in seconds, however short the run: nobody waits for it.
-const FREE_S: f64 = 0.3;
+const FREE_S: f64 = 0.02;
 
 /// A look every so many epochs, beginning with the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(crate) struct Costs {
     image_s: f64,
     /// Of reading or writing all parameters once.
     parameters_s: f64,
+    /// Of reading those that a histogram counts.
+    counted_s: f64,
 }
 
 impl Costs {
@@ -70,7 +73,10 @@ impl Costs {
         // Forward and both gradients; values and both moments read and written.
         let step_s = PASS_S + batch as f64 * (3.0 * image_s + IMAGE_S) + 6.0 * parameters_s;
         let epoch_s = steps as f64 * step_s + val_images as f64 * image_s;
-        Costs { epochs, step_s, update_s: step_s, epoch_s, image_s, parameters_s }
+        let trained = network.parameters().into_iter().filter(|spec| spec.role.trained());
+        let counted: usize = trained.map(|spec| spec.len().min(COUNTED)).sum();
+        let counted_s = (size_of::<f32>() * counted) as f64 / BYTES;
+        Costs { epochs, step_s, update_s: step_s, epoch_s, image_s, parameters_s, counted_s }
     }
 
     /// Optimizer updates in so many seconds.
@@ -83,9 +89,9 @@ impl Costs {
         PASS_S + images as f64 * 3.0 * self.image_s + 2.0 * self.parameters_s
     }
 
-    /// Counting all parameters, or their gradients, into histograms: about as much as reading them fifteen times.
+    /// Counting the parameters, or their gradients, into histograms: about as much as reading what is counted fifteen times.
     pub(crate) fn histograms_s(&self) -> f64 {
-        PASS_S + 15.0 * self.parameters_s
+        PASS_S + 15.0 * self.counted_s
     }
 
     /// How often a look of `look_s` seconds may be taken, if all looks together may take `frac` of the run.

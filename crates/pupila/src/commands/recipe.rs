@@ -4,7 +4,7 @@ use crate::cli::{RecipeChoice, Trackers};
 use crate::failure::Failure;
 use anyhow::Context;
 use pupila::CheckedRecipe;
-use pupila::recipe::{Layers, Setting};
+use pupila::recipe::{Layers, Setting, key_meant};
 use std::path::{Path, PathBuf};
 
 /// The keys that say what of the data is what.
@@ -62,8 +62,29 @@ pub(super) fn chosen(
         flag("size", "input.size", &choice.size),
         flag("batch", "train.batch", &choice.batch),
     ];
-    let settings = sets.chain(options.into_iter().chain(more).flatten()).collect();
+    let settings: Vec<Setting> = sets.chain(options.into_iter().chain(more).flatten()).collect();
+    once(&settings)?;
     layers(choice.recipe.as_deref(), settings)
+}
+
+/// Fails where one key was typed twice with different values: which is meant cannot be told.
+fn once(settings: &[Setting]) -> Result<(), Failure> {
+    let of = |setting: &Setting| -> Option<(String, String)> {
+        let (key, value) = setting.assignment.split_once('=')?;
+        let key = key_meant(key.trim()).unwrap_or_else(|| key.trim().to_owned());
+        Some((key, value.trim().to_owned()))
+    };
+    for (at, setting) in settings.iter().enumerate() {
+        let Some((key, value)) = of(setting) else { continue };
+        let same = |other: &&Setting| of(other).is_some_and(|(k, v)| k == key && v != value);
+        if let Some(other) = settings[..at].iter().find(same) {
+            return Err(Failure::wrong(format_args!(
+                "{key} is set twice, by {} and by {}: leave one out",
+                other.option, setting.option
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A recipe file under settings.

@@ -159,17 +159,6 @@ impl Layers {
         for entry in &mut entries {
             taken.extend(understand(entry));
         }
-        // Which of two that were typed is meant cannot be told.
-        let typed: Vec<&Entry> =
-            entries.iter().filter(|entry| matches!(entry.origin, Origin::CommandLine(_))).collect();
-        for (at, entry) in typed.iter().enumerate() {
-            let other = typed[..at].iter().find(|other| other.key == entry.key && other.value != entry.value);
-            if let Some(other) = other {
-                let said =
-                    format!("is set twice: by {} and by {}; leave one out", other.origin, entry.origin);
-                faults.push(Fault::new(&entry.key, said));
-            }
-        }
         // What was typed with a space instead of `=` was understood by that alone.
         for Setting { assignment, option } in self.settings.iter().filter(|s| !s.assignment.contains('=')) {
             let origin = Origin::CommandLine(option.clone());
@@ -409,7 +398,7 @@ mod tests {
             "r.toml:4: unknown key `optimizer.lrr`; did you mean `optimizer.lr`?",
             "r.toml:5: optimizer.lr = \"fast\"",
             "r.toml:7: train.batch must be from 1 to 65536 images, got 0",
-            "r.toml:8: train.monitor no metric is named `f1`",
+            "r.toml:8: train.monitor cannot be followed: no metric is named `f1`",
             "r.toml:10: augment.transforms[0]",
             "horizontal_flip",
             "r.toml:10: augment.transforms[1].random_brightness_contrast.p expected a probability from 0 to 1, got 2",

@@ -9,6 +9,7 @@ pub(crate) mod pictures;
 
 pub use config::TrackingConfig;
 pub use describe::{changed_keys, flat_recipe};
+pub(crate) use distributions::COUNTED;
 
 use crate::cadence::{Cadence, Costs};
 use crate::observer::{Begin, EpochRecord, Look, StepRecord};
