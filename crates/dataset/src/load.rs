@@ -12,7 +12,9 @@ use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
 use crate::files::read_file;
-use crate::{Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, Sample, Skipped, Source, Split};
+use crate::{
+    Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, Sample, Skipped, Source, Split, WhyFlat,
+};
 
 /// The size to which all images of a run are brought, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -257,12 +259,21 @@ fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<Vec<u8>, String> {
             rule.pixels(&bytes).map_err(|error| error.to_string())?
         }
         Source::Array { images, index } => {
-            let pixels = images.image(*index).to_vec();
+            let mut pixels = images.image(*index).to_vec();
+            if let Some(white) = rule.reading.white {
+                pixels.iter_mut().for_each(|value| *value = spread(*value, white));
+            }
             let image = Image::new(images.width, images.height, images.channels, pixels);
             image.and_then(|image| rule.resize(image)).map_err(|error| error.to_string())?
         }
     };
     Ok(image.into_data())
+}
+
+/// A value of an array of which another value than 255 is white.
+fn spread(value: u8, white: u32) -> u8 {
+    let white = white.max(1);
+    ((u64::from(value) * 255 + u64::from(white / 2)) / u64::from(white)).min(255) as u8
 }
 
 /// Closes the gaps that bad images left, and decides by the policy.
@@ -328,16 +339,21 @@ fn gather(
 fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Notice> {
     /// So many of them are opened once more to see why.
     const ASKED: usize = 8;
-    let is_flat = |pixels: &[u8]| {
+    let is_flat = |pixels: &[u8], nearly: u8| {
         let (mut low, mut high) = (u8::MAX, 0);
         // By pieces: most images have contrast in the first of them.
         pixels.chunks(64).all(|piece| {
             (low, high) = piece.iter().fold((low, high), |(low, high), &v| (low.min(v), high.max(v)));
-            high - low <= NEARLY_ONE
+            high - low <= nearly
         })
     };
-    let flat: Vec<usize> =
-        (0..pixels.len()).into_par_iter().filter(|&at| is_flat(pixels.image(at))).collect();
+    // Arrays of few levels, such as 0 to 16, are common, and their values say so themselves.
+    let nearly = |at: usize| match dataset.samples[kept[at]].source {
+        Source::File => NEARLY_ONE,
+        Source::Array { .. } => 2 * NEARLY_ONE + 1,
+    };
+    let is_flat = |&at: &usize| is_flat(pixels.image(at), nearly(at));
+    let flat: Vec<usize> = (0..pixels.len()).into_par_iter().filter(is_flat).collect();
     // One in ten, or a class of its own.
     let most_of_a_class = || {
         let mut of_class = vec![(0, 0); dataset.classes.len().max(1)];
@@ -357,7 +373,15 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
         .clone()
         .take(ASKED)
         .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &Limits::default()).ok());
-    let why = crate::notice::WhyFlat::of(why, pixels.rule.reading);
+    let of_arrays = flat.iter().filter_map(|&at| match &dataset.samples[kept[at]].source {
+        Source::Array { images, index } => images.image(*index).iter().max().copied(),
+        Source::File => None,
+    });
+    let why = match of_arrays.max() {
+        Some(largest @ 1..=31) if pixels.rule.reading.white.is_none() => WhyFlat::FewLevels { largest },
+        _ => WhyFlat::of(why, pixels.rule.reading),
+    };
     let first = dataset.samples[kept[flat[0]]].path.clone();
-    Some(Notice::Flat { images: flat.len(), of: pixels.len(), first, why })
+    let by_recipe = dataset.purpose == Purpose::Training;
+    Some(Notice::Flat { images: flat.len(), of: pixels.len(), first, why, by_recipe })
 }

@@ -63,6 +63,8 @@ pub enum Notice {
         first: PathBuf,
         /// Why, of those that were looked at.
         why: WhyFlat,
+        /// Whether they are to be trained on, so that the recipe can change it; a model that is trained reads as it was trained.
+        by_recipe: bool,
     },
     /// A name in `rename` that no class has.
     UnmatchedRename {
@@ -140,11 +142,18 @@ pub enum WhyFlat {
         /// What could be white.
         white: u32,
     },
-    /// They show by their transparency alone, or are transparent altogether.
-    Alpha {
-        /// Whether nothing of them can be seen.
-        altogether: bool,
+    /// Arrays whose values are few.
+    FewLevels {
+        /// The largest value.
+        largest: u8,
     },
+    /// They show by their transparency alone.
+    Alpha {
+        /// The color that they are to be laid over to be seen.
+        background: &'static str,
+    },
+    /// They are transparent altogether.
+    Transparent,
     /// They are so.
     Plain,
 }
@@ -176,34 +185,40 @@ impl WhyFlat {
                     white: high.ceil().clamp(1.0, 4e9) as u32,
                 }
             }
-            () if most(|flat| matches!(flat, Flat::OnlyAlpha)) && reading.background.is_none() => {
-                WhyFlat::Alpha { altogether: false }
+            () if most(|flat| matches!(flat, Flat::OnlyAlpha { .. })) && reading.background.is_none() => {
+                let light = most(|flat| matches!(flat, Flat::OnlyAlpha { light: true }));
+                WhyFlat::Alpha { background: if light { "black" } else { "white" } }
             }
-            () if most(|flat| matches!(flat, Flat::Transparent)) => WhyFlat::Alpha { altogether: true },
+            () if most(|flat| matches!(flat, Flat::Transparent)) => WhyFlat::Transparent,
             () => WhyFlat::Plain,
         }
     }
 
-    fn words(&self, them: &str) -> String {
+    fn words(&self, them: &str, by_recipe: bool) -> String {
+        // A trained model takes no other reading than its own.
+        let set = if by_recipe { "--set" } else { "a model that was trained with --set" };
         match self {
             WhyFlat::FewBits { largest } => {
                 // The smallest range of whole bits that holds it.
                 let white = (u32::from(*largest) + 1).next_power_of_two().max(2) - 1;
                 format!(
-                    "their files have 16 bits, and the largest value found is {largest} of 65535: --set input.white={white} \
-                     reads {white} as white"
+                    "their files have 16 bits, and the largest value found is {largest} of 65535: {set} input.white={white} reads \
+                     {white} as white"
                 )
             }
+            WhyFlat::FewLevels { largest } => format!(
+                "the largest value of the array is {largest} of 255: {set} input.white={largest} reads {largest} as white"
+            ),
             WhyFlat::Float { range, white } => format!(
-                "their files hold floating-point numbers from {range}, of which 0 to 1 is black to white: --set \
+                "their files hold floating-point numbers from {range}, of which 0 to 1 is black to white: {set} \
                  input.white={white} reads {white} as white"
             ),
-            WhyFlat::Alpha { altogether: false } => format!(
-                "what {them} show is in their transparency, which is dropped: --set input.background=white lays {them} \
-                 over white"
+            WhyFlat::Alpha { background } => format!(
+                "what shows is in the transparency, which is dropped: {set} input.background={background} lays {them} over \
+                 {background}"
             ),
-            WhyFlat::Alpha { altogether: true } => "they are transparent altogether".to_owned(),
-            WhyFlat::Plain => "look at them: such images show nothing".to_owned(),
+            WhyFlat::Transparent => "nothing is opaque".to_owned(),
+            WhyFlat::Plain => "look at them".to_owned(),
         }
     }
 }
@@ -254,13 +269,13 @@ impl fmt::Display for Notice {
                 path.display()
             ),
             Notice::SimilarClasses { classes } => similar_classes(f, classes),
-            Notice::Flat { images, of, first, why } => {
+            Notice::Flat { images, of, first, why, by_recipe } => {
                 let (what, them) = match (images, of) {
                     (1, 1) => ("the image is".to_owned(), "it"),
                     (images, of) if images == of => (format!("all {of} images are"), "them"),
                     _ => (format!("{images} of {of} images are"), "these"),
                 };
-                write!(f, "{what} of one color, or nearly, once read; {}", why.words(them))?;
+                write!(f, "{what} of one color, or nearly, once read; {}", why.words(them, *by_recipe))?;
                 write!(f, " (the first is {})", first.display())
             }
             Notice::UnmatchedRename { class, similar } => {

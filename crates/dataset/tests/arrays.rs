@@ -292,6 +292,83 @@ fn tables_of_pixels_are_read() {
 }
 
 #[test]
+fn values_of_other_scales_are_told_and_can_be_read() {
+    // As scikit-learn's digits: 0 to 16.
+    let data = Data::new();
+    let digits: Vec<u8> = images(12, 8, 1, 1).into_iter().map(|value| value % 17).collect();
+    data.write(
+        "d.npz",
+        npz(&[("images", npy(&[12, 8, 8], &digits)), ("target", npy(&[12], &labels(12, 2)))]),
+    );
+    let dataset = scan_at(&data.join("d.npz")).unwrap();
+    let which: Vec<usize> = (0..12).collect();
+    let none: &(dyn Fn() -> bool + Sync) = &|| false;
+    let by = |white| {
+        let rule = ResizeRule {
+            width: 8,
+            height: 8,
+            channels: 1,
+            interpolation: Interpolation::Area,
+            scaled_decoding: false,
+            reading: Reading { white, background: None },
+        };
+        load(&dataset, &which, &rule, None, OnBadImage::Fail, &|_| {}, none).unwrap()
+    };
+    let plain = by(None);
+    let text = plain.notices[0].to_string();
+    assert!(text.contains("the largest value of the array is 16 of 255: --set input.white=16 "), "{text}");
+    let white = by(Some(16));
+    assert!(white.notices.is_empty());
+    let expected: Vec<u8> =
+        plain.pixels.data().iter().map(|&value| ((u32::from(value) * 255 + 8) / 16) as u8).collect();
+    assert_eq!(white.pixels.data(), expected);
+    // A table of fractions: 0 to 1.
+    let (text, bytes) = table(8, 8, 1, "label", true, true);
+    let unit: String = text
+        .lines()
+        .enumerate()
+        .map(|(line, row)| {
+            let value = |(at, field): (usize, &str)| match (line, at) {
+                (0, _) | (_, 0) => field.to_owned(),
+                _ => format!("{}", field.parse::<f64>().unwrap() / 255.0),
+            };
+            row.split(',').enumerate().map(value).collect::<Vec<_>>().join(",") + "\n"
+        })
+        .collect();
+    data.write("unit.csv", unit);
+    let dataset = scan_at(&data.join("unit.csv")).unwrap();
+    assert!(dataset.taken.to_string().contains("values from 0 to 1 taken as black to white"));
+    let loaded = pixels(&dataset, 8, 1);
+    let (mut got, mut all): (Vec<&[u8]>, Vec<&[u8]>) =
+        (loaded.chunks(64).collect(), bytes.chunks(64).collect());
+    got.sort_unstable();
+    all.sort_unstable();
+    assert!(got == all);
+}
+
+#[test]
+fn lines_are_counted_as_editors_count_them() {
+    let (whole, _) = table(6, 8, 1, "label", true, true);
+    for end in ["\n", "\r\n"] {
+        let data = Data::new();
+        let lines: Vec<String> = whole.lines().map(|line| line.replacen(",", ",300,", 1)).collect();
+        let cut = |line: &str| line.rsplit_once(',').unwrap().0.to_owned();
+        let mut text = vec![whole.lines().next().unwrap().to_owned()];
+        text.extend(lines[1..].iter().map(|line| cut(line)));
+        data.write("t.csv", text.join(end));
+        let error = scan_at(&data.join("t.csv")).unwrap_err().to_string();
+        assert!(error.contains("line 2: 300 is no pixel") && error.contains("line 7: "), "{end:?} {error}");
+        let files = common::files(4);
+        files.write(
+            "list.csv",
+            ["path,label", "images/0.png,a", "images/1.png,", "images/2.png,b,c", ""].join(end),
+        );
+        let error = scan_at(&files.join("list.csv")).unwrap_err().to_string();
+        assert!(error.contains("line 3: ") && error.contains("line 4: "), "{end:?} {error}");
+    }
+}
+
+#[test]
 fn columns_are_pixels_by_their_numbers_and_may_be_many() {
     // 96 x 96 in color: a line of more than 256 KiB.
     let (text, expected) = table(4, 96, 3, "label", false, true);

@@ -55,7 +55,8 @@ fn told(
     let none: &(dyn Fn() -> bool + Sync) = &|| false;
     let loaded = load(&dataset, &which, rule, cache, OnBadImage::Fail, &|_| {}, none).unwrap();
     loaded.notices.into_iter().find_map(|notice| match notice {
-        Notice::Flat { images, of, why, first } => {
+        Notice::Flat { images, of, why, first, by_recipe } => {
+            assert!(by_recipe);
             assert!(first.starts_with(data.path()));
             Some((images, of, why))
         }
@@ -70,8 +71,8 @@ fn pictures_without_contrast_are_told_with_their_reason() {
         (deep(249, png), WhyFlat::FewBits { largest: 249 }),
         (deep(4095, png), WhyFlat::FewBits { largest: 4095 }),
         (deep(1023, ImageFormat::Tiff), WhyFlat::FewBits { largest: 1023 }),
-        (stencil(true), WhyFlat::Alpha { altogether: false }),
-        (stencil(false), WhyFlat::Alpha { altogether: true }),
+        (stencil(true), WhyFlat::Alpha { background: "white" }),
+        (stencil(false), WhyFlat::Transparent),
         (file(ImageBuffer::from_pixel(8, 8, Rgb([90u8, 90, 90])), png), WhyFlat::Plain),
     ] {
         assert_eq!(told(&bytes, 12, 0, &RULE, None), Some((12, 12, why)));
@@ -105,7 +106,7 @@ fn what_is_to_be_typed_mends_it() {
     for (largest, typed) in [(249, 255), (4095, 4095), (1023, 1023)] {
         let bytes = deep(largest, ImageFormat::Png);
         let (images, of, why) = told(&bytes, 12, 0, &RULE, Some(&cache)).unwrap();
-        let text = Notice::Flat { images, of, first: "a/b.png".into(), why }.to_string();
+        let text = Notice::Flat { images, of, first: "a/b.png".into(), why, by_recipe: true }.to_string();
         assert!(
             text.contains(&format!("largest value found is {largest} of 65535: --set input.white={typed} ")),
             "{text}"

@@ -103,8 +103,11 @@ pub enum Flat {
     },
     /// All of it is transparent.
     Transparent,
-    /// It shows by its alpha alone: all opaque pixels are of about one color.
-    OnlyAlpha,
+    /// It shows by its alpha alone: all pixels are of about one color.
+    OnlyAlpha {
+        /// Whether that color is light.
+        light: bool,
+    },
     /// It is of about one color.
     OneColor,
 }
@@ -115,16 +118,18 @@ impl Flat {
             samples.fold((u8::MAX, 0), |(low, high), v| (low.min(v), high.max(v)))
         };
         // What the alpha says of a picture whose colors say nothing; none where all of it is opaque.
-        let alpha = |alpha: &mut dyn Iterator<Item = u8>| match range(alpha) {
+        let alpha = |alpha: &mut dyn Iterator<Item = u8>, light: bool| match range(alpha) {
             (_, 0) => Some(Flat::Transparent),
-            (low, high) if high - low > NEARLY_ONE => Some(Flat::OnlyAlpha),
+            (low, high) if high - low > NEARLY_ONE => Some(Flat::OnlyAlpha { light }),
             _ => None,
         };
         let alpha_8 = |samples: &[u8], step: usize| {
-            alpha(&mut samples.iter().skip(step - 1).step_by(step).copied()).unwrap_or(Flat::OneColor)
+            let light = samples.first().is_some_and(|&value| value > 127);
+            alpha(&mut samples.iter().skip(step - 1).step_by(step).copied(), light).unwrap_or(Flat::OneColor)
         };
         let alpha_16 = |samples: &[u16], step: usize| {
-            alpha(&mut samples.iter().skip(step - 1).step_by(step).map(|&v| (v >> 8) as u8))
+            let light = samples.first().is_some_and(|&value| value > 0x7FFF);
+            alpha(&mut samples.iter().skip(step - 1).step_by(step).map(|&v| (v >> 8) as u8), light)
         };
         let largest = |samples: &[u16], step: usize, colors: usize| {
             let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
@@ -141,7 +146,8 @@ impl Flat {
             if unusual { Flat::Float { low, high } } else { Flat::OneColor }
         };
         let alpha_float = |samples: &[f32]| {
-            alpha(&mut samples.iter().skip(3).step_by(4).map(|&v| (v * 255.0).clamp(0.0, 255.0) as u8))
+            let light = samples.first().is_some_and(|&value| value > 0.5);
+            alpha(&mut samples.iter().skip(3).step_by(4).map(|&v| (v * 255.0).clamp(0.0, 255.0) as u8), light)
         };
         match image {
             DynamicImage::ImageLumaA8(gray) => alpha_8(gray.as_raw(), 2),
@@ -221,12 +227,13 @@ mod tests {
             image.into()
         };
         assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 0])), Flat::Transparent);
-        assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 255])), Flat::OnlyAlpha);
+        assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 255])), Flat::OnlyAlpha { light: false });
+        assert_eq!(Flat::of(&rgba(&[255, 255, 255, 0, 255, 255, 255, 255])), Flat::OnlyAlpha { light: true });
         assert_eq!(Flat::of(&rgba(&[9, 9, 9, 255, 9, 9, 9, 255])), Flat::OneColor);
         // Nothing of 16 bits is used: no other white would help.
         assert_eq!(Flat::of(&gray16(&[0, 0])), Flat::OneColor);
         let deep: ImageBuffer<LumaA<u16>, _> = ImageBuffer::from_raw(2, 1, vec![0, 0, 0, 65535]).unwrap();
-        assert_eq!(Flat::of(&deep.into()), Flat::OnlyAlpha);
+        assert_eq!(Flat::of(&deep.into()), Flat::OnlyAlpha { light: false });
         let deep: ImageBuffer<LumaA<u16>, _> =
             ImageBuffer::from_raw(2, 1, vec![0, 65535, 99, 65535]).unwrap();
         assert_eq!(Flat::of(&deep.into()), Flat::FewBits { largest: 99 });

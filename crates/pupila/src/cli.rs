@@ -413,6 +413,26 @@ pub(crate) struct Json {
     pub(crate) json: bool,
 }
 
+/// Options of other programs, and what stands for them here.
+const OPTIONS: &[(&[&str], &str)] = &[
+    (&["patience"], "early stopping is a key of the recipe: type --set early_stopping.patience=5"),
+    (
+        &["device", "gpu", "cuda", "accelerator"],
+        "it trains on the processor; --threads N says on how many of its cores",
+    ),
+    (&["workers", "num-workers"], "--threads N says on how many cores it works"),
+    (
+        &["val-split", "validation-split", "val-frac"],
+        "the share of the validation set is a key of the recipe: type --set data.val_frac=0.2",
+    ),
+    (&["grayscale", "gray", "greyscale"], "channels are a key of the recipe: type --set input.channels=1"),
+    (&["image-size", "img-size", "resolution", "tama\u{f1}o"], "the side of the images is --size PX"),
+    (
+        &["pretrained", "weights"],
+        "every model begins from drawn values; pupila list models has the architectures",
+    ),
+];
+
 /// What other programs call the place of their results.
 const OUTPUT_OPTIONS: &[&str] =
     &["out", "output", "output-dir", "out-dir", "logdir", "log-dir", "save-dir", "project", "run-dir", "dir"];
@@ -428,6 +448,9 @@ pub(crate) fn hint(error: &clap::Error, typed: &[String]) -> Option<String> {
     let at = typed.iter().position(|word| word == unknown || word.starts_with(&format!("{unknown}=")))?;
     if let Some(name) = unknown.strip_prefix("--") {
         let makes_runs = ["train", "study"].contains(&typed.first()?.as_str());
+        if let Some((_, said)) = OPTIONS.iter().find(|(names, _)| makes_runs && names.contains(&name)) {
+            return Some((*said).to_owned());
+        }
         if makes_runs && OUTPUT_OPTIONS.contains(&name) {
             return Some(
                 "the folder that runs are made in is --runs DIR, and a run's own name --name NAME".to_owned(),
@@ -462,6 +485,8 @@ mod tests {
             ("train d --dropout 0.5", "--set model.dropout=0.5"),
             ("train d --hidden 512,256", "--set model.hidden=512,256"),
             ("bench --optimizer SGD", "--set optimizer.name=SGD"),
+            ("train d --patience 3", "early_stopping.patience=5"),
+            ("train d --gpu", "how many of its cores"),
             ("train d --out x", "--runs DIR, and a run's own name --name NAME"),
             ("train d --mixup", "--set augment.mixup=VALUE"),
             ("train d --set model.dropout 0.5", "type --set model.dropout=0.5"),

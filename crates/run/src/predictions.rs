@@ -1,5 +1,6 @@
 //! `predictions.csv`: the judged images, one a line.
 
+use crate::RunFolder;
 use crate::error::{RunFileError, damaged};
 use pupila_metrics::{Predictions, PredictionsError};
 use std::fmt::Write as _;
@@ -19,8 +20,11 @@ pub struct PredictionsFile {
     pub predictions: Predictions,
 }
 
-/// Whether a file may be written over by predictions: it is not there, no file, empty, or holds predictions already.
+/// Whether a file may be written over by predictions: it is not there, no file, empty, or holds predictions already that are no run's own.
 pub fn may_hold_predictions(path: &Path) -> bool {
+    if is_of_a_run(path) {
+        return false;
+    }
     let is_file = std::fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0);
     let begins = || {
         let mut start = vec![0; FIXED.join(",").len()];
@@ -28,6 +32,12 @@ pub fn may_hold_predictions(path: &Path) -> bool {
         read.is_ok() && start == FIXED.join(",").as_bytes()
     };
     !is_file || begins()
+}
+
+/// Whether a file is in a run folder, whose files are its records.
+pub fn is_of_a_run(path: &Path) -> bool {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    path.is_file() && folder.join(RunFolder::SUMMARY).is_file()
 }
 
 /// The columns before those of the classes.

@@ -303,12 +303,12 @@ pub enum ScanError {
         lines: Vec<BadLine>,
     },
     /// A folder without images, in which an archive lies.
-    #[error("no images in {path}, but an archive: name it, {archive}", path = path.display(), archive = archive.display())]
-    ArchiveInside {
+    #[error("{}", words::archives_inside(path, archives))]
+    ArchivesInside {
         /// The folder.
         path: PathBuf,
-        /// The archive.
-        archive: PathBuf,
+        /// The archives, in the order of their names.
+        archives: Vec<PathBuf>,
     },
     /// An archive of a kind that is not read here.
     #[error("{path} is a {what}, which is not read here: unpack it, such as by `{command} {path}`", path = path.display())]

@@ -1,7 +1,7 @@
 //! Parts of the errors' words.
 
 use std::fmt::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Skipped;
 use crate::Split;
@@ -11,6 +11,22 @@ pub(super) fn of_classes(pictures: &[OtherPictures]) -> String {
     let mut classes: Vec<&str> = pictures.iter().filter_map(|picture| picture.class.as_deref()).collect();
     classes.dedup();
     if classes.is_empty() { String::new() } else { format!(" of {}", list(classes)) }
+}
+
+pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
+    let path = path.display();
+    match archives {
+        [only] => format!("no images in {path}, but an archive: name it, {}", only.display()),
+        _ => {
+            let names = archives.iter().filter_map(|archive| archive.file_name());
+            let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+            format!(
+                "no images in {path}, but {} archives, and one is read at a time: unpack them into folders of their names ({})",
+                archives.len(),
+                names.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ")
+            )
+        }
+    }
 }
 
 pub(super) fn no_classes(path: &Path, folders: &[String], folds: bool, with_classes: bool) -> String {

@@ -307,9 +307,10 @@ fn resolved(target: &str) -> Option<PathBuf> {
     Some(parts.into_iter().collect())
 }
 
-/// The parts of a name; `None` where it would lead out of the folder it is unpacked in.
+/// The parts of a name, without what leads up before it, as programs that unpack leave it out; `None` where it leads up later.
 fn parts_of(name: &str) -> Option<Vec<&str>> {
-    let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let parts = name.split('/').filter(|part| !matches!(*part, "" | "."));
+    let parts: Vec<&str> = parts.skip_while(|part| *part == "..").collect();
     // A separator or a drive of Windows would be followed there.
     let foreign = |part: &&str| *part == ".." || (cfg!(windows) && part.contains(['\\', ':']));
     (!parts.is_empty() && !parts.iter().any(foreign)).then_some(parts)

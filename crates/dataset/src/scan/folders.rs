@@ -189,8 +189,8 @@ fn no_images(path: &Path, folder: &Folder, beside: &Beside) -> ScanError {
         .map(|entry| entry.path)
         .collect();
     archives.sort_unstable();
-    if let Some(archive) = archives.into_iter().next() {
-        return ScanError::ArchiveInside { path: path.to_owned(), archive };
+    if !archives.is_empty() {
+        return ScanError::ArchivesInside { path: path.to_owned(), archives };
     }
     let found = if kinds.is_empty() { "the folder is empty".to_owned() } else { kinds };
     ScanError::NoImages { path: path.to_owned(), found }

@@ -69,7 +69,12 @@ fn list(paths: &[PathBuf]) -> Result<Vec<Given<'_>>, ScanError> {
     let mut seen = Seen::default();
     for path in paths {
         if is_folder(path)? {
-            let (images, beside) = folders::images_below(&root_of(path)?)?;
+            let root = root_of(path)?;
+            if let Some(arrays) = Arrays::images(&root)? {
+                all.push(Given { folder: Some(path), images: Vec::new(), arrays, beside: Beside::default() });
+                continue;
+            }
+            let (images, beside) = folders::images_below(&root)?;
             let images = images.into_iter().filter(|image| seen.insert(image)).collect();
             all.push(Given { folder: Some(path), images, arrays: Vec::new(), beside });
         } else if seen.insert(path) {

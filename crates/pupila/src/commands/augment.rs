@@ -24,6 +24,16 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
             arguments.out.with_extension("png").display()
         )));
     }
+    // A pipe or a device has nothing that could be lost.
+    let is_something = |path: &std::path::Path| {
+        std::fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0)
+    };
+    if is_something(&arguments.out) {
+        return Err(Failure::wrong(format_args!(
+            "--out {} is there already, and pictures are not written over: choose another --out, or remove it",
+            arguments.out.display()
+        )));
+    }
     let set = |s: &String| Setting { assignment: s.clone(), option: format!("--set {s}") };
     let seed = arguments
         .seed

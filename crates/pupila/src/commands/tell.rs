@@ -319,7 +319,7 @@ pub(crate) fn check_csv(path: Option<&Path>) -> Result<(), Failure> {
         return Ok(());
     };
     Err(Failure::wrong(format_args!(
-        "{} is there already and holds no predictions, and is not written over: choose another --csv, or remove it",
+        "{} is there already, as a run's own record or as something else than predictions, and is not written over: choose another --csv, or remove it",
         path.display()
     )))
 }

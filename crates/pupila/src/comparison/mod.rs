@@ -173,12 +173,13 @@ fn page_path(out: Option<&Path>) -> Result<PathBuf, Error> {
         let ours = match std::fs::metadata(path) {
             // A pipe or a device has nothing that could be lost, and would not end if it were read.
             Ok(there) if !there.is_file() && !there.is_dir() => true,
+            Ok(_) if pupila_run::is_of_a_run(path) => false,
             Ok(_) => std::fs::read_to_string(path).is_ok_and(|text| text.is_empty() || text.contains(MARK)),
             Err(error) => error.kind() == std::io::ErrorKind::NotFound,
         };
         if !ours {
             return Err(Error::request(format_args!(
-                "{} is there already and is no page of pupila: choose another --out, or remove it",
+                "{} is there already and is a run's own page, or none of pupila: choose another --out, or remove it",
                 path.display()
             )));
         }

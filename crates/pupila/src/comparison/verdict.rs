@@ -63,6 +63,10 @@ impl Told<'_> {
     fn question(&self, recipes: Option<&Recipes>) -> Option<String> {
         let of_recipes = by_recipe(self.runs);
         if of_recipes.len() == 1 {
+            let seed = |run: &RunFiles| run.summary.seed();
+            if self.runs.iter().all(|run| seed(run) == seed(&self.runs[0])) {
+                return Some("All are of one recipe and one seed: what differs here is the data, the version or the machine.".into());
+            }
             return Some(
                 "All are of one recipe and differ in the seed alone: what differs here is what the seed does.".into(),
             );

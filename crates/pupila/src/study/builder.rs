@@ -231,6 +231,7 @@ impl StudyBuilder {
             forecast,
             notes: checked.notes,
             images: checked.images,
+            leaked: checked.leaked,
             train_images: checked.train_images,
             without_learning: checked.without_learning,
             classes: checked.classes,

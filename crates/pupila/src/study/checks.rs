@@ -81,6 +81,8 @@ pub(super) struct Checked {
     pub parameters: Vec<usize>,
     /// What a run takes of memory while it trains, of the largest variant; about.
     pub run_bytes: u64,
+    /// Validation images of which exact copies are trained on.
+    pub leaked: usize,
     /// What should be known.
     pub notes: Vec<String>,
 }
@@ -102,6 +104,7 @@ pub(super) fn check(
         files_bytes: 0,
         parameters: Vec::new(),
         run_bytes: 0,
+        leaked: 0,
         notes: Vec::new(),
     };
     let memory = available_memory();
@@ -179,7 +182,9 @@ pub(super) fn check(
                 None => {
                     judged_on[split] = Some(judged);
                     if split == 0 {
-                        checked.images = dataset.indices(Split::Val).len();
+                        let judged = dataset.indices(Split::Val);
+                        checked.images = judged.len();
+                        checked.leaked = dataset.copies_in_training(&judged).iter().flatten().count();
                     }
                 }
                 Some(first) if *first != judged => add(format!(

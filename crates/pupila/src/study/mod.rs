@@ -140,6 +140,7 @@ pub struct Study {
     progress: OnProgress,
     arguments: Vec<String>,
     forecast: Forecast,
+    leaked: usize,
     notes: Vec<String>,
     /// Validation images of the first split.
     images: usize,
@@ -332,7 +333,7 @@ impl Study {
         let (facts, because) = runner::run(self, sends, observer)?;
         let looks = self.before.as_ref().and_then(|before| before.result.as_ref()).map(study_results::looks);
         let analysis = analyse(&facts, self.images, self.train_images).after(looks.into_iter().flatten());
-        let answer = words::answer(
+        let mut answer = words::answer(
             &self.plan,
             &analysis,
             words::Data {
@@ -341,6 +342,14 @@ impl Study {
                 classes: &self.classes,
             },
         );
+        if self.leaked > 0 {
+            let copies = if self.leaked == 1 { "is an exact copy" } else { "are exact copies" };
+            answer.push(format!(
+                "{} of the {} validation images {copies} of training images: all scores are flattered by them, and differences may be; \
+                 data.leaks = \"drop\" in [set] leaves the training copies out.",
+                self.leaked, self.images
+            ));
+        }
         let json = study_results::to_json(&self.plan, &facts, &analysis, &answer);
         let missing =
             self.places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();

@@ -154,7 +154,10 @@ impl Arrays {
 
     /// The images of a file, for a model to label; `None` where it holds no arrays.
     pub(super) fn images(path: &Path) -> Result<Option<Vec<Sample>>, ScanError> {
-        let contents: Vec<Contents> = if is_array_file(path) {
+        let contents: Vec<Contents> = if super::is_folder(path)? {
+            let Some(found) = Arrays::in_folder(path, &Layout::default())? else { return Ok(None) };
+            found.parts.into_par_iter().map(Part::read).collect::<Result<_, _>>()?
+        } else if is_array_file(path) {
             named::images(path)?
         } else if super::manifest::is_table(path) {
             let Some(found) = pixels::images(path)? else { return Ok(None) };
@@ -164,7 +167,8 @@ impl Arrays {
         };
         let mut dataset = Dataset::new(path, Form::Images, Purpose::Prediction, Vec::new());
         for one in contents {
-            one.add_to(&mut dataset, &[0], UNSPLIT, &Patterns::new(&[]));
+            let labels = vec![0; one.values.len()];
+            one.add_to(&mut dataset, &labels, UNSPLIT, &Patterns::new(&[]));
         }
         Ok(Some(dataset.samples))
     }

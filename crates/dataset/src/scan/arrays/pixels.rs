@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Arrays, Contents, Label, Part};
 use crate::files;
 use crate::scan::manifest::{
-    is_label_name, is_path_name, is_pixel_name, is_split_name, table_text, tables_of,
+    Lines, is_label_name, is_path_name, is_pixel_name, is_split_name, table_reason, table_text, tables_of,
 };
 use crate::scan::names::{split_of, words};
 use crate::{ArrayImages, BadLine, Form, Layout, Notice, ScanError, Split, Taken};
@@ -29,6 +29,8 @@ struct Shape {
     label: Option<usize>,
     split: Option<usize>,
     names: Vec<String>,
+    /// Whether pixels are fractions of white.
+    unit: bool,
 }
 
 /// The images of a table; `None` where its columns are no pixels.
@@ -136,6 +138,9 @@ fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
     let Ok((text, separator)) = table_text(&start) else { return Ok(None) };
     let mut records = reader(&text, separator).into_records();
     let (Some(Ok(first)), second) = (records.next(), records.next()) else { return Ok(None) };
+    // Fractions in a row: pixels of 0 to 1.
+    let unit =
+        second.as_ref().unwrap_or(&Ok(first.clone())).as_ref().is_ok_and(|row| row.iter().any(is_fraction));
     let names: Vec<String> = first.iter().map(str::to_owned).collect();
     // A row of numbers is data.
     let all_numbers = |record: &csv::StringRecord| record.iter().all(|value| value.parse::<f64>().is_ok());
@@ -167,6 +172,7 @@ fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
             label: Some(0),
             split: None,
             names: Vec::new(),
+            unit,
         }));
     }
     let pixels: Vec<usize> = match packed {
@@ -190,7 +196,7 @@ fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
             })
         }
     };
-    Ok(Some(Shape { header, pixels, packed: packed.is_some(), label, split, names }))
+    Ok(Some(Shape { header, pixels, packed: packed.is_some(), label, split, names, unit }))
 }
 
 /// Columns in the order of the numbers in their names, such as `pixel10` after `pixel9`; as they are where those tell nothing.
@@ -215,6 +221,11 @@ fn sides(values: usize) -> Option<(u32, u8)> {
     let gray = square(values).map(|side| (side, 1));
     let color = || square(values / 3).filter(|_| values.is_multiple_of(3)).map(|side| (side, 3));
     gray.or_else(color).and_then(|(side, channels)| Some((u32::try_from(side).ok()?, channels)))
+}
+
+/// Whether a text is a number that is not whole.
+fn is_fraction(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(|value| value.fract() != 0.0)
 }
 
 /// The rows of one split.
@@ -242,13 +253,15 @@ impl Arrays {
         let mut record = csv::StringRecord::new();
         let mut reader = reader(&text, separator);
         let mut columns = None;
+        let mut lines = Lines::new(&text);
         loop {
-            let line = reader.position().line();
-            match reader.read_record(&mut record) {
+            let read = reader.read_record(&mut record);
+            let line = lines.of(record.position());
+            match read {
                 Ok(false) => break,
                 Ok(true) => {}
                 Err(error) => {
-                    bad.push(BadLine { line, reason: error.to_string() });
+                    bad.push(BadLine { line: lines.of(error.position()), reason: table_reason(&error) });
                     continue;
                 }
             }
@@ -295,7 +308,8 @@ impl Arrays {
             (false, _) => "no header, the first column is the class".to_owned(),
         };
         let color = if channels == 3 { "RGB, pixel by pixel" } else { "gray" };
-        let mut said = format!("table {name}: {side}x{side} {color}, {label}");
+        let unit = if shape.unit { ", values from 0 to 1 taken as black to white" } else { "" };
+        let mut said = format!("table {name}: {side}x{side} {color}{unit}, {label}");
         if let Some(split) = of_table {
             said += &format!(" -> {split}");
         }
@@ -336,11 +350,23 @@ impl Shape {
         }
         let field = |column: usize| record.get(column).unwrap_or_default();
         let pixel = |text: &str| {
+            if self.unit {
+                let value: f64 = text.parse().map_err(|_| format!("{text:?} is no pixel"))?;
+                return match (0.0..=1.001).contains(&value) {
+                    true => Ok((value * 255.0).round().min(255.0) as u8),
+                    false => {
+                        Err(format!("{text} is no pixel: the first row has fractions, so they are 0 to 1"))
+                    }
+                };
+            }
             let value: f64 = text.parse().map_err(|_| format!("{text:?} is no pixel"))?;
             let whole = value.fract() == 0.0 && (0.0..=255.0).contains(&value);
             if whole { Ok(value as u8) } else { Err(format!("{text} is no pixel: they are 0 to 255")) }
         };
-        let fast = |text: &str| text.parse::<u8>().or_else(|_| pixel(text));
+        let fast = |text: &str| match text.parse::<u8>() {
+            Ok(value) if !self.unit => Ok(value),
+            _ => pixel(text),
+        };
         let pixels: Vec<u8> = match self.packed {
             true => field(self.pixels[0]).split_ascii_whitespace().map(fast).collect::<Result<_, _>>()?,
             false => self.pixels.iter().map(|&column| fast(field(column))).collect::<Result<_, _>>()?,

@@ -24,7 +24,7 @@ use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
 pub(super) use beside::{Found, look, tables_of};
 pub(super) use columns::{is_label_name, is_path_name, is_pixel_name, is_split_name};
-pub(super) use table::text_of as table_text;
+pub(super) use table::{Lines, reason_of as table_reason, text_of as table_text};
 
 /// Whether a file is a table by its name.
 pub(super) fn is_table(path: &Path) -> bool {

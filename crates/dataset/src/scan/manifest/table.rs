@@ -55,10 +55,11 @@ impl Table {
         let header = reader.headers().map_err(|error| failed(1, reason_of(&error)))?;
         let header: Vec<String> = header.iter().map(str::to_owned).collect();
         let (mut rows, mut bad) = (Vec::new(), Vec::new());
+        let mut lines = Lines::new(&text);
         for record in reader.into_records() {
             match record {
                 Ok(record) => {
-                    let line = record.position().map_or(0, csv::Position::line);
+                    let line = lines.of(record.position());
                     if record.len() == header.len() {
                         rows.push((line, record));
                     } else {
@@ -66,7 +67,7 @@ impl Table {
                     }
                 }
                 Err(error) => {
-                    let line = error.position().map_or(0, csv::Position::line);
+                    let line = lines.of(error.position());
                     bad.push(BadLine { line, reason: reason_of(&error) });
                 }
             }
@@ -139,7 +140,35 @@ fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
-fn reason_of(error: &csv::Error) -> String {
+/// Counts lines. The reader counts a record that begins after a carriage return to the line before.
+pub(in crate::scan) struct Lines<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    pub(in crate::scan) fn new(text: &'a [u8]) -> Lines<'a> {
+        Lines { text, at: 0, line: 1 }
+    }
+
+    /// The line of a record, from 1; records come in their order.
+    pub(in crate::scan) fn of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let Some(position) = position else { return self.line };
+        let mut end = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(self.text.len());
+        // What is left of the end of the line before, and empty lines.
+        while self.text.get(end).is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+            end += 1;
+        }
+        if end > self.at {
+            let ends = self.text[self.at..end].iter().filter(|&&byte| byte == b'\n').count();
+            (self.at, self.line) = (end, self.line + ends as u64);
+        }
+        self.line
+    }
+}
+
+pub(in crate::scan) fn reason_of(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Utf8 { .. } => "it is not valid UTF-8; save the file as UTF-8".to_owned(),
         _ => error.to_string(),
