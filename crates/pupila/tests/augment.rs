@@ -25,6 +25,13 @@ fn one_image_alone_is_what_the_recipe_makes_of_it() {
         sandbox.run(&["augment", "in.png", "--recipe", "r.toml", "--single", "--out", "out.png", "--json"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!((&ran.json()["width"], &ran.json()["height"]), (&10.into(), &6.into()));
+    // Its own picture is written over, a photograph never.
+    let again = sandbox.run(&["augment", "in.png", "--recipe", "r.toml", "--single", "--out", "out.png"]);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    let before = std::fs::read(sandbox.path("in.png")).unwrap();
+    let over = sandbox.run(&["augment", "in.png", "--recipe", "r.toml", "--single", "--out", "in.png"]);
+    assert!(over.code == Some(2) && over.stderr.contains("choose another --out"), "{}", over.stderr);
+    assert!(std::fs::read(sandbox.path("in.png")).unwrap() == before);
     let (before, after) = (picture(), read(&sandbox, "out.png"));
     for y in 0..6 {
         for x in 0..30 {

@@ -198,12 +198,17 @@ fn predictions_are_written_over_predictions_alone() {
         let refused = sandbox.run(command);
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
         assert!(
-            refused.stderr.contains("mine.jpg is there already and holds no predictions"),
+            refused.stderr.contains("mine.jpg is there already, as a run's own record or as something else"),
             "{}",
             refused.stderr
         );
     }
     assert!(fs::read(sandbox.path("mine.jpg")).unwrap() == before);
+    // Nor over what a run has written of itself.
+    let record = fs::read(sandbox.path("runs/run/predictions.csv")).unwrap();
+    let refused = sandbox.run(&["predict", "runs/run", "mine.jpg", "--csv", "runs/run/predictions.csv"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(fs::read(sandbox.path("runs/run/predictions.csv")).unwrap() == record);
     for _ in 0..2 {
         let ran = sandbox.run(&["predict", "runs/run", "mine.jpg", "--csv", "out.csv"]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);

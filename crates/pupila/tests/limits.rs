@@ -71,7 +71,8 @@ fn what_a_run_takes_is_what_was_said() {
         let ran = trained(&sandbox, model, &["--model", model, "--size", size]);
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let Some(peak) = ran.json()["peak_rss_bytes"].as_u64() else {
-            assert!(!cfg!(target_os = "linux"), "Linux says what a process takes");
+            // Linux says what a process takes; elsewhere there is nothing to compare.
+            assert_ne!(std::env::consts::OS, "linux");
             return;
         };
         let needs = |bytes: u64| {

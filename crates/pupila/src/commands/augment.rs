@@ -9,6 +9,8 @@ use crate::output::Output;
 use pupila::recipe::Setting;
 use pupila::{AugmentationOptions, augmented, encode_png, images, user_cache, write_whole};
 use serde_json::json;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 /// Extensions of pictures that are no PNG: a file that is called so and is one misleads.
 const OTHER_FORMATS: [&str; 9] = ["jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "tif", "tiff"];
@@ -25,12 +27,11 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
         )));
     }
     // A pipe or a device has nothing that could be lost.
-    let is_something = |path: &std::path::Path| {
-        std::fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0)
-    };
-    if is_something(&arguments.out) {
+    let is_something =
+        std::fs::metadata(&arguments.out).is_ok_and(|there| there.is_file() && there.len() > 0);
+    if is_something && !is_ours(&arguments.out) {
         return Err(Failure::wrong(format_args!(
-            "--out {} is there already, and pictures are not written over: choose another --out, or remove it",
+            "--out {} is there already and is no picture of augment, and is not written over: choose another --out, or remove it",
             arguments.out.display()
         )));
     }
@@ -47,7 +48,7 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
     let shown = augmented(&arguments.what, &recipe, &options)?;
     tell::skipped(output, &shown.skipped);
     let png = encode_png(&shown.picture).map_err(Failure::work)?;
-    write_whole(&arguments.out, &png).map_err(Failure::writing(&arguments.out))?;
+    write_whole(&arguments.out, &marked(png)).map_err(Failure::writing(&arguments.out))?;
     let (width, height) = (shown.picture.width(), shown.picture.height());
     let names: Vec<_> = recipe.augment.transforms.iter().map(|t| t.name.as_str()).collect();
     let by = if names.is_empty() { "no transforms".to_owned() } else { names.join(", ") };
@@ -75,4 +76,34 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
         "alone": alone,
     }));
     Ok(())
+}
+
+/// What stands in a picture that this command made, so that it may be written over: the text `Software` of a PNG.
+const MARK: &[u8] = b"Software\0pupila augment";
+/// The last chunk of a PNG, which is always the same.
+const END: usize = 12;
+
+/// A PNG file with the mark before its end.
+fn marked(mut png: Vec<u8>) -> Vec<u8> {
+    let content = [b"tEXt", MARK].concat();
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(&content);
+    let chunk =
+        [&(MARK.len() as u32).to_be_bytes()[..], &content, &checksum.finalize().to_be_bytes()].concat();
+    let end = png.len().saturating_sub(END);
+    png.splice(end..end, chunk);
+    png
+}
+
+/// Whether a file is such a picture.
+fn is_ours(path: &Path) -> bool {
+    let read = || -> std::io::Result<bool> {
+        let mut file = std::fs::File::open(path)?;
+        let mut last = Vec::new();
+        let from = file.metadata()?.len().saturating_sub((END + MARK.len() + 4) as u64);
+        file.seek(SeekFrom::Start(from))?;
+        file.read_to_end(&mut last)?;
+        Ok(last.starts_with(MARK))
+    };
+    read().unwrap_or(false)
 }

@@ -72,8 +72,8 @@ pub struct Input {
     pub interpolation: Interpolation,
     /// How JPEG files become pixels.
     pub decode: Decode,
-    /// The value that is white in files of 16 bits, such as 4095 where they use 12 of them; in files of floating-point numbers
-    /// too. Left out, 65535, or 1.
+    /// The value that is white in files of 16 bits, such as 4095 where they use 12 of them; in files of floating-point numbers and
+    /// in arrays too. Left out, 65535, or 1, or in arrays 255.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub white: Option<u32>,
     /// The color that transparent pixels are laid over: `white`, `black`, or one such as `#c0c0c0`. Left out, transparency is

@@ -103,7 +103,7 @@ fn bad_header(path: &Path, reason: String) -> ScanError {
     ScanError::Manifest { path: path.to_owned(), lines: vec![BadLine { line: 1, reason }] }
 }
 
-fn reader<'a>(text: &'a [u8], separator: u8) -> csv::Reader<&'a [u8]> {
+fn reader(text: &[u8], separator: u8) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
