@@ -25,9 +25,9 @@ class Run:
     def model(self):
         return self.folder / "best.safetensors"
 
-    def predictions(self):
-        """Paths, labels and predicted classes, and probabilities [N, K]."""
-        with open(self.folder / "predictions.csv", newline="") as file:
+    def predictions(self, file=None):
+        """Paths, labels and predicted classes, and probabilities [N, K], of the run's own file or of another."""
+        with open(file or self.folder / "predictions.csv", newline="") as file:
             header, *rows = csv.reader(file)
         paths, labels, predicted = zip(*(row[:3] for row in rows))
         return list(paths), list(labels), list(predicted), np.array([[float(p) for p in row[4:]] for row in rows]), header[4:]

@@ -129,8 +129,9 @@ VIEWS = {
 @pytest.mark.parametrize("name", VIEWS)
 def test_probabilities_of_several_views_agree(program, small_png, name):
     run = program.train(small_png, name, "--size", 32, "--set", "model.padding=zeros", "--model", "cnn")
-    program("eval", run.folder, "--tta", name, "--csv", run.folder / "predictions.csv")
-    paths, _, _, ours, _ = run.predictions()
+    several = run.folder.parent.parent / f"{name}.csv"
+    program("eval", run.folder, "--tta", name, "--csv", several)
+    paths, _, _, ours, _ = run.predictions(several)
     np.testing.assert_allclose(probabilities(run, paths, VIEWS[name]), ours, atol=1e-4)
 
 

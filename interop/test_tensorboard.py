@@ -76,7 +76,9 @@ def test_histograms_count_every_parameter_and_gradient(run):
             assert [event.step for event in events][:-2] == ([0] if group == "parameters" else [])
             for event in events:
                 rows = make_ndarray(event.tensor_proto)
-                assert rows[:, 2].sum() == tensor.numel(), (group, name)
+                # Of a large tensor a part is counted, and stands for all.
+                few = tensor.numel() <= 131072
+                assert rows[:, 2].sum() == pytest.approx(tensor.numel(), rel=0 if few else 0.01), (group, name)
                 assert (rows[:, 0] <= rows[:, 1]).all() and (rows[1:, 0] >= rows[:-1, 1]).all()
     # Behind those of step 0.
     best = run.summary["best_epoch"]
@@ -106,7 +108,7 @@ def test_the_server_shows_all_of_it(run):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", run.folder.parent, "--port", str(port), "--load_fast", "false"]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", run.folder, "--port", str(port), "--load_fast", "false"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def ask(path, body=None, **query):
@@ -126,7 +128,8 @@ def test_the_server_shows_all_of_it(run):
         raise AssertionError("TensorBoard shows nothing")
 
     try:
-        name = run.folder.name
+        # By itself: the columns of hparams are those of whichever run is read first.
+        name = "."
         # What is written last is there: so is all before it.
         wait_for(lambda: "val_best/classification_report" in json.loads(ask("plugin/text/tags")).get(name, []))
         losses = json.loads(ask("plugin/scalars/scalars", run=name, tag="val/loss"))

@@ -98,6 +98,12 @@ pub(crate) fn verdict(
         }
         _ => opinion.to_owned(),
     };
+    // What is compared is of one set of images.
+    let without = judged.leaks.and_then(|leaks| leaks.without.without_learning);
+    let (most, share) = match without {
+        Some(share) => ("the most frequent class".to_owned(), share),
+        None => (class(most), share),
+    };
     let even = classes.len().max(1) as f64;
     let mut html = format!(
         "<p class=\"lead\">Of {}, <b>{}</b> are classified correctly{}. {opinion}: always answering {} is right for {}, guessing evenly for {}.",
@@ -108,7 +114,7 @@ pub(crate) fn verdict(
             100.0 * low,
             100.0 * high
         )),
-        class(most),
+        most,
         percent(share),
         percent(1.0 / even),
     );

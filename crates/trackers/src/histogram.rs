@@ -66,6 +66,12 @@ impl Counts {
         self.counts[0] = self.counts[0].saturating_sub(n);
     }
 
+    /// Widens the range to the smallest and the largest of values that were not all counted.
+    pub fn reach(&mut self, values: &[f32]) {
+        let range = |(min, max): (f32, f32), &value: &f32| (min.min(value), max.max(value));
+        (self.min, self.max) = values.iter().fold((self.min, self.max), range);
+    }
+
     /// Makes each value stand for `n`.
     pub fn times(&mut self, n: u64) {
         self.counts.iter_mut().for_each(|count| *count *= n);

@@ -91,7 +91,7 @@ impl Costs {
 
     /// Counting the parameters, or their gradients, into histograms: about as much as reading what is counted fifteen times.
     pub(crate) fn histograms_s(&self) -> f64 {
-        PASS_S + 15.0 * self.counted_s
+        PASS_S + 15.0 * self.counted_s + self.parameters_s
     }
 
     /// How often a look of `look_s` seconds may be taken, if all looks together may take `frac` of the run.

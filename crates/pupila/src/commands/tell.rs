@@ -75,10 +75,15 @@ pub(crate) fn warnings(output: Output, dataset: &Dataset) {
     }
     let leaks = dataset.cross_split_duplicates();
     if !leaks.is_empty() {
-        output.warn(format_args!(
-            "{} in more than one split: the scores are flattered by images that were trained on",
-            groups(&leaks)
-        ));
+        let trained = leaks
+            .iter()
+            .any(|group| group.samples.iter().any(|&sample| dataset.samples[sample].split == Split::Train));
+        let why = if trained {
+            "the scores are flattered by images that were trained on"
+        } else {
+            "what is chosen by validation is chosen by images of the test set too"
+        };
+        output.warn(format_args!("{} in more than one split: {why}", groups(&leaks)));
         show_groups(output, dataset, &leaks);
     }
     super::tell_data::parted_groups(output, dataset);

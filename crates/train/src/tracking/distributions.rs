@@ -53,6 +53,15 @@ fn histogram(tensor: &TensorMemory<'_, f32>, memory: &[f32]) -> Histogram {
         let mut counts = Counts::default();
         counts.add(&runs);
         counts.times(every as u64);
+        let ranges: Vec<Counts> = memory
+            .par_chunks(PIECE)
+            .map(|piece| {
+                let mut range = Counts::default();
+                range.reach(piece);
+                range
+            })
+            .collect();
+        ranges.iter().for_each(|range| counts.merge(range));
         return counts.finish();
     }
     let count = |piece: &[f32]| {
