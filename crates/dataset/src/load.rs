@@ -259,21 +259,12 @@ fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<Vec<u8>, String> {
             rule.pixels(&bytes).map_err(|error| error.to_string())?
         }
         Source::Array { images, index } => {
-            let mut pixels = images.image(*index).to_vec();
-            if let Some(white) = rule.reading.white {
-                pixels.iter_mut().for_each(|value| *value = spread(*value, white));
-            }
+            let pixels = images.image(*index).iter().map(|&value| rule.reading.of_array(value)).collect();
             let image = Image::new(images.width, images.height, images.channels, pixels);
             image.and_then(|image| rule.resize(image)).map_err(|error| error.to_string())?
         }
     };
     Ok(image.into_data())
-}
-
-/// A value of an array of which another value than 255 is white.
-fn spread(value: u8, white: u32) -> u8 {
-    let white = white.max(1);
-    ((u64::from(value) * 255 + u64::from(white / 2)) / u64::from(white)).min(255) as u8
 }
 
 /// Closes the gaps that bad images left, and decides by the policy.
@@ -339,6 +330,8 @@ fn gather(
 fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Notice> {
     /// So many of them are opened once more to see why.
     const ASKED: usize = 8;
+    /// Arrays of few levels, such as 0 to 16, are common, and their values say so themselves.
+    const FEW_LEVELS: u8 = 31;
     let is_flat = |pixels: &[u8], nearly: u8| {
         let (mut low, mut high) = (u8::MAX, 0);
         // By pieces: most images have contrast in the first of them.
@@ -347,10 +340,9 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
             high - low <= nearly
         })
     };
-    // Arrays of few levels, such as 0 to 16, are common, and their values say so themselves.
     let nearly = |at: usize| match dataset.samples[kept[at]].source {
         Source::File => NEARLY_ONE,
-        Source::Array { .. } => 2 * NEARLY_ONE + 1,
+        Source::Array { .. } => FEW_LEVELS,
     };
     let is_flat = |&at: &usize| is_flat(pixels.image(at), nearly(at));
     let flat: Vec<usize> = (0..pixels.len()).into_par_iter().filter(is_flat).collect();
@@ -370,7 +362,6 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
     let files =
         flat.iter().map(|&at| &dataset.samples[kept[at]]).filter(|s| matches!(s.source, Source::File));
     let why = files
-        .clone()
         .take(ASKED)
         .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &Limits::default()).ok());
     let of_arrays = flat.iter().filter_map(|&at| match &dataset.samples[kept[at]].source {
@@ -378,7 +369,9 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
         Source::File => None,
     });
     let why = match of_arrays.max() {
-        Some(largest @ 1..=31) if pixels.rule.reading.white.is_none() => WhyFlat::FewLevels { largest },
+        Some(largest @ 1..=FEW_LEVELS) if pixels.rule.reading.white.is_none() => {
+            WhyFlat::FewLevels { largest }
+        }
         _ => WhyFlat::of(why, pixels.rule.reading),
     };
     let first = dataset.samples[kept[flat[0]]].path.clone();

@@ -179,13 +179,7 @@ pub fn why_flat(bytes: &[u8], limits: &Limits) -> Result<Flat, DecodeError> {
     if format == Format::Jpeg {
         return Ok(Flat::OneColor);
     }
-    contained(format, || {
-        let decoder = open(bytes, format, limits)?;
-        let (width, height) = decoder.dimensions();
-        check_size(width, height, format, limits)?;
-        let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
-        Ok(Flat::of(&decoded))
-    })
+    contained(format, || Ok(Flat::of(&in_file(bytes, format, limits)?.0)))
 }
 
 /// Everything but JPEG: `image`'s decoders, with its limits set from ours.
@@ -195,13 +189,24 @@ fn decode_other(
     limits: &Limits,
     reading: Reading,
 ) -> Result<Image, DecodeError> {
+    let (decoded, orientation) = in_file(bytes, format, limits)?;
+    let (width, height) = (decoded.width(), decoded.height());
+    let (channels, data) = reading.samples(decoded);
+    Ok(orient(Image::new(width, height, channels, data)?, orientation))
+}
+
+/// The samples as they lie in the file, and how it is to be turned.
+fn in_file(
+    bytes: &[u8],
+    format: Format,
+    limits: &Limits,
+) -> Result<(DynamicImage, Orientation), DecodeError> {
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
-    let (channels, data) = reading.samples(decoded);
-    Ok(orient(Image::new(width, height, channels, data)?, orientation))
+    Ok((decoded, orientation))
 }
 
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {

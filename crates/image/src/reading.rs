@@ -6,7 +6,7 @@ use image::DynamicImage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Reading {
     /// The value of samples of 16 bits that is white; larger ones are white too. Without it 65535, of which the high byte is
-    /// taken, as OpenCV does. Of floating-point samples it is white too, and without it 1 is.
+    /// taken, as OpenCV does. Of floating-point samples it is white too, and without it 1 is; of arrays likewise, and without it 255 is.
     pub white: Option<u32>,
     /// The color that transparent pixels are laid over, RGB. Without it transparency is dropped, as Pillow's
     /// `convert("RGB")` and OpenCV do.
@@ -15,13 +15,12 @@ pub struct Reading {
 
 impl Reading {
     fn of_16(self, sample: u16) -> u8 {
-        match self.white {
-            None => (sample >> 8) as u8,
-            Some(white) => {
-                let white = u64::from(white.max(1));
-                ((u64::from(sample) * 255 + white / 2) / white).min(255) as u8
-            }
-        }
+        self.white.map_or((sample >> 8) as u8, |white| spread(sample, white))
+    }
+
+    /// A byte of an array. Those of pictures are what they are.
+    pub fn of_array(self, value: u8) -> u8 {
+        self.white.map_or(value, |white| spread(value.into(), white))
     }
 
     fn of_float(self, sample: f32) -> u8 {
@@ -83,6 +82,12 @@ impl Reading {
             |pixel: &[u8]| [0, 1, 2].map(|c| over(pixel[c.min(COLORS - 1)], pixel[COLORS], background[c]));
         (3, pixels.flat_map(blend).collect())
     }
+}
+
+/// A value of 0 to `white` as one of 0 to 255, rounded; larger ones are white.
+fn spread(value: u16, white: u32) -> u8 {
+    let white = u64::from(white.max(1));
+    ((u64::from(value) * 255 + white / 2) / white).min(255) as u8
 }
 
 /// Why a picture has hardly any contrast once it is read.

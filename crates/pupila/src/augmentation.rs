@@ -1,12 +1,12 @@
 //! What the augmentation of a recipe does, as a picture.
 
-use crate::contact_sheet::{Cell, Group, contact_sheet};
+use crate::contact_sheet::{Cell, Group, contact_sheet, shrunk};
 use crate::error::{Error, Tried};
 use crate::session::available_threads;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Loaded, OnBadImage, Skipped, Split, is_data, load, read_file};
 use pupila_engine::thread_pool;
-use pupila_image::{Image, Interpolation, Limits, decode_as, resize};
+use pupila_image::{Image, Limits, decode_as};
 use pupila_loader::{Turn, turns};
 use pupila_train::{CheckedRecipe, Recipe, RecipeErrors, scan_for};
 use pupila_transforms::{SampleKey, Shape};
@@ -103,12 +103,13 @@ fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions)
     if options.single {
         return Ok(Augmented { picture: draw(1)?, images: 1, skipped: Vec::new(), alone: Vec::new() });
     }
-    let mut cells = vec![Cell { image: shrunk(image.clone()), caption: "original".into() }];
+    // In their own size many photographs would take gigabytes.
+    let mut cells = vec![Cell { image: shrunk(image.clone(), SIDE), caption: "original".into() }];
     for epoch in 1..=DRAWS {
         if options.stop.is_set() {
             return Err(Error::Stopped("interrupted; nothing was written"));
         }
-        cells.push(Cell { image: shrunk(draw(epoch)?), caption: String::new() });
+        cells.push(Cell { image: shrunk(draw(epoch)?, SIDE), caption: String::new() });
     }
     let images = cells.len();
     let samples = (1..=DRAWS).map(|epoch| (&image, SampleKey { seed: recipe.train.seed, epoch, sample: 0 }));
@@ -137,7 +138,7 @@ fn by_themselves(
             let changed = recipe.pipeline().apply_one_to_image(place as u16, image, *key)?;
             differences.push(mean_difference(image, &changed));
             if i < COLUMNS {
-                cells.push(Cell { image: shrunk(changed), caption: String::new() });
+                cells.push(Cell { image: shrunk(changed, SIDE), caption: String::new() });
             }
         }
         let known: Option<Vec<f64>> = differences.into_iter().collect();
@@ -151,17 +152,6 @@ fn by_themselves(
         all.push(alone);
     }
     Ok(all)
-}
-
-/// A photograph as the sheet shows it: many of them in their own size would take gigabytes.
-fn shrunk(image: Image) -> Image {
-    let (width, height) = (u64::from(image.width()), u64::from(image.height()));
-    let (side, longest) = (SIDE as u64, width.max(height));
-    if longest <= side {
-        return image;
-    }
-    let scaled = |length: u64| ((length * side + longest / 2) / longest).max(1) as u32;
-    resize(&image, scaled(width), scaled(height), Interpolation::Area)
 }
 
 /// The mean absolute difference of two images of one size, in levels of 255.

@@ -105,14 +105,15 @@ impl Classifier {
     pub fn open(run: impl AsRef<Path>) -> Result<Classifier, Error> {
         let run = run.as_ref();
         // The model file of a run folder stands for the run.
-        let above = || {
-            let is_model = run.file_name().is_some_and(|name| name == RunFolder::MODEL);
-            let above = run.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let is_run =
-                || above.join(RunFolder::RECIPE).is_file() && above.join(RunFolder::ENVIRONMENT).is_file();
-            if is_model && run.is_file() && is_run() { RunFolder::open(above).ok() } else { None }
+        let is_model = run.is_file() && run.file_name().is_some_and(|name| name == RunFolder::MODEL);
+        let parent = run.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = match run.is_dir() {
+            true => Some(RunFolder::open(run)?),
+            false if is_model && parent.join(RunFolder::ENVIRONMENT).is_file() => {
+                RunFolder::open(parent).ok()
+            }
+            false => None,
         };
-        let folder = if run.is_dir() { Some(RunFolder::open(run)?) } else { above() };
         let file = folder.as_ref().map_or(run.to_owned(), |folder| folder.file(RunFolder::MODEL));
         if !file.exists() {
             return Err(Error::request(match folder {

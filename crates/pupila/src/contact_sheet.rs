@@ -52,16 +52,22 @@ pub(crate) fn contact_sheet(groups: Vec<Group>, columns: usize, side: usize) -> 
     Image::new(width as u32, height as u32, 3, page.pixels)
 }
 
-fn fitted(image: Image, side: usize) -> Image {
+/// A picture that is no larger than a square of `side` pixels.
+pub(crate) fn shrunk(image: Image, side: usize) -> Image {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let longer = width.max(height);
-    if longer > side {
-        let scaled = |length: usize| (length * side / longer).max(1) as u32;
-        resize(&image, scaled(width), scaled(height), Interpolation::Area)
-    } else {
-        let factor = side / longer;
-        resize(&image, (width * factor) as u32, (height * factor) as u32, Interpolation::Nearest)
+    if longer <= side {
+        return image;
     }
+    let scaled = |length: usize| (length * side / longer).max(1) as u32;
+    resize(&image, scaled(width), scaled(height), Interpolation::Area)
+}
+
+fn fitted(image: Image, side: usize) -> Image {
+    let image = shrunk(image, side);
+    let (width, height) = (image.width(), image.height());
+    let factor = (side as u32 / width.max(height)).max(1);
+    resize(&image, width * factor, height * factor, Interpolation::Nearest)
 }
 
 /// As much of the text as fits into so many pixels: its beginning and its end, by which names that begin alike are told apart, with two

@@ -178,8 +178,8 @@ impl<'a> Evaluation<'a> {
             }
         };
         let Target { trained, dataset, which, split, mut warnings } = target;
-        let was_trained_on = |&sample: &usize| trained.copy_of(dataset.samples[sample].content).is_some();
-        if split == Some(Split::Train) && which.iter().any(was_trained_on) {
+        let is_known = |&sample: &usize| trained.copy_of(dataset.samples[sample].content).is_some();
+        if split == Some(Split::Train) && which.iter().any(is_known) {
             warnings.push(
                 "these images were trained on: the numbers say how well the model remembers them, and not how well it knows others"
                     .to_owned(),

@@ -92,13 +92,12 @@ fn damaged(error: impl std::fmt::Display) -> io::Error {
 }
 
 impl Archive {
-    pub(super) fn open(path: &Path) -> io::Result<Archive> {
+    /// Lists the archive at a path, which is of this kind.
+    pub(super) fn open(path: &Path, kind: Kind) -> io::Result<Archive> {
         let file = File::open(path)?;
         // From before it is listed: if it changes meanwhile, the stamp is outdated.
         let stamp = Stamp::of(&file.metadata()?);
         let file = Arc::new(file);
-        let mut start = Vec::new();
-        Window::of(&file)?.take(Kind::BYTES).read_to_end(&mut start)?;
         let mut archive = Archive {
             path: path.to_owned(),
             stamp,
@@ -107,10 +106,10 @@ impl Archive {
             zip: None,
             file,
         };
-        match Kind::of(&start) {
-            Some(Kind::Zip) => archive.list_zip()?,
-            Some(Kind::Tar) => archive.list_tar()?,
-            Some(Kind::TarGz) => {
+        match kind {
+            Kind::Zip => archive.list_zip()?,
+            Kind::Tar => archive.list_tar()?,
+            Kind::TarGz => {
                 // Its files cannot be read in any order while they are packed.
                 let mut unpacked = tempfile::tempfile()?;
                 let place = std::env::temp_dir();
@@ -130,13 +129,12 @@ impl Archive {
                 archive.file = Arc::new(unpacked);
                 archive.list_tar()?;
             }
-            Some(Kind::Unread(what, command)) => {
+            Kind::Unread(what, command) => {
                 let name = path.display();
                 return Err(damaged(format!(
                     "a {what}, which is not read here: unpack it, such as by `{command} {name}`"
                 )));
             }
-            None => return Err(damaged("it is no archive")),
         }
         Ok(archive)
     }
@@ -153,7 +151,8 @@ impl Archive {
         let of_windows = !names.iter().any(|name| name.contains('/'));
         for (number, name) in names.into_iter().enumerate() {
             let name = if of_windows { name.replace('\\', "/") } else { name };
-            self.add(&name, Member::Zipped(number));
+            let member = (!name.ends_with('/')).then_some(Member::Zipped(number));
+            self.add(&name, member);
         }
         self.zip = Some(zip);
         Ok(())
@@ -170,55 +169,59 @@ impl Archive {
             let entry = entry.map_err(|error| damaged(format!("its list of files is damaged: {error}")))?;
             let kind = entry.header().entry_type();
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            let (offset, size) =
-                (entry.raw_file_position(), entry.header().entry_size().unwrap_or(entry.size()));
-            end = offset.saturating_add(size).next_multiple_of(BLOCK);
+            // A sparse file takes less room than it has bytes.
+            let packed = if kind.is_gnu_sparse() { entry.header().entry_size()? } else { entry.size() };
+            let offset = entry.raw_file_position();
+            end = offset
+                .checked_add(packed)
+                .and_then(|end| end.checked_next_multiple_of(BLOCK))
+                .unwrap_or(u64::MAX);
             if kind.is_file() || kind.is_contiguous() {
-                self.add(&name, Member::At { offset, len: entry.size() });
+                self.add(&name, Some(Member::At { offset, len: entry.size() }));
             } else if (kind.is_hard_link() || kind.is_symlink())
                 && let Some(target) = entry.link_name_bytes()
             {
                 let target = String::from_utf8_lossy(&target).into_owned();
                 // A symbolic link is seen from its own folder; an absolute one leads out of the archive.
                 let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-                match kind.is_symlink() {
-                    true if target.starts_with('/') => {}
-                    true => links.push((name.clone(), format!("{folder}/{target}"))),
-                    false => links.push((name.clone(), target)),
-                }
+                let target = match kind.is_symlink() {
+                    true if target.starts_with('/') => continue,
+                    true => format!("{folder}/{target}"),
+                    false => target,
+                };
+                links.push((name, target));
             } else if kind.is_dir() {
-                self.add(&format!("{name}/"), Member::At { offset: 0, len: 0 });
+                self.add(&name, None);
             }
         }
         // Every program writes two blocks of zeros at the end: without one the rest is missing, and nobody knows of what.
         let mut mark = [1; BLOCK as usize];
-        let read = crate::cache::read_at(&self.file, &mut mark, end)?;
-        if end > len || read < mark.len() || mark != [0; BLOCK as usize] {
+        let whole = end < len && crate::cache::read_at(&self.file, &mut mark, end)? == mark.len();
+        if !whole || mark != [0; BLOCK as usize] {
             return Err(damaged(
                 "it ends too early: it was cut, so get it again; `tar -xf` unpacks what is there",
             ));
         }
         for (name, target) in links {
             if let Some(member) = resolved(&target).and_then(|target| self.members.get(&target)) {
-                self.add(&name, *member);
+                self.add(&name, Some(*member));
             }
         }
         Ok(())
     }
 
-    /// Adds a file, or a folder where the name ends in a slash. Of two with one name the last one counts, as when they are
-    /// unpacked. What would lie outside of the archive's folder is left out.
-    fn add(&mut self, name: &str, member: Member) {
+    /// Adds a file, or a folder, which is no member. Of two with one name the last one counts, as when they are unpacked. What would
+    /// lie outside of the archive's folder is left out.
+    fn add(&mut self, name: &str, member: Option<Member>) {
         let Some(parts) = parts_of(name) else { return };
         let mut folder = PathBuf::new();
         for (at, part) in parts.iter().enumerate() {
-            let is_folder = at + 1 < parts.len() || name.ends_with('/');
-            self.folders.entry(folder.clone()).or_default().insert((*part).to_owned(), is_folder);
+            let file = member.filter(|_| at + 1 == parts.len());
+            self.folders.entry(folder.clone()).or_default().insert((*part).to_owned(), file.is_none());
             folder.push(part);
-            if is_folder {
-                self.folders.entry(folder.clone()).or_default();
-            } else {
-                self.members.insert(folder.clone(), member);
+            match file {
+                Some(member) => _ = self.members.insert(folder.clone(), member),
+                None => _ = self.folders.entry(folder.clone()).or_default(),
             }
         }
     }
@@ -266,8 +269,7 @@ impl Archive {
                 // A copy shares the list of files; each thread reads at its own place.
                 let mut zip = zip.clone();
                 let file = zip.by_index(number).map_err(|error| damaged(explain(&error)))?;
-                let most = start.map_or(most, |_| u64::MAX - 1);
-                check_length(file.size(), most)?;
+                check_length(start.unwrap_or(file.size()), most)?;
                 // What is announced may not be there: memory grows with what is read.
                 bytes.reserve(file.size().min(1 << 24) as usize);
                 file.take(start.unwrap_or(most + 1)).read_to_end(&mut bytes)?;

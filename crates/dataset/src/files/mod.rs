@@ -224,7 +224,7 @@ fn open(path: &Path) -> io::Result<Option<Arc<Archive>>> {
         }
     };
     let listed = slot.get_or_init(|| {
-        let archive = archive_kind(path).map(|_| Archive::open(path).map(Arc::new)).transpose();
+        let archive = archive_kind(path).map(|kind| Archive::open(path, kind).map(Arc::new)).transpose();
         archive.map_err(|error| (error.kind(), error.to_string()))
     });
     match listed {

@@ -11,8 +11,9 @@ use crate::files;
 use crate::{Cache, Dataset, Form, OnBadImage, Purpose, Sample, ScanError, Split};
 
 /// The images at `paths`: a file is taken as it is, whatever its name; a folder stands for the images anywhere below it,
-/// by the names and in the order of [`scan`](crate::scan()); so does an archive, and a file of arrays for its images. What is named twice, or is in a folder that is also named, comes
-/// once, at its first place; a link beside the file that it points to is another image.
+/// by the names and in the order of [`scan`](crate::scan()); so does an archive. What is named twice, or is in a folder that is
+/// also named, comes once, at its first place; a link beside the file that it points to is another image. Arrays have no
+/// paths, and are passed over here.
 ///
 /// # Errors
 /// Where a path does not exist, or a folder cannot be read or has no images.
@@ -20,7 +21,7 @@ pub fn list_images(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ScanError> {
     Ok(list(paths)?.into_iter().flat_map(|given| given.images).collect())
 }
 
-/// Finds images for a model to label, as [`list_images`] does, and reads each once. The data set has no classes, every
+/// Finds images for a model to label, as [`list_images`] does and those of arrays too, and reads each once. The data set has no classes, every
 /// label is 0 and every split [`Split::Test`]; [`load`](crate::load()) takes it as any other.
 ///
 /// # Errors
@@ -71,6 +72,7 @@ fn list(paths: &[PathBuf]) -> Result<Vec<Given<'_>>, ScanError> {
         if is_folder(path)? {
             let root = root_of(path)?;
             if let Some(arrays) = Arrays::images(&root)? {
+                let arrays = if seen.insert(&root) { arrays } else { Vec::new() };
                 all.push(Given { folder: Some(path), images: Vec::new(), arrays, beside: Beside::default() });
                 continue;
             }

@@ -3,10 +3,8 @@
 use super::Session;
 use crate::error::Error;
 use pupila_backend::{Spread, StepContext};
-use pupila_dataset::Split;
 use pupila_engine::{Engine, Optimizer};
 use pupila_train::TrainError;
-use std::sync::Arc;
 
 /// The layers before an update.
 #[derive(Debug, Clone)]
@@ -27,14 +25,9 @@ impl Session {
         self.decode()?;
         let prepared = self.prepared()?;
         let recipe = &self.recipe;
-        let (images, batch, seed) = (&prepared.images, recipe.train.batch, recipe.train.seed);
+        let (batch, seed) = (recipe.train.batch, recipe.train.seed);
         self.pool.install(|| {
-            let order = recipe.data.sampler.order(&images.dataset.classes);
-            let (pipeline, normalization) = (Arc::clone(recipe.pipeline()), prepared.normalization.clone());
-            let positions = images.positions(Split::Train);
-            let loader = images.training_loader(positions, pipeline, normalization, order, batch, seed)?;
-            let loader =
-                if self.network.normalizes_over_batch_alone() { loader.without_single() } else { loader };
+            let loader = self.training_loader(prepared)?;
             let largest = batch.min(loader.samples());
             let mut engine = Engine::<f32>::new(&self.network, largest, true);
             engine.load(&recipe.model.init.state(&self.network, seed)).map_err(TrainError::from)?;

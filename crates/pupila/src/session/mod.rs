@@ -14,6 +14,7 @@ use crate::stop_signal::StopSignal;
 use crate::{describe, source};
 use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
+use pupila_loader::Loader;
 use pupila_network::Network;
 use pupila_run::{
     Data, Environment, FORMAT, Group, Intervals, Leaks, RunFolder, RunFolderError, RunSummary, Summary,
@@ -225,22 +226,28 @@ impl Session {
         self.pool.install(|| self.train(prepared, observer))
     }
 
+    /// Batches of the training images, unmixed.
+    fn training_loader(&self, prepared: &Prepared) -> Result<Loader, Error> {
+        let Prepared { images, normalization, .. } = prepared;
+        let recipe = &self.recipe;
+        let order = recipe.data.sampler.order(&images.dataset.classes);
+        let (pipeline, normalization) = (Arc::clone(recipe.pipeline()), normalization.clone());
+        let (positions, batch, seed) =
+            (images.positions(Split::Train), recipe.train.batch, recipe.train.seed);
+        let loader = images.training_loader(positions, pipeline, normalization, order, batch, seed)?;
+        // One value has no variance.
+        Ok(if self.network.normalizes_over_batch_alone() { loader.without_single() } else { loader })
+    }
+
     fn train(&self, prepared: &Prepared, observer: &mut dyn Observer) -> Result<Run, Error> {
         let Prepared { images, normalization, .. } = prepared;
         let (recipe, network) = (&self.recipe, &self.network);
         let classes = images.dataset.classes.clone();
-        let (batch, seed) = (recipe.train.batch, recipe.train.seed);
+        let batch = recipe.train.batch;
         let val_positions = images.positions(Split::Val);
-        let train_positions = images.positions(Split::Train);
         let order = recipe.data.sampler.order(&classes);
         let class_images = order.expected(&images.class_counts(Split::Train));
-        let pipeline = Arc::clone(recipe.pipeline());
-        let train_loader = images
-            .training_loader(train_positions, pipeline, normalization.clone(), order, batch, seed)?
-            .with_mixing(recipe.mixing());
-        // One value has no variance.
-        let train_loader =
-            if network.normalizes_over_batch_alone() { train_loader.without_single() } else { train_loader };
+        let train_loader = self.training_loader(prepared)?.with_mixing(recipe.mixing());
         let val_loader = images.evaluation_loader(val_positions.clone(), normalization.clone(), batch)?;
 
         let folder = RunFolder::create(&self.runs, self.name.as_deref(), &self.stem());

@@ -1,6 +1,7 @@
 //! Tables whose columns are pixels: `label,pixel0,pixel1,...`, as MNIST is passed on in CSV files; or with all pixels of an
 //! image in one column, separated by spaces.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::{Arrays, Contents, Label, Part};
@@ -21,7 +22,7 @@ const PIXELS: &str = "pixels";
 
 /// How the columns of a table are pixels.
 #[derive(Debug, PartialEq, Eq)]
-struct Shape {
+struct Columns {
     header: bool,
     /// The columns of pixels; one that holds them all where `packed`.
     pixels: Vec<usize>,
@@ -37,9 +38,7 @@ struct Shape {
 pub(super) fn in_table(path: &Path, layout: &Layout) -> Result<Option<Arrays>, ScanError> {
     let Some(shape) = glance(path, layout)? else { return Ok(None) };
     if shape.label.is_none() {
-        let reason =
-            "its columns are pixels, and none is the class; say which, such as --set data.label_column=label";
-        return Err(bad_header(path, reason.to_owned()));
+        return Err(without_class(path));
     }
     let mut found = Arrays::of_pixels();
     found.read_table(path, &shape, None)?;
@@ -50,7 +49,7 @@ pub(super) fn in_table(path: &Path, layout: &Layout) -> Result<Option<Arrays>, S
 pub(super) fn images(path: &Path) -> Result<Option<Arrays>, ScanError> {
     let Some(shape) = glance(path, &Layout::default())? else { return Ok(None) };
     let mut found = Arrays::of_pixels();
-    found.read_table(path, &Shape { label: None, split: None, ..shape }, None)?;
+    found.read_table(path, &Columns { label: None, split: None, ..shape }, None)?;
     Ok(Some(found))
 }
 
@@ -74,10 +73,7 @@ pub(super) fn in_folder(root: &Path, layout: &Layout) -> Result<Option<Arrays>, 
         tables.into_iter().partition(|(_, shape)| shape.label.is_some());
     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     match &labelled[..] {
-        [] => {
-            let reason = "its columns are pixels, and none is the class; say which, such as --set data.label_column=label";
-            return Err(bad_header(&others[0].0, reason.to_owned()));
-        }
+        [] => return Err(without_class(&others[0].0)),
         [(path, shape)] => found.read_table(path, shape, None)?,
         several => {
             let stems: Vec<String> = several
@@ -85,7 +81,7 @@ pub(super) fn in_folder(root: &Path, layout: &Layout) -> Result<Option<Arrays>, 
                 .map(|(path, _)| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
                 .collect();
             let splits = crate::scan::names::splits_of(&stems.iter().map(String::as_str).collect::<Vec<_>>());
-            let distinct: std::collections::HashSet<Option<Split>> = splits.iter().copied().collect();
+            let distinct: HashSet<Option<Split>> = splits.iter().copied().collect();
             if distinct.len() < several.len() || distinct.contains(&None) {
                 let tables = several.iter().map(|(path, _)| name(path)).collect();
                 return Err(ScanError::SeveralTables { path: root.to_owned(), tables });
@@ -97,6 +93,12 @@ pub(super) fn in_folder(root: &Path, layout: &Layout) -> Result<Option<Arrays>, 
     }
     found.notices.extend(others.iter().map(|(path, _)| Notice::UnlabelledArray { name: name(path) }));
     Ok(Some(found))
+}
+
+fn without_class(path: &Path) -> ScanError {
+    let reason =
+        "its columns are pixels, and none is the class; say which, such as --set data.label_column=label";
+    bad_header(path, reason.to_owned())
 }
 
 fn bad_header(path: &Path, reason: String) -> ScanError {
@@ -132,7 +134,7 @@ fn first_lines(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 /// What a table's first lines say of its columns; `None` where they are no pixels.
-fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
+fn glance(path: &Path, layout: &Layout) -> Result<Option<Columns>, ScanError> {
     let read = |source| ScanError::Read { path: path.to_owned(), source };
     let Some(start) = first_lines(path).map_err(read)? else { return Ok(None) };
     let Ok((text, separator)) = table_text(&start) else { return Ok(None) };
@@ -165,7 +167,7 @@ fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
     }
     if !header {
         let pixels = (1..names.len()).collect();
-        return Ok(Some(Shape {
+        return Ok(Some(Columns {
             header,
             pixels,
             packed: false,
@@ -196,7 +198,7 @@ fn glance(path: &Path, layout: &Layout) -> Result<Option<Shape>, ScanError> {
             })
         }
     };
-    Ok(Some(Shape { header, pixels, packed: packed.is_some(), label, split, names, unit }))
+    Ok(Some(Columns { header, pixels, packed: packed.is_some(), label, split, names, unit }))
 }
 
 /// Columns in the order of the numbers in their names, such as `pixel10` after `pixel9`; as they are where those tell nothing.
@@ -205,7 +207,7 @@ fn in_order(names: &[String], columns: Vec<usize>) -> Vec<usize> {
         words(&names[*column]).iter().filter_map(|word| word.parse().ok()).collect()
     };
     let keys: Vec<Vec<u64>> = columns.iter().map(numbers).collect();
-    let distinct: std::collections::HashSet<&Vec<u64>> = keys.iter().collect();
+    let distinct: HashSet<&Vec<u64>> = keys.iter().collect();
     let alike = keys.iter().all(|key| key.len() == keys[0].len());
     if distinct.len() < keys.len() || !alike {
         return columns;
@@ -242,14 +244,14 @@ impl Arrays {
     }
 
     /// Adds the images of a table, whose name says of which split they are, if it says it.
-    fn read_table(&mut self, path: &Path, shape: &Shape, of_table: Option<Split>) -> Result<(), ScanError> {
+    fn read_table(&mut self, path: &Path, shape: &Columns, of_table: Option<Split>) -> Result<(), ScanError> {
         let bytes = files::read_up_to(path, super::MAX_BYTES)
             .map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
         let (text, separator) = table_text(&bytes).map_err(|reason| bad_header(path, reason))?;
-        let mut splits: Vec<(Option<Split>, Rows)> = Vec::new();
+        let mut splits: BTreeMap<Option<Split>, Rows> = BTreeMap::new();
         let (mut bad, mut values) = (Vec::new(), None);
         // What the column of the splits says, and what that was taken for.
-        let mut named: std::collections::BTreeMap<String, Split> = std::collections::BTreeMap::new();
+        let mut named: BTreeMap<String, Split> = BTreeMap::new();
         let mut record = csv::StringRecord::new();
         let mut reader = reader(&text, separator);
         let mut columns = None;
@@ -276,15 +278,7 @@ impl Arrays {
                     if let (Some(split), Some(column)) = (split, shape.split) {
                         named.insert(record.get(column).unwrap_or_default().to_owned(), split);
                     }
-                    let split = split.or(of_table);
-                    let rows = match splits.iter().position(|(other, _)| *other == split) {
-                        Some(at) => &mut splits[at].1,
-                        None => {
-                            splits.push((split, Rows::default()));
-                            let last = splits.len() - 1;
-                            &mut splits[last].1
-                        }
-                    };
+                    let rows = splits.entry(split.or(of_table)).or_default();
                     rows.pixels.extend_from_slice(&pixels);
                     rows.labels.push(label);
                 }
@@ -319,7 +313,6 @@ impl Arrays {
             said += &format!(", {} the splits ({})", shape.names[split], values.join(", "));
         }
         self.taken.what.push(said);
-        splits.sort_by_key(|(split, _)| *split);
         for (split, Rows { pixels, labels }) in splits {
             let images = ArrayImages { width: side, height: side, channels, pixels };
             // As the rows of one table have one name, those of a split are told apart by it.
@@ -333,7 +326,7 @@ impl Arrays {
     }
 }
 
-impl Shape {
+impl Columns {
     /// The split, the label and the pixels of a row; `values` is how many pixels the rows before it had.
     fn row(
         &self,
