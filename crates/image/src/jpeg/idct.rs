@@ -1,0 +1,119 @@
+//! Coefficients to samples: the inverse cosine transform in whole numbers, equal to libjpeg's `jpeg_idct_islow` to the bit
+//! (Loeffler, Ligtenberg and Moschytz, "Practical fast 1-D DCT algorithms with 11 multiplications", ICASSP 1989).
+
+use std::ops::{Add, Mul, Shl, Shr, Sub};
+
+use super::scans::Block;
+
+/// Bits behind the point of the constants.
+const CONST_BITS: u32 = 13;
+/// Bits behind the point between the two passes.
+const PASS_BITS: u32 = 2;
+
+/// Eight numbers at once. Only damaged files overflow, and then wrap.
+#[derive(Clone, Copy)]
+struct Lanes([i32; 8]);
+
+impl Lanes {
+    #[inline(always)]
+    fn with(self, other: Lanes, of: impl Fn(i32, i32) -> i32) -> Lanes {
+        Lanes(std::array::from_fn(|i| of(self.0[i], other.0[i])))
+    }
+}
+
+impl Add for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn add(self, other: Lanes) -> Lanes {
+        self.with(other, i32::wrapping_add)
+    }
+}
+
+impl Sub for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn sub(self, other: Lanes) -> Lanes {
+        self.with(other, i32::wrapping_sub)
+    }
+}
+
+impl Mul<i32> for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn mul(self, factor: i32) -> Lanes {
+        Lanes(self.0.map(|x| x.wrapping_mul(factor)))
+    }
+}
+
+impl Shl<u32> for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn shl(self, bits: u32) -> Lanes {
+        Lanes(self.0.map(|x| x << bits))
+    }
+}
+
+impl Shr<u32> for Lanes {
+    type Output = Lanes;
+    /// Rounded.
+    #[inline(always)]
+    fn shr(self, bits: u32) -> Lanes {
+        Lanes(self.0.map(|x| x.wrapping_add(1 << (bits - 1)) >> bits))
+    }
+}
+
+/// A pass over eight rows or columns at once; `bits` are dropped at the end.
+#[inline(always)]
+fn pass(x: [Lanes; 8], bits: u32) -> [Lanes; 8] {
+    // The even part.
+    let z = (x[2] + x[6]) * 4433;
+    let (even2, even3) = (z - x[6] * 15137, z + x[2] * 6270);
+    let (even0, even1) = ((x[0] + x[4]) << CONST_BITS, (x[0] - x[4]) << CONST_BITS);
+    let even = [even0 + even3, even1 + even2, even1 - even2, even0 - even3];
+    // The odd part.
+    let z5 = (x[7] + x[3] + x[5] + x[1]) * 9633;
+    let z1 = (x[7] + x[1]) * -7373;
+    let z2 = (x[5] + x[3]) * -20995;
+    let z3 = (x[7] + x[3]) * -16069 + z5;
+    let z4 = (x[5] + x[1]) * -3196 + z5;
+    let odd = [x[1] * 12299 + z1 + z4, x[3] * 25172 + z2 + z3, x[5] * 16819 + z2 + z4, x[7] * 2446 + z1 + z3];
+    std::array::from_fn(|i| {
+        let wave = if i < 4 { even[i] + odd[i] } else { even[7 - i] - odd[7 - i] };
+        wave >> bits
+    })
+}
+
+#[inline(always)]
+fn transposed(x: [Lanes; 8]) -> [Lanes; 8] {
+    std::array::from_fn(|row| Lanes(std::array::from_fn(|column| x[column].0[row])))
+}
+
+#[inline(always)]
+fn sample(x: i32) -> u8 {
+    x.wrapping_add(128).clamp(0, 255) as u8
+}
+
+/// The samples of a block into rows of `stride` bytes.
+#[inline(always)]
+pub(super) fn samples(block: &Block, quantization: &[u16; 64], last: usize, out: &mut [u8], stride: usize) {
+    if last == 0 {
+        // 16 bits of each at most.
+        let constant = i32::from(block[0]).wrapping_mul(quantization[0].into());
+        let value = sample(constant.wrapping_mul(1 << PASS_BITS).wrapping_add(16) >> (PASS_BITS + 3));
+        for row in out.chunks_mut(stride).take(8) {
+            row[..8].fill(value);
+        }
+        return;
+    }
+    let rows: [Lanes; 8] = std::array::from_fn(|row| {
+        Lanes(std::array::from_fn(|column| {
+            let at = 8 * row + column;
+            i32::from(block[at]).wrapping_mul(quantization[at].into())
+        }))
+    });
+    let columns = transposed(pass(rows, CONST_BITS - PASS_BITS));
+    let rows = transposed(pass(columns, CONST_BITS + PASS_BITS + 3));
+    for (row, out) in rows.iter().zip(out.chunks_mut(stride)) {
+        out[..8].copy_from_slice(&row.0.map(sample));
+    }
+}
