@@ -75,6 +75,7 @@ impl Huffman {
 }
 
 /// The bits of a scan, without the zeros that are stuffed behind every 0xFF.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     /// The first byte that is not in the buffer.

@@ -16,8 +16,21 @@ struct Lanes([i32; 8]);
 
 impl Lanes {
     #[inline(always)]
+    fn each(mut self, of: impl Fn(i32) -> i32) -> Lanes {
+        for x in &mut self.0 {
+            *x = of(*x);
+        }
+        self
+    }
+
+    #[inline(always)]
     fn with(self, other: Lanes, of: impl Fn(i32, i32) -> i32) -> Lanes {
-        Lanes(std::array::from_fn(|i| of(self.0[i], other.0[i])))
+        let mut lanes = self;
+        // No closure of the standard library: it would not be compiled for the instruction set.
+        for i in 0..8 {
+            lanes.0[i] = of(self.0[i], other.0[i]);
+        }
+        lanes
     }
 }
 
@@ -41,7 +54,7 @@ impl Mul<i32> for Lanes {
     type Output = Lanes;
     #[inline(always)]
     fn mul(self, factor: i32) -> Lanes {
-        Lanes(self.0.map(|x| x.wrapping_mul(factor)))
+        self.each(|x| x.wrapping_mul(factor))
     }
 }
 
@@ -49,7 +62,7 @@ impl Shl<u32> for Lanes {
     type Output = Lanes;
     #[inline(always)]
     fn shl(self, bits: u32) -> Lanes {
-        Lanes(self.0.map(|x| x << bits))
+        self.each(|x| x << bits)
     }
 }
 
@@ -58,7 +71,7 @@ impl Shr<u32> for Lanes {
     /// Rounded.
     #[inline(always)]
     fn shr(self, bits: u32) -> Lanes {
-        Lanes(self.0.map(|x| x.wrapping_add(1 << (bits - 1)) >> bits))
+        self.each(|x| x.wrapping_add(1 << (bits - 1)) >> bits)
     }
 }
 
@@ -77,15 +90,23 @@ fn pass(x: [Lanes; 8], bits: u32) -> [Lanes; 8] {
     let z3 = (x[7] + x[3]) * -16069 + z5;
     let z4 = (x[5] + x[1]) * -3196 + z5;
     let odd = [x[1] * 12299 + z1 + z4, x[3] * 25172 + z2 + z3, x[5] * 16819 + z2 + z4, x[7] * 2446 + z1 + z3];
-    std::array::from_fn(|i| {
-        let wave = if i < 4 { even[i] + odd[i] } else { even[7 - i] - odd[7 - i] };
-        wave >> bits
-    })
+    let mut waves = x;
+    for i in 0..4 {
+        waves[i] = (even[i] + odd[i]) >> bits;
+        waves[7 - i] = (even[i] - odd[i]) >> bits;
+    }
+    waves
 }
 
 #[inline(always)]
 fn transposed(x: [Lanes; 8]) -> [Lanes; 8] {
-    std::array::from_fn(|row| Lanes(std::array::from_fn(|column| x[column].0[row])))
+    let mut out = x;
+    for row in 0..8 {
+        for column in 0..8 {
+            out[row].0[column] = x[column].0[row];
+        }
+    }
+    out
 }
 
 #[inline(always)]
@@ -105,15 +126,19 @@ pub(super) fn samples(block: &Block, quantization: &[u16; 64], last: usize, out:
         }
         return;
     }
-    let rows: [Lanes; 8] = std::array::from_fn(|row| {
-        Lanes(std::array::from_fn(|column| {
+    let mut rows = [Lanes([0; 8]); 8];
+    for (row, lanes) in rows.iter_mut().enumerate() {
+        for column in 0..8 {
             let at = 8 * row + column;
-            i32::from(block[at]).wrapping_mul(quantization[at].into())
-        }))
-    });
+            lanes.0[column] = i32::from(block[at]).wrapping_mul(quantization[at].into());
+        }
+    }
     let columns = transposed(pass(rows, CONST_BITS - PASS_BITS));
     let rows = transposed(pass(columns, CONST_BITS + PASS_BITS + 3));
     for (row, out) in rows.iter().zip(out.chunks_mut(stride)) {
-        out[..8].copy_from_slice(&row.0.map(sample));
+        let Some(out) = out.first_chunk_mut::<8>() else { return };
+        for (out, &x) in out.iter_mut().zip(&row.0) {
+            *out = sample(x);
+        }
     }
 }

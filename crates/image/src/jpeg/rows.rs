@@ -258,13 +258,17 @@ fn convert(rows: [&[u8]; 3], out: &mut [u8], of: impl Fn(&mut [[u8; BLOCK]; 3]))
 fn ycc_to_rgb(planes: &mut [[u8; BLOCK]; 3]) {
     const HALF: i32 = 1 << 15;
     let [y, cb, cr] = *planes;
-    let clamp = |x: i32| x.clamp(0, 255) as u8;
     for i in 0..BLOCK {
         let (luma, blue, red) = (i32::from(y[i]), i32::from(cb[i]) - 128, i32::from(cr[i]) - 128);
-        planes[0][i] = clamp(luma + ((91_881 * red + HALF) >> 16));
-        planes[1][i] = clamp(luma + ((HALF - 22_554 * blue - 46_802 * red) >> 16));
-        planes[2][i] = clamp(luma + ((116_130 * blue + HALF) >> 16));
+        planes[0][i] = byte(luma + ((91_881 * red + HALF) >> 16));
+        planes[1][i] = byte(luma + ((HALF - 22_554 * blue - 46_802 * red) >> 16));
+        planes[2][i] = byte(luma + ((116_130 * blue + HALF) >> 16));
     }
+}
+
+#[inline(always)]
+fn byte(x: i32) -> u8 {
+    x.clamp(0, 255) as u8
 }
 
 /// CMYK, stored as Adobe does with 0 for full ink, to RGB as Pillow's `convert("RGB")` does. `of` makes the stored

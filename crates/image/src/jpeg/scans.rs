@@ -101,7 +101,11 @@ impl<'a> Reader<'a> {
         let found = match &mut self.source {
             Source::Huffman(bits) => {
                 let (Some(constant), Some(waves)) = &self.tables[index] else { return Err(no_code()) };
-                whole(bits, constant, waves, &mut self.previous[index], block)
+                // A copy, so that it is kept in registers.
+                let mut local = *bits;
+                let found = whole(&mut local, constant, waves, &mut self.previous[index], block);
+                *bits = local;
+                found
             }
             Source::Arithmetic(coder) => {
                 let (_, constant, waves) = self.scan.components[index];
