@@ -98,13 +98,28 @@ fn pass(x: [Lanes; 8], bits: u32) -> [Lanes; 8] {
     waves
 }
 
+/// Rows and columns exchanged, in three rounds of shuffles that every instruction set has.
 #[inline(always)]
 fn transposed(x: [Lanes; 8]) -> [Lanes; 8] {
-    let mut out = x;
-    for row in 0..8 {
-        for column in 0..8 {
-            out[row].0[column] = x[column].0[row];
+    let mut pairs = x;
+    for i in 0..4 {
+        let (a, b) = (x[2 * i].0, x[2 * i + 1].0);
+        pairs[2 * i].0 = [a[0], b[0], a[1], b[1], a[4], b[4], a[5], b[5]];
+        pairs[2 * i + 1].0 = [a[2], b[2], a[3], b[3], a[6], b[6], a[7], b[7]];
+    }
+    let mut quads = pairs;
+    for half in 0..2 {
+        for i in 0..2 {
+            let (a, b) = (pairs[4 * half + i].0, pairs[4 * half + 2 + i].0);
+            quads[4 * half + 2 * i].0 = [a[0], a[1], b[0], b[1], a[4], a[5], b[4], b[5]];
+            quads[4 * half + 2 * i + 1].0 = [a[2], a[3], b[2], b[3], a[6], a[7], b[6], b[7]];
         }
+    }
+    let mut out = quads;
+    for i in 0..4 {
+        let (a, b) = (quads[i].0, quads[4 + i].0);
+        out[i].0 = [a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]];
+        out[4 + i].0 = [a[4], a[5], a[6], a[7], b[4], b[5], b[6], b[7]];
     }
     out
 }
