@@ -7,7 +7,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use crate::contain::contain;
 use crate::orient::{orient, swaps_sides};
-use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, jpeg, resize};
+use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, resize};
 
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
         Format::Jpeg => jpeg::probe(bytes),
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
-            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            let orientation = orientation(&mut decoder, format);
             let channels = if decoder.color_type().has_color() { 3 } else { 1 };
             Ok(header(decoder.dimensions(), orientation, channels, format))
         }
@@ -204,9 +204,19 @@ fn in_file(
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = orientation(&mut decoder, format);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
     Ok((decoded, orientation))
+}
+
+fn orientation(decoder: &mut impl ImageDecoder, format: Format) -> Orientation {
+    // There it is a tag of the image, and no block by itself.
+    if format == Format::Tiff {
+        return decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    }
+    let exif = decoder.exif_metadata().ok().flatten();
+    let xmp = decoder.xmp_metadata().ok().flatten();
+    exif::orientation(exif.as_deref(), xmp.as_deref())
 }
 
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {

@@ -16,7 +16,7 @@ use image::metadata::Orientation;
 
 use crate::decode::{check_size, header};
 use crate::orient::{orient, swaps_sides};
-use crate::{DecodeError, Format, Header, Image, Limits};
+use crate::{DecodeError, Format, Header, Image, Limits, exif};
 use headers::{Color, Frame, Headers, NATURAL, Next, Scan};
 use rows::Output;
 use scans::{Block, Known, Reader};
@@ -35,8 +35,8 @@ pub(crate) fn decode(bytes: &[u8], channels: u8, limits: &Limits) -> Result<Imag
     let file = File::open(bytes)?;
     let (width, height) = file.size();
     file.check_size(limits)?;
-    let (orientation, color) = (file.orientation(), file.color);
-    let (samples, data) = file.pixels(Some(color))?;
+    let orientation = file.orientation();
+    let (samples, data) = file.pixels()?;
     let image = Image::new(width, height, samples as u8, data)?;
     Ok(orient(image, orientation).to_channels(channels)?)
 }
@@ -67,10 +67,7 @@ struct File<'a> {
 
 impl<'a> File<'a> {
     fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        File::open_with(bytes, Headers::new(bytes))
-    }
-
-    fn open_with(bytes: &'a [u8], mut headers: Headers<'a>) -> Result<Self, DecodeError> {
+        let mut headers = Headers::new(bytes);
         let scan = match headers.next()? {
             Next::Scan(scan) => scan,
             Next::End => return Err(malformed("it has no image data".to_owned())),
@@ -88,7 +85,7 @@ impl<'a> File<'a> {
     }
 
     fn orientation(&self) -> Orientation {
-        self.headers.exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
+        exif::orientation(self.headers.exif, self.headers.xmp)
     }
 
     /// Refuses an image of more pixels than are allowed, or of more than the file can hold, before there is memory for it.
@@ -103,9 +100,9 @@ impl<'a> File<'a> {
         Ok(())
     }
 
-    /// All pixels, and how many samples each has; without a color all components as they are.
-    fn pixels(self, color: Option<Color>) -> Result<(usize, Vec<u8>), DecodeError> {
-        let output = Output::new(&self.frame, color)?;
+    /// All pixels, and how many samples each has.
+    fn pixels(self) -> Result<(usize, Vec<u8>), DecodeError> {
+        let output = Output::new(&self.frame, self.color)?;
         if !self.frame.progressive && self.scan.components.len() == self.frame.components.len() {
             self.in_one_scan(output)
         } else {
@@ -268,37 +265,6 @@ fn read_blocks(
         }
     }
     Ok(())
-}
-
-/// A part of another file's image: the samples of all components, one after the other in each pixel.
-pub(crate) struct Part {
-    pub width: usize,
-    pub height: usize,
-    pub components: usize,
-    pub data: Vec<u8>,
-}
-
-/// Decodes a strip or tile of a TIFF file, whose tables may stand in a file of their own (`JPEGTables`). With `ycc` three components
-/// are YCbCr and become RGB, else all are as they are stored.
-pub(crate) fn decode_part(
-    tables: Option<&[u8]>,
-    bytes: &[u8],
-    ycc: bool,
-    limits: &Limits,
-) -> Result<Part, DecodeError> {
-    let mut headers = Headers::new(tables.unwrap_or(bytes));
-    if tables.is_some() {
-        if let Next::Scan(_) = headers.next()? {
-            return Err(malformed("its tables hold an image".to_owned()));
-        }
-        headers.go_on_with(bytes);
-    }
-    let file = File::open_with(bytes, headers)?;
-    file.check_size(limits)?;
-    let (width, height) = file.frame.size;
-    let color = (ycc && file.frame.components.len() == 3).then_some(Color::YCbCr);
-    let (components, data) = file.pixels(color)?;
-    Ok(Part { width, height, components, data })
 }
 
 fn truncated(reason: &str) -> DecodeError {

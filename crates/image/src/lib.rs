@@ -9,6 +9,7 @@
 mod contain;
 mod decode;
 mod encode;
+mod exif;
 mod format;
 mod jpeg;
 mod orient;

@@ -150,11 +150,6 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// Goes on with another file with the tables of this one, as TIFF keeps them.
-    pub(super) fn go_on_with(&mut self, bytes: &'a [u8]) {
-        (self.bytes, self.at) = (bytes, 2);
-    }
-
     /// Goes on behind a scan.
     pub(super) fn go_on_at(&mut self, at: usize) {
         self.at = at;

@@ -45,15 +45,15 @@ pub(super) struct Output {
     size: (usize, usize),
     unit_lines: usize,
     planes: Vec<Plane>,
-    color: Option<Color>,
+    color: Color,
     channels: usize,
     next: usize,
     data: Vec<u8>,
 }
 
 impl Output {
-    /// `color` says what the samples are; without it they stay what they are.
-    pub(super) fn new(frame: &Frame, color: Option<Color>) -> Result<Self, DecodeError> {
+    /// `color` says what the samples are.
+    pub(super) fn new(frame: &Frame, color: Color) -> Result<Self, DecodeError> {
         let mut planes = Vec::new();
         for component in &frame.components {
             let (across, down) = component.blocks;
@@ -90,11 +90,7 @@ impl Output {
                 sums: vec![0; if upsampling == Upsampling::Both { component.size.0 } else { 0 }],
             });
         }
-        let channels = match color {
-            Some(Color::Gray) => 1,
-            Some(_) => 3,
-            None => frame.components.len(),
-        };
+        let channels = if color == Color::Gray { 1 } else { 3 };
         let data = vec![0; frame.size.0 * frame.size.1 * channels];
         Ok(Output { size: frame.size, unit_lines: frame.unit.1, planes, color, channels, next: 0, data })
     }
@@ -143,20 +139,14 @@ impl Output {
         let planes = &self.planes;
         let row = |component: usize| &planes[component].line(line)[..width];
         match self.color {
-            Some(Color::Gray) => out.copy_from_slice(row(0)),
-            Some(Color::YCbCr) => convert([row(0), row(1), row(2)], out, ycc_to_rgb),
-            Some(Color::Rgb) => convert([row(0), row(1), row(2)], out, |_| {}),
-            Some(Color::Cmyk) => cmyk([row(0), row(1), row(2)], row(3), out, |_| {}),
-            Some(Color::Ycck) => cmyk([row(0), row(1), row(2)], row(3), out, |planes| {
+            Color::Gray => out.copy_from_slice(row(0)),
+            Color::YCbCr => convert([row(0), row(1), row(2)], out, ycc_to_rgb),
+            Color::Rgb => convert([row(0), row(1), row(2)], out, |_| {}),
+            Color::Cmyk => cmyk([row(0), row(1), row(2)], row(3), out, |_| {}),
+            Color::Ycck => cmyk([row(0), row(1), row(2)], row(3), out, |planes| {
                 ycc_to_rgb(planes);
                 *planes = planes.map(|plane| plane.map(|ink| 255 - ink));
             }),
-            None => {
-                for (component, _) in planes.iter().enumerate() {
-                    let to = out.iter_mut().skip(component).step_by(self.channels);
-                    to.zip(row(component)).for_each(|(to, &from)| *to = from);
-                }
-            }
         }
     }
 }
