@@ -1,0 +1,15 @@
+"""Pictures of every kind, each made here, for the test of the reader beside Pillow.
+
+`python -m interop.pictures OUT` writes them to a folder, to look at and as a corpus for fuzzing.
+"""
+
+from .content import Picture  # noqa: F401
+
+FORMATS = ("jpeg",)
+
+
+def of(format):
+    """The pictures of a format."""
+    from importlib import import_module
+
+    return import_module(f".{format}", __name__).pictures()
