@@ -5,7 +5,7 @@
 
 from .content import Picture  # noqa: F401
 
-FORMATS = ("jpeg",)
+FORMATS = ("jpeg", "png", "bmp", "gif", "tiff", "webp")
 
 
 def of(format):

@@ -1,0 +1,5 @@
+"""Damaged pictures: cut, and with other bytes in the middle."""
+
+
+def pictures():
+    return iter(())
