@@ -212,11 +212,18 @@ def test_no_entry_of_a_table_is_idle(folder):
 def test_shrunk_jpegs_are_the_full_ones_made_smaller(folder):
     made, _ = results_of("jpeg", folder)
     requests, kinds = [], defaultdict(lambda: [0, 0, 0, 0.0, ""])
-    large = [picture for picture in made if min(Image.open(io.BytesIO(picture.data)).size) >= 33 and not "DNL" in picture.kind]
+
+    def large_enough(picture):
+        try:
+            with Image.open(io.BytesIO(picture.data)) as image:
+                return min(image.size) >= 33
+        except OSError:
+            return False
+
+    large = [picture for picture in made if large_enough(picture)]
     for picture in large:
-        path = folder / picture.name
         for channels in (3, 1):
-            requests.append((channels, "full", path))
+            requests.append((channels, "full", folder / picture.name))
     full = read(requests)
     shrunk = []
     for (channels, _, path), whole in zip(requests, full):
@@ -236,3 +243,29 @@ def test_shrunk_jpegs_are_the_full_ones_made_smaller(folder):
     wrong = {name: kind for name, kind in kinds.items() if kind[1] or kind[3] >= AREA_MEAN}
     lines = (f"{name:<70} {k[0]:>4} max {k[2]:>3} mean {k[3]:6.2f}  one alone refuses: {k[1]} {k[4][:80]}" for name, k in wrong.items())
     assert not wrong, f"{len(wrong)} of {len(kinds)} kinds:\n" + "\n".join(lines)
+
+
+def test_damaged_pictures_are_refused_or_whole(folder):
+    damaged = list(pictures.damage.pictures())
+    requests = []
+    for picture in damaged:
+        for name, data in ((picture.name, picture.data), ("whole-" + picture.name, picture.whole)):
+            (folder / name).write_bytes(data)
+            requests.append((3, "full", folder / name))
+    results = read(requests)
+    # Files, those where damage is certain, of these taken with other pixels, the furthest mean, an example; and unknown ones taken.
+    kinds = defaultdict(lambda: [0, 0, 0, 0.0, "", 0])
+    for picture, ours, whole in zip(damaged, results[::2], results[1::2]):
+        kind = kinds[picture.kind]
+        kind[0] += 1
+        kind[1] += picture.known
+        if ours.error is None:
+            mean = apart(ours.pixels, whole.pixels)[1] if whole.error is None else 255.0
+            if mean and picture.known:
+                kind[2], kind[3], kind[4] = kind[2] + 1, max(kind[3], mean), kind[4] or picture.name
+            kind[5] += bool(mean) and not picture.known
+    unknown = sum(kind[5] for kind in kinds.values())
+    print(f"{len(damaged)} damaged files; {unknown} with other pixels that nobody can tell from right ones")
+    wrong = {name: kind for name, kind in kinds.items() if kind[2]}
+    lines = (f"{name:<50} {k[0]:>3} files, damage certain in {k[1]:>3}, taken with other pixels {k[2]:>3}, mean up to {k[3]:6.2f}  ({k[4]})" for name, k in wrong.items())
+    assert not wrong, f"{sum(k[2] for k in wrong.values())} of {len(damaged)} files:\n" + "\n".join(lines)

@@ -3,6 +3,7 @@
 `python -m interop.pictures OUT` writes them to a folder, to look at and as a corpus for fuzzing.
 """
 
+from . import damage  # noqa: F401
 from .content import Picture  # noqa: F401
 
 FORMATS = ("jpeg", "png", "bmp", "gif", "tiff", "webp")
