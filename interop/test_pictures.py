@@ -27,7 +27,17 @@ TOLERANCE = {
 }
 
 # Kinds that are read, but not as Pillow does: why. The one who wrote the file knows what is right.
-MEANT = {}
+CANNOT = "Pillow does not read it"
+CLIPS = "Pillow clips 16-bit gray to 255; here the high byte is kept, as of 16-bit color"
+MEANT = {
+    "png gray of 16 bits*": CLIPS,
+    "bmp Windows 3, 2 bits*": CANNOT,
+    "bmp V?, 2 bits*": CANNOT,
+    "bmp *, bit fields 444": CANNOT,
+    "bmp *, bit fields 4444": CANNOT,
+    "bmp *, bit fields BGR": CANNOT,
+    "tiff float RGB of 32 bits": CANNOT,
+}
 
 # Kinds that are refused: of each a part of what is said.
 REFUSED = {}
