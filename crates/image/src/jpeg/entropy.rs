@@ -1,5 +1,5 @@
-//! The entropy-coded part of a baseline JPEG (ITU-T T.81, annex F): Huffman codes and the bits between them. Whatever is out of
-//! order gives `None`: the caller then leaves the file to a decoder that says what is wrong.
+//! The entropy-coded part of a JPEG (ITU-T T.81, annexes F and G): Huffman codes and the bits between them. Whatever is out of
+//! order gives `None`.
 
 /// Code lengths that one lookup finds.
 const FAST_BITS: u32 = 10;
@@ -75,6 +75,7 @@ impl Huffman {
 }
 
 /// The bits of a scan, without the zeros that are stuffed behind every 0xFF.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     /// The first byte that is not in the buffer.
@@ -120,6 +121,11 @@ impl<'a> Bits<'a> {
                     self.at += 2;
                     0xFF
                 }
+                // A fill byte: what follows decides.
+                (Some(0xFF), Some(0xFF)) => {
+                    self.at += 1;
+                    continue;
+                }
                 // A marker, or the end.
                 (Some(0xFF), _) | (None, _) => {
                     self.beyond += 8;
@@ -156,11 +162,45 @@ impl<'a> Bits<'a> {
         self.count < self.beyond
     }
 
-    /// Behind the last code: where the marker stands that ends the scan, if not more bits were read than there were, and less
-    /// than a byte is left.
+    /// The next bits (at most 16), as a number.
+    #[inline(always)]
+    pub(super) fn take(&mut self, bits: u32) -> u32 {
+        self.fill();
+        let taken = (self.buffer >> 1 >> (63 - bits)) as u32;
+        self.skip(bits);
+        taken
+    }
+
+    /// Behind the last code: where the marker stands that ends the scan, or the end of the file. `None` where more bits were read
+    /// than there are, or where more is left than the rest of a byte and, before a marker, bytes that all are 0 or all are 0xFF.
     pub(super) fn end(&self) -> Option<usize> {
         let left = self.count.checked_sub(self.beyond)?;
-        (left < 8 && self.data.get(self.at) == Some(&0xFF)).then_some(self.at)
+        let buffered = self.buffer << (left % 8);
+        let bytes = (0..left / 8).map(|byte| (buffered << (8 * byte) >> 56) as u8);
+        let mut at = self.at;
+        let mut rest = Vec::new();
+        loop {
+            match (self.data.get(at), self.data.get(at + 1)) {
+                // Stuffed, or a fill byte.
+                (Some(0xFF), Some(0)) => {
+                    rest.push(0xFF);
+                    at += 2;
+                }
+                (Some(0xFF), Some(0xFF)) => at += 1,
+                (Some(0xFF) | None, _) => break,
+                (Some(&byte), _) => {
+                    rest.push(byte);
+                    at += 1;
+                }
+            }
+        }
+        let mut all = bytes.chain(rest);
+        let first = all.next();
+        let nothing = first.is_none();
+        let padding = nothing || matches!(first, Some(0 | 0xFF)) && all.all(|byte| Some(byte) == first);
+        // Zeros up to the end of the file are what an interrupted download leaves; some of them may have been read as codes.
+        let marker = self.data.get(at).is_some();
+        (padding && (marker || nothing && !self.data.ends_with(&[0, 0]))).then_some(at)
     }
 
     /// Goes on behind the restart marker `number` (0 to 7).
