@@ -171,7 +171,8 @@ impl<'a> Coder<'a> {
         Some(())
     }
 
-    /// Where the marker stands that ends the scan, or the end of the file. `None` where more bytes are left than the coder's lead.
+    /// Where the marker stands that ends the scan. `None` where there is none, since nothing else says that no byte is missing, and
+    /// where more bytes are left than the coder's lead.
     pub(super) fn end(&self) -> Option<usize> {
         let mut at = self.at;
         let mut left = 0;
@@ -189,7 +190,9 @@ impl<'a> Coder<'a> {
                 }
             }
         }
-        (left <= 2).then_some(at)
+        // An encoder leaves zeros at the end out; they are what an interrupted download leaves.
+        let zeros = self.data.get(..at).is_some_and(|data| data.ends_with(&[0, 0]));
+        (left <= 2 && !zeros && at < self.data.len()).then_some(at)
     }
 
     /// Whether symbols were read that are not there.

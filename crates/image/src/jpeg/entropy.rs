@@ -194,13 +194,15 @@ impl<'a> Bits<'a> {
                 }
             }
         }
-        let mut all = bytes.chain(rest);
-        let first = all.next();
-        let nothing = first.is_none();
-        let padding = nothing || matches!(first, Some(0 | 0xFF)) && all.all(|byte| Some(byte) == first);
-        // Zeros up to the end of the file are what an interrupted download leaves; some of them may have been read as codes.
-        let marker = self.data.get(at).is_some();
-        (padding && (marker || nothing && !self.data.ends_with(&[0, 0]))).then_some(at)
+        let left: Vec<u8> = bytes.chain(rest).collect();
+        let Some(&first) = left.first() else {
+            // Zeros up to the end of the file are what an interrupted download leaves; some of them may have been read as codes.
+            return (at < self.data.len() || !self.data.ends_with(&[0, 0])).then_some(at);
+        };
+        let read = &self.data[..at.checked_sub(left.len())?];
+        let padding = left.iter().all(|&byte| byte == first)
+            && (first == 0xFF || first == 0 && !read.ends_with(&[0, 0]));
+        (padding && at < self.data.len()).then_some(at)
     }
 
     /// Goes on behind the restart marker `number` (0 to 7).
