@@ -118,7 +118,7 @@ def pictures():
         text = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(9 - o)
         yield picture("EXIF orientation, XMP says another", plain(before=[(b"eXIf", exif(o)), (b"iTXt", text)]))
         raw = b"\nexif\n%8d\n" % (len(exif(o)) + 6) + (b"Exif\0\0" + exif(o)).hex().encode()
-        yield picture("EXIF orientation in text", plain(before=[(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw))]))
+        yield picture("EXIF orientation in text", plain(before=[(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw))]), truth)
     yield picture("gamma", plain(before=[(b"gAMA", struct.pack(">I", 100000))]))
     yield picture("sRGB", plain(before=[(b"sRGB", b"\0")]))
     yield picture("significant bits", plain(before=[(b"sBIT", b"\5\6\5")]))

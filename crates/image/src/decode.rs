@@ -105,7 +105,7 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
         Format::Jpeg => jpeg::probe(bytes),
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
-            let orientation = orientation(&mut decoder, format);
+            let orientation = orientation(&mut decoder, bytes, format);
             let channels = if decoder.color_type().has_color() { 3 } else { 1 };
             Ok(header(decoder.dimensions(), orientation, channels, format))
         }
@@ -204,18 +204,22 @@ fn in_file(
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
-    let orientation = orientation(&mut decoder, format);
+    let orientation = orientation(&mut decoder, bytes, format);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
     Ok((decoded, orientation))
 }
 
-fn orientation(decoder: &mut impl ImageDecoder, format: Format) -> Orientation {
+fn orientation(decoder: &mut impl ImageDecoder, bytes: &[u8], format: Format) -> Orientation {
     // There it is a tag of the image, and no block by itself.
     if format == Format::Tiff {
         return decoder.orientation().unwrap_or(Orientation::NoTransforms);
     }
-    let exif = decoder.exif_metadata().ok().flatten();
     let xmp = decoder.xmp_metadata().ok().flatten();
+    if format == Format::Png {
+        // The decoder sees it before the pixels alone.
+        return exif::orientation(exif::in_png(bytes), xmp.as_deref());
+    }
+    let exif = decoder.exif_metadata().ok().flatten();
     exif::orientation(exif.as_deref(), xmp.as_deref())
 }
 

@@ -11,6 +11,20 @@ pub(crate) fn orientation(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Orientatio
     said.and_then(Orientation::from_exif).unwrap_or(Orientation::NoTransforms)
 }
 
+/// The EXIF block of a PNG file, which may stand before its pixels or after them.
+pub(crate) fn in_png(bytes: &[u8]) -> Option<&[u8]> {
+    let mut at = 8;
+    loop {
+        let (length, rest) = bytes.get(at..)?.split_first_chunk::<4>()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        if let Some(data) = rest.strip_prefix(b"eXIf") {
+            return data.get(..length);
+        }
+        // Its length, its name, its data and its checksum.
+        at = at.checked_add(length)?.checked_add(12)?;
+    }
+}
+
 /// The value in the first directory, whatever whole number it is stored as. `None` where there is none, or the block is broken.
 fn of_exif(exif: &[u8]) -> Option<u8> {
     let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
@@ -89,6 +103,22 @@ mod tests {
         assert_eq!(orientation(Some(&block(true, 3, &[9, 0, 0, 0])), None), Orientation::NoTransforms);
         assert_eq!(orientation(Some(&block(true, 5, &[6, 0, 0, 0])), None), Orientation::NoTransforms);
         assert_eq!(orientation(Some(b"II*\0\xff\xff\xff\xff"), None), Orientation::NoTransforms);
+    }
+
+    #[test]
+    fn a_png_holds_it_anywhere() {
+        let chunk = |name: &[u8; 4], data: &[u8]| {
+            [&(data.len() as u32).to_be_bytes()[..], name, data, &[0; 4]].concat()
+        };
+        let start = b"\x89PNG\r\n\x1a\n";
+        let png = [&start[..], &chunk(b"IDAT", b"pixels"), &chunk(b"eXIf", b"block"), &chunk(b"IEND", b"")]
+            .concat();
+        assert_eq!(in_png(&png), Some(&b"block"[..]));
+        assert_eq!(in_png(&[&start[..], &chunk(b"IEND", b"eXIf")].concat()), None);
+        assert_eq!(in_png(&[&start[..], &[0xFF; 8]].concat()), None);
+        for end in 0..png.len() {
+            assert!(matches!(in_png(&png[..end]), None | Some(b"block")));
+        }
     }
 
     #[test]

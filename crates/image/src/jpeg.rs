@@ -21,7 +21,7 @@ use headers::{Color, Frame, Headers, NATURAL, Next, Scan};
 use rows::Output;
 use scans::{Block, Known, Reader};
 
-/// More scans than any encoder makes: the coefficients of ten components one by one.
+/// More scans than any encoder makes: with every coefficient of three components by itself, in two steps, there are 384.
 const MOST_SCANS: usize = 1000;
 
 pub(crate) fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
@@ -115,7 +115,7 @@ impl<'a> File<'a> {
         let frame = &self.frame;
         let mut quantization = Vec::new();
         for &(component, ..) in &self.scan.components {
-            quantization.push(step(&self.headers, frame, component)?);
+            quantization.push(steps(&self.headers, frame, component)?);
         }
         let mut reader = Reader::new(self.bytes, frame, &mut self.headers, self.scan)?;
         let interval = self.headers.restart_interval;
@@ -173,7 +173,7 @@ impl<'a> File<'a> {
             known.enter(&scan)?;
             for &(component, ..) in &scan.components {
                 if quantization[component].is_none() {
-                    quantization[component] = Some(step(&self.headers, &frame, component)?);
+                    quantization[component] = Some(steps(&self.headers, &frame, component)?);
                 }
             }
             let mut reader = Reader::new(self.bytes, &frame, &mut self.headers, scan)?;
@@ -215,14 +215,14 @@ impl<'a> File<'a> {
 }
 
 /// The quantization of a component, in rows of a block.
-fn step(headers: &Headers<'_>, frame: &Frame, component: usize) -> Result<[u16; 64], DecodeError> {
+fn steps(headers: &Headers<'_>, frame: &Frame, component: usize) -> Result<[u16; 64], DecodeError> {
     let table = headers.quantization.get(frame.components[component].quantization).copied().flatten();
     let table = table.ok_or_else(|| malformed("its quantization table is missing".to_owned()))?;
-    let mut steps = [0; 64];
+    let mut in_rows = [0; 64];
     for (&place, step) in NATURAL.iter().zip(table) {
-        steps[usize::from(place)] = step;
+        in_rows[usize::from(place)] = step;
     }
-    Ok(steps)
+    Ok(in_rows)
 }
 
 /// The blocks of a scan: unit by unit where it has several components, else row by row without what fills the last units (A.2).

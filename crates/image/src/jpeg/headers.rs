@@ -255,10 +255,6 @@ impl<'a> Headers<'a> {
         if width == 0 || height == 0 || count == 0 || components.len() != usize::from(count) {
             return Err(broken("frame header"));
         }
-        // More than libjpeg takes, and than any color has.
-        if count > 10 {
-            return Err(refused(&format!("JPEG of {count} components")));
-        }
         let sampling = |sampling: u8| (usize::from(sampling >> 4), usize::from(sampling & 15));
         if components.iter().any(|&[_, s, _]| !(1..=4).contains(&(s >> 4)) || !(1..=4).contains(&(s & 15))) {
             return Err(broken("sampling factor"));

@@ -11,9 +11,9 @@
 use super::File;
 use super::entropy::{Bits, Huffman};
 use super::headers::{Color, Next, ZIGZAG};
+use super::scans::{difference, each_wave, restart_due};
 use crate::Image;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
-use std::rc::Rc;
 
 /// The sides of the squares, in pixels, that are tried, and how many of them must fit a pixel of the result along each side: of
 /// what is outside of a pixel less than a half then counts in it.
@@ -32,8 +32,6 @@ struct Component {
     strip: Vec<f32>,
     /// The last constant coefficient.
     previous: i32,
-    constant: Rc<Huffman>,
-    waves: Rc<Huffman>,
 }
 
 /// The square that suits an image of `from` pixels that is shrunk to `to`, by its side; `None` where every pixel is needed.
@@ -54,7 +52,7 @@ pub(super) fn shrink(mut file: File<'_>, width: u32, height: u32) -> Option<Imag
     let square = square(frame.size, (width, height))?;
     let (size, unit, units) = (frame.size, frame.unit, frame.units);
     let strip = (units.0 * unit.0 * 8 / square, unit.1 * 8 / square);
-    let mut components = Vec::new();
+    let (mut components, mut tables) = (Vec::new(), Vec::new());
     for (&(place, constant, waves), of) in file.scan.components.iter().zip(&frame.components) {
         let mut component = Component {
             blocks: of.blocks,
@@ -62,12 +60,11 @@ pub(super) fn shrink(mut file: File<'_>, width: u32, height: u32) -> Option<Imag
             weights: Vec::new(),
             strip: vec![0.0; strip.0 * strip.1],
             previous: 0,
-            constant: file.headers.huffman(true, constant).ok()?,
-            waves: file.headers.huffman(false, waves).ok()?,
         };
         let quantization = file.headers.quantization.get(frame.components[place].quantization)?.as_ref()?;
         component.lay_out(unit, square, quantization)?;
         components.push(component);
+        tables.push((file.headers.huffman(true, constant).ok()?, file.headers.huffman(false, waves).ok()?));
     }
     let restart_interval = file.headers.restart_interval;
     // Rows are summed at full width; the columns come last.
@@ -76,13 +73,12 @@ pub(super) fn shrink(mut file: File<'_>, width: u32, height: u32) -> Option<Imag
     let mut bits = Bits::new(file.bytes, file.scan.at);
     for unit_row in 0..units.1 {
         for unit_column in 0..units.0 {
-            let done = unit_row * units.0 + unit_column;
-            if restart_interval > 0 && done > 0 && done.is_multiple_of(restart_interval) {
-                bits.restart(((done / restart_interval - 1) % 8) as u8)?;
+            if let Some(number) = restart_due(unit_row * units.0 + unit_column, restart_interval) {
+                bits.restart(number)?;
                 components.iter_mut().for_each(|component| component.previous = 0);
             }
-            for component in &mut components {
-                component.read_unit(&mut bits, unit_column, strip.0)?;
+            for (component, (constant, waves)) in components.iter_mut().zip(&tables) {
+                component.read_unit(&mut bits, constant, waves, unit_column, strip.0)?;
             }
             // A short file that announces a large image would keep this busy for long.
             (!bits.ran_out()).then_some(())?;
@@ -131,8 +127,14 @@ impl Component {
     }
 
     /// The component's blocks of the next unit.
-    fn read_unit(&mut self, bits: &mut Bits<'_>, unit: usize, columns: usize) -> Option<()> {
-        let (constant, waves) = (&*Rc::clone(&self.constant), &*Rc::clone(&self.waves));
+    fn read_unit(
+        &mut self,
+        bits: &mut Bits<'_>,
+        constant: &Huffman,
+        waves: &Huffman,
+        unit: usize,
+        columns: usize,
+    ) -> Option<()> {
         for block in 0..self.blocks.0 * self.blocks.1 {
             let (down, across) = (block / self.blocks.0, block % self.blocks.0);
             let at = down * self.means.1 * columns + (unit * self.blocks.0 + across) * self.means.0;
@@ -161,35 +163,15 @@ impl Component {
         columns: usize,
     ) -> Option<()> {
         let weights = self.weights.as_chunks::<MEANS>().0;
-        bits.fill();
-        let size = u32::from(constant.read(bits)?);
-        // 11 for 8-bit samples.
-        (size <= 11).then_some(())?;
-        self.previous = self.previous.checked_add(bits.value(size))?;
+        self.previous = self.previous.wrapping_add(difference(bits, constant)?);
         let mut means = weights[0].map(|weight| weight * self.previous as f32);
-        let mut place = 1;
-        while place < 64 {
-            bits.fill();
-            let symbol = waves.read(bits)?;
-            let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-            if size == 0 {
-                match run {
-                    15 => place += 16,
-                    0 => break,
-                    _ => return None,
-                }
-                continue;
-            }
-            place += run;
-            let value = bits.value(size) as f32;
-            let weights = weights.get(place)?;
+        each_wave(bits, waves, |place, value| {
             // The only mean of a block is that of its constant.
             if MEANS > 1 {
-                means.iter_mut().zip(weights).for_each(|(mean, weight)| *mean += weight * value);
+                let value = value as f32;
+                means.iter_mut().zip(&weights[place]).for_each(|(mean, weight)| *mean += weight * value);
             }
-            place += 1;
-        }
-        (place <= 64).then_some(())?;
+        })?;
         for (row, means) in means.chunks_exact(self.means.0).enumerate() {
             self.strip.get_mut(at + row * columns..)?.get_mut(..means.len())?.copy_from_slice(means);
         }

@@ -60,10 +60,7 @@ impl<'a> Reader<'a> {
 
     /// Before a unit: restarts where an interval ends. `done` units were read.
     pub(super) fn restart(&mut self, done: usize, interval: usize) -> Result<(), DecodeError> {
-        if interval == 0 || done == 0 || !done.is_multiple_of(interval) {
-            return Ok(());
-        }
-        let number = ((done / interval - 1) % 8) as u8;
+        let Some(number) = restart_due(done, interval) else { return Ok(()) };
         let restarted = match &mut self.source {
             Source::Huffman(bits) => bits.restart(number),
             Source::Arithmetic(coder) => coder.restart(number),
@@ -180,9 +177,15 @@ fn no_code() -> DecodeError {
     malformed("its data are damaged: a code that stands for nothing".to_owned())
 }
 
+/// The restart marker that is due before a unit, where `done` were read and an interval has `interval` (0 for none).
+pub(super) fn restart_due(done: usize, interval: usize) -> Option<u8> {
+    let due = interval > 0 && done > 0 && done.is_multiple_of(interval);
+    due.then(|| ((done / interval - 1) % 8) as u8)
+}
+
 /// The difference to the constant before (F.2.2.1).
 #[inline(always)]
-fn difference(bits: &mut Bits<'_>, table: &Huffman) -> Option<i32> {
+pub(super) fn difference(bits: &mut Bits<'_>, table: &Huffman) -> Option<i32> {
     bits.fill();
     let size = u32::from(table.read(bits)?);
     // 11 for 8-bit samples.
@@ -200,11 +203,24 @@ fn whole(
 ) -> Option<usize> {
     *previous = previous.wrapping_add(difference(bits, constant)?);
     block[0] = *previous as i16;
-    let (mut place, mut last) = (1, 0);
+    let mut last = 0;
+    each_wave(bits, waves, |place, value| {
+        last = place;
+        block[usize::from(NATURAL[place])] = value as i16;
+    })?;
+    Some(last)
+}
+
+/// The waves of a block of a sequential scan that are not zero, by their place (F.2.2.2).
+#[inline(always)]
+pub(super) fn each_wave(
+    bits: &mut Bits<'_>,
+    table: &Huffman,
+    mut found: impl FnMut(usize, i32),
+) -> Option<()> {
+    let mut place = 1;
     while place < 64 {
-        bits.fill();
-        let symbol = waves.read(bits)?;
-        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+        let (run, size) = run_and_size(bits, table)?;
         if size == 0 {
             match run {
                 15 => place += 16,
@@ -214,12 +230,19 @@ fn whole(
             continue;
         }
         place += run;
-        let value = bits.value(size) as i16;
-        last = place;
-        block[usize::from(*NATURAL.get(place)?)] = value;
+        (place < 64).then_some(())?;
+        found(place, bits.value(size));
         place += 1;
     }
-    (place <= 64).then_some(last)
+    (place <= 64).then_some(())
+}
+
+/// Zeros before the next wave, and the bits that it has.
+#[inline(always)]
+fn run_and_size(bits: &mut Bits<'_>, table: &Huffman) -> Option<(usize, u32)> {
+    bits.fill();
+    let symbol = table.read(bits)?;
+    Some((usize::from(symbol >> 4), u32::from(symbol & 15)))
 }
 
 /// The waves of a band, but for their lowest bits (G.1.2.2).
@@ -236,18 +259,16 @@ fn first_waves(
     }
     let (mut place, last) = scan.band;
     while place <= last {
-        bits.fill();
-        let symbol = table.read(bits)?;
-        let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+        let (run, size) = run_and_size(bits, table)?;
         if size == 0 {
             if run == 15 {
                 place += 16;
                 continue;
             }
-            *empty = (1 << run) + bits.take(run) - 1;
+            *empty = (1 << run) + bits.take(run as u32) - 1;
             break;
         }
-        place += run as usize;
+        place += run;
         (place <= last).then_some(())?;
         block[usize::from(NATURAL[place])] = (bits.value(size) << scan.unknown) as i16;
         place += 1;
@@ -272,12 +293,10 @@ fn refine_waves(
     let (mut place, last) = scan.band;
     if *empty == 0 {
         while place <= last {
-            bits.fill();
-            let symbol = table.read(bits)?;
-            let (mut run, size) = (u32::from(symbol >> 4), symbol & 15);
+            let (mut run, size) = run_and_size(bits, table)?;
             let new = match size {
                 0 if run < 15 => {
-                    *empty = (1 << run) + bits.take(run);
+                    *empty = (1 << run) + bits.take(run as u32);
                     break;
                 }
                 0 => 0,
