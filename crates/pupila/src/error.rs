@@ -67,6 +67,14 @@ pub enum Error {
     /// A picture cannot be read.
     #[error(transparent)]
     Picture(#[from] DecodeError),
+    /// A file is no picture that can be read.
+    #[error("{} is no image that can be read: {source}", path.display())]
+    PictureFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
     /// A picture cannot be made.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -198,7 +206,6 @@ impl Error {
             | Error::ModelFile(_)
             | Error::Values { .. }
             | Error::Request(_)
-            | Error::Picture(_)
             | Error::Folder(RunFolderError::Exists(_) | RunFolderError::Name(_))
             | Error::Io { tried: Tried::Read | Tried::MakeFolder, .. } => ErrorKind::Request,
             Error::Stopped(_) | Error::Data(DataError::Load(LoadError::Interrupted)) => ErrorKind::Stopped,
