@@ -25,7 +25,7 @@ pub(crate) fn in_png(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The value in the first directory, whatever whole number it is stored as. `None` where there is none, or the block is broken.
+/// The value in the first directory, stored as SHORT or, by some programs, as LONG. `None` where there is none, or the block is broken.
 fn of_exif(exif: &[u8]) -> Option<u8> {
     let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
     let little = match exif.first_chunk()? {
@@ -45,7 +45,6 @@ fn of_exif(exif: &[u8]) -> Option<u8> {
     let entries = usize::from(short(directory)?);
     let entry = (0..entries).map(|i| directory + 2 + 12 * i).find(|&at| short(at) == Some(TAG))?;
     let value = match short(entry + 2)? {
-        1 => u32::from(*exif.get(entry + 8)?),
         3 => u32::from(short(entry + 8)?),
         4 => long(entry + 8)?,
         _ => return None,
@@ -83,13 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn every_whole_number_is_read() {
+    fn short_and_long_numbers_are_read() {
         for (little, kind, value) in [
             (true, 3, [6, 0, 0, 0]),
             (false, 3, [0, 6, 0, 0]),
             (true, 4, [6, 0, 0, 0]),
             (false, 4, [0, 0, 0, 6]),
-            (true, 1, [6, 0, 0, 0]),
         ] {
             let exif = block(little, kind, &value);
             assert_eq!(orientation(Some(&exif), None), Orientation::Rotate90, "{little} {kind}");

@@ -110,41 +110,36 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Blocks become pixels as they are read.
+    /// Blocks become pixels row by row, as they are read.
     fn in_one_scan(mut self, mut output: Output) -> Result<(usize, Vec<u8>), DecodeError> {
         let frame = &self.frame;
-        let mut quantization = Vec::new();
+        let mut rows = Vec::new();
         for &(component, ..) in &self.scan.components {
-            quantization.push(steps(&self.headers, frame, component)?);
+            let (across, down) = frame.components[component].blocks;
+            let blocks = vec![[0; 64]; frame.units.0 * across * down];
+            rows.push((steps(&self.headers, frame, component)?, blocks, component, (across, down)));
         }
         let mut reader = Reader::new(self.bytes, frame, &mut self.headers, self.scan)?;
         let interval = self.headers.restart_interval;
-        let components: Vec<(usize, (usize, usize))> = reader
-            .scan()
-            .components
-            .iter()
-            .map(|&(place, ..)| (place, frame.components[place].blocks))
-            .collect();
         for row in 0..frame.units.1 {
-            pupila_isa::dispatch(
-                #[inline(always)]
-                || -> Result<(), DecodeError> {
-                    for column in 0..frame.units.0 {
-                        reader.restart(row * frame.units.0 + column, interval)?;
-                        for (index, &(component, (across, down))) in components.iter().enumerate() {
-                            for block in 0..across * down {
-                                let mut coefficients = [0; 64];
-                                let last = reader.whole(index, &mut coefficients)?;
-                                let (y, x) = (block / across, block % across);
-                                let (out, stride) = output.block(component, y, column * across + x);
-                                idct::samples(&coefficients, &quantization[index], last, out, stride);
-                            }
+            rows.iter_mut().for_each(|(_, blocks, ..)| blocks.fill([0; 64]));
+            for column in 0..frame.units.0 {
+                reader.restart(row * frame.units.0 + column, interval)?;
+                for (index, (_, blocks, _, (across, down))) in rows.iter_mut().enumerate() {
+                    for y in 0..*down {
+                        let first = (y * frame.units.0 + column) * *across;
+                        for block in &mut blocks[first..first + *across] {
+                            reader.whole(index, block)?;
                         }
-                        reader.check()?;
                     }
-                    Ok(())
-                },
-            )?;
+                }
+                reader.check()?;
+            }
+            for (steps, blocks, component, (across, _)) in &rows {
+                for (y, blocks) in blocks.chunks_exact(frame.units.0 * across).enumerate() {
+                    output.transform(*component, y, blocks, steps);
+                }
+            }
             output.finish_row(row);
         }
         self.headers.go_on_at(reader.end()?);
@@ -193,21 +188,13 @@ impl<'a> File<'a> {
         }
         let quantization: Vec<[u16; 64]> = quantization.into_iter().flatten().collect();
         for row in 0..frame.units.1 {
-            pupila_isa::dispatch(
-                #[inline(always)]
-                || {
-                    for (component, of) in frame.components.iter().enumerate() {
-                        for y in 0..of.blocks.1 {
-                            let blocks =
-                                &coefficients[component][(row * of.blocks.1 + y) * across(component)..];
-                            for (column, block) in blocks[..across(component)].iter().enumerate() {
-                                let (out, stride) = output.block(component, y, column);
-                                idct::samples(block, &quantization[component], 63, out, stride);
-                            }
-                        }
-                    }
-                },
-            );
+            for (component, of) in frame.components.iter().enumerate() {
+                for y in 0..of.blocks.1 {
+                    let first = (row * of.blocks.1 + y) * across(component);
+                    let blocks = &coefficients[component][first..first + across(component)];
+                    output.transform(component, y, blocks, &quantization[component]);
+                }
+            }
             output.finish_row(row);
         }
         Ok(output.into_data())
@@ -237,7 +224,7 @@ fn read_blocks(
         let place = places[index];
         let across = frame.units.0 * frame.components[place].blocks.0;
         let block = &mut coefficients[place][row * across + column];
-        if frame.progressive { reader.part(index, block) } else { reader.whole(index, block).map(|_| ()) }
+        if frame.progressive { reader.part(index, block) } else { reader.whole(index, block) }
     };
     if let [place] = places[..] {
         let (width, height) = frame.components[place].size;

@@ -89,6 +89,27 @@ fn what_was_cut_and_closed_is_refused() {
     }
 }
 
+/// A header that is made smaller leaves data over, with restart intervals and without.
+#[test]
+fn a_smaller_header_is_refused() {
+    let mut cases = 0;
+    let restarts = ("restarts".to_owned(), include_bytes!("files/restarts.jpg").to_vec());
+    for (name, bytes) in files().into_iter().chain([restarts]) {
+        let frame =
+            bytes.windows(2).position(|pair| matches!(pair, [0xFF, 0xC0..=0xC2 | 0xC9 | 0xCA])).unwrap();
+        if name == "lines_behind_the_scan" {
+            continue;
+        }
+        let mut smaller = bytes.clone();
+        smaller[frame + 6] = 8;
+        assert!(decode(&smaller, 3, &Limits::default()).is_err(), "{name}");
+        let shrunk = decode_shrunk(&smaller, 3, (4, 3), &Limits::default(), &Reading::default());
+        assert!(shrunk.is_err(), "{name}");
+        cases += 1;
+    }
+    assert_eq!(cases, 19);
+}
+
 /// Padding loses nothing: fill bytes before markers, stray bytes between segments, whatever follows the end.
 #[test]
 fn padding_is_of_no_concern() {

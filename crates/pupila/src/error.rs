@@ -194,7 +194,11 @@ pub enum ErrorKind {
 impl Error {
     /// Whose matter it is.
     pub fn kind(&self) -> ErrorKind {
+        use ScanError::{BadImages, NoneUsable};
         match self {
+            // Whether a bad image is seen by its header or by its pixels is no matter of the request.
+            Error::Scan(BadImages { .. } | NoneUsable { .. })
+            | Error::Data(DataError::Scan(BadImages { .. } | NoneUsable { .. })) => ErrorKind::Work,
             Error::Recipe(_)
             | Error::Study(_)
             | Error::Scan(_)

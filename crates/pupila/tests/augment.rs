@@ -110,9 +110,16 @@ fn a_transform_that_changes_next_to_nothing_is_told() {
 fn mistakes_are_told() {
     let sandbox = Sandbox::new();
     std::fs::write(sandbox.path("no.png"), "text").unwrap();
+    // A name that would color the terminal red and ring its bell.
+    std::fs::write(sandbox.path("e\u{1b}[31m\u{7}.png"), "text").unwrap();
     for (arguments, code, expected) in [
         // As `predict` and `train` end where the only image is bad.
         (vec!["augment", "no.png", "--out", "x.png"], 1, "no.png is no image that can be read"),
+        (
+            vec!["augment", "e\u{1b}[31m\u{7}.png", "--out", "x.png"],
+            1,
+            "e [31m .png is no image that can be read",
+        ),
         (vec!["augment", "missing.png", "--out", "x.png"], 2, "cannot read missing.png"),
         (vec!["augment", ".", "--single", "--out", "x.png"], 2, "--single writes one transformed image"),
         (
@@ -131,6 +138,7 @@ fn mistakes_are_told() {
         let ran = sandbox.run(&arguments);
         assert_eq!(ran.code, Some(code), "{arguments:?}");
         assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+        assert!(!ran.stderr.contains(['\u{1b}', '\u{7}']), "{:?}", ran.stderr);
         assert!(!sandbox.path("x.png").exists());
     }
 }

@@ -115,7 +115,7 @@ fn what_a_session_leaves_answers_and_is_read_back() {
         assert_eq!(answer.top(1)[0].0, answer.class());
     }
     let wrong = classifier.predict(b"no image").unwrap_err();
-    assert_eq!(wrong.kind(), ErrorKind::Request);
+    assert_eq!(wrong.kind(), ErrorKind::Work);
     let options = EvaluationOptions::default();
     let evaluation = Evaluation::open(&mut classifier, options).unwrap();
     let judged = evaluation.judge().unwrap();

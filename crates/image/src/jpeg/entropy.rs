@@ -10,6 +10,9 @@ const MAX_BITS: usize = 16;
 pub(super) struct Huffman {
     /// `symbol << 8 | length` for every start of [`FAST_BITS`] bits; 0 where the code is longer or there is none.
     fast: Vec<u16>,
+    /// For every start of [`FAST_BITS`] bits that holds a whole code of a wave and its value: `value << 8 | zeros before it << 4 |
+    /// bits in all`; 0 for the others.
+    waves: Vec<i16>,
     /// The first code after those of a length, moved to the top of 16 bits.
     ends: [u32; MAX_BITS + 1],
     /// What to add to a code of a length for its place among the symbols.
@@ -22,6 +25,7 @@ impl Huffman {
     pub(super) fn new(counts: &[u8; MAX_BITS], symbols: &[u8]) -> Option<Self> {
         let mut table = Huffman {
             fast: vec![0; 1 << FAST_BITS],
+            waves: vec![0; 1 << FAST_BITS],
             ends: [0; MAX_BITS + 1],
             offsets: [0; MAX_BITS + 1],
             symbols: symbols.to_vec(),
@@ -50,7 +54,31 @@ impl Huffman {
             table.ends[length] = code << (MAX_BITS - length);
             code <<= 1;
         }
+        for start in 0..1u32 << FAST_BITS {
+            let (symbol, length) =
+                (table.fast[start as usize] >> 8, u32::from(table.fast[start as usize] & 0xFF));
+            let size = u32::from(symbol & 15);
+            if length == 0 || size == 0 || length + size > FAST_BITS {
+                continue;
+            }
+            let bits = (start >> (FAST_BITS - length - size)) as i32 & ((1 << size) - 1);
+            let value = if bits < 1 << (size - 1) { bits - (1 << size) + 1 } else { bits };
+            if let Ok(value) = i8::try_from(value) {
+                let run = (symbol >> 4) as i16;
+                table.waves[start as usize] = i16::from(value) << 8 | run << 4 | (length + size) as i16;
+            }
+        }
         (place == symbols.len()).then_some(table)
+    }
+
+    /// The next wave where a lookup finds it: zeros before it, and its value.
+    #[inline(always)]
+    pub(super) fn wave(&self, bits: &mut Bits<'_>) -> Option<(usize, i32)> {
+        let found = self.waves[(bits.buffer >> (64 - FAST_BITS)) as usize];
+        (found != 0).then(|| {
+            bits.skip(found as u32 & 15);
+            ((found >> 4) as usize & 15, i32::from(found >> 8))
+        })
     }
 
     /// The next symbol; up to 16 bits of those that are there.

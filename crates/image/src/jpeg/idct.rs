@@ -131,8 +131,9 @@ fn sample(x: i32) -> u8 {
 
 /// The samples of a block into rows of `stride` bytes.
 #[inline(always)]
-pub(super) fn samples(block: &Block, quantization: &[u16; 64], last: usize, out: &mut [u8], stride: usize) {
-    if last == 0 {
+pub(super) fn samples(block: &Block, quantization: &[u16; 64], out: &mut [u8], stride: usize) {
+    // Compared as a whole, which is a few instructions.
+    if block[1..] == [0; 63] {
         // 16 bits of each at most.
         let constant = i32::from(block[0]).wrapping_mul(quantization[0].into());
         let value = sample(constant.wrapping_mul(1 << PASS_BITS).wrapping_add(16) >> (PASS_BITS + 3));
@@ -149,11 +150,19 @@ pub(super) fn samples(block: &Block, quantization: &[u16; 64], last: usize, out:
         }
     }
     let columns = transposed(pass(rows, CONST_BITS - PASS_BITS));
-    let rows = transposed(pass(columns, CONST_BITS + PASS_BITS + 3));
-    for (row, out) in rows.iter().zip(out.chunks_mut(stride)) {
-        let Some(out) = out.first_chunk_mut::<8>() else { return };
-        for (out, &x) in out.iter_mut().zip(&row.0) {
-            *out = sample(x);
+    let columns = pass(columns, CONST_BITS + PASS_BITS + 3);
+    // Columns to rows once they are bytes, which are fewer.
+    let mut bytes = [0; 64];
+    for (column, lanes) in columns.iter().enumerate() {
+        for (row, &x) in lanes.0.iter().enumerate() {
+            bytes[8 * column + row] = sample(x);
         }
+    }
+    let mut rows = [0; 64];
+    for i in 0..64 {
+        rows[i] = bytes[i % 8 * 8 + i / 8];
+    }
+    for (row, out) in rows.as_chunks::<8>().0.iter().zip(out.chunks_mut(stride)) {
+        out[..8].copy_from_slice(row);
     }
 }

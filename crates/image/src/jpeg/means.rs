@@ -11,7 +11,7 @@
 use super::File;
 use super::entropy::{Bits, Huffman};
 use super::headers::{Color, Next, ZIGZAG};
-use super::scans::{difference, each_wave, restart_due};
+use super::scans::{difference, each_wave, is_restart, restart_due};
 use crate::Image;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -94,7 +94,9 @@ pub(super) fn shrink(mut file: File<'_>, width: u32, height: u32) -> Option<Imag
         }
     }
     // What follows must be the end: another scan would be a part of the image.
-    file.headers.go_on_at(bits.end()?);
+    let end = bits.end()?;
+    (!is_restart(file.bytes, end)).then_some(())?;
+    file.headers.go_on_at(end);
     matches!(file.headers.next(), Ok(Next::End | Next::Nothing)).then_some(())?;
     let columns = shares(size.0, square, width);
     let planes: Vec<Vec<f32>> = sums.iter().map(|sums| shrink_rows(sums, strip.0, &columns, width)).collect();

@@ -4,7 +4,8 @@
 use pupila_isa::{BLOCK, write_planes};
 
 use super::headers::{Color, Frame};
-use super::malformed;
+use super::scans::Block;
+use super::{idct, malformed};
 use crate::DecodeError;
 
 /// How a component comes to the resolution of the image.
@@ -95,11 +96,19 @@ impl Output {
         Ok(Output { size: frame.size, unit_lines: frame.unit.1, planes, color, channels, next: 0, data })
     }
 
-    /// The place of a block of a row of units among the component's samples, and the bytes of a row of it.
-    pub(super) fn block(&mut self, component: usize, row: usize, column: usize) -> (&mut [u8], usize) {
+    /// Turns a row of a component's blocks, of which a row of units has one or more, into its samples.
+    pub(super) fn transform(&mut self, component: usize, row: usize, blocks: &[Block], steps: &[u16; 64]) {
         let plane = &mut self.planes[component];
-        let kept = plane.blocks_down + 1;
-        (&mut plane.rows[(kept + 8 * row) * plane.stride + 8 * column..], plane.stride)
+        let stride = plane.stride;
+        let rows = &mut plane.rows[(plane.blocks_down + 1 + 8 * row) * stride..];
+        pupila_isa::dispatch(
+            #[inline(always)]
+            || {
+                for (column, block) in blocks.iter().enumerate() {
+                    idct::samples(block, steps, &mut rows[8 * column..], stride);
+                }
+            },
+        );
     }
 
     /// All blocks of a row of units are there: writes the pixels that need no more than them, all if it is the last one.

@@ -15,6 +15,7 @@ type Table = Option<Rc<Huffman>>;
 
 /// A scan on its way.
 pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
     source: Source<'a>,
     scan: Scan,
     /// The tables for constants and for waves of each component, where the scan needs them.
@@ -51,7 +52,7 @@ impl<'a> Reader<'a> {
         } else {
             Source::Huffman(Bits::new(bytes, scan.at))
         };
-        Ok(Reader { source, scan, tables, previous: [0; 4], empty: 0 })
+        Ok(Reader { bytes, source, scan, tables, previous: [0; 4], empty: 0 })
     }
 
     pub(super) fn scan(&self) -> &Scan {
@@ -89,12 +90,13 @@ impl<'a> Reader<'a> {
             Source::Huffman(_) => None,
             Source::Arithmetic(coder) => coder.end(),
         };
-        end.ok_or_else(|| malformed("data are left over behind the last block".to_owned()))
+        let left_over = || malformed("data are left over behind the last block".to_owned());
+        end.filter(|&at| !is_restart(self.bytes, at)).ok_or_else(left_over)
     }
 
-    /// A whole block of a sequential scan, of the scan's component `index`; the last place that is not zero. The block is zero before.
+    /// A whole block of a sequential scan, of the scan's component `index`. The block is zero before.
     #[inline(always)]
-    pub(super) fn whole(&mut self, index: usize, block: &mut Block) -> Result<usize, DecodeError> {
+    pub(super) fn whole(&mut self, index: usize, block: &mut Block) -> Result<(), DecodeError> {
         let found = match &mut self.source {
             Source::Huffman(bits) => {
                 let (Some(constant), Some(waves)) = &self.tables[index] else { return Err(no_code()) };
@@ -109,9 +111,7 @@ impl<'a> Reader<'a> {
                 coder.difference(index, constant).and_then(|difference| {
                     self.previous[index] += difference;
                     block[0] = self.previous[index] as i16;
-                    coder.waves(&self.scan, waves, block)?;
-                    // Which is the last one is not known here.
-                    Some(63)
+                    coder.waves(&self.scan, waves, block)
                 })
             }
         };
@@ -177,6 +177,11 @@ fn no_code() -> DecodeError {
     malformed("its data are damaged: a code that stands for nothing".to_owned())
 }
 
+/// Whether another interval begins at a marker, which behind the last block is one too many.
+pub(super) fn is_restart(bytes: &[u8], marker: usize) -> bool {
+    matches!(bytes.get(marker + 1), Some(0xD0..=0xD7))
+}
+
 /// The restart marker that is due before a unit, where `done` were read and an interval has `interval` (0 for none).
 pub(super) fn restart_due(done: usize, interval: usize) -> Option<u8> {
     let due = interval > 0 && done > 0 && done.is_multiple_of(interval);
@@ -200,15 +205,10 @@ fn whole(
     waves: &Huffman,
     previous: &mut i32,
     block: &mut Block,
-) -> Option<usize> {
+) -> Option<()> {
     *previous = previous.wrapping_add(difference(bits, constant)?);
     block[0] = *previous as i16;
-    let mut last = 0;
-    each_wave(bits, waves, |place, value| {
-        last = place;
-        block[usize::from(NATURAL[place])] = value as i16;
-    })?;
-    Some(last)
+    each_wave(bits, waves, |place, value| block[usize::from(NATURAL[place])] = value as i16)
 }
 
 /// The waves of a block of a sequential scan that are not zero, by their place (F.2.2.2).
@@ -220,6 +220,14 @@ pub(super) fn each_wave(
 ) -> Option<()> {
     let mut place = 1;
     while place < 64 {
+        bits.fill();
+        if let Some((run, value)) = table.wave(bits) {
+            place += run;
+            (place < 64).then_some(())?;
+            found(place, value);
+            place += 1;
+            continue;
+        }
         let (run, size) = run_and_size(bits, table)?;
         if size == 0 {
             match run {
