@@ -387,6 +387,8 @@ fn gather(
 fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Notice> {
     /// So many of them are opened once more to see why.
     const ASKED: usize = 8;
+    /// Larger ones are not opened once more: their samples take eight bytes a pixel.
+    const LIMITS: Limits = Limits { max_pixels: 1 << 25 };
     /// Arrays of few levels, such as 0 to 16, are common, and their values say so themselves.
     const FEW_LEVELS: u8 = 31;
     let is_flat = |pixels: &[u8], nearly: u8| {
@@ -420,7 +422,7 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
         flat.iter().map(|&at| &dataset.samples[kept[at]]).filter(|s| matches!(s.source, Source::File));
     let why = files
         .take(ASKED)
-        .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &Limits::default()).ok());
+        .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &LIMITS).ok());
     let of_arrays = flat.iter().filter_map(|&at| match &dataset.samples[kept[at]].source {
         Source::Array { images, index } => images.image(*index).iter().max().copied(),
         Source::File => None,
