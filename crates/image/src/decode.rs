@@ -120,6 +120,30 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     })
 }
 
+/// The EXIF block of a JPEG, PNG or WebP file: a TIFF directory, in some files with `Exif\0\0` before it. Of TIFF the file itself, which is
+/// such a directory.
+pub fn exif_block(bytes: &[u8]) -> Option<Vec<u8>> {
+    match Format::sniff(bytes)? {
+        Format::Jpeg => jpeg::exif(bytes),
+        Format::Png => exif::in_png(bytes).map(<[u8]>::to_vec),
+        Format::Tiff => Some(bytes.to_vec()),
+        Format::WebP => {
+            let read = || Ok(open(bytes, Format::WebP, &Limits::default())?.exif_metadata().ok().flatten());
+            contained(Format::WebP, read).ok().flatten()
+        }
+        Format::Bmp | Format::Gif => None,
+    }
+}
+
+/// The setting of libjpeg, 1 to 100, whose quantization of luma is nearest to that of a JPEG file; `None` of other formats. That of
+/// other encoders is on no such scale, so it is a label rather than a measure.
+pub fn jpeg_quality(bytes: &[u8]) -> Option<u8> {
+    match Format::sniff(bytes)? {
+        Format::Jpeg => jpeg::quality(bytes),
+        _ => None,
+    }
+}
+
 /// Decodes a file to an image of `channels` channels (1 or 3), turned upright as its EXIF orientation says.
 ///
 /// The format is told from the content. Alpha is dropped, not blended, and 16-bit samples keep their high byte, both as

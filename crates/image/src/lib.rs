@@ -22,7 +22,8 @@ mod unread;
 
 pub use budget::{Budget, Held};
 pub use decode::{
-    DecodeError, Header, Limits, decode, decode_as, decode_resized, decode_shrunk, probe, why_flat,
+    DecodeError, Header, Limits, decode, decode_as, decode_resized, decode_shrunk, exif_block, jpeg_quality,
+    probe, why_flat,
 };
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use format::Format;
