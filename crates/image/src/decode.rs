@@ -5,7 +5,9 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
+use crate::bmp::Bitmap;
 use crate::contain::contain;
+use crate::gif::Animation;
 use crate::orient::{orient, swaps_sides};
 use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, resize};
 
@@ -103,6 +105,11 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     let format = sniff(bytes)?;
     contained(format, || match format {
         Format::Jpeg => jpeg::probe(bytes),
+        Format::Bmp => Ok(header(Bitmap::read(bytes)?.size(), Orientation::NoTransforms, 3, format)),
+        Format::Gif => {
+            let gif = Animation::read(bytes)?;
+            Ok(header(gif.size(), gif.orientation(), 3, format))
+        }
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
             let orientation = orientation(&mut decoder, bytes, format);
@@ -182,7 +189,7 @@ pub fn why_flat(bytes: &[u8], limits: &Limits) -> Result<Flat, DecodeError> {
     contained(format, || Ok(Flat::of(&in_file(bytes, format, limits)?.0)))
 }
 
-/// Everything but JPEG: `image`'s decoders, with its limits set from ours.
+/// Everything but JPEG.
 fn decode_other(
     bytes: &[u8],
     format: Format,
@@ -201,6 +208,15 @@ fn in_file(
     format: Format,
     limits: &Limits,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
+    match format {
+        Format::Bmp => return Ok((Bitmap::read(bytes)?.decode(limits)?, Orientation::NoTransforms)),
+        Format::Gif => {
+            let gif = Animation::read(bytes)?;
+            let orientation = gif.orientation();
+            return Ok((gif.decode(limits)?, orientation));
+        }
+        _ => {}
+    }
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
@@ -223,6 +239,7 @@ fn orientation(decoder: &mut impl ImageDecoder, bytes: &[u8], format: Format) ->
     exif::orientation(exif.as_deref(), xmp.as_deref())
 }
 
+/// PNG, TIFF and WebP: `image`'s decoders, with its limits set from ours.
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {
     let mut reader = ImageReader::with_format(
         Cursor::new(bytes),
