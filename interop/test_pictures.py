@@ -42,6 +42,7 @@ MEANT = {
     "bmp Windows CE, bit fields *": "Pillow does not know the compression whose masks have one for alpha",
     "bmp *, palette too large": "Pillow refuses colors that no pixel can have; they are passed over",
     "bmp RLE*early": "a bitmap may end before its last row, and the rest is of color 0; Pillow refuses it unless all rows were begun",
+    "bmp RLE4 of rows filled up, verbatim": "ImageMagick fills up rows before it counts runs; Pillow lets what is over run into the next row",
     "bmp RLE8 of nothing": "as one that ends early",
     "gif local palette of its numbers": "Pillow takes the global palette where the local one is 0, 0, 0, 1, 1, 1, ...",
     "png EXIF orientation in text": "written by ImageMagick before PNG had a chunk for it; browsers do not turn such a picture either",
@@ -70,7 +71,7 @@ REFUSED = {
     "bmp array": "OS/2 bitmap array",
     "bmp rows missing": "rows are there",
     "bmp RLE8 cut*": "rows are there",
-    # Pillow cuts the run off, or goes on in the next row: pixels are lost or moved.
+    # By more than fills up the row: Pillow cuts the run off, or goes on in the next row, and pixels are lost or moved.
     "bmp RLE8 beyond the row": "beyond its row",
     "bmp RLE8 that jumps out": "jumps out of the picture",
     "bmp pixels in the header": "begin within its header",

@@ -197,14 +197,19 @@ def odd(picture):
     entries = b"".join(bytes([*(int(v) for v in color[::-1]), 0]) for color in colors)
 
     def runs(data, indices, kind, top_down=False, bits=8):
+        width = len(indices[0]) if indices else 4
         indices = None if indices is None else colors[np.array(indices) if top_down else np.array(indices)[::-1]]
-        file = bmp("Windows 3", 4, 3, bits, bytes(data), entries, compression=1 if bits == 8 else 2, colors=4, top_down=top_down)
+        file = bmp("Windows 3", width, 3, bits, bytes(data), entries, compression=1 if bits == 8 else 2, colors=4, top_down=top_down)
         return picture(f"RLE{bits} {kind}", file, indices)
 
     full = [[1] * 4, [2] * 4, [3] * 4]
     for top_down in (False, True):
         yield runs([4, 1, 0, 0, 4, 2, 0, 0, 4, 3, 0, 1], full, "top down" if top_down else "by hand", top_down)
         yield runs([4, 0x12, 0, 0, 0, 3, 0x32, 0x10, 1, 0x30, 0, 0, 4, 0x33, 0, 1], [[1, 2, 1, 2], [3, 2, 1, 3], [3] * 4], "top down" if top_down else "by hand", top_down, 4)
+    # ImageMagick fills up rows to four bytes before it counts runs.
+    yield runs([4, 1, 0, 0, 4, 2, 0, 0, 4, 3, 0, 0, 0, 1], [[1], [2], [3]], "of rows filled up")
+    yield runs([8, 0x12, 0, 0, 2, 0x12, 6, 0x30, 0, 0, 8, 0x33, 0, 0, 0, 1], [[1, 2, 1, 2], [1, 2, 3, 0], [3] * 4], "of rows filled up", bits=4)
+    yield runs([0, 8, 0x12, 0x12, 0, 0, 0, 0, 0, 8, 0x22, 0x22, 0, 0, 0, 0, 4, 0x33, 0, 1], [[1, 2, 1, 2], [2] * 4, [3] * 4], "of rows filled up, verbatim", bits=4)
     yield runs([4, 1, 0, 0, 4, 2, 0, 0, 4, 3], full, "without an end")
     yield runs([4, 1, 0, 0, 4, 2, 0, 0, 4, 3, 0, 0], full, "without an end but of the row")
     yield runs([2, 1, 0, 2, 1, 1, 1, 2, 0, 0, 0, 2, 4, 0, 0, 0], [[1, 1, 0, 0], [0, 0, 0, 2], [0] * 4], "with a jump to the end of a row")

@@ -23,7 +23,7 @@ enum Coding {
     /// Blue, green and red, and in the wider one a byte that means nothing.
     Bytes { wide: bool },
     /// Numbers of so many bytes, of which masks cut out the colors.
-    Masked { bytes: usize, masks: Masks },
+    Masked { bytes: usize, masks: Box<Masks> },
     /// Runs of numbers of 4 or 8 bits.
     Runs(u32),
 }
@@ -93,7 +93,9 @@ impl<'a> Bitmap<'a> {
         let os2 = !matches!(size, 40 | 52 | 56 | 108 | 124);
         let coding = match (compression, bits) {
             (0, 1 | 2 | 4 | 8) => Coding::Indexed(bits.into()),
-            (0, 16) => Coding::Masked { bytes: 2, masks: Masks::new([0x7C00, 0x3E0, 0x1F, 0], 16)? },
+            (0, 16) => {
+                Coding::Masked { bytes: 2, masks: Box::new(Masks::new([0x7C00, 0x3E0, 0x1F, 0], 16)?) }
+            }
             (0, 24) => Coding::Bytes { wide: false },
             // The fourth byte is no alpha, even where a mask for it is there: most programs leave anything in it.
             (0, 32) => Coding::Bytes { wide: true },
@@ -112,7 +114,7 @@ impl<'a> Bitmap<'a> {
                     end += 4 * count;
                 }
                 let bytes = usize::from(bits / 8);
-                Coding::Masked { bytes, masks: Masks::new(masks, bits.into())? }
+                Coding::Masked { bytes, masks: Box::new(Masks::new(masks, bits.into())?) }
             }
             (3, 1) if os2 => return Err(unread("Huffman codes (OS/2)")),
             (4, 24) if os2 => return Err(unread("run lengths of 24 bits (OS/2)")),

@@ -103,7 +103,7 @@ impl<'a> Animation<'a> {
         }
         let palette = rest.palette(place[8])?.or(global);
         let code_size = rest.byte()?;
-        if !(1..=8).contains(&code_size) {
+        if code_size > 12 {
             return Err(damaged(format!("its codes begin with {code_size} bits")));
         }
         // An image that goes beyond the canvas, whose size some programs leave at 0, makes it larger.

@@ -52,19 +52,20 @@ fn reversed<const BYTES: usize>(row: &[u8], out: &mut [u8]) {
 }
 
 fn indexed(row: &[u8], bits: u32, out: &mut [u8], palette: &Palette) {
-    if bits == 8 {
-        for (pixel, &index) in out.chunks_exact_mut(3).zip(row) {
-            pixel.copy_from_slice(&palette[usize::from(index)]);
-        }
-        return;
+    match bits {
+        1 => numbers::<1>(row, out, palette),
+        2 => numbers::<2>(row, out, palette),
+        4 => numbers::<4>(row, out, palette),
+        _ => numbers::<8>(row, out, palette),
     }
-    let mask = (1u8 << bits) - 1;
-    // The first pixel of a byte is in its highest bits.
-    for (pixels, &byte) in out.chunks_mut(3 * 8 / bits as usize).zip(row) {
-        let mut shift = 8;
-        for pixel in pixels.chunks_exact_mut(3) {
-            shift -= bits;
-            pixel.copy_from_slice(&palette[usize::from(byte >> shift & mask)]);
+}
+
+fn numbers<const BITS: usize>(row: &[u8], out: &mut [u8], palette: &Palette) {
+    let mask = u8::MAX >> (8 - BITS);
+    for (pixels, &byte) in out.chunks_mut(3 * 8 / BITS).zip(row) {
+        // The first pixel of a byte is in its highest bits.
+        for (at, pixel) in pixels.chunks_exact_mut(3).enumerate() {
+            pixel.copy_from_slice(&palette[usize::from(byte >> (8 - BITS * (at + 1)) & mask)]);
         }
     }
 }

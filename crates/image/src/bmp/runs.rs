@@ -31,7 +31,7 @@ pub(super) fn read(bitmap: &Bitmap, bits: u32) -> Result<Vec<u8>, DecodeError> {
                 }
             }
             (0, count) => {
-                let pixels = pixels(bitmap, &mut out, (x, y), count)?;
+                let pixels = pixels(bitmap, &mut out, (x, y), count, bits)?;
                 let bytes = (usize::from(count) * bits as usize).div_ceil(8);
                 let indices = data.get(..bytes).ok_or_else(|| ends(y))?;
                 for (at, pixel) in pixels.chunks_exact_mut(3).enumerate() {
@@ -40,14 +40,14 @@ pub(super) fn read(bitmap: &Bitmap, bits: u32) -> Result<Vec<u8>, DecodeError> {
                 }
                 // The byte that makes their number even may be missing at the end.
                 data = data.get(bytes.next_multiple_of(2)..).unwrap_or_default();
-                x += usize::from(count);
+                x = width.min(x + usize::from(count));
             }
             (count, value) => {
-                let pixels = pixels(bitmap, &mut out, (x, y), count)?;
+                let pixels = pixels(bitmap, &mut out, (x, y), count, bits)?;
                 for (at, pixel) in pixels.chunks_exact_mut(3).enumerate() {
                     pixel.copy_from_slice(color(if bits == 8 { value } else { half(value, at) }));
                 }
-                x += usize::from(count);
+                x = width.min(x + usize::from(count));
             }
         }
     }
@@ -59,17 +59,19 @@ fn half(byte: u8, at: usize) -> u8 {
     if at.is_multiple_of(2) { byte >> 4 } else { byte & 15 }
 }
 
-/// So many pixels from a place on.
+/// So many pixels from a place on, as far as the row goes. ImageMagick fills rows up to four bytes before it counts runs, so that much
+/// may go beyond; more is damage, of which pixels are lost.
 fn pixels<'a>(
     bitmap: &Bitmap,
     out: &'a mut [u8],
     (x, y): (usize, usize),
     count: u8,
+    bits: u32,
 ) -> Result<&'a mut [u8], DecodeError> {
-    let (width, count) = (bitmap.width as usize, usize::from(count));
-    if count > width - x {
+    let (width, end) = (bitmap.width as usize, x + usize::from(count));
+    if end > width.next_multiple_of(32 / bits as usize) {
         return Err(damaged("a run goes beyond its row"));
     }
-    let start = bitmap.place(y) * width + x;
-    Ok(&mut out[start * 3..(start + count) * 3])
+    let start = bitmap.place(y) * width;
+    Ok(&mut out[(start + x) * 3..(start + end.min(width)) * 3])
 }
