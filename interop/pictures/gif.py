@@ -9,9 +9,9 @@ from . import content
 from .content import Picture
 
 
-def lzw(values, depth, first=True, clears=True, end=True):
+def lzw(values, depth, first=True, clears=True, end=True, plain=False):
     """The codes of values of `depth` bits, least significant bit first; some programs leave out the first clear code, all later ones (the
-    table stays full), or the end."""
+    table stays full), or the end, or clear the table before every value."""
     clear = 1 << depth
     table, size, bits, total = {(v,): v for v in range(clear)}, depth + 1, 0, 0
     following, now = clear + 2, ()
@@ -29,6 +29,11 @@ def lzw(values, depth, first=True, clears=True, end=True):
     if first:
         emit(clear)
     for value in values:
+        if plain and now:
+            emit(table[now])
+            emit(clear)
+            now = (value,)
+            continue
         longer = (*now, value)
         if longer in table:
             now = longer
@@ -161,7 +166,7 @@ def odd(picture, made):
         yield picture("fewer pixels than the frame", gif(size, [frame(indices, 4).replace(struct.pack("<HH", *size), struct.pack("<HH", width, height + 1), 1)], 4, palette))
         yield picture("more pixels than the frame", gif(size, [frame(np.concatenate([indices, indices]), 4).replace(struct.pack("<HH", width, 2 * height), struct.pack("<HH", *size), 1)], 4, palette))
         wide, colors = made(width, height, 8, c)
-        for name, codes in (("no first clear code", {"first": False}), ("no later clear codes", {"clears": False}), ("no end code", {"end": False})):
+        for name, codes in (("no first clear code", {"first": False}), ("no later clear codes", {"clears": False}), ("no end code", {"end": False}), ("a clear code before every one", {"plain": True})):
             yield picture(name, gif(size, [frame(wide, 8, **codes)], 8, colors))
     yield picture("no image", gif((4, 4), [], 4, made(4, 4, 4, 0)[1]))
     yield picture("frame of no size", gif((4, 4), [b"," + struct.pack("<HHHHB", 0, 0, 0, 4, 0) + b"\2" + blocks(lzw([0], 2))], 4, made(4, 4, 4, 0)[1]))

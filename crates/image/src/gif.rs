@@ -9,6 +9,9 @@ use weezl::{BitOrder, LzwStatus, decode::Decoder};
 use crate::decode::{DecodeError, Limits, check_size};
 use crate::{Format, exif};
 
+/// The decoder takes in up to so many bits before it needs them, and may work off codes that clear the table one a call.
+const HELD: u32 = 64;
+
 /// What was read of a file up to its first image's pixels.
 pub(crate) struct Animation<'a> {
     width: u32,
@@ -164,6 +167,7 @@ impl Frame<'_> {
         let mut numbers = vec![0; self.width * self.height];
         let mut decoder = Decoder::new(BitOrder::Lsb, self.code_size);
         let (mut filled, mut data, mut block) = (0, self.data.clone(), &[][..]);
+        let (mut ended, mut idle) = (false, 0);
         loop {
             let done = decoder.decode_bytes(block, &mut numbers[filled..]);
             filled += done.consumed_out;
@@ -177,15 +181,14 @@ impl Frame<'_> {
             match done.status {
                 Err(_) => return Err(damaged("a code of its pixels stands for nothing")),
                 Ok(LzwStatus::Done) => return Err(early()),
-                // Pixels may still come out of what is already in.
-                Ok(_) if done.consumed_in > 0 || done.consumed_out > 0 => {}
-                Ok(_) if block.is_empty() => {
-                    block = data.block();
-                    if block.is_empty() {
-                        return Err(early());
-                    }
-                }
-                Ok(_) => return Err(damaged("the decoder of its codes stands still")),
+                Ok(_) => {}
+            }
+            idle = if done.consumed_in + done.consumed_out > 0 { 0 } else { idle + 1 };
+            if block.is_empty() && !ended {
+                block = data.block();
+                ended = block.is_empty();
+            } else if idle > HELD {
+                return Err(early());
             }
         }
     }

@@ -6,7 +6,7 @@ use pupila_image::{DecodeError, Image, Limits, Reading, decode, decode_as, probe
 use pupila_random::{Purpose, Stream};
 
 /// A file of two by two pixels, unless said otherwise.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Bmp {
     header: usize,
     width: i32,
@@ -29,18 +29,7 @@ impl Bmp {
     /// Colors red, green over blue, gray.
     fn new(header: usize) -> Bmp {
         let pixels = vec![255, 0, 0, 9, 9, 9, 0, 0, /* below */ 0, 0, 255, 0, 255, 0, 0, 0];
-        Bmp {
-            header,
-            width: 2,
-            height: 2,
-            bits: 24,
-            compression: 0,
-            colors: 0,
-            masks: vec![],
-            palette: vec![],
-            offset: None,
-            pixels,
-        }
+        Bmp { header, width: 2, height: 2, bits: 24, pixels, ..Bmp::default() }
     }
 
     fn indexed(bits: u16, palette: &[[u8; 3]], pixels: &[u8]) -> Bmp {

@@ -214,6 +214,24 @@ fn what_follows_the_pixels_does_not_count() {
 }
 
 #[test]
+fn codes_that_clear_the_table_may_stand_anywhere() {
+    // Three bits each: 4 clears, 5 ends. Twenty of them, a pixel, and so on.
+    let run = [4].repeat(20);
+    let codes: Vec<u8> = (0..4).flat_map(|pixel| [&run[..], &[pixel]].concat()).chain([5]).collect();
+    let mut bytes = vec![0u8; (codes.len() * 3).div_ceil(8)];
+    for bit in 0..codes.len() * 3 {
+        bytes[bit / 8] |= (codes[bit / 3] >> (bit % 3) & 1) << (bit % 8);
+    }
+    for size in [1, 3, 255] {
+        let blocks = bytes.chunks(size).flat_map(|block| [&[block.len() as u8], block].concat());
+        let gif = Gif { codes: [2].into_iter().chain(blocks).collect(), ..Gif::new((2, 2), &[0; 4]) };
+        assert_eq!(gif.pixels(), PALETTE, "{size}");
+        let narrow = Gif { size: (1, 4), canvas: (1, 4), interlaced: true, ..gif };
+        assert_eq!(narrow.pixels(), [NIGHT, GREEN, RED, BLUE], "{size}");
+    }
+}
+
+#[test]
 fn damage_is_refused() {
     let plain = Gif::new((3, 3), &[0, 1, 2, 3, 2, 1, 0, 1, 2]);
     let said = |gif: &Gif| gif.decode().unwrap_err().to_string();
