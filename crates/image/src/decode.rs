@@ -5,8 +5,10 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
+use crate::bmp::Bitmap;
 use crate::budget::Memory;
 use crate::contain::contain;
+use crate::gif::Animation;
 use crate::orient::{orient, swaps_sides};
 use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, png, resize};
 
@@ -111,6 +113,11 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     contained(format, || match format {
         Format::Jpeg => jpeg::probe(bytes),
         Format::Png => png::probe(bytes),
+        Format::Bmp => Ok(header(Bitmap::read(bytes)?.size(), Orientation::NoTransforms, 3, format)),
+        Format::Gif => {
+            let gif = Animation::read(bytes)?;
+            Ok(header(gif.size(), gif.orientation(), 3, format))
+        }
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
             let orientation = orientation(&mut decoder, format);
@@ -251,7 +258,7 @@ pub fn why_flat(bytes: &[u8], limits: &Limits) -> Result<Flat, DecodeError> {
     contained(format, || Ok(Flat::of(&in_file(bytes, format, limits, |bytes| memory.hold(bytes))?.0)))
 }
 
-/// The other formats: `image`'s decoders, with its limits set from ours.
+/// The formats that are neither JPEG nor PNG.
 fn decode_other(
     bytes: &[u8],
     format: Format,
@@ -272,6 +279,20 @@ fn in_file(
     limits: &Limits,
     hold: impl FnOnce(u64) -> Result<(), DecodeError>,
 ) -> Result<(DynamicImage, Orientation), DecodeError> {
+    match format {
+        Format::Bmp => {
+            let bitmap = Bitmap::read(bytes)?;
+            hold_size(bitmap.size(), format, limits, hold)?;
+            return Ok((bitmap.decode(limits)?, Orientation::NoTransforms));
+        }
+        Format::Gif => {
+            let gif = Animation::read(bytes)?;
+            hold_size(gif.size(), format, limits, hold)?;
+            let orientation = gif.orientation();
+            return Ok((gif.decode(limits)?, orientation));
+        }
+        _ => {}
+    }
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
@@ -280,6 +301,17 @@ fn in_file(
     let orientation = orientation(&mut decoder, format);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
     Ok((decoded, orientation))
+}
+
+/// Holds what a picture of colors and alpha takes, and the samples that are made of it.
+fn hold_size(
+    (width, height): (u32, u32),
+    format: Format,
+    limits: &Limits,
+    hold: impl FnOnce(u64) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    check_size(width, height, format, limits)?;
+    hold(u64::from(width) * u64::from(height) * 7)
 }
 
 fn orientation(decoder: &mut impl ImageDecoder, format: Format) -> Orientation {
@@ -292,6 +324,7 @@ fn orientation(decoder: &mut impl ImageDecoder, format: Format) -> Orientation {
     exif::orientation(exif.as_deref(), xmp.as_deref())
 }
 
+/// PNG, TIFF and WebP: `image`'s decoders, with its limits set from ours.
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {
     let mut reader = ImageReader::with_format(
         Cursor::new(bytes),

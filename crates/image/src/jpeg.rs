@@ -60,7 +60,8 @@ pub(crate) fn quality(bytes: &[u8]) -> Option<u8> {
     let distance = |quality: u8| -> u32 {
         let quality = u32::from(quality);
         let scale = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
-        let steps = standard_tables::LUMA.iter().map(|&step| ((u32::from(step) * scale + 50) / 100).clamp(1, 255));
+        let steps =
+            standard_tables::LUMA.iter().map(|&step| ((u32::from(step) * scale + 50) / 100).clamp(1, 255));
         table.iter().zip(steps).map(|(&step, standard)| u32::from(step).abs_diff(standard)).sum()
     };
     (1..=100).rev().min_by_key(|&quality| distance(quality))

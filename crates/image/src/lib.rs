@@ -6,12 +6,14 @@
 //! References: Pillow for what a file's pixels are (`convert("RGB")`, `convert("L")`, `ImageOps.exif_transpose`), and
 //! OpenCV for what resizing them gives (`cv2.resize`).
 
+mod bmp;
 mod budget;
 mod contain;
 mod decode;
 mod encode;
 mod exif;
 mod format;
+mod gif;
 mod jpeg;
 mod orient;
 mod pixels;

@@ -1,7 +1,8 @@
 //! The one look at a picture.
 
 use pupila_image::{
-    DecodeError, Image, Interpolation, Limits, Reading, decode_shrunk, exif_block, jpeg_quality, probe, resize,
+    DecodeError, Image, Interpolation, Limits, Reading, decode_shrunk, exif_block, jpeg_quality, probe,
+    resize,
 };
 
 use crate::{COLOR_SIDE, SIDE, Sight, Taken};
@@ -44,7 +45,9 @@ fn shrunk((width, height): (u32, u32)) -> (u32, u32) {
     if longer <= MEASURED {
         return (width, height);
     }
-    let side = |side: u32| ((u64::from(side) * u64::from(MEASURED) + u64::from(longer) / 2) / u64::from(longer)).max(1);
+    let side = |side: u32| {
+        ((u64::from(side) * u64::from(MEASURED) + u64::from(longer) / 2) / u64::from(longer)).max(1)
+    };
     (side(width) as u32, side(height) as u32)
 }
 
@@ -79,9 +82,8 @@ pub(crate) fn of_picture(picture: &Image) -> Sight {
         (mean, (squares as f64 / values.len() as f64 - mean * mean).max(0.0).sqrt())
     };
     let (brightness, contrast) = luma(gray.data());
-    let small = |image: &Image, side: usize| {
-        resize(image, side as u32, side as u32, Interpolation::Area).into_data()
-    };
+    let small =
+        |image: &Image, side: usize| resize(image, side as u32, side as u32, Interpolation::Area).into_data();
     Sight {
         format: None,
         bytes: 0,
@@ -151,9 +153,8 @@ fn taken(block: &[u8]) -> Taken {
         (make, None) => make,
     };
     let at = text(Tag::DateTimeOriginal).or_else(|| text(Tag::DateTime)).and_then(|text| seconds(&text));
-    let located = [Tag::GPSLatitude, Tag::GPSLongitude]
-        .iter()
-        .any(|&tag| parsed.get_field(tag, In::PRIMARY).is_some());
+    let located =
+        [Tag::GPSLatitude, Tag::GPSLongitude].iter().any(|&tag| parsed.get_field(tag, In::PRIMARY).is_some());
     Taken { camera, at, located }
 }
 
