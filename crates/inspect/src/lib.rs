@@ -6,8 +6,10 @@
 mod classes;
 mod copies;
 mod finding;
+mod gallery;
 mod inspection;
 mod look;
+mod map;
 mod measure;
 pub mod near;
 mod neighbours;
@@ -19,8 +21,10 @@ mod tree;
 mod units;
 
 pub use finding::{Finding, Kind, Severity};
+pub use gallery::{Gallery, galleries};
 pub use inspection::{Inspection, SplitSummary, Summary, inspect};
 pub use look::{LookError, Looked, look};
+pub use map::{Point, map};
 pub use measure::{Measured, measure};
 pub use neighbours::Baseline;
 pub use shortcut::Shortcut;

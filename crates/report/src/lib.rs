@@ -9,6 +9,7 @@
 
 mod chart;
 mod comparison;
+mod data_page;
 mod distribution;
 mod html;
 mod matrix;
@@ -21,6 +22,7 @@ mod ticks;
 mod verdict;
 
 pub use comparison::{ComparedRun, Comparison, Flip, MetricRow, PairTest, Tested};
+pub use data_page::{DataPage, MapPoint, PageFinding, PageGallery, PageGroup, PageImage};
 pub use distribution::{Distribution, ValueCounts};
 pub use picture::{Heat, Picture};
 pub use run::{EpochPoint, Judged, Report, Training};
