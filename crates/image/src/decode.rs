@@ -7,7 +7,9 @@ use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use crate::contain::contain;
 use crate::orient::{orient, swaps_sides};
-use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, jpeg, resize};
+use crate::{
+    Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, raster::Raster, resize, tiff,
+};
 
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +105,12 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     let format = sniff(bytes)?;
     contained(format, || match format {
         Format::Jpeg => jpeg::probe(bytes),
+        Format::Tiff => {
+            let page = tiff::Page::first(bytes)?;
+            let channels = if matches!(page.photometric, 0 | 1 | 4) { 1 } else { 3 };
+            let size = (page.width as u32, page.height as u32);
+            Ok(header(size, exif::turned(page.orientation), channels, format))
+        }
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
             let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -190,23 +198,23 @@ fn decode_other(
     reading: Reading,
 ) -> Result<Image, DecodeError> {
     let (decoded, orientation) = in_file(bytes, format, limits)?;
-    let (width, height) = (decoded.width(), decoded.height());
+    let (width, height) = (decoded.width, decoded.height);
     let (channels, data) = reading.samples(decoded);
     Ok(orient(Image::new(width, height, channels, data)?, orientation))
 }
 
 /// The samples as they lie in the file, and how it is to be turned.
-fn in_file(
-    bytes: &[u8],
-    format: Format,
-    limits: &Limits,
-) -> Result<(DynamicImage, Orientation), DecodeError> {
+fn in_file(bytes: &[u8], format: Format, limits: &Limits) -> Result<(Raster, Orientation), DecodeError> {
+    if format == Format::Tiff {
+        let picture = tiff::read(bytes, limits)?;
+        return Ok((picture.raster, exif::turned(picture.orientation)));
+    }
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
-    Ok((decoded, orientation))
+    Ok((decoded.into(), orientation))
 }
 
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {
@@ -280,14 +288,5 @@ fn explain(format: Format, error: image::ImageError) -> DecodeError {
     if end_of_file {
         return DecodeError::Truncated { format, reason: "the file ends too early".to_owned() };
     }
-    let said = error.to_string();
-    // The decoder's own words name its types.
-    let wide =
-        matches!(&error, image::ImageError::Unsupported(_)) && format == Format::Tiff && said.contains("32");
-    if wide {
-        let reason = "its samples are 32-bit numbers, floating point or whole, which are not read here unless they are in color: save \
-                      it with 8 or 16 bits";
-        return DecodeError::Malformed { format, reason: reason.to_owned() };
-    }
-    DecodeError::Malformed { format, reason: said }
+    DecodeError::Malformed { format, reason: error.to_string() }
 }

@@ -3,6 +3,9 @@
 
 mod entropy;
 mod means;
+mod part;
+
+pub(crate) use part::decode_part;
 
 use image::metadata::Orientation;
 use zune_jpeg::JpegDecoder;
@@ -68,7 +71,7 @@ fn read_header(bytes: &[u8]) -> Result<(Decoder<'_>, (u32, u32)), DecodeError> {
 }
 
 fn orientation(decoder: &Decoder<'_>) -> Orientation {
-    decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif)).unwrap_or(Orientation::NoTransforms)
+    decoder.exif().map_or(Orientation::NoTransforms, |exif| crate::exif::orientation(exif))
 }
 
 /// Refuses a file that ends within its scans. The decoder sees that only while it lacks a whole row of blocks, and not

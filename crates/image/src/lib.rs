@@ -9,12 +9,15 @@
 mod contain;
 mod decode;
 mod encode;
+mod exif;
 mod format;
 mod jpeg;
 mod orient;
 mod pixels;
+mod raster;
 mod reading;
 mod resize;
+mod tiff;
 mod unread;
 
 pub use decode::{DecodeError, Header, Limits, decode, decode_as, decode_shrunk, probe, why_flat};

@@ -1,0 +1,43 @@
+//! TIFF: the container and the layout are read here, the compressed data by a crate for each compression.
+//!
+//! In: the bytes of a file. Out: its first page as a [`Raster`], whole, or an error. References: TIFF 6.0, libtiff for what it
+//! leaves open, and Pillow for what the pixels are.
+
+mod chunks;
+mod codec;
+mod color;
+pub(crate) mod ifd;
+mod page;
+mod predictor;
+mod samples;
+
+pub(crate) use page::Page;
+
+use crate::raster::Raster;
+use crate::{DecodeError, Format, Limits};
+
+/// The picture of a file, how it is to be turned, and how many pages the file has.
+pub(crate) struct Picture {
+    pub(crate) raster: Raster,
+    /// The EXIF orientation, 1 to 8.
+    pub(crate) orientation: u8,
+    /// Said to nobody yet.
+    #[allow(dead_code)]
+    pub(crate) pages: usize,
+}
+
+/// Reads the first page that is not a thumbnail.
+pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
+    let page = Page::first(bytes)?;
+    crate::decode::check_size(page.width as u32, page.height as u32, Format::Tiff, limits)?;
+    let raster = color::finish(&page, chunks::read(&page, bytes, limits)?)?;
+    Ok(Picture { raster, orientation: page.orientation, pages: page.pages })
+}
+
+fn malformed(reason: &str) -> DecodeError {
+    DecodeError::Malformed { format: Format::Tiff, reason: reason.to_owned() }
+}
+
+fn truncated(reason: &str) -> DecodeError {
+    DecodeError::Truncated { format: Format::Tiff, reason: reason.to_owned() }
+}
