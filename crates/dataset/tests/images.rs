@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use common::{Data, RULE, png};
 use pupila_dataset::{
-    Cache, Form, LoadError, OnBadImage, Purpose, ScanError, Split, list_images, load, scan_images,
+    Cache, Form, LoadError, OnBadImage, Purpose, ScanError, Skipped, Split, list_images, load, scan_images,
 };
 
 fn names(data: &Data, paths: &[PathBuf]) -> Vec<String> {
@@ -108,4 +108,10 @@ fn links_do_not_go_round_in_circles() {
     assert_eq!(dataset.notices.len(), 1);
     assert!(dataset.notices[0].to_string().contains("sub/up links to a folder that was already read"));
     assert_eq!(dataset.skipped[0].reason, "there is no such file");
+}
+
+#[test]
+fn a_line_break_in_a_name_begins_no_other_image() {
+    let skipped = Skipped { path: "a\nb\u{1b}[31m.jpg".into(), reason: "it is empty".to_owned() };
+    assert_eq!(skipped.to_string(), "a b [31m.jpg: it is empty");
 }

@@ -109,11 +109,11 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
             let page = tiff::Page::first(bytes)?;
             let channels = if matches!(page.photometric, 0 | 1 | 4) { 1 } else { 3 };
             let size = (page.width as u32, page.height as u32);
-            Ok(header(size, exif::turned(page.orientation), channels, format))
+            Ok(header(size, page.orientation, channels, format))
         }
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
-            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            let orientation = orientation(&mut decoder, bytes, format);
             let channels = if decoder.color_type().has_color() { 3 } else { 1 };
             Ok(header(decoder.dimensions(), orientation, channels, format))
         }
@@ -207,14 +207,24 @@ fn decode_other(
 fn in_file(bytes: &[u8], format: Format, limits: &Limits) -> Result<(Raster, Orientation), DecodeError> {
     if format == Format::Tiff {
         let picture = tiff::read(bytes, limits)?;
-        return Ok((picture.raster, exif::turned(picture.orientation)));
+        return Ok((picture.raster, picture.orientation));
     }
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = orientation(&mut decoder, bytes, format);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
     Ok((decoded.into(), orientation))
+}
+
+fn orientation(decoder: &mut impl ImageDecoder, bytes: &[u8], format: Format) -> Orientation {
+    let xmp = decoder.xmp_metadata().ok().flatten();
+    if format == Format::Png {
+        // The decoder sees it before the pixels alone.
+        return exif::orientation(exif::in_png(bytes), xmp.as_deref());
+    }
+    let exif = decoder.exif_metadata().ok().flatten();
+    exif::orientation(exif.as_deref(), xmp.as_deref())
 }
 
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {

@@ -3,7 +3,7 @@
 /// An image file format that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Format {
-    /// JPEG (baseline and progressive, Huffman coded, 8 bits).
+    /// JPEG of 8 bits: sequential and progressive, with Huffman or arithmetic coding.
     Jpeg,
     /// PNG; the first image of an animated one.
     Png,

@@ -92,9 +92,7 @@ pub fn augmented(
 fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> Result<Augmented, Error> {
     let bytes = read_file(path).map_err(Error::io(Tried::Read, path))?;
     let image = decode_as(&bytes, recipe.input.channels, &Limits::default(), &recipe.input.rule().reading)
-        .map_err(|error| {
-            Error::request(format_args!("{} is no image that can be read: {error}", path.display()))
-        })?;
+        .map_err(|source| Error::PictureFile { path: path.to_owned(), source })?;
     // Sample 0 of as many epochs as there are draws: so a seed shows the same pictures in the grid and alone.
     let draw = |epoch| {
         let key = SampleKey { seed: recipe.train.seed, epoch, sample: 0 };

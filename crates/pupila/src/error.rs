@@ -67,6 +67,14 @@ pub enum Error {
     /// A picture cannot be read.
     #[error(transparent)]
     Picture(#[from] DecodeError),
+    /// A file is no picture that can be read.
+    #[error("{} is no image that can be read: {source}", path.display())]
+    PictureFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DecodeError,
+    },
     /// A picture cannot be made.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -186,7 +194,11 @@ pub enum ErrorKind {
 impl Error {
     /// Whose matter it is.
     pub fn kind(&self) -> ErrorKind {
+        use ScanError::{BadImages, NoneUsable};
         match self {
+            // Whether a bad image is seen by its header or by its pixels is no matter of the request.
+            Error::Scan(BadImages { .. } | NoneUsable { .. })
+            | Error::Data(DataError::Scan(BadImages { .. } | NoneUsable { .. })) => ErrorKind::Work,
             Error::Recipe(_)
             | Error::Study(_)
             | Error::Scan(_)
@@ -198,7 +210,6 @@ impl Error {
             | Error::ModelFile(_)
             | Error::Values { .. }
             | Error::Request(_)
-            | Error::Picture(_)
             | Error::Folder(RunFolderError::Exists(_) | RunFolderError::Name(_))
             | Error::Io { tried: Tried::Read | Tried::MakeFolder, .. } => ErrorKind::Request,
             Error::Stopped(_) | Error::Data(DataError::Load(LoadError::Interrupted)) => ErrorKind::Stopped,

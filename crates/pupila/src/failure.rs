@@ -79,6 +79,7 @@ fn eprint_error(error: &anyhow::Error) {
             text = format!("{text}: {cause}");
         }
     }
+    let text = crate::output::without_controls(&text);
     let mut lines = text.lines();
     eprintln!("error: {}", lines.next().unwrap_or_default());
     lines.for_each(|line| eprintln!("       {line}"));

@@ -51,24 +51,30 @@ impl Output {
 
     /// A line for people. What cannot be written is told at the end ([`all_written`]); beside `--json` it is no result, and is let go.
     pub(crate) fn say(&self, line: impl Display) {
+        self.write("", line, "");
+    }
+
+    /// A line, with what sets its style before it and after it.
+    fn write(&self, before: impl Display, line: impl Display, after: impl Display) {
+        let line = without_controls(&line.to_string());
         match self.json {
             true => {
-                let _ = writeln!(io::stderr(), "{line}");
+                let _ = writeln!(io::stderr(), "{before}{line}{after}");
             }
-            false => note(writeln!(io::stdout(), "{line}")),
+            false => note(writeln!(io::stdout(), "{before}{line}{after}")),
         }
     }
 
     /// A line that must not be overlooked.
     pub(crate) fn warn(&self, line: impl Display) {
         let style = self.style(anstyle::AnsiColor::Yellow.on_default());
-        self.say(format_args!("{style}warning:{style:#} {line}"));
+        self.write(format_args!("{style}warning:{style:#} "), line, "");
     }
 
     /// The beginning of a part.
     pub(crate) fn heading(&self, text: impl Display) {
         let style = self.style(Style::new().bold());
-        self.say(format_args!("\n{style}{text}{style:#}"));
+        self.write(format_args!("\n{style}"), text, format_args!("{style:#}"));
     }
 
     fn style(&self, style: Style) -> Style {
@@ -92,6 +98,11 @@ impl Output {
     pub(crate) fn width(&self) -> usize {
         self.limit().unwrap_or(100)
     }
+}
+
+/// A text whose control characters, which names of files may hold, do nothing to a terminal; lines stay lines.
+pub(crate) fn without_controls(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c }).collect()
 }
 
 fn terminal_width(json: bool) -> Option<usize> {

@@ -110,10 +110,18 @@ fn a_transform_that_changes_next_to_nothing_is_told() {
 fn mistakes_are_told() {
     let sandbox = Sandbox::new();
     std::fs::write(sandbox.path("no.png"), "text").unwrap();
-    for (arguments, expected) in [
-        (vec!["augment", "no.png", "--out", "x.png"], "no.png is no image that can be read"),
-        (vec!["augment", "missing.png", "--out", "x.png"], "cannot read missing.png"),
-        (vec!["augment", ".", "--single", "--out", "x.png"], "--single writes one transformed image"),
+    // A name that would color the terminal red and ring its bell.
+    std::fs::write(sandbox.path("e\u{1b}[31m\u{7}.png"), "text").unwrap();
+    for (arguments, code, expected) in [
+        // As `predict` and `train` end where the only image is bad.
+        (vec!["augment", "no.png", "--out", "x.png"], 1, "no.png is no image that can be read"),
+        (
+            vec!["augment", "e\u{1b}[31m\u{7}.png", "--out", "x.png"],
+            1,
+            "e [31m .png is no image that can be read",
+        ),
+        (vec!["augment", "missing.png", "--out", "x.png"], 2, "cannot read missing.png"),
+        (vec!["augment", ".", "--single", "--out", "x.png"], 2, "--single writes one transformed image"),
         (
             vec![
                 "augment",
@@ -123,12 +131,14 @@ fn mistakes_are_told() {
                 "--set",
                 "augment.transforms=[{ one_of = { transforms = [{ clah = {} }] } }]",
             ],
+            2,
             "augment.transforms[0].one_of.transforms[0] unknown transform `clah`, did you mean `clahe`?",
         ),
     ] {
         let ran = sandbox.run(&arguments);
-        assert_eq!(ran.code, Some(2), "{arguments:?}");
+        assert_eq!(ran.code, Some(code), "{arguments:?}");
         assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+        assert!(!ran.stderr.contains(['\u{1b}', '\u{7}']), "{:?}", ran.stderr);
         assert!(!sandbox.path("x.png").exists());
     }
 }

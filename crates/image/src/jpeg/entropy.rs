@@ -1,5 +1,5 @@
-//! The entropy-coded part of a baseline JPEG (ITU-T T.81, annex F): Huffman codes and the bits between them. Whatever is out of
-//! order gives `None`: the caller then leaves the file to a decoder that says what is wrong.
+//! The entropy-coded part of a JPEG (ITU-T T.81, annexes F and G): Huffman codes and the bits between them. Whatever is out of
+//! order gives `None`.
 
 /// Code lengths that one lookup finds.
 const FAST_BITS: u32 = 10;
@@ -10,6 +10,9 @@ const MAX_BITS: usize = 16;
 pub(super) struct Huffman {
     /// `symbol << 8 | length` for every start of [`FAST_BITS`] bits; 0 where the code is longer or there is none.
     fast: Vec<u16>,
+    /// For every start of [`FAST_BITS`] bits that holds a whole code of a wave and its value: `value << 8 | zeros before it << 4 |
+    /// bits in all`; 0 for the others.
+    waves: Vec<i16>,
     /// The first code after those of a length, moved to the top of 16 bits.
     ends: [u32; MAX_BITS + 1],
     /// What to add to a code of a length for its place among the symbols.
@@ -22,6 +25,7 @@ impl Huffman {
     pub(super) fn new(counts: &[u8; MAX_BITS], symbols: &[u8]) -> Option<Self> {
         let mut table = Huffman {
             fast: vec![0; 1 << FAST_BITS],
+            waves: vec![0; 1 << FAST_BITS],
             ends: [0; MAX_BITS + 1],
             offsets: [0; MAX_BITS + 1],
             symbols: symbols.to_vec(),
@@ -50,7 +54,31 @@ impl Huffman {
             table.ends[length] = code << (MAX_BITS - length);
             code <<= 1;
         }
+        for start in 0..1u32 << FAST_BITS {
+            let (symbol, length) =
+                (table.fast[start as usize] >> 8, u32::from(table.fast[start as usize] & 0xFF));
+            let size = u32::from(symbol & 15);
+            if length == 0 || size == 0 || length + size > FAST_BITS {
+                continue;
+            }
+            let bits = (start >> (FAST_BITS - length - size)) as i32 & ((1 << size) - 1);
+            let value = if bits < 1 << (size - 1) { bits - (1 << size) + 1 } else { bits };
+            if let Ok(value) = i8::try_from(value) {
+                let run = (symbol >> 4) as i16;
+                table.waves[start as usize] = i16::from(value) << 8 | run << 4 | (length + size) as i16;
+            }
+        }
         (place == symbols.len()).then_some(table)
+    }
+
+    /// The next wave where a lookup finds it: zeros before it, and its value.
+    #[inline(always)]
+    pub(super) fn wave(&self, bits: &mut Bits<'_>) -> Option<(usize, i32)> {
+        let found = self.waves[(bits.buffer >> (64 - FAST_BITS)) as usize];
+        (found != 0).then(|| {
+            bits.skip(found as u32 & 15);
+            ((found >> 4) as usize & 15, i32::from(found >> 8))
+        })
     }
 
     /// The next symbol; up to 16 bits of those that are there.
@@ -75,6 +103,7 @@ impl Huffman {
 }
 
 /// The bits of a scan, without the zeros that are stuffed behind every 0xFF.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     /// The first byte that is not in the buffer.
@@ -120,6 +149,11 @@ impl<'a> Bits<'a> {
                     self.at += 2;
                     0xFF
                 }
+                // A fill byte: what follows decides.
+                (Some(0xFF), Some(0xFF)) => {
+                    self.at += 1;
+                    continue;
+                }
                 // A marker, or the end.
                 (Some(0xFF), _) | (None, _) => {
                     self.beyond += 8;
@@ -156,11 +190,47 @@ impl<'a> Bits<'a> {
         self.count < self.beyond
     }
 
-    /// Behind the last code: where the marker stands that ends the scan, if not more bits were read than there were, and less
-    /// than a byte is left.
+    /// The next bits (at most 16), as a number.
+    #[inline(always)]
+    pub(super) fn take(&mut self, bits: u32) -> u32 {
+        self.fill();
+        let taken = (self.buffer >> 1 >> (63 - bits)) as u32;
+        self.skip(bits);
+        taken
+    }
+
+    /// Behind the last code: where the marker stands that ends the scan, or the end of the file. `None` where more bits were read
+    /// than there are, or where more is left than the rest of a byte and, before a marker, bytes that all are 0 or all are 0xFF.
     pub(super) fn end(&self) -> Option<usize> {
         let left = self.count.checked_sub(self.beyond)?;
-        (left < 8 && self.data.get(self.at) == Some(&0xFF)).then_some(self.at)
+        let buffered = self.buffer << (left % 8);
+        let bytes = (0..left / 8).map(|byte| (buffered << (8 * byte) >> 56) as u8);
+        let mut at = self.at;
+        let mut rest = Vec::new();
+        loop {
+            match (self.data.get(at), self.data.get(at + 1)) {
+                // Stuffed, or a fill byte.
+                (Some(0xFF), Some(0)) => {
+                    rest.push(0xFF);
+                    at += 2;
+                }
+                (Some(0xFF), Some(0xFF)) => at += 1,
+                (Some(0xFF) | None, _) => break,
+                (Some(&byte), _) => {
+                    rest.push(byte);
+                    at += 1;
+                }
+            }
+        }
+        let left: Vec<u8> = bytes.chain(rest).collect();
+        let Some(&first) = left.first() else {
+            // Zeros up to the end of the file are what an interrupted download leaves; some of them may have been read as codes.
+            return (at < self.data.len() || !self.data.ends_with(&[0, 0])).then_some(at);
+        };
+        let read = &self.data[..at.checked_sub(left.len())?];
+        let padding = left.iter().all(|&byte| byte == first)
+            && (first == 0xFF || first == 0 && !read.ends_with(&[0, 0]));
+        (padding && at < self.data.len()).then_some(at)
     }
 
     /// Goes on behind the restart marker `number` (0 to 7).

@@ -8,7 +8,10 @@
 //!
 //! Baseline files with all components in one scan are read (nearly all photographs); for the others there is [`super::decode`].
 
+use super::File;
 use super::entropy::{Bits, Huffman};
+use super::headers::{Color, Next, ZIGZAG};
+use super::scans::{difference, each_wave, is_restart, restart_due};
 use crate::Image;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -17,38 +20,10 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 const SQUARES: [usize; 3] = [8, 4, 2];
 const LEAST_SQUARES: usize = 2;
 
-/// Rows and columns of coefficients, in the order in which they are stored.
-const ZIGZAG: [(u8, u8); 64] = zigzag();
-
-const fn zigzag() -> [(u8, u8); 64] {
-    let mut order = [(0, 0); 64];
-    let (mut row, mut column, mut place) = (0u8, 0u8, 0);
-    while place < 64 {
-        order[place] = (row, column);
-        place += 1;
-        let up = (row + column) % 2 == 0;
-        if up && column == 7 || !up && row == 7 {
-            if up { row += 1 } else { column += 1 }
-        } else if up && row == 0 || !up && column == 0 {
-            if up { column += 1 } else { row += 1 }
-        } else if up {
-            row -= 1;
-            column += 1;
-        } else {
-            row += 1;
-            column -= 1;
-        }
-    }
-    order
-}
-
-/// A component of the frame.
+/// A component on its way.
 struct Component {
-    id: u8,
     /// Blocks of it in each unit of the scan, across and down.
     blocks: (usize, usize),
-    quantization: usize,
-    tables: (usize, usize),
     /// Means that a block has, across and down.
     means: (usize, usize),
     /// The share of each coefficient in each mean: `[64, means]`, with its quantization.
@@ -57,18 +32,6 @@ struct Component {
     strip: Vec<f32>,
     /// The last constant coefficient.
     previous: i32,
-}
-
-/// What stands before the scan.
-#[derive(Default)]
-struct Headers {
-    quantization: [Option<[u16; 64]>; 4],
-    constant: [Option<Huffman>; 4],
-    waves: [Option<Huffman>; 4],
-    components: Vec<Component>,
-    size: (usize, usize),
-    restart_interval: usize,
-    adobe_transform: Option<u8>,
 }
 
 /// The square that suits an image of `from` pixels that is shrunk to `to`, by its side; `None` where every pixel is needed.
@@ -80,32 +43,41 @@ fn square(from: (usize, usize), to: (usize, usize)) -> Option<usize> {
 
 /// The image in `width` x `height` pixels, before it is turned upright; gray where the file is. `None` where the file is none of
 /// those that are read here, or not in order, or too small to be shrunk so.
-pub(super) fn shrink(bytes: &[u8], width: u32, height: u32) -> Option<Image> {
+pub(super) fn shrink(mut file: File<'_>, width: u32, height: u32) -> Option<Image> {
     let (width, height) = (width as usize, height as usize);
-    let (mut headers, scan) = read_headers(bytes)?;
-    let square = square(headers.size, (width, height))?;
-    let largest = |of: fn(&Component) -> usize| headers.components.iter().map(of).max();
-    let unit = (largest(|c| c.blocks.0)?, largest(|c| c.blocks.1)?);
-    let units = (headers.size.0.div_ceil(8 * unit.0), headers.size.1.div_ceil(8 * unit.1));
+    let frame = &file.frame;
+    let in_order = file.scan.components.iter().map(|&(place, ..)| place).eq(0..frame.components.len());
+    let plain = !frame.progressive && !frame.arithmetic && matches!(file.color, Color::Gray | Color::YCbCr);
+    (in_order && plain).then_some(())?;
+    let square = square(frame.size, (width, height))?;
+    let (size, unit, units) = (frame.size, frame.unit, frame.units);
     let strip = (units.0 * unit.0 * 8 / square, unit.1 * 8 / square);
-    for component in &mut headers.components {
-        component.lay_out(unit, square, strip, &headers.quantization)?;
+    let (mut components, mut tables) = (Vec::new(), Vec::new());
+    for (&(place, constant, waves), of) in file.scan.components.iter().zip(&frame.components) {
+        let mut component = Component {
+            blocks: of.blocks,
+            means: (0, 0),
+            weights: Vec::new(),
+            strip: vec![0.0; strip.0 * strip.1],
+            previous: 0,
+        };
+        let quantization = file.headers.quantization.get(frame.components[place].quantization)?.as_ref()?;
+        component.lay_out(unit, square, quantization)?;
+        components.push(component);
+        tables.push((file.headers.huffman(true, constant).ok()?, file.headers.huffman(false, waves).ok()?));
     }
-    let Headers { constant, waves, components, size, restart_interval, .. } = &mut headers;
+    let restart_interval = file.headers.restart_interval;
     // Rows are summed at full width; the columns come last.
     let mut sums = vec![vec![0f32; height * strip.0]; components.len()];
     let rows = shares(size.1, square, height);
-    let mut bits = Bits::new(bytes, scan);
+    let mut bits = Bits::new(file.bytes, file.scan.at);
     for unit_row in 0..units.1 {
         for unit_column in 0..units.0 {
-            let done = unit_row * units.0 + unit_column;
-            if *restart_interval > 0 && done > 0 && done.is_multiple_of(*restart_interval) {
-                bits.restart(((done / *restart_interval - 1) % 8) as u8)?;
+            if let Some(number) = restart_due(unit_row * units.0 + unit_column, restart_interval) {
+                bits.restart(number)?;
                 components.iter_mut().for_each(|component| component.previous = 0);
             }
-            for component in &mut *components {
-                let constant = constant.get(component.tables.0)?.as_ref()?;
-                let waves = waves.get(component.tables.1)?.as_ref()?;
+            for (component, (constant, waves)) in components.iter_mut().zip(&tables) {
                 component.read_unit(&mut bits, constant, waves, unit_column, strip.0)?;
             }
             // A short file that announces a large image would keep this busy for long.
@@ -122,7 +94,10 @@ pub(super) fn shrink(bytes: &[u8], width: u32, height: u32) -> Option<Image> {
         }
     }
     // What follows must be the end: another scan would be a part of the image.
-    (bytes.get(bits.end()? + 1) == Some(&0xD9)).then_some(())?;
+    let end = bits.end()?;
+    (!is_restart(file.bytes, end)).then_some(())?;
+    file.headers.go_on_at(end);
+    matches!(file.headers.next(), Ok(Next::End | Next::Nothing)).then_some(())?;
     let columns = shares(size.0, square, width);
     let planes: Vec<Vec<f32>> = sums.iter().map(|sums| shrink_rows(sums, strip.0, &columns, width)).collect();
     let (channels, data) = match planes.as_slice() {
@@ -135,19 +110,12 @@ pub(super) fn shrink(bytes: &[u8], width: u32, height: u32) -> Option<Image> {
 
 impl Component {
     /// Makes room for the means of a row of units, and finds what the coefficients have to do with them.
-    fn lay_out(
-        &mut self,
-        unit: (usize, usize),
-        square: usize,
-        strip: (usize, usize),
-        quantization: &[Option<[u16; 64]>; 4],
-    ) -> Option<()> {
+    fn lay_out(&mut self, unit: (usize, usize), square: usize, quantization: &[u16; 64]) -> Option<()> {
         let (across, down) = self.blocks;
         (unit.0.is_multiple_of(across) && unit.1.is_multiple_of(down)).then_some(())?;
         // Of a component of lower resolution a block covers more pixels.
         self.means = (8 * (unit.0 / across) / square, 8 * (unit.1 / down) / square);
         (self.means.0 <= 8 && self.means.1 <= 8).then_some(())?;
-        let quantization = quantization.get(self.quantization)?.as_ref()?;
         let (columns, rows) = (mean_waves(self.means.0), mean_waves(self.means.1));
         for (&(v, u), &step) in ZIGZAG.iter().zip(quantization) {
             for row in 0..self.means.1 {
@@ -157,7 +125,6 @@ impl Component {
                 }
             }
         }
-        self.strip = vec![0.0; strip.0 * strip.1];
         Some(())
     }
 
@@ -198,35 +165,15 @@ impl Component {
         columns: usize,
     ) -> Option<()> {
         let weights = self.weights.as_chunks::<MEANS>().0;
-        bits.fill();
-        let size = u32::from(constant.read(bits)?);
-        // 11 for 8-bit samples.
-        (size <= 11).then_some(())?;
-        self.previous = self.previous.checked_add(bits.value(size))?;
+        self.previous = self.previous.wrapping_add(difference(bits, constant)?);
         let mut means = weights[0].map(|weight| weight * self.previous as f32);
-        let mut place = 1;
-        while place < 64 {
-            bits.fill();
-            let symbol = waves.read(bits)?;
-            let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
-            if size == 0 {
-                match run {
-                    15 => place += 16,
-                    0 => break,
-                    _ => return None,
-                }
-                continue;
-            }
-            place += run;
-            let value = bits.value(size) as f32;
-            let weights = weights.get(place)?;
+        each_wave(bits, waves, |place, value| {
             // The only mean of a block is that of its constant.
             if MEANS > 1 {
-                means.iter_mut().zip(weights).for_each(|(mean, weight)| *mean += weight * value);
+                let value = value as f32;
+                means.iter_mut().zip(&weights[place]).for_each(|(mean, weight)| *mean += weight * value);
             }
-            place += 1;
-        }
-        (place <= 64).then_some(())?;
+        })?;
         for (row, means) in means.chunks_exact(self.means.0).enumerate() {
             self.strip.get_mut(at + row * columns..)?.get_mut(..means.len())?.copy_from_slice(means);
         }
@@ -286,121 +233,9 @@ fn byte(x: f32) -> u8 {
     x.round() as u8
 }
 
-/// Everything before the scan, and where the scan's data begin.
-fn read_headers(bytes: &[u8]) -> Option<(Headers, usize)> {
-    let mut headers = Headers::default();
-    bytes.starts_with(&[0xFF, 0xD8]).then_some(())?;
-    let mut at = 2;
-    loop {
-        (bytes.get(at) == Some(&0xFF)).then_some(())?;
-        let marker = *bytes.get(at + 1)?;
-        if marker == 0xFF {
-            at += 1;
-            continue;
-        }
-        let length = usize::from(u16::from_be_bytes(*bytes.get(at + 2..)?.first_chunk()?));
-        let segment = bytes.get(at + 4..at + 2 + length)?;
-        at += 2 + length;
-        match marker {
-            // Baseline, or extended with Huffman codes.
-            0xC0 | 0xC1 => headers.read_frame(segment)?,
-            0xC4 => headers.read_huffman(segment)?,
-            0xDB => headers.read_quantization(segment)?,
-            0xDD => headers.restart_interval = usize::from(u16::from_be_bytes(segment.try_into().ok()?)),
-            0xDA => {
-                headers.read_scan(segment)?;
-                return Some((headers, at));
-            }
-            0xEE if segment.starts_with(b"Adobe") => headers.adobe_transform = Some(*segment.get(11)?),
-            // Application data and comments.
-            0xE0..=0xEF | 0xFE => {}
-            // Progressive, arithmetic, hierarchical, or nothing that belongs here.
-            _ => return None,
-        }
-    }
-}
-
-impl Headers {
-    fn read_frame(&mut self, segment: &[u8]) -> Option<()> {
-        let &[8, h0, h1, w0, w1, count, ref components @ ..] = segment else { return None };
-        self.size = (u16::from_be_bytes([w0, w1]).into(), u16::from_be_bytes([h0, h1]).into());
-        let known = self.components.is_empty() && components.len() == 3 * usize::from(count);
-        (known && matches!(count, 1 | 3) && self.size.0 > 0 && self.size.1 > 0).then_some(())?;
-        for &[id, sampling, quantization] in components.as_chunks::<3>().0 {
-            let (across, down) = (usize::from(sampling >> 4), usize::from(sampling & 15));
-            (matches!(across, 1 | 2 | 4) && matches!(down, 1 | 2 | 4)).then_some(())?;
-            self.components.push(Component {
-                id,
-                // A scan of one component has one block after the other.
-                blocks: if count == 1 { (1, 1) } else { (across, down) },
-                quantization: quantization.into(),
-                tables: (0, 0),
-                means: (0, 0),
-                weights: Vec::new(),
-                strip: Vec::new(),
-                previous: 0,
-            });
-        }
-        Some(())
-    }
-
-    fn read_scan(&mut self, segment: &[u8]) -> Option<()> {
-        let count = self.components.len();
-        let (&named, rest) = segment.split_first()?;
-        let (components, rest) = rest.split_at_checked(2 * count)?;
-        // All components, all coefficients, whole.
-        (count > 0 && usize::from(named) == count && rest == [0, 63, 0]).then_some(())?;
-        for (component, &[id, tables]) in self.components.iter_mut().zip(components.as_chunks::<2>().0) {
-            (component.id == id).then_some(())?;
-            component.tables = ((tables >> 4).into(), (tables & 15).into());
-        }
-        // Three components may be red, green and blue.
-        let ids: Vec<u8> = self.components.iter().map(|component| component.id).collect();
-        let plain = count == 1 || ids != *b"RGB" && !matches!(self.adobe_transform, Some(0 | 2..));
-        plain.then_some(())
-    }
-
-    fn read_huffman(&mut self, mut segment: &[u8]) -> Option<()> {
-        while let Some((&which, rest)) = segment.split_first() {
-            let (counts, rest) = rest.split_first_chunk::<16>()?;
-            let (symbols, rest) = rest.split_at_checked(counts.iter().map(|&n| usize::from(n)).sum())?;
-            let tables = if which >> 4 == 0 { &mut self.constant } else { &mut self.waves };
-            *tables.get_mut(usize::from(which & 15))? = Some(Huffman::new(counts, symbols)?);
-            segment = rest;
-        }
-        Some(())
-    }
-
-    fn read_quantization(&mut self, mut segment: &[u8]) -> Option<()> {
-        while let Some((&which, rest)) = segment.split_first() {
-            let wide = which >> 4 != 0;
-            let (steps, rest) = rest.split_at_checked(if wide { 128 } else { 64 })?;
-            let step = |i: usize| {
-                if wide { u16::from_be_bytes([steps[2 * i], steps[2 * i + 1]]) } else { steps[i].into() }
-            };
-            *self.quantization.get_mut(usize::from(which & 15))? = Some(std::array::from_fn(step));
-            segment = rest;
-        }
-        Some(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn coefficients_go_in_diagonals() {
-        assert_eq!(
-            ZIGZAG[..10],
-            [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3), (1, 2), (2, 1), (3, 0)]
-        );
-        assert_eq!(ZIGZAG[60..], [(5, 7), (6, 7), (7, 6), (7, 7)]);
-        let mut all: Vec<_> = ZIGZAG.to_vec();
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), 64);
-    }
 
     #[test]
     fn every_pixel_of_the_result_is_shared_out_once() {

@@ -48,7 +48,7 @@ pub(crate) fn read(page: &Page<'_>, bytes: &[u8], limits: &Limits) -> Result<Sam
         let size = size.filter(|&size| size as u64 <= most);
         let size = size.ok_or_else(|| malformed("its strips are too large"))?;
         let data = if page.compression == 7 {
-            jpeg(page, compressed(page, bytes, index, size)?, (chunk_width, rows), in_row)?
+            jpeg(page, compressed(page, bytes, index, size)?, (chunk_width, rows), in_row, limits)?
         } else {
             chunk(page, compressed(page, bytes, index, size)?, size, (chunk_width, rows), in_row)?
         };
@@ -143,8 +143,9 @@ fn jpeg<'a>(
     bytes: &[u8],
     (width, height): (usize, usize),
     in_row: usize,
+    limits: &Limits,
 ) -> Result<Cow<'a, [u8]>, DecodeError> {
-    let part = crate::jpeg::decode_part(page.tables, bytes, page.photometric == 6)?;
+    let part = crate::jpeg::decode_part(page.tables, bytes, page.photometric == 6, limits)?;
     if (part.width, part.components) != (width, in_row) || part.height < height || page.bits != 8 {
         return Err(malformed("a strip's JPEG is of another size than the strip"));
     }

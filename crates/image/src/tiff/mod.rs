@@ -13,14 +13,15 @@ mod samples;
 
 pub(crate) use page::Page;
 
+use image::metadata::Orientation;
+
 use crate::raster::Raster;
 use crate::{DecodeError, Format, Limits};
 
 /// The picture of a file, how it is to be turned, and how many pages the file has.
 pub(crate) struct Picture {
     pub(crate) raster: Raster,
-    /// The EXIF orientation, 1 to 8.
-    pub(crate) orientation: u8,
+    pub(crate) orientation: Orientation,
     /// Said to nobody yet.
     #[allow(dead_code)]
     pub(crate) pages: usize,

@@ -2,7 +2,9 @@
 
 use super::ifd::{self, Ifd, Layout};
 use super::{codec, malformed};
-use crate::DecodeError;
+use image::metadata::Orientation;
+
+use crate::{DecodeError, exif};
 
 /// Longer chains of pages are not followed to their end.
 const MOST_PAGES: usize = 4096;
@@ -51,7 +53,7 @@ pub(crate) struct Page<'a> {
     pub(crate) subsampling: (usize, usize),
     pub(crate) coefficients: Vec<f32>,
     pub(crate) reference: Vec<f32>,
-    pub(crate) orientation: u8,
+    pub(crate) orientation: Orientation,
     pub(crate) pages: usize,
 }
 
@@ -183,8 +185,14 @@ impl<'a> Page<'a> {
             subsampling,
             coefficients: ifd.fractions(529),
             reference: ifd.fractions(532),
-            orientation: crate::exif::valid(or(274, 1)),
+            orientation: orientation(ifd),
             pages,
         })
     }
+}
+
+/// How the picture is to be turned: the tag, else its XMP packet.
+fn orientation(ifd: &Ifd<'_>) -> Orientation {
+    let tag = ifd.number(274).and_then(|tag| Orientation::from_exif(u8::try_from(tag).ok()?));
+    tag.unwrap_or_else(|| exif::orientation(None, ifd.bytes(700)))
 }

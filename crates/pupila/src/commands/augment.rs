@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
     output.object(&json!({
         "out": arguments.out.to_string_lossy(), "width": width, "height": height, "images": shown.images,
         "seed": recipe.train.seed, "transforms": recipe.pipeline().resolved(),
-        "alone": alone,
+        "alone": alone, "skipped_images": pupila::train::skipped_images(&shown.skipped),
     }));
     Ok(())
 }

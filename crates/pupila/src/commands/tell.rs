@@ -153,11 +153,11 @@ pub(crate) fn skipped(output: Output, skipped: &[Skipped]) {
     let are = if skipped.len() == 1 { "is" } else { "are" };
     output.warn(format_args!("{} cannot be read and {are} left out:", images(skipped.len())));
     for skipped in skipped.iter().take(SHOWN) {
-        output.say(format_args!("    {}: {}", skipped.path.display(), skipped.reason));
+        output.say(format_args!("    {skipped}"));
     }
     if skipped.len() > SHOWN {
         let more = skipped.len() - SHOWN;
-        output.say(format_args!("    ... and {more} more; summary.json lists all under skipped_images"));
+        output.say(format_args!("    ... and {more} more; --json lists all under skipped_images"));
     }
 }
 

@@ -1,0 +1,121 @@
+"""GIF, by a writer of its own."""
+
+import itertools
+import struct
+
+import numpy as np
+
+from . import content
+from .content import Picture
+
+
+def lzw(values, depth):
+    """The codes of values of `depth` bits, least significant bit first."""
+    clear = 1 << depth
+    table, size, bits, total = {(v,): v for v in range(clear)}, depth + 1, 0, 0
+    following, now = clear + 2, ()
+    out = bytearray()
+
+    def emit(code):
+        nonlocal bits, total
+        bits |= code << total
+        total += size
+        while total >= 8:
+            out.append(bits & 255)
+            bits >>= 8
+            total -= 8
+
+    emit(clear)
+    for value in values:
+        longer = (*now, value)
+        if longer in table:
+            now = longer
+            continue
+        emit(table[now])
+        if following < 4096:
+            table[longer] = following
+            if following == 1 << size and size < 12:
+                size += 1
+            following += 1
+        else:
+            emit(clear)
+            table, size, following = {(v,): v for v in range(clear)}, depth + 1, clear + 2
+        now = (value,)
+    emit(table[now])
+    # The reader has added an entry of its own by now.
+    if following == 1 << size and size < 12:
+        size += 1
+    emit(clear + 1)
+    if total:
+        out.append(bits & 255)
+    return bytes(out)
+
+
+def blocks(data, size=255):
+    return b"".join(bytes([len(data[at : at + size])]) + data[at : at + size] for at in range(0, len(data), size)) + b"\0"
+
+
+def frame(indices, depth, offset=(0, 0), palette=None, interlaced=False, clear=None, dispose=0, size=255):
+    height, width = indices.shape
+    out = b""
+    if clear is not None or dispose:
+        out += b"\x21\xf9\x04" + struct.pack("<BHBB", dispose << 2 | (clear is not None), 5, clear or 0, 0)
+    flags = (0x80 | (depth - 1) if palette is not None else 0) | (0x40 if interlaced else 0)
+    out += b"," + struct.pack("<HHHHB", *offset, width, height, flags)
+    out += palette.tobytes() if palette is not None else b""
+    if interlaced:
+        order = [y for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for y in range(first, height, step)]
+        indices = indices[order]
+    code = max(depth, 2)
+    return out + bytes([code]) + blocks(lzw(indices.ravel().tolist(), code), size)
+
+
+def gif(size, frames, depth, palette=None, background=0, version=b"89a", before=b""):
+    flags = 0x80 | 0x70 | (depth - 1) if palette is not None else 0x70
+    return b"GIF" + version + struct.pack("<HHBBB", *size, flags, background, 0) + (palette.tobytes() if palette is not None else b"") + before + b"".join(frames) + b";"
+
+
+def pictures():
+    number = itertools.count()
+
+    def picture(kind, data):
+        return Picture(f"gif {kind}", f"gif-{next(number):05}.gif", data)
+
+    def made(width, height, depth, c):
+        palette = np.random.default_rng([depth, c, width]).integers(0, 256, (1 << depth, 3)).astype(np.uint8)
+        return content.gray(width, height, c).astype(int) >> (8 - depth), palette
+
+    for depth in range(1, 9):
+        for c, (width, height) in enumerate(content.sizes(depth)):
+            for interlaced in (False, True):
+                indices, palette = made(width, height, depth, c)
+                kind = f"{depth} bits" + (", interlaced" if interlaced else "")
+                yield picture(kind, gif((width, height), [frame(indices, depth, interlaced=interlaced)], depth, palette))
+                yield picture(f"{kind}, local palette", gif((width, height), [frame(indices, depth, palette=palette, interlaced=interlaced)], depth))
+                both = [frame(indices, depth, palette=palette[::-1], interlaced=interlaced)]
+                yield picture(f"{kind}, two palettes", gif((width, height), both, depth, palette))
+                clear = [frame(indices, depth, interlaced=interlaced, clear=int(indices[0, 0]))]
+                yield picture(f"{kind}, transparent", gif((width, height), clear, depth, palette))
+                if width > 3 and height > 3:
+                    for background, transparent in ((0, None), (1, None), (1, 0)):
+                        small = frame(indices[: height - 3, : width - 2], depth, (1, 2), interlaced=interlaced, clear=transparent)
+                        kind_ = f"first frame small, background {background}" + (", transparent" if transparent is not None else "")
+                        yield picture(kind_, gif((width, height), [small], depth, palette, background))
+                    small = [frame(indices[: height - 3, : width - 2], depth, (1, 2), palette=palette)]
+                    yield picture("first frame small, local palette", gif((width, height), small, depth))
+    for side in range(1, 71):
+        indices, palette = made(side, 71 - side, 8, side)
+        yield picture("8 bits, every size", gif((side, 71 - side), [frame(indices, 8, size=side)], 8, palette))
+    indices, palette = made(33, 17, 4, 0)
+    one = frame(indices, 4)
+    yield picture("large", gif((203, 155), [frame(made(203, 155, 8, 0)[0], 8)], 8, made(203, 155, 8, 0)[1]))
+    yield picture("87a", gif((33, 17), [one], 4, palette, version=b"87a"))
+    yield picture("comment", gif((33, 17), [one], 4, palette, before=b"\x21\xfe" + blocks(b"hello")))
+    yield picture("text extension", gif((33, 17), [one], 4, palette, before=b"\x21\x01" + blocks(b"\0" * 12)))
+    loop = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
+    for dispose in range(4):
+        more = [frame(made(33, 17, 4, at)[0][:9], 4, (0, at), dispose=dispose, clear=at) for at in range(1, 4)]
+        yield picture("animated", gif((33, 17), [one, *more], 4, palette, before=loop))
+    yield picture("frame beyond the canvas", gif((20, 10), [one], 4, palette))
+    yield picture("no palette", gif((33, 17), [one], 4))
+    yield picture("bytes after the end", gif((33, 17), [one], 4, palette) + b"\0" * 50)

@@ -1,0 +1,265 @@
+"""TIFF, by a writer of any tags, and what Pillow's libtiff and tiffcp make of them."""
+
+import itertools
+import struct
+import subprocess
+import tempfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from . import content
+from .content import Picture, eight_bits
+from .exif import xmp
+from .png import packed
+
+COMPRESSIONS = {"none": 1, "LZW": 5, "Deflate": 8, "old Deflate": 32946, "PackBits": 32773}
+SIZES = {1: "B", 2: "s", 3: "H", 4: "I", 7: "B", 16: "Q"}
+
+
+def lzw(data):
+    """Most significant bit first, and one code early, as TIFF has it."""
+    table, size, following, now = {bytes([v]): v for v in range(256)}, 9, 258, b""
+    codes = [(256, 9)]
+    for value in data:
+        longer = now + bytes([value])
+        if longer in table:
+            now = longer
+            continue
+        codes.append((table[now], size))
+        table[longer] = following
+        following += 1
+        if following == 4094:
+            codes.append((256, 12))
+            table, size, following = {bytes([v]): v for v in range(256)}, 9, 258
+        elif following + 1 > 1 << size:
+            size += 1
+        now = bytes([value])
+    if now:
+        codes.append((table[now], size))
+        following += 1
+        if following + 1 > 1 << size and size < 12:
+            size += 1
+    codes.append((257, size))
+    bits = "".join(f"{code:0{width}b}" for code, width in codes)
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+def packbits(data):
+    """Runs of three and more, all else verbatim."""
+    out, at = b"", 0
+    while at < len(data):
+        run = 1
+        while run < 128 and at + run < len(data) and data[at + run] == data[at]:
+            run += 1
+        if run > 2:
+            out, at = out + bytes([257 - run, data[at]]), at + run
+        else:
+            part = data[at : at + 5]
+            out, at = out + bytes([len(part) - 1]) + part, at + len(part)
+    return out
+
+
+def compress(data, compression):
+    if compression in (8, 32946):
+        return zlib.compress(data)
+    return {1: bytes, 5: lzw, 32773: packbits}[compression](data)
+
+
+def coded(samples, bits, order, predictor, fill, compression):
+    """One strip or tile [H, W, C]."""
+    height = len(samples)
+    if samples.dtype.kind == "f":
+        rows = samples.astype(f"{order}f{bits // 8}").view(np.uint8).reshape(height, -1)
+        if predictor == 3:
+            planes = samples.astype(f">f{bits // 8}").view(np.uint8).reshape(height, -1, bits // 8)
+            rows = planes.transpose(0, 2, 1).reshape(height, -1)
+            step = samples.shape[2]
+            rows = np.concatenate([rows[:, :step], rows[:, step:] - rows[:, :-step]], 1)
+    else:
+        if predictor == 2:
+            samples = np.concatenate([samples[:, :1], (samples[:, 1:] - samples[:, :-1]) & ((1 << bits) - 1)], 1)
+        flat = samples.reshape(height, -1)
+        if bits in (16, 32):
+            rows = (flat & ((1 << bits) - 1)).astype(f"{order}u{bits // 8}").view(np.uint8).reshape(height, -1)
+        else:
+            rows = packed(flat, bits)
+    data = rows.tobytes()
+    data = compress(data, compression)
+    if fill == 2:
+        data = np.packbits(np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")).tobytes()
+    return data
+
+
+def tiff(samples, bits, photometric, compression=1, predictor=1, fill=1, order="<", big=False, planar=1, rows=None, tile=None, extra=None, tags=(), more=()):
+    """A file of samples [H, W, C]; `more` are further pages, `tags` further tags: number, kind, values."""
+    magic = {"<": b"II", ">": b"MM"}[order] + (struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HI", 42, 8))
+    out, link = bytearray(magic), (8 if big else 4)
+    word = "Q" if big else "I"
+    for at, page in enumerate([samples, *more]):
+        height, width, count = page.shape
+        planes = [page[..., c : c + 1] for c in range(count)] if planar == 2 else [page]
+        parts = []
+        for plane in planes:
+            if tile:
+                padded = np.pad(plane, ((0, -height % tile), (0, -width % tile), (0, 0)), mode="edge")
+                parts += [padded[y : y + tile, x : x + tile] for y in range(0, height, tile) for x in range(0, width, tile)]
+            else:
+                parts += [plane[y : y + (rows or height)] for y in range(0, height, rows or height)]
+        offsets, lengths = [], []
+        for part in parts:
+            data = coded(part, bits, order, predictor, fill, compression)
+            offsets.append(len(out))
+            lengths.append(len(data))
+            out += data + b"\0" * (len(data) % 2)
+        entries = {
+            256: (3, [width]), 257: (3, [height]), 258: (3, [bits] * count), 259: (3, [compression]), 262: (3, [photometric]),
+            266: (3, [fill]), 277: (3, [count]), 284: (3, [planar]), 317: (3, [predictor]),
+        }
+        if samples.dtype.kind == "f":
+            entries[339] = (3, [3] * count)
+        if tile:
+            entries |= {322: (3, [tile]), 323: (3, [tile]), 324: (4, offsets), 325: (4, lengths)}
+        else:
+            entries |= {273: (4, offsets), 278: (3, [rows or height]), 279: (4, lengths)}
+        if extra is not None:
+            entries[338] = (3, [extra])
+        entries |= {number: (kind, values) for number, kind, values in tags}
+        table = b""
+        for number, (kind, values) in sorted(entries.items()):
+            body = b"".join(struct.pack(order + SIZES[kind], value) for value in values)
+            if len(body) > struct.calcsize("=" + word):
+                where, body_ = len(out), struct.pack(order + word, len(out))
+                out += body + b"\0" * (len(body) % 2)
+                assert where % 2 == 0
+                body = body_
+            table += struct.pack(order + "HH" + word, number, kind, len(values)) + body.ljust(struct.calcsize("=" + word), b"\0")
+        out[link : link + struct.calcsize("=" + word)] = struct.pack(order + word, len(out))
+        out += struct.pack(order + ("Q" if big else "H"), len(entries)) + table
+        link = len(out)
+        out += struct.pack(order + word, 0)
+    return bytes(out)
+
+
+def tiffcp(data, *arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        a, b = Path(folder) / "a.tif", Path(folder) / "b.tif"
+        a.write_bytes(data)
+        subprocess.run(["tiffcp", *arguments, a, b], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return b.read_bytes()
+
+
+# Photometric, samples of a pixel, ExtraSamples.
+LAYOUTS = {
+    "gray": (1, 1, None), "white is 0": (0, 1, None), "RGB": (2, 3, None), "gray, extra 0": (1, 2, 0), "gray, extra 1": (1, 2, 1),
+    "gray, extra 2": (1, 2, 2), "RGB, extra 0": (2, 4, 0), "RGB, extra 1": (2, 4, 1), "RGB, extra 2": (2, 4, 2), "CMYK": (5, 4, None),
+    "palette": (3, 1, None), "Lab": (8, 3, None),
+}
+
+
+def made(layout, bits, width, height, c):
+    photometric, count, extra = LAYOUTS[layout]
+    rng = np.random.default_rng([bits, width, height, c])
+    color = content.rgb(width, height, c).astype(np.int64) if count > 2 else content.gray(width, height, c).astype(np.int64)[..., None]
+    spread = color * ((1 << bits) - 1) // 255
+    if bits > 8:
+        spread ^= rng.integers(0, 1 << (bits - 8), spread.shape)
+    if count in (2, 4):
+        spread = np.concatenate([spread, rng.integers(0, 1 << bits, (height, width, 1))], -1)
+    tags, truth = [], None
+    if layout in ("gray", "white is 0", "RGB", "gray, extra 0", "gray, extra 2", "RGB, extra 0", "RGB, extra 2") and bits <= 16:
+        values = eight_bits(spread[..., : 1 if photometric < 2 else 3], bits)
+        values = 255 - values if photometric == 0 else values
+        truth = values[..., 0] if photometric < 2 else values
+    if layout == "palette":
+        palette = rng.integers(0, 256, (3, 1 << bits))
+        tags = [(320, 3, (palette * 257).ravel().tolist())]
+        truth = palette[:, spread[..., 0]].transpose(1, 2, 0).astype(np.uint8)
+    return spread, tags, truth
+
+
+def pictures():
+    number = itertools.count()
+
+    def picture(kind, data, truth=None):
+        return Picture(f"tiff {kind}", f"tiff-{next(number):05}.tif", data, truth)
+
+    depths = {"gray": (1, 2, 4, 8, 12, 16, 32), "white is 0": (1, 2, 4, 8, 16), "palette": (1, 2, 4, 8), "RGB": (4, 8, 16, 32)}
+    for layout, (photometric, count, extra) in LAYOUTS.items():
+        for bits in depths.get(layout, (8,) if layout == "Lab" else (8, 16)):
+            for a, (name, compression) in enumerate(COMPRESSIONS.items()):
+                for predictor in (1, 2) if bits in (8, 16) and compression in (5, 8) and layout != "palette" else (1,):
+                    kind = f"{layout} of {bits} bits, {name}" + (", predictor" if predictor == 2 else "")
+                    for c, (width, height) in enumerate(content.sizes(a)):
+                        if compression in (5, 32773) and c % 2:
+                            continue
+                        samples, tags, truth = made(layout, bits, width, height, c)
+                        order, rows = "<>"[c % 2], (None, 1, 5)[c % 3]
+                        yield picture(kind, tiff(samples, bits, photometric, compression, predictor, 1, order, False, 1, rows, None, extra, tags), truth)
+            # The rest by pairs.
+            for c, (width, height) in enumerate([(33, 17), (70, 41), (16, 16), (9, 40)]):
+                samples, tags, truth = made(layout, bits, width, height, c)
+                write = lambda **more: tiff(samples, bits, photometric, extra=extra, tags=tags, **more)
+                base = f"{layout} of {bits} bits"
+                for compression in (1, 8, 5)[: 2 + (c == 0)]:
+                    yield picture(f"{base}, tiled", write(compression=compression, tile=16, order="<>"[c % 2]), truth)
+                    yield picture(f"{base}, big", write(compression=compression, big=True, order="<>"[c % 2]), truth)
+                    yield picture(f"{base}, pages", write(compression=compression, more=[samples[::-1]]), truth)
+                    if count > 1:
+                        yield picture(f"{base}, planar", write(compression=compression, planar=2, rows=(None, 7)[c % 2]), truth)
+                        yield picture(f"{base}, planar, tiled", write(compression=compression, planar=2, tile=16), truth)
+                        if bits in (8, 16) and compression != 1:
+                            yield picture(f"{base}, planar, predictor", write(compression=compression, planar=2, predictor=2), truth)
+                    if bits in (8, 16) and compression != 1 and layout != "palette":
+                        yield picture(f"{base}, tiled, predictor", write(compression=compression, tile=16, predictor=2), truth)
+                    yield picture(f"{base}, bits reversed, {'none' if compression == 1 else 'compressed'}", write(compression=compression, fill=2), truth)
+    for c, (width, height) in enumerate(content.sizes(1)):
+        samples = content.gray(width, height, c)[..., None] / 255.0
+        for bits, predictor, compression in itertools.product((16, 32, 64), (1, 3), (1, 8)):
+            if predictor == 3 and compression == 1:
+                continue
+            kind = f"float gray of {bits} bits" + (", predictor" if predictor == 3 else "")
+            yield picture(kind, tiff(samples, bits, 1, compression, predictor, order="<>"[c % 2] if predictor == 1 else ">"), np.rint(samples[..., 0] * 255).astype(np.uint8))
+        color = content.rgb(width, height, c)
+        yield picture("float RGB of 32 bits", tiff(color / 255.0, 32, 2), color)
+        signed = (color[..., :1].astype(int) - 128) & 255
+        yield picture("signed gray of 8 bits", tiff(signed, 8, 1, tags=[(339, 3, [2])]))
+        plain = tiff(color.astype(int), 8, 2)
+        gray = tiff(content.gray(width, height, c)[..., None].astype(int), 8, 1)
+        bilevel = tiff((content.gray(width, height, c)[..., None] > 127).astype(int), 1, c % 2)
+        for name in ("g3", "g3:2d", "g3:fill", "g4"):
+            for fill in ("lsb2msb", "msb2lsb"):
+                yield picture(f"{name}, {fill}", tiffcp(bilevel, "-c", name, "-f", fill))
+        for name in ("zstd", "lzma", "jpeg:r", "jpeg", "webp", "lzw:2", "zip:2"):
+            for kind, source in (("RGB", plain), ("gray", gray)):
+                if name == "webp" and kind == "gray":
+                    continue
+                for tiled in ((), ("-t", "-w", "16", "-l", "16")):
+                    try:
+                        data = tiffcp(source, "-c", name, *tiled)
+                    except subprocess.CalledProcessError:
+                        continue
+                    yield picture(f"{kind}, tiffcp {name}" + (", tiled" if tiled else ""), data)
+        for subsampling in ((1, 1), (2, 1), (2, 2), (4, 1), (4, 2)):
+            # Clusters of luma and one of each chroma, uncompressed.
+            h, v = subsampling
+            ycc = np.asarray(Image.fromarray(color).convert("YCbCr")).astype(int)
+            full = np.pad(ycc, ((0, -height % v), (0, -width % h), (0, 0)), mode="edge")
+            cells = full.reshape(full.shape[0] // v, v, full.shape[1] // h, h, 3).transpose(0, 2, 1, 3, 4)
+            luma = cells[..., 0].reshape(*cells.shape[:2], -1)
+            units = np.concatenate([luma, cells[:, :, 0, 0, 1:]], -1).reshape(cells.shape[0], -1).astype(np.uint8)
+            data = tiff(full[: len(units), : 1, :1], 8, 6, tags=[
+                (256, 3, [width]), (257, 3, [height]), (258, 3, [8, 8, 8]), (277, 3, [3]), (278, 3, [height]), (530, 3, [h, v]), (279, 4, [units.size]), (273, 4, [0])])
+            at = len(data) + len(data) % 2
+            where = data.index(struct.pack("<HHII", 273, 4, 1, 0))
+            data = data[: where + 8] + struct.pack("<I", at) + data[where + 12 :] + b"\0" * (len(data) % 2) + units.tobytes()
+            yield picture(f"YCbCr {h}x{v}", data)
+    samples, _, truth = made("RGB", 8, 33, 17, 0)
+    for o in range(1, 9):
+        for kind, order in itertools.product((3, 4), "<>"):
+            yield picture(f"orientation, {'SHORT' if kind == 3 else 'LONG'}", tiff(samples, 8, 2, order=order, tags=[(274, kind, [o])]))
+        yield picture("XMP orientation", tiff(samples, 8, 2, tags=[(700, 1, list(xmp(o)))]))
+    yield picture("bytes after the end", tiff(samples, 8, 2) + b"\0" * 50)
