@@ -38,6 +38,9 @@ pub struct Header {
     pub channels: u8,
     /// The format by the file's content.
     pub format: Format,
+    /// Pages of a TIFF file, without thumbnails and masks, counted up to 4096; the first is what is read. 1 of all other formats: to
+    /// count the frames of an animation, all of the file would have to be gone through.
+    pub pages: u32,
 }
 
 /// Why a file is not an image.
@@ -107,9 +110,9 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
         Format::Jpeg => jpeg::probe(bytes),
         Format::Tiff => {
             let page = tiff::Page::first(bytes)?;
-            let channels = if matches!(page.photometric, 0 | 1 | 4) { 1 } else { 3 };
+            let channels = if page.is_gray() { 1 } else { 3 };
             let size = (page.width as u32, page.height as u32);
-            Ok(header(size, page.orientation, channels, format))
+            Ok(Header { pages: page.pages, ..header(size, page.orientation, channels, format) })
         }
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
@@ -206,8 +209,7 @@ fn decode_other(
 /// The samples as they lie in the file, and how it is to be turned.
 fn in_file(bytes: &[u8], format: Format, limits: &Limits) -> Result<(Raster, Orientation), DecodeError> {
     if format == Format::Tiff {
-        let picture = tiff::read(bytes, limits)?;
-        return Ok((picture.raster, picture.orientation));
+        return tiff::read(bytes, limits);
     }
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
@@ -252,7 +254,7 @@ pub(crate) fn header(
     format: Format,
 ) -> Header {
     let (width, height) = if swaps_sides(orientation) { (height, width) } else { (width, height) };
-    Header { width, height, channels, format }
+    Header { width, height, channels, format, pages: 1 }
 }
 
 pub(crate) fn check_size(

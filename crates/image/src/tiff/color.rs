@@ -1,27 +1,23 @@
-//! What a page's samples are in gray or RGB. References: Pillow's `Convert.c` (CMYK), libtiff's `tif_color.c` (YCbCr), and
-//! IEC 61966-2-1 for CIELab.
+//! What a page's samples are in gray or RGB. References: Pillow's `Convert.c` (CMYK) and `TiffImagePlugin.py` (palettes), and IEC 61966-2-1
+//! for CIELab, which littleCMS, by which Pillow reads it, interpolates in a table.
 
-use super::malformed;
-use super::page::{Alpha, Page};
+use super::page::{Alpha, Page, color};
+use super::{codec, malformed, ycc};
 use crate::DecodeError;
 use crate::raster::{Raster, Samples};
 
+/// The raster of a page. Palettes take 3 bytes a pixel besides the samples; CMYK, YCbCr and Lab of 8 bits become RGB where they are.
 pub(super) fn finish(page: &Page<'_>, samples: Samples) -> Result<Raster, DecodeError> {
     let alpha = page.alpha != Alpha::None;
-    let kept = page.colors + usize::from(alpha);
+    let kept = page.kept();
+    // The JPEG decoder has turned YCbCr to RGB where it had all of its components.
+    let done = page.compression == codec::JPEG && !page.planar;
     let (colors, alpha, samples) = match page.photometric {
-        0 => (1, alpha, inverted(samples, kept)),
-        1 | 4 => (1, alpha, samples),
-        2 => (3, alpha, samples),
-        3 => {
-            let Samples::U8(all) = samples else { return Err(malformed("its palette has too many bits")) };
-            let entries = 1usize << page.bits;
-            // The high byte, as Pillow does.
-            let color = |plane: usize, at: u8| (page.palette[plane * entries + usize::from(at)] >> 8) as u8;
-            let pixel = |&at: &u8| [color(0, at), color(1, at), color(2, at)];
-            (3, false, Samples::U8(all.iter().flat_map(pixel).collect()))
-        }
-        5 => {
+        color::WHITE_IS_ZERO => (1, alpha, inverted(samples, kept)),
+        color::BLACK_IS_ZERO | color::MASK => (1, alpha, samples),
+        color::RGB => (3, alpha, samples),
+        color::PALETTE => (3, false, Samples::U8(looked_up(page, samples)?)),
+        color::CMYK => {
             // 16 bits keep the high byte, as in Pillow.
             let all = match samples {
                 Samples::U8(all) => all,
@@ -30,34 +26,50 @@ pub(super) fn finish(page: &Page<'_>, samples: Samples) -> Result<Raster, Decode
             };
             (3, false, Samples::U8(rgb_of(all, 4, 4, cmyk)))
         }
-        // The JPEG decoder has done it.
-        6 if page.compression == 7 => (3, alpha, samples),
-        6 => {
+        color::YCBCR if done => (3, alpha, samples),
+        color::YCBCR => {
             let Samples::U8(all) = samples else { return Err(malformed("its YCbCr is not of 8 bits")) };
-            let ycc = Ycc::of(page);
-            (3, false, Samples::U8(rgb_of(all, kept, 3, |pixel| ycc.rgb(pixel))))
+            let tables = ycc::Tables::of(page)?;
+            (3, false, Samples::U8(rgb_of(all, kept, 3, |pixel| tables.rgb(pixel))))
         }
-        _ => {
-            let icc = page.photometric == 9;
-            let signed = |v: u8| if icc { f32::from(v) - 128.0 } else { f32::from(v as i8) };
-            let rgb = match samples {
-                Samples::U8(all) => {
-                    rgb_of(all, kept, 3, |p| lab(f32::from(p[0]) / 2.55, signed(p[1]), signed(p[2])))
-                }
-                Samples::U16 { samples: all, .. } => {
-                    let signed =
-                        |v: u16| if icc { f32::from(v) / 256.0 - 128.0 } else { f32::from(v as i16) / 256.0 };
-                    let most = if icc { 65280.0 } else { 65535.0 };
-                    let pixel = |p: &[u16]| lab(f32::from(p[0]) * 100.0 / most, signed(p[1]), signed(p[2]));
-                    all.chunks_exact(kept).flat_map(pixel).collect()
-                }
-                Samples::F32 { .. } => return Err(malformed("its CIELab is floating point")),
-            };
-            (3, false, Samples::U8(rgb))
-        }
+        _ => (3, false, Samples::U8(rgb_of_lab(page, samples)?)),
     };
     let samples = if alpha && page.alpha == Alpha::Associated { divided(samples, colors) } else { samples };
     Ok(Raster { width: page.width as u32, height: page.height as u32, colors, alpha, samples })
+}
+
+fn looked_up(page: &Page<'_>, samples: Samples) -> Result<Vec<u8>, DecodeError> {
+    let Samples::U8(all) = samples else { return Err(malformed("its palette has too many bits")) };
+    let entries = 1usize << page.bits;
+    // The high byte, as Pillow does; old writers fill the low one alone, as libtiff knows.
+    let low = page.palette.iter().all(|&value| value < 256);
+    let byte = |value: u64| if low { value as u8 } else { (value >> 8) as u8 };
+    let colors: Vec<[u8; 3]> =
+        (0..entries).map(|at| [0, 1, 2].map(|plane| byte(page.palette[plane * entries + at]))).collect();
+    let mut out = Vec::with_capacity(all.len() * 3);
+    for at in all {
+        out.extend(colors[usize::from(at)]);
+    }
+    Ok(out)
+}
+
+fn rgb_of_lab(page: &Page<'_>, samples: Samples) -> Result<Vec<u8>, DecodeError> {
+    let icc = page.photometric == color::ICC_LAB;
+    match samples {
+        Samples::U8(all) => {
+            let signed = |v: u8| if icc { f32::from(v) - 128.0 } else { f32::from(v as i8) };
+            let pixel = |p: &[u8]| lab(f32::from(p[0]) / 2.55, signed(p[1]), signed(p[2]));
+            Ok(rgb_of(all, page.kept(), 3, pixel))
+        }
+        Samples::U16 { samples, .. } => {
+            let signed =
+                |v: u16| if icc { f32::from(v) / 256.0 - 128.0 } else { f32::from(v as i16) / 256.0 };
+            let most = if icc { 65280.0 } else { 65535.0 };
+            let pixel = |p: &[u16]| lab(f32::from(p[0]) * 100.0 / most, signed(p[1]), signed(p[2]));
+            Ok(samples.chunks_exact(page.kept()).flat_map(pixel).collect())
+        }
+        Samples::F32 { .. } => Err(malformed("its CIELab is floating point")),
+    }
 }
 
 fn inverted(mut samples: Samples, kept: usize) -> Samples {
@@ -88,39 +100,6 @@ fn cmyk(pixel: &[u8]) -> [u8; 3] {
         let product = u32::from(pixel[at]) * white + 128;
         (white - ((product + (product >> 8)) >> 8)) as u8
     })
-}
-
-/// libtiff's conversion, in floating point.
-struct Ycc {
-    red: f32,
-    green: f32,
-    blue: f32,
-    reference: [f32; 6],
-}
-
-impl Ycc {
-    fn of(page: &Page<'_>) -> Ycc {
-        let [red, green, blue] = match page.coefficients[..] {
-            [red, green, blue] if green > 0.0 => [red, green, blue],
-            _ => [0.299, 0.587, 0.114],
-        };
-        let default = [0.0, 255.0, 128.0, 255.0, 128.0, 255.0];
-        let reference = page.reference.as_slice().try_into().unwrap_or(default);
-        Ycc { red, green, blue, reference }
-    }
-
-    fn rgb(&self, pixel: &[u8]) -> [u8; 3] {
-        let value = |at: usize, range: f32| {
-            let (black, white) = (self.reference[at * 2], self.reference[at * 2 + 1]);
-            let width = if white == black { 1.0 } else { white - black };
-            (f32::from(pixel[at]) - black) * range / width
-        };
-        let (y, cb, cr) = (value(0, 255.0), value(1, 127.0), value(2, 127.0));
-        let red = y + cr * (2.0 - 2.0 * self.red);
-        let blue = y + cb * (2.0 - 2.0 * self.blue);
-        let green = (y - self.blue * blue - self.red * red) / self.green;
-        [red, green, blue].map(|v| v.round().clamp(0.0, 255.0) as u8)
-    }
 }
 
 /// CIELab of D50 to sRGB, relative to white.

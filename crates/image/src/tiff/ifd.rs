@@ -17,6 +17,8 @@ impl Layout {
     }
 }
 
+const MOST_ENTRIES: usize = 4096;
+
 struct Entry<'a> {
     tag: u16,
     kind: u64,
@@ -53,8 +55,8 @@ impl<'a> Ifd<'a> {
         let (count_size, entry_size, word) = if layout.big { (8, 20, 8) } else { (2, 12, 4) };
         let start = at.checked_add(count_size)?;
         let count = usize::try_from(layout.number(bytes.get(at..start)?)).ok()?;
-        // Tags are 16 bits wide; this also bounds what is allocated.
-        if count > 0x1_0000 {
+        // Real ones have a few dozen. This also bounds what a chain of 4096 directories that lie over each other can cost.
+        if count > MOST_ENTRIES {
             return None;
         }
         let end = start.checked_add(count * entry_size)?;
@@ -92,7 +94,9 @@ impl<'a> Ifd<'a> {
     /// The whole numbers of a tag; none where it is missing or of another type.
     pub(crate) fn numbers(&self, tag: u16) -> Vec<u64> {
         let Some(entry) = self.entry(tag) else { return Vec::new() };
-        if !matches!(entry.kind, 1 | 3 | 4 | 13 | 16 | 18) {
+        // What is written as bytes is a few numbers; as eight bytes each in memory a whole file of them would be too many.
+        let few = entry.kind != 1 || entry.data.len() <= 4096;
+        if !few || !matches!(entry.kind, 1 | 3 | 4 | 13 | 16 | 18) {
             return Vec::new();
         }
         let size = size_of_kind(entry.kind).unwrap_or(1);

@@ -6,10 +6,12 @@
 mod chunks;
 mod codec;
 mod color;
-pub(crate) mod ifd;
+mod fax;
+mod ifd;
 mod page;
 mod predictor;
 mod samples;
+mod ycc;
 
 pub(crate) use page::Page;
 
@@ -18,21 +20,12 @@ use image::metadata::Orientation;
 use crate::raster::Raster;
 use crate::{DecodeError, Format, Limits};
 
-/// The picture of a file, how it is to be turned, and how many pages the file has.
-pub(crate) struct Picture {
-    pub(crate) raster: Raster,
-    pub(crate) orientation: Orientation,
-    /// Said to nobody yet.
-    #[allow(dead_code)]
-    pub(crate) pages: usize,
-}
-
-/// Reads the first page that is not a thumbnail.
-pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
+/// Reads the first page that is not a thumbnail, and how it is to be turned.
+pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<(Raster, Orientation), DecodeError> {
     let page = Page::first(bytes)?;
     crate::decode::check_size(page.width as u32, page.height as u32, Format::Tiff, limits)?;
     let raster = color::finish(&page, chunks::read(&page, bytes, limits)?)?;
-    Ok(Picture { raster, orientation: page.orientation, pages: page.pages })
+    Ok((raster, page.orientation))
 }
 
 fn malformed(reason: &str) -> DecodeError {

@@ -1,7 +1,7 @@
 //! The samples of a row, out of the bits of the file.
 
 use super::malformed;
-use super::page::{Page, Sample};
+use super::page::{Page, Sample, color};
 use crate::raster::Samples;
 use crate::{DecodeError, Limits};
 
@@ -19,7 +19,7 @@ impl Samples {
         Ok(match size {
             1 => Samples::U8(vec![0; count]),
             2 => {
-                let bits = page.bits - usize::from(page.sample == Sample::Signed);
+                let bits = page.bits - usize::from(page.sample == Sample::Signed && !is_lab(page));
                 Samples::U16 { samples: vec![0; count], white: ((1u32 << bits) - 1) as u16 }
             }
             _ => {
@@ -33,7 +33,7 @@ impl Samples {
         })
     }
 
-    /// Puts `width` pixels of a row at `to`, `step` apart: of each pixel's samples in the row, the first of them.
+    /// Puts `width` pixels of a row at `to`, `step` apart: of each pixel's `in_row` samples in the row, the first `taken`.
     pub(super) fn put(
         &mut self,
         page: &Page<'_>,
@@ -43,49 +43,112 @@ impl Samples {
         (in_row, taken): (usize, usize),
         width: usize,
     ) {
-        let bits = page.bits;
-        let raw = |index: usize| -> u64 {
-            if bits.is_multiple_of(8) {
-                let size = bits / 8;
-                return page.layout.number(&row[index * size..(index + 1) * size]);
+        let place = Place { step, in_row, taken, width };
+        let (bits, little) = (page.bits, page.layout.little);
+        // Negative samples are black. Those of Lab are made sense of later.
+        let signed = page.sample == Sample::Signed && !is_lab(page);
+        match self {
+            Samples::U8(all) => {
+                let out = &mut all[to..];
+                match bits {
+                    8 if signed => {
+                        let value = |v: u8| if v > 127 { 0 } else { ((u32::from(v) * 255 + 63) / 127) as u8 };
+                        place.copy(row, out, |[v]: [u8; 1]| value(v));
+                    }
+                    8 => place.copy(row, out, |[v]: [u8; 1]| v),
+                    _ => {
+                        // Values of a palette are what they are, others are spread.
+                        let most = (1u32 << bits) - 1;
+                        let value = |v: u64| match page.photometric {
+                            color::PALETTE => v as u8,
+                            _ => ((v as u32 * 255 + most / 2) / most) as u8,
+                        };
+                        place.unpack(row, out, bits, value);
+                    }
+                }
             }
-            // Samples of other sizes are packed from the highest bit, in any byte order.
-            let bit = |at: usize| u64::from(row[at / 8] >> (7 - at % 8) & 1);
-            (index * bits..(index + 1) * bits).fold(0, |value, at| (value << 1) | bit(at))
+            Samples::U16 { samples, .. } => {
+                let out = &mut samples[to..];
+                let positive = |v: u16| if signed && v > 0x7FFF { 0 } else { v };
+                match (bits, little) {
+                    (16, true) => place.copy(row, out, |v| positive(u16::from_le_bytes(v))),
+                    (16, false) => place.copy(row, out, |v| positive(u16::from_be_bytes(v))),
+                    _ => place.unpack(row, out, bits, |v| v as u16),
+                }
+            }
+            Samples::F32 { samples, .. } => {
+                let out = &mut samples[to..];
+                let layout = page.layout;
+                match (page.sample, bits) {
+                    (Sample::Float, 16) => {
+                        place.copy(row, out, |v: [u8; 2]| half(layout.number(&v) as u16));
+                    }
+                    (Sample::Float, 32) => {
+                        place.copy(row, out, |v: [u8; 4]| f32::from_bits(layout.number(&v) as u32));
+                    }
+                    (Sample::Float, _) => {
+                        place.copy(row, out, |v: [u8; 8]| f64::from_bits(layout.number(&v)) as f32);
+                    }
+                    (Sample::Signed, _) => {
+                        place.copy(row, out, |v: [u8; 4]| (layout.number(&v) as u32 as i32).max(0) as f32);
+                    }
+                    (Sample::Unsigned, 24) => place.copy(row, out, |v: [u8; 3]| layout.number(&v) as f32),
+                    (Sample::Unsigned, _) => place.copy(row, out, |v: [u8; 4]| layout.number(&v) as f32),
+                }
+            }
+        }
+    }
+}
+
+fn is_lab(page: &Page<'_>) -> bool {
+    matches!(page.photometric, color::LAB | color::ICC_LAB)
+}
+
+/// Where the samples of a row go.
+struct Place {
+    step: usize,
+    in_row: usize,
+    taken: usize,
+    width: usize,
+}
+
+impl Place {
+    /// Samples of `N` whole bytes.
+    #[inline(always)]
+    fn copy<const N: usize, T>(&self, row: &[u8], out: &mut [T], value: impl Fn([u8; N]) -> T) {
+        let samples = row.as_chunks::<N>().0;
+        if self.taken == self.in_row && self.taken == self.step {
+            for (out, &sample) in out.iter_mut().zip(&samples[..self.width * self.in_row]) {
+                *out = value(sample);
+            }
+            return;
+        }
+        for (out, pixel) in out.chunks_mut(self.step).zip(samples.chunks_exact(self.in_row)).take(self.width)
+        {
+            for (out, &sample) in out.iter_mut().zip(&pixel[..self.taken]) {
+                *out = value(sample);
+            }
+        }
+    }
+
+    /// Samples of other sizes, which are packed from the highest bit, in any byte order.
+    #[inline(always)]
+    fn unpack<T>(&self, row: &[u8], out: &mut [T], bits: usize, value: impl Fn(u64) -> T) {
+        let (mut window, mut held) = (0u64, 0);
+        let mut bytes = row.iter();
+        let mut next = || {
+            while held < bits {
+                window = window << 8 | u64::from(bytes.next().copied().unwrap_or(0));
+                held += 8;
+            }
+            held -= bits;
+            window >> held & ((1 << bits) - 1)
         };
-        let top = (1u64 << (bits - 1)).wrapping_sub(1);
-        // Negative samples are black.
-        let positive = |value: u64| if value > top { 0 } else { value };
-        let signed = page.sample == Sample::Signed && !matches!(page.photometric, 8 | 9);
-        let indexed = page.photometric == 3;
-        for x in 0..width {
-            for channel in 0..taken {
-                let value = raw(x * in_row + channel);
-                let at = to + x * step + channel;
-                match self {
-                    Samples::U8(all) => {
-                        all[at] = match bits {
-                            8 if signed => ((positive(value) * 255 + 63) / 127) as u8,
-                            8 => value as u8,
-                            _ if indexed => value as u8,
-                            _ => {
-                                let most = (1u64 << bits) - 1;
-                                ((value * 255 + most / 2) / most) as u8
-                            }
-                        };
-                    }
-                    Samples::U16 { samples, .. } => {
-                        samples[at] = if signed { positive(value) } else { value } as u16;
-                    }
-                    Samples::F32 { samples, .. } => {
-                        samples[at] = match (page.sample, bits) {
-                            (Sample::Float, 16) => half(value as u16),
-                            (Sample::Float, 32) => f32::from_bits(value as u32),
-                            (Sample::Float, _) => f64::from_bits(value) as f32,
-                            (Sample::Signed, _) => positive(value) as f32,
-                            (Sample::Unsigned, _) => value as f32,
-                        };
-                    }
+        for pixel in out.chunks_mut(self.step).take(self.width) {
+            for sample in 0..self.in_row {
+                let stored = next();
+                if sample < self.taken {
+                    pixel[sample] = value(stored);
                 }
             }
         }
