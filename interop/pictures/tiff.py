@@ -1,5 +1,6 @@
 """TIFF, by a writer of any tags, and what Pillow's libtiff and tiffcp make of them."""
 
+import io
 import itertools
 import struct
 import subprocess
@@ -16,7 +17,7 @@ from .exif import xmp
 from .png import packed
 
 COMPRESSIONS = {"none": 1, "LZW": 5, "Deflate": 8, "old Deflate": 32946, "PackBits": 32773}
-SIZES = {1: "B", 2: "s", 3: "H", 4: "I", 7: "B", 16: "Q"}
+SIZES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 7: "B", 16: "Q"}
 
 
 def lzw(data):
@@ -130,7 +131,7 @@ def tiff(samples, bits, photometric, compression=1, predictor=1, fill=1, order="
         entries |= {number: (kind, values) for number, kind, values in tags}
         table = b""
         for number, (kind, values) in sorted(entries.items()):
-            body = b"".join(struct.pack(order + SIZES[kind], value) for value in values)
+            body = b"".join(struct.pack(order + SIZES[kind], *(value if kind == 5 else (value,))) for value in values)
             if len(body) > struct.calcsize("=" + word):
                 where, body_ = len(out), struct.pack(order + word, len(out))
                 out += body + b"\0" * (len(body) % 2)
@@ -152,6 +153,36 @@ def tiffcp(data, *arguments):
         return b.read_bytes()
 
 
+# Coefficients of BT.709, and the reference of digital video.
+YCBCR_TAGS = {
+    "coefficients": [(529, 5, [(2126, 10000), (7152, 10000), (722, 10000)])],
+    "reference": [(532, 5, [(16, 1), (235, 1), (128, 1), (240, 1), (128, 1), (240, 1)])],
+    "unusual reference": [(532, 5, [(0, 1), (200, 1), (120, 1), (255, 1), (401, 3), (511, 2)])],
+}
+
+
+def ycbcr(color, subsampling, compression, tags=()):
+    """A file of clusters of luma and one of each chroma, and its pixels: those that libtiff sees in an even number of whole clusters."""
+    (height, width), (h, v) = color.shape[:2], subsampling
+    ycc = np.asarray(Image.fromarray(color).convert("YCbCr")).astype(int)
+
+    def write(width, height, compression):
+        full = np.pad(ycc, ((0, -len(ycc) % v), (0, -width % h + width - ycc.shape[1]), (0, 0)), mode="edge")
+        cells = full.reshape(full.shape[0] // v, v, full.shape[1] // h, h, 3).transpose(0, 2, 1, 3, 4)
+        luma = cells[..., 0].reshape(*cells.shape[:2], -1)
+        strip = compress(np.concatenate([luma, cells[:, :, 0, 0, 1:]], -1).astype(np.uint8).tobytes(), compression)
+        data = tiff(full[:1, :1, :1], 8, 6, tags=[
+            (256, 3, [width]), (257, 3, [height]), (258, 3, [8, 8, 8]), (259, 3, [compression]), (277, 3, [3]), (278, 3, [height]), (530, 3, [h, v]),
+            (279, 4, [len(strip)]), (273, 4, [0]), *tags])
+        at = len(data) + len(data) % 2
+        where = data.index(struct.pack("<HHII", 273, 4, 1, 0))
+        return data[: where + 8] + struct.pack("<I", at) + data[where + 12 :] + b"\0" * (len(data) % 2) + strip
+
+    # Pillow has libtiff convert what is compressed, alone.
+    whole = Image.open(io.BytesIO(write(width + -width % (2 * h), height + -height % v, 8)))
+    return write(width, height, compression), np.asarray(whole.convert("RGB"))[:height, :width]
+
+
 # Photometric, samples of a pixel, ExtraSamples.
 LAYOUTS = {
     "gray": (1, 1, None), "white is 0": (0, 1, None), "RGB": (2, 3, None), "gray, extra 0": (1, 2, 0), "gray, extra 1": (1, 2, 1),
@@ -170,10 +201,19 @@ def made(layout, bits, width, height, c):
     if count in (2, 4):
         spread = np.concatenate([spread, rng.integers(0, 1 << bits, (height, width, 1))], -1)
     tags, truth = [], None
-    if layout in ("gray", "white is 0", "RGB", "gray, extra 0", "gray, extra 2", "RGB, extra 0", "RGB, extra 2") and bits <= 16:
-        values = eight_bits(spread[..., : 1 if photometric < 2 else 3], bits)
-        values = 255 - values if photometric == 0 else values
+    if photometric <= 2:
+        values = spread[..., : 1 if photometric < 2 else 3]
+        if extra == 1:
+            # The colors are multiplied with the alpha; what was transparent is black.
+            alpha = spread[..., -1:]
+            values = np.where(alpha > 0, np.minimum(values * ((1 << bits) - 1) // np.maximum(alpha, 1), (1 << bits) - 1), 0)
+        values = eight_bits(values if photometric else (1 << bits) - 1 - values, bits)
         truth = values[..., 0] if photometric < 2 else values
+    if layout == "CMYK":
+        inks = eight_bits(spread, bits)
+        truth = np.asarray(Image.frombytes("CMYK", (width, height), inks.tobytes()).convert("RGB"))
+    if layout == "Lab":
+        truth = np.asarray(Image.frombytes("LAB", (width, height), spread.astype(np.uint8).tobytes()).convert("RGB"))
     if layout == "palette":
         palette = rng.integers(0, 256, (3, 1 << bits))
         tags = [(320, 3, (palette * 257).ravel().tolist())]
@@ -222,11 +262,15 @@ def pictures():
             if predictor == 3 and compression == 1:
                 continue
             kind = f"float gray of {bits} bits" + (", predictor" if predictor == 3 else "")
-            yield picture(kind, tiff(samples, bits, 1, compression, predictor, order="<>"[c % 2] if predictor == 1 else ">"), np.rint(samples[..., 0] * 255).astype(np.uint8))
+            yield picture(kind, tiff(samples, bits, 1, compression, predictor, order="<>"[c % 2]), np.rint(samples[..., 0] * 255).astype(np.uint8))
         color = content.rgb(width, height, c)
         yield picture("float RGB of 32 bits", tiff(color / 255.0, 32, 2), color)
-        signed = (color[..., :1].astype(int) - 128) & 255
-        yield picture("signed gray of 8 bits", tiff(signed, 8, 1, tags=[(339, 3, [2])]))
+        for bits in (8, 16, 32):
+            half = 1 << (bits - 1)
+            signed = content.gray(width, height, c)[..., None].astype(np.int64) * ((1 << bits) - 1) // 255 - half
+            values = np.maximum(signed[..., 0], 0)
+            truth = {8: (values * 255 + 63) // 127, 16: (values * 255 + half // 2) // (half - 1), 32: np.rint(values.astype(np.float32) / np.float32(half - 1) * np.float32(255))}
+            yield picture(f"signed gray of {bits} bits", tiff(signed & ((1 << bits) - 1), bits, 1, tags=[(339, 3, [2])], order="<>"[c % 2]), truth[bits].astype(np.uint8))
         plain = tiff(color.astype(int), 8, 2)
         gray = tiff(content.gray(width, height, c)[..., None].astype(int), 8, 1)
         bilevel = tiff((content.gray(width, height, c)[..., None] > 127).astype(int), 1, c % 2)
@@ -243,20 +287,17 @@ def pictures():
                     except subprocess.CalledProcessError:
                         continue
                     yield picture(f"{kind}, tiffcp {name}" + (", tiled" if tiled else ""), data)
-        for subsampling in ((1, 1), (2, 1), (2, 2), (4, 1), (4, 2)):
-            # Clusters of luma and one of each chroma, uncompressed.
-            h, v = subsampling
-            ycc = np.asarray(Image.fromarray(color).convert("YCbCr")).astype(int)
-            full = np.pad(ycc, ((0, -height % v), (0, -width % h), (0, 0)), mode="edge")
-            cells = full.reshape(full.shape[0] // v, v, full.shape[1] // h, h, 3).transpose(0, 2, 1, 3, 4)
-            luma = cells[..., 0].reshape(*cells.shape[:2], -1)
-            units = np.concatenate([luma, cells[:, :, 0, 0, 1:]], -1).reshape(cells.shape[0], -1).astype(np.uint8)
-            data = tiff(full[: len(units), : 1, :1], 8, 6, tags=[
-                (256, 3, [width]), (257, 3, [height]), (258, 3, [8, 8, 8]), (277, 3, [3]), (278, 3, [height]), (530, 3, [h, v]), (279, 4, [units.size]), (273, 4, [0])])
-            at = len(data) + len(data) % 2
-            where = data.index(struct.pack("<HHII", 273, 4, 1, 0))
-            data = data[: where + 8] + struct.pack("<I", at) + data[where + 12 :] + b"\0" * (len(data) % 2) + units.tobytes()
-            yield picture(f"YCbCr {h}x{v}", data)
+        for subsampling in ((1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (4, 2), (4, 4)):
+            kind = "YCbCr {}x{}".format(*subsampling)
+            if width < subsampling[0] or height < subsampling[1]:
+                kind = "YCbCr smaller than a cluster"
+            elif subsampling == (4, 4) and -(-width // 4) % 2:
+                kind = "YCbCr 4x4, odd"
+            yield picture(f"{kind}, none", *ycbcr(color, subsampling, 1))
+            yield picture(f"{kind}, Deflate", *ycbcr(color, subsampling, 8))
+            yield picture(f"{kind}, LZW", *ycbcr(color, subsampling, 5))
+            for name, tags in YCBCR_TAGS.items():
+                yield picture(f"{kind}, {name}", *ycbcr(color, subsampling, 8, tags))
     samples, _, truth = made("RGB", 8, 33, 17, 0)
     for o in range(1, 9):
         for kind, order in itertools.product((3, 4), "<>"):
