@@ -48,6 +48,7 @@ MEANT = {
     "tiff gray, extra ? of 16 bits*": "Pillow reads none",
     "tiff *, extra ? of 8 bits, planar*": "Pillow reads some of these, by their extra sample and compression",
     "tiff Lab of 8 bits, planar*": "Pillow takes a and b for unsigned in planes",
+    "tiff palette of low bytes": "libtiff knows these of old writers, Pillow shows black",
     "tiff float *": "Pillow clips to 0..255 and knows 32 bits of gray alone; here 1 is white",
     "tiff signed gray *": "Pillow takes them for unsigned, or clips; here negative values are black and the largest is white",
     "tiff YCbCr ???, none": "Pillow reads uncompressed YCbCr by itself: no clusters, and rounded otherwise than libtiff",

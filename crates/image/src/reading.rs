@@ -36,17 +36,19 @@ impl Reading {
     /// The samples of a picture, without its alpha, and how many a pixel has.
     pub(crate) fn samples(self, image: impl Into<Raster>) -> (u8, Vec<u8>) {
         let Raster { colors, alpha, samples, .. } = image.into();
-        let step = colors + usize::from(alpha);
         // White is of the colors; the whole range of alpha counts.
         let whole = Reading::default();
-        let of = |at: usize| if alpha && at % step == colors { whole } else { self };
+        let mixed = (alpha && self.white.is_some()).then_some(colors);
         let samples: Vec<u8> = match samples {
             Samples::U8(samples) => samples,
+            Samples::U16 { samples, white: u16::MAX } if self.white.is_none() => {
+                samples.iter().map(|v| (v >> 8) as u8).collect()
+            }
             Samples::U16 { samples, white } => {
-                samples.iter().enumerate().map(|(at, &v)| of(at).of_16(v, white)).collect()
+                narrowed(&samples, mixed, |v| self.of_16(v, white), |v| whole.of_16(v, white))
             }
             Samples::F32 { samples, white } => {
-                samples.iter().enumerate().map(|(at, &v)| of(at).of_float(v, white)).collect()
+                narrowed(&samples, mixed, |v| self.of_float(v, white), |v| whole.of_float(v, white))
             }
         };
         match (alpha, colors) {
@@ -60,7 +62,11 @@ impl Reading {
     fn opaque<const COLORS: usize>(self, samples: &[u8]) -> (u8, Vec<u8>) {
         let pixels = samples.chunks_exact(COLORS + 1);
         let Some(background) = self.background else {
-            return (COLORS as u8, pixels.flat_map(|pixel| &pixel[..COLORS]).copied().collect());
+            let mut colors = vec![0; pixels.len() * COLORS];
+            for (to, pixel) in colors.chunks_exact_mut(COLORS).zip(pixels) {
+                to.copy_from_slice(&pixel[..COLORS]);
+            }
+            return (COLORS as u8, colors);
         };
         let over = |value: u8, alpha: u8, below: u8| {
             let (value, alpha, below) = (u32::from(value), u32::from(alpha), u32::from(below));
@@ -75,6 +81,18 @@ impl Reading {
             |pixel: &[u8]| [0, 1, 2].map(|c| over(pixel[c.min(COLORS - 1)], pixel[COLORS], background[c]));
         (3, pixels.flat_map(blend).collect())
     }
+}
+
+/// Samples as bytes; where a number of colors is given, the alpha behind each pixel's is made a byte in its own way.
+fn narrowed<T: Copy>(
+    samples: &[T],
+    colors: Option<usize>,
+    color: impl Fn(T) -> u8,
+    alpha: impl Fn(T) -> u8,
+) -> Vec<u8> {
+    let Some(colors) = colors else { return samples.iter().map(|&v| color(v)).collect() };
+    let value = |(at, &v): (usize, &T)| if at % (colors + 1) == colors { alpha(v) } else { color(v) };
+    samples.iter().enumerate().map(value).collect()
 }
 
 /// A value of 0 to `white` as one of 0 to 255, rounded; larger ones are white.

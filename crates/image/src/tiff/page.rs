@@ -195,7 +195,11 @@ impl<'a> Page<'a> {
         let subsampling = match ifd.numbers(530)[..] {
             [x @ (1 | 2 | 4), y @ (1 | 2 | 4), ..] => (x as usize, y as usize),
             [] => (2, 2),
-            _ => return Err(malformed("its chroma is subsampled by another number than 1, 2 or 4")),
+            _ => {
+                return Err(malformed(
+                    "its chroma is subsampled by another number than 1, 2 or 4: save it as RGB",
+                ));
+            }
         };
         let palette = if photometric == color::PALETTE { ifd.numbers(320) } else { Vec::new() };
         if photometric == color::PALETTE && (bits > 8 || palette.len() < 3 << bits) {

@@ -123,6 +123,13 @@ impl Place {
             }
             return;
         }
+        if self.taken == 1 && self.in_row == 1 {
+            // A plane.
+            for (out, &sample) in out.iter_mut().step_by(self.step).zip(&samples[..self.width]) {
+                *out = value(sample);
+            }
+            return;
+        }
         for (out, pixel) in out.chunks_mut(self.step).zip(samples.chunks_exact(self.in_row)).take(self.width)
         {
             for (out, &sample) in out.iter_mut().zip(&pixel[..self.taken]) {
@@ -133,7 +140,18 @@ impl Place {
 
     /// Samples of other sizes, which are packed from the highest bit, in any byte order.
     #[inline(always)]
-    fn unpack<T>(&self, row: &[u8], out: &mut [T], bits: usize, value: impl Fn(u64) -> T) {
+    fn unpack<T: Copy>(&self, row: &[u8], out: &mut [T], bits: usize, value: impl Fn(u64) -> T) {
+        if self.in_row == 1 && self.step == 1 && matches!(bits, 1 | 2 | 4) {
+            // Gray and palettes, a byte at a time.
+            let count = 8 / bits;
+            let values: [T; 16] = std::array::from_fn(|v| value(v as u64));
+            for (out, &byte) in out[..self.width].chunks_mut(count).zip(row) {
+                for (at, out) in out.iter_mut().enumerate() {
+                    *out = values[usize::from(byte >> (8 - bits * (at + 1)) & ((1 << bits) - 1))];
+                }
+            }
+            return;
+        }
         let (mut window, mut held) = (0u64, 0);
         let mut bytes = row.iter();
         let mut next = || {
