@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use pupila_image::{
-    DecodeError, Image, Interpolation, Limits, NEARLY_ONE, Reading, decode_as, decode_shrunk, resize,
+    DecodeError, Image, Interpolation, Limits, NEARLY_ONE, Reading, decode_resized, decode_shrunk, resize,
     why_flat,
 };
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
-use crate::files::read_file;
+use crate::files::{read_counted, read_file};
 use crate::{
     Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, Sample, Skipped, Source, Split, WhyFlat,
 };
@@ -52,15 +53,34 @@ impl ResizeRule {
     /// This is the one way from a file to pixels, in training as in prediction.
     ///
     /// # Errors
-    /// The bytes are no image that can be read, or a damaged one.
+    /// The bytes are no image that can be read, or a damaged one, unless [`Reading::fill_damaged`] says that these are read as far as
+    /// they go. The system does not give the memory.
     pub fn pixels(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
-        let limits = Limits::default();
-        let decoded = if self.scaled_decoding && self.interpolation == Interpolation::Area {
-            decode_shrunk(bytes, self.channels, (self.width, self.height), &limits, &self.reading)
-        } else {
-            decode_as(bytes, self.channels, &limits, &self.reading)
-        };
-        Ok(self.resize(decoded?)?)
+        Ok(self.pixels_and_damage(bytes)?.0)
+    }
+
+    /// The pixels, and of a damaged image that was filled what is wrong with it.
+    fn pixels_and_damage(&self, bytes: &[u8]) -> Result<(Image, Option<DecodeError>), DecodeError> {
+        let strict = Reading { fill_damaged: false, ..self.reading };
+        match self.decoded(bytes, &strict) {
+            Err(damage @ (DecodeError::Truncated { .. } | DecodeError::Malformed { .. }))
+                if self.reading.fill_damaged =>
+            {
+                // What is wrong with the whole file is the better word on a picture of which nothing can be read.
+                let filled = self.decoded(bytes, &self.reading).map_err(|_| damage.clone())?;
+                Ok((filled, Some(damage)))
+            }
+            whole => Ok((whole?, None)),
+        }
+    }
+
+    fn decoded(&self, bytes: &[u8], reading: &Reading) -> Result<Image, DecodeError> {
+        let &ResizeRule { channels, interpolation, .. } = self;
+        let (limits, size) = (Limits::default(), (self.width, self.height));
+        if self.scaled_decoding && interpolation == Interpolation::Area {
+            return decode_shrunk(bytes, channels, size, &limits, reading);
+        }
+        decode_resized(bytes, channels, size, interpolation, &limits, reading)
     }
 
     fn resize(&self, image: Image) -> Result<Image, pupila_image::ImageError> {
@@ -139,6 +159,8 @@ enum Slot {
     /// From the pack with this number.
     Cached(usize),
     Decoded,
+    /// Damaged, and gray where something is lost.
+    Filled(String),
     Bad(String),
 }
 
@@ -176,6 +198,7 @@ pub fn load(
     let damaged: Vec<AtomicBool> = packs.iter().map(|_| AtomicBool::new(false)).collect();
     let used: Vec<AtomicBool> = packs.iter().map(|_| AtomicBool::new(false)).collect();
     let stopped = AtomicBool::new(false);
+    let memory = Mutex::new(None);
     let work = data.par_chunks_exact_mut(bytes).zip(&mut slots).zip(which);
     work.for_each(|((pixels, slot), &i)| {
         if stopped.load(Ordering::Relaxed) || interrupted() {
@@ -192,11 +215,17 @@ pub fn load(
                 damaged[number].store(true, Ordering::Relaxed);
             }
             match pixels_of(sample, rule) {
-                Ok(decoded) => {
+                Ok((decoded, damage)) => {
                     pixels.copy_from_slice(&decoded);
-                    Slot::Decoded
+                    damage.map_or(Slot::Decoded, Slot::Filled)
                 }
-                Err(reason) => Slot::Bad(reason),
+                Err(Unusable::Bad(reason)) => Slot::Bad(reason),
+                Err(Unusable::Memory(error)) => {
+                    *memory.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some((sample.path.clone(), error));
+                    stopped.store(true, Ordering::Relaxed);
+                    return;
+                }
             }
         };
         progress(1);
@@ -225,6 +254,9 @@ pub fn load(
             cache.write_pack(rule, entries);
         }
     }
+    if let Some((path, source)) = memory.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(LoadError::PictureMemory { path, source });
+    }
     if stopped.into_inner() {
         return Err(LoadError::Interrupted);
     }
@@ -247,24 +279,43 @@ fn allocate(images: usize, bytes: usize) -> Result<Vec<u8>, LoadError> {
     Ok(vec![0; total])
 }
 
-/// The sample's pixels by the rule, `[H, W, C]`.
-fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<Vec<u8>, String> {
-    let image = match &sample.source {
+/// Why a sample has no pixels.
+enum Unusable {
+    Bad(String),
+    /// This is no fault of the picture, and ends the work: what is left out must not depend on the machine.
+    Memory(DecodeError),
+}
+
+impl From<DecodeError> for Unusable {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::Memory { .. } => Unusable::Memory(error),
+            other => Unusable::Bad(other.to_string()),
+        }
+    }
+}
+
+/// The sample's pixels by the rule, `[H, W, C]`, and of a damaged image that was filled what is wrong with it.
+fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<(Vec<u8>, Option<String>), Unusable> {
+    let bad = |error: &dyn fmt::Display| Unusable::Bad(error.to_string());
+    match &sample.source {
         Source::File => {
-            let bytes = read_file(&sample.path).map_err(|error| format!("it cannot be read: {error}"))?;
+            let content = read_counted(&sample.path)
+                .map_err(|error| Unusable::Bad(format!("it cannot be read: {error}")))?;
             // Its pixels would be kept in the cache under the name of what the file held before.
-            if XxHash3_128::oneshot(&bytes) != sample.content {
-                return Err("it changed while it was in use".to_owned());
+            if XxHash3_128::oneshot(&content.bytes) != sample.content {
+                return Err(Unusable::Bad("it changed while it was in use".to_owned()));
             }
-            rule.pixels(&bytes).map_err(|error| error.to_string())?
+            let (image, damage) = rule.pixels_and_damage(&content.bytes)?;
+            Ok((image.into_data(), damage.map(|damage| damage.to_string())))
         }
         Source::Array { images, index } => {
             let pixels = images.image(*index).iter().map(|&value| rule.reading.of_array(value)).collect();
             let image = Image::new(images.width, images.height, images.channels, pixels);
-            image.and_then(|image| rule.resize(image)).map_err(|error| error.to_string())?
+            let image = image.and_then(|image| rule.resize(image)).map_err(|error| bad(&error))?;
+            Ok((image.into_data(), None))
         }
-    };
-    Ok(image.into_data())
+    }
 }
 
 /// Closes the gaps that bad images left, and decides by the policy.
@@ -280,6 +331,7 @@ fn gather(
     let mut kept = Vec::with_capacity(which.len());
     let mut skipped = Vec::new();
     let (mut from_cache, mut decoded) = (0, 0);
+    let mut filled = Vec::new();
     // For each class that is to be learnt: whether an image was good, and the first bad one.
     let is_learnt = |sample: &Sample| dataset.purpose == Purpose::Training && sample.split == Split::Train;
     let mut good = vec![false; dataset.classes.len()];
@@ -289,6 +341,10 @@ fn gather(
         match slot {
             Slot::Cached(_) => from_cache += 1,
             Slot::Decoded => decoded += 1,
+            Slot::Filled(reason) => {
+                decoded += 1;
+                filled.push(Skipped { path: sample.path.clone(), reason });
+            }
             Slot::Bad(reason) => {
                 if is_learnt(sample) {
                     first_bad[sample.label as usize].get_or_insert(skipped.len());
@@ -322,7 +378,8 @@ fn gather(
         return Err(LoadError::NoneUsable { bad: skipped });
     }
     let pixels = Pixels { rule, data };
-    let notices = flat_images(dataset, &kept, &pixels).into_iter().collect();
+    let filled = (!filled.is_empty()).then(|| Notice::Filled { images: filled });
+    let notices = filled.into_iter().chain(flat_images(dataset, &kept, &pixels)).collect();
     Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
 }
 
@@ -330,6 +387,8 @@ fn gather(
 fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Notice> {
     /// So many of them are opened once more to see why.
     const ASKED: usize = 8;
+    /// Larger ones are not opened once more: their samples take eight bytes a pixel.
+    const LIMITS: Limits = Limits { max_pixels: 1 << 25 };
     /// Arrays of few levels, such as 0 to 16, are common, and their values say so themselves.
     const FEW_LEVELS: u8 = 31;
     let is_flat = |pixels: &[u8], nearly: u8| {
@@ -363,7 +422,7 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
         flat.iter().map(|&at| &dataset.samples[kept[at]]).filter(|s| matches!(s.source, Source::File));
     let why = files
         .take(ASKED)
-        .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &Limits::default()).ok());
+        .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &LIMITS).ok());
     let of_arrays = flat.iter().filter_map(|&at| match &dataset.samples[kept[at]].source {
         Source::Array { images, index } => images.image(*index).iter().max().copied(),
         Source::File => None,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use pupila_image::{Flat, Reading};
 
-use crate::Split;
 use crate::similar::{code_points, quoted, seen};
+use crate::{Skipped, Split};
 
 /// One thing worth saying.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,11 @@ pub enum Notice {
     SimilarClasses {
         /// The names, each with the number of its images; the first is the one with the most.
         classes: Vec<(String, usize)>,
+    },
+    /// Damaged images that were read as far as they go, since the recipe says so.
+    Filled {
+        /// All of them, with what is wrong.
+        images: Vec<Skipped>,
     },
     /// Images that have hardly any contrast once they are read.
     Flat {
@@ -269,6 +274,19 @@ impl fmt::Display for Notice {
                 path.display()
             ),
             Notice::SimilarClasses { classes } => similar_classes(f, classes),
+            Notice::Filled { images } => {
+                let (s, are, them) = if images.len() == 1 { ("", "is", "it") } else { ("s", "are", "them") };
+                write!(
+                    f,
+                    "{} damaged image{s} {are} used, and what is lost of {them} is gray",
+                    images.len()
+                )?;
+                match &images[..] {
+                    [] => Ok(()),
+                    [only] => write!(f, " ({only})"),
+                    [first, ..] => write!(f, " (the first is {first})"),
+                }
+            }
             Notice::Flat { images, of, first, why, by_recipe } => {
                 let (what, them) = match (images, of) {
                     (1, 1) => ("the image is".to_owned(), "it"),

@@ -310,7 +310,7 @@ fn values_of_other_scales_are_told_and_can_be_read() {
             channels: 1,
             interpolation: Interpolation::Area,
             scaled_decoding: false,
-            reading: Reading { white, background: None },
+            reading: Reading { white, ..Reading::default() },
         };
         load(&dataset, &which, &rule, None, OnBadImage::Fail, &|_| {}, none).unwrap()
     };

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use common::{Data, RULE, png, set_modified, summary, tomorrow};
-use pupila_dataset::{Cache, Dataset, LoadError, Loaded, OnBadImage, ResizeRule, load};
-use pupila_image::{Image, Interpolation, encode_jpeg, encode_png};
+use pupila_dataset::{Cache, Dataset, LoadError, Loaded, Notice, OnBadImage, ResizeRule, load};
+use pupila_image::{Image, Interpolation, Reading, encode_jpeg, encode_png};
 use tempfile::TempDir;
 
 const MAX: u64 = 1 << 30;
@@ -397,4 +397,35 @@ fn scaled_decoding_is_near_and_kept_apart() {
     assert!(full != scaled, "photographs went the other way");
     let linear = ResizeRule { interpolation: Interpolation::Linear, ..RULE };
     assert!(by(linear).0.data() == by(ResizeRule { scaled_decoding: true, ..linear }).0.data());
+}
+
+#[test]
+fn damaged_images_are_read_as_far_as_they_go_where_the_rule_says_so() {
+    let data = Data::classes(&["a", "b"], 3);
+    let whole = png(77);
+    let cut = &whole[..whole.len() - 20];
+    data.write("a/cut.png", cut);
+    let folder = TempDir::new().unwrap();
+    let cache = Cache::open(folder.path(), MAX);
+    let dataset = data.scan().unwrap();
+    let which: Vec<usize> = (0..dataset.samples.len()).collect();
+    let strict = load_all(&dataset, Some(&cache));
+    assert_eq!((strict.pixels.len(), strict.skipped.len()), (6, 1));
+    let rule = ResizeRule { reading: Reading { fill_damaged: true, ..RULE.reading }, ..RULE };
+    // Twice: what is damaged is told each time, so it is not kept in the cache.
+    for from_cache in [6, 6] {
+        let loaded = load(&dataset, &which, &rule, Some(&cache), OnBadImage::Fail, &|_| {}, &|| false).unwrap();
+        assert_eq!((loaded.pixels.len(), loaded.from_cache, loaded.skipped.len()), (7, from_cache, 0));
+        let [Notice::Filled { images }] = &loaded.notices[..] else { panic!("{:?}", loaded.notices) };
+        assert_eq!(images[0].path, data.join("a/cut.png"));
+        let said = loaded.notices[0].to_string();
+        assert!(said.starts_with("1 damaged image is used, and what is lost of it is gray ("), "{said}");
+        assert!(said.contains("a/cut.png: truncated PNG"), "{said}");
+        // The others are what they are.
+        assert_eq!(loaded.pixels.image(0), strict.pixels.image(0));
+    }
+    // Without a size there is no picture.
+    data.write("b/header.png", &whole[..20]);
+    let dataset = data.scan();
+    assert!(dataset.is_err() || dataset.unwrap().samples.iter().all(|s| !s.path.ends_with("header.png")));
 }

@@ -5,11 +5,11 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
+use crate::budget::Memory;
 use crate::contain::contain;
 use crate::orient::{orient, swaps_sides};
-use crate::{
-    Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, raster::Raster, resize, tiff,
-};
+use crate::raster::Raster;
+use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, png, resize, tiff};
 
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +95,12 @@ pub enum DecodeError {
         /// The decoder's words.
         reason: String,
     },
+    /// The system does not give the memory that the picture takes. This is no fault of the picture.
+    #[error("there is not enough memory to decode it: it takes {} MB at once", bytes.div_ceil(1_000_000))]
+    Memory {
+        /// Bytes that were asked for.
+        bytes: u64,
+    },
     /// The caller asked for a number of channels that no image has.
     #[error(transparent)]
     Image(#[from] crate::ImageError),
@@ -108,15 +114,11 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     let format = sniff(bytes)?;
     contained(format, || match format {
         Format::Jpeg => jpeg::probe(bytes),
-        Format::Tiff => {
-            let page = tiff::Page::first(bytes)?;
-            let channels = if page.is_gray() { 1 } else { 3 };
-            let size = (page.width as u32, page.height as u32);
-            Ok(Header { pages: page.pages, ..header(size, page.orientation, channels, format) })
-        }
+        Format::Png => png::probe(bytes),
+        Format::Tiff => tiff::probe(bytes),
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
-            let orientation = orientation(&mut decoder, bytes, format);
+            let orientation = orientation(&mut decoder);
             let channels = if decoder.color_type().has_color() { 3 } else { 1 };
             Ok(header(decoder.dimensions(), orientation, channels, format))
         }
@@ -129,7 +131,8 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
 /// OpenCV does; [`decode_as`] has other ways. The first image of an animation or of a many-page file is taken.
 ///
 /// # Errors
-/// Where the file is not a whole, valid image of at most [`Limits::max_pixels`]: in particular where it is truncated.
+/// Where the file is not a whole, valid image of at most [`Limits::max_pixels`]: in particular where it is truncated. Where the system
+/// does not give the memory.
 pub fn decode(bytes: &[u8], channels: u8, limits: &Limits) -> Result<Image, DecodeError> {
     decode_as(bytes, channels, limits, &Reading::default())
 }
@@ -144,14 +147,50 @@ pub fn decode_as(
     limits: &Limits,
     reading: &Reading,
 ) -> Result<Image, DecodeError> {
+    decode_in(bytes, channels, limits, reading, &mut Memory::default())
+}
+
+/// Decodes, and leaves in `memory` what the picture holds of the budget of all decoding.
+fn decode_in(
+    bytes: &[u8],
+    channels: u8,
+    limits: &Limits,
+    reading: &Reading,
+    memory: &mut Memory,
+) -> Result<Image, DecodeError> {
     if !matches!(channels, 1 | 3) {
         return Err(crate::ImageError::Channels(channels).into());
     }
     let format = sniff(bytes)?;
-    contained(format, || match format {
-        Format::Jpeg => jpeg::decode(bytes, channels, limits),
-        _ => decode_other(bytes, format, limits, *reading)?.to_channels(channels).map_err(DecodeError::from),
+    contained(format, || {
+        let hold = |bytes| memory.hold(bytes);
+        let (image, orientation) = match format {
+            Format::Jpeg => jpeg::decode(bytes, limits, reading.fill_damaged, hold)?,
+            Format::Png => png::decode(bytes, limits, *reading, hold)?,
+            Format::Tiff => tiff::decode(bytes, limits, *reading, hold)?,
+            _ => decode_other(bytes, format, limits, *reading, hold)?,
+        };
+        Ok(orient(image, orientation).to_channels(channels)?)
     })
+}
+
+/// Decodes a file as [`decode_as`] does and brings it to `width` x `height` pixels ([`resize`]). The whole picture is counted in the
+/// budget of all decoding until it is resized, so that threads that decode large pictures wait for each other instead of filling the
+/// memory.
+///
+/// # Errors
+/// As those of [`decode`].
+pub fn decode_resized(
+    bytes: &[u8],
+    channels: u8,
+    (width, height): (u32, u32),
+    interpolation: Interpolation,
+    limits: &Limits,
+    reading: &Reading,
+) -> Result<Image, DecodeError> {
+    let mut memory = Memory::default();
+    let image = decode_in(bytes, channels, limits, reading, &mut memory)?;
+    Ok(resize(&image, width, height, interpolation))
 }
 
 /// Decodes a file to an image of `width` x `height` pixels and `channels` channels (1 or 3), as [`decode_as`] and then
@@ -178,7 +217,7 @@ pub fn decode_shrunk(
             return Ok(image);
         }
     }
-    Ok(resize(&decode_as(bytes, channels, limits, reading)?, width, height, Interpolation::Area))
+    decode_resized(bytes, channels, (width, height), Interpolation::Area, limits, reading)
 }
 
 /// Why a picture has hardly any contrast (see [`NEARLY_ONE`](crate::NEARLY_ONE)) once it was read by [`decode`].
@@ -190,41 +229,46 @@ pub fn why_flat(bytes: &[u8], limits: &Limits) -> Result<Flat, DecodeError> {
     if format == Format::Jpeg {
         return Ok(Flat::OneColor);
     }
-    contained(format, || Ok(Flat::of(&in_file(bytes, format, limits)?.0)))
+    let mut memory = Memory::default();
+    contained(format, || Ok(Flat::of(&in_file(bytes, format, limits, |bytes| memory.hold(bytes))?.0)))
 }
 
-/// Everything but JPEG: `image`'s decoders, with its limits set from ours.
+/// The other formats: `image`'s decoders, with its limits set from ours.
 fn decode_other(
     bytes: &[u8],
     format: Format,
     limits: &Limits,
     reading: Reading,
-) -> Result<Image, DecodeError> {
-    let (decoded, orientation) = in_file(bytes, format, limits)?;
+    hold: impl FnOnce(u64) -> Result<(), DecodeError>,
+) -> Result<(Image, Orientation), DecodeError> {
+    let (decoded, orientation) = in_file(bytes, format, limits, hold)?;
     let (width, height) = (decoded.width, decoded.height);
     let (channels, data) = reading.samples(decoded);
-    Ok(orient(Image::new(width, height, channels, data)?, orientation))
+    Ok((Image::new(width, height, channels, data)?, orientation))
 }
 
 /// The samples as they lie in the file, and how it is to be turned.
-fn in_file(bytes: &[u8], format: Format, limits: &Limits) -> Result<(Raster, Orientation), DecodeError> {
+fn in_file(
+    bytes: &[u8],
+    format: Format,
+    limits: &Limits,
+    hold: impl FnOnce(u64) -> Result<(), DecodeError>,
+) -> Result<(Raster, Orientation), DecodeError> {
     if format == Format::Tiff {
-        return tiff::read(bytes, limits);
+        return tiff::raster(bytes, limits, hold);
     }
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
-    let orientation = orientation(&mut decoder, bytes, format);
+    // What it gives, and the samples that are made of it.
+    hold(decoder.total_bytes().saturating_add(u64::from(width) * u64::from(height) * 3))?;
+    let orientation = orientation(&mut decoder);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
     Ok((decoded.into(), orientation))
 }
 
-fn orientation(decoder: &mut impl ImageDecoder, bytes: &[u8], format: Format) -> Orientation {
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     let xmp = decoder.xmp_metadata().ok().flatten();
-    if format == Format::Png {
-        // The decoder sees it before the pixels alone.
-        return exif::orientation(exif::in_png(bytes), xmp.as_deref());
-    }
     let exif = decoder.exif_metadata().ok().flatten();
     exif::orientation(exif.as_deref(), xmp.as_deref())
 }

@@ -34,14 +34,21 @@ pub(crate) fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     Ok(header((width, height), file.orientation(), channels, Format::Jpeg))
 }
 
-pub(crate) fn decode(bytes: &[u8], channels: u8, limits: &Limits) -> Result<Image, DecodeError> {
+/// The picture as it is stored, and how it is to be turned. `hold` is told how many bytes it takes before there is memory for it. With
+/// `fill` what is lost of a damaged picture is gray.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    fill: bool,
+    hold: impl FnOnce(u64) -> Result<(), DecodeError>,
+) -> Result<(Image, Orientation), DecodeError> {
     let file = File::open(bytes)?;
     let (width, height) = file.size();
-    file.check_size(limits)?;
+    file.check_size(limits, fill)?;
+    hold(file.memory())?;
     let orientation = file.orientation();
-    let (samples, data) = file.pixels()?;
-    let image = Image::new(width, height, samples as u8, data)?;
-    Ok(orient(image, orientation).to_channels(channels)?)
+    let (samples, data) = file.pixels(fill)?;
+    Ok((Image::new(width, height, samples as u8, data)?, orientation))
 }
 
 /// The image shrunk by area while it is decoded, see [`means`]; `None` where it must be decoded whole.
@@ -52,12 +59,15 @@ pub(crate) fn shrink(
     limits: &Limits,
 ) -> Result<Option<Image>, DecodeError> {
     let file = File::open(bytes)?;
-    file.check_size(limits)?;
+    file.check_size(limits, false)?;
     let orientation = file.orientation();
     let (width, height) = if swaps_sides(orientation) { (height, width) } else { (width, height) };
     let Some(image) = means::shrink(file, width, height) else { return Ok(None) };
     Ok(Some(orient(image, orientation).to_channels(channels)?))
 }
+
+/// A component's quantization, its blocks of a row of units, which one it is, and how many blocks a unit has across and down.
+type Row = ([u16; 64], Vec<Block>, usize, (usize, usize));
 
 /// A file up to its first scan.
 struct File<'a> {
@@ -96,31 +106,44 @@ impl<'a> File<'a> {
     }
 
     /// Refuses an image of more pixels than are allowed, or of more than the file can hold, before there is memory for it.
-    fn check_size(&self, limits: &Limits) -> Result<(), DecodeError> {
+    fn check_size(&self, limits: &Limits, fill: bool) -> Result<(), DecodeError> {
         let (width, height) = self.size();
         check_size(width, height, Format::Jpeg, limits)?;
         // A block takes at least one bit, but as good as nothing with arithmetic coding where it is like the one before.
         let blocks = u64::from(width.div_ceil(8)) * u64::from(height.div_ceil(8));
-        if !self.frame.arithmetic && (self.bytes.len() as u64) < blocks / 8 {
+        if !fill && !self.frame.arithmetic && (self.bytes.len() as u64) < blocks / 8 {
             return Err(truncated("it is too small for the size that it announces"));
         }
         Ok(())
     }
 
-    /// All pixels, and how many samples each has.
-    fn pixels(self) -> Result<(usize, Vec<u8>), DecodeError> {
-        let output = Output::new(&self.frame, self.color)?;
-        if !self.frame.progressive && self.scan.components.len() == self.frame.components.len() {
-            self.in_one_scan(output)
-        } else {
-            self.in_many_scans(output)
+    fn is_in_one_scan(&self) -> bool {
+        !self.frame.progressive && self.scan.components.len() == self.frame.components.len()
+    }
+
+    /// Bytes that [`Self::pixels`] takes: the pixels, and the coefficients where all are read before.
+    fn memory(&self) -> u64 {
+        let (width, height) = self.size();
+        let channels = if self.color == Color::Gray { 1 } else { 3 };
+        let pixels = u64::from(width) * u64::from(height) * channels;
+        if self.is_in_one_scan() {
+            return pixels;
         }
+        let blocks_of_unit: usize = self.frame.components.iter().map(|c| c.blocks.0 * c.blocks.1).sum();
+        let blocks = self.frame.units.0 as u64 * self.frame.units.1 as u64 * blocks_of_unit as u64;
+        pixels + blocks * size_of::<Block>() as u64
+    }
+
+    /// All pixels, and how many samples each has.
+    fn pixels(self, fill: bool) -> Result<(usize, Vec<u8>), DecodeError> {
+        let output = Output::new(&self.frame, self.color)?;
+        if self.is_in_one_scan() { self.in_one_scan(output, fill) } else { self.in_many_scans(output, fill) }
     }
 
     /// Blocks become pixels row by row, as they are read.
-    fn in_one_scan(mut self, mut output: Output) -> Result<(usize, Vec<u8>), DecodeError> {
+    fn in_one_scan(mut self, mut output: Output, fill: bool) -> Result<(usize, Vec<u8>), DecodeError> {
         let frame = &self.frame;
-        let mut rows = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         for &(component, ..) in &self.scan.components {
             let (across, down) = frame.components[component].blocks;
             let blocks = vec![[0; 64]; frame.units.0 * across * down];
@@ -128,19 +151,41 @@ impl<'a> File<'a> {
         }
         let mut reader = Reader::new(self.bytes, frame, &mut self.headers, self.scan)?;
         let interval = self.headers.restart_interval;
+        let mut read_unit = |row: usize, column: usize, rows: &mut [Row]| -> Result<(), DecodeError> {
+            reader.restart(row * frame.units.0 + column, interval)?;
+            for (index, (_, blocks, _, (across, down))) in rows.iter_mut().enumerate() {
+                for y in 0..*down {
+                    let first = (y * frame.units.0 + column) * *across;
+                    for block in &mut blocks[first..first + *across] {
+                        reader.whole(index, block)?;
+                    }
+                }
+            }
+            reader.check()
+        };
+        // The unit with a fault is lost as a whole, since its codes may be made up.
+        let lose = |column: usize, rows: &mut [Row]| {
+            for (_, blocks, _, (across, down)) in rows {
+                for y in 0..*down {
+                    blocks[(y * frame.units.0 + column) * *across..][..*across].fill([0; 64]);
+                }
+            }
+        };
+        let mut failed = false;
         for row in 0..frame.units.1 {
             rows.iter_mut().for_each(|(_, blocks, ..)| blocks.fill([0; 64]));
             for column in 0..frame.units.0 {
-                reader.restart(row * frame.units.0 + column, interval)?;
-                for (index, (_, blocks, _, (across, down))) in rows.iter_mut().enumerate() {
-                    for y in 0..*down {
-                        let first = (y * frame.units.0 + column) * *across;
-                        for block in &mut blocks[first..first + *across] {
-                            reader.whole(index, block)?;
-                        }
-                    }
+                if failed {
+                    break;
                 }
-                reader.check()?;
+                match read_unit(row, column, &mut rows) {
+                    Err(error) if !fill => return Err(error),
+                    Err(_) => {
+                        lose(column, &mut rows);
+                        failed = true;
+                    }
+                    Ok(()) => {}
+                }
             }
             for (steps, blocks, component, (across, _)) in &rows {
                 for (y, blocks) in blocks.chunks_exact(frame.units.0 * across).enumerate() {
@@ -148,6 +193,9 @@ impl<'a> File<'a> {
                 }
             }
             output.finish_row(row);
+        }
+        if fill {
+            return Ok(output.into_data());
         }
         self.headers.go_on_at(reader.end()?);
         match self.headers.next()? {
@@ -161,39 +209,19 @@ impl<'a> File<'a> {
     }
 
     /// All coefficients are read before a block can become pixels.
-    fn in_many_scans(mut self, mut output: Output) -> Result<(usize, Vec<u8>), DecodeError> {
+    fn in_many_scans(mut self, mut output: Output, fill: bool) -> Result<(usize, Vec<u8>), DecodeError> {
         let frame = self.frame.clone();
         let across = |component: usize| frame.units.0 * frame.components[component].blocks.0;
         let mut coefficients: Vec<Vec<Block>> = (0..frame.components.len())
             .map(|c| vec![[0; 64]; across(c) * frame.units.1 * frame.components[c].blocks.1])
             .collect();
         let mut quantization = vec![None; frame.components.len()];
-        let mut known = Known::new(frame.components.len());
-        let mut scan = self.scan;
-        let mut count = 0;
-        loop {
-            known.enter(&scan)?;
-            for &(component, ..) in &scan.components {
-                if quantization[component].is_none() {
-                    quantization[component] = Some(steps(&self.headers, &frame, component)?);
-                }
-            }
-            let mut reader = Reader::new(self.bytes, &frame, &mut self.headers, scan)?;
-            read_blocks(&frame, &mut reader, self.headers.restart_interval, &mut coefficients)?;
-            self.headers.go_on_at(reader.end()?);
-            count += 1;
-            scan = match self.headers.next()? {
-                Next::Scan(next) if count < MOST_SCANS => next,
-                Next::Scan(_) => return Err(malformed(format!("it has more than {MOST_SCANS} scans"))),
-                Next::End => break,
-                Next::Nothing if known.all() => break,
-                Next::Nothing => return Err(truncated("the file ends before its last scan")),
-            };
+        match self.read_scans(&frame, &mut coefficients, &mut quantization) {
+            Err(error) if !fill => return Err(error),
+            _ => {}
         }
-        if !known.all() {
-            return Err(truncated("scans are missing"));
-        }
-        let quantization: Vec<[u16; 64]> = quantization.into_iter().flatten().collect();
+        // What has none is of zeros.
+        let quantization: Vec<[u16; 64]> = quantization.into_iter().map(|q| q.unwrap_or([1; 64])).collect();
         for row in 0..frame.units.1 {
             for (component, of) in frame.components.iter().enumerate() {
                 for y in 0..of.blocks.1 {
@@ -205,6 +233,38 @@ impl<'a> File<'a> {
             output.finish_row(row);
         }
         Ok(output.into_data())
+    }
+
+    /// All scans into `coefficients`, and the quantization of each component as it is when its first scan comes.
+    fn read_scans(
+        &mut self,
+        frame: &Frame,
+        coefficients: &mut [Vec<Block>],
+        quantization: &mut [Option<[u16; 64]>],
+    ) -> Result<(), DecodeError> {
+        let mut known = Known::new(frame.components.len());
+        let mut scan = self.scan.clone();
+        let mut count = 0;
+        loop {
+            known.enter(&scan)?;
+            for &(component, ..) in &scan.components {
+                if quantization[component].is_none() {
+                    quantization[component] = Some(steps(&self.headers, frame, component)?);
+                }
+            }
+            let mut reader = Reader::new(self.bytes, frame, &mut self.headers, scan)?;
+            read_blocks(frame, &mut reader, self.headers.restart_interval, coefficients)?;
+            self.headers.go_on_at(reader.end()?);
+            count += 1;
+            scan = match self.headers.next()? {
+                Next::Scan(next) if count < MOST_SCANS => next,
+                Next::Scan(_) => return Err(malformed(format!("it has more than {MOST_SCANS} scans"))),
+                Next::End => break,
+                Next::Nothing if known.all() => break,
+                Next::Nothing => return Err(truncated("the file ends before its last scan")),
+            };
+        }
+        if known.all() { Ok(()) } else { Err(truncated("scans are missing")) }
     }
 }
 

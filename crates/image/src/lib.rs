@@ -6,6 +6,7 @@
 //! References: Pillow for what a file's pixels are (`convert("RGB")`, `convert("L")`, `ImageOps.exif_transpose`), and
 //! OpenCV for what resizing them gives (`cv2.resize`).
 
+mod budget;
 mod contain;
 mod decode;
 mod encode;
@@ -14,13 +15,17 @@ mod format;
 mod jpeg;
 mod orient;
 mod pixels;
+mod png;
 mod raster;
 mod reading;
 mod resize;
 mod tiff;
 mod unread;
 
-pub use decode::{DecodeError, Header, Limits, decode, decode_as, decode_shrunk, probe, why_flat};
+pub use budget::{Budget, Held};
+pub use decode::{
+    DecodeError, Header, Limits, decode, decode_as, decode_resized, decode_shrunk, probe, why_flat,
+};
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use format::Format;
 pub use pixels::{Image, ImageError};

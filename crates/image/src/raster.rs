@@ -20,6 +20,47 @@ pub(crate) enum Samples {
     F32 { samples: Vec<f32>, white: f32 },
 }
 
+impl Raster {
+    /// A black one of its kind.
+    pub(crate) fn black(&self, (width, height): (u32, u32)) -> Raster {
+        let count = width as usize * height as usize * self.step();
+        let samples = match self.samples {
+            Samples::U8(_) => Samples::U8(vec![0; count]),
+            Samples::U16 { white, .. } => Samples::U16 { samples: vec![0; count], white },
+            Samples::F32 { white, .. } => Samples::F32 { samples: vec![0.0; count], white },
+        };
+        Raster { width, height, colors: self.colors, alpha: self.alpha, samples }
+    }
+
+    /// Lays one of its kind over it, at a column and a row.
+    pub(crate) fn paste(&mut self, (left, top): (usize, usize), from: &Raster) {
+        let step = self.step();
+        let (at, width) = ((top * self.width as usize + left) * step, self.width as usize * step);
+        let row = from.width as usize * step;
+        match (&mut self.samples, &from.samples) {
+            (Samples::U8(to), Samples::U8(from)) => paste(&mut to[at..], width, from, row),
+            (Samples::U16 { samples: to, .. }, Samples::U16 { samples: from, .. }) => {
+                paste(&mut to[at..], width, from, row);
+            }
+            (Samples::F32 { samples: to, .. }, Samples::F32 { samples: from, .. }) => {
+                paste(&mut to[at..], width, from, row);
+            }
+            // No other kind is of the same file.
+            _ => {}
+        }
+    }
+
+    fn step(&self) -> usize {
+        self.colors + usize::from(self.alpha)
+    }
+}
+
+fn paste<T: Copy>(to: &mut [T], width: usize, from: &[T], row: usize) {
+    for (to, from) in to.chunks_mut(width).zip(from.chunks_exact(row)) {
+        to[..row].copy_from_slice(from);
+    }
+}
+
 impl From<DynamicImage> for Raster {
     fn from(image: DynamicImage) -> Raster {
         let (width, height) = (image.width(), image.height());

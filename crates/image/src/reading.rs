@@ -11,6 +11,8 @@ pub struct Reading {
     /// The color that transparent pixels are laid over, RGB. Without it transparency is dropped, as Pillow's
     /// `convert("RGB")` and OpenCV do.
     pub background: Option<[u8; 3]>,
+    /// Whether a damaged JPEG or PNG file is read as far as it goes, and what is lost of it is gray (128), instead of being refused.
+    pub fill_damaged: bool,
 }
 
 impl Reading {
@@ -229,7 +231,7 @@ mod tests {
         // 16 bits: white is of the colors, not of the alpha.
         let deep: ImageBuffer<LumaA<u16>, _> =
             ImageBuffer::from_raw(2, 1, vec![4095, 65535, 4095, 0]).unwrap();
-        let reading = Reading { white: Some(4095), background: Some([0; 3]) };
+        let reading = Reading { white: Some(4095), background: Some([0; 3]), fill_damaged: false };
         assert_eq!(reading.samples(DynamicImage::from(deep)), (1, vec![255, 0]));
     }
 

@@ -375,6 +375,14 @@ pub enum LoadError {
         /// Bytes of one.
         bytes_each: usize,
     },
+    /// A picture cannot be decoded in the memory that the system gives.
+    #[error("{}: {source}; make the picture smaller, or give the process more memory", path.display())]
+    PictureMemory {
+        /// The picture.
+        path: PathBuf,
+        /// How much it takes.
+        source: pupila_image::DecodeError,
+    },
     /// The rule has no pixels, or channels that no image has.
     #[error(
         "images cannot be resized to {width}x{height} with {channels} channels: a side is at least 1, and channels \

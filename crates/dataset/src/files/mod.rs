@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use archive::Archive;
 pub(crate) use archive::Kind;
 
+use pupila_image::{Budget, Held};
+
 use crate::cache::Stamp;
 
 /// The largest file that is read.
@@ -103,6 +105,26 @@ pub(crate) fn read_stamped(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
     read(path, MAX_FILE_BYTES)
 }
 
+/// The bytes of a file of images, which are counted in a budget as long as this lives: who reads another large one waits.
+pub(crate) struct Content {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) stamp: Stamp,
+    _held: Held<'static>,
+}
+
+/// The bytes of one of many files that are read at a time.
+pub(crate) fn read_counted(path: &Path) -> io::Result<Content> {
+    /// Beside what decoding takes (`pupila_image`): several of the largest photographs.
+    static FILES: Budget = Budget::new(256 << 20);
+    let length = match there(path)? {
+        There::File(stamp) => stamp.len,
+        There::Folder | There::Other => 0,
+    };
+    let _held = FILES.hold(length);
+    let (bytes, stamp) = read_stamped(path)?;
+    Ok(Content { bytes, stamp, _held })
+}
+
 fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Stamp)> {
     // Opening a pipe would wait for its other end for ever.
     if let There::Other | There::Folder = there(path)? {
@@ -114,7 +136,8 @@ fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Stamp)> {
     };
     let stamp = Stamp::of(&file.metadata()?);
     check_length(stamp.len, most)?;
-    let mut bytes = Vec::with_capacity(stamp.len as usize);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(stamp.len as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
     file.read_to_end(&mut bytes)?;
     Ok((bytes, stamp))
 }

@@ -100,11 +100,11 @@ fn examine(paths: &[&Path], memory: &Memory<'_>) -> Vec<Result<Facts, String>> {
 }
 
 fn read(path: &Path) -> Result<(Facts, Stamp), String> {
-    let (bytes, stamp) = files::read_stamped(path).map_err(|error| explain(&error))?;
-    let header = pupila_image::probe(&bytes).map_err(|error| error.to_string())?;
-    let content = XxHash3_128::oneshot(&bytes);
+    let files::Content { bytes, stamp, .. } = &files::read_counted(path).map_err(|error| explain(&error))?;
+    let header = pupila_image::probe(bytes).map_err(|error| error.to_string())?;
+    let content = XxHash3_128::oneshot(bytes);
     let facts = Facts { content, width: header.width, height: header.height, channels: header.channels };
-    Ok((facts, stamp))
+    Ok((facts, *stamp))
 }
 
 fn explain(error: &std::io::Error) -> String {

@@ -16,7 +16,7 @@ pub const RULE: ResizeRule = ResizeRule {
     channels: 3,
     interpolation: Interpolation::Area,
     scaled_decoding: false,
-    reading: Reading { white: None, background: None },
+    reading: Reading { white: None, background: None, fill_damaged: false },
 };
 
 /// A folder that is deleted with this value.

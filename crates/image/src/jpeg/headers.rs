@@ -69,7 +69,7 @@ pub(super) struct Frame {
 }
 
 /// The header of a scan.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Scan {
     /// For each of its components the place in the frame, and those of its tables for constants and for waves.
     pub components: Vec<(usize, usize, usize)>,

@@ -23,11 +23,11 @@ pub(crate) fn decode_part(
         headers.go_on_with(bytes);
     }
     let mut file = File::open_with(bytes, headers)?;
-    file.check_size(limits)?;
+    file.check_size(limits, false)?;
     let (width, height) = file.frame.size;
     if !fits(width, height, file.frame.components.len()) {
         return Err(malformed("it is of another size than the part that it is of".to_owned()));
     }
     file.color = if ycc && file.frame.components.len() == 3 { Color::YCbCr } else { Color::AsStored };
-    Ok(file.pixels()?.1)
+    Ok(file.pixels(false)?.1)
 }

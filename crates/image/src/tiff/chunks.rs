@@ -1,17 +1,47 @@
-//! Strips and tiles to samples in their places.
+//! Strips and tiles to bands of samples in their places.
 //!
-//! Memory: the page's samples (1, 2 or 4 bytes each, see [`Samples`]; no more than 8 bytes a pixel of the limit), and one strip or
-//! tile, decompressed (two where chroma is subsampled or bits are reversed). What is uncompressed is read where it lies.
+//! Memory: one strip or tile, decompressed (of planar files one of each plane; twice, where chroma is subsampled or bits are reversed;
+//! with its coefficients, where it is JPEG), and the samples of a band of rows. What is uncompressed is read where it lies.
 
 use std::borrow::Cow;
 
+use super::color::Colors;
 use super::page::{Page, color};
 use super::{codec, malformed, predictor, truncated};
-use crate::raster::Samples;
+use crate::raster::{Raster, Samples};
 use crate::{DecodeError, Limits};
 
-/// The samples of a page, `[height, width, kept]`: its colors as they are in the file, and its alpha.
-pub(super) fn read(page: &Page<'_>, bytes: &[u8], limits: &Limits) -> Result<Samples, DecodeError> {
+/// So many bytes of samples are in a band.
+const BAND: usize = 1 << 16;
+
+/// How many bytes reading a page takes besides its result.
+pub(super) fn memory(page: &Page<'_>, limits: &Limits) -> Result<usize, DecodeError> {
+    let (in_row, planes) = if page.planar { (1, page.kept()) } else { (page.samples, 1) };
+    let chunk = Chunk::of(page, page.chunk.0, page.chunk.1.min(page.height), in_row, limits)?;
+    let one = match page.compression {
+        codec::NONE if !page.reversed => 0,
+        codec::NONE => chunk.size,
+        // The samples, and in the worst case coefficients of two bytes.
+        codec::JPEG => 3 * chunk.size,
+        _ if page.reversed => 2 * chunk.size,
+        _ => chunk.size,
+    };
+    let whole = if page.is_subsampled() { chunk.stride * chunk.rows } else { 0 };
+    Ok(planes * (one + whole))
+}
+
+/// The most bytes of a pixel of a raster.
+pub(super) fn raster_pixel(page: &Page<'_>) -> usize {
+    (page.kept() * Samples::size(page)).max(3)
+}
+
+/// Gives the page band by band to `sink`, with the column and the row of its first pixel: all of the page, or an error.
+pub(super) fn read(
+    page: &Page<'_>,
+    bytes: &[u8],
+    limits: &Limits,
+    mut sink: impl FnMut((usize, usize), Raster),
+) -> Result<(), DecodeError> {
     let (chunk_width, chunk_height) = page.chunk;
     let across = page.width.div_ceil(chunk_width);
     let down = page.height.div_ceil(chunk_height);
@@ -22,32 +52,43 @@ pub(super) fn read(page: &Page<'_>, bytes: &[u8], limits: &Limits) -> Result<Sam
         return Err(truncated(&format!("{what} of it are missing")));
     }
     let kept = page.kept();
-    let in_row = if page.planar { 1 } else { page.samples };
+    let (in_row, taken) = if page.planar { (1, 1) } else { (page.samples, kept) };
     let whole = Chunk::of(page, chunk_width, chunk_height, in_row, limits)?;
     whole.check_announced(page, bytes)?;
-    let mut samples = Samples::black(page, page.width * page.height * kept, limits)?;
-    let mut memory = Vec::new();
+    let colors = Colors::of(page)?;
     // Planes of samples that are dropped are not looked at.
-    for plane in 0..planes.min(kept) {
-        for place in 0..across * down {
-            let (left, top) = (place % across * chunk_width, place / across * chunk_height);
-            // The last strip has the rows that are left; tiles are all of one size.
-            let rows = if page.tiled { chunk_height } else { chunk_height.min(page.height - top) };
-            let chunk = Chunk::of(page, chunk_width, rows, in_row, limits)?;
+    let mut memories = vec![Vec::new(); planes.min(kept)];
+    for place in 0..across * down {
+        let (left, top) = (place % across * chunk_width, place / across * chunk_height);
+        // The last strip has the rows that are left; tiles are all of one size.
+        let rows = if page.tiled { chunk_height } else { chunk_height.min(page.height - top) };
+        let chunk = Chunk::of(page, chunk_width, rows, in_row, limits)?;
+        let (columns, visible) = (chunk_width.min(page.width - left), rows.min(page.height - top));
+        let mut parts = Vec::with_capacity(memories.len());
+        for (plane, memory) in memories.iter_mut().enumerate() {
             let compressed = chunk.compressed(page, bytes, plane * across * down + place)?;
-            let data = match page.compression {
+            let part = match page.compression {
                 codec::JPEG => Cow::Owned(chunk.jpeg(page, compressed, limits)?),
-                _ => chunk.decoded(page, compressed, whole.size - chunk.size, &mut memory)?,
+                _ => chunk.decoded(page, compressed, whole.size - chunk.size, memory)?,
             };
-            let visible = (chunk_width.min(page.width - left), rows.min(page.height - top));
-            for (y, row) in data.chunks_exact(chunk.stride).take(visible.1).enumerate() {
-                let to = ((top + y) * page.width + left) * kept + plane;
-                let taken = if page.planar { 1 } else { kept };
-                samples.put(page, row, to, kept, (in_row, taken), visible.0);
+            if part.len() < chunk.stride * visible {
+                return Err(truncated("a strip is shorter than its size asks for"));
             }
+            parts.push(part);
+        }
+        let at_a_time = (BAND / (columns * kept * Samples::size(page))).clamp(1, visible);
+        for first in (0..visible).step_by(at_a_time) {
+            let rows = at_a_time.min(visible - first);
+            let mut samples = Samples::black(page, columns * rows * kept);
+            for (plane, part) in parts.iter().enumerate() {
+                for (y, row) in part.chunks_exact(chunk.stride).skip(first).take(rows).enumerate() {
+                    samples.put(page, row, y * columns * kept + plane, kept, (in_row, taken), columns);
+                }
+            }
+            sink((left, top + first), colors.raster(page, samples, columns, rows)?);
         }
     }
-    Ok(samples)
+    Ok(())
 }
 
 /// The shape of a strip or tile.

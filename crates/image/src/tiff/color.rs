@@ -6,17 +6,47 @@ use super::{codec, malformed, ycc};
 use crate::DecodeError;
 use crate::raster::{Raster, Samples};
 
-/// The raster of a page. Palettes take 3 bytes a pixel besides the samples; CMYK, YCbCr and Lab of 8 bits become RGB where they are.
-pub(super) fn finish(page: &Page<'_>, samples: Samples) -> Result<Raster, DecodeError> {
+/// What is worked out once for a page.
+pub(super) enum Colors {
+    Plain,
+    /// The colors of a palette.
+    Palette(Vec<[u8; 3]>),
+    YCbCr(Box<ycc::Tables>),
+}
+
+impl Colors {
+    pub(super) fn of(page: &Page<'_>) -> Result<Colors, DecodeError> {
+        // The JPEG decoder turns YCbCr to RGB where it has all of its components.
+        let done = page.compression == codec::JPEG && !page.planar;
+        match page.photometric {
+            color::PALETTE => Ok(Colors::Palette(palette(page))),
+            color::YCBCR if !done => Ok(Colors::YCbCr(Box::new(ycc::Tables::of(page)?))),
+            _ => Ok(Colors::Plain),
+        }
+    }
+
+    /// The raster of `width` x `height` pixels of a page.
+    pub(super) fn raster(
+        &self,
+        page: &Page<'_>,
+        samples: Samples,
+        width: usize,
+        height: usize,
+    ) -> Result<Raster, DecodeError> {
+        let (colors, alpha, samples) = finish(page, self, samples)?;
+        Ok(Raster { width: width as u32, height: height as u32, colors, alpha, samples })
+    }
+}
+
+/// How many colors the samples are, whether alpha comes after them, and the samples.
+fn finish(page: &Page<'_>, known: &Colors, samples: Samples) -> Result<(usize, bool, Samples), DecodeError> {
     let alpha = page.alpha != Alpha::None;
     let kept = page.kept();
-    // The JPEG decoder has turned YCbCr to RGB where it had all of its components.
-    let done = page.compression == codec::JPEG && !page.planar;
     let (colors, alpha, samples) = match page.photometric {
         color::WHITE_IS_ZERO => (1, alpha, inverted(samples, kept)),
         color::BLACK_IS_ZERO | color::MASK => (1, alpha, samples),
         color::RGB => (3, alpha, samples),
-        color::PALETTE => (3, false, Samples::U8(looked_up(page, samples)?)),
+        color::PALETTE => (3, false, Samples::U8(looked_up(known, samples)?)),
         color::CMYK => {
             // 16 bits keep the high byte, as in Pillow.
             let all = match samples {
@@ -26,26 +56,29 @@ pub(super) fn finish(page: &Page<'_>, samples: Samples) -> Result<Raster, Decode
             };
             (3, false, Samples::U8(rgb_of(all, 4, 4, cmyk)))
         }
-        color::YCBCR if done => (3, alpha, samples),
         color::YCBCR => {
+            let Colors::YCbCr(tables) = known else { return Ok((3, alpha, samples)) };
             let Samples::U8(all) = samples else { return Err(malformed("its YCbCr is not of 8 bits")) };
-            let tables = ycc::Tables::of(page)?;
             (3, false, Samples::U8(rgb_of(all, kept, 3, |pixel| tables.rgb(pixel))))
         }
         _ => (3, false, Samples::U8(rgb_of_lab(page, samples)?)),
     };
     let samples = if alpha && page.alpha == Alpha::Associated { divided(samples, colors) } else { samples };
-    Ok(Raster { width: page.width as u32, height: page.height as u32, colors, alpha, samples })
+    Ok((colors, alpha, samples))
 }
 
-fn looked_up(page: &Page<'_>, samples: Samples) -> Result<Vec<u8>, DecodeError> {
-    let Samples::U8(all) = samples else { return Err(malformed("its palette has too many bits")) };
+fn palette(page: &Page<'_>) -> Vec<[u8; 3]> {
     let entries = 1usize << page.bits;
     // The high byte, as Pillow does; old writers fill the low one alone, as libtiff knows.
     let low = page.palette.iter().all(|&value| value < 256);
     let byte = |value: u64| if low { value as u8 } else { (value >> 8) as u8 };
-    let colors: Vec<[u8; 3]> =
-        (0..entries).map(|at| [0, 1, 2].map(|plane| byte(page.palette[plane * entries + at]))).collect();
+    (0..entries).map(|at| [0, 1, 2].map(|plane| byte(page.palette[plane * entries + at]))).collect()
+}
+
+fn looked_up(known: &Colors, samples: Samples) -> Result<Vec<u8>, DecodeError> {
+    let (Colors::Palette(colors), Samples::U8(all)) = (known, samples) else {
+        return Err(malformed("its palette has too many bits"));
+    };
     let mut out = Vec::with_capacity(all.len() * 3);
     for at in all {
         out.extend(colors[usize::from(at)]);

@@ -11,15 +11,15 @@ const MOST_PAGES: usize = 4096;
 
 /// Values of PhotometricInterpretation.
 pub(super) mod color {
-    pub(crate) const WHITE_IS_ZERO: u64 = 0;
-    pub(crate) const BLACK_IS_ZERO: u64 = 1;
-    pub(crate) const RGB: u64 = 2;
-    pub(crate) const PALETTE: u64 = 3;
-    pub(crate) const MASK: u64 = 4;
-    pub(crate) const CMYK: u64 = 5;
-    pub(crate) const YCBCR: u64 = 6;
-    pub(crate) const LAB: u64 = 8;
-    pub(crate) const ICC_LAB: u64 = 9;
+    pub(in crate::tiff) const WHITE_IS_ZERO: u64 = 0;
+    pub(in crate::tiff) const BLACK_IS_ZERO: u64 = 1;
+    pub(in crate::tiff) const RGB: u64 = 2;
+    pub(in crate::tiff) const PALETTE: u64 = 3;
+    pub(in crate::tiff) const MASK: u64 = 4;
+    pub(in crate::tiff) const CMYK: u64 = 5;
+    pub(in crate::tiff) const YCBCR: u64 = 6;
+    pub(in crate::tiff) const LAB: u64 = 8;
+    pub(in crate::tiff) const ICC_LAB: u64 = 9;
 }
 
 /// What an extra sample is.
@@ -40,10 +40,10 @@ pub(super) enum Sample {
 }
 
 /// A page, its pixels still in the file.
-pub(crate) struct Page<'a> {
+pub(super) struct Page<'a> {
     pub(super) layout: Layout,
-    pub(crate) width: usize,
-    pub(crate) height: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
     pub(super) bits: usize,
     pub(super) sample: Sample,
     /// Samples a pixel in the file.
@@ -70,15 +70,15 @@ pub(crate) struct Page<'a> {
     pub(super) subsampling: (usize, usize),
     pub(super) coefficients: Vec<f32>,
     pub(super) reference: Vec<f32>,
-    pub(crate) orientation: Orientation,
+    pub(super) orientation: Orientation,
     /// Pages of the file that are no thumbnails and no masks, up to 4096.
-    pub(crate) pages: u32,
+    pub(super) pages: u32,
 }
 
 impl<'a> Page<'a> {
     /// The first page of a file that is not a thumbnail (NewSubfileType), or where all are, the first. Pillow takes the first
     /// whatever it is; a file that begins with its thumbnail would be trained on at the wrong size.
-    pub(crate) fn first(bytes: &'a [u8]) -> Result<Page<'a>, DecodeError> {
+    pub(super) fn first(bytes: &'a [u8]) -> Result<Page<'a>, DecodeError> {
         let (layout, mut at) = ifd::header(bytes).ok_or_else(|| malformed("its header is damaged"))?;
         let mut seen = std::collections::HashSet::new();
         let (mut thumbnail, mut chosen, mut pages) = (None, None, 0);
@@ -105,8 +105,12 @@ impl<'a> Page<'a> {
     }
 
     /// Whether the picture is gray.
-    pub(crate) fn is_gray(&self) -> bool {
+    pub(super) fn is_gray(&self) -> bool {
         is_gray(self.photometric)
+    }
+
+    pub(super) fn pixels(&self) -> usize {
+        self.width * self.height
     }
 
     /// Samples a pixel that are kept.

@@ -1,22 +1,21 @@
 //! The samples of a row, out of the bits of the file.
 
-use super::malformed;
 use super::page::{Page, Sample, color};
 use crate::raster::Samples;
-use crate::{DecodeError, Limits};
 
 impl Samples {
-    /// So many samples of 0, of the kind that the page's bits need.
-    pub(super) fn black(page: &Page<'_>, count: usize, limits: &Limits) -> Result<Samples, DecodeError> {
-        let size = match (page.sample, page.bits) {
+    /// The bytes of a sample of the kind that the page's bits need.
+    pub(super) fn size(page: &Page<'_>) -> usize {
+        match (page.sample, page.bits) {
             (Sample::Unsigned | Sample::Signed, ..=8) => 1,
             (Sample::Unsigned | Sample::Signed, ..=16) => 2,
             _ => 4,
-        };
-        if (count as u64).saturating_mul(size) > limits.max_pixels.saturating_mul(8) {
-            return Err(malformed("its samples need more memory than the limit of pixels allows"));
         }
-        Ok(match size {
+    }
+
+    /// So many samples of 0, of that kind.
+    pub(super) fn black(page: &Page<'_>, count: usize) -> Samples {
+        match Samples::size(page) {
             1 => Samples::U8(vec![0; count]),
             2 => {
                 let bits = page.bits - usize::from(page.sample == Sample::Signed && !is_lab(page));
@@ -30,7 +29,7 @@ impl Samples {
                 };
                 Samples::F32 { samples: vec![0.0; count], white }
             }
-        })
+        }
     }
 
     /// Puts `width` pixels of a row at `to`, `step` apart: of each pixel's `in_row` samples in the row, the first `taken`.

@@ -72,6 +72,9 @@ pub struct Input {
     pub interpolation: Interpolation,
     /// How JPEG files become pixels.
     pub decode: Decode,
+    /// What becomes of damaged image files.
+    #[serde(skip_serializing_if = "Damaged::is_refuse")]
+    pub damaged: Damaged,
     /// The value that is white in files of 16 bits, such as 4095 where they use 12 of them; in files of floating-point numbers and
     /// in arrays too. Left out, 65535, or 1, or in arrays 255.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,16 +88,18 @@ pub struct Input {
 impl Default for Input {
     fn default() -> Self {
         let (interpolation, decode) = (Interpolation::Area, Decode::Full);
-        Input { size: 64, channels: 3, interpolation, decode, white: None, background: None }
+        let damaged = Damaged::Refuse;
+        Input { size: 64, channels: 3, interpolation, decode, damaged, white: None, background: None }
     }
 }
 
 impl Input {
     /// How images are brought to this size.
     pub fn rule(&self) -> ResizeRule {
-        let &Input { size, channels, interpolation, decode, white, ref background } = self;
+        let &Input { size, channels, interpolation, decode, damaged, white, ref background } = self;
         let scaled_decoding = decode == Decode::Scaled;
-        let reading = Reading { white, background: background.as_deref().and_then(color_of) };
+        let background = background.as_deref().and_then(color_of);
+        let reading = Reading { white, background, fill_damaged: damaged == Damaged::Fill };
         ResizeRule { width: size, height: size, channels, interpolation, scaled_decoding, reading }
     }
 }
@@ -124,6 +129,24 @@ pub enum Decode {
     /// takes half the time. On photographs of skin a value is off by 0.2 of 255 on average, one in a thousand by more than 4, and
     /// the worst by 23. Needs the interpolation `area`.
     Scaled,
+}
+
+/// What becomes of damaged image files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Damaged {
+    /// They are bad images (see `data.on_bad_image`).
+    #[default]
+    Refuse,
+    /// JPEG and PNG files are read as far as they go, what is lost is gray, and they are named. What is damaged in its header, or of
+    /// another format, is a bad image all the same.
+    Fill,
+}
+
+impl Damaged {
+    fn is_refuse(&self) -> bool {
+        *self == Damaged::Refuse
+    }
 }
 
 /// How training images are varied.

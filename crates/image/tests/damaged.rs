@@ -1,0 +1,124 @@
+//! Damaged files that are read as far as they go: the picture as it was until there, and gray behind it.
+
+#![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
+
+use pupila_image::{DecodeError, Image, Interpolation, Limits, Reading, decode, decode_as, decode_resized};
+
+const FILL: Reading = Reading { white: None, background: None, fill_damaged: true };
+const GRAY: [u8; 3] = [128; 3];
+
+fn filled(bytes: &[u8]) -> Result<Image, DecodeError> {
+    decode_as(bytes, 3, &Limits::default(), &FILL)
+}
+
+fn file(name: &str) -> Vec<u8> {
+    std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// A picture of one color a row, so that each row says whether it is there.
+fn png(interlaced: bool, deep: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 40, 64);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(if deep { png::BitDepth::Sixteen } else { png::BitDepth::Eight });
+    encoder.set_compression(png::Compression::NoCompression);
+    let mut writer = encoder.write_header().unwrap();
+    let mut rows = Vec::new();
+    for row in 0..64u8 {
+        for column in 0..40u8 {
+            let value = [row, column, 200];
+            rows.extend(value.iter().flat_map(|&v| if deep { vec![v, 7] } else { vec![v] }));
+        }
+    }
+    writer.write_image_data(&rows).unwrap();
+    drop(writer);
+    assert!(!interlaced || !deep, "the encoder has no passes");
+    bytes
+}
+
+/// How many pixels are those of `whole` until the first one that is gray; all behind it must be.
+fn there(image: &Image, whole: &Image) -> usize {
+    assert_eq!((image.width(), image.height()), (whole.width(), whole.height()));
+    let pixels = image.data().chunks_exact(3).zip(whole.data().chunks_exact(3));
+    let good = pixels.clone().take_while(|(a, b)| a == b).count();
+    assert!(pixels.skip(good).all(|(a, _)| *a == GRAY), "neither whole nor gray behind {good}");
+    good
+}
+
+#[test]
+fn a_cut_png_keeps_its_rows() {
+    for deep in [false, true] {
+        let bytes = png(false, deep);
+        let whole = decode(&bytes, 3, &Limits::default()).unwrap();
+        assert_eq!(filled(&bytes).unwrap(), whole);
+        let mut most = 0;
+        for end in (60..bytes.len() - 20).step_by(7) {
+            assert!(decode(&bytes[..end], 3, &Limits::default()).is_err());
+            // Before the first row there is nothing that could be kept.
+            let Ok(image) = filled(&bytes[..end]) else { continue };
+            let good = there(&image, &whole);
+            assert!(good >= most && good % 40 == 0, "{good} at {end}");
+            most = good;
+        }
+        assert!(most > 40 * 56, "{most}");
+    }
+}
+
+#[test]
+fn a_cut_jpeg_keeps_its_blocks() {
+    // Each of these becomes pixels block by block, and what stands above the fault is whole: but for the rows that are made of it and
+    // the ones above, when colors are of a lower resolution.
+    for (name, progressive) in
+        [("baseline_444.jpg", false), ("baseline_420.jpg", false), ("progressive.jpg", true)]
+    {
+        let bytes = file(name);
+        let whole = decode(&bytes, 3, &Limits::default()).unwrap();
+        assert_eq!(filled(&bytes).unwrap(), whole, "{name}");
+        let mut read = 0;
+        for end in (0..bytes.len() - 2).step_by(11) {
+            let strict = decode(&bytes[..end], 3, &Limits::default());
+            let Ok(image) = filled(&bytes[..end]) else { continue };
+            assert_eq!((image.width(), image.height()), (whole.width(), whole.height()));
+            read += 1;
+            if let Ok(strict) = strict {
+                assert_eq!(strict, image, "{name} at {end}");
+            } else if !progressive && end * 10 > bytes.len() * 9 {
+                let row = whole.width() as usize * 3;
+                let above = row * (whole.height() as usize / 2);
+                assert_eq!(image.data()[..above], whole.data()[..above], "{name} at {end}");
+                assert_ne!(image, whole, "{name} at {end}");
+            }
+        }
+        assert!(read > 20, "{name}: {read}");
+    }
+}
+
+#[test]
+fn what_is_behind_a_fault_is_gray() {
+    let bytes = file("baseline_444.jpg");
+    let start = bytes.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
+    // Right behind the header of the scan.
+    let header = usize::from(u16::from_be_bytes([bytes[start + 2], bytes[start + 3]]));
+    let image = filled(&bytes[..start + 2 + header]).unwrap();
+    assert!(image.data().chunks_exact(3).all(|pixel| pixel == GRAY));
+    // Resizing comes after it.
+    let small = decode_resized(
+        &bytes[..start + 2 + header],
+        1,
+        (3, 2),
+        Interpolation::Area,
+        &Limits::default(),
+        &FILL,
+    );
+    assert_eq!(small.unwrap().data(), [128; 6]);
+}
+
+#[test]
+fn what_has_no_size_is_refused_all_the_same() {
+    for name in ["baseline_444.jpg", "progressive.jpg"] {
+        let bytes = file(name);
+        assert!(filled(&bytes[..20]).is_err());
+    }
+    assert!(filled(&png(false, false)[..30]).is_err());
+    assert!(filled(b"GIF89a").is_err());
+}
