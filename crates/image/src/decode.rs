@@ -128,7 +128,8 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
 /// Decodes a file to an image of `channels` channels (1 or 3), turned upright as its EXIF orientation says.
 ///
 /// The format is told from the content. Alpha is dropped, not blended, and 16-bit samples keep their high byte, both as
-/// OpenCV does; [`decode_as`] has other ways. The first image of an animation or of a many-page file is taken.
+/// OpenCV does; [`decode_as`] has other ways. The first image of an animation is taken, and of
+/// a file of many pages the first that is no thumbnail.
 ///
 /// # Errors
 /// Where the file is not a whole, valid image of at most [`Limits::max_pixels`]: in particular where it is truncated. Where the system

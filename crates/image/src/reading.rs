@@ -5,8 +5,8 @@ use crate::raster::{Raster, Samples};
 /// What values of more than 8 bits and transparency become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Reading {
-    /// The value of samples of 16 bits that is white; larger ones are white too. Without it 65535, of which the high byte is
-    /// taken, as OpenCV does. Of floating-point samples it is white too, and without it 1 is; of arrays likewise, and without it 255 is.
+    /// The value of samples of more than 8 bits that is white; larger ones are white too. Without it the largest there is: of 16 bits
+    /// 65535, of which the high byte is taken, as OpenCV does. Of floating-point samples it is white too, and without it 1 is; of arrays likewise, and without it 255 is.
     pub white: Option<u32>,
     /// The color that transparent pixels are laid over, RGB. Without it transparency is dropped, as Pillow's
     /// `convert("RGB")` and OpenCV do.
@@ -107,10 +107,12 @@ fn spread(value: u16, white: u32) -> u8 {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Flat {
-    /// Its samples have 16 bits, and use the lowest alone.
+    /// Its samples are whole numbers of more than 8 bits, and use the lowest alone.
     FewBits {
-        /// The largest sample, of 65535.
-        largest: u16,
+        /// The largest sample.
+        largest: u32,
+        /// The sample that is white.
+        white: u32,
     },
     /// Its samples are floating-point numbers outside of what is black to white.
     Float {
@@ -166,21 +168,26 @@ impl Flat {
             Samples::U8(_) => Flat::OneColor,
             Samples::U16 { samples, white } => {
                 let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
-                match colors.map(|(_, &v)| v).max().unwrap_or(0) {
-                    largest if largest > 0 && largest <= white / 8 => Flat::FewBits { largest },
-                    _ => Flat::OneColor,
-                }
+                few_bits(colors.map(|(_, &v)| v).max().unwrap_or(0).into(), (*white).into())
             }
             Samples::F32 { samples, white } => {
                 let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
                 let (low, high) = colors.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (_, &v)| {
                     (low.min(v), high.max(v))
                 });
+                // Whole numbers of more bits.
+                if *white > 1.0 {
+                    return few_bits(high as u32, *white as u32);
+                }
                 let unusual = low < 0.0 || high > *white || (high <= white / 2.0 && high > low);
                 if unusual { Flat::Float { low, high } } else { Flat::OneColor }
             }
         }
     }
+}
+
+fn few_bits(largest: u32, white: u32) -> Flat {
+    if (1..=white / 8).contains(&largest) { Flat::FewBits { largest, white } } else { Flat::OneColor }
 }
 
 /// Samples of an image that are within so much of each other are about one color: 12 bits read as 16 are within 15.
@@ -237,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_makes_a_picture_flat_is_told() {
-        assert_eq!(Flat::of(&gray16(&[0, 249])), Flat::FewBits { largest: 249 });
+        assert_eq!(Flat::of(&gray16(&[0, 249])), Flat::FewBits { largest: 249, white: 65535 });
         assert_eq!(Flat::of(&gray16(&[60_000, 60_001])), Flat::OneColor);
         let rgba = |samples: &[u8]| -> Raster {
             let image: ImageBuffer<Rgba<u8>, _> = ImageBuffer::from_raw(2, 1, samples.to_vec()).unwrap();
@@ -253,7 +260,7 @@ mod tests {
         assert_eq!(Flat::of(&DynamicImage::from(deep).into()), Flat::OnlyAlpha { light: false });
         let deep: ImageBuffer<LumaA<u16>, _> =
             ImageBuffer::from_raw(2, 1, vec![0, 65535, 99, 65535]).unwrap();
-        assert_eq!(Flat::of(&DynamicImage::from(deep).into()), Flat::FewBits { largest: 99 });
+        assert_eq!(Flat::of(&DynamicImage::from(deep).into()), Flat::FewBits { largest: 99, white: 65535 });
         let float: ImageBuffer<Rgb<f32>, _> = ImageBuffer::from_raw(1, 1, vec![-1000.0, 0.0, 400.0]).unwrap();
         assert_eq!(Flat::of(&DynamicImage::from(float).into()), Flat::Float { low: -1000.0, high: 400.0 });
     }

@@ -6,7 +6,7 @@ mod tiff_writer;
 
 use image::ImageEncoder;
 use image::codecs::jpeg::JpegEncoder;
-use pupila_image::{Limits, decode, probe};
+use pupila_image::{Flat, Limits, decode, probe, why_flat};
 use tiff_writer::{PLAIN, Value, file, page, write};
 
 fn jpeg(width: u32, height: u32, color: image::ExtendedColorType) -> Vec<u8> {
@@ -91,6 +91,21 @@ fn the_first_page_that_is_no_thumbnail_is_read() {
     raw.tags.push((330, Value::Long(vec![8])));
     let said = decode(&write(PLAIN, &[raw]), 1, &Limits::default()).unwrap_err().to_string();
     assert!(said.contains("thumbnail") && said.contains("convert"), "{said}");
+}
+
+#[test]
+fn wide_samples_that_use_few_bits_are_told() {
+    let why = |bits: u16, kind: u16, strip: &[u8]| {
+        let bytes = file(2, 1, &[(258, &[bits]), (262, &[1]), (339, &[kind])], strip);
+        why_flat(&bytes, &Limits::default()).unwrap()
+    };
+    assert_eq!(why(12, 1, &[0, 0x01, 0x23]), Flat::FewBits { largest: 0x123, white: 4095 });
+    assert_eq!(why(16, 2, &[9, 0, 0xFF, 0xFF]), Flat::FewBits { largest: 9, white: 32767 });
+    assert_eq!(why(32, 1, &[0, 0, 0, 0, 0, 1, 0, 0]), Flat::FewBits { largest: 256, white: u32::MAX });
+    assert_eq!(why(32, 1, &[255; 8]), Flat::OneColor);
+    let floats = [0f32, 300.0].map(f32::to_le_bytes).concat();
+    assert_eq!(why(32, 3, &floats), Flat::Float { low: 0.0, high: 300.0 });
+    assert_eq!(why(8, 1, &[1, 2]), Flat::OneColor);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(crate) use stat::{Facts, Stamp, StatIndex};
 const LAYOUT: &str = "v1";
 
 /// What probing and decoding make of a file's bytes. To be raised whenever the pixels or the header of any file change.
-const DECODER: u32 = 3;
+const DECODER: u32 = 4;
 
 /// So many packs of one resize rule are looked at quickly; more are merged.
 const MAX_PACKS: usize = 16;
