@@ -54,6 +54,21 @@ MEANT = {
     "tiff YCbCr ???, none": "Pillow reads uncompressed YCbCr by itself: no clusters, and rounded otherwise than libtiff",
     "tiff YCbCr 4x4, odd, *": "libtiff takes the last bytes of an odd number of clusters for 0",
     "tiff YCbCr smaller than a cluster*": "libtiff refuses it",
+    "bmp *, 2 bits*": "Pillow does not know 2 bits, which Windows CE has",
+    "bmp OS/2 2 short*": "Pillow knows OS/2's longest header alone; programs may leave out fields at its end, which are 0",
+    "bmp OS/2 2 middle*": "as the short one",
+    "bmp *, bit fields 444*": "any masks are allowed; of 16 bits Pillow knows those of 555 and 565",
+    "bmp *, bit fields 231": "as any masks",
+    "bmp *, bit fields 32 bits, 565": "as any masks",
+    "bmp *, bit fields 10 bits": "as any masks; the high end of 10 bits is white",
+    "bmp *, bit fields BGR": "as any masks",
+    "bmp *, bit fields 24 bits, RGB": "as any masks",
+    "bmp Windows CE, bit fields *": "Pillow does not know the compression whose masks have one for alpha",
+    "bmp *, palette too large": "Pillow refuses colors that no pixel can have; they are passed over",
+    "bmp RLE*early": "a bitmap may end before its last row, and the rest is of color 0, as that behind early ends of rows; Pillow refuses it",
+    "bmp RLE4 of rows filled up, verbatim": "ImageMagick fills up rows before it counts runs; Pillow lets what is over run into the next row",
+    "bmp RLE8 of nothing": "as one that ends early",
+    "gif local palette of its numbers": "Pillow takes the global palette where the local one is 0, 0, 0, 1, 1, 1, ...",
     "png EXIF orientation in text": "written by ImageMagick before PNG had a chunk for it; browsers do not turn such a picture either",
 }
 
@@ -74,6 +89,25 @@ REFUSED = {
     "jpeg lossless": "lossless JPEG is not read here",
     "jpeg hierarchical": "hierarchical JPEG is not read here",
     "jpeg fractional sampling": "no multiple of the other",
+    "bmp JPEG inside": "a JPEG inside",
+    "bmp PNG inside": "a PNG inside",
+    "bmp CMYK": "CMYK",
+    "bmp 64 bits": "64 bits a pixel",
+    "bmp Huffman codes": "Huffman codes",
+    "bmp RLE24": "run lengths of 24 bits",
+    "bmp array": "OS/2 bitmap array",
+    "bmp rows missing": "rows are there",
+    "bmp RLE8 cut*": "rows are there",
+    # By more than fills up the row: Pillow cuts the run off, or goes on in the next row, and pixels are lost or moved.
+    "bmp RLE8 beyond the row": "beyond its row",
+    "bmp RLE8 that jumps out": "jumps out of the picture",
+    "bmp pixels in the header": "begin within its header",
+    "bmp bit fields with gaps": "the masks of its colors",
+    "gif cut": "its data end after",
+    "gif cut, closed": "GIF: ",
+    "gif fewer pixels than the frame": "its data end after",
+    "gif no image": "there is no image in it",
+    "gif frame of no size": "has no pixels",
 }
 
 # Damage that cannot be seen, of so many files at most. With arithmetic coding nearly every sequence of bits is a valid one; libjpeg warns of
@@ -88,7 +122,7 @@ UNSEEN = {
 }
 
 # The files of the other formats are made (`python -m interop.pictures OUT`), and compared once their readers are done.
-FORMATS = ["jpeg", "png", "tiff", "webp"]
+FORMATS = ["jpeg", "png", "webp", "bmp", "gif", "tiff"]
 
 
 @dataclass

@@ -420,9 +420,7 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
     }
     let files =
         flat.iter().map(|&at| &dataset.samples[kept[at]]).filter(|s| matches!(s.source, Source::File));
-    let why = files
-        .take(ASKED)
-        .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &LIMITS).ok());
+    let why = files.take(ASKED).filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &LIMITS).ok());
     let of_arrays = flat.iter().filter_map(|&at| match &dataset.samples[kept[at]].source {
         Source::Array { images, index } => images.image(*index).iter().max().copied(),
         Source::File => None,

@@ -414,7 +414,8 @@ fn damaged_images_are_read_as_far_as_they_go_where_the_rule_says_so() {
     let rule = ResizeRule { reading: Reading { fill_damaged: true, ..RULE.reading }, ..RULE };
     // Twice: what is damaged is told each time, so it is not kept in the cache.
     for from_cache in [6, 6] {
-        let loaded = load(&dataset, &which, &rule, Some(&cache), OnBadImage::Fail, &|_| {}, &|| false).unwrap();
+        let loaded =
+            load(&dataset, &which, &rule, Some(&cache), OnBadImage::Fail, &|_| {}, &|| false).unwrap();
         assert_eq!((loaded.pixels.len(), loaded.from_cache, loaded.skipped.len()), (7, from_cache, 0));
         let [Notice::Filled { images }] = &loaded.notices[..] else { panic!("{:?}", loaded.notices) };
         assert_eq!(images[0].path, data.join("a/cut.png"));

@@ -5,8 +5,10 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
+use crate::bmp::Bitmap;
 use crate::budget::Memory;
 use crate::contain::contain;
+use crate::gif::Animation;
 use crate::orient::{orient, swaps_sides};
 use crate::raster::Raster;
 use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, png, resize, tiff};
@@ -116,6 +118,11 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
         Format::Jpeg => jpeg::probe(bytes),
         Format::Png => png::probe(bytes),
         Format::Tiff => tiff::probe(bytes),
+        Format::Bmp => Ok(header(Bitmap::read(bytes)?.size(), Orientation::NoTransforms, 3, format)),
+        Format::Gif => {
+            let gif = Animation::read(bytes)?;
+            Ok(header(gif.size(), gif.orientation(), 3, format))
+        }
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
             let orientation = orientation(&mut decoder);
@@ -123,6 +130,30 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
             Ok(header(decoder.dimensions(), orientation, channels, format))
         }
     })
+}
+
+/// The EXIF block of a JPEG, PNG or WebP file: a TIFF directory, in some files with `Exif\0\0` before it. Of TIFF the file itself, which is
+/// such a directory.
+pub fn exif_block(bytes: &[u8]) -> Option<Vec<u8>> {
+    match Format::sniff(bytes)? {
+        Format::Jpeg => jpeg::exif(bytes),
+        Format::Png => exif::in_png(bytes).map(<[u8]>::to_vec),
+        Format::Tiff => Some(bytes.to_vec()),
+        Format::WebP => {
+            let read = || Ok(open(bytes, Format::WebP, &Limits::default())?.exif_metadata().ok().flatten());
+            contained(Format::WebP, read).ok().flatten()
+        }
+        Format::Bmp | Format::Gif => None,
+    }
+}
+
+/// The setting of libjpeg, 1 to 100, whose quantization of luma is nearest to that of a JPEG file; `None` of other formats. That of
+/// other encoders is on no such scale, so it is a label rather than a measure.
+pub fn jpeg_quality(bytes: &[u8]) -> Option<u8> {
+    match Format::sniff(bytes)? {
+        Format::Jpeg => jpeg::quality(bytes),
+        _ => None,
+    }
 }
 
 /// Decodes a file to an image of `channels` channels (1 or 3), turned upright as its EXIF orientation says.
@@ -234,7 +265,7 @@ pub fn why_flat(bytes: &[u8], limits: &Limits) -> Result<Flat, DecodeError> {
     contained(format, || Ok(Flat::of(&in_file(bytes, format, limits, |bytes| memory.hold(bytes))?.0)))
 }
 
-/// The other formats: `image`'s decoders, with its limits set from ours.
+/// The formats that are neither JPEG nor PNG.
 fn decode_other(
     bytes: &[u8],
     format: Format,
@@ -255,8 +286,20 @@ fn in_file(
     limits: &Limits,
     hold: impl FnOnce(u64) -> Result<(), DecodeError>,
 ) -> Result<(Raster, Orientation), DecodeError> {
-    if format == Format::Tiff {
-        return tiff::raster(bytes, limits, hold);
+    match format {
+        Format::Tiff => return tiff::raster(bytes, limits, hold),
+        Format::Bmp => {
+            let bitmap = Bitmap::read(bytes)?;
+            hold_size(bitmap.size(), format, limits, hold)?;
+            return Ok((bitmap.decode(limits)?.into(), Orientation::NoTransforms));
+        }
+        Format::Gif => {
+            let gif = Animation::read(bytes)?;
+            hold_size(gif.size(), format, limits, hold)?;
+            let orientation = gif.orientation();
+            return Ok((gif.decode(limits)?.into(), orientation));
+        }
+        _ => {}
     }
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
@@ -268,12 +311,24 @@ fn in_file(
     Ok((decoded.into(), orientation))
 }
 
+/// Holds what a picture of colors and alpha takes, and the samples that are made of it.
+fn hold_size(
+    (width, height): (u32, u32),
+    format: Format,
+    limits: &Limits,
+    hold: impl FnOnce(u64) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    check_size(width, height, format, limits)?;
+    hold(u64::from(width) * u64::from(height) * 7)
+}
+
 fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     let xmp = decoder.xmp_metadata().ok().flatten();
     let exif = decoder.exif_metadata().ok().flatten();
     exif::orientation(exif.as_deref(), xmp.as_deref())
 }
 
+/// PNG, TIFF and WebP: `image`'s decoders, with its limits set from ours.
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {
     let mut reader = ImageReader::with_format(
         Cursor::new(bytes),

@@ -7,7 +7,7 @@ pub enum Format {
     Jpeg,
     /// PNG; the first image of an animated one.
     Png,
-    /// Windows bitmap.
+    /// Bitmap of Windows or OS/2.
     Bmp,
     /// GIF; the first image of an animated one.
     Gif,

@@ -51,6 +51,25 @@ pub(crate) fn decode(
     Ok((Image::new(width, height, samples as u8, data)?, orientation))
 }
 
+pub(crate) fn exif(bytes: &[u8]) -> Option<Vec<u8>> {
+    File::open(bytes).ok()?.headers.exif.map(<[u8]>::to_vec)
+}
+
+/// See [`crate::jpeg_quality`].
+pub(crate) fn quality(bytes: &[u8]) -> Option<u8> {
+    let file = File::open(bytes).ok()?;
+    let table = file.headers.quantization[0]?;
+    // Scaled as `jpeg_quality_scaling` and `jpeg_add_quant_table` of libjpeg do; both tables are in zigzag order.
+    let distance = |quality: u8| -> u32 {
+        let quality = u32::from(quality);
+        let scale = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
+        let steps =
+            standard_tables::LUMA.iter().map(|&step| ((u32::from(step) * scale + 50) / 100).clamp(1, 255));
+        table.iter().zip(steps).map(|(&step, standard)| u32::from(step).abs_diff(standard)).sum()
+    };
+    (1..=100).rev().min_by_key(|&quality| distance(quality))
+}
+
 /// The image shrunk by area while it is decoded, see [`means`]; `None` where it must be decoded whole.
 pub(crate) fn shrink(
     bytes: &[u8],

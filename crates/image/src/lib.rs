@@ -6,12 +6,14 @@
 //! References: Pillow for what a file's pixels are (`convert("RGB")`, `convert("L")`, `ImageOps.exif_transpose`), and
 //! OpenCV for what resizing them gives (`cv2.resize`).
 
+mod bmp;
 mod budget;
 mod contain;
 mod decode;
 mod encode;
 mod exif;
 mod format;
+mod gif;
 mod jpeg;
 mod orient;
 mod pixels;
@@ -24,7 +26,8 @@ mod unread;
 
 pub use budget::{Budget, Held};
 pub use decode::{
-    DecodeError, Header, Limits, decode, decode_as, decode_resized, decode_shrunk, probe, why_flat,
+    DecodeError, Header, Limits, decode, decode_as, decode_resized, decode_shrunk, exif_block, jpeg_quality,
+    probe, why_flat,
 };
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use format::Format;

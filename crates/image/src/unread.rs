@@ -17,7 +17,7 @@ const fn kind(name: &'static str, extensions: &'static [&'static str], to_png: b
 }
 
 /// Every such kind. Extensions that other files go by more often than pictures (`.raw`, `.ai`, `.mos`) are left out.
-const KINDS: [UnreadKind; 15] = [
+const KINDS: [UnreadKind; 16] = [
     kind("HEIC", &["heic", "heif", "heics", "heifs", "hif"], false),
     kind("AVIF", &["avif", "avifs"], false),
     kind("JPEG 2000", &["jp2", "j2k", "j2c", "jpc", "jpf", "jpx", "jpm"], false),
@@ -30,6 +30,7 @@ const KINDS: [UnreadKind; 15] = [
     kind("Targa", &["tga"], true),
     kind("HDR", &["exr", "hdr"], true),
     kind("PCX", &["pcx"], true),
+    kind("OS/2 bitmap array", &["bga"], true),
     kind("NIfTI", &["nii", "mha", "mhd", "nrrd"], true),
     kind("whole-slide", &["svs", "ndpi", "mrxs", "scn"], false),
     kind(
@@ -76,6 +77,8 @@ impl UnreadKind {
             [b'F', b'O', b'V', b'b', ..] => "x3f",
             [b'I', b'I', b'R', b'O' | b'S', ..] => "orf",
             [b'I', b'I', b'U', 0, ..] => "rw2",
+            // The first of its bitmaps follows its 14 bytes; two letters alone are too few.
+            [b'B', b'A', _, _, _, _, _, _, _, _, _, _, _, _, b'B', b'M', ..] => "bga",
             [0x76, 0x2F, 0x31, 0x01, ..] => "exr",
             [b'P', b'1'..=b'7', b'\n' | b' ' | b'\r' | b'\t', ..] => "ppm",
             _ if bytes.get(128..132) == Some(b"DICM") => "dcm",
@@ -123,6 +126,8 @@ mod tests {
             (b"<html><svg>", None),
             (b"8BPS", Some("Photoshop")),
             (b"P6\n1 1", Some("Netpbm")),
+            (b"BA\x28\0\0\0\0\0\0\0\0\0\0\0BM", Some("OS/2 bitmap array")),
+            (b"BAnanas, apples, BM", None),
             (b"\xff\xd8\xff\xe0", None),
             (b"\0\0\0\x18ftyp", None),
             (b"", None),

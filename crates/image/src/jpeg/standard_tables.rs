@@ -1,4 +1,5 @@
-//! The Huffman tables of ITU-T T.81, annex K.3: files of frames of a film leave them out.
+//! Tables of ITU-T T.81, annex K: the Huffman codes, which files of frames of a film leave out, and the quantization that others are
+//! compared with.
 
 /// How many codes there are of each length, and what they stand for.
 pub(super) type Listed = ([u8; 16], &'static [u8]);
@@ -43,4 +44,13 @@ pub(super) const WAVES: [Listed; 2] = [
             0xF9, 0xFA,
         ],
     ),
+];
+
+/// Table K.1, the quantization of luma, in zigzag order.
+#[rustfmt::skip]
+pub(super) const LUMA: [u8; 64] = [
+    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40,
+    26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51, 61, 60, 57, 51,
+    56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87,
+    95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
 ];

@@ -1,0 +1,218 @@
+//! The one look at a picture.
+
+use pupila_image::{
+    DecodeError, Image, Interpolation, Limits, Reading, decode_shrunk, exif_block, jpeg_quality, probe,
+    resize,
+};
+
+use crate::{COLOR_SIDE, SIDE, Sight, Taken};
+
+/// The longer side at which pictures are measured, in pixels. Larger ones are shrunk while they are decoded.
+const MEASURED: u32 = 256;
+
+/// The share of each side that is the border.
+const BORDER: f32 = 0.04;
+
+/// A sight, and the picture that it is of at up to 256 pixels on the longer side.
+pub struct Measured {
+    /// The numbers.
+    pub sight: Sight,
+    /// The picture in color.
+    pub picture: Image,
+}
+
+/// Looks at the bytes of an image file.
+///
+/// # Errors
+/// Where they are no whole image (see [`pupila_image::decode`]).
+pub fn measure(bytes: &[u8], reading: &Reading) -> Result<Measured, DecodeError> {
+    let header = probe(bytes)?;
+    let size = (header.width, header.height);
+    let picture = decode_shrunk(bytes, 3, shrunk(size), &Limits::default(), reading)?;
+    let mut sight = of_picture(&picture);
+    sight.format = Some(header.format);
+    sight.bytes = bytes.len() as u64;
+    sight.size = size;
+    sight.color = header.channels == 3;
+    sight.jpeg_quality = jpeg_quality(bytes);
+    sight.taken = exif_block(bytes).map(|block| taken(&block)).unwrap_or_default();
+    Ok(Measured { sight, picture })
+}
+
+/// The size at which a picture is measured: none is enlarged.
+fn shrunk((width, height): (u32, u32)) -> (u32, u32) {
+    let longer = width.max(height);
+    if longer <= MEASURED {
+        return (width, height);
+    }
+    let side = |side: u32| {
+        ((u64::from(side) * u64::from(MEASURED) + u64::from(longer) / 2) / u64::from(longer)).max(1)
+    };
+    (side(width) as u32, side(height) as u32)
+}
+
+/// What the pixels of a picture say; what its file says is left out.
+pub(crate) fn of_picture(picture: &Image) -> Sight {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let pixels = picture.data().as_chunks::<3>().0;
+    let count = pixels.len() as f32;
+    let border = ((width as f32 * BORDER).ceil() as usize, (height as f32 * BORDER).ceil() as usize);
+    let (mut sum, mut squares, mut chroma) = ([0u64; 3], [0u64; 3], 0u64);
+    let (mut edge, mut edges) = ([0u64; 3], 0u64);
+    for (y, row) in pixels.chunks_exact(width).enumerate() {
+        let all = y < border.1 || y >= height - border.1.min(height);
+        for (x, pixel) in row.iter().enumerate() {
+            for (color, &value) in pixel.iter().enumerate() {
+                sum[color] += u64::from(value);
+                squares[color] += u64::from(value) * u64::from(value);
+            }
+            let [r, g, b] = *pixel;
+            chroma += u64::from(r.max(g).max(b) - r.min(g).min(b));
+            if all || x < border.0 || x >= width - border.0.min(width) {
+                edges += 1;
+                edge.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += u64::from(value));
+            }
+        }
+    }
+    let gray = gray_of(picture);
+    let luma = |values: &[u8]| {
+        let sum: u64 = values.iter().map(|&v| u64::from(v)).sum();
+        let squares: u64 = values.iter().map(|&v| u64::from(v) * u64::from(v)).sum();
+        let mean = sum as f64 / values.len() as f64;
+        (mean, (squares as f64 / values.len() as f64 - mean * mean).max(0.0).sqrt())
+    };
+    let (brightness, contrast) = luma(gray.data());
+    let small =
+        |image: &Image, side: usize| resize(image, side as u32, side as u32, Interpolation::Area).into_data();
+    Sight {
+        format: None,
+        bytes: 0,
+        size: (picture.width(), picture.height()),
+        color: true,
+        jpeg_quality: None,
+        taken: Taken::default(),
+        brightness: (brightness / 255.0) as f32,
+        contrast: (contrast / 255.0) as f32,
+        sharpness: if contrast > 0.5 { (laplacian(&gray) / contrast) as f32 } else { 0.0 },
+        chroma: chroma as f32 / count / 255.0,
+        mean: sum.map(|sum| sum as f32 / count / 255.0),
+        square: squares.map(|sum| sum as f32 / count / 255.0 / 255.0),
+        border: edge.map(|sum| sum as f32 / edges as f32 / 255.0),
+        gray: small(&gray, SIDE),
+        color_thumb: small(picture, COLOR_SIDE),
+    }
+}
+
+fn gray_of(picture: &Image) -> Image {
+    // An image of three channels becomes gray whatever it shows.
+    picture.clone().to_channels(1).unwrap_or_else(|_| picture.clone())
+}
+
+/// The standard deviation of the Laplacian (four neighbours) of a gray picture, inside of its border.
+fn laplacian(gray: &Image) -> f64 {
+    let (width, height) = (gray.width() as usize, gray.height() as usize);
+    if width < 3 || height < 3 {
+        return 0.0;
+    }
+    let data = gray.data();
+    let (mut sum, mut squares) = (0i64, 0i64);
+    for y in 1..height - 1 {
+        let [above, row, below] = [y - 1, y, y + 1].map(|y| &data[y * width..][..width]);
+        for x in 1..width - 1 {
+            let [a, l, c, r, b] = [above[x], row[x - 1], row[x], row[x + 1], below[x]].map(i64::from);
+            let value = a + l + r + b - 4 * c;
+            sum += value;
+            squares += value * value;
+        }
+    }
+    let count = ((width - 2) * (height - 2)) as f64;
+    let mean = sum as f64 / count;
+    (squares as f64 / count - mean * mean).max(0.0).sqrt()
+}
+
+/// Camera, time, and whether there is a place, out of an EXIF block.
+fn taken(block: &[u8]) -> Taken {
+    use exif::{In, Tag, Value};
+    let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
+    let mut reader = exif::Reader::new();
+    reader.continue_on_error(true);
+    let parsed = reader.read_raw(block.to_vec()).or_else(|error| error.distill_partial_result(|_| {}));
+    let Ok(parsed) = parsed else { return Taken::default() };
+    let text = |tag: Tag| match &parsed.get_field(tag, In::PRIMARY)?.value {
+        Value::Ascii(lines) => {
+            let line = String::from_utf8_lossy(lines.first()?);
+            let line: String = line.chars().filter(|c| !c.is_control()).take(64).collect();
+            (!line.trim().is_empty()).then(|| line.trim().to_owned())
+        }
+        _ => None,
+    };
+    let camera = match (text(Tag::Make), text(Tag::Model)) {
+        // Many models begin with their maker.
+        (Some(make), Some(model)) if !model.starts_with(&make) => Some(format!("{make} {model}")),
+        (_, Some(model)) => Some(model),
+        (make, None) => make,
+    };
+    let at = text(Tag::DateTimeOriginal).or_else(|| text(Tag::DateTime)).and_then(|text| seconds(&text));
+    let located =
+        [Tag::GPSLatitude, Tag::GPSLongitude].iter().any(|&tag| parsed.get_field(tag, In::PRIMARY).is_some());
+    Taken { camera, at, located }
+}
+
+/// `2026:11:28 09:30:00` in seconds since 1970.
+fn seconds(text: &str) -> Option<i64> {
+    let time = exif::DateTime::from_ascii(text.as_bytes()).ok()?;
+    let (year, month, day) = (i64::from(time.year), i64::from(time.month), i64::from(time.day));
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Days of the Gregorian calendar, with years that begin in March.
+    let year = if month < 3 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year - era * 400;
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some(days * 86_400 + i64::from(time.hour) * 3600 + i64::from(time.minute) * 60 + i64::from(time.second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_shrunk_to_the_longer_side_and_never_enlarged() {
+        assert_eq!(shrunk((1024, 512)), (256, 128));
+        assert_eq!(shrunk((10, 3000)), (1, 256));
+        assert_eq!(shrunk((256, 100)), (256, 100));
+        assert_eq!(shrunk((u32::MAX, 1)), (256, 1));
+    }
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        // `date -u -d '2026-11-28 09:30:00' +%s` and others.
+        assert_eq!(seconds("2026:11:28 09:30:00"), Some(1_795_858_200));
+        assert_eq!(seconds("1970:01:01 00:00:00"), Some(0));
+        assert_eq!(seconds("2000:02:29 23:59:59"), Some(951_868_799));
+        assert_eq!(seconds("0000:00:00 00:00:00"), None);
+        assert_eq!(seconds("yesterday"), None);
+    }
+
+    #[test]
+    fn a_picture_is_measured() {
+        // Black with a white border of one pixel, of 10 x 10.
+        let mut data = vec![0; 300];
+        for y in 0..10 {
+            for x in 0..10 {
+                if y == 0 || y == 9 || x == 0 || x == 9 {
+                    data[(y * 10 + x) * 3..][..3].fill(255);
+                }
+            }
+        }
+        let sight = of_picture(&Image::new(10, 10, 3, data).unwrap());
+        assert_eq!(sight.border, [1.0; 3]);
+        assert!((sight.brightness - 0.36).abs() < 1e-6 && (sight.mean[1] - 0.36).abs() < 1e-6);
+        assert!((sight.contrast - (0.36f32 * 0.64).sqrt()).abs() < 1e-6);
+        assert_eq!((sight.chroma, sight.gray.len(), sight.color_thumb.len()), (0.0, SIDE * SIDE, 768));
+        let tiny = of_picture(&Image::new(1, 1, 3, vec![9, 0, 0]).unwrap());
+        assert_eq!((tiny.sharpness, tiny.border[0]), (0.0, 9.0 / 255.0));
+    }
+}

@@ -1,0 +1,55 @@
+//! [`Sight`]: what one look at a picture leaves.
+
+use pupila_image::Format;
+
+/// The side of [`Sight::gray`] in pixels.
+pub const SIDE: usize = 64;
+
+/// The side of [`Sight::color`] in pixels.
+pub const COLOR_SIDE: usize = 16;
+
+/// What one look at a picture leaves: numbers, and two small pictures. All of it is of the upright picture; intensities are 0 to 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sight {
+    /// The format by its content; `None` of an image of an array.
+    pub format: Option<Format>,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Columns and rows.
+    pub size: (u32, u32),
+    /// Whether the file has colors; they may all be gray.
+    pub color: bool,
+    /// The setting of libjpeg, 1 to 100, whose quantization is nearest; `None` of other formats.
+    pub jpeg_quality: Option<u8>,
+    /// What EXIF says of where and by what it was taken.
+    pub taken: Taken,
+    /// The mean luma.
+    pub brightness: f32,
+    /// The standard deviation of the luma.
+    pub contrast: f32,
+    /// The standard deviation of the Laplacian of the luma at 256 pixels on the longer side, as a share of the contrast.
+    pub sharpness: f32,
+    /// The mean distance between the largest and the smallest color of a pixel.
+    pub chroma: f32,
+    /// The mean of each color.
+    pub mean: [f32; 3],
+    /// The mean square of each color.
+    pub square: [f32; 3],
+    /// The mean color of the outermost 4 % on each side.
+    pub border: [f32; 3],
+    /// The luma, 0 to 255, of the picture squeezed into a square: `[SIDE, SIDE]`.
+    pub gray: Vec<u8>,
+    /// The colors of the picture squeezed into a smaller square: `[COLOR_SIDE, COLOR_SIDE, 3]`.
+    pub color_thumb: Vec<u8>,
+}
+
+/// What EXIF says of a photograph's origin.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Maker and model of the camera.
+    pub camera: Option<String>,
+    /// When it was taken by the camera's clock: seconds since 1970, as if its zone were UTC.
+    pub at: Option<i64>,
+    /// Whether it holds a location. Where that is is never read.
+    pub located: bool,
+}
