@@ -290,6 +290,8 @@ fn in_file(
         Format::Tiff => return tiff::raster(bytes, limits, hold),
         Format::Bmp => {
             let bitmap = Bitmap::read(bytes)?;
+            check_size(bitmap.size().0, bitmap.size().1, format, limits)?;
+            bitmap.check_there()?;
             hold_size(bitmap.size(), format, limits, hold)?;
             return Ok((bitmap.decode(limits)?.into(), Orientation::NoTransforms));
         }
