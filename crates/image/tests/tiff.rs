@@ -245,6 +245,9 @@ fn fax_of_every_kind() {
         ("001 00110101 010 001 000111 010 1", [0, 255, 0, 255]),
         ("0001 0001 1", [255; 4]), // two pairs of changes passed by
     ];
+    // A run of no white and one of no black, which the next line passes by, as ImageGear writes them.
+    let passed = "001 00110101 0000110111 001 0111 11 1  0001 001 0111 11 1";
+    assert_eq!(by_bits(4, 0, passed), picture);
     let text: String = lines.iter().map(|&(text, _)| text).collect();
     let rows = lines.map(|(_, row)| row);
     let got = pixels(1, &file(4, 6, &[(258, &[1]), (259, &[4]), (262, &[0])], &bits(&text)));

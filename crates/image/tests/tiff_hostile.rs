@@ -98,12 +98,14 @@ fn a_strip_that_is_short_or_missing_is_refused() {
     assert!(refused(&gray(1, &[&half], &[])).contains("missing"));
     assert!(refused(&gray(1, &[&half, &half[..7]], &[])).contains("shorter"));
     // Left out on purpose, or beyond the end.
-    for (places, lengths) in
-        [([8, 0], [8, 0]), ([8, 999_999], [8, 8]), ([8, 16], [8, 999_999]), ([8, u32::MAX], [8, u32::MAX])]
-    {
+    for (places, lengths) in [([8, 0], [8, 0]), ([8, 999_999], [8, 8]), ([8, u32::MAX], [8, u32::MAX])] {
         let more = [(273, Value::Long(places.to_vec())), (279, Value::Long(lengths.to_vec()))];
         refused(&gray(1, &[&half, &half], &more));
     }
+    // A length beyond the end says nothing where the pixels are all there.
+    let long = [(279, Value::Long(vec![8, 999_999]))];
+    assert_eq!(decode(&gray(1, &[&half, &half], &long), 1, &Limits::default()).unwrap().data(), [7; 16]);
+    refused(&gray(8, &[&deflate(&half), &deflate(&half)], &long));
     // Old writers leave the lengths out.
     let without = gray(1, &[&half, &half], &[(279, Value::Bytes(Vec::new()))]);
     assert_eq!(decode(&without, 1, &Limits::default()).unwrap().data(), [7; 16]);

@@ -78,64 +78,56 @@ fn read_runs(bits: &mut Bits<'_>, line: &mut Vec<usize>, width: usize) -> Option
         if at == width {
             return Some(());
         }
-        change(line, at);
+        line.push(at);
         is_black = !is_black;
     }
 }
 
+/// As libtiff's `EXPAND2D`. Runs of no length count as changes, as they do for the programs that write them: a line may pass by one.
 fn read_changes(bits: &mut Bits<'_>, before: &[usize], line: &mut Vec<usize>, width: usize) -> Option<()> {
-    let (mut at, mut is_black, mut start) = (0, false, true);
-    let mut next = 0usize;
+    let (mut at, mut is_black) = (0, false);
+    // The change of the line before that counts, to the other color. A step to the left of the first one is to the edge.
+    let mut next = 1usize;
+    let above = |next: usize| match next.checked_sub(1) {
+        None => 0,
+        Some(index) => before.get(index).copied().unwrap_or(width),
+    };
     while at < width {
-        // The first change of the line before that is to the other color and further right; after a step to the left it may be one back.
-        next = next.saturating_sub(1);
-        next += before[next.min(before.len())..]
-            .iter()
-            .take_while(|&&change| change < at || (change == at && !start))
-            .count();
-        next += usize::from(next % 2 != usize::from(is_black));
-        let above = |index: usize| before.get(index).copied().unwrap_or(width);
+        while !line.is_empty() && above(next) <= at && above(next) < width {
+            next += 2;
+        }
         match mode::decode(bits)? {
-            Mode::Pass => at = above(next + 1),
+            Mode::Pass => {
+                at = above(next + 1);
+                next += 2;
+            }
             Mode::Vertical(by) => {
                 let to = above(next).checked_add_signed(by.into())?;
                 if to < at || to > width {
                     return None;
                 }
-                change_within(line, to, width);
+                line.push(to);
                 at = to;
                 is_black = !is_black;
+                next = if by < 0 { next.saturating_sub(1) } else { next + 1 };
             }
             Mode::Horizontal => {
                 for color in [is_black, !is_black] {
                     at += run(bits, color, width - at)?;
-                    change_within(line, at, width);
+                    line.push(at);
                 }
             }
             // Uncompressed parts, which nobody writes, or the end.
             Mode::Extension | Mode::EOF => return None,
         }
-        start = false;
     }
     Some(())
 }
 
-/// Enters a change. Two at one place, about a run of no length, are none.
-fn change(line: &mut Vec<usize>, at: usize) {
-    if line.last() == Some(&at) {
-        line.pop();
-    } else {
-        line.push(at);
-    }
-}
-
-fn change_within(line: &mut Vec<usize>, at: usize, width: usize) {
-    if at < width {
-        change(line, at);
-    }
-}
-
 fn paint(row: &mut [u8], from: usize, to: usize) {
+    if from >= to {
+        return;
+    }
     let (first, last) = (from / 8, to / 8);
     let (head, tail) = (0xFF >> (from % 8), !(0xFF >> (to % 8)));
     if first == last {

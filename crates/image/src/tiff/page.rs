@@ -137,8 +137,8 @@ impl<'a> Page<'a> {
                  `tiffcp -c none IN OUT`"
             )));
         }
-        let (bits, sample) = depth(ifd)?;
         let samples = or(277, 1) as usize;
+        let (bits, sample) = depth(ifd, samples)?;
         let photometric =
             ifd.number(262).unwrap_or(if samples >= 3 { color::RGB } else { color::BLACK_IS_ZERO });
         let colors = colors(photometric)?;
@@ -195,7 +195,8 @@ impl<'a> Page<'a> {
                 },
             )
         };
-        let (offsets, counts) = if tiled { (324, 325) } else { (273, 279) };
+        // Old writers use the tags of strips for tiles, too.
+        let (offsets, counts) = if tiled && ifd.number(324).is_some() { (324, 325) } else { (273, 279) };
         let subsampling = match ifd.numbers(530)[..] {
             [x @ (1 | 2 | 4), y @ (1 | 2 | 4), ..] => (x as usize, y as usize),
             [] => (2, 2),
@@ -248,10 +249,11 @@ impl<'a> Page<'a> {
 }
 
 /// The bits of a sample, and what they are.
-fn depth(ifd: &Ifd<'_>) -> Result<(usize, Sample), DecodeError> {
+fn depth(ifd: &Ifd<'_>, samples: usize) -> Result<(usize, Sample), DecodeError> {
     let all = ifd.numbers(258);
     let bits = all.first().copied().unwrap_or(1);
-    if all.iter().any(|&other| other != bits) {
+    // Some writers list more than there are.
+    if all.iter().take(samples).any(|&other| other != bits) {
         return Err(malformed("its samples have different numbers of bits: save it with 8 or 16 bits"));
     }
     let sample = match ifd.number(339).unwrap_or(1) {
