@@ -189,7 +189,7 @@ pub fn load(
     // Images of an array are in memory as they are; keeping them on disk once more would gain nothing.
     let from_files = which.iter().any(|&i| matches!(dataset.samples[i].source, Source::File));
     let cache = cache.filter(|_| from_files);
-    let packs = cache.map(|cache| cache.packs(rule)).unwrap_or_default();
+    let packs = cache.map(|cache| cache.packs(&cache.shelf(rule))).unwrap_or_default();
     // Where the pixels of a content are. A content may be in several packs; any will do.
     let mut places: HashMap<u128, (usize, usize)> = HashMap::new();
     for (number, pack) in packs.iter().enumerate() {
@@ -251,7 +251,7 @@ pub fn load(
             // In the order of the samples, so that reading them back goes straight through the file.
             fresh.sort_unstable_by_key(|&(_, place)| place);
             let entries = fresh.iter().map(|&(content, place)| (content, &data[place * bytes..][..bytes]));
-            cache.write_pack(rule, entries);
+            cache.write_pack(&cache.shelf(rule), entries);
         }
     }
     if let Some((path, source)) = memory.into_inner().unwrap_or_else(PoisonError::into_inner) {

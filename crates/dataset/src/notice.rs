@@ -119,6 +119,15 @@ pub enum Notice {
         /// The pattern.
         pattern: String,
     },
+    /// Lines of a list of images to leave out that name none.
+    UnmatchedList {
+        /// The list.
+        list: PathBuf,
+        /// How many.
+        lines: usize,
+        /// One of them.
+        first: String,
+    },
     /// Training images that were left out, since validation or test have copies of them.
     LeaksDropped {
         /// How many.
@@ -344,6 +353,15 @@ impl fmt::Display for Notice {
             }
             Notice::UnmatchedExclude { pattern } => {
                 write!(f, "the data.exclude pattern \"{pattern}\" matches nothing")
+            }
+            Notice::UnmatchedList { list, lines, first } => {
+                let (s, verb) = if *lines == 1 { ("", "names") } else { ("s", "name") };
+                write!(
+                    f,
+                    "{lines} line{s} of data.exclude_list ({}) {verb} no image below the data's folder, such as {}",
+                    list.display(),
+                    quoted(first)
+                )
             }
             Notice::LeaksDropped { images } => {
                 let s = if *images == 1 { "" } else { "s" };

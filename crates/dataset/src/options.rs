@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::{ScanError, Split};
@@ -129,6 +130,8 @@ pub struct ScanOptions {
     /// `*` and `?` stand for text within one part, `**` for any text. A pattern without `/` matches a part at any depth
     /// (a class name, a file name); one with `/` starts at the root. A folder that matches is left out with its content.
     pub exclude: Vec<String>,
+    /// A file with paths below the root, one in each line, that are left out too.
+    pub exclude_list: Option<PathBuf>,
     /// Leave out training samples of which validation or test have exact copies, before `fraction`.
     pub drop_leaks: bool,
     /// The part of each class's training samples to keep, in (0, 1]. A smaller fraction keeps a subset of what a larger
@@ -157,6 +160,7 @@ impl Default for ScanOptions {
             drop_leaks: false,
             on_bad_image: OnBadImage::default(),
             exclude: Vec::new(),
+            exclude_list: None,
             fraction: 1.0,
             max_per_class: None,
             folds: None,
@@ -202,6 +206,8 @@ pub struct LabelledOptions {
     pub on_bad_image: OnBadImage,
     /// Patterns of files and folders to leave out, as [`ScanOptions::exclude`].
     pub exclude: Vec<String>,
+    /// A list of more, as [`ScanOptions::exclude_list`].
+    pub exclude_list: Option<PathBuf>,
     /// What of the data is what.
     pub layout: Layout,
 }

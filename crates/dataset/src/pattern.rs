@@ -1,22 +1,41 @@
-//! The patterns of `exclude`: a small glob, with the reach of a `.gitignore` line.
+//! The patterns of `exclude`: a small glob, with the reach of a `.gitignore` line. And the lines of `exclude_list`, which are paths as they are.
 
-use std::path::{Component, Path};
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::ScanError;
 
 /// The patterns of one scan, which remember whether they matched, so that a mistyped one can be reported.
 pub(crate) struct Patterns<'a> {
     patterns: Vec<(&'a str, AtomicBool)>,
+    listed: HashMap<String, AtomicBool>,
+    list: Option<PathBuf>,
 }
 
 impl<'a> Patterns<'a> {
     pub(crate) fn new(patterns: &'a [String]) -> Self {
-        Patterns { patterns: patterns.iter().map(|p| (p.as_str(), AtomicBool::new(false))).collect() }
+        let patterns = patterns.iter().map(|p| (p.as_str(), AtomicBool::new(false))).collect();
+        Patterns { patterns, listed: HashMap::new(), list: None }
+    }
+
+    /// The same, with the paths of a file beside them: one in each line, below the root. Empty lines and those that begin with `#` are
+    /// passed over.
+    pub(crate) fn with_list(self, list: Option<&Path>) -> Result<Self, ScanError> {
+        let Some(list) = list else { return Ok(self) };
+        let read = |source| ScanError::Read { path: list.to_owned(), source };
+        let text = String::from_utf8(crate::read_file(list).map_err(read)?).map_err(|_| {
+            read(std::io::Error::other("it is no UTF-8 text, but a list of paths, one in each line"))
+        })?;
+        let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let listed = lines.map(|line| (line.trim_start_matches("./").to_owned(), AtomicBool::new(false)));
+        Ok(Patterns { listed: listed.collect(), list: Some(list.to_owned()), ..self })
     }
 
     /// Whether a pattern leaves out the file or folder at `relative` (a path below the root), itself or with a folder
     /// that it is in.
     pub(crate) fn exclude(&self, relative: &Path) -> bool {
-        if self.patterns.is_empty() {
+        if self.patterns.is_empty() && self.listed.is_empty() {
             return false;
         }
         let parts: Vec<_> = relative
@@ -25,6 +44,12 @@ impl<'a> Patterns<'a> {
             .map(|part| part.as_os_str().to_string_lossy())
             .collect();
         let mut excluded = false;
+        if !self.listed.is_empty()
+            && let Some(used) = self.listed.get(&parts.join("/"))
+        {
+            used.store(true, Ordering::Relaxed);
+            excluded = true;
+        }
         for (pattern, used) in &self.patterns {
             let matches = if pattern.trim_end_matches('/').contains('/') {
                 let pattern = pattern.trim_matches('/');
@@ -38,6 +63,17 @@ impl<'a> Patterns<'a> {
             }
         }
         excluded
+    }
+
+    /// The list, and how many of its paths never matched, with one of them, where there are such.
+    pub(crate) fn unlisted(&self) -> Option<(&Path, usize, &str)> {
+        let unused = self
+            .listed
+            .iter()
+            .filter(|(_, used)| !used.load(Ordering::Relaxed))
+            .map(|(path, _)| path.as_str());
+        let first = unused.clone().min()?;
+        Some((self.list.as_deref()?, unused.count(), first))
     }
 
     /// The patterns that never matched.

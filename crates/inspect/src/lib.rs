@@ -1,11 +1,27 @@
 //! What is in a data set of images, and what is wrong with it.
 //!
 //! In: a [`Dataset`](pupila_dataset::Dataset), whose files are read once ([`look`]). Out: a [`Sight`] of each image, and what follows from
-//! all of them: copies, facts that give the class away, pictures that are unusual. Nothing is ever changed.
+//! all of them ([`inspect`]): copies, facts that give the class away, pictures that are unusual. Nothing is ever changed.
 
+mod classes;
+mod copies;
+mod finding;
+mod inspection;
+mod look;
 mod measure;
 pub mod near;
+mod neighbours;
+mod pictures;
+mod record;
+mod shortcut;
 mod sight;
+mod tree;
+mod units;
 
+pub use finding::{Finding, Kind, Severity};
+pub use inspection::{Inspection, SplitSummary, Summary, inspect};
+pub use look::{LookError, Looked, look};
 pub use measure::{Measured, measure};
+pub use neighbours::Baseline;
+pub use shortcut::Shortcut;
 pub use sight::{COLOR_SIDE, SIDE, Sight, Taken};

@@ -5,6 +5,8 @@ use pupila_image::{
     resize,
 };
 
+use twox_hash::XxHash3_128;
+
 use crate::{COLOR_SIDE, SIDE, Sight, Taken};
 
 /// The longer side at which pictures are measured, in pixels. Larger ones are shrunk while they are decoded.
@@ -32,6 +34,8 @@ pub fn measure(bytes: &[u8], reading: &Reading) -> Result<Measured, DecodeError>
     let mut sight = of_picture(&picture);
     sight.format = Some(header.format);
     sight.bytes = bytes.len() as u64;
+    // Pictures that were shrunk to the same may be of different sizes.
+    sight.pixels ^= u128::from(size.0) << 32 | u128::from(size.1);
     sight.size = size;
     sight.color = header.channels == 3;
     sight.jpeg_quality = jpeg_quality(bytes);
@@ -84,7 +88,12 @@ pub(crate) fn of_picture(picture: &Image) -> Sight {
     let (brightness, contrast) = luma(gray.data());
     let small =
         |image: &Image, side: usize| resize(image, side as u32, side as u32, Interpolation::Area).into_data();
+    let [across, down] = [picture.width(), picture.height()].map(u32::to_le_bytes);
+    let mut hash = XxHash3_128::new();
+    hash.write(&[across, down].concat());
+    hash.write(picture.data());
     Sight {
+        pixels: hash.finish_128(),
         format: None,
         bytes: 0,
         size: (picture.width(), picture.height()),

@@ -11,6 +11,8 @@ pub const COLOR_SIDE: usize = 16;
 /// What one look at a picture leaves: numbers, and two small pictures. All of it is of the upright picture; intensities are 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sight {
+    /// A hash of the picture's size and pixels as they are measured: equal for copies that were stored anew without a loss.
+    pub pixels: u128,
     /// The format by its content; `None` of an image of an array.
     pub format: Option<Format>,
     /// Bytes of the file.

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Classify images with a trained model
     Predict(Predict),
+    /// Look at a data set before anything is trained on it: what there is, and what is wrong with it
+    Inspect(Inspect),
     /// Compare runs: what differs in their recipes, and what it did
     Compare(Compare),
     /// Train variants of a recipe with several seeds, and say which differences are real
@@ -71,6 +73,42 @@ pub(crate) struct Train {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// Data as for `train`, or a folder of images without labels
+    pub(crate) data: PathBuf,
+    /// Page to write
+    #[arg(long, value_name = "FILE.html", default_value = "inspect.html")]
+    pub(crate) out: PathBuf,
+    /// Write a page without any picture, for data that must not travel
+    #[arg(long)]
+    pub(crate) no_pictures: bool,
+    /// End with exit code 3 where there is a finding of this level or a worse one: note, warning or error
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) fail_on: Option<Level>,
+    /// Write the images that should be left out, for --set data.exclude_list=FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exclude_list: Option<PathBuf>,
+    /// Recipe file (TOML), of which only how data is read counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Set any key of the recipe, such as data.label_column=diagnosis; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// How much harm a finding can do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Level {
+    Note,
+    Warning,
+    Error,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,9 @@ pub enum Error {
     /// Labelled images or images to classify cannot be found.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// The images cannot be looked at.
+    #[error(transparent)]
+    Look(pupila_inspect::LookError),
     /// No training image is left.
     #[error("0 images left to train on")]
     NoImages,

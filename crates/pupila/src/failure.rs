@@ -1,4 +1,4 @@
-//! How a command fails, and the exit code that says so: 1 the work failed, 2 the request was wrong, 130 interrupted.
+//! How a command fails, and the exit code that says so: 1 the work failed, 2 the request was wrong, 3 there are findings, 130 interrupted.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Request(anyhow::Error),
     /// The work was begun and could not be done.
     Work(anyhow::Error),
+    /// The work was done, and found what the request calls a failure. All is said already.
+    Findings,
     /// The user stopped it.
     Interrupted(String),
 }
@@ -45,6 +47,7 @@ impl Failure {
                 eprint_error(&error);
                 ExitCode::from(1)
             }
+            Failure::Findings => ExitCode::from(3),
             Failure::Interrupted(message) => {
                 eprintln!("{message}");
                 ExitCode::from(130)

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
         cli::Command::Predict(arguments) => commands::predict::run(&arguments),
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
+        cli::Command::Inspect(arguments) => commands::inspect::run(&arguments),
         cli::Command::Study(arguments) => commands::study::run(&arguments),
         cli::Command::Runs(arguments) => commands::runs::run(&arguments),
         cli::Command::Augment(arguments) => commands::augment::run(&arguments),

@@ -12,7 +12,7 @@
 //! The index comes last so that a pack can be written in one pass. Its checksum is checked when a pack is opened, that of
 //! an entry when it is read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -131,7 +131,59 @@ fn write_pack<'a>(
     out.write_all(&index_checksum(&header, &index, count).to_le_bytes())
 }
 
+/// Where packs of entries of one kind and length are.
+pub(crate) struct Shelf {
+    folder: PathBuf,
+    entry_bytes: u64,
+}
+
 impl Cache {
+    /// The packs of a rule.
+    pub(crate) fn shelf(&self, rule: &ResizeRule) -> Shelf {
+        Shelf { folder: self.rule_dir(rule), entry_bytes: rule.bytes() as u64 }
+    }
+
+    fn records_shelf(&self, kind: &str, bytes: usize) -> Shelf {
+        let folder = self.pixels_dir().join(format!("{kind}-{bytes}-d{DECODER}"));
+        Shelf { folder, entry_bytes: bytes as u64 }
+    }
+
+    /// What is kept of the contents `wanted` under the name `kind`, which is that of a way to make `bytes` bytes of an image file's
+    /// content: each is handed to `take` with its place in `wanted`. What is damaged or missing is passed over.
+    pub fn read_records(
+        &self,
+        kind: &str,
+        bytes: usize,
+        wanted: &[u128],
+        mut take: impl FnMut(usize, &[u8]),
+    ) {
+        let packs = self.packs(&self.records_shelf(kind, bytes));
+        let mut slots: HashMap<u128, (usize, usize)> = HashMap::new();
+        for (number, pack) in packs.iter().enumerate() {
+            slots.extend(pack.index.iter().enumerate().map(|(slot, entry)| (entry.0, (number, slot))));
+        }
+        let mut record = vec![0; bytes];
+        let mut used = vec![false; packs.len()];
+        for (place, content) in wanted.iter().enumerate() {
+            let Some(&(number, slot)) = slots.get(content) else { continue };
+            if packs[number].read(slot, &mut record) {
+                used[number] = true;
+                take(place, &record);
+            }
+        }
+        packs.iter().zip(used).filter(|(_, used)| *used).for_each(|(pack, _)| pack.touch());
+    }
+
+    /// Keeps records of contents, for [`Self::read_records`].
+    pub fn write_records<'a>(
+        &self,
+        kind: &str,
+        bytes: usize,
+        entries: impl ExactSizeIterator<Item = (u128, &'a [u8])>,
+    ) {
+        self.write_pack(&self.records_shelf(kind, bytes), entries);
+    }
+
     pub(crate) fn rule_dir(&self, rule: &ResizeRule) -> PathBuf {
         let ResizeRule { width, height, channels, interpolation, scaled_decoding, reading } = rule;
         let scaled = if *scaled_decoding { "-scaled" } else { "" };
@@ -141,21 +193,21 @@ impl Cache {
             .join(format!("{width}x{height}x{channels}-{interpolation}{scaled}{white}{below}-d{DECODER}"))
     }
 
-    /// All readable packs of a rule, in the order of their names. Damaged ones are deleted.
-    pub(crate) fn packs(&self, rule: &ResizeRule) -> Vec<Pack> {
-        let folder = self.rule_dir(rule);
-        let mut paths: Vec<PathBuf> = match fs::read_dir(&folder) {
+    /// All readable packs of a shelf, in the order of their names. Damaged ones are deleted.
+    pub(crate) fn packs(&self, shelf: &Shelf) -> Vec<Pack> {
+        let folder = &shelf.folder;
+        let mut paths: Vec<PathBuf> = match fs::read_dir(folder) {
             Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    self.warn(&folder, &error);
+                    self.warn(folder, &error);
                 }
                 return Vec::new();
             }
         };
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "pack"));
         paths.sort_unstable();
-        let open = |path: PathBuf| match Pack::open(&path, rule.bytes() as u64) {
+        let open = |path: PathBuf| match Pack::open(&path, shelf.entry_bytes) {
             Ok(pack) => Some(pack),
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData) => {
                 tracing::debug!("deleting the damaged pack {}: {error}", path.display());
@@ -168,16 +220,16 @@ impl Cache {
         paths.into_iter().filter_map(open).collect()
     }
 
-    /// Writes a pack of `entries` (content hash, pixels), then merges the rule's packs where they have become many, and
+    /// Writes a pack of `entries` (content hash, pixels), then merges the shelf's packs where they have become many, and
     /// keeps the size of the whole cache within its bound.
     pub(crate) fn write_pack<'a>(
         &self,
-        rule: &ResizeRule,
+        shelf: &Shelf,
         entries: impl ExactSizeIterator<Item = (u128, &'a [u8])>,
     ) {
-        let entry_bytes = rule.bytes() as u64;
+        let entry_bytes = shelf.entry_bytes;
         let bytes = HEADER + FOOTER + entries.len() as u64 * (entry_bytes + INDEX_ENTRY);
-        let path = self.rule_dir(rule).join(format!("{}.pack", unique_name()));
+        let path = shelf.folder.join(format!("{}.pack", unique_name()));
         if bytes > self.max_bytes {
             let reason =
                 format!("{bytes} bytes of pixels are more than the cache's bound of {}", self.max_bytes);
@@ -187,11 +239,8 @@ impl Cache {
         let entries = entries.map(|(content, pixels)| Ok((content, pixels.into())));
         match self.write(&path, |file| write_pack(file, entry_bytes, entries)) {
             Ok(()) => {
-                if let Err(error) = self.merge(rule) {
-                    tracing::debug!(
-                        "the packs in {} were not merged: {error}",
-                        self.rule_dir(rule).display()
-                    );
+                if let Err(error) = self.merge(shelf) {
+                    tracing::debug!("the packs in {} were not merged: {error}", shelf.folder.display());
                 }
                 self.evict();
             }
@@ -201,14 +250,14 @@ impl Cache {
 
     /// Makes one pack of the smallest ones where there are more than [`MAX_PACKS`], so that a large pack is not copied
     /// over and over. Another process may do the same at the same time: then entries are there twice for a while.
-    fn merge(&self, rule: &ResizeRule) -> io::Result<()> {
-        let mut packs = self.packs(rule);
+    fn merge(&self, shelf: &Shelf) -> io::Result<()> {
+        let mut packs = self.packs(shelf);
         if packs.len() <= MAX_PACKS {
             return Ok(());
         }
         packs.sort_by_key(|pack| pack.index.len());
         packs.truncate(MAX_PACKS);
-        let entry_bytes = rule.bytes() as u64;
+        let entry_bytes = shelf.entry_bytes;
         let mut seen = HashSet::new();
         let entries = packs.iter().flat_map(|pack| (0..pack.index.len()).map(move |slot| (pack, slot)));
         let entries = entries.filter_map(|(pack, slot)| {
@@ -217,7 +266,7 @@ impl Cache {
             // A damaged entry is dropped, and so decoded again when it is next needed.
             (pack.read(slot, &mut pixels) && seen.insert(content)).then(|| Ok((content, pixels.into())))
         });
-        let path = self.rule_dir(rule).join(format!("{}.pack", unique_name()));
+        let path = shelf.folder.join(format!("{}.pack", unique_name()));
         self.write(&path, |file| write_pack(file, entry_bytes, entries))?;
         for pack in &packs {
             let _ = fs::remove_file(&pack.path);

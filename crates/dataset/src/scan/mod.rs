@@ -234,7 +234,14 @@ fn root_of(path: &Path) -> Result<PathBuf, ScanError> {
 }
 
 fn unmatched(patterns: &Patterns<'_>) -> impl Iterator<Item = Notice> {
-    patterns.unmatched().map(|pattern| Notice::UnmatchedExclude { pattern: pattern.to_owned() })
+    let of_list = patterns.unlisted().map(|(list, lines, first)| {
+        let (list, first) = (list.to_owned(), first.to_owned());
+        Notice::UnmatchedList { list, lines, first }
+    });
+    patterns
+        .unmatched()
+        .map(|pattern| Notice::UnmatchedExclude { pattern: pattern.to_owned() })
+        .chain(of_list)
 }
 
 fn warnings(cache: Option<&Cache>) -> impl Iterator<Item = Notice> {

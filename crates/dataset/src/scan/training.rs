@@ -21,7 +21,7 @@ use crate::{
 /// Where `path` is no data set, or one that no classifier can be trained on; see [`ScanError`].
 pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<Dataset, ScanError> {
     options.check()?;
-    let patterns = Patterns::new(&options.exclude);
+    let patterns = Patterns::new(&options.exclude).with_list(options.exclude_list.as_deref())?;
     let layout = &options.layout;
     let of_table = manifest::Wanted { patterns: &patterns, layout, group: options.group.as_deref() };
     let root = root_of(path)?;

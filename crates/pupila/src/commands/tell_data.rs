@@ -42,6 +42,25 @@ impl Column {
 pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &Recipe) {
     output.heading(format_args!("Data: {} ({})", path.display(), dataset.form));
     output.say(format_args!("  taken as {}", dataset.taken));
+    class_table(output, dataset, Some(recipe));
+    output.say(format_args!("  {}", sizes(dataset)));
+    advice(output, dataset, recipe);
+    match (recipe.data.folds, dataset.val_from_train) {
+        (Some(folds), _) => output.say(format_args!(
+            "  the validation set is fold {} of {folds}, cut by class and seed, copies{} kept together",
+            recipe.data.fold.unwrap_or(1),
+            and_groups(dataset)
+        )),
+        (None, true) => output.say(format_args!(
+            "  the data brings no validation set: one was split off by class and seed, copies{} kept together",
+            and_groups(dataset)
+        )),
+        (None, false) => {}
+    }
+}
+
+/// A row for each class with its images in each split; with a recipe also what an epoch shows of them.
+pub(super) fn class_table(output: Output, dataset: &Dataset, recipe: Option<&Recipe>) {
     let mut columns = Vec::new();
     if dataset.held_back > 0 {
         columns.push(Column::of("found", &dataset.found));
@@ -49,8 +68,8 @@ pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &R
     for split in Split::ALL.into_iter().filter(|&split| !dataset.indices(split).is_empty()) {
         let counts = dataset.class_counts(split);
         columns.push(Column::of(split.name(), &counts));
-        let order = recipe.data.sampler.order(&dataset.classes);
-        if split == Split::Train && order != Order::Shuffled {
+        let order = recipe.map(|recipe| recipe.data.sampler.order(&dataset.classes));
+        if let Some(order) = order.filter(|order| split == Split::Train && *order != Order::Shuffled) {
             columns.push(Column::of_epoch(&counts, &order));
         }
     }
@@ -89,20 +108,6 @@ pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &R
         ));
     }
     row("total", &|column| column.total.clone());
-    output.say(format_args!("  {}", sizes(dataset)));
-    advice(output, dataset, recipe);
-    match (recipe.data.folds, dataset.val_from_train) {
-        (Some(folds), _) => output.say(format_args!(
-            "  the validation set is fold {} of {folds}, cut by class and seed, copies{} kept together",
-            recipe.data.fold.unwrap_or(1),
-            and_groups(dataset)
-        )),
-        (None, true) => output.say(format_args!(
-            "  the data brings no validation set: one was split off by class and seed, copies{} kept together",
-            and_groups(dataset)
-        )),
-        (None, false) => {}
-    }
 }
 
 /// Names as the rows of a table have them: shortened to a width, in which nothing moves the cursor.

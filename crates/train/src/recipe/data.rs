@@ -6,6 +6,7 @@ use pupila_transforms::Normalize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Which images are used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +56,9 @@ pub struct Data {
     pub rename: BTreeMap<String, String>,
     /// Patterns (`*`, `**` and `?`) of paths, relative to the data's folder, that are left out.
     pub exclude: Vec<String>,
+    /// File with paths, relative to the data's folder, one in each line, that are left out too; `pupila inspect --exclude-list` writes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclude_list: Option<PathBuf>,
     /// Share of each class's training images that is used.
     pub fraction: f64,
     /// Most training images that are used of a class.
@@ -121,6 +125,7 @@ impl Default for Data {
             extension: None,
             rename: BTreeMap::new(),
             exclude: scan.exclude,
+            exclude_list: None,
             fraction: scan.fraction,
             max_per_class: scan.max_per_class,
             val_frac: scan.val_frac,

@@ -549,6 +549,7 @@ impl Recipe {
             subset_seed: self.data.subset_seed,
             on_bad_image: self.data.on_bad_image,
             exclude: self.data.exclude.clone(),
+            exclude_list: self.data.exclude_list.clone(),
             drop_leaks: self.data.leaks == LeakPolicy::Drop,
             fraction: self.data.fraction,
             max_per_class: self.data.max_per_class,

@@ -1,0 +1,197 @@
+//! All of it: a data set's summary and its findings.
+
+use std::collections::BTreeMap;
+
+use pupila_dataset::{Dataset, Split};
+
+use crate::finding::{Finding, Kind, Severity, grouped, images, rank};
+use crate::neighbours::{Baseline, baseline};
+use crate::shortcut::{Shortcut, shortcuts};
+use crate::{Looked, Sight, classes, copies, pictures, shortcut};
+
+/// What inspecting a data set gives.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// What there is.
+    pub summary: Summary,
+    /// What is wrong with it, the worst first.
+    pub findings: Vec<Finding>,
+    /// The facts that give the class away, the best first.
+    pub shortcuts: Vec<Shortcut>,
+    /// What the nearest neighbours reach; `None` without labels.
+    pub baseline: Option<Baseline>,
+}
+
+/// What there is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Images that can be read.
+    pub images: usize,
+    /// Images that cannot.
+    pub bad: usize,
+    /// The classes, with their images in training, validation and test.
+    pub classes: Vec<(String, [usize; 3])>,
+    /// How many images each split has, and what they are on average.
+    pub splits: Vec<SplitSummary>,
+    /// Images of each format; `array` for those of an array.
+    pub formats: BTreeMap<&'static str, usize>,
+    /// Widths and heights: the smallest, the median, the largest.
+    pub widths: [u32; 3],
+    /// See `widths`.
+    pub heights: [u32; 3],
+    /// How many different sizes there are.
+    pub sizes: usize,
+    /// Images whose files are gray.
+    pub gray_files: usize,
+    /// Images in color that show none.
+    pub gray_content: usize,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// Images of each camera, the most first; without those that do not say.
+    pub cameras: Vec<(String, usize)>,
+    /// The first and the last time at which they were taken, in seconds since 1970 by the cameras' clocks.
+    pub taken: Option<(i64, i64)>,
+    /// The mean of each color over all pixels of the training images, each image with the same weight.
+    pub mean: [f64; 3],
+    /// The standard deviation of each color over the same.
+    pub std: [f64; 3],
+}
+
+/// The pictures of a split, on average.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitSummary {
+    /// The split; `None` where the data has none.
+    pub split: Option<Split>,
+    /// How many images.
+    pub images: usize,
+    /// The mean of their brightness, contrast and sharpness.
+    pub brightness: f64,
+    /// See `brightness`.
+    pub contrast: f64,
+    /// See `brightness`.
+    pub sharpness: f64,
+}
+
+/// Summary and findings of a data set that was looked at.
+pub fn inspect(dataset: &Dataset, looked: &Looked) -> Inspection {
+    let mut findings = classes::find(dataset);
+    let unreadable: Vec<_> = dataset.skipped.iter().chain(&looked.bad).cloned().collect();
+    if !unreadable.is_empty() {
+        let message = format!("{} cannot be read", images(unreadable.len()));
+        let advice = "train leaves them out and says so; --set input.damaged=fill reads cut JPEG and PNG files as far as they go";
+        let mut finding = Finding::new(Kind::Unreadable, Severity::Warning, message, advice);
+        finding.files = unreadable;
+        findings.push(finding);
+    }
+    let exact = copies::exact_groups(dataset, looked);
+    findings.extend(copies::find(dataset, &exact, false));
+    findings.extend(groups(dataset));
+    let labelled = dataset.classes.len() > 1;
+    let shortcuts = if labelled { shortcuts(dataset, looked) } else { Vec::new() };
+    findings.extend(shortcut::find(&shortcuts));
+    findings.extend(pictures::find(dataset, looked));
+    rank(&mut findings);
+    Inspection { summary: summary(dataset, looked), findings, shortcuts, baseline: baseline(dataset, looked) }
+}
+
+/// Groups that are in several splits.
+fn groups(dataset: &Dataset) -> Option<Finding> {
+    if dataset.val_from_train {
+        return None;
+    }
+    let mut of_group: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, sample) in dataset.samples.iter().enumerate() {
+        if let Some(group) = sample.group.as_deref() {
+            of_group.entry(group).or_default().push(place);
+        }
+    }
+    let split = |&place: &usize| dataset.samples[place].split;
+    let apart = |places: &[usize]| places.iter().any(|place| split(place) != split(&places[0]));
+    let across: Vec<(&str, Vec<usize>)> = of_group.into_iter().filter(|(_, places)| apart(places)).collect();
+    if across.is_empty() {
+        return None;
+    }
+    let judged =
+        across.iter().flat_map(|(_, places)| places).filter(|place| split(place) != Split::Train).count();
+    let message = format!(
+        "{} groups are in several splits, with {} of validation or test: the score is for groups that are known",
+        grouped(across.len()),
+        images(judged)
+    );
+    let advice = "a group's images belong in one split; leave the split to train (it keeps groups together), or make it anew by groups";
+    let mut finding = Finding::new(Kind::GroupAcrossSplits, Severity::Error, message, advice);
+    finding.notes = across.iter().map(|(group, _)| (*group).to_owned()).collect();
+    finding.groups = across.into_iter().map(|(_, places)| places).collect();
+    Some(finding)
+}
+
+fn summary(dataset: &Dataset, looked: &Looked) -> Summary {
+    let seen: Vec<(usize, &Sight)> =
+        looked.sights.iter().enumerate().filter_map(|(at, sight)| Some((at, sight.as_ref()?))).collect();
+    let range = |of: &dyn Fn(&Sight) -> u32| {
+        let mut all: Vec<u32> = seen.iter().map(|(_, sight)| of(sight)).collect();
+        all.sort_unstable();
+        let at = |place: usize| all.get(place).copied().unwrap_or(0);
+        [at(0), at(all.len() / 2), at(all.len().saturating_sub(1))]
+    };
+    let mut formats = BTreeMap::new();
+    let (mut sizes, mut cameras) = (BTreeMap::<(u32, u32), usize>::new(), BTreeMap::<&str, usize>::new());
+    for (_, sight) in &seen {
+        *formats.entry(sight.format.map_or("array", |format| format.name())).or_default() += 1;
+        *sizes.entry(sight.size).or_default() += 1;
+        if let Some(camera) = &sight.taken.camera {
+            *cameras.entry(camera).or_default() += 1;
+        }
+    }
+    let mut cameras: Vec<(String, usize)> =
+        cameras.into_iter().map(|(name, n)| (name.to_owned(), n)).collect();
+    cameras.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let times = || seen.iter().filter_map(|(_, sight)| sight.taken.at);
+    let trained = |at: usize| dataset.classes.is_empty() || dataset.samples[at].split == Split::Train;
+    let train: Vec<&Sight> = seen.iter().filter(|(at, _)| trained(*at)).map(|(_, sight)| *sight).collect();
+    let count = train.len().max(1) as f64;
+    let mean = |of: &dyn Fn(&Sight) -> f32| train.iter().map(|s| f64::from(of(s))).sum::<f64>() / count;
+    let means = [0, 1, 2].map(|c| mean(&|s| s.mean[c]));
+    let std = [0, 1, 2].map(|c| (mean(&|s| s.square[c]) - means[c] * means[c]).max(0.0).sqrt());
+    let splits = if dataset.classes.is_empty() || dataset.val_from_train {
+        vec![None]
+    } else {
+        Split::ALL.map(Some).to_vec()
+    };
+    let of_split = |split: Option<Split>| {
+        let of: Vec<&Sight> = seen
+            .iter()
+            .filter(|(at, _)| split.is_none_or(|split| dataset.samples[*at].split == split))
+            .map(|(_, sight)| *sight)
+            .collect();
+        let mean = |value: &dyn Fn(&Sight) -> f32| {
+            of.iter().map(|sight| f64::from(value(sight))).sum::<f64>() / of.len().max(1) as f64
+        };
+        let (brightness, contrast, sharpness) =
+            (mean(&|s| s.brightness), mean(&|s| s.contrast), mean(&|s| s.sharpness));
+        SplitSummary { split, images: of.len(), brightness, contrast, sharpness }
+    };
+    let counts = Split::ALL.map(|split| dataset.class_counts(split));
+    Summary {
+        images: seen.len(),
+        bad: looked.bad.len() + dataset.skipped.len(),
+        classes: dataset
+            .classes
+            .iter()
+            .enumerate()
+            .map(|(class, name)| (name.clone(), [0, 1, 2].map(|split| counts[split][class])))
+            .collect(),
+        splits: splits.into_iter().map(of_split).filter(|split| split.images > 0).collect(),
+        formats,
+        widths: range(&|s| s.size.0),
+        heights: range(&|s| s.size.1),
+        sizes: sizes.len(),
+        gray_files: seen.iter().filter(|(_, sight)| !sight.color).count(),
+        gray_content: seen.iter().filter(|(_, sight)| sight.color && sight.chroma < 0.01).count(),
+        bytes: seen.iter().map(|(_, sight)| sight.bytes).sum(),
+        cameras,
+        taken: times().min().zip(times().max()),
+        mean: means,
+        std,
+    }
+}

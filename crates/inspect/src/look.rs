@@ -1,0 +1,146 @@
+//! One pass over the files of a data set.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pupila_dataset::{Cache, Dataset, Skipped, Source, read_file};
+use pupila_image::{DecodeError, Image, Reading};
+use rayon::prelude::*;
+
+use crate::measure::{measure, of_picture};
+use crate::{Sight, record};
+
+/// Images at a time between two looks at whether the work is to stop, which also bounds what is written to the cache at once.
+const CHUNK: usize = 4096;
+
+/// What a pass over the files saw.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// Of each sample of the data set its sight; `None` of a bad image.
+    pub sights: Vec<Option<Sight>>,
+    /// The bad images.
+    pub bad: Vec<Skipped>,
+    /// How many sights came from the cache.
+    pub from_cache: usize,
+}
+
+/// Why a pass ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookError {
+    /// The caller asked for it. What was seen until then is in the cache.
+    #[error("interrupted while looking at the images")]
+    Interrupted,
+    /// A picture cannot be decoded in the memory that the system gives.
+    #[error("{}: {error}; make the picture smaller, or give the process more memory", path.display())]
+    Memory {
+        /// The picture.
+        path: std::path::PathBuf,
+        /// How much it takes.
+        error: DecodeError,
+    },
+}
+
+/// Looks at every sample of a data set, on all threads of the current pool.
+///
+/// `progress` is called with the number of images that are done since it was last called, from any thread; `interrupted` is asked
+/// before each image.
+///
+/// # Errors
+/// On interruption, and where the system does not give the memory for a picture.
+pub fn look(
+    dataset: &Dataset,
+    reading: &Reading,
+    cache: Option<&Cache>,
+    progress: &(dyn Fn(usize) + Sync),
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Result<Looked, LookError> {
+    // Under another reading a sight of the same content is another.
+    let cache = cache.filter(|_| *reading == Reading::default());
+    let samples = &dataset.samples;
+    let mut looked = Looked { sights: vec![None; samples.len()], ..Looked::default() };
+    if let Some(cache) = cache {
+        let wanted: Vec<u128> = samples.iter().map(|sample| sample.content).collect();
+        cache.read_records(record::KIND, record::BYTES, &wanted, |place, bytes| {
+            looked.sights[place] = record::of_bytes(bytes);
+        });
+        looked.from_cache = looked.sights.iter().flatten().count();
+        progress(looked.from_cache);
+    }
+    let left: Vec<usize> = (0..samples.len()).filter(|&place| looked.sights[place].is_none()).collect();
+    for chunk in left.chunks(CHUNK) {
+        let stopped = AtomicBool::new(false);
+        let seen: Vec<Option<Result<Sight, Unseen>>> = chunk
+            .par_iter()
+            .map(|&place| {
+                if stopped.load(Ordering::Relaxed) || interrupted() {
+                    stopped.store(true, Ordering::Relaxed);
+                    return None;
+                }
+                let sight = sight_of(dataset, place, reading);
+                progress(1);
+                Some(sight)
+            })
+            .collect();
+        let mut kept = Vec::new();
+        for (&place, seen) in chunk.iter().zip(seen) {
+            let path = || samples[place].path.clone();
+            match seen {
+                None => {}
+                Some(Ok(sight)) => {
+                    if cache.is_some() && matches!(samples[place].source, Source::File) {
+                        kept.push((samples[place].content, record::to_bytes(&sight)));
+                    }
+                    looked.sights[place] = Some(sight);
+                }
+                Some(Err(Unseen::Image(error @ DecodeError::Memory { .. }))) => {
+                    return Err(LookError::Memory { path: path(), error });
+                }
+                Some(Err(error)) => looked.bad.push(Skipped { path: path(), reason: error.to_string() }),
+            }
+        }
+        if let Some(cache) = cache
+            && !kept.is_empty()
+        {
+            kept.sort_unstable_by_key(|&(content, _)| content);
+            kept.dedup_by_key(|&mut (content, _)| content);
+            let entries = kept.iter().map(|(content, record)| (*content, &record[..]));
+            cache.write_records(record::KIND, record::BYTES, entries);
+        }
+        if stopped.into_inner() {
+            return Err(LookError::Interrupted);
+        }
+    }
+    Ok(looked)
+}
+
+/// Why an image has no sight.
+#[derive(Debug, thiserror::Error)]
+enum Unseen {
+    #[error("it cannot be read: {0}")]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Image(#[from] DecodeError),
+}
+
+fn sight_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Sight, Unseen> {
+    let sample = &dataset.samples[place];
+    match &sample.source {
+        Source::File => Ok(measure(&read_file(&sample.path)?, reading)?.sight),
+        Source::Array { .. } => {
+            let mut sight = of_picture(&array_image(dataset, place, reading)?);
+            sight.color = sample.channels == 3;
+            Ok(sight)
+        }
+    }
+}
+
+/// The picture of a sample of an array, in color.
+///
+/// # Errors
+/// Where its shape is none of an image.
+pub(crate) fn array_image(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Image, DecodeError> {
+    let sample = &dataset.samples[place];
+    let Source::Array { images, index } = &sample.source else { return Err(DecodeError::Empty) };
+    let pixels = images.image(*index).iter().map(|&value| reading.of_array(value)).collect();
+    Ok(Image::new(sample.width, sample.height, sample.channels, pixels)?.to_channels(3)?)
+}

@@ -1,0 +1,168 @@
+//! What is unusual about single pictures.
+
+use pupila_dataset::{Dataset, Source};
+
+use crate::finding::{Finding, Kind, Severity, images};
+use crate::{Looked, Sight};
+
+/// A luma that its lightest pixels do not reach, or its darkest are above. Photographs that show something have both.
+const DARK: f32 = 0.08;
+const BRIGHT: f32 = 0.95;
+
+/// The standard deviation of the luma below which a picture is of one color: two of 255.
+const ONE_COLOR: f32 = 2.0 / 255.0;
+
+/// So much smaller or larger than the median, in pixels, is unusual.
+const SIZE_FACTOR: f64 = 10.0;
+
+/// Sides so far apart, or so much further than the median's.
+const ASPECT: f64 = 5.0;
+
+/// Kinds of pictures that are fewer than this share of all are odd.
+const ODD_SHARE: f64 = 0.05;
+
+/// Findings about each picture by itself.
+pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Vec<Finding> {
+    let seen: Vec<(usize, &Sight)> = looked
+        .sights
+        .iter()
+        .enumerate()
+        .filter_map(|(place, sight)| Some((place, sight.as_ref()?)))
+        .collect();
+    let mut findings = Vec::new();
+    let mut add = |kind, severity, which: Vec<usize>, said: &str, advice: &str| {
+        if !which.is_empty() {
+            let message = format!("{} {said}", images(which.len()));
+            findings.push(Finding::new(kind, severity, message, advice).of_each(which));
+        }
+    };
+    let by = |is: &dyn Fn(&Sight) -> bool| -> Vec<usize> {
+        seen.iter().filter(|(_, sight)| is(sight)).map(|&(place, _)| place).collect()
+    };
+    let one_color = |sight: &Sight| sight.contrast < ONE_COLOR && sight.chroma < 0.02;
+    let look = "look at them; --exclude-list FILE writes what to leave out";
+    add(Kind::OneColor, Severity::Warning, by(&one_color), "of one color, or nearly", look);
+    let dark = by(&|sight| !one_color(sight) && light(sight, 0.99) < DARK);
+    add(Kind::Dark, Severity::Note, dark, "hardly lighter than black", look);
+    let bright = by(&|sight| !one_color(sight) && light(sight, 0.01) > BRIGHT);
+    add(Kind::Bright, Severity::Note, bright, "hardly darker than white", look);
+    add(Kind::Blurry, Severity::Note, blurry(&seen, &one_color), "much less sharp than the others", look);
+    let sizes = unusual_sizes(&seen);
+    add(Kind::Tiny, Severity::Note, sizes.tiny, "much smaller than the others", look);
+    add(Kind::Huge, Severity::Note, sizes.huge, "much larger than the others", look);
+    add(
+        Kind::OddAspect,
+        Severity::Note,
+        sizes.odd,
+        "of another shape than the others, which squeezing into a square changes most",
+        look,
+    );
+    let gray = by(&|sight| sight.chroma < 0.01);
+    let color = seen.len() - gray.len();
+    let few = |count: usize| count > 0 && (count as f64) < ODD_SHARE * seen.len() as f64;
+    if few(gray.len()) {
+        add(
+            Kind::OddColor,
+            Severity::Note,
+            gray,
+            "gray among pictures in color",
+            "if color says nothing about the classes: --set input.channels=1",
+        );
+    } else if few(color) {
+        let odd = by(&|sight| sight.chroma >= 0.01);
+        add(
+            Kind::OddColor,
+            Severity::Note,
+            odd,
+            "in color among gray pictures",
+            "if color says nothing about the classes: --set input.channels=1",
+        );
+    }
+    let wrong =
+        seen.iter().filter(|&&(place, sight)| is_misnamed(dataset, place, sight)).map(|&(place, _)| place);
+    add(
+        Kind::MislabelledFormat,
+        Severity::Note,
+        wrong.collect(),
+        "with a name that says another format than the content",
+        "they are read by their content here; other programs may go by the name",
+    );
+    let located = by(&|sight| sight.taken.located);
+    add(
+        Kind::Location,
+        Severity::Warning,
+        located,
+        "with the place where they were taken in their EXIF",
+        "take it out before the data travels: exiftool -gps:all= FILE; nothing written here holds it",
+    );
+    findings
+}
+
+/// The luma below which a share of the pixels is.
+fn light(sight: &Sight, share: f64) -> f32 {
+    let mut counts = [0usize; 256];
+    sight.gray.iter().for_each(|&value| counts[usize::from(value)] += 1);
+    let wanted = (sight.gray.len() as f64 * share) as usize;
+    let mut below = 0;
+    for (value, count) in counts.iter().enumerate() {
+        below += count;
+        if below > wanted {
+            return value as f32 / 255.0;
+        }
+    }
+    1.0
+}
+
+/// Pictures that are less sharp than a quarter of what the least sharp quarter is: sharpness depends on what is shown, so it is compared
+/// with the other pictures and not with a number.
+fn blurry(seen: &[(usize, &Sight)], one_color: &dyn Fn(&Sight) -> bool) -> Vec<usize> {
+    // A picture that was enlarged, or is smaller than what is measured, has another scale.
+    let comparable = |sight: &Sight| sight.size.0.max(sight.size.1) >= 64 && !one_color(sight);
+    let mut all: Vec<f32> = seen.iter().filter(|(_, s)| comparable(s)).map(|(_, s)| s.sharpness).collect();
+    if all.len() < 8 {
+        return Vec::new();
+    }
+    all.sort_by(f32::total_cmp);
+    let floor = all[all.len() / 4] / 4.0;
+    let is = |&&(_, sight): &&(usize, &Sight)| comparable(sight) && sight.sharpness < floor;
+    seen.iter().filter(is).map(|&(place, _)| place).collect()
+}
+
+struct Sizes {
+    tiny: Vec<usize>,
+    huge: Vec<usize>,
+    odd: Vec<usize>,
+}
+
+fn unusual_sizes(seen: &[(usize, &Sight)]) -> Sizes {
+    let area = |sight: &Sight| f64::from(sight.size.0) * f64::from(sight.size.1);
+    let aspect = |sight: &Sight| f64::from(sight.size.0) / f64::from(sight.size.1);
+    let median = |of: &dyn Fn(&Sight) -> f64| {
+        let mut all: Vec<f64> = seen.iter().map(|(_, sight)| of(sight)).collect();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or(1.0)
+    };
+    let (usual, usual_aspect) = (median(&area), median(&aspect));
+    let mut sizes = Sizes { tiny: Vec::new(), huge: Vec::new(), odd: Vec::new() };
+    for &(place, sight) in seen {
+        if area(sight) * SIZE_FACTOR < usual || area(sight) <= 1.0 {
+            sizes.tiny.push(place);
+        } else if area(sight) > usual * SIZE_FACTOR {
+            sizes.huge.push(place);
+        }
+        let ratio = aspect(sight) / usual_aspect;
+        if !(1.0 / ASPECT..=ASPECT).contains(&ratio) {
+            sizes.odd.push(place);
+        }
+    }
+    sizes
+}
+
+fn is_misnamed(dataset: &Dataset, place: usize, sight: &Sight) -> bool {
+    let sample = &dataset.samples[place];
+    let (Source::File, Some(format)) = (&sample.source, sight.format) else { return false };
+    let Some(extension) = sample.path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()) else {
+        return false;
+    };
+    !format.extensions().contains(&&extension[..])
+}

@@ -1,0 +1,126 @@
+//! A small classification tree (CART; Breiman et al. 1984): splits by the Gini impurity, of numbers that may be missing.
+
+/// The deepest that a tree grows.
+const DEPTH: usize = 6;
+
+/// The fewest images of a leaf.
+const LEAF: usize = 5;
+
+/// A tree that was fitted.
+pub(crate) enum Tree {
+    Leaf(u32),
+    /// Below or equal to the threshold on the left.
+    Split {
+        feature: usize,
+        threshold: f32,
+        left: Box<Tree>,
+        right: Box<Tree>,
+    },
+}
+
+impl Tree {
+    /// Fits a tree to the images `which`. `features: [F][N]`, `labels: [N]` below `classes`.
+    pub(crate) fn fit(features: &[Vec<f32>], labels: &[u32], classes: usize, which: &mut [usize]) -> Tree {
+        // A leaf of one in two hundred says nothing of the others.
+        let leaf = LEAF.max(which.len() / 200);
+        grow(features, labels, classes, which, DEPTH, leaf)
+    }
+
+    /// The class of image `at`.
+    pub(crate) fn predict(&self, features: &[Vec<f32>], at: usize) -> u32 {
+        match self {
+            Tree::Leaf(class) => *class,
+            Tree::Split { feature, threshold, left, right } => {
+                let branch = if features[*feature][at] <= *threshold { left } else { right };
+                branch.predict(features, at)
+            }
+        }
+    }
+}
+
+fn grow(
+    features: &[Vec<f32>],
+    labels: &[u32],
+    classes: usize,
+    which: &mut [usize],
+    depth: usize,
+    leaf: usize,
+) -> Tree {
+    let mut counts = vec![0u64; classes];
+    which.iter().for_each(|&at| counts[labels[at] as usize] += 1);
+    let largest = (0..classes).max_by_key(|&class| (counts[class], std::cmp::Reverse(class))).unwrap_or(0);
+    let pure = counts.iter().filter(|&&count| count > 0).count() < 2;
+    if depth == 0 || pure || which.len() < 2 * leaf {
+        return Tree::Leaf(largest as u32);
+    }
+    let Some((feature, threshold)) = best_split(features, labels, &counts, which, leaf) else {
+        return Tree::Leaf(largest as u32);
+    };
+    // In place, and in an order that follows from the data.
+    which.sort_by(|&a, &b| features[feature][a].total_cmp(&features[feature][b]).then(a.cmp(&b)));
+    let cut = which.partition_point(|&at| features[feature][at] <= threshold);
+    let (below, above) = which.split_at_mut(cut);
+    let left = Box::new(grow(features, labels, classes, below, depth - 1, leaf));
+    let right = Box::new(grow(features, labels, classes, above, depth - 1, leaf));
+    Tree::Split { feature, threshold, left, right }
+}
+
+/// The feature and threshold that leave the lowest impurity; `None` where none lowers it.
+fn best_split(
+    features: &[Vec<f32>],
+    labels: &[u32],
+    counts: &[u64],
+    which: &[usize],
+    leaf: usize,
+) -> Option<(usize, f32)> {
+    let total = which.len() as f64;
+    let squares: u64 = counts.iter().map(|count| count * count).sum();
+    // Sums of squares over sizes: what is to be as large as possible.
+    let mut best = (squares as f64 / total + 1e-9, None);
+    let mut order = which.to_vec();
+    for (feature, values) in features.iter().enumerate() {
+        order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]).then(a.cmp(&b)));
+        let mut left = vec![0u64; counts.len()];
+        let (mut left_squares, mut right_squares) = (0u64, squares);
+        for (at, pair) in order.windows(2).enumerate() {
+            let class = labels[pair[0]] as usize;
+            left_squares += 2 * left[class] + 1;
+            right_squares -= 2 * (counts[class] - left[class]) - 1;
+            left[class] += 1;
+            let below = at + 1;
+            if below < leaf || order.len() - below < leaf || values[pair[0]] == values[pair[1]] {
+                continue;
+            }
+            let value = left_squares as f64 / below as f64 + right_squares as f64 / (total - below as f64);
+            if value > best.0 {
+                best = (value, Some((feature, values[pair[0]])));
+            }
+        }
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_and_a_missing_number_are_learnt() {
+        // Class 1 where the number is missing (below all) or above 30.
+        let values: Vec<f32> =
+            (0..200).map(|i| if i % 10 == 0 { f32::MIN } else { (i % 50) as f32 }).collect();
+        let labels: Vec<u32> = values.iter().map(|&v| u32::from(v > 30.0 || v == f32::MIN)).collect();
+        let features = [values];
+        let mut which: Vec<usize> = (0..200).collect();
+        let tree = Tree::fit(&features, &labels, 2, &mut which);
+        assert!((0..200).all(|at| tree.predict(&features, at) == labels[at]));
+    }
+
+    #[test]
+    fn nothing_to_learn_is_the_majority() {
+        let features = [vec![1.0; 40]];
+        let labels: Vec<u32> = (0..40).map(|i| u32::from(i % 4 == 0)).collect();
+        let tree = Tree::fit(&features, &labels, 2, &mut (0..40).collect::<Vec<_>>());
+        assert!(matches!(tree, Tree::Leaf(0)));
+    }
+}

@@ -1,0 +1,139 @@
+//! `pupila inspect`: a data set before anything is trained on it.
+
+use super::recipe::layers;
+use super::{in_pool, tell, tell_inspection};
+use crate::cli;
+use crate::failure::Failure;
+use crate::interrupt::listen;
+use crate::output::Output;
+use pupila::inspect::{Finding, Severity};
+use pupila::recipe::Setting;
+use pupila::{Inspected, InspectionOptions, images, user_cache};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Instant;
+
+const LOOKING: &str = "looking at images {bar:30} {pos}/{len} {eta}";
+
+pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
+    let output = Output::new(arguments.json.json);
+    let set = |s: &String| Setting { assignment: s.clone(), option: format!("--set {s}") };
+    let settings = arguments.settings.iter().map(set).collect();
+    let recipe =
+        layers(arguments.recipe.as_deref(), settings)?.resolve_for_viewing().map_err(Failure::request)?;
+    tell::taken(output, &recipe);
+    let options = InspectionOptions { cache: user_cache(), stop: listen() };
+    let start = Instant::now();
+    let bar = tell::bar(0, LOOKING);
+    let inspected = in_pool(arguments.threads.count(), || {
+        Ok(Inspected::of(&arguments.data, &recipe, &options, &|progress| tell::advance(&bar, progress))?)
+    });
+    bar.finish_and_clear();
+    let inspected = inspected?;
+    tell_inspection::tell(output, &inspected, &arguments.data, start.elapsed());
+    let excluded = match &arguments.exclude_list {
+        Some(file) => {
+            let excluded = inspected.write_exclude_list(file)?;
+            output.say(format_args!("  {}: {} to leave out", file.display(), images(excluded)));
+            Some(excluded)
+        }
+        None => None,
+    };
+    output.object(&object(&inspected, arguments.exclude_list.as_deref(), excluded));
+    let level = arguments.fail_on.map(|level| match level {
+        cli::Level::Note => Severity::Note,
+        cli::Level::Warning => Severity::Warning,
+        cli::Level::Error => Severity::Error,
+    });
+    match level.filter(|&level| inspected.inspection.findings.iter().any(|f| f.severity >= level)) {
+        Some(_) => Err(Failure::Findings),
+        None => Ok(()),
+    }
+}
+
+fn object(inspected: &Inspected, list: Option<&Path>, excluded: Option<usize>) -> Value {
+    let Inspected { dataset, looked, inspection } = inspected;
+    let summary = &inspection.summary;
+    let path = |place: usize| dataset.samples[place].path.to_string_lossy();
+    let finding = |finding: &Finding| {
+        let mut value = json!({
+            "kind": finding.kind.name(),
+            "severity": finding.severity.name(),
+            "message": finding.message,
+            "advice": finding.advice,
+        });
+        let single = finding.groups.iter().all(|group| group.len() == 1);
+        if !finding.files.is_empty() {
+            value["files"] = finding.files.iter().map(|file| json!(file.path.to_string_lossy())).collect();
+            value["reasons"] = finding.files.iter().map(|file| json!(file.reason)).collect();
+        } else if single && !finding.groups.is_empty() {
+            value["files"] = finding.groups.iter().flatten().map(|&place| json!(path(place))).collect();
+        } else if !finding.groups.is_empty() {
+            let group = |group: &Vec<usize>| group.iter().map(|&place| json!(path(place))).collect::<Value>();
+            value["groups"] = finding.groups.iter().map(group).collect();
+        }
+        if !finding.notes.is_empty() {
+            value["notes"] = json!(finding.notes);
+        }
+        value
+    };
+    let splits: Value = summary
+        .splits
+        .iter()
+        .map(|split| {
+            json!({
+                "split": split.split.map(|split| split.name()), "images": split.images, "brightness": split.brightness,
+                "contrast": split.contrast, "sharpness": split.sharpness,
+            })
+        })
+        .collect();
+    let classes: Value = summary
+        .classes
+        .iter()
+        .map(|(name, [train, val, test])| json!({"class": name, "train": train, "val": val, "test": test}))
+        .collect();
+    let shortcuts: Value = inspection
+        .shortcuts
+        .iter()
+        .map(|shortcut| {
+            json!({
+                "fact": shortcut.fact, "accuracy": shortcut.accuracy,
+                "interval": [shortcut.interval.0, shortcut.interval.1], "majority": shortcut.majority,
+                "seen_by_a_network": shortcut.seen,
+            })
+        })
+        .collect();
+    let baseline = inspection.baseline.map(|baseline| {
+        json!({
+            "accuracy": baseline.accuracy, "interval": [baseline.interval.0, baseline.interval.1],
+            "majority": baseline.majority, "judged": baseline.judged, "split": baseline.split.map(|split| split.name()),
+        })
+    });
+    json!({
+        "summary": {
+            "data": dataset.root.to_string_lossy(),
+            "form": dataset.form.to_string(),
+            "images": summary.images,
+            "unreadable": summary.bad,
+            "from_cache": looked.from_cache,
+            "classes": classes,
+            "split_given": !dataset.classes.is_empty() && !dataset.val_from_train,
+            "splits": splits,
+            "formats": summary.formats,
+            "widths": summary.widths,
+            "heights": summary.heights,
+            "sizes": summary.sizes,
+            "gray_files": summary.gray_files,
+            "gray_content": summary.gray_content,
+            "bytes": summary.bytes,
+            "cameras": summary.cameras.iter().map(|(name, n)| json!({"camera": name, "images": n})).collect::<Value>(),
+            "mean": summary.mean,
+            "std": summary.std,
+            "nearest_neighbours": baseline,
+            "shortcuts": shortcuts,
+        },
+        "findings": inspection.findings.iter().map(finding).collect::<Value>(),
+        "exclude_list": list.map(|list| list.to_string_lossy()),
+        "excluded": excluded,
+    })
+}

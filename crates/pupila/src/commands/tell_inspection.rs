@@ -1,0 +1,152 @@
+//! What a person reads of a data set that was inspected.
+
+use super::tell::SHOWN;
+use super::tell_data::class_table;
+use super::tell_runs::wrapped;
+use super::tell_study::bytes;
+use crate::output::{Output, percent};
+use pupila::inspect::{Finding, Severity, Summary};
+use pupila::{Inspected, count, images};
+use std::path::Path;
+use std::time::Duration;
+
+/// Groups of a finding that are shown.
+const GROUPS: usize = 3;
+
+pub(crate) fn tell(output: Output, inspected: &Inspected, data: &Path, took: Duration) {
+    let Inspected { dataset, looked, inspection } = inspected;
+    let summary = &inspection.summary;
+    output.heading(format_args!("Data: {} ({})", data.display(), dataset.form));
+    if dataset.classes.is_empty() {
+        output.say("  no labels: folders inside it would be the classes");
+    } else {
+        output.say(format_args!("  taken as {}", dataset.taken));
+        class_table(output, dataset, None);
+    }
+    contents(output, summary);
+    output.say(format_args!(
+        "  looked at in {:.1} s, {} of them from the cache",
+        took.as_secs_f64(),
+        count(looked.from_cache)
+    ));
+    if let Some(baseline) = &inspection.baseline {
+        let which = match baseline.split {
+            Some(split) => format!("{} of {split}", images(baseline.judged)),
+            None => format!("{}, five folds", images(baseline.judged)),
+        };
+        output.say(format_args!(
+            "  how easy it is: the five most similar small pictures tell the class of {} [{:.1}, {:.1}] ({which}); always the most \
+             frequent: {}",
+            percent(baseline.accuracy),
+            100.0 * baseline.interval.0,
+            100.0 * baseline.interval.1,
+            percent(baseline.majority)
+        ));
+    }
+    let findings = &inspection.findings;
+    if findings.is_empty() {
+        output.heading("Findings: none");
+        return;
+    }
+    let of = |severity: Severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let counts: Vec<String> = Severity::ALL
+        .iter()
+        .rev()
+        .filter(|&&severity| of(severity) > 0)
+        .map(|&severity| {
+            let n = of(severity);
+            format!("{n} {}{}", severity.name(), if n == 1 { "" } else { "s" })
+        })
+        .collect();
+    output.heading(format_args!("Findings: {}, the worst first", counts.join(", ")));
+    for finding in findings {
+        one(output, inspected, finding);
+    }
+}
+
+fn contents(output: Output, summary: &Summary) {
+    let range = |[low, middle, high]: [u32; 3]| match low == high {
+        true => low.to_string(),
+        false => format!("{low} to {high} (median {middle})"),
+    };
+    let formats: Vec<String> =
+        summary.formats.iter().map(|(name, n)| format!("{} {name}", count(*n))).collect();
+    output.say(format_args!(
+        "  {}: {}; {} wide, {} high; {} in all",
+        images(summary.images),
+        formats.join(", "),
+        range(summary.widths),
+        range(summary.heights),
+        bytes(summary.bytes)
+    ));
+    if summary.gray_files + summary.gray_content > 0 {
+        output.say(format_args!(
+            "  {} gray, and {} stored in color without showing any",
+            images(summary.gray_files),
+            count(summary.gray_content)
+        ));
+    }
+    if !summary.cameras.is_empty() {
+        let named: Vec<String> =
+            summary.cameras.iter().take(3).map(|(name, n)| format!("{name} {}", count(*n))).collect();
+        let more = summary.cameras.len().saturating_sub(3);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        output.say(format_args!("  cameras: {}{more}", named.join(", ")));
+    }
+    let three = |values: [f64; 3]| values.map(|value| format!("{value:.3}")).join(", ");
+    output.say(format_args!(
+        "  mean {} and deviation {} of red, green, blue",
+        three(summary.mean),
+        three(summary.std)
+    ));
+}
+
+fn one(output: Output, inspected: &Inspected, finding: &Finding) {
+    let name = finding.severity.name();
+    let indent = "           ";
+    let lines = wrapped(&finding.message, output.width(), indent);
+    for (at, line) in lines.iter().enumerate() {
+        let line = line.trim_start();
+        if at == 0 {
+            output.say(format_args!("  {name:<9}{line}"))
+        } else {
+            output.say(format_args!("{indent}{line}"))
+        }
+    }
+    let path = |place: usize| {
+        let path = &inspected.dataset.samples[place].path;
+        path.strip_prefix(&inspected.dataset.root).unwrap_or(path).display().to_string()
+    };
+    if !finding.files.is_empty() {
+        for file in finding.files.iter().take(GROUPS) {
+            output.say(format_args!("{indent}{file}"));
+        }
+        more(output, indent, finding.files.len(), GROUPS);
+    } else if finding.groups.iter().all(|group| group.len() == 1) {
+        for note in finding.notes.iter().take(GROUPS) {
+            output.say(format_args!("{indent}{note}"));
+        }
+        for group in finding.groups.iter().take(GROUPS) {
+            output.say(format_args!("{indent}{}", path(group[0])));
+        }
+        more(output, indent, finding.groups.len(), GROUPS);
+    } else {
+        for (at, group) in finding.groups.iter().take(GROUPS).enumerate() {
+            let paths: Vec<String> = group.iter().take(SHOWN).map(|&place| path(place)).collect();
+            let note = finding.notes.get(at).map_or(String::new(), |note| format!("{note}: "));
+            let rest = group.len().saturating_sub(SHOWN);
+            let rest = if rest > 0 { format!(" = {rest} more") } else { String::new() };
+            output.say(format_args!("{indent}{note}{}{rest}", paths.join(" = ")));
+        }
+        more(output, indent, finding.groups.len(), GROUPS);
+    }
+    for line in wrapped(&format!("-> {}", finding.advice), output.width(), indent) {
+        output.say(format_args!("{indent}{}", line.trim_start()));
+    }
+}
+
+fn more(output: Output, indent: &str, all: usize, shown: usize) {
+    if all > shown {
+        output.say(format_args!("{indent}... and {} more, in the page and in --json", count(all - shown)));
+    }
+}
