@@ -61,8 +61,12 @@ def sizes(number=0):
 
 
 def eight_bits(samples, bits):
-    """What samples of another depth are read as: fewer bits are scaled to all of 0..255, of 16 the high byte is kept."""
+    """What samples of another depth are read as: all of them are spread over 0..255, but of 16 bits the high byte is kept."""
     samples = np.asarray(samples, np.int64)
     if bits == 16:
         return (samples >> 8).astype(np.uint8)
-    return (samples * 255 // ((1 << bits) - 1)).astype(np.uint8)
+    if bits == 32:
+        # As floating-point numbers of 32 bits, which more than 24 do not fit.
+        return np.rint(samples.astype(np.float32) / np.float32((1 << bits) - 1) * np.float32(255)).astype(np.uint8)
+    most = (1 << bits) - 1
+    return ((samples * 255 + most // 2) // most).astype(np.uint8)

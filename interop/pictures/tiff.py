@@ -1,5 +1,6 @@
 """TIFF, by a writer of any tags, and what Pillow's libtiff and tiffcp make of them."""
 
+import io
 import itertools
 import struct
 import subprocess
@@ -10,17 +11,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import content
+from . import content, jpeg
 from .content import Picture, eight_bits
 from .exif import xmp
 from .png import packed
 
 COMPRESSIONS = {"none": 1, "LZW": 5, "Deflate": 8, "old Deflate": 32946, "PackBits": 32773}
-SIZES = {1: "B", 2: "s", 3: "H", 4: "I", 7: "B", 16: "Q"}
+SIZES = {1: "B", 2: "s", 3: "H", 4: "I", 5: "II", 7: "B", 16: "Q"}
 
 
-def lzw(data):
-    """Most significant bit first, and one code early, as TIFF has it."""
+def lzw(data, old=False):
+    """Most significant bit first, and one code early, as TIFF has it; or as files of before TIFF 5 have it."""
+    early = 0 if old else 1
     table, size, following, now = {bytes([v]): v for v in range(256)}, 9, 258, b""
     codes = [(256, 9)]
     for value in data:
@@ -34,15 +36,20 @@ def lzw(data):
         if following == 4094:
             codes.append((256, 12))
             table, size, following = {bytes([v]): v for v in range(256)}, 9, 258
-        elif following + 1 > 1 << size:
+        elif following + early > 1 << size:
             size += 1
         now = bytes([value])
     if now:
         codes.append((table[now], size))
         following += 1
-        if following + 1 > 1 << size and size < 12:
+        if following + early > 1 << size and size < 12:
             size += 1
     codes.append((257, size))
+    if old:
+        number, at = 0, 0
+        for code, width in codes:
+            number, at = number | code << at, at + width
+        return number.to_bytes(-(-at // 8), "little")
     bits = "".join(f"{code:0{width}b}" for code, width in codes)
     bits += "0" * (-len(bits) % 8)
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
@@ -130,7 +137,7 @@ def tiff(samples, bits, photometric, compression=1, predictor=1, fill=1, order="
         entries |= {number: (kind, values) for number, kind, values in tags}
         table = b""
         for number, (kind, values) in sorted(entries.items()):
-            body = b"".join(struct.pack(order + SIZES[kind], value) for value in values)
+            body = b"".join(struct.pack(order + SIZES[kind], *(value if kind == 5 else (value,))) for value in values)
             if len(body) > struct.calcsize("=" + word):
                 where, body_ = len(out), struct.pack(order + word, len(out))
                 out += body + b"\0" * (len(body) % 2)
@@ -152,6 +159,59 @@ def tiffcp(data, *arguments):
         return b.read_bytes()
 
 
+def of_strip(strip, width, height, count, photometric, compression, tags=(), bits=8):
+    """A file of one strip that was made elsewhere, of so many samples a pixel."""
+    tags = [
+        (256, 3, [width]), (257, 3, [height]), (258, 3, [bits] * count), (259, 3, [compression]), (277, 3, [count]), (278, 3, [height]),
+        (279, 4, [len(strip)]), (273, 4, [0]), *tags]
+    data = tiff(np.zeros((1, 1, 1), int), 8, photometric, tags=tags)
+    at = len(data) + len(data) % 2
+    where = data.index(struct.pack("<HHII", 273, 4, 1, 0))
+    return data[: where + 8] + struct.pack("<I", at) + data[where + 12 :] + b"\0" * (len(data) % 2) + strip
+
+
+def as_jpeg(color, sampling):
+    """Strips of JPEG: whole files, with their own tables and markers."""
+    height, width = color.shape[:2]
+    h, v = map(int, sampling.split("x"))
+    for coding in ("one scan", "progressive"):
+        yield f"JPEG YCbCr {sampling}, {coding}", of_strip(jpeg.coded(color, coding, sampling), width, height, 3, 6, 7, [(530, 3, [h, v])])
+    if sampling == "1x1":
+        yield "JPEG RGB", of_strip(jpeg.cjpeg(color, "-rgb"), width, height, 3, 2, 7)
+        yield "JPEG YCbCr called RGB", of_strip(jpeg.coded(color, "one scan", sampling), width, height, 3, 2, 7)
+        yield "JPEG gray", of_strip(jpeg.cjpeg(color, "-grayscale"), width, height, 1, 1, 7)
+        yield "JPEG white is 0", of_strip(jpeg.cjpeg(color, "-grayscale"), width, height, 1, 0, 7)
+        out = io.BytesIO()
+        inks = np.concatenate([color, 255 - color[..., :1]], -1)
+        Image.fromarray(inks, "CMYK").save(out, "JPEG", quality=90)
+        yield "JPEG CMYK", of_strip(out.getvalue(), width, height, 4, 5, 7)
+
+
+# Coefficients of BT.709, and the reference of digital video.
+YCBCR_TAGS = {
+    "coefficients": [(529, 5, [(2126, 10000), (7152, 10000), (722, 10000)])],
+    "reference": [(532, 5, [(16, 1), (235, 1), (128, 1), (240, 1), (128, 1), (240, 1)])],
+    "unusual reference": [(532, 5, [(0, 1), (200, 1), (120, 1), (255, 1), (401, 3), (511, 2)])],
+}
+
+
+def ycbcr(color, subsampling, compression, tags=()):
+    """A file of clusters of luma and one of each chroma, and its pixels: those that libtiff sees in an even number of whole clusters."""
+    (height, width), (h, v) = color.shape[:2], subsampling
+    ycc = np.asarray(Image.fromarray(color).convert("YCbCr")).astype(int)
+
+    def write(width, height, compression):
+        full = np.pad(ycc, ((0, -len(ycc) % v), (0, -width % h + width - ycc.shape[1]), (0, 0)), mode="edge")
+        cells = full.reshape(full.shape[0] // v, v, full.shape[1] // h, h, 3).transpose(0, 2, 1, 3, 4)
+        luma = cells[..., 0].reshape(*cells.shape[:2], -1)
+        strip = compress(np.concatenate([luma, cells[:, :, 0, 0, 1:]], -1).astype(np.uint8).tobytes(), compression)
+        return of_strip(strip, width, height, 3, 6, compression, [(530, 3, [h, v]), *tags])
+
+    # Pillow has libtiff convert what is compressed, alone.
+    whole = Image.open(io.BytesIO(write(width + -width % (2 * h), height + -height % v, 8)))
+    return write(width, height, compression), np.asarray(whole.convert("RGB"))[:height, :width]
+
+
 # Photometric, samples of a pixel, ExtraSamples.
 LAYOUTS = {
     "gray": (1, 1, None), "white is 0": (0, 1, None), "RGB": (2, 3, None), "gray, extra 0": (1, 2, 0), "gray, extra 1": (1, 2, 1),
@@ -170,10 +230,19 @@ def made(layout, bits, width, height, c):
     if count in (2, 4):
         spread = np.concatenate([spread, rng.integers(0, 1 << bits, (height, width, 1))], -1)
     tags, truth = [], None
-    if layout in ("gray", "white is 0", "RGB", "gray, extra 0", "gray, extra 2", "RGB, extra 0", "RGB, extra 2") and bits <= 16:
-        values = eight_bits(spread[..., : 1 if photometric < 2 else 3], bits)
-        values = 255 - values if photometric == 0 else values
+    if photometric <= 2:
+        values = spread[..., : 1 if photometric < 2 else 3]
+        if extra == 1:
+            # The colors are multiplied with the alpha; what was transparent is black.
+            alpha = spread[..., -1:]
+            values = np.where(alpha > 0, np.minimum(values * ((1 << bits) - 1) // np.maximum(alpha, 1), (1 << bits) - 1), 0)
+        values = eight_bits(values if photometric else (1 << bits) - 1 - values, bits)
         truth = values[..., 0] if photometric < 2 else values
+    if layout == "CMYK":
+        inks = eight_bits(spread, bits)
+        truth = np.asarray(Image.frombytes("CMYK", (width, height), inks.tobytes()).convert("RGB"))
+    if layout == "Lab":
+        truth = np.asarray(Image.frombytes("LAB", (width, height), spread.astype(np.uint8).tobytes()).convert("RGB"))
     if layout == "palette":
         palette = rng.integers(0, 256, (3, 1 << bits))
         tags = [(320, 3, (palette * 257).ravel().tolist())]
@@ -191,7 +260,7 @@ def pictures():
     for layout, (photometric, count, extra) in LAYOUTS.items():
         for bits in depths.get(layout, (8,) if layout == "Lab" else (8, 16)):
             for a, (name, compression) in enumerate(COMPRESSIONS.items()):
-                for predictor in (1, 2) if bits in (8, 16) and compression in (5, 8) and layout != "palette" else (1,):
+                for predictor in (1, 2) if bits in (8, 16, 32) and compression in (5, 8) and layout != "palette" else (1,):
                     kind = f"{layout} of {bits} bits, {name}" + (", predictor" if predictor == 2 else "")
                     for c, (width, height) in enumerate(content.sizes(a)):
                         if compression in (5, 32773) and c % 2:
@@ -222,18 +291,38 @@ def pictures():
             if predictor == 3 and compression == 1:
                 continue
             kind = f"float gray of {bits} bits" + (", predictor" if predictor == 3 else "")
-            yield picture(kind, tiff(samples, bits, 1, compression, predictor, order="<>"[c % 2] if predictor == 1 else ">"), np.rint(samples[..., 0] * 255).astype(np.uint8))
+            yield picture(kind, tiff(samples, bits, 1, compression, predictor, order="<>"[c % 2]), np.rint(samples[..., 0] * 255).astype(np.uint8))
         color = content.rgb(width, height, c)
         yield picture("float RGB of 32 bits", tiff(color / 255.0, 32, 2), color)
-        signed = (color[..., :1].astype(int) - 128) & 255
-        yield picture("signed gray of 8 bits", tiff(signed, 8, 1, tags=[(339, 3, [2])]))
+        for bits in (8, 16, 32):
+            half = 1 << (bits - 1)
+            signed = content.gray(width, height, c)[..., None].astype(np.int64) * ((1 << bits) - 1) // 255 - half
+            values = np.maximum(signed[..., 0], 0)
+            truth = {8: (values * 255 + 63) // 127, 16: (values * 255 + half // 2) // (half - 1), 32: np.rint(values.astype(np.float32) / np.float32(half - 1) * np.float32(255))}
+            yield picture(f"signed gray of {bits} bits", tiff(signed & ((1 << bits) - 1), bits, 1, tags=[(339, 3, [2])], order="<>"[c % 2]), truth[bits].astype(np.uint8))
         plain = tiff(color.astype(int), 8, 2)
         gray = tiff(content.gray(width, height, c)[..., None].astype(int), 8, 1)
         bilevel = tiff((content.gray(width, height, c)[..., None] > 127).astype(int), 1, c % 2)
-        for name in ("g3", "g3:2d", "g3:fill", "g4"):
+        for name in ("g3", "g3:2d", "g3:fill", "g3:2d:fill", "g4"):
             for fill in ("lsb2msb", "msb2lsb"):
                 yield picture(f"{name}, {fill}", tiffcp(bilevel, "-c", name, "-f", fill))
-        for name in ("zstd", "lzma", "jpeg:r", "jpeg", "webp", "lzw:2", "zip:2"):
+            yield picture(f"{name}, strips", tiffcp(bilevel, "-c", name, "-r", "5"))
+            yield picture(f"{name}, tiled", tiffcp(bilevel, "-c", name, "-t", "-w", "32", "-l", "16"))
+        for name in ("tiff_ccitt", "group3", "group4"):
+            for wide, what in ((1, ""), (70, ", wide")):
+                out = io.BytesIO()
+                pixels = np.repeat(content.gray(width, height, c) > 127, wide, 1)
+                Image.fromarray(pixels).save(out, "TIFF", compression=name)
+                yield picture(f"Pillow {name}{what}", out.getvalue(), pixels.astype(np.uint8) * 255)
+        old = lzw(color.tobytes(), old=True)
+        yield picture("old LZW", of_strip(old, width, height, 3, 2, 5), color)
+        low = np.random.default_rng(c).integers(0, 256, (3, 256))
+        indices = content.gray(width, height, c)
+        yield picture("palette of low bytes", tiff(indices[..., None].astype(int), 8, 3, tags=[(320, 3, low.ravel().tolist())]), low[:, indices].transpose(1, 2, 0).astype(np.uint8))
+        for sampling in ("1x1", "2x1", "1x2", "2x2", "4x1"):
+            for kind, data in as_jpeg(color, sampling):
+                yield picture(kind, data)
+        for name in ("zstd", "zstd:2", "lzma", "jpeg:r", "jpeg", "webp", "lzw:2", "zip:2"):
             for kind, source in (("RGB", plain), ("gray", gray)):
                 if name == "webp" and kind == "gray":
                     continue
@@ -243,20 +332,17 @@ def pictures():
                     except subprocess.CalledProcessError:
                         continue
                     yield picture(f"{kind}, tiffcp {name}" + (", tiled" if tiled else ""), data)
-        for subsampling in ((1, 1), (2, 1), (2, 2), (4, 1), (4, 2)):
-            # Clusters of luma and one of each chroma, uncompressed.
-            h, v = subsampling
-            ycc = np.asarray(Image.fromarray(color).convert("YCbCr")).astype(int)
-            full = np.pad(ycc, ((0, -height % v), (0, -width % h), (0, 0)), mode="edge")
-            cells = full.reshape(full.shape[0] // v, v, full.shape[1] // h, h, 3).transpose(0, 2, 1, 3, 4)
-            luma = cells[..., 0].reshape(*cells.shape[:2], -1)
-            units = np.concatenate([luma, cells[:, :, 0, 0, 1:]], -1).reshape(cells.shape[0], -1).astype(np.uint8)
-            data = tiff(full[: len(units), : 1, :1], 8, 6, tags=[
-                (256, 3, [width]), (257, 3, [height]), (258, 3, [8, 8, 8]), (277, 3, [3]), (278, 3, [height]), (530, 3, [h, v]), (279, 4, [units.size]), (273, 4, [0])])
-            at = len(data) + len(data) % 2
-            where = data.index(struct.pack("<HHII", 273, 4, 1, 0))
-            data = data[: where + 8] + struct.pack("<I", at) + data[where + 12 :] + b"\0" * (len(data) % 2) + units.tobytes()
-            yield picture(f"YCbCr {h}x{v}", data)
+        for subsampling in ((1, 1), (2, 1), (1, 2), (2, 2), (4, 1), (4, 2), (4, 4)):
+            kind = "YCbCr {}x{}".format(*subsampling)
+            if width < subsampling[0] or height < subsampling[1]:
+                kind = "YCbCr smaller than a cluster"
+            elif subsampling == (4, 4) and -(-width // 4) % 2:
+                kind = "YCbCr 4x4, odd"
+            yield picture(f"{kind}, none", *ycbcr(color, subsampling, 1))
+            yield picture(f"{kind}, Deflate", *ycbcr(color, subsampling, 8))
+            yield picture(f"{kind}, LZW", *ycbcr(color, subsampling, 5))
+            for name, tags in YCBCR_TAGS.items():
+                yield picture(f"{kind}, {name}", *ycbcr(color, subsampling, 8, tags))
     samples, _, truth = made("RGB", 8, 33, 17, 0)
     for o in range(1, 9):
         for kind, order in itertools.product((3, 4), "<>"):

@@ -144,10 +144,12 @@ pub enum Notice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhyFlat {
-    /// 16-bit samples that use the lowest bits alone.
+    /// Samples of more than 8 bits that use the lowest alone.
     FewBits {
         /// The largest sample of those that were looked at.
-        largest: u16,
+        largest: u32,
+        /// The sample that is white.
+        white: u32,
     },
     /// Floating-point samples that are not from 0 to 1, as text.
     Float {
@@ -179,7 +181,7 @@ impl WhyFlat {
         let most =
             |is: fn(&Flat) -> bool| pictures.iter().filter(|flat| is(flat)).count() * 2 > pictures.len();
         let bits = pictures.iter().filter_map(|flat| match flat {
-            Flat::FewBits { largest } => Some(*largest),
+            Flat::FewBits { largest, white } => Some((*largest, *white)),
             _ => None,
         });
         let floats = pictures.iter().filter_map(|flat| match flat {
@@ -188,7 +190,8 @@ impl WhyFlat {
         });
         match () {
             () if most(|flat| matches!(flat, Flat::FewBits { .. })) && reading.white.is_none() => {
-                WhyFlat::FewBits { largest: bits.max().unwrap_or(0) }
+                let (largest, white) = bits.max().unwrap_or((0, u16::MAX.into()));
+                WhyFlat::FewBits { largest, white }
             }
             () if most(|flat| matches!(flat, Flat::Float { .. })) && reading.white.is_none() => {
                 let (low, high) = floats.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (l, h)| {
@@ -212,11 +215,12 @@ impl WhyFlat {
         // A trained model takes no other reading than its own.
         let set = if by_recipe { "--set" } else { "a model that was trained with --set" };
         match self {
-            WhyFlat::FewBits { largest } => {
+            WhyFlat::FewBits { largest, white: most } => {
+                let bits = u32::BITS - most.leading_zeros();
                 // The smallest range of whole bits that holds it.
-                let white = (u32::from(*largest) + 1).next_power_of_two().max(2) - 1;
+                let white = (*largest + 1).next_power_of_two().max(2) - 1;
                 format!(
-                    "their files have 16 bits, and the largest value found is {largest} of 65535: {set} input.white={white} reads \
+                    "their files have {bits} bits, and the largest value found is {largest} of {most}: {set} input.white={white} reads \
                      {white} as white"
                 )
             }

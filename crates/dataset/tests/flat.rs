@@ -68,9 +68,9 @@ fn told(
 fn pictures_without_contrast_are_told_with_their_reason() {
     let png = ImageFormat::Png;
     for (bytes, why) in [
-        (deep(249, png), WhyFlat::FewBits { largest: 249 }),
-        (deep(4095, png), WhyFlat::FewBits { largest: 4095 }),
-        (deep(1023, ImageFormat::Tiff), WhyFlat::FewBits { largest: 1023 }),
+        (deep(249, png), WhyFlat::FewBits { largest: 249, white: 65535 }),
+        (deep(4095, png), WhyFlat::FewBits { largest: 4095, white: 65535 }),
+        (deep(1023, ImageFormat::Tiff), WhyFlat::FewBits { largest: 1023, white: 65535 }),
         (stencil(true), WhyFlat::Alpha { background: "white" }),
         (stencil(false), WhyFlat::Transparent),
         (file(ImageBuffer::from_pixel(8, 8, Rgb([90u8, 90, 90])), png), WhyFlat::Plain),

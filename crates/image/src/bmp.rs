@@ -154,6 +154,14 @@ impl<'a> Bitmap<'a> {
         (self.width, self.height)
     }
 
+    /// Refuses a picture of rows that are not there, which nobody need wait for memory for. How many runs there are is not known.
+    pub(crate) fn check_there(&self) -> Result<(), DecodeError> {
+        match self.coding {
+            Coding::Runs(_) => Ok(()),
+            _ => rows::lengths(self).map(drop),
+        }
+    }
+
     /// The pixels, RGB, with alpha where the file has a mask for it.
     pub(crate) fn decode(&self, limits: &Limits) -> Result<DynamicImage, DecodeError> {
         let (width, height) = self.size();

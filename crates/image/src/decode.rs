@@ -10,7 +10,8 @@ use crate::budget::Memory;
 use crate::contain::contain;
 use crate::gif::Animation;
 use crate::orient::{orient, swaps_sides};
-use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, png, resize};
+use crate::raster::Raster;
+use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, png, resize, tiff};
 
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub struct Header {
     pub channels: u8,
     /// The format by the file's content.
     pub format: Format,
+    /// Pages of a TIFF file, without thumbnails and masks, counted up to 4096; the first is what is read. 1 of all other formats: to
+    /// count the frames of an animation, all of the file would have to be gone through.
+    pub pages: u32,
 }
 
 /// Why a file is not an image.
@@ -113,6 +117,7 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
     contained(format, || match format {
         Format::Jpeg => jpeg::probe(bytes),
         Format::Png => png::probe(bytes),
+        Format::Tiff => tiff::probe(bytes),
         Format::Bmp => Ok(header(Bitmap::read(bytes)?.size(), Orientation::NoTransforms, 3, format)),
         Format::Gif => {
             let gif = Animation::read(bytes)?;
@@ -120,7 +125,7 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
         }
         _ => {
             let mut decoder = open(bytes, format, &Limits::default())?;
-            let orientation = orientation(&mut decoder, format);
+            let orientation = orientation(&mut decoder);
             let channels = if decoder.color_type().has_color() { 3 } else { 1 };
             Ok(header(decoder.dimensions(), orientation, channels, format))
         }
@@ -154,7 +159,8 @@ pub fn jpeg_quality(bytes: &[u8]) -> Option<u8> {
 /// Decodes a file to an image of `channels` channels (1 or 3), turned upright as its EXIF orientation says.
 ///
 /// The format is told from the content. Alpha is dropped, not blended, and 16-bit samples keep their high byte, both as
-/// OpenCV does; [`decode_as`] has other ways. The first image of an animation or of a many-page file is taken.
+/// OpenCV does; [`decode_as`] has other ways. The first image of an animation is taken, and of
+/// a file of many pages the first that is no thumbnail.
 ///
 /// # Errors
 /// Where the file is not a whole, valid image of at most [`Limits::max_pixels`]: in particular where it is truncated. Where the system
@@ -193,6 +199,7 @@ fn decode_in(
         let (image, orientation) = match format {
             Format::Jpeg => jpeg::decode(bytes, limits, reading.fill_damaged, hold)?,
             Format::Png => png::decode(bytes, limits, *reading, hold)?,
+            Format::Tiff => tiff::decode(bytes, limits, *reading, hold)?,
             _ => decode_other(bytes, format, limits, *reading, hold)?,
         };
         Ok(orient(image, orientation).to_channels(channels)?)
@@ -267,7 +274,7 @@ fn decode_other(
     hold: impl FnOnce(u64) -> Result<(), DecodeError>,
 ) -> Result<(Image, Orientation), DecodeError> {
     let (decoded, orientation) = in_file(bytes, format, limits, hold)?;
-    let (width, height) = (decoded.width(), decoded.height());
+    let (width, height) = (decoded.width, decoded.height);
     let (channels, data) = reading.samples(decoded);
     Ok((Image::new(width, height, channels, data)?, orientation))
 }
@@ -278,18 +285,21 @@ fn in_file(
     format: Format,
     limits: &Limits,
     hold: impl FnOnce(u64) -> Result<(), DecodeError>,
-) -> Result<(DynamicImage, Orientation), DecodeError> {
+) -> Result<(Raster, Orientation), DecodeError> {
     match format {
+        Format::Tiff => return tiff::raster(bytes, limits, hold),
         Format::Bmp => {
             let bitmap = Bitmap::read(bytes)?;
+            check_size(bitmap.size().0, bitmap.size().1, format, limits)?;
+            bitmap.check_there()?;
             hold_size(bitmap.size(), format, limits, hold)?;
-            return Ok((bitmap.decode(limits)?, Orientation::NoTransforms));
+            return Ok((bitmap.decode(limits)?.into(), Orientation::NoTransforms));
         }
         Format::Gif => {
             let gif = Animation::read(bytes)?;
             hold_size(gif.size(), format, limits, hold)?;
             let orientation = gif.orientation();
-            return Ok((gif.decode(limits)?, orientation));
+            return Ok((gif.decode(limits)?.into(), orientation));
         }
         _ => {}
     }
@@ -298,9 +308,9 @@ fn in_file(
     check_size(width, height, format, limits)?;
     // What it gives, and the samples that are made of it.
     hold(decoder.total_bytes().saturating_add(u64::from(width) * u64::from(height) * 3))?;
-    let orientation = orientation(&mut decoder, format);
+    let orientation = orientation(&mut decoder);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
-    Ok((decoded, orientation))
+    Ok((decoded.into(), orientation))
 }
 
 /// Holds what a picture of colors and alpha takes, and the samples that are made of it.
@@ -314,11 +324,7 @@ fn hold_size(
     hold(u64::from(width) * u64::from(height) * 7)
 }
 
-fn orientation(decoder: &mut impl ImageDecoder, format: Format) -> Orientation {
-    // There it is a tag of the image, and no block by itself.
-    if format == Format::Tiff {
-        return decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    }
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     let xmp = decoder.xmp_metadata().ok().flatten();
     let exif = decoder.exif_metadata().ok().flatten();
     exif::orientation(exif.as_deref(), xmp.as_deref())
@@ -350,7 +356,7 @@ pub(crate) fn header(
     format: Format,
 ) -> Header {
     let (width, height) = if swaps_sides(orientation) { (height, width) } else { (width, height) };
-    Header { width, height, channels, format }
+    Header { width, height, channels, format, pages: 1 }
 }
 
 pub(crate) fn check_size(
@@ -396,14 +402,5 @@ fn explain(format: Format, error: image::ImageError) -> DecodeError {
     if end_of_file {
         return DecodeError::Truncated { format, reason: "the file ends too early".to_owned() };
     }
-    let said = error.to_string();
-    // The decoder's own words name its types.
-    let wide =
-        matches!(&error, image::ImageError::Unsupported(_)) && format == Format::Tiff && said.contains("32");
-    if wide {
-        let reason = "its samples are 32-bit numbers, floating point or whole, which are not read here unless they are in color: save \
-                      it with 8 or 16 bits";
-        return DecodeError::Malformed { format, reason: reason.to_owned() };
-    }
-    DecodeError::Malformed { format, reason: said }
+    DecodeError::Malformed { format, reason: error.to_string() }
 }

@@ -8,9 +8,12 @@ mod entropy;
 mod headers;
 mod idct;
 mod means;
+mod part;
 mod rows;
 mod scans;
 mod standard_tables;
+
+pub(crate) use part::decode_part;
 
 use image::metadata::Orientation;
 
@@ -96,7 +99,11 @@ struct File<'a> {
 
 impl<'a> File<'a> {
     fn open(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut headers = Headers::new(bytes);
+        File::open_with(bytes, Headers::new(bytes))
+    }
+
+    /// As [`File::open`], where `headers` may know tables from elsewhere.
+    fn open_with(bytes: &'a [u8], mut headers: Headers<'a>) -> Result<Self, DecodeError> {
         let scan = match headers.next()? {
             Next::Scan(scan) => scan,
             Next::End => return Err(malformed("it has no image data".to_owned())),

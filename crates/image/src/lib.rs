@@ -18,8 +18,10 @@ mod jpeg;
 mod orient;
 mod pixels;
 mod png;
+mod raster;
 mod reading;
 mod resize;
+mod tiff;
 mod unread;
 
 pub use budget::{Budget, Held};

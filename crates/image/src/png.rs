@@ -96,8 +96,9 @@ impl Picture {
         let mut strip = vec![0; at_a_time * line];
         let mut failed = None;
         for first in (0..height).step_by(at_a_time) {
-            let mut there = at_a_time.min(height - first);
-            for row in 0..there {
+            let wanted = at_a_time.min(height - first);
+            let mut there = wanted;
+            for row in 0..wanted {
                 if let Err(error) = rows.read_row(&mut strip[row * line..][..line]) {
                     (failed, there) = (Some(error), row);
                     break;

@@ -1,12 +1,12 @@
 //! What the values of a file mean where 8 bits of color are not all it has.
 
-use image::DynamicImage;
+use crate::raster::{Raster, Samples};
 
 /// What values of more than 8 bits and transparency become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Reading {
-    /// The value of samples of 16 bits that is white; larger ones are white too. Without it 65535, of which the high byte is
-    /// taken, as OpenCV does. Of floating-point samples it is white too, and without it 1 is; of arrays likewise, and without it 255 is.
+    /// The value of samples of more than 8 bits that is white; larger ones are white too. Without it the largest there is: of 16 bits
+    /// 65535, of which the high byte is taken, as OpenCV does. Of floating-point samples it is white too, and without it 1 is; of arrays likewise, and without it 255 is.
     pub white: Option<u32>,
     /// The color that transparent pixels are laid over, RGB. Without it transparency is dropped, as Pillow's
     /// `convert("RGB")` and OpenCV do.
@@ -16,8 +16,12 @@ pub struct Reading {
 }
 
 impl Reading {
-    fn of_16(self, sample: u16) -> u8 {
-        self.white.map_or((sample >> 8) as u8, |white| spread(sample, white))
+    fn of_16(self, sample: u16, white: u16) -> u8 {
+        match self.white {
+            Some(white) => spread(sample, white),
+            None if white == u16::MAX => (sample >> 8) as u8,
+            None => spread(sample, white.into()),
+        }
     }
 
     /// A byte of an array. Those of pictures are what they are.
@@ -25,51 +29,46 @@ impl Reading {
         self.white.map_or(value, |white| spread(value.into(), white))
     }
 
-    fn of_float(self, sample: f32) -> u8 {
-        let white = self.white.map_or(1.0, |white| white.max(1) as f32);
+    fn of_float(self, sample: f32, white: f32) -> u8 {
+        let white = self.white.map_or(white, |white| white.max(1) as f32);
         // NaN becomes 0.
         (sample / white * 255.0).round().clamp(0.0, 255.0) as u8
     }
 
-    /// The samples of an image, without its alpha, and how many a pixel has.
-    pub(crate) fn samples(self, image: DynamicImage) -> (u8, Vec<u8>) {
-        let narrow = |samples: &[u16]| -> Vec<u8> { samples.iter().map(|&v| self.of_16(v)).collect() };
-        match image {
-            DynamicImage::ImageLuma8(gray) => (1, gray.into_raw()),
-            DynamicImage::ImageRgb8(rgb) => (3, rgb.into_raw()),
-            DynamicImage::ImageLumaA8(gray) => self.opaque::<1>(gray.as_raw()),
-            DynamicImage::ImageRgba8(rgb) => self.opaque::<3>(rgb.as_raw()),
-            DynamicImage::ImageLuma16(gray) => (1, narrow(gray.as_raw())),
-            DynamicImage::ImageRgb16(rgb) => (3, narrow(rgb.as_raw())),
-            // White is of the colors; the whole range of alpha counts.
-            DynamicImage::ImageLumaA16(gray) => self.opaque::<1>(&self.narrow_with_alpha::<1>(gray.as_raw())),
-            DynamicImage::ImageRgba16(rgb) => self.opaque::<3>(&self.narrow_with_alpha::<3>(rgb.as_raw())),
-            DynamicImage::ImageRgb32F(rgb) => (3, rgb.as_raw().iter().map(|&v| self.of_float(v)).collect()),
-            DynamicImage::ImageRgba32F(rgb) => {
-                let alpha = |at: usize, v: f32| match at {
-                    3 => (v * 255.0).round().clamp(0.0, 255.0) as u8,
-                    _ => self.of_float(v),
-                };
-                let pixel = |pixel: &[f32]| [0, 1, 2, 3].map(|at| alpha(at, pixel[at]));
-                self.opaque::<3>(&rgb.as_raw().chunks_exact(4).flat_map(pixel).collect::<Vec<u8>>())
+    /// The samples of a picture, without its alpha, and how many a pixel has.
+    pub(crate) fn samples(self, image: impl Into<Raster>) -> (u8, Vec<u8>) {
+        let Raster { colors, alpha, samples, .. } = image.into();
+        // White is of the colors; the whole range of alpha counts.
+        let whole = Reading::default();
+        let mixed = (alpha && self.white.is_some()).then_some(colors);
+        let samples: Vec<u8> = match samples {
+            Samples::U8(samples) => samples,
+            Samples::U16 { samples, white: u16::MAX } if self.white.is_none() => {
+                samples.iter().map(|v| (v >> 8) as u8).collect()
             }
-            other if other.color().has_color() => (3, other.into_rgb8().into_raw()),
-            other => (1, other.into_luma8().into_raw()),
-        }
-    }
-
-    fn narrow_with_alpha<const COLORS: usize>(self, samples: &[u16]) -> Vec<u8> {
-        let value = |(at, &v): (usize, &u16)| {
-            if at % (COLORS + 1) == COLORS { (v >> 8) as u8 } else { self.of_16(v) }
+            Samples::U16 { samples, white } => {
+                narrowed(&samples, mixed, |v| self.of_16(v, white), |v| whole.of_16(v, white))
+            }
+            Samples::F32 { samples, white } => {
+                narrowed(&samples, mixed, |v| self.of_float(v, white), |v| whole.of_float(v, white))
+            }
         };
-        samples.iter().enumerate().map(value).collect()
+        match (alpha, colors) {
+            (false, _) => (colors as u8, samples),
+            (true, 1) => self.opaque::<1>(&samples),
+            (true, _) => self.opaque::<3>(&samples),
+        }
     }
 
     /// Colors without their alpha, which comes after each pixel's.
     fn opaque<const COLORS: usize>(self, samples: &[u8]) -> (u8, Vec<u8>) {
         let pixels = samples.chunks_exact(COLORS + 1);
         let Some(background) = self.background else {
-            return (COLORS as u8, pixels.flat_map(|pixel| &pixel[..COLORS]).copied().collect());
+            let mut colors = vec![0; pixels.len() * COLORS];
+            for (to, pixel) in colors.chunks_exact_mut(COLORS).zip(pixels) {
+                to.copy_from_slice(&pixel[..COLORS]);
+            }
+            return (COLORS as u8, colors);
         };
         let over = |value: u8, alpha: u8, below: u8| {
             let (value, alpha, below) = (u32::from(value), u32::from(alpha), u32::from(below));
@@ -86,6 +85,18 @@ impl Reading {
     }
 }
 
+/// Samples as bytes; where a number of colors is given, the alpha behind each pixel's is made a byte in its own way.
+fn narrowed<T: Copy>(
+    samples: &[T],
+    colors: Option<usize>,
+    color: impl Fn(T) -> u8,
+    alpha: impl Fn(T) -> u8,
+) -> Vec<u8> {
+    let Some(colors) = colors else { return samples.iter().map(|&v| color(v)).collect() };
+    let value = |(at, &v): (usize, &T)| if at % (colors + 1) == colors { alpha(v) } else { color(v) };
+    samples.iter().enumerate().map(value).collect()
+}
+
 /// A value of 0 to `white` as one of 0 to 255, rounded; larger ones are white.
 fn spread(value: u16, white: u32) -> u8 {
     let white = u64::from(white.max(1));
@@ -96,10 +107,12 @@ fn spread(value: u16, white: u32) -> u8 {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Flat {
-    /// Its samples have 16 bits, and use the lowest alone.
+    /// Its samples are whole numbers of more than 8 bits, and use the lowest alone.
     FewBits {
-        /// The largest sample, of 65535.
-        largest: u16,
+        /// The largest sample.
+        largest: u32,
+        /// The sample that is white.
+        white: u32,
     },
     /// Its samples are floating-point numbers outside of what is black to white.
     Float {
@@ -120,61 +133,61 @@ pub enum Flat {
 }
 
 impl Flat {
-    pub(crate) fn of(image: &DynamicImage) -> Flat {
-        let range = |samples: &mut dyn Iterator<Item = u8>| {
-            samples.fold((u8::MAX, 0), |(low, high), v| (low.min(v), high.max(v)))
-        };
+    pub(crate) fn of(image: &Raster) -> Flat {
+        let (colors, step) = (image.colors, image.colors + usize::from(image.alpha));
         // What the alpha says of a picture whose colors say nothing; none where all of it is opaque.
-        let alpha = |alpha: &mut dyn Iterator<Item = u8>, light: bool| match range(alpha) {
-            (_, 0) => Some(Flat::Transparent),
-            (low, high) if high - low > NEARLY_ONE => Some(Flat::OnlyAlpha { light }),
-            _ => None,
-        };
-        let alpha_8 = |samples: &[u8], step: usize| {
-            let light = samples.first().is_some_and(|&value| value > 127);
-            alpha(&mut samples.iter().skip(step - 1).step_by(step).copied(), light).unwrap_or(Flat::OneColor)
-        };
-        let alpha_16 = |samples: &[u16], step: usize| {
-            let light = samples.first().is_some_and(|&value| value > 0x7FFF);
-            alpha(&mut samples.iter().skip(step - 1).step_by(step).map(|&v| (v >> 8) as u8), light)
-        };
-        let largest = |samples: &[u16], step: usize, colors: usize| {
-            let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
-            match colors.map(|(_, &v)| v).max().unwrap_or(0) {
-                largest @ 1..0x2000 => Flat::FewBits { largest },
-                _ => Flat::OneColor,
+        if image.alpha {
+            let ends = |light: bool, alpha: &mut dyn Iterator<Item = u8>| {
+                let (low, high) = alpha.fold((u8::MAX, 0), |(low, high), v| (low.min(v), high.max(v)));
+                match (low, high) {
+                    (_, 0) => Some(Flat::Transparent),
+                    (low, high) if high.saturating_sub(low) > NEARLY_ONE => Some(Flat::OnlyAlpha { light }),
+                    _ => None,
+                }
+            };
+            let whole = Reading::default();
+            let told = match &image.samples {
+                Samples::U8(all) => ends(
+                    all.first().is_some_and(|&v| v > 127),
+                    &mut all.iter().skip(colors).step_by(step).copied(),
+                ),
+                Samples::U16 { samples, white } => ends(
+                    samples.first().is_some_and(|&v| v > white / 2),
+                    &mut samples.iter().skip(colors).step_by(step).map(|&v| whole.of_16(v, *white)),
+                ),
+                Samples::F32 { samples, white } => ends(
+                    samples.first().is_some_and(|&v| v > white / 2.0),
+                    &mut samples.iter().skip(colors).step_by(step).map(|&v| whole.of_float(v, *white)),
+                ),
+            };
+            if let Some(flat) = told {
+                return flat;
             }
-        };
-        let floats = |samples: &[f32], step: usize| {
-            let colors = samples.iter().enumerate().filter(|(at, _)| at % step < 3);
-            let (low, high) = colors
-                .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (_, &v)| (low.min(v), high.max(v)));
-            let unusual = low < 0.0 || high > 1.0 || (high <= 0.5 && high > low);
-            if unusual { Flat::Float { low, high } } else { Flat::OneColor }
-        };
-        let alpha_float = |samples: &[f32]| {
-            let light = samples.first().is_some_and(|&value| value > 0.5);
-            alpha(&mut samples.iter().skip(3).step_by(4).map(|&v| (v * 255.0).clamp(0.0, 255.0) as u8), light)
-        };
-        match image {
-            DynamicImage::ImageLumaA8(gray) => alpha_8(gray.as_raw(), 2),
-            DynamicImage::ImageRgba8(rgb) => alpha_8(rgb.as_raw(), 4),
-            DynamicImage::ImageLuma16(gray) => largest(gray.as_raw(), 1, 1),
-            DynamicImage::ImageRgb16(rgb) => largest(rgb.as_raw(), 3, 3),
-            DynamicImage::ImageLumaA16(gray) => {
-                let samples = gray.as_raw();
-                alpha_16(samples, 2).unwrap_or_else(|| largest(samples, 2, 1))
+        }
+        match &image.samples {
+            Samples::U8(_) => Flat::OneColor,
+            Samples::U16 { samples, white } => {
+                let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
+                few_bits(colors.map(|(_, &v)| v).max().unwrap_or(0).into(), (*white).into())
             }
-            DynamicImage::ImageRgba16(rgb) => {
-                alpha_16(rgb.as_raw(), 4).unwrap_or_else(|| largest(rgb.as_raw(), 4, 3))
+            Samples::F32 { samples, white } => {
+                let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
+                let (low, high) = colors.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (_, &v)| {
+                    (low.min(v), high.max(v))
+                });
+                // Whole numbers of more bits.
+                if *white > 1.0 {
+                    return few_bits(high as u32, *white as u32);
+                }
+                let unusual = low < 0.0 || high > *white || (high <= white / 2.0 && high > low);
+                if unusual { Flat::Float { low, high } } else { Flat::OneColor }
             }
-            DynamicImage::ImageRgb32F(rgb) => floats(rgb.as_raw(), 3),
-            DynamicImage::ImageRgba32F(rgb) => {
-                alpha_float(rgb.as_raw()).unwrap_or_else(|| floats(rgb.as_raw(), 4))
-            }
-            _ => Flat::OneColor,
         }
     }
+}
+
+fn few_bits(largest: u32, white: u32) -> Flat {
+    if (1..=white / 8).contains(&largest) { Flat::FewBits { largest, white } } else { Flat::OneColor }
 }
 
 /// Samples of an image that are within so much of each other are about one color: 12 bits read as 16 are within 15.
@@ -183,12 +196,12 @@ pub const NEARLY_ONE: u8 = 15;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
+    use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
 
-    fn gray16(samples: &[u16]) -> DynamicImage {
+    fn gray16(samples: &[u16]) -> Raster {
         let image: ImageBuffer<Luma<u16>, _> =
             ImageBuffer::from_raw(samples.len() as u32, 1, samples.to_vec()).unwrap();
-        image.into()
+        DynamicImage::from(image).into()
     }
 
     #[test]
@@ -201,7 +214,7 @@ mod tests {
         assert_eq!(by(Some(0)), [0, 255, 255, 255, 255, 255]);
         let float: ImageBuffer<Rgb<f32>, _> =
             ImageBuffer::from_raw(2, 1, vec![-1.0, 0.5, 2.0, f32::NAN, 100.0, 0.25]).unwrap();
-        let by = |white| Reading { white, ..Reading::default() }.samples(float.clone().into()).1;
+        let by = |white| Reading { white, ..Reading::default() }.samples(DynamicImage::from(float.clone())).1;
         assert_eq!(by(None), [0, 128, 255, 0, 255, 64]);
         assert_eq!(by(Some(100)), [0, 1, 5, 0, 255, 1]);
     }
@@ -210,11 +223,15 @@ mod tests {
     fn transparent_pixels_are_laid_over_the_background() {
         let rgba: ImageBuffer<Rgba<u8>, _> =
             ImageBuffer::from_raw(3, 1, vec![10, 20, 30, 0, 10, 20, 30, 128, 10, 20, 30, 255]).unwrap();
-        let by = |background| Reading { background, ..Reading::default() }.samples(rgba.clone().into());
+        let by = |background| {
+            Reading { background, ..Reading::default() }.samples(DynamicImage::from(rgba.clone()))
+        };
         assert_eq!(by(None), (3, vec![10, 20, 30, 10, 20, 30, 10, 20, 30]));
         assert_eq!(by(Some([255, 255, 0])), (3, vec![255, 255, 0, 132, 137, 15, 10, 20, 30]));
         let gray: ImageBuffer<LumaA<u8>, _> = ImageBuffer::from_raw(2, 1, vec![7, 0, 7, 255]).unwrap();
-        let by = |background| Reading { background, ..Reading::default() }.samples(gray.clone().into());
+        let by = |background| {
+            Reading { background, ..Reading::default() }.samples(DynamicImage::from(gray.clone()))
+        };
         assert_eq!(by(None), (1, vec![7, 7]));
         assert_eq!(by(Some([255; 3])), (1, vec![255, 7]));
         assert_eq!(by(Some([1, 2, 3])), (3, vec![1, 2, 3, 7, 7, 7]));
@@ -222,16 +239,16 @@ mod tests {
         let deep: ImageBuffer<LumaA<u16>, _> =
             ImageBuffer::from_raw(2, 1, vec![4095, 65535, 4095, 0]).unwrap();
         let reading = Reading { white: Some(4095), background: Some([0; 3]), fill_damaged: false };
-        assert_eq!(reading.samples(deep.into()), (1, vec![255, 0]));
+        assert_eq!(reading.samples(DynamicImage::from(deep)), (1, vec![255, 0]));
     }
 
     #[test]
     fn what_makes_a_picture_flat_is_told() {
-        assert_eq!(Flat::of(&gray16(&[0, 249])), Flat::FewBits { largest: 249 });
+        assert_eq!(Flat::of(&gray16(&[0, 249])), Flat::FewBits { largest: 249, white: 65535 });
         assert_eq!(Flat::of(&gray16(&[60_000, 60_001])), Flat::OneColor);
-        let rgba = |samples: &[u8]| -> DynamicImage {
+        let rgba = |samples: &[u8]| -> Raster {
             let image: ImageBuffer<Rgba<u8>, _> = ImageBuffer::from_raw(2, 1, samples.to_vec()).unwrap();
-            image.into()
+            DynamicImage::from(image).into()
         };
         assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 0])), Flat::Transparent);
         assert_eq!(Flat::of(&rgba(&[0, 0, 0, 0, 0, 0, 0, 255])), Flat::OnlyAlpha { light: false });
@@ -240,11 +257,11 @@ mod tests {
         // Nothing of 16 bits is used: no other white would help.
         assert_eq!(Flat::of(&gray16(&[0, 0])), Flat::OneColor);
         let deep: ImageBuffer<LumaA<u16>, _> = ImageBuffer::from_raw(2, 1, vec![0, 0, 0, 65535]).unwrap();
-        assert_eq!(Flat::of(&deep.into()), Flat::OnlyAlpha { light: false });
+        assert_eq!(Flat::of(&DynamicImage::from(deep).into()), Flat::OnlyAlpha { light: false });
         let deep: ImageBuffer<LumaA<u16>, _> =
             ImageBuffer::from_raw(2, 1, vec![0, 65535, 99, 65535]).unwrap();
-        assert_eq!(Flat::of(&deep.into()), Flat::FewBits { largest: 99 });
+        assert_eq!(Flat::of(&DynamicImage::from(deep).into()), Flat::FewBits { largest: 99, white: 65535 });
         let float: ImageBuffer<Rgb<f32>, _> = ImageBuffer::from_raw(1, 1, vec![-1000.0, 0.0, 400.0]).unwrap();
-        assert_eq!(Flat::of(&float.into()), Flat::Float { low: -1000.0, high: 400.0 });
+        assert_eq!(Flat::of(&DynamicImage::from(float).into()), Flat::Float { low: -1000.0, high: 400.0 });
     }
 }

@@ -57,7 +57,7 @@ fn a_cut_png_keeps_its_rows() {
             // Before the first row there is nothing that could be kept.
             let Ok(image) = filled(&bytes[..end]) else { continue };
             let good = there(&image, &whole);
-            assert!(good >= most && good % 40 == 0, "{good} at {end}");
+            assert!(good >= most && good.is_multiple_of(40), "{good} at {end}");
             most = good;
         }
         assert!(most > 40 * 56, "{most}");

@@ -3,8 +3,8 @@
 use super::{Bitmap, Coding, Palette, damaged, truncated};
 use crate::decode::DecodeError;
 
-/// The pixels of all rows, from the top.
-pub(super) fn read(bitmap: &Bitmap) -> Result<Vec<u8>, DecodeError> {
+/// The bytes of a row that are used, and all of them, where every row is there.
+pub(super) fn lengths(bitmap: &Bitmap) -> Result<(usize, usize), DecodeError> {
     let bits: u64 = match bitmap.coding {
         Coding::Indexed(bits) | Coding::Runs(bits) => bits.into(),
         Coding::Bytes { wide } => {
@@ -25,7 +25,12 @@ pub(super) fn read(bitmap: &Bitmap) -> Result<Vec<u8>, DecodeError> {
         let rows = there.saturating_add(stride - used) / stride;
         return Err(truncated(format!("{rows} of {} rows are there", bitmap.height)));
     }
-    let (used, stride) = (used as usize, stride as usize);
+    Ok((used as usize, stride as usize))
+}
+
+/// The pixels of all rows, from the top.
+pub(super) fn read(bitmap: &Bitmap) -> Result<Vec<u8>, DecodeError> {
+    let (used, stride) = lengths(bitmap)?;
     let mut out = bitmap.canvas()?;
     let width = bitmap.width as usize * bitmap.channels();
     let rows = bitmap.pixels.chunks(stride).take(bitmap.height as usize);

@@ -100,6 +100,8 @@ pub(super) enum Color {
     Cmyk,
     /// CMYK whose colors are stored as the YCbCr of their complements.
     Ycck,
+    /// Whatever another file says: all of them, without a conversion.
+    AsStored,
 }
 
 /// What comes next in a file.
@@ -148,6 +150,11 @@ impl<'a> Headers<'a> {
             jfif: false,
             adobe_transform: None,
         }
+    }
+
+    /// Goes on with another file, which begins with the start-of-image marker.
+    pub(super) fn go_on_with(&mut self, bytes: &'a [u8]) {
+        (self.bytes, self.at) = (bytes, 2);
     }
 
     /// Goes on behind a scan.

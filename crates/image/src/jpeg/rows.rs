@@ -91,7 +91,11 @@ impl Output {
                 sums: vec![0; if upsampling == Upsampling::Both { component.size.0 } else { 0 }],
             });
         }
-        let channels = if color == Color::Gray { 1 } else { 3 };
+        let channels = match color {
+            Color::Gray => 1,
+            Color::AsStored => frame.components.len(),
+            _ => 3,
+        };
         let data = vec![0; frame.size.0 * frame.size.1 * channels];
         Ok(Output { size: frame.size, unit_lines: frame.unit.1, planes, color, channels, next: 0, data })
     }
@@ -152,6 +156,15 @@ impl Output {
             Color::YCbCr => convert([row(0), row(1), row(2)], out, ycc_to_rgb),
             Color::Rgb => convert([row(0), row(1), row(2)], out, |_| {}),
             Color::Cmyk => cmyk([row(0), row(1), row(2)], row(3), out, |_| {}),
+            Color::AsStored => {
+                for (component, plane) in planes.iter().enumerate() {
+                    for (pixel, &sample) in
+                        out.chunks_exact_mut(self.channels).zip(&plane.line(line)[..width])
+                    {
+                        pixel[component] = sample;
+                    }
+                }
+            }
             Color::Ycck => cmyk([row(0), row(1), row(2)], row(3), out, |planes| {
                 ycc_to_rgb(planes);
                 *planes = planes.map(|plane| plane.map(|ink| 255 - ink));
