@@ -53,6 +53,13 @@ pub enum Notice {
         /// The names, each with the number of its images; the first is the one with the most.
         classes: Vec<(String, usize)>,
     },
+    /// Files with several pictures, of which only the first is used.
+    Pages {
+        /// How many files.
+        images: usize,
+        /// One of them.
+        first: PathBuf,
+    },
     /// Damaged images that were read as far as they go, since the recipe says so.
     Filled {
         /// All of them, with what is wrong.
@@ -287,6 +294,15 @@ impl fmt::Display for Notice {
                 path.display()
             ),
             Notice::SimilarClasses { classes } => similar_classes(f, classes),
+            Notice::Pages { images, first } => {
+                let (s, has) = if *images == 1 { ("", "has") } else { ("s", "have") };
+                write!(
+                    f,
+                    "{images} file{s} {has} several pages, of which the first is used; the others can be parted by `magick FILE \
+                     PAGE-%d.png` (the first is {})",
+                    first.display()
+                )
+            }
             Notice::Filled { images } => {
                 let (s, are, them) = if images.len() == 1 { ("", "is", "it") } else { ("s", "are", "them") };
                 write!(

@@ -23,7 +23,7 @@ mod units;
 pub use finding::{Finding, Kind, Severity};
 pub use gallery::{Gallery, galleries};
 pub use inspection::{Inspection, SplitSummary, Summary, inspect};
-pub use look::{LookError, Looked, look};
+pub use look::{LookError, Looked, look, picture};
 pub use map::{Point, map};
 pub use measure::{Measured, measure};
 pub use neighbours::Baseline;

@@ -135,12 +135,18 @@ fn sight_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Sight,
 }
 
 /// The picture of a sample of an array, in color.
-///
-/// # Errors
-/// Where its shape is none of an image.
-pub(crate) fn array_image(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Image, DecodeError> {
+fn array_image(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Image, DecodeError> {
     let sample = &dataset.samples[place];
     let Source::Array { images, index } = &sample.source else { return Err(DecodeError::Empty) };
     let pixels = images.image(*index).iter().map(|&value| reading.of_array(value)).collect();
     Ok(Image::new(sample.width, sample.height, sample.channels, pixels)?.to_channels(3)?)
+}
+
+/// The picture of a sample at up to 256 pixels on the longer side, in color; `None` where it cannot be read.
+pub fn picture(dataset: &Dataset, place: usize, reading: &Reading) -> Option<Image> {
+    let sample = &dataset.samples[place];
+    match sample.source {
+        Source::File => Some(measure(&read_file(&sample.path).ok()?, reading).ok()?.picture),
+        Source::Array { .. } => array_image(dataset, place, reading).ok(),
+    }
 }

@@ -276,7 +276,11 @@ impl DataPage {
     /// The classes with a color: those with the most points.
     fn colors(&self) -> Vec<usize> {
         let mut counts = vec![0usize; self.classes.len().max(1)];
-        self.points.iter().for_each(|point| counts[point.class.min(counts.len() - 1)] += 1);
+        for point in &self.points {
+            if let Some(count) = counts.get_mut(point.class) {
+                *count += 1;
+            }
+        }
         let mut order: Vec<usize> = (0..counts.len()).collect();
         order.sort_by_key(|&class| (std::cmp::Reverse(counts[class]), class));
         order.truncate(COLORS);

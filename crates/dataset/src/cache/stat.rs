@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) channels: u8,
+    /// Pictures in the file, of which the first is read.
+    pub(crate) pages: u32,
 }
 
 /// By what a change of a file is noticed without opening it.
@@ -112,12 +114,11 @@ impl StatIndex {
                 changed_ns: i64::from_le_bytes(fields.take()),
                 inode: u64::from_le_bytes(fields.take()),
             };
-            let facts = Facts {
-                content: u128::from_le_bytes(fields.take()),
-                width: u32::from_le_bytes(fields.take()),
-                height: u32::from_le_bytes(fields.take()),
-                channels: u64::from_le_bytes(fields.take()) as u8,
-            };
+            let content = u128::from_le_bytes(fields.take());
+            let (width, height) = (u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take()));
+            let channels_and_pages = u64::from_le_bytes(fields.take());
+            let (channels, pages) = (channels_and_pages as u8, (channels_and_pages >> 32) as u32);
+            let facts = Facts { content, width, height, channels, pages };
             (key, (stamp, facts))
         });
         Some(StatIndex { entries: entries.collect() })
@@ -168,7 +169,8 @@ impl Cache {
             bytes.extend_from_slice(&facts.content.to_le_bytes());
             bytes.extend_from_slice(&facts.width.to_le_bytes());
             bytes.extend_from_slice(&facts.height.to_le_bytes());
-            bytes.extend_from_slice(&u64::from(facts.channels).to_le_bytes());
+            let channels_and_pages = u64::from(facts.channels) | u64::from(facts.pages) << 32;
+            bytes.extend_from_slice(&channels_and_pages.to_le_bytes());
         }
         let checksum = XxHash3_128::oneshot(&bytes);
         bytes.extend_from_slice(&checksum.to_le_bytes());

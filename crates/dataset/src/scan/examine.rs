@@ -9,7 +9,7 @@ use twox_hash::XxHash3_128;
 
 use crate::cache::{Facts, Stamp, StatIndex};
 use crate::files::{self, There};
-use crate::{Cache, Sample, Skipped, Source, Split};
+use crate::{Cache, Notice, Sample, Skipped, Source, Split};
 
 /// A file, with what its sample will say of it.
 pub(super) struct Candidate {
@@ -26,6 +26,13 @@ pub(super) struct Examined {
     pub(super) skipped: Vec<Skipped>,
     /// The labels of `skipped`.
     pub(super) skipped_labels: Vec<u32>,
+    /// Files with several pictures, of which the first is read: how many, and one of them.
+    pub(super) pages: Option<(usize, PathBuf)>,
+}
+
+/// What is said of files with several pictures.
+pub(super) fn several_pages((images, first): (usize, PathBuf)) -> Notice {
+    Notice::Pages { images, first }
 }
 
 /// By what earlier scans are remembered.
@@ -43,6 +50,9 @@ pub(super) fn samples(candidates: Vec<Candidate>, memory: &Memory<'_>) -> Examin
     let facts = examine(&paths, memory);
     let mut examined = Examined::default();
     for (Candidate { path, label, split, group }, facts) in candidates.into_iter().zip(facts) {
+        if let Ok(Facts { pages: 2.., .. }) = facts {
+            examined.pages.get_or_insert_with(|| (0, path.clone())).0 += 1;
+        }
         match facts {
             Ok(facts) => examined.samples.push(Sample {
                 path,
@@ -103,7 +113,8 @@ fn read(path: &Path) -> Result<(Facts, Stamp), String> {
     let files::Content { bytes, stamp, .. } = &files::read_counted(path).map_err(|error| explain(&error))?;
     let header = pupila_image::probe(bytes).map_err(|error| error.to_string())?;
     let content = XxHash3_128::oneshot(bytes);
-    let facts = Facts { content, width: header.width, height: header.height, channels: header.channels };
+    let pupila_image::Header { width, height, channels, pages, .. } = header;
+    let facts = Facts { content, width, height, channels, pages };
     Ok((facts, *stamp))
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::arrays::Arrays;
-use super::examine::{Candidate, Memory, samples};
+use super::examine::{Candidate, Memory, samples, several_pages};
 use super::labelled::check_bad;
 use super::{Beside, folders, is_folder, root_of};
 use crate::files;
@@ -49,6 +49,7 @@ pub fn scan_images(
         let examined = samples(candidates.collect(), &memory);
         dataset.samples.extend(examined.samples);
         dataset.skipped.extend(examined.skipped);
+        dataset.notices.extend(examined.pages.map(several_pages));
         beside.add_to(&mut dataset);
     }
     check_bad(&dataset.samples, &dataset.skipped, on_bad_image)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::examine::{Candidate, Examined, Memory, samples};
+use super::examine::{Candidate, Examined, Memory, samples, several_pages};
 use super::{Data, Listing, check_layout, folders, list_tables, manifest, rename, root_of};
 use crate::files;
 use crate::options::check_exclude;
@@ -132,11 +132,12 @@ fn from_files(
         path: file.path,
         group: file.group,
     });
-    let Examined { samples, skipped, .. } = samples(candidates.collect(), &memory);
+    let Examined { samples, skipped, pages, .. } = samples(candidates.collect(), &memory);
     check_bad(&samples, &skipped, on_bad_image)?;
     let dataset = Dataset::new(root, form, Purpose::Evaluation, classes.to_vec());
     let mut dataset = Dataset { samples, skipped, taken, ..dataset };
     beside.add_to(&mut dataset);
+    dataset.notices.extend(pages.map(several_pages));
     Ok(Labelled { dataset, split })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::examine::{Candidate, Examined, Memory, samples};
+use super::examine::{Candidate, Examined, Memory, samples, several_pages};
 use super::{Data, Listing, check_layout, folders, list_tables, manifest, rename, root_of, similar_classes};
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
@@ -71,7 +71,7 @@ fn from_files(
         path: file.path,
         group: file.group,
     });
-    let Examined { samples, skipped, skipped_labels } = samples(candidates.collect(), &memory);
+    let Examined { samples, skipped, skipped_labels, pages } = samples(candidates.collect(), &memory);
     if options.on_bad_image == OnBadImage::Fail && !skipped.is_empty() {
         return Err(ScanError::BadImages { bad: skipped });
     }
@@ -84,6 +84,7 @@ fn from_files(
     }
     let mut dataset = Dataset { skipped, taken, ..dataset };
     beside.add_to(&mut dataset);
+    dataset.notices.extend(pages.map(several_pages));
     Ok(dataset)
 }
 

@@ -31,6 +31,10 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
     bar.finish_and_clear();
     let inspected = inspected?;
     tell_inspection::tell(output, &inspected, &arguments.data, start.elapsed());
+    in_pool(arguments.threads.count(), || {
+        Ok(inspected.write_page(&arguments.out, &recipe, arguments.no_pictures)?)
+    })?;
+    output.say(format_args!("\n  all of it on one page: {}", arguments.out.display()));
     let excluded = match &arguments.exclude_list {
         Some(file) => {
             let excluded = inspected.write_exclude_list(file)?;
@@ -39,7 +43,7 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
         }
         None => None,
     };
-    output.object(&object(&inspected, arguments.exclude_list.as_deref(), excluded));
+    output.object(&object(&inspected, &arguments.out, arguments.exclude_list.as_deref(), excluded));
     let level = arguments.fail_on.map(|level| match level {
         cli::Level::Note => Severity::Note,
         cli::Level::Warning => Severity::Warning,
@@ -51,7 +55,7 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
     }
 }
 
-fn object(inspected: &Inspected, list: Option<&Path>, excluded: Option<usize>) -> Value {
+fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Option<usize>) -> Value {
     let Inspected { dataset, looked, inspection } = inspected;
     let summary = &inspection.summary;
     let path = |place: usize| dataset.samples[place].path.to_string_lossy();
@@ -133,6 +137,7 @@ fn object(inspected: &Inspected, list: Option<&Path>, excluded: Option<usize>) -
             "shortcuts": shortcuts,
         },
         "findings": inspection.findings.iter().map(finding).collect::<Value>(),
+        "page": page.to_string_lossy(),
         "exclude_list": list.map(|list| list.to_string_lossy()),
         "excluded": excluded,
     })

@@ -1,9 +1,11 @@
 //! A data set as it is, before anything is trained on it.
 
+mod page;
+
 use crate::error::{Error, Tried};
 use crate::session::Progress;
 use crate::stop_signal::StopSignal;
-use pupila_dataset::{Cache, Dataset, OnBadImage, ScanError, is_file, scan, scan_images};
+use pupila_dataset::{Cache, Dataset, OnBadImage, ScanError, scan, scan_images};
 use pupila_inspect::{Inspection, LookError, Looked, inspect, look};
 use pupila_run::write_whole;
 use pupila_train::CheckedRecipe;
@@ -61,6 +63,20 @@ impl Inspected {
         Ok(Inspected { dataset, looked, inspection })
     }
 
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_page(
+        &self,
+        path: &Path,
+        recipe: &CheckedRecipe,
+        without_pictures: bool,
+    ) -> Result<(), Error> {
+        let html = page::of(self, &recipe.input.rule().reading, without_pictures).render();
+        write_whole(path, html.as_bytes()).map_err(Error::io(Tried::Write, path))
+    }
+
     /// Writes the images that the findings would leave out, a path below the data's root in each line, for
     /// `data.exclude_list`. How many they are.
     ///
@@ -95,7 +111,7 @@ fn scanned(path: &Path, recipe: &CheckedRecipe, cache: Option<&Cache>) -> Result
     options.on_bad_image = OnBadImage::Skip;
     match scan(path, &options, cache) {
         Ok(dataset) => Ok(dataset),
-        Err(ScanError::NoClasses { .. }) if !is_file(path) => {
+        Err(ScanError::NoClasses { .. } | ScanError::NoClassFolders { .. } | ScanError::OneClass { .. }) => {
             Ok(scan_images(&[path.to_owned()], OnBadImage::Skip, cache)?)
         }
         Err(error) => Err(error.into()),

@@ -1,0 +1,254 @@
+//! What was seen and found, as a page.
+
+use super::Inspected;
+use pupila_image::{Image, Interpolation, Reading, resize};
+use pupila_inspect::{Finding, Gallery, Point, Severity, galleries, map, picture};
+use pupila_report::{DataPage, MapPoint, PageFinding, PageGallery, PageGroup, PageImage};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+
+/// Groups of a finding that are shown, and images of a group.
+const GROUPS: usize = 12;
+const IMAGES: usize = 8;
+/// Classes with a gallery: of more the largest and the smallest.
+const GALLERIES: usize = 30;
+/// The longer side of the pictures of findings and galleries, and of those on the map.
+const SIDE: u32 = 112;
+const MAP_SIDE: u32 = 48;
+
+/// The page of a data set.
+pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: bool) -> DataPage {
+    let Inspected { dataset, looked, inspection } = inspected;
+    let summary = &inspection.summary;
+    let mut galleries = galleries(dataset, looked);
+    if galleries.len() > GALLERIES {
+        galleries.sort_by_key(|gallery| (std::cmp::Reverse(gallery.images), gallery.class));
+        galleries.drain(GALLERIES / 2..galleries.len() - GALLERIES / 2);
+    }
+    let points = map(dataset, looked);
+    let pictures = match without_pictures {
+        true => Pictures::default(),
+        false => Pictures::read(inspected, reading, &galleries, &points),
+    };
+    let used: Vec<usize> = if dataset.classes.is_empty() || dataset.val_from_train {
+        Vec::new()
+    } else {
+        (0..3).filter(|&split| summary.classes.iter().any(|(_, counts)| counts[split] > 0)).collect()
+    };
+    let all = |counts: &[usize; 3]| counts.iter().sum::<usize>() as u64;
+    let classes = summary.classes.iter().map(|(name, counts)| {
+        let counts = match used.is_empty() {
+            true => vec![all(counts)],
+            false => used.iter().map(|&split| counts[split] as u64).collect(),
+        };
+        (name.clone(), counts)
+    });
+    let splits: Vec<String> = match used.is_empty() {
+        true => vec!["images".to_owned()],
+        false => used.iter().map(|&split| pupila_dataset::Split::ALL[split].to_string()).collect(),
+    };
+    let of_split = |sample: usize| {
+        used.iter()
+            .position(|&split| pupila_dataset::Split::ALL[split] == dataset.samples[sample].split)
+            .unwrap_or(0)
+    };
+    let averages = summary.splits.iter().map(|split| {
+        let name = split.split.map_or("all".to_owned(), |split| split.to_string());
+        (name, split.images as u64, [split.brightness, split.contrast, split.sharpness])
+    });
+    DataPage {
+        title: dataset.root.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned()),
+        subtitle: format!("{} of {}, inspected by Pupila", dataset.form, crate::images(summary.images)),
+        lead: lead(inspected),
+        facts: facts(inspected),
+        splits,
+        classes: classes.collect(),
+        averages: averages.collect(),
+        findings: inspection
+            .findings
+            .iter()
+            .map(|finding| page_finding(inspected, finding, &pictures))
+            .collect(),
+        galleries: galleries.iter().map(|gallery| page_gallery(inspected, gallery, &pictures)).collect(),
+        points: points
+            .iter()
+            .map(|point| MapPoint {
+                place: (point.x, point.y),
+                class: dataset.samples[point.sample].label as usize,
+                split: of_split(point.sample),
+                image: PageImage {
+                    path: name(inspected, point.sample),
+                    image: pictures.small.get(&point.sample).cloned(),
+                    ..PageImage::default()
+                },
+            })
+            .collect(),
+        without_pictures,
+    }
+}
+
+fn lead(inspected: &Inspected) -> Vec<String> {
+    let inspection = &inspected.inspection;
+    let of = |severity: Severity| inspection.findings.iter().filter(|f| f.severity == severity).count();
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+    let s = |n: usize| if n == 1 { "" } else { "s" };
+    let mut lead = vec![match (errors, warnings) {
+        (0, 0) => "Nothing was found that would make a score on this data wrong.".to_owned(),
+        (0, n) => format!("{n} thing{} may mislead; nothing was found that makes a score wrong.", s(n)),
+        (n, m) => format!(
+            "{n} thing{} make{} a score on this data wrong, and {m} more may mislead.",
+            s(n),
+            if n == 1 { "s" } else { "" }
+        ),
+    }];
+    if let Some(baseline) = inspection.baseline {
+        let which = baseline.split.map_or("five folds".to_owned(), |split| format!("the images of {split}"));
+        lead.push(format!(
+            "How easy it is: the five most similar small pictures tell the class of {:.1} % [{:.1}, {:.1}] ({which}, {} judged); always \
+             the most frequent class would be right for {:.1} %. A network should do better than both.",
+            100.0 * baseline.accuracy,
+            100.0 * baseline.interval.0,
+            100.0 * baseline.interval.1,
+            crate::count(baseline.judged),
+            100.0 * baseline.majority
+        ));
+    }
+    lead
+}
+
+fn facts(inspected: &Inspected) -> Vec<(String, String)> {
+    let summary = &inspected.inspection.summary;
+    let count = crate::count;
+    let range = |[low, middle, high]: [u32; 3]| format!("{low} to {high}, median {middle}");
+    let formats: Vec<String> =
+        summary.formats.iter().map(|(name, n)| format!("{} {name}", count(*n))).collect();
+    let three = |values: [f64; 3]| values.map(|value| format!("{value:.4}")).join(", ");
+    let mut facts = vec![
+        ("Images".to_owned(), format!("{} ({})", count(summary.images), formats.join(", "))),
+        ("Width".to_owned(), range(summary.widths)),
+        ("Height".to_owned(), range(summary.heights)),
+        ("Different sizes".to_owned(), count(summary.sizes)),
+        ("All files".to_owned(), format!("{:.1} MB", summary.bytes as f64 / 1e6)),
+        (
+            "Gray".to_owned(),
+            format!(
+                "{} by their files, {} more show no color",
+                count(summary.gray_files),
+                count(summary.gray_content)
+            ),
+        ),
+        ("Mean of red, green, blue".to_owned(), format!("{} of 1 (training images)", three(summary.mean))),
+        ("Standard deviation".to_owned(), three(summary.std)),
+    ];
+    if summary.bad > 0 {
+        facts.push(("Cannot be read".to_owned(), count(summary.bad)));
+    }
+    if !summary.cameras.is_empty() {
+        let cameras: Vec<String> =
+            summary.cameras.iter().take(8).map(|(name, n)| format!("{name} ({})", count(*n))).collect();
+        facts.push(("Cameras".to_owned(), cameras.join(", ")));
+    }
+    facts
+}
+
+fn page_finding(inspected: &Inspected, finding: &Finding, pictures: &Pictures) -> PageFinding {
+    let of_files = finding.files.iter().map(|file| PageGroup {
+        note: String::new(),
+        images: vec![PageImage {
+            path: file.path.display().to_string(),
+            caption: file.reason.clone(),
+            image: None,
+        }],
+    });
+    let of_samples = finding.groups.iter().enumerate().map(|(at, group)| PageGroup {
+        note: match group.len() {
+            1 => String::new(),
+            _ => finding.notes.get(at).cloned().unwrap_or_default(),
+        },
+        images: group.iter().take(IMAGES).map(|&place| page_image(inspected, place, "", pictures)).collect(),
+    });
+    let all = finding.files.len() + finding.groups.len();
+    PageFinding {
+        severity: finding.severity.name(),
+        message: finding.message.clone(),
+        advice: finding.advice.clone(),
+        notes: if finding.groups.is_empty() { finding.notes.clone() } else { Vec::new() },
+        groups: of_files.chain(of_samples).take(GROUPS).collect(),
+        more: all.saturating_sub(GROUPS) as u64,
+    }
+}
+
+fn page_gallery(inspected: &Inspected, gallery: &Gallery, pictures: &Pictures) -> PageGallery {
+    let class = inspected.dataset.classes.get(gallery.class).cloned().unwrap_or_else(|| "all".into());
+    let side = pupila_inspect::COLOR_SIDE as u32;
+    let mean = PageImage {
+        caption: "mean".into(),
+        image: Image::new(side, side, 3, gallery.mean.clone()).ok(),
+        path: String::new(),
+    };
+    let others = gallery.pictures.iter().map(|&(why, place)| page_image(inspected, place, why, pictures));
+    PageGallery { class, images: gallery.images as u64, pictures: [mean].into_iter().chain(others).collect() }
+}
+
+fn page_image(inspected: &Inspected, place: usize, why: &str, pictures: &Pictures) -> PageImage {
+    let dataset = &inspected.dataset;
+    let sample = &dataset.samples[place];
+    let class = dataset.classes.get(sample.label as usize).map_or("", String::as_str);
+    let caption = match (why.is_empty(), dataset.val_from_train || dataset.classes.is_empty()) {
+        (false, _) => why.to_owned(),
+        (true, true) => class.to_owned(),
+        (true, false) => format!("{class}, {}", sample.split),
+    };
+    PageImage { path: name(inspected, place), caption, image: pictures.large.get(&place).cloned() }
+}
+
+fn name(inspected: &Inspected, place: usize) -> String {
+    let path = &inspected.dataset.samples[place].path;
+    path.strip_prefix(&inspected.dataset.root).unwrap_or(path).display().to_string()
+}
+
+/// The pictures that the page shows, each read once.
+#[derive(Default)]
+struct Pictures {
+    large: HashMap<usize, Image>,
+    small: HashMap<usize, Image>,
+}
+
+impl Pictures {
+    fn read(inspected: &Inspected, reading: &Reading, galleries: &[Gallery], points: &[Point]) -> Pictures {
+        let of_findings = inspected.inspection.findings.iter().flat_map(|finding| {
+            finding.groups.iter().take(GROUPS).flat_map(|group| group.iter().take(IMAGES))
+        });
+        let of_galleries =
+            galleries.iter().flat_map(|gallery| gallery.pictures.iter().map(|(_, place)| place));
+        let large: BTreeSet<usize> = of_findings.chain(of_galleries).copied().collect();
+        let small: BTreeSet<usize> = points.iter().map(|point| point.sample).collect();
+        let wanted: Vec<usize> = large.union(&small).copied().collect();
+        type Both = (usize, Option<Image>, Option<Image>);
+        let read: Vec<Both> = wanted
+            .into_par_iter()
+            .filter_map(|place| {
+                let picture = picture(&inspected.dataset, place, reading)?;
+                let small = small.contains(&place).then(|| shrunk(&picture, MAP_SIDE));
+                let large = large.contains(&place).then(|| shrunk(&picture, SIDE));
+                Some((place, large, small))
+            })
+            .collect();
+        let mut pictures = Pictures::default();
+        for (place, large, small) in read {
+            large.map(|image| pictures.large.insert(place, image));
+            small.map(|image| pictures.small.insert(place, image));
+        }
+        pictures
+    }
+}
+
+fn shrunk(image: &Image, side: u32) -> Image {
+    let longer = image.width().max(image.height());
+    if longer <= side {
+        return image.clone();
+    }
+    let scaled = |length: u32| (length * side / longer).max(1);
+    resize(image, scaled(image.width()), scaled(image.height()), Interpolation::Area)
+}
