@@ -40,7 +40,7 @@ pub(crate) fn find(dataset: &Dataset, groups: &[Vec<usize>], near: bool) -> Vec<
             within.push(group.clone());
         }
     }
-    let (nearly, same) = if near { ("nearly ", "are nearly the same") } else { ("", "are the same") };
+    let same = if near { "are nearly the same" } else { "are the same" };
     let mut findings = Vec::new();
     if !across.is_empty() {
         let judged =
@@ -79,7 +79,17 @@ pub(crate) fn find(dataset: &Dataset, groups: &[Vec<usize>], near: bool) -> Vec<
     }
     if !within.is_empty() {
         let more: usize = within.iter().map(|group| group.len() - 1).sum();
-        let message = format!("{} {nearly}copies of others in the same split", images(more));
+        let verb = if more == 1 { "is a" } else { "are" };
+        let (copies, inside) =
+            (if more == 1 { "copy" } else { "copies" }, if own_splits { " in the same split" } else { "" });
+        let message = match near {
+            false => format!("{} {verb} {copies} of others{inside}", images(more)),
+            true => format!(
+                "{} {} nearly the same as others{inside}",
+                images(more),
+                if more == 1 { "is" } else { "are" }
+            ),
+        };
         let kind = if near { Kind::NearDuplicate } else { Kind::ExactDuplicate };
         let severity = if near { Severity::Note } else { Severity::Warning };
         let advice = match dataset.val_from_train {

@@ -32,7 +32,8 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |kind, severity, which: Vec<usize>, said: &str, advice: &str| {
         if !which.is_empty() {
-            let message = format!("{} {said}", images(which.len()));
+            let verb = if which.len() == 1 { "is" } else { "are" };
+            let message = format!("{} {verb} {said}", images(which.len()));
             findings.push(Finding::new(kind, severity, message, advice).of_each(which));
         }
     };
@@ -84,7 +85,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Vec<Finding> {
         Kind::MislabelledFormat,
         Severity::Note,
         wrong.collect(),
-        "with a name that says another format than the content",
+        "named for another format than the content is",
         "they are read by their content here; other programs may go by the name",
     );
     let located = by(&|sight| sight.taken.located);
@@ -92,7 +93,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Vec<Finding> {
         Kind::Location,
         Severity::Warning,
         located,
-        "with the place where they were taken in their EXIF",
+        "stored with the place where the photograph was taken (EXIF)",
         "take it out before the data travels: exiftool -gps:all= FILE; nothing written here holds it",
     );
     findings

@@ -98,15 +98,17 @@ pub struct MapPoint {
 
 const STYLE: &str = "
 .finding { border-left: 4px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 0 0 1.6rem; }
-.finding.error { border-color: var(--wrong); } .finding.warning { border-color: var(--c5); }
+.finding.is-error { border-color: var(--wrong); } .finding.is-warning { border-color: var(--c5); }
 .finding h3 { margin: 0 0 .3rem; } .finding h3 i { font-style: normal; font-weight: 400; color: var(--muted); }
 .finding p { margin-bottom: .5rem; }
 .group { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: .6rem; margin: .5rem 0 .9rem; }
 .group figure + figure { margin-top: 0; }
 .map svg.space { width: 100%; height: auto; display: block; max-width: 52rem; overflow: visible; background: var(--soft); border-radius: 8px; }
 .map .dot { stroke: var(--panel); stroke-width: .8; cursor: pointer; } .map .dot.other { fill: var(--muted); }
-.map .dot.hollow { fill: var(--panel); stroke-width: 2.4; }
-.map g .seen { visibility: hidden; pointer-events: none; } .map g:hover .seen, .map g:focus .seen { visibility: visible; }
+.map .dot.hollow { fill: var(--panel); stroke-width: 2.4; } .map .dot.other.hollow { stroke: var(--muted); }
+.map .dot.s1 { stroke: var(--c1); } .map .dot.s2 { stroke: var(--c2); } .map .dot.s3 { stroke: var(--c3); }
+.map .dot.s4 { stroke: var(--c4); } .map .dot.s5 { stroke: var(--c5); } .map .dot.s6 { stroke: var(--c6); }
+.map .seen g { visibility: hidden; pointer-events: none; }
 .map g:focus { outline: none; } .map g:focus .dot { stroke: var(--ink); stroke-width: 2; }
 .map .seen rect { fill: var(--panel); stroke: var(--line); } .map .seen text { font-size: 13px; fill: var(--ink); }
 ";
@@ -150,10 +152,10 @@ impl DataPage {
         for finding in &self.findings {
             let _ = write!(
                 html,
-                "<div class=\"finding {0}\"><h3><i>{0}</i> {1}</h3><p>{2}</p>\n",
+                "<div class=\"finding is-{0}\"><h3><i>{0}</i> {1}</h3><p>{2}</p>\n",
                 finding.severity,
                 escape(&finding.message),
-                escape(&finding.advice)
+                escape(&sentence(&finding.advice))
             );
             for note in &finding.notes {
                 let _ = write!(html, "<p class=\"note\">{}</p>", escape(note));
@@ -230,45 +232,56 @@ impl DataPage {
             return String::new();
         }
         const SIDE: f64 = 800.0;
+        let (top, bottom) = self
+            .points
+            .iter()
+            .fold((1f64, 0f64), |(top, bottom), point| (top.min(point.place.1), bottom.max(point.place.1)));
         let mut html = format!(
             "<p>Similar pictures are near each other (t-SNE of the colors of small pictures, {}). A point shows its picture where it is \
              pointed at, tapped or reached by the tab key. Distances between far groups mean nothing.</p>\n\
-             <div class=\"map\"><svg class=\"space\" viewBox=\"-12 -12 824 824\" role=\"group\" aria-label=\"map of the images\">",
-            counted(self.points.len() as u64, "image")
+             <div class=\"map\"><svg class=\"space\" viewBox=\"-12 {:.0} 824 {:.0}\" role=\"group\" aria-label=\"map of the images\">",
+            counted(self.points.len() as u64, "image"),
+            top * SIDE - 12.0,
+            (bottom - top) * SIDE + 24.0
         );
         let colors = self.colors();
-        for point in &self.points {
+        // The pictures come behind all points, so that none covers them.
+        let (mut seen, mut rules) = (String::new(), String::new());
+        for (at, point) in self.points.iter().enumerate() {
             let (x, y) = (point.place.0 * SIDE, point.place.1 * SIDE);
-            let color = colors.iter().position(|&class| class == point.class);
-            let color = color.map_or("other".to_owned(), |at| {
-                if point.split > 0 { format!("s{}", at + 1) } else { format!("f{}", at + 1) }
-            });
-            let hollow = if point.split > 0 { " hollow" } else { "" };
+            let hollow = point.split > 0;
+            let color = match colors.iter().position(|&class| class == point.class) {
+                None => "other".to_owned(),
+                Some(color) => format!("{}{}", if hollow { "s" } else { "f" }, color + 1),
+            };
+            let hollow = if hollow { " hollow" } else { "" };
             let class = self.classes.get(point.class).map_or("", |(name, _)| name);
-            let words = [
-                class,
-                self.splits.get(point.split).map_or("", String::as_str),
-                file_name(&point.image.path),
-            ];
+            let split =
+                self.splits.get(point.split).filter(|_| self.splits.len() > 1).map_or("", String::as_str);
+            let words = [class, split, file_name(&point.image.path)];
             let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-            let title = escape(&words.join(", "));
             let _ = write!(
                 html,
-                "<g tabindex=\"0\"><title>{title}</title><circle class=\"dot {color}{hollow}\" cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"6\"/>"
+                "<g id=\"m{at}\" tabindex=\"0\"><title>{}</title><circle class=\"dot {color}{hollow}\" cx=\"{x:.0}\" cy=\"{y:.0}\" r=\"6\"/></g>",
+                escape(&words.join(", "))
             );
             if let Some(id) = point.image.image.as_ref().and_then(|image| pictures.add(image)) {
                 // Inside of the map, wherever the point is.
-                let (left, top) = ((x + 10.0).min(SIDE - 130.0), (y - 60.0).clamp(0.0, SIDE - 140.0));
+                let left = if x > SIDE - 150.0 { x - 138.0 } else { x + 10.0 };
+                let above = (y - 70.0).clamp(top * SIDE - 8.0, (bottom * SIDE - 140.0).max(top * SIDE - 8.0));
                 let _ = write!(
-                    html,
-                    "<g class=\"seen\" transform=\"translate({left:.0} {top:.0})\"><rect width=\"128\" height=\"146\" rx=\"6\"/>\
+                    seen,
+                    "<g id=\"n{at}\" transform=\"translate({left:.0} {above:.0})\"><rect width=\"128\" height=\"146\" rx=\"6\"/>\
                      <use href=\"#{id}\" transform=\"translate(4 4) scale(1.2)\"/><text x=\"6\" y=\"138\">{}</text></g>",
                     escape(&shortened_front(class, 17))
                 );
+                let _ = write!(
+                    rules,
+                    "#m{at}:hover~.seen #n{at},#m{at}:focus~.seen #n{at}{{visibility:visible}}"
+                );
             }
-            html += "</g>";
         }
-        html += "</svg>";
+        let _ = write!(html, "<g class=\"seen\">{seen}</g></svg><style>{rules}</style>");
         html += &self.legend(&colors);
         html + "</div>\n"
     }
@@ -336,6 +349,18 @@ impl DataPage {
             html += "</div>\n";
         }
         html
+    }
+}
+
+/// Words as a sentence.
+fn sentence(words: &str) -> String {
+    let mut characters = words.chars();
+    match characters.next() {
+        // What is to be typed keeps its letters.
+        Some(first) if first.is_lowercase() && !words.starts_with("pupila") => {
+            format!("{}{}.", first.to_uppercase(), characters.as_str())
+        }
+        _ => words.to_owned(),
     }
 }
 

@@ -120,7 +120,10 @@ fn lead(inspected: &Inspected) -> Vec<String> {
 fn facts(inspected: &Inspected) -> Vec<(String, String)> {
     let summary = &inspected.inspection.summary;
     let count = crate::count;
-    let range = |[low, middle, high]: [u32; 3]| format!("{low} to {high}, median {middle}");
+    let range = |[low, middle, high]: [u32; 3]| match low == high {
+        true => format!("{low} px"),
+        false => format!("{low} to {high} px, median {middle}"),
+    };
     let formats: Vec<String> =
         summary.formats.iter().map(|(name, n)| format!("{} {name}", count(*n))).collect();
     let three = |values: [f64; 3]| values.map(|value| format!("{value:.4}")).join(", ");
@@ -141,6 +144,10 @@ fn facts(inspected: &Inspected) -> Vec<(String, String)> {
         ("Mean of red, green, blue".to_owned(), format!("{} of 1 (training images)", three(summary.mean))),
         ("Standard deviation".to_owned(), three(summary.std)),
     ];
+    if summary.gray_files + summary.gray_content > 0 {
+        let (files, content) = (count(summary.gray_files), count(summary.gray_content));
+        facts.push(("Gray".to_owned(), format!("{files} by their files, {content} more show no color")));
+    }
     if summary.bad > 0 {
         facts.push(("Cannot be read".to_owned(), count(summary.bad)));
     }
