@@ -1,1 +1,179 @@
-//! Pictures that are nearly the same.
+//! Pictures that are nearly the same: rescaled, recompressed, mirrored, turned, cropped a little, brightened.
+//!
+//! In: thumbnails ([`crate::Sight::gray`]) and sizes. Out: pairs, how one is turned against the other, and groups.
+//!
+//! Three steps, each on what the one before lets through. All pairs in eight turns by 63 signs of low frequencies, then by the frequencies themselves
+//! (`hash`, `sieve`). Those are laid on each other at 16 x 16 pixels, and the best of them at 64 x 64 (`align`).
+
+mod align;
+mod hash;
+mod sieve;
+mod turn;
+
+use rayon::prelude::*;
+
+use crate::SIDE;
+use align::{Fit, Level, Likeness, Template};
+use sieve::{Candidate, Mesh};
+
+pub use turn::Turn;
+
+/// Two pictures that are nearly the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Near {
+    /// The earlier one.
+    pub a: usize,
+    /// The later one.
+    pub b: usize,
+    /// How `a` is turned to be `b`.
+    pub turned: Turn,
+    /// The correlation of their details where they overlap, up to 1.
+    pub alike: f32,
+    /// Development.
+    pub worst: f32,
+    /// Development.
+    pub tiles: f32,
+}
+
+/// What was found among pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// By `a`, then `b`; each pair once.
+    pub pairs: Vec<Near>,
+    /// Pictures with hardly any detail, which are near to nothing.
+    pub unjudged: Vec<usize>,
+}
+
+/// The side at which candidates are first laid on each other, in pixels.
+const COARSE: usize = 16;
+
+/// What all pairs have to pass.
+const MESH: Mesh = Mesh { differ: 20, like: 0.45, most: 100 };
+
+/// The most pairs of a picture that are looked at closely.
+const CLOSELY: usize = 16;
+
+/// The least amount of detail of a picture that can be judged.
+const DETAIL: f32 = 0.1;
+
+/// The pairs among pictures. `gray: [n, SIDE, SIDE]`, `sizes`: columns and rows of each.
+pub fn find(gray: &[u8], sizes: &[(u32, u32)]) -> Found {
+    let clock = std::time::Instant::now();
+    let pictures: Vec<&[u8]> = gray.chunks_exact(SIDE * SIDE).collect();
+    let values = hash::values_of_all(gray);
+    let coarse: Vec<Level> = pictures.par_iter().map(|gray| Level::of(gray, COARSE)).collect();
+    let flat: Vec<bool> = coarse.iter().map(|level| level.amount() < DETAIL).collect();
+    eprintln!("prepared {:?}", clock.elapsed());
+    let candidates =
+        sieve::candidates(&values, &flat, MESH, |a, b, turn| other_shape(turn.of_size(sizes[a]), sizes[b]));
+    eprintln!("sieve {:?} {}", clock.elapsed(), candidates.iter().map(Vec::len).sum::<usize>());
+    let looked: Vec<(usize, Vec<Near>)> = candidates
+        .par_iter()
+        .enumerate()
+        .map(|(a, candidates)| judge(a, candidates, &pictures, &coarse))
+        .collect();
+    eprintln!("judged {:?} closely {}", clock.elapsed(), looked.iter().map(|l| l.0).sum::<usize>());
+    let unjudged = (0..flat.len()).filter(|&i| flat[i]).collect();
+    Found { pairs: looked.into_iter().flat_map(|l| l.1).collect(), unjudged }
+}
+
+/// Whether sides are so different that no crop makes one of the other. A square may be any picture squeezed.
+fn other_shape(a: (u32, u32), b: (u32, u32)) -> bool {
+    let ratio = |(width, height): (u32, u32)| f64::from(width.max(1)) / f64::from(height.max(1));
+    let (a, b) = (ratio(a), ratio(b));
+    a != 1.0 && b != 1.0 && !(0.8..=1.25).contains(&(a / b))
+}
+
+/// Development.
+pub const COARSE_LIKE: f32 = 0.6;
+/// Development.
+pub const LIKE: f32 = 0.5;
+
+fn judge(a: usize, candidates: &[Candidate], pictures: &[&[u8]], coarse: &[Level]) -> (usize, Vec<Near>) {
+    let mut templates: [Option<Template>; 8] = Default::default();
+    let mut fits: Vec<(f32, &Candidate, Fit)> = Vec::new();
+    for candidate in candidates {
+        let template = templates[candidate.turn as usize]
+            .get_or_insert_with(|| Template::new(coarse[a].turned(candidate.turn)));
+        let other = &coarse[candidate.b as usize];
+        let fit = template.fit(other, Fit::NONE, 5);
+        if fit.plausible() {
+            let like = template.likeness(other, fit).all;
+            if like >= COARSE_LIKE {
+                fits.push((like, candidate, fit));
+            }
+        }
+    }
+    fits.sort_by(|x, y| y.0.total_cmp(&x.0).then((x.1.b, x.1.turn).cmp(&(y.1.b, y.1.turn))));
+    fits.truncate(CLOSELY);
+    let mut fine: [Option<(Template, Template)>; 8] = Default::default();
+    let mut own: Option<(Level, Level)> = None;
+    let mut pairs: Vec<Near> = Vec::new();
+    let closely = fits.len();
+    for (_, candidate, fit) in fits {
+        let b = candidate.b as usize;
+        let (middle, full) = fine[candidate.turn as usize].get_or_insert_with(|| {
+            let (m, f) = own.get_or_insert_with(|| (Level::of(pictures[a], 32), Level::of(pictures[a], SIDE)));
+            (Template::new(m.turned(candidate.turn)), Template::new(f.turned(candidate.turn)))
+        });
+        let fit = middle.fit(&Level::of(pictures[b], 32), fit, 4);
+        let other = Level::of(pictures[b], SIDE);
+        let fit = full.fit(&other, fit, 3);
+        if !fit.plausible() {
+            continue;
+        }
+        let Likeness { all, worst, tiles } = full.likeness(&other, fit);
+        if all < LIKE {
+            continue;
+        }
+        let near = Near { a, b, turned: candidate.turn, alike: all, worst, tiles };
+        match pairs.iter_mut().find(|pair| pair.b == b) {
+            Some(pair) if pair.alike < all => *pair = near,
+            Some(_) => {}
+            None => pairs.push(near),
+        }
+    }
+    pairs.sort_by_key(|pair| pair.b);
+    (closely, pairs)
+}
+
+/// Development: the steps of one pair.
+pub struct Trace {
+    /// x
+    pub differ: u32,
+    /// x
+    pub like: f32,
+    /// x
+    pub coarse: f32,
+    /// x
+    pub near: (f32, f32, f32),
+    /// x
+    pub fit: [f32; 4],
+}
+
+/// Development.
+pub fn traces(gray: &[u8], pairs: &[(usize, usize, Turn)]) -> Vec<Trace> {
+    let values = hash::values_of_all(gray);
+    let picture = |i: usize| &gray[i * SIDE * SIDE..][..SIDE * SIDE];
+    pairs
+        .iter()
+        .map(|&(a, b, turn)| {
+            let v = hash::turned(&values[a], turn);
+            let level = |i: usize, s: usize| Level::of(picture(i), s);
+            let c = Template::new(level(a, 16).turned(turn));
+            let fit = c.fit(&level(b, 16), Fit::NONE, 5);
+            let coarse = c.likeness(&level(b, 16), fit).all;
+            let fit = Template::new(level(a, 32).turned(turn)).fit(&level(b, 32), fit, 4);
+            let t = Template::new(level(a, 64).turned(turn));
+            let fit = t.fit(&level(b, 64), fit, 3);
+            let l = t.likeness(&level(b, 64), fit);
+            Trace {
+                differ: (hash::bits(&v) ^ hash::bits(&values[b])).count_ones(),
+                like: v.iter().zip(&values[b]).map(|(x, y)| x * y).sum(),
+                coarse,
+                near: (l.all, l.worst, l.tiles),
+                fit: [fit.scale[0], fit.shift[0], fit.scale[1], fit.shift[1]],
+            }
+        })
+        .collect()
+}
