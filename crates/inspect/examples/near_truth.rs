@@ -183,7 +183,7 @@ fn main() -> Result<(), Failed> {
         let mut out = String::new();
         let traces = near::traces(&gray, &plan.iter().enumerate().map(|(i, &(s, k))| (s, n + i, k.turn())).collect::<Vec<_>>());
         for (i, (t, &(s, k))) in traces.iter().zip(&plan).enumerate() {
-            out += &format!("T\t{}\t{}\t{:.3}\t{:.3}\t{:.3}\t{:.3}\t{:.2}\t{}\t{:.3?}\n", k.name(), t.differ, t.like, t.coarse, t.near.0, t.near.1, t.near.2, names[s], t.fit);
+            out += &format!("T\t{}\t{}\t{:.3}\t{:.3}\t{:.3}\t{:.3}\t{:.2}\t{:.3}\t{}\t{:.3?}\n", k.name(), t.differ, t.like, t.coarse, t.near.0, t.near.1, t.near.2, t.middle, names[s], t.fit);
             let _ = i;
         }
         for p in &found.pairs {

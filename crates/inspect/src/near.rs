@@ -6,6 +6,8 @@
 //! (`hash`, `sieve`). Those are laid on each other at 16 x 16 pixels, and the best of them at 64 x 64 (`align`).
 
 mod align;
+mod detail;
+mod groups;
 mod hash;
 mod sieve;
 mod turn;
@@ -13,9 +15,11 @@ mod turn;
 use rayon::prelude::*;
 
 use crate::SIDE;
-use align::{Fit, Level, Likeness, Template};
+use align::{Fit, Likeness, Template};
+use detail::{Level, Packed};
 use sieve::{Candidate, Mesh};
 
+pub use groups::groups;
 pub use turn::Turn;
 
 /// Two pictures that are nearly the same.
@@ -44,11 +48,8 @@ pub struct Found {
     pub unjudged: Vec<usize>,
 }
 
-/// The side at which candidates are first laid on each other, in pixels.
-const COARSE: usize = 16;
-
 /// What all pairs have to pass.
-const MESH: Mesh = Mesh { differ: 20, like: 0.45, most: 100 };
+const MESH: Mesh = Mesh { differ: 22, like: 0.5, most: 100 };
 
 /// The most pairs of a picture that are looked at closely.
 const CLOSELY: usize = 16;
@@ -61,8 +62,13 @@ pub fn find(gray: &[u8], sizes: &[(u32, u32)]) -> Found {
     let clock = std::time::Instant::now();
     let pictures: Vec<&[u8]> = gray.chunks_exact(SIDE * SIDE).collect();
     let values = hash::values_of_all(gray);
-    let coarse: Vec<Level> = pictures.par_iter().map(|gray| Level::of(gray, COARSE)).collect();
-    let flat: Vec<bool> = coarse.iter().map(|level| level.amount() < DETAIL).collect();
+    let (coarse, flat): (Vec<Packed>, Vec<bool>) = pictures
+        .par_iter()
+        .map(|gray| {
+            let level = Level::of(gray);
+            (Packed::of(&level), level.amount() < DETAIL)
+        })
+        .unzip();
     eprintln!("prepared {:?}", clock.elapsed());
     let candidates =
         sieve::candidates(&values, &flat, MESH, |a, b, turn| other_shape(turn.of_size(sizes[a]), sizes[b]));
@@ -85,17 +91,20 @@ fn other_shape(a: (u32, u32), b: (u32, u32)) -> bool {
 }
 
 /// Development.
-pub const COARSE_LIKE: f32 = 0.6;
+pub const COARSE_LIKE: f32 = 0.75;
 /// Development.
-pub const LIKE: f32 = 0.5;
+pub const LIKE: f32 = 0.94;
+/// Development.
+pub const MIDDLE_LIKE: f32 = 0.8;
 
-fn judge(a: usize, candidates: &[Candidate], pictures: &[&[u8]], coarse: &[Level]) -> (usize, Vec<Near>) {
-    let mut templates: [Option<Template>; 8] = Default::default();
+fn judge(a: usize, candidates: &[Candidate], pictures: &[&[u8]], coarse: &[Packed]) -> (usize, Vec<Near>) {
+    let mut templates: [Option<Template<16>>; 8] = Default::default();
     let mut fits: Vec<(f32, &Candidate, Fit)> = Vec::new();
+    let level = coarse[a].level();
     for candidate in candidates {
-        let template = templates[candidate.turn as usize]
-            .get_or_insert_with(|| Template::new(coarse[a].turned(candidate.turn)));
-        let other = &coarse[candidate.b as usize];
+        let template =
+            templates[candidate.turn as usize].get_or_insert_with(|| Template::new(&level, candidate.turn));
+        let other = &coarse[candidate.b as usize].level();
         let fit = template.fit(other, Fit::NONE, 5);
         if fit.plausible() {
             let like = template.likeness(other, fit).all;
@@ -106,27 +115,29 @@ fn judge(a: usize, candidates: &[Candidate], pictures: &[&[u8]], coarse: &[Level
     }
     fits.sort_by(|x, y| y.0.total_cmp(&x.0).then((x.1.b, x.1.turn).cmp(&(y.1.b, y.1.turn))));
     fits.truncate(CLOSELY);
-    let mut fine: [Option<(Template, Template)>; 8] = Default::default();
-    let mut own: Option<(Level, Level)> = None;
+    let mut middle: [Option<Template<32>>; 8] = Default::default();
+    let mut fine: [Option<Template<SIDE>>; 8] = Default::default();
     let mut pairs: Vec<Near> = Vec::new();
-    let closely = fits.len();
+    let mut closely = 0;
     for (_, candidate, fit) in fits {
         let b = candidate.b as usize;
-        let (middle, full) = fine[candidate.turn as usize].get_or_insert_with(|| {
-            let (m, f) = own.get_or_insert_with(|| (Level::of(pictures[a], 32), Level::of(pictures[a], SIDE)));
-            (Template::new(m.turned(candidate.turn)), Template::new(f.turned(candidate.turn)))
-        });
-        let fit = middle.fit(&Level::of(pictures[b], 32), fit, 4);
-        let other = Level::of(pictures[b], SIDE);
-        let fit = full.fit(&other, fit, 3);
-        if !fit.plausible() {
+        let template = middle[candidate.turn as usize]
+            .get_or_insert_with(|| Template::new(&Level::of(pictures[a]), candidate.turn));
+        let other = Level::of(pictures[b]);
+        let fit = template.fit(&other, fit, 6);
+        if !fit.plausible() || template.likeness(&other, fit).all < MIDDLE_LIKE {
             continue;
         }
-        let Likeness { all, worst, tiles } = full.likeness(&other, fit);
-        if all < LIKE {
+        closely += 1;
+        let template = fine[candidate.turn as usize]
+            .get_or_insert_with(|| Template::new(&Level::of(pictures[a]), candidate.turn));
+        let other = Level::of(pictures[b]);
+        let fit = template.fit(&other, fit, 6);
+        let Likeness { all, worst, tiles } = template.likeness(&other, fit);
+        if !fit.plausible() || all < LIKE {
             continue;
         }
-        let near = Near { a, b, turned: candidate.turn, alike: all, worst, tiles };
+        let near = Near { a, b, turned: candidate.turn, alike: all, worst, tiles: tiles as f32 / 16.0 };
         match pairs.iter_mut().find(|pair| pair.b == b) {
             Some(pair) if pair.alike < all => *pair = near,
             Some(_) => {}
@@ -146,6 +157,8 @@ pub struct Trace {
     /// x
     pub coarse: f32,
     /// x
+    pub middle: f32,
+    /// x
     pub near: (f32, f32, f32),
     /// x
     pub fit: [f32; 4],
@@ -159,19 +172,21 @@ pub fn traces(gray: &[u8], pairs: &[(usize, usize, Turn)]) -> Vec<Trace> {
         .iter()
         .map(|&(a, b, turn)| {
             let v = hash::turned(&values[a], turn);
-            let level = |i: usize, s: usize| Level::of(picture(i), s);
-            let c = Template::new(level(a, 16).turned(turn));
-            let fit = c.fit(&level(b, 16), Fit::NONE, 5);
-            let coarse = c.likeness(&level(b, 16), fit).all;
-            let fit = Template::new(level(a, 32).turned(turn)).fit(&level(b, 32), fit, 4);
-            let t = Template::new(level(a, 64).turned(turn));
-            let fit = t.fit(&level(b, 64), fit, 3);
-            let l = t.likeness(&level(b, 64), fit);
+            let c = Template::<16>::new(&Level::of(picture(a)), turn);
+            let fit = c.fit(&Level::of(picture(b)), Fit::NONE, 5);
+            let coarse = c.likeness(&Level::of(picture(b)), fit).all;
+            let c = Template::<32>::new(&Level::of(picture(a)), turn);
+            let fit = c.fit(&Level::of(picture(b)), fit, 6);
+            let middle = c.likeness(&Level::of(picture(b)), fit).all;
+            let t = Template::<64>::new(&Level::of(picture(a)), turn);
+            let fit = t.fit(&Level::of(picture(b)), fit, 6);
+            let l = t.likeness(&Level::of(picture(b)), fit);
             Trace {
                 differ: (hash::bits(&v) ^ hash::bits(&values[b])).count_ones(),
                 like: v.iter().zip(&values[b]).map(|(x, y)| x * y).sum(),
                 coarse,
-                near: (l.all, l.worst, l.tiles),
+                middle,
+                near: (l.all, l.worst, l.tiles as f32 / 16.0),
                 fit: [fit.scale[0], fit.shift[0], fit.scale[1], fit.shift[1]],
             }
         })

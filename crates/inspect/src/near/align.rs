@@ -4,23 +4,18 @@
 //! Years On". What is compared is the detail: the picture less its surroundings, over the local contrast. So brightness and contrast are
 //! free, and a strong edge that all pictures of a kind share (the rim of a lens) counts no more than the texture inside.
 
-use crate::SIDE;
+use std::ops::Range;
 
-/// Contrast, in gray levels, below which detail counts little: what JPEG and rounding leave.
-const FLOOR: f32 = 2.0;
+use super::Turn;
+use super::detail::Level;
 
 /// Tiles of each axis, in which details are also compared by themselves.
 const TILES: usize = 4;
 
-/// The details of a picture at one size, and what the alignment needs of them.
-#[derive(Debug, Clone)]
-pub(super) struct Level {
-    side: usize,
-    /// `[side, side]`
-    detail: Vec<f32>,
-}
+/// The share of the side at each rim that is not compared: what is around a pixel is not known there, and after a crop it is another.
+const RIM: usize = 16;
 
-/// Scale and shift of an axis, in units of half the side, from the middle: `x' = scale x + shift`.
+/// Scale and shift of the axes x and y, in units of half the side, from the middle: `x' = scale x + shift`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Fit {
     pub scale: [f32; 2],
@@ -28,9 +23,10 @@ pub(super) struct Fit {
 }
 
 impl Fit {
+    /// As they are.
     pub const NONE: Fit = Fit { scale: [1.0; 2], shift: [0.0; 2] };
 
-    /// Whether it is what a slight crop may ask for.
+    /// Whether it is what a slight crop of either picture may ask for: 5 % is a scale of 1.053 and a shift of at most 0.053.
     pub fn plausible(&self) -> bool {
         self.scale.iter().all(|s| (0.86..1.16).contains(s)) && self.shift.iter().all(|s| s.abs() < 0.14)
     }
@@ -38,229 +34,198 @@ impl Fit {
 
 /// How alike two pictures are.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Likeness {
+pub(super) struct Likeness {
     /// The normalised correlation of the details where the pictures overlap.
     pub all: f32,
     /// The same of the tile of which it is the smallest but one, among those with detail.
     pub worst: f32,
-    /// The share of tiles with detail.
-    pub tiles: f32,
-}
-
-impl Level {
-    /// The details of a thumbnail shrunk by a whole number. `gray: [SIDE, SIDE]`
-    pub fn of(gray: &[u8], side: usize) -> Level {
-        let step = SIDE / side;
-        let mut picture = vec![0.0f32; side * side];
-        for (y, row) in gray.chunks_exact(SIDE).enumerate() {
-            for (x, &value) in row.iter().enumerate() {
-                picture[y / step * side + x / step] += f32::from(value);
-            }
-        }
-        let area = (step * step) as f32;
-        picture.iter_mut().for_each(|value| *value /= area);
-        // The smaller ones are smooth enough, as they are means.
-        let picture = if step == 1 { blurred(&picture, side, 1, true) } else { picture };
-        let radius = if side >= 64 { 4 } else if side >= 32 { 3 } else { 2 };
-        let around = blurred(&picture, side, radius, true);
-        let mut detail: Vec<f32> = picture.iter().zip(&around).map(|(a, b)| a - b).collect();
-        let squares: Vec<f32> = detail.iter().map(|d| d * d).collect();
-        let energy = blurred(&squares, side, radius, false);
-        for (detail, energy) in detail.iter_mut().zip(&energy) {
-            *detail /= (energy.max(0.0) + FLOOR * FLOOR).sqrt();
-        }
-        Level { side, detail }
-    }
-
-    /// The root of the mean square of the details, 0 to about 1.
-    pub fn amount(&self) -> f32 {
-        (self.detail.iter().map(|d| d * d).sum::<f32>() / self.detail.len() as f32).sqrt()
-    }
-
-    pub fn turned(&self, turn: super::Turn) -> Level {
-        Level { side: self.side, detail: turn.of_square(&self.detail, self.side) }
-    }
-}
-
-/// The mean of a square of `2 radius + 1` pixels around each pixel. Beyond the rim the picture goes on as its mirror image; `odd`: turned by 180
-/// degrees about the rim, so that the mean of a gradient is the gradient.
-fn blurred(picture: &[f32], side: usize, radius: usize, odd: bool) -> Vec<f32> {
-    let mut across = vec![0.0; side * side];
-    let mut line = vec![0.0; side + 2 * radius];
-    let mut result = vec![0.0; side * side];
-    let blur = |line: &[f32], out: &mut dyn FnMut(usize, f32)| {
-        let width = (2 * radius + 1) as f32;
-        for i in 0..side {
-            out(i, line[i..i + 2 * radius + 1].iter().sum::<f32>() / width);
-        }
-    };
-    let rim = |line: &mut [f32]| {
-        for i in 0..radius {
-            let (first, last) = (line[radius], line[radius + side - 1]);
-            let (low, high) = (line[radius + 1 + i], line[radius + side - 2 - i]);
-            line[radius - 1 - i] = if odd { 2.0 * first - low } else { low };
-            line[radius + side + i] = if odd { 2.0 * last - high } else { high };
-        }
-    };
-    for y in 0..side {
-        line[radius..radius + side].copy_from_slice(&picture[y * side..][..side]);
-        rim(&mut line);
-        blur(&line, &mut |x, value| across[y * side + x] = value);
-    }
-    for x in 0..side {
-        for y in 0..side {
-            line[radius + y] = across[y * side + x];
-        }
-        rim(&mut line);
-        blur(&line, &mut |y, value| result[y * side + x] = value);
-    }
-    result
+    /// The number of tiles with detail.
+    pub tiles: usize,
 }
 
 /// A picture that others are laid on.
-pub(super) struct Template {
-    level: Level,
-    /// By how much each pixel changes with scale and shift of x, then of y: `[side * side]` of 4.
-    slopes: Vec<[f32; 4]>,
-    /// The inverse of the sums of products of the slopes.
+pub(super) struct Template<const N: usize> {
+    level: Box<Level<N>>,
+    /// By how much each pixel changes along x and along y, in units of half the side.
+    dx: Box<[[f32; N]; N]>,
+    dy: Box<[[f32; N]; N]>,
+    /// The inverse of the sums of products of the changes by scale and shift of x, then of y.
     inverse: Option<[[f32; 4]; 4]>,
 }
 
-impl Template {
-    pub fn new(level: Level) -> Template {
-        let side = level.side;
-        let half = side as f32 / 2.0;
-        let mut slopes = vec![[0.0; 4]; side * side];
+impl<const N: usize> Template<N> {
+    pub fn new(level: &Level<N>, turn: Turn) -> Self {
+        let level = level.turned(turn);
+        let half = N as f32 / 2.0;
+        let (mut dx, mut dy) = (Box::new([[0.0; N]; N]), Box::new([[0.0; N]; N]));
         let mut products = [[0.0f32; 4]; 4];
-        for y in 0..side {
-            let (above, below) = (y.saturating_sub(1), (y + 1).min(side - 1));
-            for x in 0..side {
-                let (left, right) = (x.saturating_sub(1), (x + 1).min(side - 1));
-                let at = |y: usize, x: usize| level.detail[y * side + x];
-                let dx = (at(y, right) - at(y, left)) / (right - left) as f32 * half;
-                let dy = (at(below, x) - at(above, x)) / (below - above) as f32 * half;
-                let (px, py) = (place(x, side), place(y, side));
-                let slope = [dx * px, dx, dy * py, dy];
+        for y in 0..N {
+            let (above, below) = (y.saturating_sub(1), (y + 1).min(N - 1));
+            for x in 0..N {
+                let (left, right) = (x.saturating_sub(1), (x + 1).min(N - 1));
+                dx[y][x] = (level.0[y][right] - level.0[y][left]) / (right - left) as f32 * half;
+                dy[y][x] = (level.0[below][x] - level.0[above][x]) / (below - above) as f32 * half;
+                let slope = [dx[y][x] * place(x, N), dx[y][x], dy[y][x] * place(y, N), dy[y][x]];
                 for i in 0..4 {
                     for j in 0..4 {
                         products[i][j] += slope[i] * slope[j];
                     }
                 }
-                slopes[y * side + x] = slope;
             }
         }
         // A picture of stripes says nothing of one of the axes: it stays where it is.
         let ridge = 1e-3 * (0..4).map(|i| products[i][i]).sum::<f32>() / 4.0;
         (0..4).for_each(|i| products[i][i] += ridge);
-        Template { level, slopes, inverse: inverse(products) }
+        Template { level, dx, dy, inverse: inverse(products) }
     }
 
     /// The fit of another picture, begun at `fit`.
-    pub fn fit(&self, other: &Level, mut fit: Fit, steps: usize) -> Fit {
+    pub fn fit(&self, other: &Level<N>, mut fit: Fit, steps: usize) -> Fit {
         let Some(inverse) = &self.inverse else { return fit };
-        let side = self.level.side;
-        let mut row = vec![0.0; side];
         for _ in 0..steps {
-            let (xs, ys) = (Axis::new(side, fit.scale[0], fit.shift[0]), Axis::new(side, fit.scale[1], fit.shift[1]));
-            let (mut by_own, mut by_other) = ([0.0f32; 4], [0.0f32; 4]);
-            let (mut own, mut others) = (1e-9f32, 1e-9f32);
-            for y in ys.inside.clone() {
-                xs.sample(other, &ys, y, &mut row);
-                let at = y * side;
-                for x in xs.inside.clone() {
-                    let (a, b) = (self.level.detail[at + x], row[x]);
-                    own += a * a;
-                    others += b * b;
-                    for i in 0..4 {
-                        by_own[i] += self.slopes[at + x][i] * a;
-                        by_other[i] += self.slopes[at + x][i] * b;
-                    }
-                }
-            }
-            let gain = (own / others).sqrt();
-            let error: [f32; 4] = std::array::from_fn(|i| gain * by_other[i] - by_own[i]);
+            let error = pupila_isa::dispatch(
+                #[inline(always)]
+                || self.error(other, fit),
+            );
             let step: [f32; 4] = std::array::from_fn(|i| (0..4).map(|j| inverse[i][j] * error[j]).sum());
             for axis in 0..2 {
-                let (scale, shift) = (1.0 + step[2 * axis].clamp(-0.1, 0.1), step[2 * axis + 1].clamp(-0.1, 0.1));
+                let scale = 1.0 + step[2 * axis].clamp(-0.1, 0.1);
+                let shift = step[2 * axis + 1].clamp(-0.1, 0.1);
                 fit.shift[axis] -= fit.scale[axis] * shift / scale;
                 fit.scale[axis] /= scale;
             }
-            if !fit.plausible() || step.iter().all(|s| s.abs() < 2e-4) {
+            // A hundredth of a pixel is near enough.
+            if !fit.plausible() || step.iter().all(|s| s.abs() < 0.02 / N as f32) {
                 break;
             }
         }
         fit
     }
 
-    /// How alike another picture is under a fit.
-    pub fn likeness(&self, other: &Level, fit: Fit) -> Likeness {
-        let side = self.level.side;
-        let (xs, ys) = (Axis::new(side, fit.scale[0], fit.shift[0]), Axis::new(side, fit.scale[1], fit.shift[1]));
-        let mut row = vec![0.0; side];
-        let mut tiles = [[0.0f32; 3]; TILES * TILES];
+    /// The sums of products of the changes and of the difference of the pictures, the other at the contrast of this one.
+    #[inline(always)]
+    fn error(&self, other: &Level<N>, fit: Fit) -> [f32; 4] {
+        let (xs, ys) = (Axis::<N>::new(fit.scale[0], fit.shift[0]), Axis::<N>::new(fit.scale[1], fit.shift[1]));
+        // By column, so that the compiler makes vectors of sums whose order is fixed.
+        let mut squares = [[0.0f32; N]; 2];
+        let mut sums = [[[0.0f32; N]; 3]; 2];
         for y in ys.inside.clone() {
-            xs.sample(other, &ys, y, &mut row);
-            for x in xs.inside.clone() {
-                let (a, b) = (self.level.detail[y * side + x], row[x]);
-                let tile = &mut tiles[y * TILES / side * TILES + x * TILES / side];
-                tile[0] += a * a;
-                tile[1] += b * b;
-                tile[2] += a * b;
+            let row = xs.sample(other, &ys, y);
+            let py = place(y, N);
+            let (own, dx, dy) = (&self.level.0[y], &self.dx[y], &self.dy[y]);
+            for x in 0..N {
+                let (a, b) = (own[x] * xs.mask[x], row[x]);
+                squares[0][x] += a * a;
+                squares[1][x] += b * b;
+                let (ax, bx, ay, by) = (dx[x] * a, dx[x] * b, dy[x] * a, dy[x] * b);
+                sums[0][0][x] += ax;
+                sums[1][0][x] += bx;
+                sums[0][1][x] += ay;
+                sums[1][1][x] += by;
+                sums[0][2][x] += ay * py;
+                sums[1][2][x] += by * py;
+            }
+        }
+        let [own, others] = squares.map(|lanes| lanes.iter().sum::<f32>() + 1e-9);
+        let gain = (own / others).sqrt();
+        let mut error = [0.0; 4];
+        for x in 0..N {
+            let [ex, ey, eyy] = std::array::from_fn(|i| gain * sums[1][i][x] - sums[0][i][x]);
+            error[0] += ex * place(x, N);
+            error[1] += ex;
+            error[2] += eyy;
+            error[3] += ey;
+        }
+        error
+    }
+
+    /// How alike another picture is under a fit.
+    pub fn likeness(&self, other: &Level<N>, fit: Fit) -> Likeness {
+        let (xs, ys) = (Axis::<N>::new(fit.scale[0], fit.shift[0]), Axis::<N>::new(fit.scale[1], fit.shift[1]));
+        let mut tiles = [[0.0f32; 3]; TILES * TILES];
+        for band in 0..TILES {
+            let mut sums = [[0.0f32; N]; 3];
+            for y in (band * N / TILES).max(ys.inside.start)..((band + 1) * N / TILES).min(ys.inside.end) {
+                let row = xs.sample(other, &ys, y);
+                for x in 0..N {
+                    let (a, b) = (self.level.0[y][x] * xs.mask[x], row[x]);
+                    sums[0][x] += a * a;
+                    sums[1][x] += b * b;
+                    sums[2][x] += a * b;
+                }
+            }
+            for x in 0..N {
+                (0..3).for_each(|i| tiles[band * TILES + x * TILES / N][i] += sums[i][x]);
             }
         }
         let correlation = |[a, b, ab]: [f32; 3]| ab / (a * b).sqrt().max(1e-9);
         let sum = |i: usize| tiles.iter().map(|tile| tile[i]).sum::<f32>();
         // A tile has detail where that of one of the two is a twentieth of what a full one has.
-        let full = (side * side / TILES / TILES) as f32;
+        let full = (N * N / TILES / TILES) as f32;
         let mut each: Vec<f32> =
             tiles.iter().filter(|t| t[0].max(t[1]) > 0.05 * full).map(|&tile| correlation(tile)).collect();
         each.sort_by(f32::total_cmp);
         Likeness {
             all: correlation([sum(0), sum(1), sum(2)]),
             worst: each.get(1).or(each.first()).copied().unwrap_or(0.0),
-            tiles: each.len() as f32 / tiles.len() as f32,
+            tiles: each.len(),
         }
     }
 }
 
 /// The middle of a pixel, -1 to 1.
+#[inline(always)]
 fn place(i: usize, side: usize) -> f32 {
     (2 * i + 1) as f32 / side as f32 - 1.0
 }
 
-/// Where the pixels of an axis are taken from: the first of two, and the share of the second.
-struct Axis {
-    from: Vec<(usize, f32)>,
-    inside: std::ops::Range<usize>,
+/// Where the pixels of an axis are taken from: between which two, and the share of the second.
+struct Axis<const N: usize> {
+    first: [u8; N],
+    share: [f32; N],
+    /// 1 where both pictures are compared, 0 elsewhere.
+    mask: [f32; N],
+    inside: Range<usize>,
 }
 
-impl Axis {
-    fn new(side: usize, scale: f32, shift: f32) -> Axis {
-        let from: Vec<Option<(usize, f32)>> = (0..side)
-            .map(|i| {
-                let at = ((scale * place(i, side) + shift + 1.0) * side as f32 - 1.0) / 2.0;
-                // A hair outside is inside, or the picture itself would lack its last row.
-                let at = if at > -0.01 && at < side as f32 - 0.99 { at.clamp(0.0, (side - 1) as f32) } else { return None };
-                let first = (at as usize).min(side - 2);
-                Some((first, at - first as f32))
-            })
-            .collect();
-        let start = from.iter().position(Option::is_some).unwrap_or(0);
-        let end = from.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        Axis { from: from.into_iter().map(Option::unwrap_or_default).collect(), inside: start..end }
+impl<const N: usize> Axis<N> {
+    #[inline(always)]
+    fn new(scale: f32, shift: f32) -> Self {
+        let mut axis = Axis { first: [0; N], share: [0.0; N], mask: [0.0; N], inside: 0..0 };
+        let rim = N / RIM;
+        let (low, high) = (rim as f32, (N - 1 - rim) as f32);
+        for i in rim..N - rim {
+            let at = ((scale * place(i, N) + shift + 1.0) * N as f32 - 1.0) / 2.0;
+            // A hair outside is inside, or a picture laid on itself would lack its last row.
+            if at < low - 0.01 || at > high + 0.01 {
+                continue;
+            }
+            if axis.inside.is_empty() {
+                axis.inside = i..i;
+            }
+            axis.inside.end = i + 1;
+            let first = at as usize;
+            (axis.first[i], axis.share[i], axis.mask[i]) = (first as u8, at - first as f32, 1.0);
+        }
+        axis
     }
 
-    /// Row `y` of the other picture, bilinear.
-    fn sample(&self, other: &Level, ys: &Axis, y: usize, row: &mut [f32]) {
-        let side = other.side;
-        let (first, share) = ys.from[y];
-        let (above, below) = (&other.detail[first * side..][..side], &other.detail[(first + 1) * side..][..side]);
-        for x in self.inside.clone() {
-            let (i, right) = self.from[x];
-            let upper = above[i] + right * (above[i + 1] - above[i]);
-            let lower = below[i] + right * (below[i + 1] - below[i]);
-            row[x] = upper + share * (lower - upper);
+    /// Row `y` of the other picture, bilinear, 0 where nothing is compared.
+    #[inline(always)]
+    fn sample(&self, other: &Level<N>, ys: &Axis<N>, y: usize) -> [f32; N] {
+        let (above, share) = (usize::from(ys.first[y]), ys.share[y]);
+        let (above, below) = (&other.0[above], &other.0[(above + 1).min(N - 1)]);
+        let mut between = [0.0; N];
+        for x in 0..N {
+            between[x] = above[x] + share * (below[x] - above[x]);
         }
+        let mut row = [0.0; N];
+        for x in 0..N {
+            let first = usize::from(self.first[x]) % N;
+            let (left, right) = (between[first], between[(first + 1) % N]);
+            row[x] = (left + self.share[x] * (right - left)) * self.mask[x];
+        }
+        row
     }
 }
 
