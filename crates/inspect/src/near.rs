@@ -80,8 +80,33 @@ pub fn find(gray: &[u8], sizes: &[(u32, u32)]) -> Found {
         .collect();
     eprintln!("judged {:?} closely {}", clock.elapsed(), looked.iter().map(|l| l.0).sum::<usize>());
     let unjudged = (0..flat.len()).filter(|&i| flat[i]).collect();
-    Found { pairs: looked.into_iter().flat_map(|l| l.1).collect(), unjudged }
+    let close: Vec<Near> = looked.into_iter().flat_map(|l| l.1).collect();
+    Found { pairs: apart_from_others(&close, pictures.len()), unjudged }
 }
+
+/// Those of the pairs which are much more alike than either picture is to others.
+///
+/// Copies are alone: of a digit there are other digits at every distance.
+fn apart_from_others(close: &[Near], count: usize) -> Vec<Near> {
+    let mut others: Vec<Vec<f32>> = vec![Vec::new(); count];
+    for pair in close {
+        others[pair.a].push(1.0 - pair.alike);
+        others[pair.b].push(1.0 - pair.alike);
+    }
+    others.iter_mut().for_each(|others| others.sort_by(f32::total_cmp));
+    let alone = |i: usize, unlike: f32| {
+        let within = |unlike: f32| others[i].partition_point(|&other| other <= unlike);
+        within(FAR * unlike) <= 2 * within(unlike) + 2
+    };
+    let near = |pair: &&Near| {
+        let unlike = 1.0 - pair.alike;
+        unlike <= 1.0 - LIKE && alone(pair.a, unlike) && alone(pair.b, unlike)
+    };
+    close.iter().filter(near).copied().collect()
+}
+
+/// Within as many times the difference of a pair there are few others.
+const FAR: f32 = 3.0;
 
 /// Whether sides are so different that no crop makes one of the other. A square may be any picture squeezed.
 fn other_shape(a: (u32, u32), b: (u32, u32)) -> bool {
@@ -95,7 +120,9 @@ pub const COARSE_LIKE: f32 = 0.75;
 /// Development.
 pub const LIKE: f32 = 0.94;
 /// Development.
-pub const MIDDLE_LIKE: f32 = 0.8;
+pub const MIDDLE_LIKE: f32 = 0.72;
+/// Development.
+pub const KEPT: f32 = 0.8;
 
 fn judge(a: usize, candidates: &[Candidate], pictures: &[&[u8]], coarse: &[Packed]) -> (usize, Vec<Near>) {
     let mut templates: [Option<Template<16>>; 8] = Default::default();
@@ -134,7 +161,7 @@ fn judge(a: usize, candidates: &[Candidate], pictures: &[&[u8]], coarse: &[Packe
         let other = Level::of(pictures[b]);
         let fit = template.fit(&other, fit, 6);
         let Likeness { all, worst, tiles } = template.likeness(&other, fit);
-        if !fit.plausible() || all < LIKE {
+        if !fit.plausible() || all < KEPT {
             continue;
         }
         let near = Near { a, b, turned: candidate.turn, alike: all, worst, tiles: tiles as f32 / 16.0 };
