@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use pupila_image::{Image, Interpolation, Limits, Reading, decode, encode_jpeg, resize};
+use pupila_image::{Image, Interpolation, Limits, Reading, decode, encode_jpeg, encode_png, resize};
 use pupila_inspect::near::{self, Turn};
-use pupila_inspect::{SIDE, measure};
+use pupila_inspect::measure;
 use pupila_random::{Purpose, Stream};
 use rayon::prelude::*;
 
@@ -84,12 +84,10 @@ fn window(image: &Image, (x, y): (u32, u32), (w, h): (u32, u32)) -> Result<Image
 
 fn turned(image: &Image, turn: Turn) -> Result<Image, Failed> {
     let (width, height) = turn.of_size((image.width(), image.height()));
-    let side = image.width().max(image.height()) as usize;
-    // As a square with the picture in its top left corner: the turn of an index is that of `Turn`, which this measures by other means.
+    // Written out, so that it is not what is measured that says what is right.
     let pixels = image.data().as_chunks::<3>().0;
     let at = |x: usize, y: usize| pixels[y * image.width() as usize + x];
     let (w, h) = (image.width() as usize, image.height() as usize);
-    let _ = side;
     let mut data = Vec::with_capacity(pixels.len() * 3);
     for y in 0..height as usize {
         for x in 0..width as usize {
@@ -144,19 +142,18 @@ fn main() -> Result<(), Failed> {
         (0..6).flat_map(|k| (0..each).map(move |i| (k, i))).map(|(k, i)| (order[(k * each + i) % n], ways(i)[k])).collect();
 
     let reading = Reading::default();
-    let looked: Vec<(Vec<u8>, (u32, u32), Option<Vec<u8>>)> = (0..n + plan.len())
+    let looked: Vec<(Vec<u8>, (u32, u32))> = (0..n + plan.len())
         .into_par_iter()
         .map(|i| -> Result<_, Failed> {
-            let (bytes, kept) = if i < n {
-                (std::fs::read(&paths[i])?, None)
+            let bytes = if i < n {
+                std::fs::read(&paths[i])?
             } else {
                 let (source, kind) = plan[i - n];
                 let image = decode(&std::fs::read(&paths[source])?, 3, &Limits::default())?;
-                let bytes = planted(&image, kind, &mut Stream::new(seed, Purpose::Augment(0), i as u32, 0))?;
-                (bytes.clone(), Some(bytes))
+                planted(&image, kind, &mut Stream::new(seed, Purpose::Augment(0), i as u32, 0))?
             };
             let sight = measure(&bytes, &reading)?.sight;
-            Ok((sight.gray, sight.size, kept))
+            Ok((sight.gray, sight.size))
         })
         .collect::<Result<_, _>>()?;
     let gray: Vec<u8> = looked.iter().flat_map(|l| l.0.iter().copied()).collect();
@@ -178,39 +175,67 @@ fn main() -> Result<(), Failed> {
             }
         }
     }
-    let alike: HashMap<(usize, usize), &near::Near> = found.pairs.iter().map(|p| ((p.a, p.b), p)).collect();
-    if options.contains_key("--dump") {
-        let mut out = String::new();
-        let traces = near::traces(&gray, &plan.iter().enumerate().map(|(i, &(s, k))| (s, n + i, k.turn())).collect::<Vec<_>>());
-        for (i, (t, &(s, k))) in traces.iter().zip(&plan).enumerate() {
-            out += &format!("T\t{}\t{}\t{:.3}\t{:.3}\t{:.3}\t{:.3}\t{:.2}\t{:.3}\t{}\t{:.3?}\n", k.name(), t.differ, t.like, t.coarse, t.near.0, t.near.1, t.near.2, t.middle, names[s], t.fit);
-            let _ = i;
-        }
-        for p in &found.pairs {
-            let (a, b) = (source(p.a), source(p.b));
-            if root(&parent, a) != root(&parent, b) {
-                out += &format!("F\t{}\t{}\t{:?}\t{:.3}\t{:.3}\t{:.2}\t{}\t{}\n", p.a, p.b, p.turned, p.alike, p.worst, p.tiles, names[a], names[b]);
-            }
-        }
-        std::fs::write(&options["--dump"], out)?;
-    }
+    let hits: HashSet<(usize, usize)> = found.pairs.iter().map(|p| (p.a, p.b)).collect();
     let mut by_kind: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (i, &(s, kind)) in plan.iter().enumerate() {
         let entry = by_kind.entry(kind.name()).or_default();
         entry.1 += 1;
-        entry.0 += usize::from(alike.get(&(s, n + i)).is_some_and(|_| true));
+        entry.0 += usize::from(hits.contains(&(s, n + i)));
     }
     for (name, (hit, all)) in by_kind {
         println!("recall {name}: {:.3} ({hit} of {all})", hit as f64 / all as f64);
     }
     let right = found.pairs.iter().filter(|p| root(&parent, source(p.a)) == root(&parent, source(p.b))).count();
     println!("precision {:.3} ({right} of {})", right as f64 / found.pairs.len().max(1) as f64, found.pairs.len());
-    let originals: HashSet<(usize, usize)> = found.pairs.iter().filter(|p| p.b < n).map(|p| (p.a, p.b)).collect();
-    println!("{} pairs among the originals", originals.len());
-    if let Some(folder) = options.get("--bin") {
-        std::fs::write(folder, &gray)?;
+    let unknown: Vec<&near::Near> =
+        found.pairs.iter().filter(|p| root(&parent, source(p.a)) != root(&parent, source(p.b))).collect();
+    println!("{} pairs among the originals", found.pairs.iter().filter(|p| p.b < n).count());
+    if let Some(folder) = options.get("--sheets") {
+        sheets(Path::new(folder), &unknown, &names, &paths, source)?;
     }
-    let _ = SIDE;
+    Ok(())
+}
+
+/// Contact sheets of pairs that are not known to be true, each of two originals once, and their names in the same order.
+fn sheets(
+    folder: &Path,
+    pairs: &[&near::Near],
+    names: &[String],
+    paths: &[PathBuf],
+    source: impl Fn(usize) -> usize,
+) -> Result<(), Failed> {
+    let mut best: BTreeMap<(usize, usize), f32> = BTreeMap::new();
+    for pair in pairs {
+        let (a, b) = (source(pair.a), source(pair.b));
+        let alike = best.entry((a.min(b), a.max(b))).or_default();
+        *alike = alike.max(pair.alike);
+    }
+    let mut ordered: Vec<((usize, usize), f32)> = best.into_iter().collect();
+    ordered.sort_by(|x, y| y.1.total_cmp(&x.1));
+    std::fs::create_dir_all(folder)?;
+    let lines: String =
+        ordered.iter().map(|((a, b), alike)| format!("{}\t{}\t{alike:.3}\n", names[*a], names[*b])).collect();
+    std::fs::write(folder.join("pairs.tsv"), lines)?;
+    const TILE: u32 = 112;
+    const COLUMNS: u32 = 8;
+    for (page, pairs) in ordered.chunks(48).enumerate() {
+        let width = COLUMNS * (2 * TILE + 8);
+        let height = (pairs.len() as u32).div_ceil(COLUMNS) * (TILE + 8);
+        let mut data = vec![128; (width * height * 3) as usize];
+        for (i, &((a, b), _)) in pairs.iter().enumerate() {
+            for (j, picture) in [a, b].into_iter().enumerate() {
+                let tile = decode(&std::fs::read(&paths[picture])?, 3, &Limits::default())?;
+                let tile = resize(&tile, TILE, TILE, Interpolation::Area);
+                let left = i as u32 % COLUMNS * (2 * TILE + 8) + j as u32 * TILE;
+                for (y, row) in tile.data().chunks_exact(TILE as usize * 3).enumerate() {
+                    let top = i as u32 / COLUMNS * (TILE + 8) + y as u32;
+                    data[((top * width + left) * 3) as usize..][..row.len()].copy_from_slice(row);
+                }
+            }
+        }
+        let sheet = Image::new(width, height, 3, data)?;
+        std::fs::write(folder.join(format!("{page}.png")), encode_png(&sheet)?)?;
+    }
     Ok(())
 }
 

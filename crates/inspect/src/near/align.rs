@@ -9,11 +9,11 @@ use std::ops::Range;
 use super::Turn;
 use super::detail::Level;
 
-/// Tiles of each axis, in which details are also compared by themselves.
-const TILES: usize = 4;
-
 /// The share of the side at each rim that is not compared: what is around a pixel is not known there, and after a crop it is another.
 const RIM: usize = 16;
+
+/// The most steps at one size. Most fits end after three.
+const STEPS: usize = 6;
 
 /// Scale and shift of the axes x and y, in units of half the side, from the middle: `x' = scale x + shift`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,17 +30,6 @@ impl Fit {
     pub fn plausible(&self) -> bool {
         self.scale.iter().all(|s| (0.86..1.16).contains(s)) && self.shift.iter().all(|s| s.abs() < 0.14)
     }
-}
-
-/// How alike two pictures are.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Likeness {
-    /// The normalised correlation of the details where the pictures overlap.
-    pub all: f32,
-    /// The same of the tile of which it is the smallest but one, among those with detail.
-    pub worst: f32,
-    /// The number of tiles with detail.
-    pub tiles: usize,
 }
 
 /// A picture that others are laid on.
@@ -80,9 +69,9 @@ impl<const N: usize> Template<N> {
     }
 
     /// The fit of another picture, begun at `fit`.
-    pub fn fit(&self, other: &Level<N>, mut fit: Fit, steps: usize) -> Fit {
+    pub fn fit(&self, other: &Level<N>, mut fit: Fit) -> Fit {
         let Some(inverse) = &self.inverse else { return fit };
-        for _ in 0..steps {
+        for _ in 0..STEPS {
             let error = pupila_isa::dispatch(
                 #[inline(always)]
                 || self.error(other, fit),
@@ -139,37 +128,29 @@ impl<const N: usize> Template<N> {
         error
     }
 
-    /// How alike another picture is under a fit.
-    pub fn likeness(&self, other: &Level<N>, fit: Fit) -> Likeness {
+    /// The normalised correlation of the details under a fit, where the pictures overlap: 1 where they are the same.
+    pub fn likeness(&self, other: &Level<N>, fit: Fit) -> f32 {
+        pupila_isa::dispatch(
+            #[inline(always)]
+            || self.correlation(other, fit),
+        )
+    }
+
+    #[inline(always)]
+    fn correlation(&self, other: &Level<N>, fit: Fit) -> f32 {
         let (xs, ys) = (Axis::<N>::new(fit.scale[0], fit.shift[0]), Axis::<N>::new(fit.scale[1], fit.shift[1]));
-        let mut tiles = [[0.0f32; 3]; TILES * TILES];
-        for band in 0..TILES {
-            let mut sums = [[0.0f32; N]; 3];
-            for y in (band * N / TILES).max(ys.inside.start)..((band + 1) * N / TILES).min(ys.inside.end) {
-                let row = xs.sample(other, &ys, y);
-                for x in 0..N {
-                    let (a, b) = (self.level.0[y][x] * xs.mask[x], row[x]);
-                    sums[0][x] += a * a;
-                    sums[1][x] += b * b;
-                    sums[2][x] += a * b;
-                }
-            }
+        let mut sums = [[0.0f32; N]; 3];
+        for y in ys.inside.clone() {
+            let row = xs.sample(other, &ys, y);
             for x in 0..N {
-                (0..3).for_each(|i| tiles[band * TILES + x * TILES / N][i] += sums[i][x]);
+                let (a, b) = (self.level.0[y][x] * xs.mask[x], row[x]);
+                sums[0][x] += a * a;
+                sums[1][x] += b * b;
+                sums[2][x] += a * b;
             }
         }
-        let correlation = |[a, b, ab]: [f32; 3]| ab / (a * b).sqrt().max(1e-9);
-        let sum = |i: usize| tiles.iter().map(|tile| tile[i]).sum::<f32>();
-        // A tile has detail where that of one of the two is a twentieth of what a full one has.
-        let full = (N * N / TILES / TILES) as f32;
-        let mut each: Vec<f32> =
-            tiles.iter().filter(|t| t[0].max(t[1]) > 0.05 * full).map(|&tile| correlation(tile)).collect();
-        each.sort_by(f32::total_cmp);
-        Likeness {
-            all: correlation([sum(0), sum(1), sum(2)]),
-            worst: each.get(1).or(each.first()).copied().unwrap_or(0.0),
-            tiles: each.len(),
-        }
+        let [own, others, both] = sums.map(|lanes| lanes.iter().sum::<f32>());
+        both / (own * others).sqrt().max(1e-9)
     }
 }
 

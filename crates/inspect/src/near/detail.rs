@@ -6,6 +6,9 @@ use crate::SIDE;
 /// Contrast, in gray levels, below which detail counts little: what JPEG and rounding leave.
 const FLOOR: f32 = 2.0;
 
+/// The same as a share of the contrast of the whole picture's details: what JPEG leaves beside strong edges.
+const RINGING: f32 = 0.3;
+
 /// Steps of 1 in a [`Packed`] level.
 const STEPS: f32 = 32.0;
 
@@ -56,8 +59,10 @@ impl<const N: usize> Level<N> {
             *square = *detail * *detail;
         }
         let energy = blur(&squares, false);
+        let whole = squares.iter().flatten().sum::<f32>() / (N * N) as f32;
+        let floor = FLOOR * FLOOR + RINGING * RINGING * whole;
         for (detail, energy) in detail.iter_mut().flatten().zip(energy.iter().flatten()) {
-            *detail /= (energy.max(0.0) + FLOOR * FLOOR).sqrt();
+            *detail /= (energy.max(0.0) + floor).sqrt();
         }
         Box::new(Level(*detail))
     }
