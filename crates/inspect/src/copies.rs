@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pupila_dataset::{Dataset, Split};
 
-use crate::Looked;
 use crate::finding::{Finding, Kind, Severity, grouped, images};
+use crate::{Looked, Sight, near};
 
 /// Samples with the same pixels, by the sights or, where there are none, by their files: at least two in a group, ascending.
-pub(crate) fn exact_groups(dataset: &Dataset, looked: &Looked) -> Vec<Vec<usize>> {
+pub(crate) fn exact_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
     let mut by_pixels: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
     for (place, sight) in looked.sights.iter().enumerate() {
         if let Some(sight) = sight {
@@ -17,34 +17,61 @@ pub(crate) fn exact_groups(dataset: &Dataset, looked: &Looked) -> Vec<Vec<usize>
     }
     let mut groups: Vec<Vec<usize>> = by_pixels.into_values().filter(|group| group.len() > 1).collect();
     groups.sort();
-    debug_assert!(groups.iter().flatten().all(|&place| place < dataset.samples.len()));
-    groups
+    groups.into_iter().map(|group| (group, String::new())).collect()
+}
+
+/// Groups of samples that are nearly the same, and how each group's pictures differ. Those whose pixels are equal are no news by themselves.
+pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
+    let seen: Vec<(usize, &Sight)> =
+        looked.sights.iter().enumerate().filter_map(|(at, sight)| Some((at, sight.as_ref()?))).collect();
+    // One of each picture: its exact copies join its group at the end.
+    let mut copies: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
+    seen.iter().for_each(|&(at, sight)| copies.entry(sight.pixels).or_default().push(at));
+    let first: Vec<(usize, &Sight)> =
+        seen.into_iter().filter(|(at, sight)| copies[&sight.pixels][0] == *at).collect();
+    let gray: Vec<u8> = first.iter().flat_map(|(_, sight)| &sight.gray).copied().collect();
+    let sizes: Vec<(u32, u32)> = first.iter().map(|(_, sight)| sight.size).collect();
+    let found = near::find(&gray, &sizes);
+    let groups = near::groups(first.len(), &found.pairs).into_iter().map(|group| {
+        let pair = found.pairs.iter().find(|pair| pair.a == group[0] || pair.b == group[0]);
+        let how =
+            pair.map_or(String::new(), |pair| format!("{}, likeness {:.3}", pair.turned.words(), pair.alike));
+        let mut all: Vec<usize> =
+            group.iter().flat_map(|&place| copies[&first[place].1.pixels].iter().copied()).collect();
+        all.sort_unstable();
+        (all, how)
+    });
+    groups.collect()
 }
 
 /// What is to be said of groups of copies. Where the data brings no splits of its own, they cannot be across any.
-pub(crate) fn find(dataset: &Dataset, groups: &[Vec<usize>], near: bool) -> Vec<Finding> {
+pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: bool) -> Vec<Finding> {
     let labels =
         |group: &[usize]| group.iter().map(|&place| dataset.samples[place].label).collect::<BTreeSet<_>>();
     let splits =
         |group: &[usize]| group.iter().map(|&place| dataset.samples[place].split).collect::<BTreeSet<_>>();
     let labelled = !dataset.classes.is_empty();
     let own_splits = labelled && !dataset.val_from_train;
-    let (mut conflicts, mut across, mut within) = (Vec::new(), Vec::new(), Vec::new());
-    for group in groups {
+    let (mut conflicts, mut across, mut within) = (Told::default(), Told::default(), Told::default());
+    for (group, note) in groups {
         if labelled && labels(group).len() > 1 {
-            conflicts.push(group.clone());
+            conflicts.push(group, note);
         }
         if own_splits && splits(group).len() > 1 {
-            across.push(group.clone());
+            across.push(group, note);
         } else if !labelled || labels(group).len() == 1 {
-            within.push(group.clone());
+            within.push(group, note);
         }
     }
     let same = if near { "are nearly the same" } else { "are the same" };
     let mut findings = Vec::new();
-    if !across.is_empty() {
-        let judged =
-            across.iter().flatten().filter(|&&place| dataset.samples[place].split != Split::Train).count();
+    if !across.groups.is_empty() {
+        let judged = across
+            .groups
+            .iter()
+            .flatten()
+            .filter(|&&place| dataset.samples[place].split != Split::Train)
+            .count();
         let message = format!(
             "{} of validation or test {same} as images of another split: the score counts what was learnt by heart",
             images(judged)
@@ -61,24 +88,29 @@ pub(crate) fn find(dataset: &Dataset, groups: &[Vec<usize>], near: bool) -> Vec<
         let mut finding = Finding::new(kind, Severity::Error, message, advice);
         // The judged ones stay: a test set is compared with that of others.
         let of_train = |&&place: &&usize| dataset.samples[place].split == Split::Train;
-        finding.excluded = across.iter().flat_map(|group| trimmed(group, &of_train)).collect();
-        finding.groups = across;
+        finding.excluded = across.groups.iter().flat_map(|group| trimmed(group, &of_train)).collect();
+        across.into(&mut finding);
         findings.push(finding);
     }
-    if !conflicts.is_empty() {
+    if !conflicts.groups.is_empty() {
         let message = format!(
-            "{} pictures stand under two labels{}: one of them must be wrong",
-            grouped(conflicts.len()),
-            if near { ", or nearly the same" } else { "" }
+            "{} {} under two labels: one of them must be wrong",
+            grouped(conflicts.groups.len()),
+            match (conflicts.groups.len(), near) {
+                (1, false) => "picture stands",
+                (_, false) => "pictures stand",
+                (1, true) => "pair or group of nearly the same pictures stands",
+                (_, true) => "pairs or groups of nearly the same pictures stand",
+            }
         );
         let advice = "decide on one, and take the other out; --exclude-list FILE writes all of them";
         let mut finding = Finding::new(Kind::LabelConflict, Severity::Error, message, advice);
-        finding.excluded = conflicts.iter().flatten().copied().collect();
-        finding.groups = conflicts;
+        finding.excluded = conflicts.groups.iter().flatten().copied().collect();
+        conflicts.into(&mut finding);
         findings.push(finding);
     }
-    if !within.is_empty() {
-        let more: usize = within.iter().map(|group| group.len() - 1).sum();
+    if !within.groups.is_empty() {
+        let more: usize = within.groups.iter().map(|group| group.len() - 1).sum();
         let verb = if more == 1 { "is a" } else { "are" };
         let (copies, inside) =
             (if more == 1 { "copy" } else { "copies" }, if own_splits { " in the same split" } else { "" });
@@ -100,11 +132,32 @@ pub(crate) fn find(dataset: &Dataset, groups: &[Vec<usize>], near: bool) -> Vec<
             _ => "they count more than others; --exclude-list FILE writes all but one of each",
         };
         let mut finding = Finding::new(kind, severity, message, advice);
-        finding.excluded = within.iter().flat_map(|group| group[1..].iter().copied()).collect();
-        finding.groups = within;
+        finding.excluded = within.groups.iter().flat_map(|group| group[1..].iter().copied()).collect();
+        within.into(&mut finding);
         findings.push(finding);
     }
     findings
+}
+
+/// Groups that are told of, and how their pictures differ.
+#[derive(Default)]
+struct Told {
+    groups: Vec<Vec<usize>>,
+    notes: Vec<String>,
+}
+
+impl Told {
+    fn push(&mut self, group: &[usize], note: &str) {
+        self.groups.push(group.to_vec());
+        self.notes.push(note.to_owned());
+    }
+
+    fn into(self, finding: &mut Finding) {
+        finding.groups = self.groups;
+        if self.notes.iter().any(|note| !note.is_empty()) {
+            finding.notes = self.notes;
+        }
+    }
 }
 
 /// Of a group the training images; where there is none, all but the first.

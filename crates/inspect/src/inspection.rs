@@ -83,8 +83,8 @@ pub fn inspect(dataset: &Dataset, looked: &Looked) -> Inspection {
         finding.files = unreadable;
         findings.push(finding);
     }
-    let exact = copies::exact_groups(dataset, looked);
-    findings.extend(copies::find(dataset, &exact, false));
+    findings.extend(copies::find(dataset, &copies::exact_groups(looked), false));
+    findings.extend(copies::find(dataset, &copies::near_groups(looked), true));
     findings.extend(groups(dataset));
     let labelled = dataset.classes.len() > 1;
     let shortcuts = if labelled { shortcuts(dataset, looked) } else { Vec::new() };

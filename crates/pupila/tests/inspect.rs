@@ -1,0 +1,172 @@
+//! `pupila inspect`: planted faults are found, named, and can be left out; nothing is changed.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{Ran, Sandbox, skin};
+use pupila_image::{Image, Limits, decode, encode_jpeg, encode_png};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// A copy of the sample photographs, 24 of each class and split at most.
+fn copied(sandbox: &Sandbox) -> PathBuf {
+    let root = sandbox.path("data");
+    for split in ["train", "val"] {
+        for class in ["melanoma", "nevus", "seborrheic_keratosis"] {
+            let to = root.join(split).join(class);
+            std::fs::create_dir_all(&to).unwrap();
+            for from in photographs(&skin().join(split).join(class)).into_iter().take(24) {
+                std::fs::copy(&from, to.join(from.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    root
+}
+
+fn photographs(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    all.sort();
+    all
+}
+
+fn mirrored(image: &Image) -> Image {
+    let row = image.width() as usize * 3;
+    let data =
+        image.data().chunks_exact(row).flat_map(|row| row.as_chunks::<3>().0.iter().rev().flatten().copied());
+    Image::new(image.width(), image.height(), 3, data.collect()).unwrap()
+}
+
+fn read(path: &Path) -> Image {
+    decode(&std::fs::read(path).unwrap(), 3, &Limits::default()).unwrap()
+}
+
+fn finding<'a>(object: &'a Value, kind: &str) -> &'a Value {
+    let all = object["findings"].as_array().unwrap();
+    all.iter().find(|finding| finding["kind"] == kind).unwrap_or_else(|| panic!("no {kind} among {all:#?}"))
+}
+
+fn kinds(object: &Value) -> Vec<String> {
+    object["findings"].as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+fn inspect(sandbox: &Sandbox, data: &Path, more: &[&str]) -> Ran {
+    let mut arguments = vec!["inspect", data.to_str().unwrap(), "--json", "--out", "page.html"];
+    arguments.extend(more);
+    sandbox.run(&arguments)
+}
+
+#[test]
+fn planted_faults_are_found_and_can_be_left_out() {
+    let sandbox = Sandbox::new();
+    let data = copied(&sandbox);
+    let nevi = photographs(&data.join("train/nevus"));
+    // The same picture in validation, another stored anew under another label, a third mirrored and smaller in validation.
+    std::fs::copy(&nevi[0], data.join("val/nevus/copy.jpg")).unwrap();
+    std::fs::write(data.join("train/melanoma/same.png"), encode_png(&read(&nevi[1])).unwrap()).unwrap();
+    std::fs::write(data.join("val/nevus/mirror.jpg"), encode_jpeg(&mirrored(&read(&nevi[2])), 70).unwrap())
+        .unwrap();
+    let whole = std::fs::read(&nevi[3]).unwrap();
+    std::fs::write(data.join("train/nevus/cut.jpg"), &whole[..whole.len() / 2]).unwrap();
+    let black = Image::new(64, 64, 3, vec![3; 64 * 64 * 3]).unwrap();
+    std::fs::write(data.join("train/nevus/black.jpg"), encode_png(&black).unwrap()).unwrap();
+
+    let ran = inspect(&sandbox, &data, &["--exclude-list", "out.txt", "--fail-on", "error"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let object = ran.json();
+    let pair = |kind: &str| {
+        let groups = finding(&object, kind)["groups"].as_array().unwrap().clone();
+        groups.iter().map(|group| group.to_string()).collect::<Vec<_>>().join("\n")
+    };
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    assert!(pair("exact_duplicate_across_splits").contains(&name(&nevi[0])));
+    assert!(pair("label_conflict").contains("same.png"));
+    let near = pair("near_duplicate_across_splits");
+    assert!(near.contains("mirror.jpg") && near.contains(&name(&nevi[2])), "{near}");
+    assert!(finding(&object, "unreadable")["files"].to_string().contains("cut.jpg"));
+    assert!(finding(&object, "one_color")["files"].to_string().contains("black.jpg"));
+    assert!(finding(&object, "mislabelled_format")["files"].to_string().contains("black.jpg"));
+    // The worst first, and all of it on the page.
+    let severities: Vec<&str> =
+        object["findings"].as_array().unwrap().iter().map(|f| f["severity"].as_str().unwrap()).collect();
+    let rank = |severity: &&str| ["error", "warning", "note"].iter().position(|other| other == severity);
+    assert!(severities.is_sorted_by_key(rank), "{severities:?}");
+    let page = sandbox.read("page.html");
+    for words in ["mirror.jpg", "cut.jpg", "mirrored left to right", "data:image/jpeg"] {
+        assert!(page.contains(words), "{words}");
+    }
+    // What the list leaves out is gone from the next look, and training honours it.
+    let list = sandbox.read("out.txt");
+    assert!(
+        list.contains(&format!("train/nevus/{}", name(&nevi[0]))) && !list.contains("copy.jpg"),
+        "{list}"
+    );
+    assert!(list.contains("train/melanoma/same.png"), "{list}");
+    let again = inspect(&sandbox, &data, &["--set", "data.exclude_list=out.txt"]);
+    let left = kinds(&again.json());
+    for gone in ["exact_duplicate_across_splits", "near_duplicate_across_splits", "label_conflict"] {
+        assert!(!left.iter().any(|kind| kind == gone), "{left:?}");
+    }
+    let trained = sandbox.train(&data, "left", &["--set", "data.exclude_list=out.txt"]);
+    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
+    assert_eq!(trained.json()["train_images"], again.json()["summary"]["splits"][0]["images"]);
+}
+
+#[test]
+fn a_fact_that_gives_the_class_away_is_told() {
+    let sandbox = Sandbox::new();
+    let data = copied(&sandbox);
+    // One class is of another size: nothing else tells it.
+    for path in photographs(&data.join("train/nevus")).into_iter().chain(photographs(&data.join("val/nevus")))
+    {
+        let image = pupila_image::resize(&read(&path), 200, 200, pupila_image::Interpolation::Area);
+        std::fs::write(path, encode_jpeg(&image, 90).unwrap()).unwrap();
+    }
+    let object = inspect(&sandbox, &data, &[]).json();
+    let shortcuts = object["summary"]["shortcuts"].as_array().unwrap();
+    let size = shortcuts.iter().find(|shortcut| shortcut["fact"] == "image size").unwrap();
+    let low = size["interval"][0].as_f64().unwrap();
+    assert!(low > size["majority"].as_f64().unwrap() + 0.1, "{size}");
+    assert!(
+        finding(&object, "shortcut")["message"]
+            .as_str()
+            .unwrap()
+            .contains("image size alone tells the class")
+    );
+}
+
+#[test]
+fn the_same_again_is_the_same_from_the_cache_and_on_any_number_of_threads() {
+    let sandbox = Sandbox::new();
+    let data = copied(&sandbox);
+    let before = photographs(&data.join("train/nevus")).len();
+    let first = inspect(&sandbox, &data, &["--threads", "1"]);
+    let page = sandbox.read("page.html");
+    let (mut cold, mut warm) = (first.json(), inspect(&sandbox, &data, &["--threads", "2"]).json());
+    assert_eq!(cold["summary"]["from_cache"], 0);
+    assert_eq!(warm["summary"]["from_cache"], warm["summary"]["images"]);
+    for object in [&mut cold, &mut warm] {
+        object["summary"]["from_cache"] = Value::Null;
+    }
+    assert_eq!(cold, warm);
+    assert_eq!(page, sandbox.read("page.html"));
+    assert_eq!(photographs(&data.join("train/nevus")).len(), before);
+    // Without pictures no pixel is on the page.
+    let bare = inspect(&sandbox, &data, &["--no-pictures"]);
+    assert_eq!((bare.code, sandbox.read("page.html").contains("data:image/")), (Some(0), false));
+}
+
+#[test]
+fn images_without_labels_are_looked_at_too() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("loose")).unwrap();
+    for (at, path) in photographs(&skin().join("val/nevus")).into_iter().enumerate() {
+        std::fs::copy(path, sandbox.path(&format!("loose/{at}.jpg"))).unwrap();
+    }
+    std::fs::copy(sandbox.path("loose/3.jpg"), sandbox.path("loose/again.jpg")).unwrap();
+    let ran = inspect(&sandbox, &sandbox.path("loose"), &["--fail-on", "warning"]);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(finding(&ran.json(), "exact_duplicate")["groups"].to_string().contains("again.jpg"));
+    assert_eq!(ran.json()["summary"]["classes"], serde_json::json!([]));
+    let nothing = inspect(&sandbox, &sandbox.path("nowhere"), &[]);
+    assert!(nothing.code == Some(2) && nothing.stderr.contains("does not exist"), "{}", nothing.stderr);
+}
