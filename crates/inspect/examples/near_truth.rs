@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use pupila_image::{Image, Interpolation, Limits, Reading, decode, encode_jpeg, encode_png, resize};
-use pupila_inspect::near::{self, Turn};
 use pupila_inspect::measure;
+use pupila_inspect::near::{self, Turn};
 use pupila_random::{Purpose, Stream};
 use rayon::prelude::*;
 
@@ -109,7 +109,10 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failed> {
         let path = entry?.path();
         if path.is_dir() {
             files(&path, found)?;
-        } else if path.extension().is_some_and(|e| ["jpg", "jpeg", "png"].iter().any(|&known| e.eq_ignore_ascii_case(known))) {
+        } else if path
+            .extension()
+            .is_some_and(|e| ["jpg", "jpeg", "png"].iter().any(|&known| e.eq_ignore_ascii_case(known)))
+        {
             found.push(path);
         }
     }
@@ -136,10 +139,19 @@ fn main() -> Result<(), Failed> {
     Stream::new(seed, Purpose::Subset, 0, 0).shuffle(&mut order);
     let ways = |i: usize| -> [Kind; 6] {
         let i = i as u32;
-        [Kind::Recompressed, Kind::Half, Kind::Flipped(i % 2), Kind::Turned(i % 3), Kind::Cropped, Kind::Brightness(i % 2)]
+        [
+            Kind::Recompressed,
+            Kind::Half,
+            Kind::Flipped(i % 2),
+            Kind::Turned(i % 3),
+            Kind::Cropped,
+            Kind::Brightness(i % 2),
+        ]
     };
-    let plan: Vec<(usize, Kind)> =
-        (0..6).flat_map(|k| (0..each).map(move |i| (k, i))).map(|(k, i)| (order[(k * each + i) % n], ways(i)[k])).collect();
+    let plan: Vec<(usize, Kind)> = (0..6)
+        .flat_map(|k| (0..each).map(move |i| (k, i)))
+        .map(|(k, i)| (order[(k * each + i) % n], ways(i)[k]))
+        .collect();
 
     let reading = Reading::default();
     let looked: Vec<(Vec<u8>, (u32, u32))> = (0..n + plan.len())
@@ -161,12 +173,20 @@ fn main() -> Result<(), Failed> {
 
     let clock = std::time::Instant::now();
     let found = near::find(&gray, &sizes);
-    println!("{} pictures, {} planted: {:.1} s, {} pairs, {} unjudged", n, plan.len(), clock.elapsed().as_secs_f64(), found.pairs.len(), found.unjudged.len());
+    println!(
+        "{} pictures, {} planted: {:.1} s, {} pairs, {} unjudged",
+        n,
+        plan.len(),
+        clock.elapsed().as_secs_f64(),
+        found.pairs.len(),
+        found.unjudged.len()
+    );
 
     let source = |i: usize| if i < n { i } else { plan[i - n].0 };
     let mut parent: Vec<usize> = (0..n).collect();
     if let Some(file) = options.get("--true-pairs") {
-        let places: HashMap<&str, usize> = names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+        let places: HashMap<&str, usize> =
+            names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
         for line in std::fs::read_to_string(file)?.lines() {
             let known: Vec<usize> = line.split('\t').filter_map(|name| places.get(name).copied()).collect();
             if let [a, b, ..] = known[..] {
@@ -185,8 +205,13 @@ fn main() -> Result<(), Failed> {
     for (name, (hit, all)) in by_kind {
         println!("recall {name}: {:.3} ({hit} of {all})", hit as f64 / all as f64);
     }
-    let right = found.pairs.iter().filter(|p| root(&parent, source(p.a)) == root(&parent, source(p.b))).count();
-    println!("precision {:.3} ({right} of {})", right as f64 / found.pairs.len().max(1) as f64, found.pairs.len());
+    let right =
+        found.pairs.iter().filter(|p| root(&parent, source(p.a)) == root(&parent, source(p.b))).count();
+    println!(
+        "precision {:.3} ({right} of {})",
+        right as f64 / found.pairs.len().max(1) as f64,
+        found.pairs.len()
+    );
     let unknown: Vec<&near::Near> =
         found.pairs.iter().filter(|p| root(&parent, source(p.a)) != root(&parent, source(p.b))).collect();
     println!("{} pairs among the originals", found.pairs.iter().filter(|p| p.b < n).count());

@@ -102,11 +102,8 @@ pub fn find(gray: &[u8], sizes: &[(u32, u32)]) -> Found {
         .unzip();
     let apart = |a: usize, b: usize, turn: Turn| other_shape(turn.of_size(sizes[a]), sizes[b]);
     let candidates = sieve::candidates(&values, &flat, MESH, apart);
-    let (similar, crowded): (Vec<Vec<Near>>, Vec<bool>) = candidates
-        .par_iter()
-        .enumerate()
-        .map(|(a, found)| similar(a, found, &pictures, &coarse))
-        .unzip();
+    let (similar, crowded): (Vec<Vec<Near>>, Vec<bool>) =
+        candidates.par_iter().enumerate().map(|(a, found)| similar(a, found, &pictures, &coarse)).unzip();
     let unjudged = (0..flat.len()).filter(|&i| flat[i]).collect();
     Found { pairs: apart_from_others(&similar.concat(), &crowded), unjudged }
 }
@@ -146,9 +143,10 @@ fn similar(a: usize, candidates: &[Candidate], pictures: &[Picture], coarse: &[P
     let mut found: BTreeMap<u32, Near> = BTreeMap::new();
     for (_, &Candidate { b, turn, .. }, fit) in fits {
         let (own, other) = (&pictures[a], &pictures[b as usize]);
-        let template =
-            middle[turn as usize].get_or_insert_with(|| Template::new(&Level::of(own.gray), turn));
-        let Some((mut alike, fit)) = laid_on(template, &Level::of(other.gray), fit, MIDDLE_LIKE) else { continue };
+        let template = middle[turn as usize].get_or_insert_with(|| Template::new(&Level::of(own.gray), turn));
+        let Some((mut alike, fit)) = laid_on(template, &Level::of(other.gray), fit, MIDDLE_LIKE) else {
+            continue;
+        };
         let smallest = [own.size.0, own.size.1, other.size.0, other.size.1].into_iter().min();
         if smallest > Some(SMALL) {
             let template =
@@ -158,13 +156,21 @@ fn similar(a: usize, candidates: &[Candidate], pictures: &[Picture], coarse: &[P
         }
         let near = Near { a, b: b as usize, turned: turn, alike };
         // Of turns that are equally good the first: they are compared in the order of their likeness at 16 pixels.
-        found.entry(b).and_modify(|best| *best = if alike > best.alike { near } else { *best }).or_insert(near);
+        found
+            .entry(b)
+            .and_modify(|best| *best = if alike > best.alike { near } else { *best })
+            .or_insert(near);
     }
     (found.into_values().filter(|near| near.alike >= SIMILAR).collect(), crowded)
 }
 
 /// The likeness of a picture and its fit, where it is at least `least` and the fit that of a crop.
-fn laid_on<const N: usize>(template: &Template<N>, other: &Level<N>, fit: Fit, least: f32) -> Option<(f32, Fit)> {
+fn laid_on<const N: usize>(
+    template: &Template<N>,
+    other: &Level<N>,
+    fit: Fit,
+    least: f32,
+) -> Option<(f32, Fit)> {
     let fit = template.fit(other, fit);
     let like = if fit.plausible() { template.likeness(other, fit) } else { 0.0 };
     (like >= least).then_some((like, fit))

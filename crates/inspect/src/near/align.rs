@@ -94,7 +94,8 @@ impl<const N: usize> Template<N> {
     /// The sums of products of the changes and of the difference of the pictures, the other at the contrast of this one.
     #[inline(always)]
     fn error(&self, other: &Level<N>, fit: Fit) -> [f32; 4] {
-        let (xs, ys) = (Axis::<N>::new(fit.scale[0], fit.shift[0]), Axis::<N>::new(fit.scale[1], fit.shift[1]));
+        let (xs, ys) =
+            (Axis::<N>::new(fit.scale[0], fit.shift[0]), Axis::<N>::new(fit.scale[1], fit.shift[1]));
         // By column, so that the compiler makes vectors of sums whose order is fixed.
         let mut squares = [[0.0f32; N]; 2];
         let mut sums = [[[0.0f32; N]; 3]; 2];
@@ -138,7 +139,8 @@ impl<const N: usize> Template<N> {
 
     #[inline(always)]
     fn correlation(&self, other: &Level<N>, fit: Fit) -> f32 {
-        let (xs, ys) = (Axis::<N>::new(fit.scale[0], fit.shift[0]), Axis::<N>::new(fit.scale[1], fit.shift[1]));
+        let (xs, ys) =
+            (Axis::<N>::new(fit.scale[0], fit.shift[0]), Axis::<N>::new(fit.scale[1], fit.shift[1]));
         let mut sums = [[0.0f32; N]; 3];
         for y in ys.inside.clone() {
             let row = xs.sample(other, &ys, y);

@@ -76,7 +76,9 @@ pub(super) fn values_of_all(gray: &[u8]) -> Vec<Values> {
             let both = [v * LOW + u, u * LOW + v];
             // f64, since a hundred thousand are summed, in their order.
             let sum = |of: &dyn Fn(f32) -> f32| {
-                all.iter().map(|values| f64::from(of(values[both[0]])) + f64::from(of(values[both[1]]))).sum::<f64>() as f32
+                all.iter()
+                    .map(|values| f64::from(of(values[both[0]])) + f64::from(of(values[both[1]])))
+                    .sum::<f64>() as f32
                     / 2.0
             };
             if v % 2 == 0 && u % 2 == 0 {

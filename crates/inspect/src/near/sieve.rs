@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::hash::{LOW, Values, bits, turned};
 use super::Turn;
+use super::hash::{LOW, Values, bits, turned};
 
 /// Rows that are gone through together, so that the bits of a block of columns are read from the nearest cache.
 const ROWS: usize = 32;
@@ -46,7 +46,8 @@ pub(super) fn candidates(
             let rows = block * ROWS..((block + 1) * ROWS).min(values.len());
             let turns: Vec<[Values; 8]> =
                 rows.clone().map(|a| Turn::ALL.map(|turn| turned(&values[a], turn))).collect();
-            let signs: Vec<[u64; 8]> = turns.iter().map(|turns| std::array::from_fn(|t| bits(&turns[t]))).collect();
+            let signs: Vec<[u64; 8]> =
+                turns.iter().map(|turns| std::array::from_fn(|t| bits(&turns[t]))).collect();
             let mut found: Vec<Vec<Candidate>> = vec![Vec::new(); rows.len()];
             let mut near = Vec::new();
             for start in (rows.start..values.len()).step_by(COLUMNS) {
@@ -105,7 +106,7 @@ fn near_ones(signs: &[u64; 8], columns: &[u64], differ: u32, near: &mut Vec<(usi
     );
 }
 
-/// Eight sums side by side, in a fixed order.
+/// Sixteen sums side by side, in a fixed order.
 fn dot(a: &Values, b: &Values) -> f32 {
     let mut sums = [0.0f32; 16];
     for i in (0..LOW * LOW).step_by(16) {

@@ -26,7 +26,8 @@ fn thumbnail(image: &Image) -> Vec<u8> {
 }
 
 fn window(image: &Image, left: u32, top: u32, side: u32) -> Image {
-    let rows = (top..top + side).flat_map(|y| &image.data()[(y * image.width() + left) as usize..][..side as usize]);
+    let rows =
+        (top..top + side).flat_map(|y| &image.data()[(y * image.width() + left) as usize..][..side as usize]);
     Image::new(side, side, 1, rows.copied().collect()).unwrap()
 }
 
@@ -40,7 +41,8 @@ fn the_values_of_the_turned_picture_are_the_turned_values() {
     for turn in Turn::ALL {
         let turned = gray.each_ref().map(|gray| turn.of_square(gray, SIDE));
         // Mean and deviation are those of all eight turns.
-        let (values, of_turned) = (hash::values_of_all(&gray.concat()), hash::values_of_all(&turned.concat()));
+        let (values, of_turned) =
+            (hash::values_of_all(&gray.concat()), hash::values_of_all(&turned.concat()));
         for (values, of_turned) in values.iter().zip(&of_turned) {
             let expected = hash::turned(values, turn);
             let error = expected.iter().zip(of_turned).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -73,7 +75,9 @@ fn copies_of_each_kind_are_found_with_their_turn_and_nothing_else() {
         all[21] = copy;
         let found = found(&all);
         assert!(found.unjudged.is_empty());
-        let [Near { a: 4, b: 21, turned, alike }] = found.pairs[..] else { panic!("{turn:?}: {:?}", found.pairs) };
+        let [Near { a: 4, b: 21, turned, alike }] = found.pairs[..] else {
+            panic!("{turn:?}: {:?}", found.pairs)
+        };
         assert!(turned == turn && alike > LIKE, "{turn:?} {turned:?} {alike}");
     }
 }
