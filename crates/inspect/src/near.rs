@@ -60,7 +60,7 @@ const COARSE_LIKE: f32 = 0.75;
 /// The most pairs of a picture that are looked at closely.
 const CLOSELY: usize = 16;
 
-/// More pairs than this at 16 pixels are a crowd.
+/// More pairs than this at 16 pixels are a crowd: of Fashion-MNIST's trousers nearly all, of ISIC's lesions few.
 const CROWD: usize = 40;
 
 /// The least likeness at 32 pixels. Of the copies: at least 0.84.
@@ -69,12 +69,13 @@ const MIDDLE_LIKE: f32 = 0.72;
 /// The least likeness of a pair that says something of its pictures' surroundings.
 const SIMILAR: f32 = 0.8;
 
-/// The least likeness of a pair. Of the crops: at least 0.967 in Caltech, 0.987 in ISIC; of the pictures whose bright parts are clipped at +20 %, 98 %
-/// reach it. Of all other pairs in ISIC none is above 0.8 that is not the same lesion; in Caltech motorcycles of one maker in front of the
-/// same ground reach 0.95.
+/// The least likeness of a pair. Of the copies by JPEG, size, flip, turn and crop: at least 0.967 in Caltech, 0.959 in ISIC; of those by brightness 98 %
+/// and 97 % reach 0.94, as what is clipped at +20 % is lost. Other pairs: in ISIC at most 0.76; in Caltech one model of motorcycle in two
+/// colors reaches 0.99, and 24 such pairs pass.
 const LIKE: f32 = 0.94;
 
-/// Within so many times the difference (1 less the likeness) of a pair there are few others.
+/// Within so many times the difference (1 less the likeness) of a pair there are few others. Without this rule MNIST's first 5,000 digits give 308 pairs,
+/// with it 2; no kind of copy in Caltech or ISIC loses more than one in 200.
 const SURROUNDINGS: f32 = 3.0;
 
 /// The difference of copies among each other: what is nearer is not told apart.
