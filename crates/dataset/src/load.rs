@@ -383,7 +383,7 @@ fn gather(
         return Err(LoadError::NoneUsable { bad: skipped });
     }
     let pixels = Pixels { rule, data };
-    let filled = (!filled.is_empty()).then(|| Notice::Filled { images: filled });
+    let filled = (!filled.is_empty()).then_some(Notice::Filled { images: filled });
     let notices = filled.into_iter().chain(flat_images(dataset, &kept, &pixels)).collect();
     Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
 }
