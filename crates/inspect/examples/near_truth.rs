@@ -220,7 +220,7 @@ fn main() -> Result<(), Failed> {
         lowest.1,
         found.pairs.len()
     );
-    if std::env::args().last().as_deref() == Some("--check") && (lowest.0 < 0.95 || precision < 0.95) {
+    if std::env::args().next_back().as_deref() == Some("--check") && (lowest.0 < 0.95 || precision < 0.95) {
         return Err("below 0.95".into());
     }
     let unknown: Vec<&near::Near> =
