@@ -300,8 +300,13 @@ fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<(Vec<u8>, Option<Stri
     let bad = |error: &dyn fmt::Display| Unusable::Bad(error.to_string());
     match &sample.source {
         Source::File => {
-            let content = read_counted(&sample.path)
-                .map_err(|error| Unusable::Bad(format!("it cannot be read: {error}")))?;
+            let content = read_counted(&sample.path).map_err(|error| match error.kind() {
+                std::io::ErrorKind::OutOfMemory => {
+                    let bytes = std::fs::metadata(&sample.path).map_or(0, |file| file.len());
+                    Unusable::Memory(DecodeError::Memory { bytes })
+                }
+                _ => Unusable::Bad(format!("it cannot be read: {error}")),
+            })?;
             // Its pixels would be kept in the cache under the name of what the file held before.
             if XxHash3_128::oneshot(&content.bytes) != sample.content {
                 return Err(Unusable::Bad("it changed while it was in use".to_owned()));
@@ -378,7 +383,7 @@ fn gather(
         return Err(LoadError::NoneUsable { bad: skipped });
     }
     let pixels = Pixels { rule, data };
-    let filled = (!filled.is_empty()).then(|| Notice::Filled { images: filled });
+    let filled = (!filled.is_empty()).then_some(Notice::Filled { images: filled });
     let notices = filled.into_iter().chain(flat_images(dataset, &kept, &pixels)).collect();
     Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
 }

@@ -298,7 +298,7 @@ impl fmt::Display for Notice {
                 let (s, has) = if *images == 1 { ("", "has") } else { ("s", "have") };
                 write!(
                     f,
-                    "{images} file{s} {has} several pages, of which the first is used; the others can be parted by `magick FILE \
+                    "{images} file{s} {has} several pages, of which the first is used that is no thumbnail; the others can be parted by `magick FILE \
                      PAGE-%d.png` (the first is {})",
                     first.display()
                 )

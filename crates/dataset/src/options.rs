@@ -206,8 +206,6 @@ pub struct LabelledOptions {
     pub on_bad_image: OnBadImage,
     /// Patterns of files and folders to leave out, as [`ScanOptions::exclude`].
     pub exclude: Vec<String>,
-    /// A list of more, as [`ScanOptions::exclude_list`].
-    pub exclude_list: Option<PathBuf>,
     /// What of the data is what.
     pub layout: Layout,
 }

@@ -27,7 +27,8 @@ impl<'a> Patterns<'a> {
         let text = String::from_utf8(crate::read_file(list).map_err(read)?).map_err(|_| {
             read(std::io::Error::other("it is no UTF-8 text, but a list of paths, one in each line"))
         })?;
-        let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
         let listed = lines.map(|line| (line.trim_start_matches("./").to_owned(), AtomicBool::new(false)));
         Ok(Patterns { listed: listed.collect(), list: Some(list.to_owned()), ..self })
     }
@@ -43,13 +44,7 @@ impl<'a> Patterns<'a> {
             .filter(|part| !matches!(part, Component::CurDir))
             .map(|part| part.as_os_str().to_string_lossy())
             .collect();
-        let mut excluded = false;
-        if !self.listed.is_empty()
-            && let Some(used) = self.listed.get(&parts.join("/"))
-        {
-            used.store(true, Ordering::Relaxed);
-            excluded = true;
-        }
+        let mut excluded = self.lists(relative);
         for (pattern, used) in &self.patterns {
             let matches = if pattern.trim_end_matches('/').contains('/') {
                 let pattern = pattern.trim_matches('/');
@@ -63,6 +58,17 @@ impl<'a> Patterns<'a> {
             }
         }
         excluded
+    }
+
+    /// Whether the list has the file at `relative`.
+    pub(crate) fn lists(&self, relative: &Path) -> bool {
+        if self.listed.is_empty() {
+            return false;
+        }
+        let parts = relative.components().filter(|part| !matches!(part, Component::CurDir));
+        let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy()).collect();
+        let used = self.listed.get(&parts.join("/"));
+        used.inspect(|used| used.store(true, Ordering::Relaxed)).is_some()
     }
 
     /// The list, and how many of its paths never matched, with one of them, where there are such.

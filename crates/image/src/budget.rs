@@ -17,7 +17,10 @@ pub struct Budget {
 struct State {
     held: u64,
     holders: usize,
-    waiting: usize,
+    /// The number of the next who comes, and of the next who gets something: in the order in which they came, so that who needs much
+    /// is not passed over for ever.
+    next: u64,
+    served: u64,
 }
 
 /// Bytes of a [`Budget`], given back when this is dropped.
@@ -29,7 +32,7 @@ pub struct Held<'a> {
 impl Budget {
     /// A budget of so many bytes.
     pub const fn new(bytes: u64) -> Budget {
-        let state = State { held: 0, holders: 0, waiting: 0 };
+        let state = State { held: 0, holders: 0, next: 0, served: 0 };
         Budget { bytes, state: Mutex::new(state), freed: Condvar::new() }
     }
 
@@ -40,13 +43,17 @@ impl Budget {
             return Held { budget: self, bytes: 0 };
         }
         let mut state = self.state();
-        state.waiting += 1;
-        while state.holders > 0 && state.held.saturating_add(bytes) > self.bytes {
+        let number = state.next;
+        state.next += 1;
+        while state.served < number || (state.holders > 0 && state.held.saturating_add(bytes) > self.bytes) {
             state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.waiting -= 1;
+        state.served += 1;
         state.holders += 1;
         state.held += bytes;
+        drop(state);
+        // Whoever comes after may fit beside.
+        self.freed.notify_all();
         Held { budget: self, bytes }
     }
 
@@ -82,14 +89,16 @@ pub(crate) fn pictures() -> &'static Budget {
 pub(crate) struct Memory(Option<Held<'static>>);
 
 impl Memory {
-    /// Waits for `bytes`, which a picture takes at once at most, in the place of what was held for it before.
+    /// Waits for `bytes`, which a picture takes at most while it is decoded, and for as many more: turning it or giving it other
+    /// channels makes a second one. In the place of what was held for it before.
     ///
     /// # Errors
-    /// Where the system does not give so much. An allocation that fails later would end the process without a name.
+    /// Where the system does not give `bytes` now. An allocation that fails later ends the process without a name; that can still
+    /// happen where something else takes the memory meanwhile.
     pub(crate) fn hold(&mut self, bytes: u64) -> Result<(), crate::DecodeError> {
         self.0 = None;
         if bytes >= COUNTED {
-            self.0 = Some(pictures().hold(bytes));
+            self.0 = Some(pictures().hold(bytes.saturating_mul(2)));
             let fits = |bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok();
             if !usize::try_from(bytes).is_ok_and(fits) {
                 return Err(crate::DecodeError::Memory { bytes });
@@ -108,8 +117,12 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     /// Returns once so many are waiting.
-    fn until_waiting(budget: &Budget, count: usize) {
-        while budget.state().waiting < count {
+    fn until_waiting(budget: &Budget, count: u64) {
+        let waiting = || {
+            let state = budget.state();
+            state.next - state.served
+        };
+        while waiting() < count {
             std::thread::yield_now();
         }
     }
@@ -157,6 +170,31 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_first_is_served_first() {
+        let budget = Budget::new(10 * MIB);
+        let first = budget.hold(6 * MIB);
+        let (send, receive) = mpsc::channel();
+        let (large, small) = (send.clone(), send);
+        std::thread::scope(|scope| {
+            let budget = &budget;
+            scope.spawn(move || {
+                let _held = budget.hold(10 * MIB);
+                large.send("large").unwrap();
+            });
+            until_waiting(budget, 1);
+            // It would fit, but came later.
+            scope.spawn(move || {
+                let _held = budget.hold(MIB);
+                small.send("small").unwrap();
+            });
+            until_waiting(budget, 2);
+            assert!(receive.try_recv().is_err());
+            drop(first);
+            assert_eq!((receive.recv(), receive.recv()), (Ok("large"), Ok("small")));
+        });
+    }
+
+    #[test]
     fn small_needs_are_free() {
         let budget = Budget::new(MIB);
         let _all = budget.hold(MIB);
@@ -168,6 +206,5 @@ mod tests {
     fn memory_that_the_system_does_not_have_is_an_error() {
         let error = Memory::default().hold(u64::MAX / 4).unwrap_err();
         assert!(matches!(error, crate::DecodeError::Memory { .. }));
-        assert_eq!(pictures().state().holders, 0);
     }
 }

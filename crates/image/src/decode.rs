@@ -245,7 +245,9 @@ pub fn decode_shrunk(
         return Err(crate::ImageError::Channels(channels).into());
     }
     if width > 0 && height > 0 && sniff(bytes)? == Format::Jpeg {
-        let shrunk = contained(Format::Jpeg, || jpeg::shrink(bytes, channels, (width, height), limits))?;
+        let shrunk = contained(Format::Jpeg, || {
+            jpeg::shrink(bytes, channels, (width, height), limits, reading.fill_damaged)
+        })?;
         if let Some(image) = shrunk {
             return Ok(image);
         }

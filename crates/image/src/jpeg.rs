@@ -76,9 +76,10 @@ pub(crate) fn shrink(
     channels: u8,
     (width, height): (u32, u32),
     limits: &Limits,
+    fill: bool,
 ) -> Result<Option<Image>, DecodeError> {
     let file = File::open(bytes)?;
-    file.check_size(limits, false)?;
+    file.check_size(limits, fill)?;
     let orientation = file.orientation();
     let (width, height) = if swaps_sides(orientation) { (height, width) } else { (width, height) };
     let Some(image) = means::shrink(file, width, height) else { return Ok(None) };
@@ -239,6 +240,9 @@ impl<'a> File<'a> {
             Err(error) if !fill => return Err(error),
             _ => {}
         }
+        if quantization.iter().all(Option::is_none) {
+            return Err(malformed("its quantization table is missing".to_owned()));
+        }
         // What has none is of zeros.
         let quantization: Vec<[u16; 64]> = quantization.into_iter().map(|q| q.unwrap_or([1; 64])).collect();
         for row in 0..frame.units.1 {
@@ -358,14 +362,17 @@ mod tests {
             |name: &str| std::fs::read(format!("{}/tests/files/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let limits = Limits::default();
         for name in ["baseline_420.jpg", "baseline_444.jpg", "gray.jpg", "restarts.jpg"] {
-            let shrunk = shrink(&file(name), 3, (5, 5), &limits).unwrap();
+            let shrunk = shrink(&file(name), 3, (5, 5), &limits, false).unwrap();
             assert_eq!(
                 shrunk.map(|image| (image.width(), image.height(), image.channels())),
                 Some((5, 5, 3)),
                 "{name}"
             );
-            assert!(shrink(&file(name), 3, (1000, 1000), &limits).unwrap().is_none(), "{name} is smaller");
+            assert!(
+                shrink(&file(name), 3, (1000, 1000), &limits, false).unwrap().is_none(),
+                "{name} is smaller"
+            );
         }
-        assert!(shrink(&file("progressive.jpg"), 3, (5, 5), &limits).unwrap().is_none());
+        assert!(shrink(&file("progressive.jpg"), 3, (5, 5), &limits, false).unwrap().is_none());
     }
 }

@@ -13,15 +13,17 @@ use crate::{DecodeError, Format, Header, Image, Limits, Reading, exif};
 /// What is lost of a damaged picture that is filled (see [`Reading::fill_damaged`]).
 pub(crate) const LOST: u8 = 128;
 
+/// The most memory that what a file says beside its pixels may take, such as its texts, and that a row may.
+const BESIDE: usize = 1 << 26;
+
 /// So many bytes of rows are narrowed at a time.
 const STRIP: usize = 1 << 16;
 
 type Rows<'a> = png::Reader<Cursor<&'a [u8]>>;
 
-fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Rows<'a>, DecodeError> {
-    // Of what the file says beside its pixels, such as its texts.
-    let most = usize::try_from(limits.max_pixels.saturating_mul(8)).unwrap_or(usize::MAX);
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: most });
+fn open(bytes: &[u8]) -> Result<Rows<'_>, DecodeError> {
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: BESIDE });
+    decoder.set_ignore_iccp_chunk(true);
     // Palettes become colors, bits bytes, and a color that is transparent alpha.
     decoder.set_transformations(Transformations::EXPAND);
     decoder.read_info().map_err(explain)
@@ -34,7 +36,7 @@ fn orientation(rows: &Rows<'_>, bytes: &[u8]) -> Orientation {
 }
 
 pub(crate) fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
-    let rows = open(bytes, &Limits::default())?;
+    let rows = open(bytes)?;
     let channels = match rows.output_color_type().0 {
         ColorType::Grayscale | ColorType::GrayscaleAlpha => 1,
         ColorType::Rgb | ColorType::Rgba | ColorType::Indexed => 3,
@@ -49,14 +51,17 @@ pub(crate) fn decode(
     reading: Reading,
     hold: impl FnOnce(u64) -> Result<(), DecodeError>,
 ) -> Result<(Image, Orientation), DecodeError> {
-    let mut rows = open(bytes, limits)?;
+    let bytes = if reading.fill_damaged { before_damage(bytes) } else { bytes };
+    let mut rows = open(bytes)?;
     let (width, height) = rows.info().size();
     check_size(width, height, Format::Png, limits)?;
     let (color, depth) = rows.output_color_type();
     let gray = matches!(color, ColorType::Grayscale | ColorType::GrayscaleAlpha);
     // A gray picture on a color is in color.
     let most = if gray && reading.background.is_none() { 1 } else { 3 };
-    hold(u64::from(width) * u64::from(height) * most)?;
+    // And rows as they are in the file: the decoder's own two, and as they are narrowed.
+    let line = rows.output_line_size(width).unwrap_or(BESIDE) as u64;
+    hold(u64::from(width) * u64::from(height) * most + 5 * line)?;
     let mut picture = Picture { size: (width as usize, height as usize), channels: 0, data: Vec::new() };
     let interlaced = rows.info().interlaced;
     let read = if interlaced {
@@ -65,7 +70,7 @@ pub(crate) fn decode(
         picture.rows(&mut rows, color, depth, reading)
     };
     match read {
-        Err(_) if reading.fill_damaged && picture.channels > 0 => {
+        Err(_) if reading.fill_damaged && !picture.data.is_empty() => {
             picture.data.resize(picture.size.0 * picture.size.1 * picture.channels, LOST);
         }
         read => read.map_err(explain)?,
@@ -187,6 +192,23 @@ fn dynamic_16((width, height): (u32, u32), color: ColorType, data: Vec<u16>) -> 
         }
         ColorType::Rgba => ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageRgba16),
     }
+}
+
+/// The file up to the first chunk whose checksum is wrong: what a decoder makes of it may be anything. A last chunk that is cut has none,
+/// and counts.
+fn before_damage(bytes: &[u8]) -> &[u8] {
+    let mut at = 8;
+    while let Some(length) = bytes.get(at..).and_then(<[u8]>::first_chunk::<4>) {
+        let length = u32::from_be_bytes(*length) as usize;
+        let Some(end) = at.checked_add(length).and_then(|end| end.checked_add(12)) else { break };
+        let Some(chunk) = bytes.get(at..end) else { break };
+        let (content, checksum) = chunk[4..].split_at(length + 4);
+        if crc32fast::hash(content).to_be_bytes() != checksum {
+            return &bytes[..at];
+        }
+        at = end;
+    }
+    bytes
 }
 
 fn explain(error: DecodingError) -> DecodeError {

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
 
-use pupila_image::{DecodeError, Image, Interpolation, Limits, Reading, decode, decode_as, decode_resized};
+use pupila_image::{
+    DecodeError, Image, Interpolation, Limits, Reading, decode, decode_as, decode_resized, decode_shrunk,
+};
 
 const FILL: Reading = Reading { white: None, background: None, fill_damaged: true };
 const GRAY: [u8; 3] = [128; 3];
@@ -16,7 +18,7 @@ fn file(name: &str) -> Vec<u8> {
 }
 
 /// A picture of one color a row, so that each row says whether it is there.
-fn png(interlaced: bool, deep: bool) -> Vec<u8> {
+fn png(deep: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 40, 64);
     encoder.set_color(png::ColorType::Rgb);
@@ -32,7 +34,6 @@ fn png(interlaced: bool, deep: bool) -> Vec<u8> {
     }
     writer.write_image_data(&rows).unwrap();
     drop(writer);
-    assert!(!interlaced || !deep, "the encoder has no passes");
     bytes
 }
 
@@ -48,14 +49,16 @@ fn there(image: &Image, whole: &Image) -> usize {
 #[test]
 fn a_cut_png_keeps_its_rows() {
     for deep in [false, true] {
-        let bytes = png(false, deep);
+        let bytes = png(deep);
         let whole = decode(&bytes, 3, &Limits::default()).unwrap();
         assert_eq!(filled(&bytes).unwrap(), whole);
         let mut most = 0;
         for end in (60..bytes.len() - 20).step_by(7) {
             assert!(decode(&bytes[..end], 3, &Limits::default()).is_err());
-            // Before the first row there is nothing that could be kept.
-            let Ok(image) = filled(&bytes[..end]) else { continue };
+            let Ok(image) = filled(&bytes[..end]) else {
+                assert_eq!(most, 0, "{end}");
+                continue;
+            };
             let good = there(&image, &whole);
             assert!(good >= most && good.is_multiple_of(40), "{good} at {end}");
             most = good;
@@ -94,6 +97,42 @@ fn a_cut_jpeg_keeps_its_blocks() {
 }
 
 #[test]
+fn what_a_wrong_checksum_is_of_is_lost() {
+    // Two chunks of pixels; a wrong bit in the second.
+    let one = png(false);
+    let start = one.windows(4).position(|w| w == b"IDAT").unwrap();
+    let length = u32::from_be_bytes(one[start - 4..start].try_into().unwrap()) as usize;
+    let data = &one[start + 4..start + 4 + length];
+    let chunk = |data: &[u8]| {
+        let content = [&b"IDAT"[..], data].concat();
+        [&(data.len() as u32).to_be_bytes()[..], &content, &crc32fast::hash(&content).to_be_bytes()].concat()
+    };
+    let (first, second) = data.split_at(length / 2);
+    let mut bytes = [&one[..start - 4], &chunk(first), &chunk(second), &one[start + 8 + length..]].concat();
+    let whole = decode(&one, 3, &Limits::default()).unwrap();
+    assert_eq!(decode(&bytes, 3, &Limits::default()).unwrap(), whole);
+    let wrong = start - 4 + 12 + first.len() + 8 + second.len() / 2;
+    bytes[wrong] ^= 0x10;
+    assert!(decode(&bytes, 3, &Limits::default()).is_err());
+    let good = there(&filled(&bytes).unwrap(), &whole);
+    assert!((40 * 28..40 * 33).contains(&good), "{good}");
+}
+
+#[test]
+fn both_ways_fill_the_same_files() {
+    let bytes = file("baseline_420.jpg");
+    let mut filled_ones = 0;
+    for end in (0..bytes.len()).step_by(13) {
+        let size = (4, 3);
+        let full = decode_resized(&bytes[..end], 3, size, Interpolation::Area, &Limits::default(), &FILL);
+        let scaled = decode_shrunk(&bytes[..end], 3, size, &Limits::default(), &FILL);
+        assert_eq!(full.is_ok(), scaled.is_ok(), "{end}");
+        filled_ones += usize::from(full.is_ok());
+    }
+    assert!(filled_ones > 20, "{filled_ones}");
+}
+
+#[test]
 fn what_is_behind_a_fault_is_gray() {
     let bytes = file("baseline_444.jpg");
     let start = bytes.windows(2).position(|pair| pair == [0xFF, 0xDA]).unwrap();
@@ -119,6 +158,6 @@ fn what_has_no_size_is_refused_all_the_same() {
         let bytes = file(name);
         assert!(filled(&bytes[..20]).is_err());
     }
-    assert!(filled(&png(false, false)[..30]).is_err());
+    assert!(filled(&png(false)[..30]).is_err());
     assert!(filled(b"GIF89a").is_err());
 }

@@ -1,6 +1,7 @@
 //! Near duplicates against the truth: plants copies of each kind into a folder of real pictures and says how many are found.
 //!
-//! `near_truth FOLDER [--true-pairs FILE] [--sheets FOLDER] [--each 200] [--seed 0]`
+//! `near_truth FOLDER [--true-pairs FILE] [--sheets FOLDER] [--each 200] [--seed 0] [--check]`; with `--check`, which comes last, it fails
+//! where a recall or the precision is below 0.95.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -202,16 +203,26 @@ fn main() -> Result<(), Failed> {
         entry.1 += 1;
         entry.0 += usize::from(hits.contains(&(s, n + i)));
     }
+    let mut lowest = (1.0, "");
     for (name, (hit, all)) in by_kind {
-        println!("recall {name}: {:.3} ({hit} of {all})", hit as f64 / all as f64);
+        let recall = hit as f64 / all as f64;
+        println!("recall {name}: {recall:.3} ({hit} of {all})");
+        if recall < lowest.0 {
+            lowest = (recall, name);
+        }
     }
     let right =
         found.pairs.iter().filter(|p| root(&parent, source(p.a)) == root(&parent, source(p.b))).count();
+    let precision = right as f64 / found.pairs.len().max(1) as f64;
     println!(
-        "precision {:.3} ({right} of {})",
-        right as f64 / found.pairs.len().max(1) as f64,
+        "result: lowest recall {:.3} ({}), precision {precision:.3} ({right} of {})",
+        lowest.0,
+        lowest.1,
         found.pairs.len()
     );
+    if std::env::args().next_back().as_deref() == Some("--check") && (lowest.0 < 0.95 || precision < 0.95) {
+        return Err("below 0.95".into());
+    }
     let unknown: Vec<&near::Near> =
         found.pairs.iter().filter(|p| root(&parent, source(p.a)) != root(&parent, source(p.b))).collect();
     println!("{} pairs among the originals", found.pairs.iter().filter(|p| p.b < n).count());

@@ -5,6 +5,7 @@
 
 mod classes;
 mod copies;
+mod facts;
 mod finding;
 mod gallery;
 mod inspection;
@@ -27,5 +28,5 @@ pub use look::{LookError, Looked, look, picture};
 pub use map::{Point, map};
 pub use measure::{Measured, measure};
 pub use neighbours::Baseline;
-pub use shortcut::Shortcut;
+pub use shortcut::{Shortcut, shortcuts};
 pub use sight::{COLOR_SIDE, SIDE, Sight, Taken};

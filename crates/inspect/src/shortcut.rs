@@ -2,20 +2,19 @@
 //!
 //! Each fact by itself is given to a small tree ([`crate::tree`]), whose answers on images that it has not seen (five folds, copies and
 //! groups kept together) are compared with the share of the most frequent class. That it is better by chance is ruled out by what the
-//! same reaches on shuffled labels: a fact is told where it is four of their standard deviations above their mean, and where the
+//! same reaches on shuffled labels. Where one class has most images, the mean of the classes' recalls is looked at too: a fact is told where it is four of their standard deviations above their mean, and where the
 //! interval of its accuracy is above the share.
 
-use std::collections::HashMap;
-
 use pupila_dataset::Dataset;
-use pupila_metrics::proportion;
+use pupila_metrics::{Interval, Predictions, interval, metric, proportion};
 use pupila_random::{Purpose, Stream};
 use rayon::prelude::*;
 
+use crate::Looked;
+use crate::facts::{Fact, facts};
 use crate::finding::{Finding, Kind, Severity};
 use crate::tree::Tree;
 use crate::units::{folds, units};
-use crate::{Looked, Sight};
 
 const FOLDS: u32 = 5;
 /// Shuffled sets that a fact is compared with.
@@ -29,17 +28,6 @@ const MOST: usize = 4_000;
 /// Fewer say nothing.
 const FEWEST: usize = 30;
 
-/// A fact of each image, as numbers.
-struct Fact {
-    name: &'static str,
-    /// What of it is told by class, and how.
-    shown: &'static str,
-    /// Whether a network sees it in the pixels.
-    seen: bool,
-    /// `[features][images]`; the first is what is shown.
-    features: Vec<Vec<f32>>,
-}
-
 /// What a fact alone reaches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shortcut {
@@ -51,6 +39,11 @@ pub struct Shortcut {
     pub interval: (f64, f64),
     /// The share of the most frequent class.
     pub majority: f64,
+    /// Where it is told by the mean of the classes' recalls, since the most frequent class stays the best answer: that mean, by a tree for which
+    /// each class counts the same, and its 95 % interval.
+    pub mean_recall: Option<(f64, f64, f64)>,
+    /// How many classes there are.
+    pub classes: usize,
     /// Whether a network sees it in the pixels.
     pub seen: bool,
     /// What it is in each class: the class's name, and the median.
@@ -60,7 +53,7 @@ pub struct Shortcut {
 }
 
 /// The facts that give the class away, the best first.
-pub(crate) fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
+pub fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
     let mut which: Vec<usize> =
         (0..dataset.samples.len()).filter(|&at| looked.sights[at].is_some()).collect();
     if which.len() > MOST {
@@ -76,67 +69,138 @@ pub(crate) fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
         return Vec::new();
     }
     let majority = *counts.iter().max().unwrap_or(&0) as f64 / which.len() as f64;
+    let there = counts.iter().filter(|&&count| count > 0).count() as f64;
     let units = units(dataset, looked, &which);
     let fold = folds(&units, FOLDS, 0);
+    let grouped = units.iter().max().is_some_and(|&most| (most as usize + 1) < units.len());
+    let groups = grouped.then_some(&units[..]);
+    let plain = Score { weights: vec![1.0; classes], balanced: false, chance: majority };
+    // Of classes of very different sizes the largest may stay the best answer whatever a fact says.
+    let weigh = |&count: &usize| if count == 0 { 0.0 } else { which.len() as f64 / (there * count as f64) };
+    let balanced = Score { weights: counts.iter().map(weigh).collect(), balanced: true, chance: 1.0 / there };
+    let is_imbalanced = majority > 1.5 / there;
     let facts = facts(dataset, looked, &which);
     let mut found: Vec<Shortcut> = facts
         .par_iter()
         .filter_map(|fact| {
-            let hits = hits(fact, &labels, classes, &fold);
-            let accuracy = share(&hits);
-            if accuracy < majority + GAIN {
-                return None;
-            }
-            let grouped = units.iter().max().is_some_and(|&most| (most as usize + 1) < units.len());
-            let interval =
-                proportion(&hits, grouped.then_some(&units)).or_else(|_| proportion(&hits, None)).ok()?;
-            if interval.low <= majority {
-                return None;
-            }
-            let shuffled: Vec<f64> = (0..SHUFFLES)
-                .into_par_iter()
-                .map(|round| {
-                    let labels = shuffled(&labels, &units, round);
-                    share(&self::hits(fact, &labels, classes, &fold))
-                })
-                .collect();
-            let mean = shuffled.iter().sum::<f64>() / f64::from(SHUFFLES);
-            let variance =
-                shuffled.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / f64::from(SHUFFLES - 1);
-            // Where nearly all shuffles give the majority alone their scatter says too little.
-            let least = majority * (1.0 - majority) / which.len() as f64;
-            if accuracy < mean + DEVIATIONS * variance.max(least).sqrt() {
-                return None;
-            }
-            Some(Shortcut {
+            let of = Trial { fact, labels: &labels, fold: &fold, units: &units, groups };
+            let answers = of.answers(&labels, &plain.weights);
+            let accuracy = plain.interval(&answers, &labels, groups)?;
+            let by_class = || by_class(dataset, &fact.features[0], &labels);
+            let told = |mean_recall: Option<Interval>| Shortcut {
                 fact: fact.name,
-                accuracy,
-                interval: (interval.low, interval.high),
+                accuracy: accuracy.value,
+                interval: (accuracy.low, accuracy.high),
                 majority,
+                mean_recall: mean_recall.map(|recall| (recall.value, recall.low, recall.high)),
+                classes: there as usize,
                 seen: fact.seen,
-                by_class: by_class(dataset, &fact.features[0], &labels),
+                by_class: by_class(),
                 shown: fact.shown,
-            })
+            };
+            if of.is_beyond_chance(&plain, accuracy) {
+                return Some(told(None));
+            }
+            if !is_imbalanced {
+                return None;
+            }
+            let answers = of.answers(&labels, &balanced.weights);
+            let recall = balanced.interval(&answers, &labels, groups)?;
+            of.is_beyond_chance(&balanced, recall).then(|| told(Some(recall)))
         })
         .collect();
-    found.sort_by(|a, b| b.accuracy.total_cmp(&a.accuracy));
+    let gain = |shortcut: &Shortcut| match shortcut.mean_recall {
+        Some((value, ..)) => value - 1.0 / shortcut.classes as f64,
+        None => shortcut.accuracy - shortcut.majority,
+    };
+    found.sort_by(|a, b| gain(b).total_cmp(&gain(a)));
     found
 }
 
-/// Whether each image's class is told by the fact alone, by a tree that has not seen the image.
-fn hits(fact: &Fact, labels: &[u32], classes: usize, fold: &[u32]) -> Vec<bool> {
-    let mut hits = vec![false; labels.len()];
-    for judged in 0..FOLDS {
-        let mut which: Vec<usize> = (0..labels.len()).filter(|&at| fold[at] != judged).collect();
-        if which.is_empty() {
-            continue;
+/// How answers are scored.
+struct Score {
+    /// How much an image of each class counts.
+    weights: Vec<f64>,
+    /// Whether each class counts the same.
+    balanced: bool,
+    /// What is reached without knowing anything.
+    chance: f64,
+}
+
+impl Score {
+    /// The share of right answers, or the mean of the classes' shares, with its 95 % interval.
+    fn interval(&self, answers: &[u32], labels: &[u32], groups: Option<&[u32]>) -> Option<Interval> {
+        if !self.balanced {
+            let hits: Vec<bool> = answers.iter().zip(labels).map(|(answer, label)| answer == label).collect();
+            return proportion(&hits, groups).or_else(|_| proportion(&hits, None)).ok();
         }
-        let tree = Tree::fit(&fact.features, labels, classes, &mut which);
-        for at in (0..labels.len()).filter(|&at| fold[at] == judged) {
-            hits[at] = tree.predict(&fact.features, at) == labels[at];
-        }
+        let classes = self.weights.len();
+        let mut scores = vec![0.0f32; answers.len() * classes];
+        answers.iter().enumerate().for_each(|(at, &answer)| scores[at * classes + answer as usize] = 1.0);
+        let mut predictions = Predictions::new(classes);
+        predictions.push_logits(&scores, labels).ok()?;
+        let metric = metric("balanced_accuracy").ok()?;
+        interval(&predictions, metric, groups).or_else(|_| interval(&predictions, metric, None)).ok()
     }
-    hits
+
+    fn value(&self, answers: &[u32], labels: &[u32]) -> f64 {
+        let (mut sum, mut all) = (0.0, 0.0);
+        for (answer, &label) in answers.iter().zip(labels) {
+            all += self.weights[label as usize];
+            sum += if *answer == label { self.weights[label as usize] } else { 0.0 };
+        }
+        sum / all
+    }
+}
+
+/// A fact that is tried.
+struct Trial<'a> {
+    fact: &'a Fact,
+    labels: &'a [u32],
+    fold: &'a [u32],
+    units: &'a [u32],
+    groups: Option<&'a [u32]>,
+}
+
+impl Trial<'_> {
+    /// What a tree that has not seen an image says of it, by the fact alone.
+    fn answers(&self, labels: &[u32], weights: &[f64]) -> Vec<u32> {
+        let mut answers = vec![0; labels.len()];
+        for judged in 0..FOLDS {
+            let mut which: Vec<usize> = (0..labels.len()).filter(|&at| self.fold[at] != judged).collect();
+            if which.is_empty() {
+                continue;
+            }
+            let tree = Tree::fit(&self.fact.features, labels, weights, &mut which);
+            for at in (0..labels.len()).filter(|&at| self.fold[at] == judged) {
+                answers[at] = tree.predict(&self.fact.features, at);
+            }
+        }
+        answers
+    }
+
+    /// Whether a score is above what is reached without knowing anything, and above what shuffled labels reach.
+    fn is_beyond_chance(&self, score: &Score, reached: Interval) -> bool {
+        if reached.value < score.chance + GAIN || reached.low <= score.chance {
+            return false;
+        }
+        let shuffled: Vec<f64> = (0..SHUFFLES)
+            .into_par_iter()
+            .map(|round| {
+                let labels = shuffled(self.labels, self.units, round);
+                score.value(&self.answers(&labels, &score.weights), &labels)
+            })
+            .collect();
+        let mean = shuffled.iter().sum::<f64>() / f64::from(SHUFFLES);
+        let variance =
+            shuffled.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / f64::from(SHUFFLES - 1);
+        // Where nearly all shuffles give the same their scatter says too little.
+        let images = self
+            .groups
+            .map_or(self.labels.len(), |units| units.iter().max().map_or(1, |&most| most as usize + 1));
+        let least = score.chance * (1.0 - score.chance) / images as f64;
+        reached.value >= mean + DEVIATIONS * variance.max(least).sqrt()
+    }
 }
 
 /// Labels that stand at other units; those within a unit go together where the units are of one size.
@@ -155,10 +219,6 @@ fn shuffled(labels: &[u32], units: &[u32], round: u32) -> Vec<u32> {
     shuffled
 }
 
-fn share(hits: &[bool]) -> f64 {
-    hits.iter().filter(|hit| **hit).count() as f64 / hits.len().max(1) as f64
-}
-
 fn by_class(dataset: &Dataset, values: &[f32], labels: &[u32]) -> Vec<(String, f64)> {
     let mut of_class: Vec<Vec<f32>> = vec![Vec::new(); dataset.classes.len()];
     labels.iter().zip(values).for_each(|(&label, &value)| of_class[label as usize].push(value));
@@ -171,109 +231,34 @@ fn by_class(dataset: &Dataset, values: &[f32], labels: &[u32]) -> Vec<(String, f
         .collect()
 }
 
-fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<Fact> {
-    let sights: Vec<&Sight> = which.iter().filter_map(|&place| looked.sights[place].as_ref()).collect();
-    let numbers = |of: &dyn Fn(&Sight) -> f32| -> Vec<f32> { sights.iter().map(|sight| of(sight)).collect() };
-    // What is missing is below all.
-    let missing = f32::MIN;
-    let quality = numbers(&|s| s.jpeg_quality.map_or(missing, f32::from));
-    let cameras: Vec<String> = sights.iter().map(|s| s.taken.camera.clone().unwrap_or_default()).collect();
-    let stems: Vec<String> = which
-        .iter()
-        .map(|&place| {
-            dataset.samples[place].path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
-        })
-        .collect();
-    let formats: Vec<String> =
-        sights.iter().map(|s| s.format.map_or(String::new(), |format| format.name().to_owned())).collect();
-    let fact = |name, shown, seen, features| Fact { name, shown, seen, features };
-    let facts = vec![
-        fact(
-            "image size",
-            "width",
-            true,
-            vec![
-                numbers(&|s| s.size.0 as f32),
-                numbers(&|s| s.size.1 as f32),
-                numbers(&|s| s.size.0 as f32 / s.size.1 as f32),
-            ],
-        ),
-        fact("file size", "bytes", false, vec![numbers(&|s| s.bytes as f32)]),
-        fact(
-            "file format",
-            "format",
-            false,
-            vec![codes(&formats), numbers(&|s| f32::from(u8::from(s.color)))],
-        ),
-        fact(
-            "file name",
-            "length of the name",
-            false,
-            vec![
-                stems.iter().map(|stem| stem.chars().count() as f32).collect(),
-                codes(&stems.iter().map(|stem| pattern(stem)).collect::<Vec<_>>()),
-                stems.iter().map(|stem| number(stem).unwrap_or(missing)).collect(),
-            ],
-        ),
-        fact("border color", "red of the border", true, (0..3).map(|c| numbers(&|s| s.border[c])).collect()),
-        fact("brightness", "brightness", true, vec![numbers(&|s| s.brightness), numbers(&|s| s.contrast)]),
-        fact("camera", "camera", false, vec![codes(&cameras)]),
-        fact("time", "seconds", false, vec![numbers(&|s| s.taken.at.map_or(missing, |at| at as f32))]),
-        fact("JPEG quality", "quality", true, vec![quality]),
-    ];
-    let varies = |fact: &Fact| fact.features.iter().any(|values| values.iter().any(|&v| v != values[0]));
-    facts.into_iter().filter(varies).collect()
-}
-
-/// Texts as numbers: the most frequent is 0. So a tree parts them in few steps.
-fn codes(texts: &[String]) -> Vec<f32> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    texts.iter().for_each(|text| *counts.entry(text).or_default() += 1);
-    let mut order: Vec<(&str, usize)> = counts.into_iter().collect();
-    order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let code: HashMap<&str, f32> =
-        order.iter().enumerate().map(|(at, &(text, _))| (text, at as f32)).collect();
-    texts.iter().map(|text| code[text.as_str()]).collect()
-}
-
-/// A name with `#` for each run of digits.
-fn pattern(stem: &str) -> String {
-    let mut pattern = String::new();
-    for c in stem.chars() {
-        match c.is_ascii_digit() {
-            true if pattern.ends_with('#') => {}
-            true => pattern.push('#'),
-            false => pattern.push(c),
-        }
-    }
-    pattern
-}
-
-/// The last number of a name.
-fn number(stem: &str) -> Option<f32> {
-    let end = stem.rfind(|c: char| c.is_ascii_digit())? + 1;
-    let start = stem[..end]
-        .rfind(|c: char| !c.is_ascii_digit())
-        .map_or(0, |at| at + stem[at..].chars().next().map_or(1, char::len_utf8));
-    stem[start..end].parse().ok()
-}
-
 /// What is told of them.
 pub(crate) fn find(shortcuts: &[Shortcut]) -> Vec<Finding> {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     shortcuts
         .iter()
         .map(|shortcut| {
-            let &Shortcut { fact, accuracy, interval: (low, high), majority, seen, .. } = shortcut;
-            let message = format!(
-                "{fact} alone tells the class of {} of the images [{:.1}, {:.1}]; always the most frequent class: {}",
-                percent(accuracy),
-                100.0 * low,
-                100.0 * high,
-                percent(majority)
-            );
+            let &Shortcut { fact, accuracy, interval, majority, mean_recall, classes, seen, .. } = shortcut;
+            let guessed = 1.0 / classes as f64;
+            let message = match mean_recall {
+                None => format!(
+                    "{fact} alone tells the class of {} of the images [{:.1}, {:.1}]; always the most frequent class: {}",
+                    percent(accuracy),
+                    100.0 * interval.0,
+                    100.0 * interval.1,
+                    percent(majority)
+                ),
+                Some((recall, low, high)) => format!(
+                    "{fact} alone tells the class of {} of the images [{:.1}, {:.1}] where each class counts the same; without knowing \
+                     anything: {}",
+                    percent(recall),
+                    100.0 * low,
+                    100.0 * high,
+                    percent(guessed)
+                ),
+            };
+            let (value, chance) = mean_recall.map_or((accuracy, majority), |(recall, ..)| (recall, guessed));
             let severity = match seen {
-                true if accuracy > majority + 0.5 * (1.0 - majority) => Severity::Error,
+                true if value > chance + 0.5 * (1.0 - chance) => Severity::Error,
                 true => Severity::Warning,
                 false => Severity::Note,
             };
@@ -314,16 +299,6 @@ fn notes(shortcut: &Shortcut) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_patterns_and_numbers() {
-        assert_eq!(pattern("ISIC_0012-3b"), "ISIC_#-#b");
-        assert_eq!(number("ISIC_0012"), Some(12.0));
-        assert_eq!(number("ä12é"), Some(12.0));
-        assert_eq!(number("7"), Some(7.0));
-        assert_eq!(number("no"), None);
-        assert_eq!(codes(&["b".into(), "a".into(), "b".into()]), [0.0, 1.0, 0.0]);
-    }
 
     #[test]
     fn shuffled_labels_are_the_same_in_another_order() {

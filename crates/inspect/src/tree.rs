@@ -19,11 +19,12 @@ pub(crate) enum Tree {
 }
 
 impl Tree {
-    /// Fits a tree to the images `which`. `features: [F][N]`, `labels: [N]` below `classes`.
-    pub(crate) fn fit(features: &[Vec<f32>], labels: &[u32], classes: usize, which: &mut [usize]) -> Tree {
+    /// Fits a tree to the images `which`. `features: [F][N]`, `labels: [N]` below the number of `weights`: how much an image of each class
+    /// counts.
+    pub(crate) fn fit(features: &[Vec<f32>], labels: &[u32], weights: &[f64], which: &mut [usize]) -> Tree {
         // A leaf of one in two hundred says nothing of the others.
         let leaf = LEAF.max(which.len() / 200);
-        grow(features, labels, classes, which, DEPTH, leaf)
+        grow(features, labels, weights, which, DEPTH, leaf)
     }
 
     /// The class of image `at`.
@@ -41,27 +42,30 @@ impl Tree {
 fn grow(
     features: &[Vec<f32>],
     labels: &[u32],
-    classes: usize,
+    weights: &[f64],
     which: &mut [usize],
     depth: usize,
     leaf: usize,
 ) -> Tree {
-    let mut counts = vec![0u64; classes];
+    let mut counts = vec![0usize; weights.len()];
     which.iter().for_each(|&at| counts[labels[at] as usize] += 1);
-    let largest = (0..classes).max_by_key(|&class| (counts[class], std::cmp::Reverse(class))).unwrap_or(0);
+    // Counts are whole numbers: what they weigh is the same in any order.
+    let weighed = |class: usize| counts[class] as f64 * weights[class];
+    let heavier = |a: &usize, b: &usize| weighed(*a).total_cmp(&weighed(*b)).then(b.cmp(a));
+    let largest = (0..weights.len()).max_by(heavier).unwrap_or(0);
     let pure = counts.iter().filter(|&&count| count > 0).count() < 2;
     if depth == 0 || pure || which.len() < 2 * leaf {
         return Tree::Leaf(largest as u32);
     }
-    let Some((feature, threshold)) = best_split(features, labels, &counts, which, leaf) else {
+    let Some((feature, threshold)) = best_split(features, labels, weights, &counts, which, leaf) else {
         return Tree::Leaf(largest as u32);
     };
     // In place, and in an order that follows from the data.
     which.sort_by(|&a, &b| features[feature][a].total_cmp(&features[feature][b]).then(a.cmp(&b)));
     let cut = which.partition_point(|&at| features[feature][at] <= threshold);
     let (below, above) = which.split_at_mut(cut);
-    let left = Box::new(grow(features, labels, classes, below, depth - 1, leaf));
-    let right = Box::new(grow(features, labels, classes, above, depth - 1, leaf));
+    let left = Box::new(grow(features, labels, weights, below, depth - 1, leaf));
+    let right = Box::new(grow(features, labels, weights, above, depth - 1, leaf));
     Tree::Split { feature, threshold, left, right }
 }
 
@@ -69,29 +73,34 @@ fn grow(
 fn best_split(
     features: &[Vec<f32>],
     labels: &[u32],
-    counts: &[u64],
+    weights: &[f64],
+    counts: &[usize],
     which: &[usize],
     leaf: usize,
 ) -> Option<(usize, f32)> {
-    let total = which.len() as f64;
-    let squares: u64 = counts.iter().map(|count| count * count).sum();
-    // Sums of squares over sizes: what is to be as large as possible.
-    let mut best = (squares as f64 / total + 1e-9, None);
+    let weighed: Vec<f64> =
+        counts.iter().zip(weights).map(|(&count, weight)| count as f64 * weight).collect();
+    let total: f64 = weighed.iter().sum();
+    let squares: f64 = weighed.iter().map(|weight| weight * weight).sum();
+    // Sums of squares over sums: what is to be as large as possible. What rounding alone makes larger does not count.
+    let mut best = (squares / total * (1.0 + 1e-9), None);
     let mut order = which.to_vec();
     for (feature, values) in features.iter().enumerate() {
         order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]).then(a.cmp(&b)));
-        let mut left = vec![0u64; counts.len()];
-        let (mut left_squares, mut right_squares) = (0u64, squares);
+        let mut left = vec![0.0; counts.len()];
+        let (mut left_squares, mut right_squares, mut left_total) = (0.0, squares, 0.0);
         for (at, pair) in order.windows(2).enumerate() {
             let class = labels[pair[0]] as usize;
-            left_squares += 2 * left[class] + 1;
-            right_squares -= 2 * (counts[class] - left[class]) - 1;
-            left[class] += 1;
+            let weight = weights[class];
+            left_squares += weight * (2.0 * left[class] + weight);
+            right_squares -= weight * (2.0 * (weighed[class] - left[class]) - weight);
+            left[class] += weight;
+            left_total += weight;
             let below = at + 1;
             if below < leaf || order.len() - below < leaf || values[pair[0]] == values[pair[1]] {
                 continue;
             }
-            let value = left_squares as f64 / below as f64 + right_squares as f64 / (total - below as f64);
+            let value = left_squares / left_total + right_squares / (total - left_total);
             if value > best.0 {
                 best = (value, Some((feature, values[pair[0]])));
             }
@@ -112,7 +121,7 @@ mod tests {
         let labels: Vec<u32> = values.iter().map(|&v| u32::from(v > 30.0 || v == f32::MIN)).collect();
         let features = [values];
         let mut which: Vec<usize> = (0..200).collect();
-        let tree = Tree::fit(&features, &labels, 2, &mut which);
+        let tree = Tree::fit(&features, &labels, &[1.0; 2], &mut which);
         assert!((0..200).all(|at| tree.predict(&features, at) == labels[at]));
     }
 
@@ -120,7 +129,10 @@ mod tests {
     fn nothing_to_learn_is_the_majority() {
         let features = [vec![1.0; 40]];
         let labels: Vec<u32> = (0..40).map(|i| u32::from(i % 4 == 0)).collect();
-        let tree = Tree::fit(&features, &labels, 2, &mut (0..40).collect::<Vec<_>>());
+        let tree = Tree::fit(&features, &labels, &[1.0; 2], &mut (0..40).collect::<Vec<_>>());
         assert!(matches!(tree, Tree::Leaf(0)));
+        // Where the fewer ones count more they are the majority.
+        let tree = Tree::fit(&features, &labels, &[1.0, 4.0], &mut (0..40).collect::<Vec<_>>());
+        assert!(matches!(tree, Tree::Leaf(1)));
     }
 }

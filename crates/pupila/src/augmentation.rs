@@ -6,7 +6,7 @@ use crate::session::available_threads;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Loaded, OnBadImage, Skipped, Split, is_data, load, read_file};
 use pupila_engine::thread_pool;
-use pupila_image::{Image, Limits, decode_as};
+use pupila_image::{Image, Limits, Reading, decode_as};
 use pupila_loader::{Turn, turns};
 use pupila_train::{CheckedRecipe, Recipe, RecipeErrors, scan_for};
 use pupila_transforms::{SampleKey, Shape};
@@ -91,7 +91,9 @@ pub fn augmented(
 /// The image in its own size with draws of it, or one draw alone.
 fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> Result<Augmented, Error> {
     let bytes = read_file(path).map_err(Error::io(Tried::Read, path))?;
-    let image = decode_as(&bytes, recipe.input.channels, &Limits::default(), &recipe.input.rule().reading)
+    // What is damaged is an error here: there is nobody to be told that a part of it is gray.
+    let reading = Reading { fill_damaged: false, ..recipe.input.rule().reading };
+    let image = decode_as(&bytes, recipe.input.channels, &Limits::default(), &reading)
         .map_err(|source| Error::PictureFile { path: path.to_owned(), source })?;
     // Sample 0 of as many epochs as there are draws: so a seed shows the same pictures in the grid and alone.
     let draw = |epoch| {

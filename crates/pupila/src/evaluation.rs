@@ -165,13 +165,7 @@ impl<'a> Evaluation<'a> {
                     Some(own) => layout_of(&own.folder)?,
                     None => options.layout.clone(),
                 };
-                let labelled = LabelledOptions {
-                    split,
-                    on_bad_image: OnBadImage::Skip,
-                    exclude,
-                    exclude_list: None,
-                    layout,
-                };
+                let labelled = LabelledOptions { split, on_bad_image: OnBadImage::Skip, exclude, layout };
                 let Labelled { dataset, split } = scan_labelled(data, model.classes(), &labelled, cache)?;
                 let which = (0..dataset.samples.len()).collect();
                 Target {

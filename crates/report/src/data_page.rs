@@ -134,7 +134,7 @@ impl DataPage {
         let mut html = String::new();
         for (at, sentence) in self.lead.iter().enumerate() {
             let class = if at == 0 { " class=\"lead\"" } else { "" };
-            let _ = write!(html, "<p{class}>{}</p>\n", escape(sentence));
+            let _ = writeln!(html, "<p{class}>{}</p>", escape(sentence));
         }
         html += "<table class=\"pairs\"><tbody>";
         for (name, value) in &self.facts {
@@ -150,9 +150,9 @@ impl DataPage {
         }
         let mut html = String::new();
         for finding in &self.findings {
-            let _ = write!(
+            let _ = writeln!(
                 html,
-                "<div class=\"finding is-{0}\"><h3><i>{0}</i> {1}</h3><p>{2}</p>\n",
+                "<div class=\"finding is-{0}\"><h3><i>{0}</i> {1}</h3><p>{2}</p>",
                 finding.severity,
                 escape(&finding.message),
                 escape(&sentence(&finding.advice))

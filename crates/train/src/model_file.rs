@@ -171,7 +171,7 @@ impl Preparation {
     /// The pixels as the network sees them, before normalisation. `[H, W, C]`
     ///
     /// # Errors
-    /// The bytes are no image that can be read, or a damaged one.
+    /// The bytes are no image that can be read, or a damaged one, unless the model was trained with `input.damaged = "fill"`.
     pub fn pixels(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
         self.rule.pixels(bytes)
     }
@@ -179,7 +179,7 @@ impl Preparation {
     /// The network's input. `[H, W, C]`
     ///
     /// # Errors
-    /// The bytes are no image that can be read, or a damaged one.
+    /// The bytes are no image that can be read, or a damaged one, unless the model was trained with `input.damaged = "fill"`.
     pub fn input(&self, bytes: &[u8]) -> Result<Vec<f32>, DecodeError> {
         let pixels = self.pixels(bytes)?;
         let mut input = vec![0.0; pixels.data().len()];

@@ -163,15 +163,25 @@ impl Cache {
             slots.extend(pack.index.iter().enumerate().map(|(slot, entry)| (entry.0, (number, slot))));
         }
         let mut record = vec![0; bytes];
-        let mut used = vec![false; packs.len()];
+        let (mut used, mut damaged) = (vec![false; packs.len()], vec![false; packs.len()]);
         for (place, content) in wanted.iter().enumerate() {
             let Some(&(number, slot)) = slots.get(content) else { continue };
-            if packs[number].read(slot, &mut record) {
-                used[number] = true;
-                take(place, &record);
+            match packs[number].read(slot, &mut record) {
+                true => {
+                    used[number] = true;
+                    take(place, &record);
+                }
+                false => damaged[number] = true,
             }
         }
-        packs.iter().zip(used).filter(|(_, used)| *used).for_each(|(pack, _)| pack.touch());
+        for ((pack, used), damaged) in packs.iter().zip(used).zip(damaged) {
+            match (used, damaged) {
+                // It would hide what is written for it anew.
+                (_, true) => pack.delete(),
+                (true, false) => pack.touch(),
+                (false, false) => {}
+            }
+        }
     }
 
     /// Keeps records of contents, for [`Self::read_records`].

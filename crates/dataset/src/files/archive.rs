@@ -260,6 +260,17 @@ impl Archive {
         }
     }
 
+    /// How many bytes a file has, unpacked.
+    pub(super) fn length(&self, inner: &Path) -> io::Result<u64> {
+        match (*self.members.get(inner).ok_or(io::ErrorKind::NotFound)?, &self.zip) {
+            (Member::At { len, .. }, _) => Ok(len),
+            (Member::Zipped(number), Some(zip)) => {
+                Ok(zip.clone().by_index_raw(number).map_err(|error| damaged(explain(&error)))?.size())
+            }
+            (Member::Zipped(_), None) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     /// The bytes of a file of at most `most` bytes; only the first `start` where they are asked for.
     pub(super) fn read(&self, inner: &Path, most: u64, start: Option<u64>) -> io::Result<(Vec<u8>, Stamp)> {
         let member = *self.members.get(inner).ok_or(io::ErrorKind::NotFound)?;

@@ -116,13 +116,18 @@ pub(crate) struct Content {
 pub(crate) fn read_counted(path: &Path) -> io::Result<Content> {
     /// Beside what decoding takes (`pupila_image`): several of the largest photographs.
     static FILES: Budget = Budget::new(256 << 20);
-    let length = match there(path)? {
-        There::File(stamp) => stamp.len,
-        There::Folder | There::Other => 0,
-    };
-    let _held = FILES.hold(length);
+    let _held = FILES.hold(length(path)?);
     let (bytes, stamp) = read_stamped(path)?;
     Ok(Content { bytes, stamp, _held })
+}
+
+/// How many bytes a file has; of one in an archive unpacked.
+fn length(path: &Path) -> io::Result<u64> {
+    match std::fs::metadata(path) {
+        // A pipe or a device has none.
+        Ok(metadata) => Ok(if metadata.is_file() { metadata.len() } else { 0 }),
+        Err(error) => within(path, error, |archive, inner| archive.length(inner)),
+    }
 }
 
 fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Stamp)> {

@@ -44,7 +44,7 @@ pub fn scan_labelled(
     cache: Option<&Cache>,
 ) -> Result<Labelled, ScanError> {
     check_exclude(&options.exclude)?;
-    let patterns = Patterns::new(&options.exclude).with_list(options.exclude_list.as_deref())?;
+    let patterns = Patterns::new(&options.exclude);
     let (wanted, layout) = (options.split, &options.layout);
     let of_files = |mut listing: Listing| -> Result<(Labelled, bool), ScanError> {
         rename(&mut listing, layout);

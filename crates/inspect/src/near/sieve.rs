@@ -106,7 +106,7 @@ fn near_ones(signs: &[u64; 8], columns: &[u64], differ: u32, near: &mut Vec<(usi
     );
 }
 
-/// Eight sums side by side, in a fixed order.
+/// Sixteen sums side by side, in a fixed order.
 fn dot(a: &Values, b: &Values) -> f32 {
     let mut sums = [0.0f32; 16];
     for i in (0..LOW * LOW).step_by(16) {

@@ -116,9 +116,9 @@ fn a_picture_of_another_shape_is_no_turned_copy() {
 fn many_similar_ones_are_no_copies_and_a_copy_among_them_is() {
     let near = |a, b, alike| Near { a, b, turned: Turn::Upright, alike };
     let mut similar: Vec<Near> = (1..10).map(|b| near(0, b, 0.95 - b as f32 / 100.0)).collect();
-    assert!(apart_from_others(&similar, 11).is_empty());
+    assert!(apart_from_others(&similar, &[false; 11]).is_empty());
     similar.push(near(0, 10, 0.99));
-    assert_eq!(apart_from_others(&similar, 11), [near(0, 10, 0.99)]);
+    assert_eq!(apart_from_others(&similar, &[false; 11]), [near(0, 10, 0.99)]);
 }
 
 #[test]

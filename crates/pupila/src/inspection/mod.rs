@@ -6,6 +6,7 @@ use crate::error::{Error, Tried};
 use crate::session::Progress;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Dataset, OnBadImage, ScanError, scan, scan_images};
+use pupila_image::Reading;
 use pupila_inspect::{Inspection, LookError, Looked, inspect, look};
 use pupila_run::write_whole;
 use pupila_train::CheckedRecipe;
@@ -53,7 +54,8 @@ impl Inspected {
             let done = done.fetch_add(more, Ordering::Relaxed) + more;
             progress(Progress { done, total });
         };
-        let reading = recipe.input.rule().reading;
+        // Damaged pictures are told, whatever training makes of them.
+        let reading = Reading { fill_damaged: false, ..recipe.input.rule().reading };
         let stopped = || options.stop.is_set();
         let looked = look(&dataset, &reading, cache, &tell, &stopped).map_err(|error| match error {
             LookError::Interrupted => Error::Stopped("interrupted; nothing was written"),
@@ -90,6 +92,7 @@ impl Inspected {
         let mut text = String::from(
             "# Images that pupila inspect would leave out; train honours it with --set data.exclude_list=FILE\n",
         );
+        let mut written = 0;
         for &place in &which {
             let path = &self.dataset.samples[place].path;
             let below = path.strip_prefix(&self.dataset.root).unwrap_or(path);
@@ -97,9 +100,10 @@ impl Inspected {
             let Some(below) = below.to_str().filter(|name| !name.contains(['\n', '\r'])) else { continue };
             text.push_str(below);
             text.push('\n');
+            written += 1;
         }
         write_whole(path, text.as_bytes()).map_err(Error::io(Tried::Write, path))?;
-        Ok(which.len())
+        Ok(written)
     }
 }
 

@@ -138,7 +138,9 @@ fn rows(
         match path {
             // The names of files that were searched are below the data set, as those of folders are.
             Ok(path)
-                if resolved.searched && wanted.patterns.exclude(path.strip_prefix(root).unwrap_or(&path)) =>
+                if (resolved.searched
+                    && wanted.patterns.exclude(path.strip_prefix(root).unwrap_or(&path)))
+                    || wanted.patterns.lists(path.strip_prefix(root).unwrap_or(&path)) =>
             {
                 beside.excluded += 1;
             }
