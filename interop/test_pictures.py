@@ -51,6 +51,7 @@ MEANT = {
     "tiff palette of low bytes": "libtiff knows these of old writers, Pillow shows black",
     "tiff float *": "Pillow clips to 0..255 and knows 32 bits of gray alone; here 1 is white",
     "tiff signed gray *": "Pillow takes them for unsigned, or clips; here negative values are black and the largest is white",
+    "tiff WebP, *": "Pillow's libtiff has no WebP; the strip by itself it reads",
     "tiff YCbCr ???, none": "Pillow reads uncompressed YCbCr by itself: no clusters, and rounded otherwise than libtiff",
     "tiff YCbCr 4x4, odd, *": "libtiff takes the last bytes of an odd number of clusters for 0",
     "tiff YCbCr smaller than a cluster*": "libtiff refuses it",
@@ -72,7 +73,7 @@ MEANT = {
     "png EXIF orientation in text": "written by ImageMagick before PNG had a chunk for it; browsers do not turn such a picture either",
 }
 
-# Kinds that are refused: of each a part of what is said.
+# Kinds that are refused: of each a part of what is said. Above it why.
 REFUSED = {
     # Which component a scan is of cannot be known; libjpeg reads all of them into the first.
     "jpeg names twice, scan per component": "scans are out of order",
@@ -82,27 +83,32 @@ REFUSED = {
     # Behind a scan stray bytes may be what is left of a damaged one.
     "jpeg stray bytes between segments, scan per component": "left over",
     "jpeg stray bytes between segments, progressive": "left over",
-    # Pillow reads it; it is rare, and no small crate does.
+    # Pillow reads it; it is rare. libtiff puts differences of bytes before LZMA2, which `lzma-rs` does not know; `xz2` is C.
     "tiff *, tiffcp lzma*": "its compression is LZMA (34925), which is not read here",
-    "tiff *, tiffcp webp*": "its compression is WebP (50001), which is not read here",
+    # Pillow refuses these, too; a decoder of each would be code of its own for files that no camera writes.
     "jpeg 12 bits": "JPEG of 12 bits a sample is not read here",
     "jpeg lossless": "lossless JPEG is not read here",
     "jpeg hierarchical": "hierarchical JPEG is not read here",
     "jpeg fractional sampling": "no multiple of the other",
+    # Pillow refuses these, too: they are for printers, or of OS/2.
     "bmp JPEG inside": "a JPEG inside",
     "bmp PNG inside": "a PNG inside",
     "bmp CMYK": "CMYK",
     "bmp 64 bits": "64 bits a pixel",
     "bmp Huffman codes": "Huffman codes",
     "bmp RLE24": "run lengths of 24 bits",
+    # Pillow, too: a file of one picture for several kinds of screens.
     "bmp array": "OS/2 bitmap array",
+    # Pixels are lost.
     "bmp rows missing": "rows are there",
     "bmp RLE8 cut*": "rows are there",
     # By more than fills up the row: Pillow cuts the run off, or goes on in the next row, and pixels are lost or moved.
     "bmp RLE8 beyond the row": "beyond its row",
     "bmp RLE8 that jumps out": "jumps out of the picture",
+    # Where the pixels are, or which bits are a color, cannot be known.
     "bmp pixels in the header": "begin within its header",
     "bmp bit fields with gaps": "the masks of its colors",
+    # Pixels are lost, or there are none.
     "gif cut": "its data end after",
     "gif cut, closed": "GIF: ",
     "gif fewer pixels than the frame": "its data end after",
@@ -121,7 +127,7 @@ UNSEEN = {
     "jpeg arithmetic, progressive: one bit": 2,
 }
 
-# The files of the other formats are made (`python -m interop.pictures OUT`), and compared once their readers are done.
+# `python -m interop.pictures OUT` writes the files.
 FORMATS = ["jpeg", "png", "webp", "bmp", "gif", "tiff"]
 
 

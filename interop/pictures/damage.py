@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from . import bmp, content, gif, jpeg, png, tiff, webp
+from .exif import xmp
 
 
 @dataclass
@@ -44,6 +45,7 @@ def wholes():
         for tile in (None, 16):
             data = tiff.tiff(color.astype(int), 8, 2, compression, rows=9, tile=tile)
             yield f"tiff {name}" + (", tiled" if tile else ""), data, 8, len(data) * 9 // 10, compression in (8, 32946)
+    yield from behind(color)
     image = Image.fromarray(color)
     for lossless in (False, True):
         data = webp.saved(image, lossless=lossless)
@@ -57,6 +59,29 @@ def wholes():
     yield "bmp RLE8", data, 54 + 1024, len(data) - 4, False
 
 
+def behind(color):
+    """TIFF files whose pixels hang on arrays behind the directory, as libtiff writes them. Damage goes through these arrays."""
+    wide = color.astype(int) * 257
+    ycc = np.asarray(Image.fromarray(color).convert("YCbCr")).astype(int)
+    gray = color[..., :1].astype(int)
+    coefficients, reference = tiff.YCBCR_TAGS["coefficients"], tiff.YCBCR_TAGS["reference"]
+    palette = np.random.default_rng(5).integers(0, 65536, 768).tolist()
+    orientation = [(700, 1, list(xmp(6)))]
+    files = {
+        "bits": tiff.tiff(color.astype(int), 8, 2, behind=True),
+        "bits of 16": tiff.tiff(wide, 16, 2, behind=True),
+        "signed": tiff.tiff(color.astype(int), 8, 2, tags=[(339, 3, [2, 2, 2])], behind=True),
+        "floats": tiff.tiff(color / 255.0, 32, 2, behind=True),
+        "strips": tiff.tiff(color.astype(int), 8, 2, 8, rows=5, behind=True),
+        "palette": tiff.tiff(gray, 8, 3, tags=[(320, 3, palette)], behind=True),
+        "coefficients": tiff.tiff(ycc, 8, 6, tags=[(530, 3, [1, 1]), *coefficients], behind=True),
+        "reference": tiff.tiff(ycc, 8, 6, tags=[(530, 3, [1, 1]), *reference], behind=True),
+        "orientation": tiff.tiff(gray, 8, 1, tags=orientation, behind=True),
+    }
+    for name, data in files.items():
+        yield f"tiff with {name} behind", data, len(data) - 200, len(data), False
+
+
 def noticed(data):
     """Whether libjpeg-turbo finds fault with a JPEG."""
     return subprocess.run(["djpeg", "-strict"], input=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0
@@ -68,7 +93,8 @@ def pictures():
     for name, whole, begin, end, known in wholes():
         suffix = name.split()[0].rstrip(",")
         made = []
-        for at in np.linspace(begin, end - 1, 24).astype(int):
+        # Arrays are cut at every length.
+        for at in range(begin, end) if name.endswith(" behind") else np.linspace(begin, end - 1, 24).astype(int):
             cut = whole[:at]
             made.append(("cut", cut, True))
             if suffix == "jpeg":

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import content, jpeg
+from . import content, jpeg, webp
 from .content import Picture, eight_bits
 from .exif import xmp
 from .png import packed
@@ -101,8 +101,11 @@ def coded(samples, bits, order, predictor, fill, compression):
     return data
 
 
-def tiff(samples, bits, photometric, compression=1, predictor=1, fill=1, order="<", big=False, planar=1, rows=None, tile=None, extra=None, tags=(), more=()):
-    """A file of samples [H, W, C]; `more` are further pages, `tags` further tags: number, kind, values."""
+def tiff(samples, bits, photometric, compression=1, predictor=1, fill=1, order="<", big=False, planar=1, rows=None, tile=None, extra=None, tags=(), more=(), without=(), behind=False):
+    """A file of samples [H, W, C]; `more` are further pages, `tags` further tags: number, kind, values; `without` such as are left out.
+
+    Arrays of numbers come before their directory, or `behind` it, as libtiff writes them.
+    """
     magic = {"<": b"II", ">": b"MM"}[order] + (struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HI", 42, 8))
     out, link = bytearray(magic), (8 if big else 4)
     word = "Q" if big else "I"
@@ -135,19 +138,27 @@ def tiff(samples, bits, photometric, compression=1, predictor=1, fill=1, order="
         if extra is not None:
             entries[338] = (3, [extra])
         entries |= {number: (kind, values) for number, kind, values in tags}
-        table = b""
+        entries = {number: entry for number, entry in entries.items() if number not in without}
+        size = struct.calcsize("=" + word)
+        own = struct.calcsize("=" + ("Q" if big else "H")) + len(entries) * (4 + 2 * size) + size
+        out += b"\0" * (behind and len(out) % 2)
+        table, arrays, start = b"", b"", len(out) + (own + own % 2 if behind else 0)
         for number, (kind, values) in sorted(entries.items()):
             body = b"".join(struct.pack(order + SIZES[kind], *(value if kind == 5 else (value,))) for value in values)
             if len(body) > struct.calcsize("=" + word):
-                where, body_ = len(out), struct.pack(order + word, len(out))
-                out += body + b"\0" * (len(body) % 2)
+                where = start + len(arrays)
                 assert where % 2 == 0
-                body = body_
+                arrays += body + b"\0" * (len(body) % 2)
+                body = struct.pack(order + word, where)
             table += struct.pack(order + "HH" + word, number, kind, len(values)) + body.ljust(struct.calcsize("=" + word), b"\0")
+        if not behind:
+            out += arrays
         out[link : link + struct.calcsize("=" + word)] = struct.pack(order + word, len(out))
         out += struct.pack(order + ("Q" if big else "H"), len(entries)) + table
         link = len(out)
         out += struct.pack(order + word, 0)
+        if behind:
+            out += b"\0" * (own % 2) + arrays
     return bytes(out)
 
 
@@ -322,10 +333,16 @@ def pictures():
         for sampling in ("1x1", "2x1", "1x2", "2x2", "4x1"):
             for kind, data in as_jpeg(color, sampling):
                 yield picture(kind, data)
-        for name in ("zstd", "zstd:2", "lzma", "jpeg:r", "jpeg", "webp", "lzw:2", "zip:2"):
+        for lossless in (False, True):
+            strip = webp.saved(Image.fromarray(color), lossless=lossless)
+            seen = np.asarray(Image.open(io.BytesIO(strip)).convert("RGB"))
+            yield picture("WebP, " + ("lossless" if lossless else "lossy"), of_strip(strip, width, height, 3, 2, 50001), seen)
+        # Without a word on the kind of color.
+        for bits, source in ((8, content.gray(width, height, c)), (1, (content.gray(width, height, c) > 127).astype(np.uint8))):
+            silent = source[..., None].astype(int)
+            yield picture(f"no kind of color, {bits} bits", tiff(silent, bits, 0, (1, 8)[c % 2], without=(262,)), 255 - source * (1 if bits == 8 else 255))
+        for name in ("zstd", "zstd:2", "lzma", "jpeg:r", "jpeg", "lzw:2", "zip:2"):
             for kind, source in (("RGB", plain), ("gray", gray)):
-                if name == "webp" and kind == "gray":
-                    continue
                 for tiled in ((), ("-t", "-w", "16", "-l", "16")):
                     try:
                         data = tiffcp(source, "-c", name, *tiled)
@@ -348,4 +365,6 @@ def pictures():
         for kind, order in itertools.product((3, 4), "<>"):
             yield picture(f"orientation, {'SHORT' if kind == 3 else 'LONG'}", tiff(samples, 8, 2, order=order, tags=[(274, kind, [o])]))
         yield picture("XMP orientation", tiff(samples, 8, 2, tags=[(700, 1, list(xmp(o)))]))
+    for order, big in itertools.product("<>", (False, True)):
+        yield picture("arrays behind" + (", big" if big else ""), tiff(samples, 8, 2, order=order, big=big, rows=5, behind=True), truth)
     yield picture("bytes after the end", tiff(samples, 8, 2) + b"\0" * 50)

@@ -16,8 +16,9 @@ use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg,
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest image in pixels. It is compared with the header before any pixel is allocated, and bounds what a
-    /// decoder may allocate in all to 8 bytes a pixel: 16-bit RGBA; of 32-bit floating point half as many pixels are read.
+    /// The largest image in pixels, compared with the header before any pixel is allocated. A TIFF of more than 8 bytes a pixel, which 16-bit
+    /// RGBA has, may have as many fewer pixels: its samples, as they lie in the file, are at most 8 bytes for each pixel of the
+    /// limit, however they are cut into strips. WebP's decoder allocates no more than that either.
     pub max_pixels: u64,
 }
 
@@ -123,7 +124,7 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
             let gif = Animation::read(bytes)?;
             Ok(header(gif.size(), gif.orientation(), 3, format))
         }
-        _ => {
+        Format::WebP => {
             let mut decoder = open(bytes, format, &Limits::default())?;
             let orientation = orientation(&mut decoder);
             let channels = if decoder.color_type().has_color() { 3 } else { 1 };
@@ -267,7 +268,7 @@ pub fn why_flat(bytes: &[u8], limits: &Limits) -> Result<Flat, DecodeError> {
     contained(format, || Ok(Flat::of(&in_file(bytes, format, limits, |bytes| memory.hold(bytes))?.0)))
 }
 
-/// The formats that are neither JPEG nor PNG.
+/// BMP, GIF and WebP: all samples as they lie in the file, then those that are asked for.
 fn decode_other(
     bytes: &[u8],
     format: Format,
@@ -299,17 +300,20 @@ fn in_file(
         }
         Format::Gif => {
             let gif = Animation::read(bytes)?;
+            // Unlike rows of a bitmap, codes cannot be told to be too few before they are read: a few bits may stand for thousands of pixels.
             hold_size(gif.size(), format, limits, hold)?;
             let orientation = gif.orientation();
             return Ok((gif.decode(limits)?.into(), orientation));
         }
-        _ => {}
+        // PNG comes here to be looked at alone, and JPEG not at all.
+        Format::WebP | Format::Png | Format::Jpeg => {}
     }
     let mut decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
     // What it gives, and the samples that are made of it.
-    hold(decoder.total_bytes().saturating_add(u64::from(width) * u64::from(height) * 3))?;
+    let pixels = u64::from(width) * u64::from(height);
+    hold(decoder.total_bytes().saturating_add(pixels.saturating_mul(3)))?;
     let orientation = orientation(&mut decoder);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
     Ok((decoded.into(), orientation))
@@ -323,7 +327,8 @@ fn hold_size(
     hold: impl FnOnce(u64) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     check_size(width, height, format, limits)?;
-    hold(u64::from(width) * u64::from(height) * 7)
+    // A limit of the caller's may be none.
+    hold((u64::from(width) * u64::from(height)).saturating_mul(7))
 }
 
 fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
@@ -332,19 +337,13 @@ fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     exif::orientation(exif.as_deref(), xmp.as_deref())
 }
 
-/// PNG, TIFF and WebP: `image`'s decoders, with its limits set from ours.
+/// `image`'s decoder of WebP, or of PNG where its samples are wanted as they are stored, with its limits set from ours.
 fn open<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, DecodeError> {
-    let mut reader = ImageReader::with_format(
-        Cursor::new(bytes),
-        match format {
-            Format::Jpeg => image::ImageFormat::Jpeg,
-            Format::Png => image::ImageFormat::Png,
-            Format::Bmp => image::ImageFormat::Bmp,
-            Format::Gif => image::ImageFormat::Gif,
-            Format::Tiff => image::ImageFormat::Tiff,
-            Format::WebP => image::ImageFormat::WebP,
-        },
-    );
+    let format_of_image = match format {
+        Format::Png => image::ImageFormat::Png,
+        _ => image::ImageFormat::WebP,
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format_of_image);
     let mut allowed = image::Limits::default();
     allowed.max_alloc = Some(limits.max_pixels.saturating_mul(8));
     reader.limits(allowed);

@@ -4,13 +4,11 @@
 
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, RgbaImage};
-use weezl::{BitOrder, LzwStatus, decode::Decoder};
+use weezl::{BitOrder, decode::Decoder};
 
 use crate::decode::{DecodeError, Limits, check_size};
+use crate::lzw::{self, Stopped};
 use crate::{Format, exif};
-
-/// The decoder takes in up to so many bits before it needs them, and may work off codes that clear the table one a call.
-const HELD: u32 = 64;
 
 /// What was read of a file up to its first image's pixels.
 pub(crate) struct Animation<'a> {
@@ -166,31 +164,14 @@ impl Frame<'_> {
     fn numbers(&self) -> Result<Vec<u8>, DecodeError> {
         let mut numbers = vec![0; self.width * self.height];
         let mut decoder = Decoder::new(BitOrder::Lsb, self.code_size);
-        let (mut filled, mut data, mut block) = (0, self.data.clone(), &[][..]);
-        let (mut ended, mut idle) = (false, 0);
-        loop {
-            let done = decoder.decode_bytes(block, &mut numbers[filled..]);
-            filled += done.consumed_out;
-            block = &block[done.consumed_in..];
-            // What follows the last pixel counts no more: neither the code of the end nor that of the blocks, nor damage.
-            if filled == numbers.len() {
-                return Ok(numbers);
+        let mut data = self.data.clone();
+        lzw::fill(&mut decoder, || data.block(), &mut numbers).map_err(|stopped| match stopped {
+            Stopped::Early(filled) => {
+                truncated(format!("its data end after {} of {} rows", filled / self.width, self.height))
             }
-            let early =
-                || truncated(format!("its data end after {} of {} rows", filled / self.width, self.height));
-            match done.status {
-                Err(_) => return Err(damaged("a code of its pixels stands for nothing")),
-                Ok(LzwStatus::Done) => return Err(early()),
-                Ok(_) => {}
-            }
-            idle = if done.consumed_in + done.consumed_out > 0 { 0 } else { idle + 1 };
-            if block.is_empty() && !ended {
-                block = data.block();
-                ended = block.is_empty();
-            } else if idle > HELD {
-                return Err(early());
-            }
-        }
+            Stopped::Damaged => damaged("a code of its pixels stands for nothing"),
+        })?;
+        Ok(numbers)
     }
 
     /// The color of a number; black where the palette has none, as in Pillow.

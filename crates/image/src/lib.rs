@@ -15,6 +15,7 @@ mod exif;
 mod format;
 mod gif;
 mod jpeg;
+mod lzw;
 mod orient;
 mod pixels;
 mod png;

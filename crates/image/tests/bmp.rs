@@ -248,6 +248,17 @@ fn runs_are_read() {
         let said = Bmp::runs(bits, 4, 2, pixels).refusal();
         assert!(said.contains(reason), "{pixels:?}: {said}");
     }
+    // What fills a row up counts once, however many runs there are.
+    for (bits, pixels) in [
+        (8, &[8, 1, 2, 2, 0, 0, 6, 1, 0, 1][..]),
+        (8, &[6, 1, 2, 2, 2, 2, 0, 0, 6, 1, 0, 1]),
+        (8, &[7, 1, 0, 3, 1, 1, 1, 0, 0, 0, 6, 1, 0, 1]),
+        (4, &[8, 0x11, 1, 0x11, 0, 0, 6, 0x11, 0, 1]),
+    ] {
+        let said = Bmp::runs(bits, 6, 2, pixels).refusal();
+        assert!(said.contains("beyond its row"), "{pixels:?}: {said}");
+    }
+    assert_eq!(Bmp::runs(8, 6, 2, &[6, 1, 2, 2, 0, 0, 7, 1, 1, 2, 0, 1]).pixels(), [RED; 12]);
 }
 
 #[test]

@@ -72,6 +72,71 @@ fn a_jpeg_in_strips_or_tiles_is_the_one_by_itself() {
     }
 }
 
+/// A JPEG of 8x8 pixels of four samples: 100, 128, 128, 100.
+fn four_components() -> Vec<u8> {
+    let mut bytes = vec![0xFF, 0xD8];
+    let mut segment = |marker: u8, body: &[u8]| {
+        bytes.extend([0xFF, marker, 0, body.len() as u8 + 2]);
+        bytes.extend(body);
+    };
+    segment(0xDB, &[&[0][..], &[8; 64]].concat());
+    segment(0xC0, &[8, 0, 8, 0, 8, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0]);
+    // Differences of no bits and of five, 00 and 01; and the end of a block, 0.
+    segment(0xC4, &[&[0, 0, 2][..], &[0; 14], &[0, 5]].concat());
+    segment(0xC4, &[&[0x10, 1][..], &[0; 15], &[0]].concat());
+    segment(0xDA, &[4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0]);
+    bytes.extend(tiff_writer::bits("01 00011 0  00 0  00 0  01 00011 0  11"));
+    bytes.extend([0xFF, 0xD9]);
+    bytes
+}
+
+#[test]
+fn a_jpeg_of_ycbcr_and_alpha_is_no_rgb() {
+    let pixel = |photometric: u16, extra: u16| {
+        let tags: [(u16, &[u16]); 5] =
+            [(258, &[8; 4]), (259, &[7]), (262, &[photometric]), (277, &[4]), (338, &[extra])];
+        let bytes = file(8, 8, &tags, &four_components());
+        decode(&bytes, 3, &Limits::default()).unwrap().data()[..3].to_vec()
+    };
+    assert_eq!(pixel(6, 2), [100; 3]);
+    assert_eq!(pixel(2, 2), [100, 128, 128]);
+    // Multiplied with its alpha of 100.
+    assert_eq!(pixel(6, 1), [255; 3]);
+    assert_eq!(pixel(2, 1), [255; 3]);
+}
+
+#[test]
+fn a_webp_in_strips_is_the_one_by_itself() {
+    let webp = |width: u32, height: u32, color: image::ExtendedColorType| {
+        let count = width * height * u32::from(color.channel_count());
+        let data: Vec<u8> = (0..count).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let mut bytes = Vec::new();
+        image::codecs::webp::WebPEncoder::new_lossless(&mut bytes)
+            .write_image(&data, width, height, color)
+            .unwrap();
+        (bytes, data)
+    };
+    let (rgb, rgba) = (image::ExtendedColorType::Rgb8, image::ExtendedColorType::Rgba8);
+    let file_of = |samples: u16, strips: &[&[u8]]| {
+        let bits = vec![8; usize::from(samples)];
+        let tags: [(u16, &[u16]); 5] =
+            [(258, &bits), (259, &[50001]), (262, &[2]), (277, &[samples]), (278, &[4])];
+        write(PLAIN, &[page((5, 6), &tags, strips)])
+    };
+    let read = |bytes: &[u8]| decode(bytes, 3, &Limits::default()).map(|image| image.into_data());
+    let ((upper, top), (lower, below)) = (webp(5, 4, rgb), webp(5, 2, rgb));
+    assert_eq!(read(&file_of(3, &[&upper, &lower])).unwrap(), [&top[..], &below].concat());
+    // An alpha in one of the two alone.
+    assert_eq!(read(&file_of(4, &[&upper, &lower])).unwrap(), [&top[..], &below].concat());
+    let (with_alpha, data) = webp(5, 4, rgba);
+    let colors: Vec<u8> = data.chunks(4).flat_map(|pixel| &pixel[..3]).copied().collect();
+    assert_eq!(read(&file_of(3, &[&with_alpha, &lower])).unwrap(), [&colors[..], &below].concat());
+    assert!(read(&file_of(3, &[&upper, &upper])).is_err(), "of another size");
+    for end in 0..lower.len() - 1 {
+        assert!(read(&file_of(3, &[&upper, &lower[..end]])).is_err(), "cut at {end}");
+    }
+}
+
 #[test]
 fn the_first_page_that_is_no_thumbnail_is_read() {
     let gray = |value: u8, kind: u16| page((1, 1), &[(254, &[kind]), (258, &[8]), (262, &[1])], &[&[value]]);

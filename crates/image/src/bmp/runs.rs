@@ -16,7 +16,7 @@ pub(super) fn read(bitmap: &Bitmap, bits: u32) -> Result<Vec<u8>, DecodeError> {
     let ends = |row: usize| truncated(format!("{row} of {height} rows are there"));
     let (mut x, mut y, mut data) = (0, 0, bitmap.pixels);
     // Behind the last pixel the mark of the end may be missing.
-    while y < height && (y, x) != (height - 1, width) {
+    while y < height && (y + 1 < height || x < width) {
         let &[count, value, ref rest @ ..] = data else { return Err(ends(y)) };
         data = rest;
         match (count, value) {
@@ -40,14 +40,14 @@ pub(super) fn read(bitmap: &Bitmap, bits: u32) -> Result<Vec<u8>, DecodeError> {
                 }
                 // The byte that makes their number even may be missing at the end.
                 data = data.get(bytes.next_multiple_of(2)..).unwrap_or_default();
-                x = width.min(x + usize::from(count));
+                x += usize::from(count);
             }
             (count, value) => {
                 let pixels = pixels(bitmap, &mut out, (x, y), count, bits)?;
                 for (at, pixel) in pixels.chunks_exact_mut(3).enumerate() {
                     pixel.copy_from_slice(color(if bits == 8 { value } else { half(value, at) }));
                 }
-                x = width.min(x + usize::from(count));
+                x += usize::from(count);
             }
         }
     }
@@ -73,5 +73,6 @@ fn pixels<'a>(
         return Err(damaged("a run goes beyond its row"));
     }
     let start = bitmap.place(y) * width;
-    Ok(&mut out[(start + x) * 3..(start + end.min(width)) * 3])
+    // `x` may lie behind the row's end by what filled it up before: that counts once a row, not once a run.
+    Ok(&mut out[(start + x.min(width)) * 3..(start + end.min(width)) * 3])
 }

@@ -5,71 +5,142 @@
 
 use std::borrow::Cow;
 
-use super::color::Colors;
+use super::color::{Colors, Whites};
 use super::page::{Page, color};
-use super::{codec, malformed, predictor, truncated};
+use super::{codec, fax, malformed, predictor, truncated};
 use crate::raster::{Raster, Samples};
 use crate::{DecodeError, Limits};
 
 /// So many bytes of samples are in a band.
 const BAND: usize = 1 << 16;
 
-/// How many bytes reading a page takes besides its result.
-pub(super) fn memory(page: &Page<'_>, limits: &Limits) -> Result<usize, DecodeError> {
-    let (in_row, planes) = if page.planar { (1, page.kept()) } else { (page.samples, 1) };
-    let chunk = Chunk::of(page, page.chunk.0, page.chunk.1.min(page.height), in_row, limits)?;
+/// How many bytes reading a page takes besides its result, at most.
+pub(super) fn memory(page: &Page<'_>, bytes: &[u8], limits: &Limits) -> Result<u64, DecodeError> {
+    let grid = Grid::of(page);
+    let chunk = Chunk::of(page, page.chunk.0, page.chunk.1.min(page.height), grid.in_row, limits)?;
+    let (size, file) = (chunk.size as u64, bytes.len() as u64);
+    let reversed = if page.reversed { (chunk.most_compressed() as u64).min(file) } else { 0 };
     let one = match page.compression {
-        codec::NONE if !page.reversed => 0,
-        codec::NONE => chunk.size,
+        codec::NONE => 0,
         // The samples, and in the worst case coefficients of two bytes.
-        codec::JPEG => 3 * chunk.size,
-        _ if page.reversed => 2 * chunk.size,
-        _ => chunk.size,
+        codec::JPEG => size.saturating_mul(3),
+        // The samples, and planes or the whole of them with an alpha.
+        codec::WEBP => size.saturating_mul(4),
+        // What is kept of what came before, in memory that doubles when it grows.
+        codec::ZSTANDARD => {
+            let window = codec::least_window(chunk.size).map_or(u64::MAX, |(_, window)| window);
+            size.saturating_add(window.saturating_mul(3)).saturating_add(1 << 20)
+        }
+        // Two lines of changes, each of which takes a bit at least, in memory that doubles when it grows.
+        other if codec::is_fax(other) => {
+            let changes = (fax::most_changes(page.width) as u64).min(file.saturating_mul(8));
+            size.saturating_add(changes.saturating_mul(4 * size_of::<usize>() as u64))
+        }
+        _ => size,
     };
-    let whole = if page.is_subsampled() { chunk.stride * chunk.rows } else { 0 };
-    Ok(planes * (one + whole))
+    let whole = if page.is_subsampled() { (chunk.stride * chunk.rows) as u64 } else { 0 };
+    // Where a row is more than a band, its samples as they are stored and as they are shown.
+    let row = chunk.width.min(page.width) as u64 * (page.kept() * Samples::size(page)).max(3) as u64;
+    let band = if row > BAND as u64 { row.saturating_mul(3) } else { 0 };
+    let each = one.saturating_add(reversed).saturating_add(whole);
+    Ok(each.saturating_mul(grid.kept as u64).saturating_add(band))
 }
 
 /// The most bytes of a pixel of a raster.
-pub(super) fn raster_pixel(page: &Page<'_>) -> usize {
-    (page.kept() * Samples::size(page)).max(3)
+pub(super) fn raster_pixel(page: &Page<'_>) -> u64 {
+    (page.kept() * Samples::size(page)).max(3) as u64
 }
 
-/// Gives the page band by band to `sink`, with the column and the row of its first pixel: all of the page, or an error.
-pub(super) fn read(
-    page: &Page<'_>,
-    bytes: &[u8],
-    limits: &Limits,
-    mut sink: impl FnMut((usize, usize), Raster),
-) -> Result<(), DecodeError> {
-    let (chunk_width, chunk_height) = page.chunk;
-    let across = page.width.div_ceil(chunk_width);
-    let down = page.height.div_ceil(chunk_height);
-    let planes = if page.planar { page.samples } else { 1 };
-    let count = across.checked_mul(down).and_then(|count| count.checked_mul(planes));
+/// Where the strips or tiles of a page are.
+struct Grid {
+    across: usize,
+    down: usize,
+    /// Planes of the file, and those of them that are looked at: not those of samples that are dropped.
+    planes: usize,
+    kept: usize,
+    /// Samples a pixel in a strip, and those of them that are taken.
+    in_row: usize,
+    taken: usize,
+}
+
+impl Grid {
+    fn of(page: &Page<'_>) -> Grid {
+        let (across, down) = (page.width.div_ceil(page.chunk.0), page.height.div_ceil(page.chunk.1));
+        if page.planar {
+            Grid { across, down, planes: page.samples, kept: page.kept(), in_row: 1, taken: 1 }
+        } else {
+            Grid { across, down, planes: 1, kept: 1, in_row: page.samples, taken: page.kept() }
+        }
+    }
+
+    /// The column and the row at which a strip or tile begins, and its shape: the last strip has the rows that are left, tiles are all of
+    /// one size.
+    fn at(
+        &self,
+        page: &Page<'_>,
+        place: usize,
+        limits: &Limits,
+    ) -> Result<((usize, usize), Chunk), DecodeError> {
+        let (width, height) = page.chunk;
+        let (left, top) = (place % self.across * width, place / self.across * height);
+        let rows = if page.tiled { height } else { height.min(page.height - top) };
+        Ok(((left, top), Chunk::of(page, width, rows, self.in_row, limits)?))
+    }
+}
+
+/// Refuses a page whose samples are too many, and a file that is too small for the picture that it announces: before anybody waits for
+/// memory for it.
+pub(super) fn check(page: &Page<'_>, bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    // Of the picture alone, however it is cut into strips.
+    let stored = (page.width as u64)
+        .saturating_mul((page.samples * page.bits) as u64)
+        .div_ceil(8)
+        .saturating_mul(page.height as u64);
+    if stored > limits.max_pixels.saturating_mul(8) {
+        return Err(malformed(&format!(
+            "its samples take {} MB, more than 8 bytes for each of the {} pixels that a picture may have: save it with 8 bits a sample, \
+             such as by `magick FILE -depth 8 OUT.tif`",
+            stored.div_ceil(1_000_000),
+            limits.max_pixels
+        )));
+    }
+    let grid = Grid::of(page);
+    let count = grid.across.checked_mul(grid.down).and_then(|count| count.checked_mul(grid.planes));
     if count.is_none_or(|count| page.offsets.len() < count) {
         let what = if page.tiled { "tiles" } else { "strips" };
         return Err(truncated(&format!("{what} of it are missing")));
     }
+    for place in 0..grid.across * grid.down {
+        let chunk = grid.at(page, place, limits)?.1;
+        for plane in 0..grid.kept {
+            chunk.compressed(page, bytes, plane * grid.across * grid.down + place)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a page that was checked band by band to `sink`, with the column and the row of its first pixel: all of the page, or an error.
+pub(super) fn read(
+    page: &Page<'_>,
+    bytes: &[u8],
+    limits: &Limits,
+    whites: Whites,
+    mut sink: impl FnMut((usize, usize), Raster),
+) -> Result<(), DecodeError> {
+    let grid = Grid::of(page);
     let kept = page.kept();
-    let (in_row, taken) = if page.planar { (1, 1) } else { (page.samples, kept) };
-    let whole = Chunk::of(page, chunk_width, chunk_height, in_row, limits)?;
-    whole.check_announced(page, bytes)?;
-    let colors = Colors::of(page)?;
-    // Planes of samples that are dropped are not looked at.
-    let mut memories = vec![Vec::new(); planes.min(kept)];
-    for place in 0..across * down {
-        let (left, top) = (place % across * chunk_width, place / across * chunk_height);
-        // The last strip has the rows that are left; tiles are all of one size.
-        let rows = if page.tiled { chunk_height } else { chunk_height.min(page.height - top) };
-        let chunk = Chunk::of(page, chunk_width, rows, in_row, limits)?;
-        let (columns, visible) = (chunk_width.min(page.width - left), rows.min(page.height - top));
+    let whole = grid.at(page, 0, limits)?.1.size;
+    let colors = Colors::of(page, whites)?;
+    let mut memories = vec![Vec::new(); grid.kept];
+    for place in 0..grid.across * grid.down {
+        let ((left, top), chunk) = grid.at(page, place, limits)?;
+        let (columns, visible) = (chunk.width.min(page.width - left), chunk.rows.min(page.height - top));
         let mut parts = Vec::with_capacity(memories.len());
         for (plane, memory) in memories.iter_mut().enumerate() {
-            let compressed = chunk.compressed(page, bytes, plane * across * down + place)?;
+            let compressed = chunk.compressed(page, bytes, plane * grid.across * grid.down + place)?;
             let part = match page.compression {
                 codec::JPEG => Cow::Owned(chunk.jpeg(page, compressed, limits)?),
-                _ => chunk.decoded(page, compressed, whole.size - chunk.size, memory)?,
+                _ => chunk.decoded(page, compressed, whole - chunk.size, memory)?,
             };
             if part.len() < chunk.stride * visible {
                 return Err(truncated("a strip is shorter than its size asks for"));
@@ -82,7 +153,8 @@ pub(super) fn read(
             let mut samples = Samples::black(page, columns * rows * kept);
             for (plane, part) in parts.iter().enumerate() {
                 for (y, row) in part.chunks_exact(chunk.stride).skip(first).take(rows).enumerate() {
-                    samples.put(page, row, y * columns * kept + plane, kept, (in_row, taken), columns);
+                    let to = y * columns * kept + plane;
+                    samples.put(page, row, to, kept, (grid.in_row, grid.taken), columns);
                 }
             }
             sink((left, top + first), colors.raster(page, samples, columns, rows)?);
@@ -132,19 +204,13 @@ impl Chunk {
         }
     }
 
-    /// Refuses a file that is too small for the picture that it announces, before there is memory for it.
-    fn check_announced(&self, page: &Page<'_>, bytes: &[u8]) -> Result<(), DecodeError> {
-        let most = match page.compression {
-            codec::NONE => 1,
-            other => codec::most_from_a_byte(other).unwrap_or(usize::MAX),
-        };
-        let rows = self.rows.min(page.height);
-        if bytes.len().saturating_mul(most) < self.size / self.rows * rows {
-            return Err(truncated("it is too small for the size that it announces"));
-        }
-        Ok(())
+    /// No data of a strip are longer, but for those of a writer that wants to take up space: a fax of single pixels takes 4.5 times as many.
+    /// Where data are copied, they are cut here, or each of many strips could be all of the file.
+    fn most_compressed(&self) -> usize {
+        self.size.saturating_mul(8).saturating_add(1024)
     }
 
+    /// The data of a strip or tile, compared with what they must at least be. Of JPEG and WebP its decoder alone knows.
     fn compressed<'a>(
         &self,
         page: &Page<'_>,
@@ -152,14 +218,14 @@ impl Chunk {
         index: usize,
     ) -> Result<&'a [u8], DecodeError> {
         let missing = || truncated("the file ends before its image does");
-        let from = usize::try_from(page.offsets[index]).map_err(|_| missing())?;
+        let from = page.offsets.get(index).and_then(|from| usize::try_from(from).ok()).ok_or_else(missing)?;
         let rest = bytes.get(from..).ok_or_else(missing)?;
         let length = match page.counts.get(index) {
             // A length that is too large is of no concern where the pixels are all there.
-            Some(&count) if page.compression == codec::NONE => {
-                usize::try_from(count).unwrap_or(usize::MAX).min(rest.len())
+            Some(count) if page.compression == codec::NONE => {
+                usize::try_from(count).unwrap_or(usize::MAX).min(rest.len()).min(self.size)
             }
-            Some(&count) => usize::try_from(count).map_err(|_| missing())?,
+            Some(count) => usize::try_from(count).map_err(|_| missing())?,
             // Old writers leave the sizes out.
             None if page.compression == codec::NONE => self.size,
             None => rest.len(),
@@ -186,7 +252,8 @@ impl Chunk {
         memory: &'a mut Vec<u8>,
     ) -> Result<Cow<'a, [u8]>, DecodeError> {
         let input: Cow<'a, [u8]> = if page.reversed {
-            Cow::Owned(bytes.iter().map(|byte| byte.reverse_bits()).collect())
+            let most = bytes.len().min(self.most_compressed());
+            Cow::Owned(bytes[..most].iter().map(|byte| byte.reverse_bits()).collect())
         } else {
             Cow::Borrowed(bytes)
         };

@@ -3,19 +3,18 @@
 use std::io::Read;
 
 use super::page::Page;
-use super::{fax, malformed};
-use crate::DecodeError;
+use super::{fax, malformed, webp};
+use crate::{DecodeError, lzw};
 
 pub(super) const NONE: u64 = 1;
+pub(super) const GROUP_3: u64 = 3;
 pub(super) const LZW: u64 = 5;
 pub(super) const JPEG: u64 = 7;
 pub(super) const DEFLATE: u64 = 8;
 pub(super) const OLD_DEFLATE: u64 = 32946;
 pub(super) const PACK_BITS: u64 = 32773;
 pub(super) const ZSTANDARD: u64 = 50000;
-
-/// A frame may ask for so much of what came before it; `zstd` itself asks for as much at its highest level.
-const MOST_WINDOW: u64 = 1 << 27;
+pub(super) const WEBP: u64 = 50001;
 
 /// What a compression that is not read is called.
 pub(super) fn unread(compression: u64) -> Option<&'static str> {
@@ -30,10 +29,10 @@ pub(super) fn unread(compression: u64) -> Option<&'static str> {
         34887 => "LERC",
         34892 => "lossy JPEG of raw camera files",
         34925 => "LZMA",
-        50001 | 34927 => "WebP",
+        34927 => "WebP of before it had a number of its own",
         34933 => "PNG",
         50002 | 52546 => "JPEG XL",
-        NONE | LZW | JPEG | DEFLATE | OLD_DEFLATE | PACK_BITS | ZSTANDARD => return None,
+        NONE | LZW | JPEG | DEFLATE | OLD_DEFLATE | PACK_BITS | ZSTANDARD | WEBP => return None,
         _ if is_fax(compression) => return None,
         _ => "unknown",
     })
@@ -70,15 +69,16 @@ pub(super) fn decompress(
     beyond: usize,
 ) -> Result<(), DecodeError> {
     let (what, done) = match page.compression {
-        LZW => ("LZW", lzw(bytes, out)),
+        WEBP => return webp::decode(bytes, out, (width, height), page.samples),
+        LZW => ("LZW", lzw_codes(bytes, out)),
         DEFLATE | OLD_DEFLATE => ("Deflate", inflate(bytes, out, beyond)),
         PACK_BITS => ("PackBits", pack_bits(bytes, out)),
-        ZSTANDARD => ("Zstandard", zstandard(bytes, out)),
+        ZSTANDARD => ("Zstandard", zstandard(bytes, out, beyond)),
         other => {
             let lines = match other {
                 2 => fax::Lines::Aligned(8),
                 32771 => fax::Lines::Aligned(16),
-                3 => fax::Lines::Group3 { changes: page.fax_options & 1 == 1 },
+                GROUP_3 => fax::Lines::Group3 { changes: page.fax_options & 1 == 1 },
                 _ => fax::Lines::Group4,
             };
             ("fax", fax::decode(lines, bytes, out, width, height))
@@ -89,7 +89,7 @@ pub(super) fn decompress(
     })
 }
 
-fn lzw(bytes: &[u8], out: &mut [u8]) -> Option<()> {
+fn lzw_codes(bytes: &[u8], out: &mut [u8]) -> Option<()> {
     // The first code clears the table: 256, of 9 bits. Files of before TIFF 5 write it from the lowest bit, and lengthen codes one later.
     let old = matches!(bytes, [0, second, ..] if second & 1 == 1);
     let mut decoder = if old {
@@ -97,15 +97,8 @@ fn lzw(bytes: &[u8], out: &mut [u8]) -> Option<()> {
     } else {
         weezl::decode::Decoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8)
     };
-    let (mut from, mut to) = (0, 0);
-    while to < out.len() {
-        let step = decoder.decode_bytes(&bytes[from..], &mut out[to..]);
-        (from, to) = (from + step.consumed_in, to + step.consumed_out);
-        if step.status.is_err() || (step.consumed_in == 0 && step.consumed_out == 0) {
-            return None;
-        }
-    }
-    Some(())
+    let mut parts = [bytes].into_iter();
+    lzw::fill(&mut decoder, || parts.next().unwrap_or_default(), out).ok()
 }
 
 fn inflate(bytes: &[u8], out: &mut [u8], beyond: usize) -> Option<()> {
@@ -117,9 +110,36 @@ fn inflate(bytes: &[u8], out: &mut [u8], beyond: usize) -> Option<()> {
     (more <= most).then_some(())
 }
 
-fn zstandard(bytes: &[u8], out: &mut [u8]) -> Option<()> {
-    let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(bytes, MOST_WINDOW);
-    decoder.ok()?.read_exact(out).ok()
+/// A frame that announces a longer memory of what came before than a strip can use is given one of the strip's size: libtiff announces
+/// that of its level, up to 128 MB, whatever the size of its strips, and the decoder fills it before it gives anything back.
+fn zstandard(bytes: &[u8], out: &mut [u8], beyond: usize) -> Option<()> {
+    let most = out.len().saturating_add(beyond);
+    let (descriptor, window) = least_window(most)?;
+    let mut start = *bytes.first_chunk::<6>()?;
+    // The fifth byte says whether the sixth is the window; without it the window is the whole frame.
+    if start[4] & 0x20 == 0 {
+        start[5] = start[5].min(descriptor);
+    }
+    let source = start.chain(&bytes[start.len()..]);
+    let mut decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(source, window).ok()?;
+    decoder.read_exact(out).ok()?;
+    let more = std::io::copy(&mut (&mut decoder).take(beyond as u64 + 1), &mut std::io::sink()).ok()?;
+    let decoder = decoder.into_frame_decoder();
+    let said = decoder.get_checksum_from_data();
+    // Most frames have none.
+    let right = said.is_none() || said == decoder.get_calculated_checksum();
+    (more <= beyond as u64 && right).then_some(())
+}
+
+/// The least window, of those that a frame can announce, of at least so many bytes, and its descriptor (RFC 8878, section 3.1.1.1.2). A
+/// block of 128 KiB must fit.
+pub(super) fn least_window(bytes: usize) -> Option<(u8, u64)> {
+    let bytes = bytes.max(1 << 17) as u64;
+    let window = |descriptor: u8| {
+        let base = 1u64 << (10 + (descriptor >> 3));
+        base + base / 8 * u64::from(descriptor & 7)
+    };
+    (0..=u8::MAX).map(|descriptor| (descriptor, window(descriptor))).find(|&(_, window)| window >= bytes)
 }
 
 fn pack_bits(bytes: &[u8], mut out: &mut [u8]) -> Option<()> {

@@ -2,27 +2,42 @@
 //! for CIELab, which littleCMS, by which Pillow reads it, interpolates in a table.
 
 use super::page::{Alpha, Page, color};
-use super::{codec, malformed, ycc};
+use super::{malformed, ycc};
 use crate::DecodeError;
 use crate::raster::{Raster, Samples};
 
+/// What becomes of samples of which 0 is white.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Whites {
+    /// They stay as they are stored, to be looked at rather than shown.
+    Stored,
+    /// They count down from the value that is black: of more than 8 bits the given one, as `Reading::white` has it, else the largest.
+    From(Option<u32>),
+}
+
 /// What is worked out once for a page.
-pub(super) enum Colors {
-    Plain,
+pub(super) struct Colors {
+    table: Table,
+    whites: Whites,
+}
+
+enum Table {
+    None,
     /// The colors of a palette.
     Palette(Vec<[u8; 3]>),
     YCbCr(Box<ycc::Tables>),
 }
 
 impl Colors {
-    pub(super) fn of(page: &Page<'_>) -> Result<Colors, DecodeError> {
-        // The JPEG decoder turns YCbCr to RGB where it has all of its components.
-        let done = page.compression == codec::JPEG && !page.planar;
-        match page.photometric {
-            color::PALETTE => Ok(Colors::Palette(palette(page))),
-            color::YCBCR if !done => Ok(Colors::YCbCr(Box::new(ycc::Tables::of(page)?))),
-            _ => Ok(Colors::Plain),
-        }
+    pub(super) fn of(page: &Page<'_>, whites: Whites) -> Result<Colors, DecodeError> {
+        let table = match page.photometric {
+            color::PALETTE => Table::Palette(palette(page)),
+            color::YCBCR if Page::is_converted(page.compression, page.planar, page.samples) => {
+                Table::YCbCr(Box::new(ycc::Tables::of(page)?))
+            }
+            _ => Table::None,
+        };
+        Ok(Colors { table, whites })
     }
 
     /// The raster of `width` x `height` pixels of a page.
@@ -33,38 +48,72 @@ impl Colors {
         width: usize,
         height: usize,
     ) -> Result<Raster, DecodeError> {
-        let (colors, alpha, samples) = finish(page, self, samples)?;
+        let (colors, samples) = self.finish(page, samples)?;
+        // Of a palette there is no alpha.
+        let alpha = page.alpha != Alpha::None;
         Ok(Raster { width: width as u32, height: height as u32, colors, alpha, samples })
     }
-}
 
-/// How many colors the samples are, whether alpha comes after them, and the samples.
-fn finish(page: &Page<'_>, known: &Colors, samples: Samples) -> Result<(usize, bool, Samples), DecodeError> {
-    let alpha = page.alpha != Alpha::None;
-    let kept = page.kept();
-    let (colors, alpha, samples) = match page.photometric {
-        color::WHITE_IS_ZERO => (1, alpha, inverted(samples, kept)),
-        color::BLACK_IS_ZERO | color::MASK => (1, alpha, samples),
-        color::RGB => (3, alpha, samples),
-        color::PALETTE => (3, false, Samples::U8(looked_up(known, samples)?)),
-        color::CMYK => {
-            // 16 bits keep the high byte, as in Pillow.
-            let all = match samples {
-                Samples::U8(all) => all,
-                Samples::U16 { samples, .. } => samples.iter().map(|&v| (v >> 8) as u8).collect(),
-                Samples::F32 { .. } => return Err(malformed("its CMYK is not whole numbers")),
-            };
-            (3, false, Samples::U8(rgb_of(all, 4, 4, cmyk)))
+    /// How many colors the samples are, and the samples; alpha comes after each pixel's colors.
+    fn finish(&self, page: &Page<'_>, samples: Samples) -> Result<(usize, Samples), DecodeError> {
+        let kept = page.kept();
+        let associated = page.alpha == Alpha::Associated;
+        let (colors, samples) = match page.photometric {
+            color::WHITE_IS_ZERO => (1, self.inverted(samples, kept)),
+            color::BLACK_IS_ZERO | color::MASK => (1, samples),
+            color::RGB => (3, samples),
+            color::PALETTE => (3, Samples::U8(self.looked_up(samples)?)),
+            color::CMYK => {
+                // Inks, not what is seen of them, are multiplied with alpha.
+                let samples = if associated { divided(samples, 4) } else { samples };
+                // 16 bits keep the high byte, as in Pillow.
+                let all = match samples {
+                    Samples::U8(all) => all,
+                    Samples::U16 { samples, .. } => samples.iter().map(|&v| (v >> 8) as u8).collect(),
+                    Samples::F32 { .. } => return Err(malformed("its CMYK is not whole numbers")),
+                };
+                return Ok((3, Samples::U8(rgb_of(all, kept, 4, cmyk))));
+            }
+            color::YCBCR => match (&self.table, samples) {
+                (Table::YCbCr(tables), Samples::U8(all)) => {
+                    (3, Samples::U8(rgb_of(all, kept, 3, |pixel| tables.rgb(pixel))))
+                }
+                // The JPEG decoder has done it.
+                (_, samples @ Samples::U8(_)) => (3, samples),
+                _ => return Err(malformed("its YCbCr is not of 8 bits")),
+            },
+            _ => (3, Samples::U8(rgb_of_lab(page, samples)?)),
+        };
+        Ok((colors, if associated { divided(samples, colors) } else { samples }))
+    }
+
+    fn looked_up(&self, samples: Samples) -> Result<Vec<u8>, DecodeError> {
+        let (Table::Palette(colors), Samples::U8(all)) = (&self.table, samples) else {
+            return Err(malformed("its palette has too many bits"));
+        };
+        let mut out = Vec::with_capacity(all.len() * 3);
+        for at in all {
+            out.extend(colors[usize::from(at)]);
         }
-        color::YCBCR => {
-            let Colors::YCbCr(tables) = known else { return Ok((3, alpha, samples)) };
-            let Samples::U8(all) = samples else { return Err(malformed("its YCbCr is not of 8 bits")) };
-            (3, false, Samples::U8(rgb_of(all, kept, 3, |pixel| tables.rgb(pixel))))
+        Ok(out)
+    }
+
+    fn inverted(&self, mut samples: Samples, kept: usize) -> Samples {
+        let Whites::From(black) = self.whites else { return samples };
+        match &mut samples {
+            Samples::U8(all) => all.iter_mut().step_by(kept).for_each(|v| *v = 255 - *v),
+            Samples::U16 { samples, white } => {
+                // A value beyond 16 bits is that of no file of 16 bits.
+                let black = black.map_or(*white, |black| black.min(u16::MAX.into()) as u16);
+                samples.iter_mut().step_by(kept).for_each(|v| *v = black.saturating_sub(*v));
+            }
+            Samples::F32 { samples, white } => {
+                let black = black.map_or(*white, |black| black as f32);
+                samples.iter_mut().step_by(kept).for_each(|v| *v = black - *v);
+            }
         }
-        _ => (3, false, Samples::U8(rgb_of_lab(page, samples)?)),
-    };
-    let samples = if alpha && page.alpha == Alpha::Associated { divided(samples, colors) } else { samples };
-    Ok((colors, alpha, samples))
+        samples
+    }
 }
 
 fn palette(page: &Page<'_>) -> Vec<[u8; 3]> {
@@ -73,17 +122,6 @@ fn palette(page: &Page<'_>) -> Vec<[u8; 3]> {
     let low = page.palette.iter().all(|&value| value < 256);
     let byte = |value: u64| if low { value as u8 } else { (value >> 8) as u8 };
     (0..entries).map(|at| [0, 1, 2].map(|plane| byte(page.palette[plane * entries + at]))).collect()
-}
-
-fn looked_up(known: &Colors, samples: Samples) -> Result<Vec<u8>, DecodeError> {
-    let (Colors::Palette(colors), Samples::U8(all)) = (known, samples) else {
-        return Err(malformed("its palette has too many bits"));
-    };
-    let mut out = Vec::with_capacity(all.len() * 3);
-    for at in all {
-        out.extend(colors[usize::from(at)]);
-    }
-    Ok(out)
 }
 
 fn rgb_of_lab(page: &Page<'_>, samples: Samples) -> Result<Vec<u8>, DecodeError> {
@@ -99,31 +137,28 @@ fn rgb_of_lab(page: &Page<'_>, samples: Samples) -> Result<Vec<u8>, DecodeError>
                 |v: u16| if icc { f32::from(v) / 256.0 - 128.0 } else { f32::from(v as i16) / 256.0 };
             let most = if icc { 65280.0 } else { 65535.0 };
             let pixel = |p: &[u16]| lab(f32::from(p[0]) * 100.0 / most, signed(p[1]), signed(p[2]));
-            Ok(samples.chunks_exact(page.kept()).flat_map(pixel).collect())
+            let mut out = Vec::with_capacity(samples.len());
+            for sample in samples.chunks_exact(page.kept()) {
+                out.extend(pixel(sample));
+                out.extend(sample.get(3).map(|alpha| (alpha >> 8) as u8));
+            }
+            Ok(out)
         }
         Samples::F32 { .. } => Err(malformed("its CIELab is floating point")),
     }
 }
 
-fn inverted(mut samples: Samples, kept: usize) -> Samples {
-    match &mut samples {
-        Samples::U8(all) => all.iter_mut().step_by(kept).for_each(|v| *v = 255 - *v),
-        Samples::U16 { samples, white } => {
-            samples.iter_mut().step_by(kept).for_each(|v| *v = white.saturating_sub(*v));
-        }
-        Samples::F32 { samples, white } => samples.iter_mut().step_by(kept).for_each(|v| *v = *white - *v),
-    }
-    samples
-}
-
-/// Pixels of `kept` samples to RGB in the same memory.
+/// Pixels of `kept` samples, of which `used` are colors and one may be alpha, to RGB and alpha in the same memory.
 fn rgb_of(mut all: Vec<u8>, kept: usize, used: usize, rgb: impl Fn(&[u8]) -> [u8; 3]) -> Vec<u8> {
-    let pixels = all.len() / kept;
+    let (pixels, step) = (all.len() / kept, 3 + kept - used);
     for at in 0..pixels {
         let out = rgb(&all[at * kept..at * kept + used]);
-        all[at * 3..at * 3 + 3].copy_from_slice(&out);
+        if kept > used {
+            all[at * step + 3] = all[at * kept + used];
+        }
+        all[at * step..at * step + 3].copy_from_slice(&out);
     }
-    all.truncate(pixels * 3);
+    all.truncate(pixels * step);
     all
 }
 

@@ -41,10 +41,12 @@ pub(super) fn decode(lines: Lines, bytes: &[u8], out: &mut [u8], width: usize, h
             Lines::Group4 => true,
         };
         line.clear();
+        // As many as there can be where runs of no length stand between pixels; a line of them alone would grow with the file.
+        let most = most_changes(width);
         if by_changes {
-            read_changes(&mut bits, &before, &mut line, width)?;
+            read_changes(&mut bits, &before, &mut line, (width, most))?;
         } else {
-            read_runs(&mut bits, &mut line, width)?;
+            read_runs(&mut bits, &mut line, (width, most))?;
         }
         row.fill(0);
         for pair in line.chunks(2) {
@@ -53,6 +55,11 @@ pub(super) fn decode(lines: Lines, bytes: &[u8], out: &mut [u8], width: usize, h
         std::mem::swap(&mut before, &mut line);
     }
     Some(())
+}
+
+/// The most changes of a line that count.
+pub(super) fn most_changes(width: usize) -> usize {
+    width.saturating_mul(2).saturating_add(2)
 }
 
 /// A run of a color, from one of its codes or more.
@@ -71,12 +78,15 @@ fn run(bits: &mut Bits<'_>, is_black: bool, most: usize) -> Option<usize> {
     }
 }
 
-fn read_runs(bits: &mut Bits<'_>, line: &mut Vec<usize>, width: usize) -> Option<()> {
+fn read_runs(bits: &mut Bits<'_>, line: &mut Vec<usize>, (width, most): (usize, usize)) -> Option<()> {
     let (mut at, mut is_black) = (0, false);
     loop {
         at += run(bits, is_black, width - at)?;
         if at == width {
             return Some(());
+        }
+        if line.len() == most {
+            return None;
         }
         line.push(at);
         is_black = !is_black;
@@ -84,7 +94,12 @@ fn read_runs(bits: &mut Bits<'_>, line: &mut Vec<usize>, width: usize) -> Option
 }
 
 /// As libtiff's `EXPAND2D`. Runs of no length count as changes, as they do for the programs that write them: a line may pass by one.
-fn read_changes(bits: &mut Bits<'_>, before: &[usize], line: &mut Vec<usize>, width: usize) -> Option<()> {
+fn read_changes(
+    bits: &mut Bits<'_>,
+    before: &[usize],
+    line: &mut Vec<usize>,
+    (width, most): (usize, usize),
+) -> Option<()> {
     let (mut at, mut is_black) = (0, false);
     // The change of the line before that counts, to the other color. A step to the left of the first one is to the edge.
     let mut next = 1usize;
@@ -93,6 +108,9 @@ fn read_changes(bits: &mut Bits<'_>, before: &[usize], line: &mut Vec<usize>, wi
         Some(index) => before.get(index).copied().unwrap_or(width),
     };
     while at < width {
+        if line.len() >= most {
+            return None;
+        }
         while !line.is_empty() && above(next) <= at && above(next) < width {
             next += 2;
         }

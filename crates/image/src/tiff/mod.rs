@@ -11,10 +11,12 @@ mod ifd;
 mod page;
 mod predictor;
 mod samples;
+mod webp;
 mod ycc;
 
 use image::metadata::Orientation;
 
+use color::Whites;
 use page::Page;
 
 use crate::decode::{check_size, header};
@@ -39,9 +41,9 @@ pub(crate) fn decode(
     let page = open(bytes, limits)?;
     // A gray picture on a color is in color.
     let most = if page.is_gray() && reading.background.is_none() { 1 } else { 3 };
-    hold((page.pixels() * most + chunks::memory(&page, limits)?) as u64)?;
+    hold((page.pixels() as u64).saturating_mul(most).saturating_add(chunks::memory(&page, bytes, limits)?))?;
     let (mut data, mut channels) = (Vec::new(), 0);
-    chunks::read(&page, bytes, limits, |(left, top), band| {
+    chunks::read(&page, bytes, limits, Whites::From(reading.white), |(left, top), band| {
         let width = band.width as usize;
         let (each, samples) = reading.samples(band);
         if data.is_empty() {
@@ -55,28 +57,27 @@ pub(crate) fn decode(
     Ok((Image::new(page.width as u32, page.height as u32, channels as u8, data)?, page.orientation))
 }
 
-/// The samples as they lie in the file, of up to eight bytes a pixel of the limit.
+/// The samples as they lie in the file, for [`why_flat`](crate::why_flat).
 pub(crate) fn raster(
     bytes: &[u8],
     limits: &Limits,
     hold: impl FnOnce(u64) -> Result<(), DecodeError>,
 ) -> Result<(Raster, Orientation), DecodeError> {
     let page = open(bytes, limits)?;
-    let whole = page.pixels().saturating_mul(chunks::raster_pixel(&page));
-    if whole as u64 > limits.max_pixels.saturating_mul(8) {
-        return Err(malformed("its samples need more memory than the limit of pixels allows"));
-    }
-    hold((whole + chunks::memory(&page, limits)?) as u64)?;
+    let whole = (page.pixels() as u64).saturating_mul(chunks::raster_pixel(&page));
+    hold(whole.saturating_add(chunks::memory(&page, bytes, limits)?))?;
     let mut all: Option<Raster> = None;
-    chunks::read(&page, bytes, limits, |place, band| {
+    chunks::read(&page, bytes, limits, Whites::Stored, |place, band| {
         all.get_or_insert_with(|| band.black((page.width as u32, page.height as u32))).paste(place, &band);
     })?;
     Ok((all.ok_or_else(|| malformed("it has no strips"))?, page.orientation))
 }
 
+/// The page, once it is known that its data are there.
 fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Page<'a>, DecodeError> {
     let page = Page::first(bytes)?;
     check_size(page.width as u32, page.height as u32, Format::Tiff, limits)?;
+    chunks::check(&page, bytes, limits)?;
     Ok(page)
 }
 

@@ -50,8 +50,17 @@ pub fn file(width: u32, height: u32, tags: &[(u16, &[u16])], strip: &[u8]) -> Ve
     write(PLAIN, &[page((width, height), tags, &[strip])])
 }
 
-/// A file of pages, each before the next.
+/// A file of pages, each before the next, with its tags' arrays before its directory.
 pub fn write(layout: Layout, pages: &[Page]) -> Vec<u8> {
+    write_with(layout, pages, false)
+}
+
+/// A file of pages, with each page's arrays behind its directory, as libtiff writes them.
+pub fn write_behind(layout: Layout, pages: &[Page]) -> Vec<u8> {
+    write_with(layout, pages, true)
+}
+
+fn write_with(layout: Layout, pages: &[Page], behind: bool) -> Vec<u8> {
     let word = if layout.big { 8 } else { 4 };
     let mut bytes = if layout.little { b"II".to_vec() } else { b"MM".to_vec() };
     bytes.extend(layout.number(if layout.big { 43 } else { 42 }, 2));
@@ -82,6 +91,8 @@ pub fn write(layout: Layout, pages: &[Page]) -> Vec<u8> {
         }
         tags.sort_by_key(|&(tag, _)| tag);
         let mut directory = layout.number(tags.len() as u64, if layout.big { 8 } else { 2 });
+        let own = directory.len() + tags.len() * (4 + 2 * word) + word;
+        let (start, mut arrays) = (bytes.len(), Vec::new());
         for (tag, value) in &tags {
             let (kind, count, mut data): (u64, usize, Vec<u8>) = match value {
                 Value::Short(all) => {
@@ -100,17 +111,21 @@ pub fn write(layout: Layout, pages: &[Page]) -> Vec<u8> {
             directory.extend([layout.number((*tag).into(), 2), layout.number(kind, 2)].concat());
             directory.extend(layout.number(count as u64, word));
             if data.len() > word {
-                let place = layout.number(bytes.len() as u64, word);
-                bytes.extend(std::mem::replace(&mut data, place));
+                let place = if behind { start + own + arrays.len() } else { start + arrays.len() };
+                arrays.extend(std::mem::replace(&mut data, layout.number(place as u64, word)));
             }
             data.resize(word, 0);
             directory.extend(data);
+        }
+        if !behind {
+            bytes.append(&mut arrays);
         }
         let place = layout.number(bytes.len() as u64, word);
         bytes[link..link + word].copy_from_slice(&place);
         bytes.extend(directory);
         link = bytes.len();
         bytes.extend(vec![0; word]);
+        bytes.extend(arrays);
     }
     bytes
 }
