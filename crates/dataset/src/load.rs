@@ -388,14 +388,33 @@ fn gather(
     Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
 }
 
+/// Arrays of few levels, such as 0 to 16, are common, and their values say so themselves.
+const FEW_LEVELS: u8 = 31;
+
+impl Dataset {
+    /// Why the samples `which` have hardly any contrast once they are read: by the files of the first of them, and the values of arrays.
+    pub fn why_flat(&self, which: &[usize], reading: Reading) -> WhyFlat {
+        /// So many of them are opened once more to see why.
+        const ASKED: usize = 8;
+        /// Larger ones are not opened once more: their samples take eight bytes a pixel.
+        const LIMITS: Limits = Limits { max_pixels: 1 << 25 };
+        let samples = || which.iter().map(|&place| &self.samples[place]);
+        let files = samples().filter(|sample| matches!(sample.source, Source::File));
+        let why =
+            files.take(ASKED).filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &LIMITS).ok());
+        let of_arrays = samples().filter_map(|sample| match &sample.source {
+            Source::Array { images, index } => images.image(*index).iter().max().copied(),
+            Source::File => None,
+        });
+        match of_arrays.max() {
+            Some(largest @ 1..=FEW_LEVELS) if reading.white.is_none() => WhyFlat::FewLevels { largest },
+            _ => WhyFlat::of(why, reading),
+        }
+    }
+}
+
 /// What is to be said of images without contrast, where they are many.
 fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Notice> {
-    /// So many of them are opened once more to see why.
-    const ASKED: usize = 8;
-    /// Larger ones are not opened once more: their samples take eight bytes a pixel.
-    const LIMITS: Limits = Limits { max_pixels: 1 << 25 };
-    /// Arrays of few levels, such as 0 to 16, are common, and their values say so themselves.
-    const FEW_LEVELS: u8 = 31;
     let is_flat = |pixels: &[u8], nearly: u8| {
         let (mut low, mut high) = (u8::MAX, 0);
         // By pieces: most images have contrast in the first of them.
@@ -423,19 +442,8 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
     if flat.is_empty() || (flat.len() * 10 < pixels.len() && !most_of_a_class()) {
         return None;
     }
-    let files =
-        flat.iter().map(|&at| &dataset.samples[kept[at]]).filter(|s| matches!(s.source, Source::File));
-    let why = files.take(ASKED).filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &LIMITS).ok());
-    let of_arrays = flat.iter().filter_map(|&at| match &dataset.samples[kept[at]].source {
-        Source::Array { images, index } => images.image(*index).iter().max().copied(),
-        Source::File => None,
-    });
-    let why = match of_arrays.max() {
-        Some(largest @ 1..=FEW_LEVELS) if pixels.rule.reading.white.is_none() => {
-            WhyFlat::FewLevels { largest }
-        }
-        _ => WhyFlat::of(why, pixels.rule.reading),
-    };
+    let which: Vec<usize> = flat.iter().map(|&at| kept[at]).collect();
+    let why = dataset.why_flat(&which, pixels.rule.reading);
     let first = dataset.samples[kept[flat[0]]].path.clone();
     let by_recipe = dataset.purpose == Purpose::Training;
     Some(Notice::Flat { images: flat.len(), of: pixels.len(), first, why, by_recipe })

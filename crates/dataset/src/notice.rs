@@ -218,6 +218,11 @@ impl WhyFlat {
         }
     }
 
+    /// What would help in a recipe; `None` where it takes a look.
+    pub fn advice(&self) -> Option<String> {
+        (*self != WhyFlat::Plain).then(|| self.words("them", true))
+    }
+
     fn words(&self, them: &str, by_recipe: bool) -> String {
         // A trained model takes no other reading than its own.
         let set = if by_recipe { "--set" } else { "a model that was trained with --set" };

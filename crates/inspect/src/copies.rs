@@ -33,9 +33,13 @@ pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
     let sizes: Vec<(u32, u32)> = first.iter().map(|(_, sight)| sight.size).collect();
     let found = near::find(&gray, &sizes);
     let groups = near::groups(first.len(), &found.pairs).into_iter().map(|group| {
-        let pair = found.pairs.iter().find(|pair| pair.a == group[0] || pair.b == group[0]);
-        let how =
-            pair.map_or(String::new(), |pair| format!("{}, likeness {:.3}", pair.turned.words(), pair.alike));
+        let of_group = |pair: &&near::Near| pair.a == group[0] && group[1..].contains(&pair.b);
+        let pairs: Vec<&near::Near> = found.pairs.iter().filter(of_group).collect();
+        let least = pairs.iter().map(|pair| pair.alike).fold(1.0, f32::min);
+        let how = match pairs[..] {
+            [pair] => format!("{}, likeness {least:.3}", pair.turned.words()),
+            _ => format!("likeness to the first at least {least:.3}"),
+        };
         let mut all: Vec<usize> =
             group.iter().flat_map(|&place| copies[&first[place].1.pixels].iter().copied()).collect();
         all.sort_unstable();
@@ -99,12 +103,14 @@ pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: boo
             match (conflicts.groups.len(), near) {
                 (1, false) => "picture stands",
                 (_, false) => "pictures stand",
-                (1, true) => "pair or group of nearly the same pictures stands",
-                (_, true) => "pairs or groups of nearly the same pictures stand",
+                (1, true) => "group of pictures that are nearly the same stands",
+                (_, true) => "groups of pictures that are nearly the same stand",
             }
         );
-        let advice = "decide on one, and take the other out; --exclude-list FILE writes all of them";
-        let mut finding = Finding::new(Kind::LabelConflict, Severity::Error, message, advice);
+        let advice = "decide on one, and take the other out; --exclude-list FILE leaves out all of them";
+        // That two pictures are nearly the same is an opinion, and drawings of two classes may be.
+        let severity = if near { Severity::Warning } else { Severity::Error };
+        let mut finding = Finding::new(Kind::LabelConflict, severity, message, advice);
         finding.excluded = conflicts.groups.iter().flatten().copied().collect();
         conflicts.into(&mut finding);
         findings.push(finding);

@@ -68,8 +68,11 @@ pub(crate) fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
         fact("time", "seconds", false, vec![numbers(&|s| s.taken.at.map_or(missing, |at| at as f32))]),
         fact("JPEG quality", "quality", true, vec![quality]),
     ];
+    // The quality of files of which many are no JPEG says only that.
+    let is_jpeg = sights.iter().filter(|sight| sight.jpeg_quality.is_some()).count() * 10 >= sights.len() * 9;
+    let applies = |fact: &Fact| fact.name != "JPEG quality" || is_jpeg;
     let varies = |fact: &Fact| fact.features.iter().any(|values| values.iter().any(|&v| v != values[0]));
-    facts.into_iter().filter(varies).collect()
+    facts.into_iter().filter(|fact| applies(fact) && varies(fact)).collect()
 }
 
 /// Texts as numbers: the most frequent is 0. So a tree parts them in few steps.

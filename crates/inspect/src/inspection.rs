@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use pupila_dataset::{Dataset, Split};
+use pupila_image::Reading;
 
 use crate::finding::{Finding, Kind, Severity, grouped, images, rank};
 use crate::neighbours::{Baseline, baseline};
+use crate::resolution::{Resolution, resolution};
 use crate::shortcut::{Shortcut, shortcuts};
-use crate::{Looked, Sight, classes, copies, pictures, shortcut};
+use crate::{Looked, Sight, bursts, classes, copies, pictures, shortcut};
 
 /// What inspecting a data set gives.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub struct Inspection {
     pub shortcuts: Vec<Shortcut>,
     /// What the nearest neighbours reach; `None` without labels.
     pub baseline: Option<Baseline>,
+    /// What the images that judge can tell apart; `None` without labels.
+    pub resolution: Option<Resolution>,
 }
 
 /// What there is.
@@ -72,26 +76,51 @@ pub struct SplitSummary {
     pub sharpness: f64,
 }
 
-/// Summary and findings of a data set that was looked at.
-pub fn inspect(dataset: &Dataset, looked: &Looked) -> Inspection {
+/// Summary and findings of a data set that was looked at; `None` where `interrupted`, which is asked between the parts of the work, says so.
+pub fn inspect(
+    dataset: &Dataset,
+    looked: &Looked,
+    reading: &Reading,
+    interrupted: &dyn Fn() -> bool,
+) -> Option<Inspection> {
     let mut findings = classes::find(dataset);
     let unreadable: Vec<_> = dataset.skipped.iter().chain(&looked.bad).cloned().collect();
     if !unreadable.is_empty() {
         let message = format!("{} cannot be read", images(unreadable.len()));
-        let advice = "train leaves them out and says so; --set input.damaged=fill reads cut JPEG and PNG files as far as they go";
+        let damaged =
+            unreadable.iter().any(|file| file.reason.contains("JPEG") || file.reason.contains("PNG"));
+        let advice = match damaged {
+            true => {
+                "train leaves them out and says so; with --set input.damaged=fill it reads damaged JPEG and PNG files as far as they go"
+            }
+            false => "train leaves them out and says so",
+        };
         let mut finding = Finding::new(Kind::Unreadable, Severity::Warning, message, advice);
         finding.files = unreadable;
         findings.push(finding);
     }
     findings.extend(copies::find(dataset, &copies::exact_groups(looked), false));
     findings.extend(copies::find(dataset, &copies::near_groups(looked), true));
+    if interrupted() {
+        return None;
+    }
     findings.extend(groups(dataset));
+    findings.extend(bursts::find(dataset, looked));
     let labelled = dataset.classes.len() > 1;
     let shortcuts = if labelled { shortcuts(dataset, looked) } else { Vec::new() };
     findings.extend(shortcut::find(&shortcuts));
-    findings.extend(pictures::find(dataset, looked));
+    if interrupted() {
+        return None;
+    }
+    findings.extend(pictures::find(dataset, looked, reading));
     rank(&mut findings);
-    Inspection { summary: summary(dataset, looked), findings, shortcuts, baseline: baseline(dataset, looked) }
+    Some(Inspection {
+        summary: summary(dataset, looked),
+        findings,
+        shortcuts,
+        baseline: baseline(dataset, looked),
+        resolution: resolution(dataset),
+    })
 }
 
 /// Groups that are in several splits.
@@ -114,11 +143,11 @@ fn groups(dataset: &Dataset) -> Option<Finding> {
     let judged =
         across.iter().flat_map(|(_, places)| places).filter(|place| split(place) != Split::Train).count();
     let message = format!(
-        "{} groups are in several splits, with {} of validation or test: the score is for groups that are known",
+        "{} groups are in several splits, with {} of validation or test: the same are trained on",
         grouped(across.len()),
         images(judged)
     );
-    let advice = "a group's images belong in one split; leave the split to train (it keeps groups together), or make it anew by groups";
+    let advice = "the images of a group, such as a patient, belong in one split: take the column of the splits out of the table, and train makes them by groups";
     let mut finding = Finding::new(Kind::GroupAcrossSplits, Severity::Error, message, advice);
     finding.notes = across.iter().map(|(group, _)| (*group).to_owned()).collect();
     finding.groups = across.into_iter().map(|(_, places)| places).collect();

@@ -3,6 +3,7 @@
 //! In: a [`Dataset`](pupila_dataset::Dataset), whose files are read once ([`look`]). Out: a [`Sight`] of each image, and what follows from
 //! all of them ([`inspect`]): copies, facts that give the class away, pictures that are unusual. Nothing is ever changed.
 
+mod bursts;
 mod classes;
 mod copies;
 mod facts;
@@ -16,6 +17,7 @@ pub mod near;
 mod neighbours;
 mod pictures;
 mod record;
+mod resolution;
 mod shortcut;
 mod sight;
 mod tree;
@@ -28,5 +30,6 @@ pub use look::{LookError, Looked, look, picture};
 pub use map::{Point, map};
 pub use measure::{Measured, measure};
 pub use neighbours::Baseline;
+pub use resolution::Resolution;
 pub use shortcut::{Shortcut, shortcuts};
 pub use sight::{COLOR_SIDE, SIDE, Sight, Taken};

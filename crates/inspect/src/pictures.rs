@@ -1,6 +1,7 @@
 //! What is unusual about single pictures.
 
 use pupila_dataset::{Dataset, Source};
+use pupila_image::Reading;
 
 use crate::finding::{Finding, Kind, Severity, images};
 use crate::{Looked, Sight};
@@ -22,7 +23,7 @@ const ASPECT: f64 = 5.0;
 const ODD_SHARE: f64 = 0.05;
 
 /// Findings about each picture by itself.
-pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Vec<Finding> {
+pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec<Finding> {
     let seen: Vec<(usize, &Sight)> = looked
         .sights
         .iter()
@@ -41,12 +42,18 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Vec<Finding> {
         seen.iter().filter(|(_, sight)| is(sight)).map(|&(place, _)| place).collect()
     };
     let one_color = |sight: &Sight| sight.contrast < ONE_COLOR && sight.chroma < 0.02;
-    let look = "look at them; --exclude-list FILE writes what to leave out";
-    add(Kind::OneColor, Severity::Warning, by(&one_color), "of one color, or nearly", look);
+    let look = "look at them; what does not belong is left out by a line in the file of --set data.exclude_list=FILE, or by data.exclude";
+    // What is read wrongly (12 bits in 16, floating-point numbers) looks so, and then all of it does.
+    let why = |which: &[usize]| dataset.why_flat(which, *reading).advice().unwrap_or_else(|| look.to_owned());
+    let flat = by(&one_color);
+    let advice = why(&flat);
+    add(Kind::OneColor, Severity::Warning, flat, "of one color, or nearly", &advice);
     let dark = by(&|sight| !one_color(sight) && light(sight, 0.99) < DARK);
-    add(Kind::Dark, Severity::Note, dark, "hardly lighter than black", look);
+    let advice = why(&dark);
+    add(Kind::Dark, Severity::Note, dark, "hardly lighter than black", &advice);
     let bright = by(&|sight| !one_color(sight) && light(sight, 0.01) > BRIGHT);
-    add(Kind::Bright, Severity::Note, bright, "hardly darker than white", look);
+    let advice = why(&bright);
+    add(Kind::Bright, Severity::Note, bright, "hardly darker than white", &advice);
     add(Kind::Blurry, Severity::Note, blurry(&seen, &one_color), "much less sharp than the others", look);
     let sizes = unusual_sizes(&seen);
     add(Kind::Tiny, Severity::Note, sizes.tiny, "much smaller than the others", look);
@@ -55,7 +62,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Vec<Finding> {
         Kind::OddAspect,
         Severity::Note,
         sizes.odd,
-        "of another shape than the others, which squeezing into a square changes most",
+        "of another shape than the others: squeezed into a square they change most",
         look,
     );
     let gray = by(&|sight| sight.chroma < 0.01);

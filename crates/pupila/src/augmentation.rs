@@ -4,7 +4,7 @@ use crate::contact_sheet::{Cell, Group, contact_sheet, shrunk};
 use crate::error::{Error, Tried};
 use crate::session::available_threads;
 use crate::stop_signal::StopSignal;
-use pupila_dataset::{Cache, Loaded, OnBadImage, Skipped, Split, is_data, load, read_file};
+use pupila_dataset::{Cache, Loaded, Notice, OnBadImage, Skipped, Split, is_data, load, read_file};
 use pupila_engine::thread_pool;
 use pupila_image::{Image, Limits, Reading, decode_as};
 use pupila_loader::{Turn, turns};
@@ -45,6 +45,8 @@ pub struct Augmented {
     pub images: usize,
     /// Images that cannot be read and are left out.
     pub skipped: Vec<Skipped>,
+    /// Damaged images that it shows as far as they go, since the recipe says so.
+    pub filled: Vec<Skipped>,
     /// Each transform by itself, which has a row of the picture; none for a single image.
     pub alone: Vec<Alone>,
 }
@@ -91,17 +93,24 @@ pub fn augmented(
 /// The image in its own size with draws of it, or one draw alone.
 fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> Result<Augmented, Error> {
     let bytes = read_file(path).map_err(Error::io(Tried::Read, path))?;
-    // What is damaged is an error here: there is nobody to be told that a part of it is gray.
-    let reading = Reading { fill_damaged: false, ..recipe.input.rule().reading };
-    let image = decode_as(&bytes, recipe.input.channels, &Limits::default(), &reading)
-        .map_err(|source| Error::PictureFile { path: path.to_owned(), source })?;
+    let (channels, limits, reading) = (recipe.input.channels, Limits::default(), recipe.input.rule().reading);
+    let strict = Reading { fill_damaged: false, ..reading };
+    let wrong = |source| Error::PictureFile { path: path.to_owned(), source };
+    let (image, filled) = match decode_as(&bytes, channels, &limits, &strict) {
+        Err(damage) if reading.fill_damaged => {
+            let filled = decode_as(&bytes, channels, &limits, &reading).map_err(|_| wrong(damage.clone()))?;
+            (filled, Some(Skipped { path: path.to_owned(), reason: damage.to_string() }))
+        }
+        whole => (whole.map_err(wrong)?, None),
+    };
     // Sample 0 of as many epochs as there are draws: so a seed shows the same pictures in the grid and alone.
     let draw = |epoch| {
         let key = SampleKey { seed: recipe.train.seed, epoch, sample: 0 };
         recipe.pipeline().apply_to_image(&image, key)
     };
     if options.single {
-        return Ok(Augmented { picture: draw(1)?, images: 1, skipped: Vec::new(), alone: Vec::new() });
+        let (skipped, filled) = (Vec::new(), filled.into_iter().collect());
+        return Ok(Augmented { picture: draw(1)?, images: 1, skipped, filled, alone: Vec::new() });
     }
     // In their own size many photographs would take gigabytes.
     let mut cells = vec![Cell { image: shrunk(image.clone(), SIDE), caption: "original".into() }];
@@ -116,7 +125,8 @@ fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions)
     let samples: Vec<(&Image, SampleKey)> = samples.collect();
     let mut groups = vec![Group { heading: String::new(), cells }];
     let alone = by_themselves(recipe, &samples, options, &mut groups)?;
-    Ok(Augmented { picture: contact_sheet(groups, COLUMNS, SIDE)?, images, skipped: Vec::new(), alone })
+    let (skipped, filled) = (Vec::new(), filled.into_iter().collect());
+    Ok(Augmented { picture: contact_sheet(groups, COLUMNS, SIDE)?, images, skipped, filled, alone })
 }
 
 /// A row for each transform by itself, on the first of the images; how much it changes is measured on all of them.
@@ -185,9 +195,14 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
         let turned = pairs.iter().flat_map(|(turn, before)| [turn, before]);
         let needed: BTreeSet<usize> = turned.map(|turn| train[turn.sample as usize]).collect();
         let needed: Vec<usize> = needed.into_iter().collect();
-        let Loaded { pixels, kept, skipped, .. } =
+        let Loaded { pixels, kept, skipped, notices, .. } =
             load(&dataset, &needed, &rule, None, OnBadImage::Skip, &|_| {}, &|| options.stop.is_set())
                 .map_err(|error| Error::Data(error.into()))?;
+        let filled = notices.into_iter().find_map(|notice| match notice {
+            Notice::Filled { images } => Some(images),
+            _ => None,
+        });
+        let filled = filled.unwrap_or_default();
         let key = |turn: Turn| SampleKey { seed: recipe.train.seed, epoch: 1, sample: turn.key };
         let plain = |turn: Turn| -> Result<Option<Image>, Error> {
             let sample = train[turn.sample as usize];
@@ -235,7 +250,7 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
         }
         let samples: Vec<(&Image, SampleKey)> = samples.iter().map(|(image, key)| (image, *key)).collect();
         let alone = by_themselves(recipe, &samples, options, &mut groups)?;
-        Ok(Augmented { picture: contact_sheet(groups, COLUMNS, SIDE)?, images, skipped, alone })
+        Ok(Augmented { picture: contact_sheet(groups, COLUMNS, SIDE)?, images, skipped, filled, alone })
     })
 }
 

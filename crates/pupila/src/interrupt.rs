@@ -14,13 +14,18 @@ pub(crate) fn signal() -> StopSignal {
     of_process().clone()
 }
 
-/// Listens to Ctrl-C (and to a request to terminate) from now on.
+/// Listens to Ctrl-C (and to a request to terminate) from now on, in a command that trains.
 pub(crate) fn listen() -> StopSignal {
-    let listening = ctrlc::set_handler(|| {
+    listen_saying("ending with the best model so far")
+}
+
+/// The same, with what is said of the first.
+pub(crate) fn listen_saying(what: &'static str) -> StopSignal {
+    let listening = ctrlc::set_handler(move || {
         if of_process().set() {
             std::process::exit(130);
         }
-        eprintln!("\ninterrupted: ending with the best model so far; once more to stop at once");
+        eprintln!("\ninterrupted: {what}; once more to stop at once");
     });
     if let Err(error) = listening {
         tracing::warn!("Ctrl-C will end the process at once: {error}");

@@ -85,7 +85,7 @@ pub use describe::in_a_shell;
 pub use describe::{count, images};
 pub use error::{Error, ErrorKind, Tried};
 pub use evaluation::{Evaluation, EvaluationOptions, Judged};
-pub use inspection::{Inspected, InspectionOptions};
+pub use inspection::{Excluded, Inspected, InspectionOptions, check_inspection_files};
 pub use memory_need::available_memory;
 pub use notices::{SmallerInput, TooFew};
 pub use pupila_image::{Image, encode_png};

@@ -142,3 +142,17 @@ fn mistakes_are_told() {
         assert!(!sandbox.path("x.png").exists());
     }
 }
+
+#[test]
+fn a_damaged_image_is_shown_as_far_as_it_goes_where_that_is_asked_for() {
+    let sandbox = Sandbox::new();
+    let whole = encode_png(&picture()).unwrap();
+    std::fs::write(sandbox.path("cut.png"), &whole[..whole.len() * 2 / 3]).unwrap();
+    let arguments = ["augment", "cut.png", "--single", "--set", "augment.transforms=[]", "--out", "o.png"];
+    let refused = sandbox.run(&arguments);
+    assert_eq!((refused.code, sandbox.path("o.png").exists()), (Some(1), false), "{}", refused.stderr);
+    let filled = sandbox.run(&[&arguments[..], &["--set", "input.damaged=fill"]].concat());
+    assert_eq!(filled.code, Some(0), "{}", filled.stderr);
+    assert!(filled.stdout.contains("1 damaged image is used"), "{}", filled.stdout);
+    assert!(read(&sandbox, "o.png").data().ends_with(&[128; 30]));
+}

@@ -171,3 +171,79 @@ fn images_without_labels_are_looked_at_too() {
     let nothing = inspect(&sandbox, &sandbox.path("nowhere"), &[]);
     assert!(nothing.code == Some(2) && nothing.stderr.contains("does not exist"), "{}", nothing.stderr);
 }
+
+#[test]
+fn nothing_of_the_users_is_written_over() {
+    let sandbox = Sandbox::new();
+    let data = copied(&sandbox);
+    std::fs::write(
+        sandbox.path("photo.jpg"),
+        std::fs::read(&photographs(&data.join("val/nevus"))[0]).unwrap(),
+    )
+    .unwrap();
+    let before = std::fs::read(sandbox.path("photo.jpg")).unwrap();
+    let data = data.to_str().unwrap();
+    for arguments in [
+        ["--out", "photo.jpg", "--threads", "1"],
+        ["--out", "page.html", "--exclude-list", "photo.jpg"],
+        ["--out", "same.html", "--exclude-list", "same.html"],
+        ["--out", "nowhere/page.html", "--threads", "1"],
+    ] {
+        let ran = sandbox.run(&[&["inspect", data][..], &arguments].concat());
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+    }
+    assert_eq!(std::fs::read(sandbox.path("photo.jpg")).unwrap(), before);
+    // Its own files are written anew.
+    for _ in 0..2 {
+        let ran = sandbox.run(&["inspect", data, "--out", "page.html", "--exclude-list", "list.txt"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_row_of_pictures_that_change_a_little_is_not_one_group() {
+    let sandbox = Sandbox::new();
+    let disc = |x: f64, y: f64, radius: f64| {
+        let inside = |at: usize| {
+            let (dx, dy) = ((at % 200) as f64 - x, (at / 200) as f64 - y);
+            dx * dx + dy * dy < radius * radius
+        };
+        let data = (0..200 * 200).flat_map(|at| [if inside(at) { 20 } else { 240 }; 3]).collect();
+        encode_png(&Image::new(200, 200, 3, data).unwrap()).unwrap()
+    };
+    for (class, first) in [("a", 0), ("b", 30)] {
+        std::fs::create_dir_all(sandbox.path(&format!("discs/{class}"))).unwrap();
+        for i in first..first + 30 {
+            let x = f64::from(i);
+            let bytes = disc(70.0 + x, 80.0 + 0.6 * x, 20.0 + 0.5 * x);
+            std::fs::write(sandbox.path(&format!("discs/{class}/{i:02}.png")), bytes).unwrap();
+        }
+    }
+    let ran = inspect(&sandbox, &sandbox.path("discs"), &["--exclude-list", "list.txt"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let listed = sandbox.read("list.txt").lines().filter(|line| !line.starts_with('#')).count();
+    assert!(listed < 56, "{listed} of 60 would be left out");
+    if listed > 12 {
+        assert!(ran.stderr.contains("look at the groups"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn pictures_of_twelve_bits_are_told_with_what_to_type() {
+    let sandbox = Sandbox::new();
+    for class in ["a", "b"] {
+        std::fs::create_dir_all(sandbox.path(&format!("deep/{class}"))).unwrap();
+        for i in 0..10u32 {
+            let mut bytes = Vec::new();
+            let mut encoder = png::Encoder::new(&mut bytes, 40, 40);
+            encoder.set_color(png::ColorType::Grayscale);
+            encoder.set_depth(png::BitDepth::Sixteen);
+            let samples = (0..1600u32).flat_map(|at| (((at * 37 + i * 911) % 4096) as u16).to_be_bytes());
+            encoder.write_header().unwrap().write_image_data(&samples.collect::<Vec<u8>>()).unwrap();
+            std::fs::write(sandbox.path(&format!("deep/{class}/{i}.png")), bytes).unwrap();
+        }
+    }
+    let object = inspect(&sandbox, &sandbox.path("deep"), &[]).json();
+    let dark = finding(&object, "dark");
+    assert!(dark["advice"].as_str().unwrap().contains("input.white=4095"), "{dark}");
+}

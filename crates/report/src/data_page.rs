@@ -102,7 +102,7 @@ const STYLE: &str = "
 .finding h3 { margin: 0 0 .3rem; } .finding h3 i { font-style: normal; font-weight: 400; color: var(--muted); }
 .finding p { margin-bottom: .5rem; }
 .group { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: .6rem; margin: .5rem 0 .9rem; }
-.group figure + figure { margin-top: 0; }
+.group figure + figure { margin-top: 0; } .group .tile svg { outline: 1px solid var(--line); }
 .map svg.space { width: 100%; height: auto; display: block; max-width: 52rem; overflow: visible; background: var(--soft); border-radius: 8px; }
 .map .dot { stroke: var(--panel); stroke-width: .8; cursor: pointer; } .map .dot.other { fill: var(--muted); }
 .map .dot.hollow { fill: var(--panel); stroke-width: 2.4; } .map .dot.other.hollow { stroke: var(--muted); }

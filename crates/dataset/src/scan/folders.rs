@@ -177,8 +177,8 @@ fn no_images(path: &Path, folder: &Folder, beside: &Beside) -> ScanError {
     let kinds = [
         (folder.folders.len(), "folders"),
         (beside.ignored_files, "files of other kinds"),
-        (files, "images left out by data.exclude"),
-        (beside.excluded_folders, "folders left out by data.exclude"),
+        (files, "images left out by data.exclude or data.exclude_list"),
+        (beside.excluded_folders, "folders left out by data.exclude or data.exclude_list"),
         (folder.images.len(), "images that are in no class folder"),
     ];
     let kinds = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}"));

@@ -1,29 +1,32 @@
-//! Pictures that are the same by way of others.
+//! Pictures that are nearly the same as one of them.
 
 use super::Near;
 
-/// The groups that the pairs among `count` pictures make: each of at least two, in ascending order, by their first.
+/// The groups that the pairs among `count` pictures make: each picture with those later ones that are near to it and to none before. Each is of
+/// at least two, in ascending order, and all of a group are near to its first. They are not joined by way of others, since a row of
+/// pictures of which each is a little other than the one before would become one.
 pub fn groups(count: usize, pairs: &[Near]) -> Vec<Vec<usize>> {
-    // Union-find: each points at an earlier one of its group, at last at the first.
-    let mut earlier: Vec<usize> = (0..count).collect();
-    let first = |earlier: &mut [usize], mut i: usize| {
-        while earlier[i] != i {
-            earlier[i] = earlier[earlier[i]];
-            i = earlier[i];
+    let mut near: Vec<Vec<usize>> = vec![Vec::new(); count];
+    pairs.iter().for_each(|pair| near[pair.a].push(pair.b));
+    let mut taken = vec![false; count];
+    let mut groups = Vec::new();
+    for first in 0..count {
+        if taken[first] {
+            continue;
         }
-        i
-    };
-    for pair in pairs {
-        let (a, b) = (first(&mut earlier, pair.a), first(&mut earlier, pair.b));
-        earlier[a.max(b)] = a.min(b);
+        let mut group = vec![first];
+        near[first].sort_unstable();
+        for &other in &near[first] {
+            if !taken[other] {
+                taken[other] = true;
+                group.push(other);
+            }
+        }
+        if group.len() > 1 {
+            groups.push(group);
+        }
     }
-    let mut members: Vec<Vec<usize>> = vec![Vec::new(); count];
-    for i in 0..count {
-        let first = first(&mut earlier, i);
-        members[first].push(i);
-    }
-    members.retain(|members| members.len() > 1);
-    members
+    groups
 }
 
 #[cfg(test)]
@@ -32,10 +35,10 @@ mod tests {
     use crate::near::Turn;
 
     #[test]
-    fn pairs_are_joined_by_what_they_share() {
+    fn all_of_a_group_are_near_to_its_first() {
         let pair = |a, b| Near { a, b, turned: Turn::Upright, alike: 1.0 };
         let pairs = [pair(1, 5), pair(2, 3), pair(3, 6), pair(4, 6), pair(0, 2)];
-        assert_eq!(groups(8, &pairs), [vec![0, 2, 3, 4, 6], vec![1, 5]]);
+        assert_eq!(groups(8, &pairs), [vec![0, 2], vec![1, 5], vec![3, 6]]);
         assert!(groups(3, &[]).is_empty());
     }
 }

@@ -6,6 +6,7 @@ use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
 use crate::output::Output;
+use pupila::dataset::Notice;
 use pupila::recipe::Setting;
 use pupila::{AugmentationOptions, augmented, encode_png, images, user_cache, write_whole};
 use serde_json::json;
@@ -47,6 +48,9 @@ pub(crate) fn run(arguments: &cli::Augment) -> Result<(), Failure> {
     let options = AugmentationOptions { single: arguments.single, cache: user_cache(), stop: listen() };
     let shown = augmented(&arguments.what, &recipe, &options)?;
     tell::skipped(output, &shown.skipped);
+    if !shown.filled.is_empty() {
+        output.warn(Notice::Filled { images: shown.filled.clone() });
+    }
     let png = encode_png(&shown.picture).map_err(Failure::work)?;
     write_whole(&arguments.out, &marked(png)).map_err(Failure::writing(&arguments.out))?;
     let (width, height) = (shown.picture.width(), shown.picture.height());

@@ -4,11 +4,11 @@ use super::recipe::layers;
 use super::{in_pool, tell, tell_inspection};
 use crate::cli;
 use crate::failure::Failure;
-use crate::interrupt::listen;
+use crate::interrupt::listen_saying;
 use crate::output::Output;
 use pupila::inspect::{Finding, Severity};
 use pupila::recipe::Setting;
-use pupila::{Inspected, InspectionOptions, images, user_cache};
+use pupila::{Inspected, InspectionOptions, check_inspection_files, user_cache};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
@@ -22,7 +22,8 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
     let recipe =
         layers(arguments.recipe.as_deref(), settings)?.resolve_for_viewing().map_err(Failure::request)?;
     tell::taken(output, &recipe);
-    let options = InspectionOptions { cache: user_cache(), stop: listen() };
+    check_inspection_files(&arguments.out, arguments.exclude_list.as_deref())?;
+    let options = InspectionOptions { cache: user_cache(), stop: listen_saying("nothing will be written") };
     let start = Instant::now();
     let bar = tell::bar(0, LOOKING);
     let inspected = in_pool(arguments.threads.count(), || {
@@ -38,8 +39,8 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
     let excluded = match &arguments.exclude_list {
         Some(file) => {
             let excluded = inspected.write_exclude_list(file)?;
-            output.say(format_args!("  {}: {} to leave out", file.display(), images(excluded)));
-            Some(excluded)
+            tell_inspection::excluded(output, file, excluded, inspected.inspection.summary.images);
+            Some(excluded.images)
         }
         None => None,
     };
@@ -135,6 +136,9 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
             "mean": summary.mean,
             "std": summary.std,
             "nearest_neighbours": baseline,
+            "resolution": inspection.resolution.map(|of| json!({
+                "images": of.images, "smallest_difference": of.smallest, "images_for_two_points": of.for_two_points,
+            })),
             "shortcuts": shortcuts,
         },
         "findings": inspection.findings.iter().map(finding).collect::<Value>(),

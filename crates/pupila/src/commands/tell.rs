@@ -119,7 +119,7 @@ pub(crate) fn beside(output: Output, dataset: &Dataset, path: &Path) {
     let excluded = (excluded > 0).then(|| images(excluded)).into_iter().chain(folders);
     let excluded = excluded.collect::<Vec<_>>().join(" and ");
     if !excluded.is_empty() {
-        output.say(format_args!("  {excluded} left out by data.exclude"));
+        output.say(format_args!("  {excluded} left out by data.exclude or data.exclude_list"));
     }
 }
 

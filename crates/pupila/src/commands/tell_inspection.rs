@@ -5,8 +5,8 @@ use super::tell_data::class_table;
 use super::tell_runs::wrapped;
 use super::tell_study::bytes;
 use crate::output::{Output, percent};
-use pupila::inspect::{Finding, Severity, Summary};
-use pupila::{Inspected, count, images};
+use pupila::inspect::{Finding, Kind, Severity, Summary};
+use pupila::{Excluded, Inspected, count, images};
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,12 +35,21 @@ pub(crate) fn tell(output: Output, inspected: &Inspected, data: &Path, took: Dur
             None => format!("{}, five folds", images(baseline.judged)),
         };
         output.say(format_args!(
-            "  how easy it is: the five most similar small pictures tell the class of {} [{:.1}, {:.1}] ({which}); always the most \
-             frequent: {}",
+            "  how easy it is: {} [{:.1}, {:.1}] are of the class that most of their five most similar images have ({which}); always the \
+             most frequent class: {}",
             percent(baseline.accuracy),
             100.0 * baseline.interval.0,
             100.0 * baseline.interval.1,
             percent(baseline.majority)
+        ));
+    }
+    if let Some(resolution) = inspection.resolution {
+        output.say(format_args!(
+            "  what can be told: {} find a difference of {:.1} points between two models four times in five, if one image in five is right \
+             in one of them alone; 2 points need {}",
+            images(resolution.images),
+            100.0 * resolution.smallest,
+            images(resolution.for_two_points)
         ));
     }
     let findings = &inspection.findings;
@@ -64,6 +73,30 @@ pub(crate) fn tell(output: Output, inspected: &Inspected, data: &Path, took: Dur
     }
 }
 
+/// What the list of images to leave out has.
+pub(crate) fn excluded(output: Output, list: &Path, excluded: Excluded, of: usize) {
+    /// A list of so large a share is worth a second look.
+    const MUCH: f64 = 0.2;
+    let Excluded { images: written, unwritable } = excluded;
+    output.say(format_args!("  {}: {} to leave out", list.display(), images(written)));
+    if unwritable > 0 {
+        output.warn(format_args!(
+            "{} not in the list: a line cannot hold a name with a line break or another control character; rename or remove them",
+            match unwritable {
+                1 => "1 image is".to_owned(),
+                n => format!("{} images are", count(n)),
+            }
+        ));
+    }
+    if written as f64 > MUCH * of as f64 {
+        output.warn(format_args!(
+            "the list takes {} of {}: look at the groups of similar pictures on the page before it is used",
+            percent(written as f64 / of as f64),
+            images(of)
+        ));
+    }
+}
+
 fn contents(output: Output, summary: &Summary) {
     let range = |[low, middle, high]: [u32; 3]| match low == high {
         true => low.to_string(),
@@ -72,19 +105,19 @@ fn contents(output: Output, summary: &Summary) {
     let formats: Vec<String> =
         summary.formats.iter().map(|(name, n)| format!("{} {name}", count(*n))).collect();
     output.say(format_args!(
-        "  {}: {}; {} wide, {} high; {} in all",
+        "  {}: {}; {} wide, {} high{}",
         images(summary.images),
         formats.join(", "),
         range(summary.widths),
         range(summary.heights),
-        bytes(summary.bytes)
+        if summary.bytes > 0 { format!("; {} in all", bytes(summary.bytes)) } else { String::new() }
     ));
     if summary.gray_files + summary.gray_content > 0 {
-        output.say(format_args!(
-            "  {} gray, and {} stored in color without showing any",
-            images(summary.gray_files),
-            count(summary.gray_content)
-        ));
+        let content = match summary.gray_content {
+            0 => String::new(),
+            n => format!("; {} more are stored in color and show only gray", count(n)),
+        };
+        output.say(format_args!("  {} in gray{content}", images(summary.gray_files)));
     }
     if !summary.cameras.is_empty() {
         let named: Vec<String> =
@@ -136,7 +169,8 @@ fn one(output: Output, inspected: &Inspected, finding: &Finding) {
             let note = finding.notes.get(at).map_or(String::new(), |note| format!("{note}: "));
             let rest = group.len().saturating_sub(SHOWN);
             let rest = if rest > 0 { format!(" = {rest} more") } else { String::new() };
-            output.say(format_args!("{indent}{note}{}{rest}", paths.join(" = ")));
+            let between = if finding.kind == Kind::GroupAcrossSplits { ", " } else { " = " };
+            output.say(format_args!("{indent}{note}{}{rest}", paths.join(between)));
         }
         more(output, indent, finding.groups.len(), GROUPS);
     }
@@ -147,6 +181,6 @@ fn one(output: Output, inspected: &Inspected, finding: &Finding) {
 
 fn more(output: Output, indent: &str, all: usize, shown: usize) {
     if all > shown {
-        output.say(format_args!("{indent}... and {} more, in the page and in --json", count(all - shown)));
+        output.say(format_args!("{indent}... and {} more; --json lists all", count(all - shown)));
     }
 }

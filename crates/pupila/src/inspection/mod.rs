@@ -13,6 +13,60 @@ use pupila_train::CheckedRecipe;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+const STOPPED: Error = Error::Stopped("interrupted; nothing was written");
+
+/// By what a page of ours is known, and a list of ours.
+const PAGE: &str = "<footer>Written by Pupila ";
+const LIST: &str = "# Images that pupila inspect would leave out";
+
+/// Whether files may be written: each is none yet, or is of the kind that `inspect` writes, and its folder is there.
+///
+/// # Errors
+/// Something else is there, or both are one.
+pub fn check_inspection_files(page: &Path, list: Option<&Path>) -> Result<(), Error> {
+    for (path, mark, option) in [(Some(page), PAGE, "--out"), (list, LIST, "--exclude-list")]
+        .into_iter()
+        .filter_map(|(p, m, o)| Some((p?, m, o)))
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(Error::request(format_args!(
+                "{option} {}: there is no folder {}",
+                path.display(),
+                folder.display()
+            )));
+        }
+        let ours = match std::fs::metadata(path) {
+            // A pipe or a device has nothing that could be lost.
+            Ok(there) if !there.is_file() && !there.is_dir() => true,
+            Ok(_) if pupila_run::is_of_a_run(path) => false,
+            Ok(_) => std::fs::read_to_string(path).is_ok_and(|text| text.is_empty() || text.contains(mark)),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        if !ours {
+            return Err(Error::request(format_args!(
+                "{option} {} is there already and was not written by inspect, and is not written over: choose another name, or remove it",
+                path.display()
+            )));
+        }
+    }
+    match list {
+        Some(list) if list == page => {
+            Err(Error::request("--out and --exclude-list name one file: the page and the list need one each"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What was written of the images to leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Excluded {
+    /// Images in the list.
+    pub images: usize,
+    /// Images that cannot be in a list of lines: their names hold a line break or another control character.
+    pub unwritable: usize,
+}
+
 /// How a data set is inspected.
 #[derive(Debug, Default)]
 pub struct InspectionOptions {
@@ -58,10 +112,10 @@ impl Inspected {
         let reading = Reading { fill_damaged: false, ..recipe.input.rule().reading };
         let stopped = || options.stop.is_set();
         let looked = look(&dataset, &reading, cache, &tell, &stopped).map_err(|error| match error {
-            LookError::Interrupted => Error::Stopped("interrupted; nothing was written"),
+            LookError::Interrupted => STOPPED,
             other => Error::Look(other),
         })?;
-        let inspection = inspect(&dataset, &looked);
+        let inspection = inspect(&dataset, &looked, &reading, &stopped).ok_or(STOPPED)?;
         Ok(Inspected { dataset, looked, inspection })
     }
 
@@ -80,30 +134,29 @@ impl Inspected {
     }
 
     /// Writes the images that the findings would leave out, a path below the data's root in each line, for
-    /// `data.exclude_list`. How many they are.
+    /// `data.exclude_list`.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write_exclude_list(&self, path: &Path) -> Result<usize, Error> {
+    pub fn write_exclude_list(&self, path: &Path) -> Result<Excluded, Error> {
         let mut which: Vec<usize> =
             self.inspection.findings.iter().flat_map(|finding| finding.excluded.iter().copied()).collect();
         which.sort_unstable();
         which.dedup();
-        let mut text = String::from(
-            "# Images that pupila inspect would leave out; train honours it with --set data.exclude_list=FILE\n",
-        );
+        let mut text = format!("{LIST}; train honours it with --set data.exclude_list=FILE\n");
         let mut written = 0;
         for &place in &which {
             let path = &self.dataset.samples[place].path;
             let below = path.strip_prefix(&self.dataset.root).unwrap_or(path);
-            // A name with a line break cannot stand in a list of lines.
-            let Some(below) = below.to_str().filter(|name| !name.contains(['\n', '\r'])) else { continue };
+            let Some(below) = below.to_str().filter(|name| !name.contains(char::is_control)) else {
+                continue;
+            };
             text.push_str(below);
             text.push('\n');
             written += 1;
         }
         write_whole(path, text.as_bytes()).map_err(Error::io(Tried::Write, path))?;
-        Ok(written)
+        Ok(Excluded { images: written, unwritable: which.len() - written })
     }
 }
 

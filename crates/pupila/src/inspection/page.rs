@@ -7,6 +7,7 @@ use pupila_report::{DataPage, MapPoint, PageFinding, PageGallery, PageGroup, Pag
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::path::Path;
 
 /// Groups of a finding that are shown, and images of a group.
 const GROUPS: usize = 12;
@@ -105,13 +106,22 @@ fn lead(inspected: &Inspected) -> Vec<String> {
     if let Some(baseline) = inspection.baseline {
         let which = baseline.split.map_or("five folds".to_owned(), |split| format!("the images of {split}"));
         lead.push(format!(
-            "How easy it is: the five most similar small pictures tell the class of {:.1} % [{:.1}, {:.1}] ({which}, {} judged); always \
+            "How easy it is: {:.1} % [{:.1}, {:.1}] are of the class that most of their five most similar images have ({which}, {} judged); always \
              the most frequent class would be right for {:.1} %. A network should do better than both.",
             100.0 * baseline.accuracy,
             100.0 * baseline.interval.0,
             100.0 * baseline.interval.1,
             crate::count(baseline.judged),
             100.0 * baseline.majority
+        ));
+    }
+    if let Some(resolution) = inspection.resolution {
+        lead.push(format!(
+            "What can be told: {} find a difference of {:.1} points between two models four times in five, if one image in five is right in \
+             one of them alone. A difference of 2 points needs {}.",
+            crate::images(resolution.images),
+            100.0 * resolution.smallest,
+            crate::images(resolution.for_two_points)
         ));
     }
     lead
@@ -132,29 +142,18 @@ fn facts(inspected: &Inspected) -> Vec<(String, String)> {
         ("Width".to_owned(), range(summary.widths)),
         ("Height".to_owned(), range(summary.heights)),
         ("Different sizes".to_owned(), count(summary.sizes)),
-        ("All files".to_owned(), format!("{:.1} MB", summary.bytes as f64 / 1e6)),
-        (
-            "Gray".to_owned(),
-            format!(
-                "{} by their files, {} more show no color",
-                count(summary.gray_files),
-                count(summary.gray_content)
-            ),
-        ),
         ("Mean of red, green, blue".to_owned(), format!("{} of 1 (training images)", three(summary.mean))),
         ("Standard deviation".to_owned(), three(summary.std)),
     ];
+    if summary.bytes > 0 {
+        facts.push(("All files".to_owned(), format!("{:.1} MB", summary.bytes as f64 / 1e6)));
+    }
     if summary.gray_files + summary.gray_content > 0 {
         let (files, content) = (count(summary.gray_files), count(summary.gray_content));
         facts.push(("Gray".to_owned(), format!("{files} by their files, {content} more show no color")));
     }
     if summary.bad > 0 {
         facts.push(("Cannot be read".to_owned(), count(summary.bad)));
-    }
-    if !summary.cameras.is_empty() {
-        let cameras: Vec<String> =
-            summary.cameras.iter().take(8).map(|(name, n)| format!("{name} ({})", count(*n))).collect();
-        facts.push(("Cameras".to_owned(), cameras.join(", ")));
     }
     facts
 }
@@ -163,7 +162,7 @@ fn page_finding(inspected: &Inspected, finding: &Finding, pictures: &Pictures) -
     let of_files = finding.files.iter().map(|file| PageGroup {
         note: String::new(),
         images: vec![PageImage {
-            path: file.path.display().to_string(),
+            path: below_root(inspected, &file.path),
             caption: file.reason.clone(),
             image: None,
         }],
@@ -211,8 +210,13 @@ fn page_image(inspected: &Inspected, place: usize, why: &str, pictures: &Picture
 }
 
 fn name(inspected: &Inspected, place: usize) -> String {
-    let path = &inspected.dataset.samples[place].path;
-    path.strip_prefix(&inspected.dataset.root).unwrap_or(path).display().to_string()
+    below_root(inspected, &inspected.dataset.samples[place].path)
+}
+
+/// A path as the page has it, which may travel: below the data's root, else the file's name.
+fn below_root(inspected: &Inspected, path: &Path) -> String {
+    let outside = || Path::new(path.file_name().unwrap_or_default());
+    path.strip_prefix(&inspected.dataset.root).unwrap_or_else(|_| outside()).display().to_string()
 }
 
 /// The pictures that the page shows, each read once.
