@@ -70,12 +70,8 @@ pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: boo
     let same = if near { "are nearly the same" } else { "are the same" };
     let mut findings = Vec::new();
     if !across.groups.is_empty() {
-        let judged = across
-            .groups
-            .iter()
-            .flatten()
-            .filter(|&&place| dataset.samples[place].split != Split::Train)
-            .count();
+        let judged: BTreeSet<usize> = across.groups.iter().flatten().copied().collect();
+        let judged = judged.iter().filter(|&&place| dataset.samples[place].split != Split::Train).count();
         let message = format!(
             "{} of validation or test {same} as images of another split: the score counts what was learnt by heart",
             images(judged)
@@ -90,9 +86,16 @@ pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: boo
         };
         let kind = if near { Kind::NearDuplicateAcrossSplits } else { Kind::ExactDuplicateAcrossSplits };
         let mut finding = Finding::new(kind, Severity::Error, message, advice);
-        // The judged ones stay: a test set is compared with that of others.
-        let of_train = |&&place: &&usize| dataset.samples[place].split == Split::Train;
-        finding.excluded = across.groups.iter().flat_map(|group| trimmed(group, &of_train)).collect();
+        finding.excluded = left_out(&across.groups, |_, left| {
+            let first = dataset.samples[left[0]].split;
+            if left.iter().all(|&place| dataset.samples[place].split == first) {
+                return Vec::new();
+            }
+            // The judged ones stay: a test set is compared with that of others.
+            let of_train = |place: &&usize| dataset.samples[**place].split == Split::Train;
+            let train: Vec<usize> = left.iter().filter(of_train).copied().collect();
+            if train.is_empty() { left[1..].to_vec() } else { train }
+        });
         across.into(&mut finding);
         findings.push(finding);
     }
@@ -116,7 +119,8 @@ pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: boo
         findings.push(finding);
     }
     if !within.groups.is_empty() {
-        let more: usize = within.groups.iter().map(|group| group.len() - 1).sum();
+        let more: BTreeSet<usize> = within.groups.iter().flat_map(|group| &group[1..]).copied().collect();
+        let more = more.len();
         let verb = if more == 1 { "is a" } else { "are" };
         let (copies, inside) =
             (if more == 1 { "copy" } else { "copies" }, if own_splits { " in the same split" } else { "" });
@@ -138,7 +142,7 @@ pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: boo
             _ => "they count more than others; --exclude-list FILE writes all but one of each",
         };
         let mut finding = Finding::new(kind, severity, message, advice);
-        finding.excluded = within.groups.iter().flat_map(|group| group[1..].iter().copied()).collect();
+        finding.excluded = left_out(&within.groups, all_but_first);
         within.into(&mut finding);
         findings.push(finding);
     }
@@ -166,8 +170,31 @@ impl Told {
     }
 }
 
-/// Of a group the training images; where there is none, all but the first.
-fn trimmed(group: &[usize], of_train: &dyn Fn(&&usize) -> bool) -> Vec<usize> {
-    let train: Vec<usize> = group.iter().filter(of_train).copied().collect();
-    if train.is_empty() { group[1..].to_vec() } else { train }
+/// What is left out of groups, one after the other: `of` says it of the whole group and of those that are still there, at least two.
+fn left_out(groups: &[Vec<usize>], of: impl Fn(&[usize], &[usize]) -> Vec<usize>) -> Vec<usize> {
+    let mut out: BTreeSet<usize> = BTreeSet::new();
+    for group in groups {
+        let left: Vec<usize> = group.iter().copied().filter(|place| !out.contains(place)).collect();
+        if left.len() > 1 {
+            out.extend(of(group, &left));
+        }
+    }
+    out.into_iter().collect()
+}
+
+/// A group whose first is gone says nothing, since all others were near to that one.
+fn all_but_first(group: &[usize], left: &[usize]) -> Vec<usize> {
+    if left[0] == group[0] { left[1..].to_vec() } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_row_every_other_one_is_left_out() {
+        let row: Vec<Vec<usize>> = (0..5).map(|at| vec![at, at + 1]).collect();
+        assert_eq!(left_out(&row, all_but_first), [1, 3, 5]);
+        assert_eq!(left_out(&[vec![0, 1, 2], vec![1, 3]], all_but_first), [1, 2]);
+    }
 }
