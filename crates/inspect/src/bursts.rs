@@ -6,6 +6,10 @@ use pupila_dataset::{Dataset, Split};
 
 use crate::Looked;
 use crate::finding::{Finding, Kind, Severity, grouped, images};
+use crate::splits::{are_given, given};
+
+/// More photographs in a row are no burst.
+const MOST: usize = 20;
 
 /// The longest time between two photographs of a burst, in seconds.
 const APART: i64 = 2;
@@ -13,11 +17,11 @@ const APART: i64 = 2;
 /// Bursts in several splits; where the data brings no splits, bursts that a random split would part.
 pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Option<Finding> {
     let bursts = bursts(dataset, looked);
-    let split = |&place: &usize| dataset.samples[place].split;
+    let split = |&place: &usize| given(dataset, place);
     if dataset.classes.is_empty() || bursts.is_empty() {
         return None;
     }
-    if dataset.val_from_train {
+    if !are_given(dataset) {
         let all: usize = bursts.iter().map(Vec::len).sum();
         let message = format!(
             "{} were taken by the same camera within {APART} s of another: a random split puts them on both sides",
@@ -35,12 +39,16 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Option<Finding> {
     }
     let judged = across.iter().flatten().filter(|place| split(place) != Split::Train).count();
     let message = format!(
-        "{} bursts (one camera, within {APART} s) are in several splits, with {} of validation or test: the same scene is trained on",
-        grouped(across.len()),
+        "{} (one camera, within {APART} s) in several splits, with {} of validation or test: they may show the same scene",
+        if across.len() == 1 {
+            "1 burst is".to_owned()
+        } else {
+            format!("{} bursts are", grouped(across.len()))
+        },
         images(judged)
     );
     let advice = "the images of a burst belong in one split: make the split anew by what was photographed";
-    let mut finding = Finding::new(Kind::GroupAcrossSplits, Severity::Error, message, advice);
+    let mut finding = Finding::new(Kind::GroupAcrossSplits, Severity::Warning, message, advice);
     finding.groups = across;
     Some(finding)
 }
@@ -57,15 +65,21 @@ fn bursts(dataset: &Dataset, looked: &Looked) -> Vec<Vec<usize>> {
     let mut bursts = Vec::new();
     for mut photographs in of_camera.into_values() {
         photographs.sort_unstable();
+        // Equal models are no equal cameras, and a clock may stand still: long rows are no bursts.
         for burst in photographs.chunk_by(|a, b| b.0 - a.0 <= APART) {
-            if burst.len() > 1 {
+            if (2..=MOST).contains(&burst.len()) {
                 let mut places: Vec<usize> = burst.iter().map(|&(_, place)| place).collect();
                 places.sort_unstable();
                 bursts.push(places);
             }
         }
     }
-    bursts.retain(|burst| burst.iter().all(|&place| place < dataset.samples.len()));
+    // What a group ties is together anyway.
+    let group = |place: usize| dataset.samples[place].group.as_deref();
+    let tied = |burst: &[usize]| {
+        burst.iter().all(|&place| group(place).is_some() && group(place) == group(burst[0]))
+    };
+    bursts.retain(|burst| !tied(burst));
     bursts.sort();
     bursts
 }

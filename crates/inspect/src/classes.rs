@@ -2,7 +2,9 @@
 
 use pupila_dataset::{Dataset, Split};
 
+use crate::Looked;
 use crate::finding::{Finding, Kind, Severity, grouped};
+use crate::splits::{are_given, counts};
 
 /// Fewer images of a class are hard to learn from.
 const TINY: usize = 10;
@@ -11,13 +13,12 @@ const TINY: usize = 10;
 const IMBALANCED: f64 = 10.0;
 
 /// What the numbers of the classes say.
-pub(crate) fn find(dataset: &Dataset) -> Vec<Finding> {
+pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Vec<Finding> {
     if dataset.classes.is_empty() {
         return Vec::new();
     }
     let mut findings = Vec::new();
-    let counts: Vec<(Split, Vec<usize>)> =
-        Split::ALL.into_iter().map(|split| (split, dataset.class_counts(split))).collect();
+    let counts: Vec<(Split, Vec<usize>)> = Split::ALL.into_iter().zip(counts(dataset, looked)).collect();
     let there: Vec<&(Split, Vec<usize>)> =
         counts.iter().filter(|(_, counts)| counts.iter().sum::<usize>() > 0).collect();
     let names = |which: &dyn Fn(usize) -> bool| {
@@ -28,7 +29,7 @@ pub(crate) fn find(dataset: &Dataset) -> Vec<Finding> {
             more => format!("{}, and {} more", names[..4].join(", "), more - 4),
         }
     };
-    if !dataset.val_from_train {
+    if are_given(dataset) {
         for (split, counts) in &there {
             let missing = names(&|class| counts[class] == 0);
             if !missing.is_empty() {
@@ -45,7 +46,7 @@ pub(crate) fn find(dataset: &Dataset) -> Vec<Finding> {
     let tiny = names(&|class| all[class] > 0 && all[class] < TINY);
     if !tiny.is_empty() {
         let message = format!("fewer than {TINY} images of {tiny}");
-        let advice = "too few to learn much of them, and to judge it: gather more, or leave the class out (--set 'data.exclude=[\"CLASS\"]')";
+        let advice = "too few to learn much of them, and to judge it: gather more, or leave the class out (--set data.exclude='[\"CLASS\"]' with its folder's name)";
         findings.push(Finding::new(Kind::ClassTiny, Severity::Warning, message, advice));
     }
     let (least, most) = (all.iter().filter(|&&n| n > 0).min(), all.iter().max());
@@ -60,7 +61,7 @@ pub(crate) fn find(dataset: &Dataset) -> Vec<Finding> {
         findings.push(Finding::new(Kind::Imbalance, Severity::Note, message, advice));
     }
     if let [(first, counts), others @ ..] = &there[..]
-        && !dataset.val_from_train
+        && are_given(dataset)
     {
         for (split, other) in others {
             if let Some((class, here, there)) = largest_difference(counts, other) {

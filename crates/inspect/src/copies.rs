@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pupila_dataset::{Dataset, Split};
 
 use crate::finding::{Finding, Kind, Severity, grouped, images};
+use crate::splits::{are_given, given};
 use crate::{Looked, Sight, near};
 
 /// Samples with the same pixels, by the sights or, where there are none, by their files: at least two in a group, ascending.
@@ -33,8 +34,10 @@ pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
     let sizes: Vec<(u32, u32)> = first.iter().map(|(_, sight)| sight.size).collect();
     let found = near::find(&gray, &sizes);
     let groups = near::groups(first.len(), &found.pairs).into_iter().map(|group| {
-        let of_group = |pair: &&near::Near| pair.a == group[0] && group[1..].contains(&pair.b);
-        let pairs: Vec<&near::Near> = found.pairs.iter().filter(of_group).collect();
+        // They are sorted by the earlier one.
+        let from = found.pairs.partition_point(|pair| pair.a < group[0]);
+        let of_first = found.pairs[from..].iter().take_while(|pair| pair.a == group[0]);
+        let pairs: Vec<&near::Near> = of_first.filter(|pair| group[1..].contains(&pair.b)).collect();
         let least = pairs.iter().map(|pair| pair.alike).fold(1.0, f32::min);
         let how = match pairs[..] {
             [pair] => format!("{}, likeness {least:.3}", pair.turned.words()),
@@ -52,10 +55,9 @@ pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
 pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: bool) -> Vec<Finding> {
     let labels =
         |group: &[usize]| group.iter().map(|&place| dataset.samples[place].label).collect::<BTreeSet<_>>();
-    let splits =
-        |group: &[usize]| group.iter().map(|&place| dataset.samples[place].split).collect::<BTreeSet<_>>();
+    let splits = |group: &[usize]| group.iter().map(|&place| given(dataset, place)).collect::<BTreeSet<_>>();
     let labelled = !dataset.classes.is_empty();
-    let own_splits = labelled && !dataset.val_from_train;
+    let own_splits = are_given(dataset);
     let (mut conflicts, mut across, mut within) = (Told::default(), Told::default(), Told::default());
     for (group, note) in groups {
         if labelled && labels(group).len() > 1 {
@@ -71,50 +73,55 @@ pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: boo
     let mut findings = Vec::new();
     if !across.groups.is_empty() {
         let judged: BTreeSet<usize> = across.groups.iter().flatten().copied().collect();
-        let judged = judged.iter().filter(|&&place| dataset.samples[place].split != Split::Train).count();
+        let judged = judged.iter().filter(|&&place| given(dataset, place) != Split::Train).count();
         let message = format!(
-            "{} of validation or test {same} as images of another split: the score counts what was learnt by heart",
+            "{} of validation or test {same} as images of another split: a score on them counts what is known",
             images(judged)
         );
-        let advice = match near {
-            false => {
+        // What train knows as copies are equal files.
+        let content = |place: &usize| dataset.samples[*place].content;
+        let equal =
+            across.groups.iter().all(|group| group.iter().all(|place| content(place) == content(&group[0])));
+        let advice = match equal && !near {
+            true => {
                 "--set data.leaks=drop leaves the training copies out; train tells the score without them"
             }
-            true => {
+            false => {
                 "pupila inspect DATA --exclude-list FILE, and then train with --set data.exclude_list=FILE"
             }
         };
         let kind = if near { Kind::NearDuplicateAcrossSplits } else { Kind::ExactDuplicateAcrossSplits };
         let mut finding = Finding::new(kind, Severity::Error, message, advice);
         finding.excluded = left_out(&across.groups, |_, left| {
-            let first = dataset.samples[left[0]].split;
-            if left.iter().all(|&place| dataset.samples[place].split == first) {
-                return Vec::new();
-            }
-            // The judged ones stay: a test set is compared with that of others.
-            let of_train = |place: &&usize| dataset.samples[**place].split == Split::Train;
-            let train: Vec<usize> = left.iter().filter(of_train).copied().collect();
-            if train.is_empty() { left[1..].to_vec() } else { train }
+            // A test set is compared with that of others, so it stays, and else the validation set.
+            let stays = left.iter().map(|&place| given(dataset, place)).max();
+            left.iter().copied().filter(|&place| Some(given(dataset, place)) != stays).collect()
         });
         across.into(&mut finding);
         findings.push(finding);
     }
     if !conflicts.groups.is_empty() {
         let message = format!(
-            "{} {} under two labels: one of them must be wrong",
+            "{} {} under two labels: one of them {} be wrong",
             grouped(conflicts.groups.len()),
             match (conflicts.groups.len(), near) {
                 (1, false) => "picture stands",
                 (_, false) => "pictures stand",
                 (1, true) => "group of pictures that are nearly the same stands",
                 (_, true) => "groups of pictures that are nearly the same stand",
-            }
+            },
+            if near { "may" } else { "must" }
         );
-        let advice = "decide on one, and take the other out; --exclude-list FILE leaves out all of them";
+        let advice = match near {
+            true => "look at them, and take out what is labelled wrongly",
+            false => "decide on one, and take the other out; --exclude-list FILE leaves out all of them",
+        };
         // That two pictures are nearly the same is an opinion, and drawings of two classes may be.
         let severity = if near { Severity::Warning } else { Severity::Error };
         let mut finding = Finding::new(Kind::LabelConflict, severity, message, advice);
-        finding.excluded = conflicts.groups.iter().flatten().copied().collect();
+        if !near {
+            finding.excluded = conflicts.groups.iter().flatten().copied().collect();
+        }
         conflicts.into(&mut finding);
         findings.push(finding);
     }

@@ -46,12 +46,9 @@ pub(crate) fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
             ],
         ),
         fact("file size", "bytes", false, vec![numbers(&|s| s.bytes as f32)]),
-        fact(
-            "file format",
-            "format",
-            false,
-            vec![codes(&formats), numbers(&|s| f32::from(u8::from(s.color)))],
-        ),
+        fact("file format", "format", false, vec![codes(&formats)]),
+        // Gray or in color, whatever the file says.
+        fact("gray or color", "color", true, vec![numbers(&|s| f32::from(u8::from(s.chroma >= 0.01)))]),
         fact(
             "file name",
             "length of the name",

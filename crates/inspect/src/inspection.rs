@@ -9,6 +9,7 @@ use crate::finding::{Finding, Kind, Severity, grouped, images, rank};
 use crate::neighbours::{Baseline, baseline};
 use crate::resolution::{Resolution, resolution};
 use crate::shortcut::{Shortcut, shortcuts};
+use crate::splits::{are_given, counts, given};
 use crate::{Looked, Sight, bursts, classes, copies, pictures, shortcut};
 
 /// What inspecting a data set gives.
@@ -83,12 +84,13 @@ pub fn inspect(
     reading: &Reading,
     interrupted: &dyn Fn() -> bool,
 ) -> Option<Inspection> {
-    let mut findings = classes::find(dataset);
+    let mut findings = classes::find(dataset, looked);
     let unreadable: Vec<_> = dataset.skipped.iter().chain(&looked.bad).cloned().collect();
     if !unreadable.is_empty() {
         let message = format!("{} cannot be read", images(unreadable.len()));
-        let damaged =
-            unreadable.iter().any(|file| file.reason.contains("JPEG") || file.reason.contains("PNG"));
+        let starts =
+            ["truncated JPEG", "truncated PNG", "damaged or unsupported JPEG", "damaged or unsupported PNG"];
+        let damaged = unreadable.iter().any(|file| starts.iter().any(|start| file.reason.starts_with(start)));
         let advice = match damaged {
             true => {
                 "train leaves them out and says so; with --set input.damaged=fill it reads damaged JPEG and PNG files as far as they go"
@@ -119,22 +121,19 @@ pub fn inspect(
         findings,
         shortcuts,
         baseline: baseline(dataset, looked),
-        resolution: resolution(dataset),
+        resolution: resolution(dataset, looked),
     })
 }
 
 /// Groups that are in several splits.
 fn groups(dataset: &Dataset) -> Option<Finding> {
-    if dataset.val_from_train {
-        return None;
-    }
     let mut of_group: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, sample) in dataset.samples.iter().enumerate() {
         if let Some(group) = sample.group.as_deref() {
             of_group.entry(group).or_default().push(place);
         }
     }
-    let split = |&place: &usize| dataset.samples[place].split;
+    let split = |&place: &usize| given(dataset, place);
     let apart = |places: &[usize]| places.iter().any(|place| split(place) != split(&places[0]));
     let across: Vec<(&str, Vec<usize>)> = of_group.into_iter().filter(|(_, places)| apart(places)).collect();
     if across.is_empty() {
@@ -143,8 +142,12 @@ fn groups(dataset: &Dataset) -> Option<Finding> {
     let judged =
         across.iter().flat_map(|(_, places)| places).filter(|place| split(place) != Split::Train).count();
     let message = format!(
-        "{} groups are in several splits, with {} of validation or test: the same are trained on",
-        grouped(across.len()),
+        "{} in several splits, with {} of validation or test: what is judged is known",
+        if across.len() == 1 {
+            "1 group is".to_owned()
+        } else {
+            format!("{} groups are", grouped(across.len()))
+        },
         images(judged)
     );
     let advice = "the images of a group, such as a patient, belong in one split: take the column of the splits out of the table, and train makes them by groups";
@@ -176,21 +179,17 @@ fn summary(dataset: &Dataset, looked: &Looked) -> Summary {
         cameras.into_iter().map(|(name, n)| (name.to_owned(), n)).collect();
     cameras.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let times = || seen.iter().filter_map(|(_, sight)| sight.taken.at);
-    let trained = |at: usize| dataset.classes.is_empty() || dataset.samples[at].split == Split::Train;
+    let trained = |at: usize| dataset.classes.is_empty() || given(dataset, at) == Split::Train;
     let train: Vec<&Sight> = seen.iter().filter(|(at, _)| trained(*at)).map(|(_, sight)| *sight).collect();
     let count = train.len().max(1) as f64;
     let mean = |of: &dyn Fn(&Sight) -> f32| train.iter().map(|s| f64::from(of(s))).sum::<f64>() / count;
     let means = [0, 1, 2].map(|c| mean(&|s| s.mean[c]));
     let std = [0, 1, 2].map(|c| (mean(&|s| s.square[c]) - means[c] * means[c]).max(0.0).sqrt());
-    let splits = if dataset.classes.is_empty() || dataset.val_from_train {
-        vec![None]
-    } else {
-        Split::ALL.map(Some).to_vec()
-    };
+    let splits = if !are_given(dataset) { vec![None] } else { Split::ALL.map(Some).to_vec() };
     let of_split = |split: Option<Split>| {
         let of: Vec<&Sight> = seen
             .iter()
-            .filter(|(at, _)| split.is_none_or(|split| dataset.samples[*at].split == split))
+            .filter(|(at, _)| split.is_none_or(|split| given(dataset, *at) == split))
             .map(|(_, sight)| *sight)
             .collect();
         let mean = |value: &dyn Fn(&Sight) -> f32| {
@@ -200,7 +199,7 @@ fn summary(dataset: &Dataset, looked: &Looked) -> Summary {
             (mean(&|s| s.brightness), mean(&|s| s.contrast), mean(&|s| s.sharpness));
         SplitSummary { split, images: of.len(), brightness, contrast, sharpness }
     };
-    let counts = Split::ALL.map(|split| dataset.class_counts(split));
+    let counts = counts(dataset, looked);
     Summary {
         images: seen.len(),
         bad: looked.bad.len() + dataset.skipped.len(),

@@ -20,6 +20,7 @@ mod record;
 mod resolution;
 mod shortcut;
 mod sight;
+pub mod splits;
 mod tree;
 mod units;
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pupila_dataset::{Cache, Dataset, Skipped, Source, read_file};
 use pupila_image::{DecodeError, Image, Reading};
 use rayon::prelude::*;
+use twox_hash::XxHash3_128;
 
 use crate::measure::{measure, of_picture};
 use crate::{Sight, record};
@@ -118,6 +119,8 @@ pub fn look(
 enum Unseen {
     #[error("it cannot be read: {0}")]
     File(#[from] std::io::Error),
+    #[error("it changed while it was in use")]
+    Changed,
     #[error(transparent)]
     Image(#[from] DecodeError),
 }
@@ -125,7 +128,14 @@ enum Unseen {
 fn sight_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Sight, Unseen> {
     let sample = &dataset.samples[place];
     match &sample.source {
-        Source::File => Ok(measure(&read_file(&sample.path)?, reading)?.sight),
+        Source::File => {
+            let bytes = read_file(&sample.path)?;
+            // It would be kept in the cache under the name of what the file held before.
+            if XxHash3_128::oneshot(&bytes) != sample.content {
+                return Err(Unseen::Changed);
+            }
+            Ok(measure(&bytes, reading)?.sight)
+        }
         Source::Array { .. } => {
             let mut sight = of_picture(&array_image(dataset, place, reading)?);
             sight.color = sample.channels == 3;

@@ -161,7 +161,8 @@ fn taken(block: &[u8]) -> Taken {
         (_, Some(model)) => Some(model),
         (make, None) => make,
     };
-    let at = text(Tag::DateTimeOriginal).or_else(|| text(Tag::DateTime)).and_then(|text| seconds(&text));
+    // `DateTime` is when the file was last changed.
+    let at = text(Tag::DateTimeOriginal).and_then(|text| seconds(&text));
     let located =
         [Tag::GPSLatitude, Tag::GPSLongitude].iter().any(|&tag| parsed.get_field(tag, In::PRIMARY).is_some());
     Taken { camera, at, located }

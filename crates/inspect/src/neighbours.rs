@@ -6,6 +6,7 @@ use pupila_random::{Purpose, Stream};
 use rayon::prelude::*;
 
 use crate::Looked;
+use crate::splits::given;
 use crate::units::{folds, units};
 
 /// Neighbours that vote.
@@ -37,9 +38,9 @@ pub(crate) fn baseline(dataset: &Dataset, looked: &Looked) -> Option<Baseline> {
     }
     let seen: Vec<usize> = (0..dataset.samples.len()).filter(|&at| looked.sights[at].is_some()).collect();
     let of = |split: Split| -> Vec<usize> {
-        seen.iter().copied().filter(|&at| dataset.samples[at].split == split).collect()
+        seen.iter().copied().filter(|&at| given(dataset, at) == split).collect()
     };
-    let own = [Split::Val, Split::Test].into_iter().find(|&s| !dataset.val_from_train && !of(s).is_empty());
+    let own = [Split::Val, Split::Test].into_iter().find(|&split| !of(split).is_empty());
     let units = units(dataset, looked, &seen);
     let fold = folds(&units, 5, 0);
     let unit_of: std::collections::HashMap<usize, (u32, u32)> =

@@ -41,7 +41,10 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
     let by = |is: &dyn Fn(&Sight) -> bool| -> Vec<usize> {
         seen.iter().filter(|(_, sight)| is(sight)).map(|&(place, _)| place).collect()
     };
-    let one_color = |sight: &Sight| sight.contrast < ONE_COLOR && sight.chroma < 0.02;
+    let deviation =
+        |sight: &Sight, c: usize| (sight.square[c] - sight.mean[c] * sight.mean[c]).max(0.0).sqrt();
+    let one_color =
+        |sight: &Sight| sight.contrast < ONE_COLOR && (0..3).all(|c| deviation(sight, c) < 2.0 * ONE_COLOR);
     let look = "look at them; what does not belong is left out by a line in the file of --set data.exclude_list=FILE, or by data.exclude";
     // What is read wrongly (12 bits in 16, floating-point numbers) looks so, and then all of it does.
     let why = |which: &[usize]| dataset.why_flat(which, *reading).advice().unwrap_or_else(|| look.to_owned());

@@ -2,8 +2,8 @@
 //!
 //! Each fact by itself is given to a small tree ([`crate::tree`]), whose answers on images that it has not seen (five folds, copies and
 //! groups kept together) are compared with the share of the most frequent class. That it is better by chance is ruled out by what the
-//! same reaches on shuffled labels. Where one class has most images, the mean of the classes' recalls is looked at too: a fact is told where it is four of their standard deviations above their mean, and where the
-//! interval of its accuracy is above the share.
+//! same reaches on shuffled labels: a fact is told where it is four of their standard deviations above their mean, and where the
+//! interval of its accuracy is above the share. Where one class has most images, the mean of the classes' recalls is looked at too.
 
 use pupila_dataset::Dataset;
 use pupila_metrics::{Interval, Predictions, interval, metric, proportion};
@@ -19,12 +19,14 @@ use crate::units::{folds, units};
 const FOLDS: u32 = 5;
 /// Shuffled sets that a fact is compared with.
 const SHUFFLES: u32 = 24;
-/// How many standard deviations above them it must be: by chance one of 3,600 for so many shuffles (t of 23 degrees).
+/// How many standard deviations above them it must be: by chance about one of 2,900 for so many shuffles (t of 23 degrees).
 const DEVIATIONS: f64 = 4.0;
 /// The smallest gain that is worth a word.
 const GAIN: f64 = 0.01;
 /// No more images are looked at.
 const MOST: usize = 4_000;
+/// The fewest images of a class whose recall counts.
+const RECALLED: usize = 10;
 /// Fewer say nothing.
 const FEWEST: usize = 30;
 
@@ -75,10 +77,16 @@ pub fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
     let grouped = units.iter().max().is_some_and(|&most| (most as usize + 1) < units.len());
     let groups = grouped.then_some(&units[..]);
     let plain = Score { weights: vec![1.0; classes], balanced: false, chance: majority };
-    // Of classes of very different sizes the largest may stay the best answer whatever a fact says.
-    let weigh = |&count: &usize| if count == 0 { 0.0 } else { which.len() as f64 / (there * count as f64) };
-    let balanced = Score { weights: counts.iter().map(weigh).collect(), balanced: true, chance: 1.0 / there };
-    let is_imbalanced = majority > 1.5 / there;
+    // Of classes of very different sizes the largest may stay the best answer whatever a fact says. Of classes with fewer images there is no
+    // interval of a recall.
+    let judged = counts.iter().filter(|&&count| count >= RECALLED).count();
+    let weigh = |&count: &usize| match count {
+        ..RECALLED => 0.0,
+        count => which.len() as f64 / (judged * count) as f64,
+    };
+    let chance = 1.0 / judged.max(1) as f64;
+    let balanced = Score { weights: counts.iter().map(weigh).collect(), balanced: true, chance };
+    let is_imbalanced = majority > 1.5 / there && judged > 1;
     let facts = facts(dataset, looked, &which);
     let mut found: Vec<Shortcut> = facts
         .par_iter()
@@ -93,7 +101,7 @@ pub fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
                 interval: (accuracy.low, accuracy.high),
                 majority,
                 mean_recall: mean_recall.map(|recall| (recall.value, recall.low, recall.high)),
-                classes: there as usize,
+                classes: if mean_recall.is_some() { judged } else { there as usize },
                 seen: fact.seen,
                 by_class: by_class(),
                 shown: fact.shown,
@@ -134,11 +142,21 @@ impl Score {
             let hits: Vec<bool> = answers.iter().zip(labels).map(|(answer, label)| answer == label).collect();
             return proportion(&hits, groups).or_else(|_| proportion(&hits, None)).ok();
         }
-        let classes = self.weights.len();
-        let mut scores = vec![0.0f32; answers.len() * classes];
-        answers.iter().enumerate().for_each(|(at, &answer)| scores[at * classes + answer as usize] = 1.0);
+        // Of the classes that count, by their places among these.
+        let counts = |class: usize| self.weights[class] > 0.0;
+        let place: Vec<usize> =
+            (0..self.weights.len()).map(|class| (0..class).filter(|&c| counts(c)).count()).collect();
+        let classes = (0..self.weights.len()).filter(|&class| counts(class)).count();
+        let judged: Vec<usize> = (0..labels.len()).filter(|&at| counts(labels[at] as usize)).collect();
+        let mut scores = vec![0.0f32; judged.len() * classes];
+        for (row, &at) in judged.iter().enumerate() {
+            scores[row * classes + place[answers[at] as usize].min(classes - 1)] = 1.0;
+        }
+        let targets: Vec<u32> = judged.iter().map(|&at| place[labels[at] as usize] as u32).collect();
+        let groups: Option<Vec<u32>> = groups.map(|groups| judged.iter().map(|&at| groups[at]).collect());
+        let groups = groups.as_deref();
         let mut predictions = Predictions::new(classes);
-        predictions.push_logits(&scores, labels).ok()?;
+        predictions.push_logits(&scores, &targets).ok()?;
         let metric = metric("balanced_accuracy").ok()?;
         interval(&predictions, metric, groups).or_else(|_| interval(&predictions, metric, None)).ok()
     }
@@ -257,14 +275,16 @@ pub(crate) fn find(shortcuts: &[Shortcut]) -> Vec<Finding> {
                 ),
             };
             let (value, chance) = mean_recall.map_or((accuracy, majority), |(recall, ..)| (recall, guessed));
+            // Brightness, border and color may belong to what is shown; size and quality of the file do not.
+            let of_the_file = matches!(fact, "image size" | "JPEG quality");
             let severity = match seen {
-                true if value > chance + 0.5 * (1.0 - chance) => Severity::Error,
+                true if of_the_file && value > chance + 0.5 * (1.0 - chance) => Severity::Error,
                 true => Severity::Warning,
                 false => Severity::Note,
             };
             let advice = match seen {
                 true => "a network may learn it instead of the content; judge on images that do not have it, or make it the same in all classes",
-                false => "a network does not see it, but it says that the classes come from different places, which may show in the pixels too",
+                false => "a network does not see it; where the classes come from different places that may show in the pixels too",
             };
             let mut finding = Finding::new(Kind::Shortcut, severity, message, advice);
             finding.notes = notes(shortcut);
@@ -275,7 +295,7 @@ pub(crate) fn find(shortcuts: &[Shortcut]) -> Vec<Finding> {
 
 /// Where the fact is lowest and highest, by class.
 fn notes(shortcut: &Shortcut) -> Vec<String> {
-    if matches!(shortcut.shown, "format" | "camera" | "seconds") {
+    if matches!(shortcut.shown, "format" | "camera" | "seconds" | "color") {
         return Vec::new();
     }
     let mut by_class: Vec<&(String, f64)> =

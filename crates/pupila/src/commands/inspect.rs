@@ -23,6 +23,18 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
         layers(arguments.recipe.as_deref(), settings)?.resolve_for_viewing().map_err(Failure::request)?;
     tell::taken(output, &recipe);
     check_inspection_files(&arguments.out, arguments.exclude_list.as_deref())?;
+    let same = |list: &Path, other: &Path| {
+        list == other
+            || list.canonicalize().is_ok_and(|list| other.canonicalize().is_ok_and(|other| list == other))
+    };
+    if let (Some(list), Some(read)) = (&arguments.exclude_list, &recipe.data.exclude_list)
+        && same(list, read)
+    {
+        return Err(Failure::wrong(format_args!(
+            "--exclude-list {0}: the data is read without what {0} lists, so the new list would lack it: name another file",
+            list.display()
+        )));
+    }
     let options = InspectionOptions { cache: user_cache(), stop: listen_saying("nothing will be written") };
     let start = Instant::now();
     let bar = tell::bar(0, LOOKING);
@@ -32,6 +44,9 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
     bar.finish_and_clear();
     let inspected = inspected?;
     tell_inspection::tell(output, &inspected, &arguments.data, start.elapsed());
+    if options.stop.is_set() {
+        return Err(Failure::Interrupted("interrupted; nothing was written".into()));
+    }
     in_pool(arguments.threads.count(), || {
         Ok(inspected.write_page(&arguments.out, &recipe, arguments.no_pictures)?)
     })?;
@@ -123,7 +138,7 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
             "unreadable": summary.bad,
             "from_cache": looked.from_cache,
             "classes": classes,
-            "split_given": !dataset.classes.is_empty() && !dataset.val_from_train,
+            "split_given": pupila::inspect::splits::are_given(dataset),
             "splits": splits,
             "formats": summary.formats,
             "widths": summary.widths,

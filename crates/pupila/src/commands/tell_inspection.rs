@@ -25,7 +25,7 @@ pub(crate) fn tell(output: Output, inspected: &Inspected, data: &Path, took: Dur
     }
     contents(output, summary);
     output.say(format_args!(
-        "  looked at in {:.1} s, {} of them from the cache",
+        "  looked at in {:.1} s, {} images from the cache",
         took.as_secs_f64(),
         count(looked.from_cache)
     ));
@@ -44,13 +44,7 @@ pub(crate) fn tell(output: Output, inspected: &Inspected, data: &Path, took: Dur
         ));
     }
     if let Some(resolution) = inspection.resolution {
-        output.say(format_args!(
-            "  what can be told: {} find a difference of {:.1} points between two models four times in five, if one image in five is right \
-             in one of them alone; 2 points need {}",
-            images(resolution.images),
-            100.0 * resolution.smallest,
-            images(resolution.for_two_points)
-        ));
+        output.say(format_args!("  {}", pupila::what_can_be_told(resolution)));
     }
     let findings = &inspection.findings;
     if findings.is_empty() {

@@ -7,7 +7,7 @@ use crate::session::Progress;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Dataset, OnBadImage, ScanError, scan, scan_images};
 use pupila_image::Reading;
-use pupila_inspect::{Inspection, LookError, Looked, inspect, look};
+use pupila_inspect::{Inspection, LookError, Looked, Resolution, inspect, look};
 use pupila_run::write_whole;
 use pupila_train::CheckedRecipe;
 use std::path::Path;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const STOPPED: Error = Error::Stopped("interrupted; nothing was written");
 
 /// By what a page of ours is known, and a list of ours.
-const PAGE: &str = "<footer>Written by Pupila ";
+const PAGE: &str = "inspected by Pupila</p>";
 const LIST: &str = "# Images that pupila inspect would leave out";
 
 /// Whether files may be written: each is none yet, or is of the kind that `inspect` writes, and its folder is there.
@@ -55,6 +55,24 @@ pub fn check_inspection_files(page: &Path, list: Option<&Path>) -> Result<(), Er
             Err(Error::request("--out and --exclude-list name one file: the page and the list need one each"))
         }
         _ => Ok(()),
+    }
+}
+
+/// What the images that judge can tell apart, in a sentence without its full stop.
+pub fn told(resolution: Resolution) -> String {
+    let Resolution { images, smallest, for_two_points } = resolution;
+    let needed = format!("a difference of 2 points needs {}", crate::images(for_two_points));
+    match smallest {
+        None => format!(
+            "what can be told: {} are too few to tell two models apart; {needed}",
+            crate::images(images)
+        ),
+        Some(smallest) => format!(
+            "what can be told: {} find a difference of {:.1} points between two models four times in five, if one image in five is right in one of \
+             them alone; {needed}",
+            crate::images(images),
+            100.0 * smallest
+        ),
     }
 }
 
@@ -151,6 +169,10 @@ impl Inspected {
             let Some(below) = below.to_str().filter(|name| !name.contains(char::is_control)) else {
                 continue;
             };
+            // Such a line would be a remark.
+            if below.starts_with('#') {
+                text.push_str("./");
+            }
             text.push_str(below);
             text.push('\n');
             written += 1;

@@ -2,7 +2,7 @@
 
 use super::Inspected;
 use pupila_image::{Image, Interpolation, Reading, resize};
-use pupila_inspect::{Finding, Gallery, Point, Severity, galleries, map, picture};
+use pupila_inspect::{Finding, Gallery, Point, Severity, galleries, map, picture, splits};
 use pupila_report::{DataPage, MapPoint, PageFinding, PageGallery, PageGroup, PageImage};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: boo
         true => Pictures::default(),
         false => Pictures::read(inspected, reading, &galleries, &points),
     };
-    let used: Vec<usize> = if dataset.classes.is_empty() || dataset.val_from_train {
+    let used: Vec<usize> = if !splits::are_given(dataset) {
         Vec::new()
     } else {
         (0..3).filter(|&split| summary.classes.iter().any(|(_, counts)| counts[split] > 0)).collect()
@@ -51,7 +51,7 @@ pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: boo
     };
     let of_split = |sample: usize| {
         used.iter()
-            .position(|&split| pupila_dataset::Split::ALL[split] == dataset.samples[sample].split)
+            .position(|&split| pupila_dataset::Split::ALL[split] == splits::given(dataset, sample))
             .unwrap_or(0)
     };
     let averages = summary.splits.iter().map(|split| {
@@ -116,13 +116,7 @@ fn lead(inspected: &Inspected) -> Vec<String> {
         ));
     }
     if let Some(resolution) = inspection.resolution {
-        lead.push(format!(
-            "What can be told: {} find a difference of {:.1} points between two models four times in five, if one image in five is right in \
-             one of them alone. A difference of 2 points needs {}.",
-            crate::images(resolution.images),
-            100.0 * resolution.smallest,
-            crate::images(resolution.for_two_points)
-        ));
+        lead.push(crate::inspection::told(resolution) + ".");
     }
     lead
 }
@@ -201,10 +195,10 @@ fn page_image(inspected: &Inspected, place: usize, why: &str, pictures: &Picture
     let dataset = &inspected.dataset;
     let sample = &dataset.samples[place];
     let class = dataset.classes.get(sample.label as usize).map_or("", String::as_str);
-    let caption = match (why.is_empty(), dataset.val_from_train || dataset.classes.is_empty()) {
+    let caption = match (why.is_empty(), !splits::are_given(dataset)) {
         (false, _) => why.to_owned(),
         (true, true) => class.to_owned(),
-        (true, false) => format!("{class}, {}", sample.split),
+        (true, false) => format!("{class}, {}", splits::given(dataset, place)),
     };
     PageImage { path: name(inspected, place), caption, image: pictures.large.get(&place).cloned() }
 }
