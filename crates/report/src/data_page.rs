@@ -88,9 +88,9 @@ pub struct PageGallery {
 pub struct MapPoint {
     /// From the left and from the top, 0 to 1.
     pub place: (f64, f64),
-    /// The place of its class among [`DataPage::classes`].
+    /// The place of its class among those of the page.
     pub class: usize,
-    /// The place of its split among [`DataPage::splits`].
+    /// The place of its split among those of the page.
     pub split: usize,
     /// The image.
     pub image: PageImage,
