@@ -116,7 +116,7 @@ fn lead(inspected: &Inspected) -> Vec<String> {
         ));
     }
     if let Some(resolution) = inspection.resolution {
-        lead.push(crate::inspection::told(resolution) + ".");
+        lead.push(crate::inspection::told(resolution).replacen("what", "What", 1) + ".");
     }
     lead
 }
