@@ -3,11 +3,11 @@
 
 use std::io::Cursor;
 
-use image::DynamicImage;
 use image::metadata::Orientation;
 use png::{BitDepth, ColorType, DecodingError, InterlaceInfo, Transformations};
 
 use crate::decode::{check_size, header};
+use crate::raster::{Raster, Samples};
 use crate::{DecodeError, Format, Header, Image, Limits, Reading, exif};
 
 /// What is lost of a damaged picture that is filled (see [`Reading::fill_damaged`]).
@@ -155,43 +155,22 @@ fn narrow(
     depth: BitDepth,
     reading: Reading,
 ) -> (usize, Vec<u8>) {
-    let size = (width as u32, height as u32);
-    let strip = if depth == BitDepth::Sixteen {
-        let wide = rows.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-        dynamic_16(size, color, wide)
-    } else {
-        dynamic_8(size, color, rows.to_vec())
+    let (colors, alpha) = match color {
+        ColorType::Grayscale => (1, false),
+        ColorType::GrayscaleAlpha => (1, true),
+        ColorType::Rgb | ColorType::Indexed => (3, false),
+        ColorType::Rgba => (3, true),
     };
-    let (channels, samples) = strip.map_or((1, Vec::new()), |strip| reading.samples(strip));
+    let samples = match depth {
+        BitDepth::Sixteen => {
+            let samples = rows.as_chunks::<2>().0.iter().map(|&pair| u16::from_be_bytes(pair)).collect();
+            Samples::U16 { samples, white: u16::MAX }
+        }
+        _ => Samples::U8(rows.to_vec()),
+    };
+    let strip = Raster { width: width as u32, height: height as u32, colors, alpha, samples };
+    let (channels, samples) = reading.samples(strip);
     (usize::from(channels), samples)
-}
-
-fn dynamic_8((width, height): (u32, u32), color: ColorType, data: Vec<u8>) -> Option<DynamicImage> {
-    use image::ImageBuffer;
-    match color {
-        ColorType::Grayscale => ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageLuma8),
-        ColorType::GrayscaleAlpha => {
-            ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageLumaA8)
-        }
-        ColorType::Rgb | ColorType::Indexed => {
-            ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageRgb8)
-        }
-        ColorType::Rgba => ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageRgba8),
-    }
-}
-
-fn dynamic_16((width, height): (u32, u32), color: ColorType, data: Vec<u16>) -> Option<DynamicImage> {
-    use image::ImageBuffer;
-    match color {
-        ColorType::Grayscale => ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageLuma16),
-        ColorType::GrayscaleAlpha => {
-            ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageLumaA16)
-        }
-        ColorType::Rgb | ColorType::Indexed => {
-            ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageRgb16)
-        }
-        ColorType::Rgba => ImageBuffer::from_raw(width, height, data).map(DynamicImage::ImageRgba16),
-    }
 }
 
 /// The file up to the first chunk whose checksum is wrong: what a decoder makes of it may be anything. A last chunk that is cut has none,

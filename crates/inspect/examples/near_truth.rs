@@ -165,8 +165,8 @@ fn main() -> Result<(), Failed> {
                 let image = decode(&std::fs::read(&paths[source])?, 3, &Limits::default())?;
                 planted(&image, kind, &mut Stream::new(seed, Purpose::Augment(0), i as u32, 0))?
             };
-            let sight = measure(&bytes, &reading)?.sight;
-            Ok((sight.gray, sight.size))
+            let measurement = measure(&bytes, &reading)?.measurement;
+            Ok((measurement.gray, measurement.size))
         })
         .collect::<Result<_, _>>()?;
     let gray: Vec<u8> = looked.iter().flat_map(|l| l.0.iter().copied()).collect();

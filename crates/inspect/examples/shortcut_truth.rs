@@ -7,19 +7,25 @@ use std::path::Path;
 
 use pupila_dataset::{OnBadImage, ScanOptions, scan};
 use pupila_image::Reading;
-use pupila_inspect::{Looked, Sight, look, shortcuts};
+use pupila_inspect::{Looked, Measurement, look, shortcuts};
 use pupila_metrics::clopper_pearson;
 use pupila_random::{Purpose, Stream};
 
-/// What is planted: a name, the fact that must be told, and the change of a sight.
-type Plant = (&'static str, &'static str, fn(&mut Sight));
+/// What is planted: a name, the fact that must be told, and the change of a measurement.
+type Plant = (&'static str, &'static str, fn(&mut Measurement));
 
 const PLANTS: [Plant; 5] = [
-    ("another size", "image size", |sight| sight.size = (sight.size.0 * 4 / 5, sight.size.1 * 4 / 5)),
-    ("a darker border", "border color", |sight| sight.border = sight.border.map(|value| value * 0.6)),
-    ("brighter by two fifths", "brightness", |sight| sight.brightness = (sight.brightness * 1.4).min(1.0)),
-    ("JPEG quality 60", "JPEG quality", |sight| sight.jpeg_quality = Some(60)),
-    ("another camera", "camera", |sight| sight.taken.camera = Some("Other".into())),
+    ("another size", "image size", |measurement| {
+        measurement.size = (measurement.size.0 * 4 / 5, measurement.size.1 * 4 / 5)
+    }),
+    ("a darker border", "border color", |measurement| {
+        measurement.border = measurement.border.map(|value| value * 0.6)
+    }),
+    ("brighter by two fifths", "brightness", |measurement| {
+        measurement.brightness = (measurement.brightness * 1.4).min(1.0)
+    }),
+    ("JPEG quality 60", "JPEG quality", |measurement| measurement.jpeg_quality = Some(60)),
+    ("another camera", "camera", |measurement| measurement.taken.camera = Some("Other".into())),
 ];
 
 /// The share of a class's images that a planted fact is in.
@@ -43,13 +49,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         planted += 1;
         let class = stream.below(dataset.classes.len() as u32);
         for ((_, fact, change), found) in PLANTS.iter().zip(&mut found) {
-            let mut sights = looked.sights.clone();
-            for (sight, &label) in sights.iter_mut().zip(&shuffled) {
-                if let Some(sight) = sight.as_mut().filter(|_| label == class && stream.chance(SHARE)) {
-                    change(sight);
+            let mut measurements = looked.measurements.clone();
+            for (measurement, &label) in measurements.iter_mut().zip(&shuffled) {
+                if let Some(measurement) =
+                    measurement.as_mut().filter(|_| label == class && stream.chance(SHARE))
+                {
+                    change(measurement);
                 }
             }
-            let changed = Looked { sights, ..Looked::default() };
+            let changed = Looked { measurements, ..Looked::default() };
             *found += u32::from(shortcuts(&dataset, &changed).iter().any(|shortcut| shortcut.fact == *fact));
         }
     }

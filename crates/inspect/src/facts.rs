@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pupila_dataset::Dataset;
 
-use crate::{Looked, Sight};
+use crate::{Looked, Measurement};
 
 /// A fact of each image, as numbers.
 pub(crate) struct Fact {
@@ -19,20 +19,26 @@ pub(crate) struct Fact {
 
 /// What is known of each of the samples `which` beside what it shows: facts that are the same for all are left out.
 pub(crate) fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<Fact> {
-    let sights: Vec<&Sight> = which.iter().filter_map(|&place| looked.sights[place].as_ref()).collect();
-    let numbers = |of: &dyn Fn(&Sight) -> f32| -> Vec<f32> { sights.iter().map(|sight| of(sight)).collect() };
+    let measurements: Vec<&Measurement> =
+        which.iter().filter_map(|&place| looked.measurements[place].as_ref()).collect();
+    let numbers = |of: &dyn Fn(&Measurement) -> f32| -> Vec<f32> {
+        measurements.iter().map(|measurement| of(measurement)).collect()
+    };
     // What is missing is below all.
     let missing = f32::MIN;
     let quality = numbers(&|s| s.jpeg_quality.map_or(missing, f32::from));
-    let cameras: Vec<String> = sights.iter().map(|s| s.taken.camera.clone().unwrap_or_default()).collect();
+    let cameras: Vec<String> =
+        measurements.iter().map(|s| s.taken.camera.clone().unwrap_or_default()).collect();
     let stems: Vec<String> = which
         .iter()
         .map(|&place| {
             dataset.samples[place].path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
         })
         .collect();
-    let formats: Vec<String> =
-        sights.iter().map(|s| s.format.map_or(String::new(), |format| format.name().to_owned())).collect();
+    let formats: Vec<String> = measurements
+        .iter()
+        .map(|s| s.format.map_or(String::new(), |format| format.name().to_owned()))
+        .collect();
     let fact = |name, shown, seen, features| Fact { name, shown, seen, features };
     let facts = vec![
         fact(
@@ -66,7 +72,8 @@ pub(crate) fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
         fact("JPEG quality", "quality", true, vec![quality]),
     ];
     // The quality of files of which many are no JPEG says only that.
-    let is_jpeg = sights.iter().filter(|sight| sight.jpeg_quality.is_some()).count() * 10 >= sights.len() * 9;
+    let is_jpeg = measurements.iter().filter(|measurement| measurement.jpeg_quality.is_some()).count() * 10
+        >= measurements.len() * 9;
     let applies = |fact: &Fact| fact.name != "JPEG quality" || is_jpeg;
     let varies = |fact: &Fact| fact.features.iter().any(|values| values.iter().any(|&v| v != values[0]));
     facts.into_iter().filter(|fact| applies(fact) && varies(fact)).collect()

@@ -2,7 +2,7 @@
 
 use pupila_dataset::Dataset;
 
-use crate::{COLOR_SIDE, Looked, Sight};
+use crate::{COLOR_SIDE, Looked, Measurement};
 
 /// Pictures of a class.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,37 +19,37 @@ pub struct Gallery {
 
 /// A gallery for each class that has images.
 pub fn galleries(dataset: &Dataset, looked: &Looked) -> Vec<Gallery> {
-    let mut of_class: Vec<Vec<(usize, &Sight)>> = vec![Vec::new(); dataset.classes.len().max(1)];
-    for (place, sight) in looked.sights.iter().enumerate() {
-        if let Some(sight) = sight {
-            of_class[dataset.samples[place].label as usize].push((place, sight));
+    let mut of_class: Vec<Vec<(usize, &Measurement)>> = vec![Vec::new(); dataset.classes.len().max(1)];
+    for (place, measurement) in looked.measurements.iter().enumerate() {
+        if let Some(measurement) = measurement {
+            of_class[dataset.samples[place].label as usize].push((place, measurement));
         }
     }
     let some = of_class.into_iter().enumerate().filter(|(_, of)| !of.is_empty());
     some.map(|(class, of)| gallery(class, &of)).collect()
 }
 
-fn gallery(class: usize, of: &[(usize, &Sight)]) -> Gallery {
+fn gallery(class: usize, of: &[(usize, &Measurement)]) -> Gallery {
     let mut sums = vec![0u64; COLOR_SIDE * COLOR_SIDE * 3];
-    for (_, sight) in of {
-        sums.iter_mut().zip(&sight.color_thumb).for_each(|(sum, &value)| *sum += u64::from(value));
+    for (_, measurement) in of {
+        sums.iter_mut().zip(&measurement.color_thumb).for_each(|(sum, &value)| *sum += u64::from(value));
     }
     let count = of.len() as u64;
     let mean: Vec<u8> = sums.iter().map(|sum| ((sum + count / 2) / count) as u8).collect();
-    let distance = |sight: &Sight| -> f64 {
-        sight.color_thumb.iter().zip(&mean).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum()
+    let distance = |measurement: &Measurement| -> f64 {
+        measurement.color_thumb.iter().zip(&mean).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum()
     };
-    let area = |sight: &Sight| f64::from(sight.size.0) * f64::from(sight.size.1);
-    type By<'a> = &'a dyn Fn(&Sight) -> f64;
+    let area = |measurement: &Measurement| f64::from(measurement.size.0) * f64::from(measurement.size.1);
+    type By<'a> = &'a dyn Fn(&Measurement) -> f64;
     let kinds: [(&'static str, By<'_>); 6] = [
         ("typical", &distance),
-        ("unusual", &|sight| -distance(sight)),
+        ("unusual", &|measurement| -distance(measurement)),
         ("smallest", &area),
-        ("largest", &|sight| -area(sight)),
-        ("darkest", &|sight| f64::from(sight.brightness)),
-        ("least sharp", &|sight| f64::from(sight.sharpness)),
+        ("largest", &|measurement| -area(measurement)),
+        ("darkest", &|measurement| f64::from(measurement.brightness)),
+        ("least sharp", &|measurement| f64::from(measurement.sharpness)),
     ];
-    let sizes_differ = of.iter().any(|(_, sight)| sight.size != of[0].1.size);
+    let sizes_differ = of.iter().any(|(_, measurement)| measurement.size != of[0].1.size);
     let mut pictures: Vec<(&'static str, usize)> = Vec::new();
     for (name, by) in kinds {
         if matches!(name, "smallest" | "largest") && !sizes_differ {

@@ -10,7 +10,7 @@ use crate::neighbours::{Baseline, baseline};
 use crate::resolution::{Resolution, resolution};
 use crate::shortcut::{Shortcut, shortcuts};
 use crate::splits::{are_given, counts, given};
-use crate::{Looked, Sight, bursts, classes, copies, pictures, shortcut};
+use crate::{Looked, Measurement, bursts, classes, copies, pictures, shortcut};
 
 /// What inspecting a data set gives.
 #[derive(Debug, Clone)]
@@ -158,42 +158,47 @@ fn groups(dataset: &Dataset) -> Option<Finding> {
 }
 
 fn summary(dataset: &Dataset, looked: &Looked) -> Summary {
-    let seen: Vec<(usize, &Sight)> =
-        looked.sights.iter().enumerate().filter_map(|(at, sight)| Some((at, sight.as_ref()?))).collect();
-    let range = |of: &dyn Fn(&Sight) -> u32| {
-        let mut all: Vec<u32> = seen.iter().map(|(_, sight)| of(sight)).collect();
+    let seen: Vec<(usize, &Measurement)> = looked
+        .measurements
+        .iter()
+        .enumerate()
+        .filter_map(|(at, measurement)| Some((at, measurement.as_ref()?)))
+        .collect();
+    let range = |of: &dyn Fn(&Measurement) -> u32| {
+        let mut all: Vec<u32> = seen.iter().map(|(_, measurement)| of(measurement)).collect();
         all.sort_unstable();
         let at = |place: usize| all.get(place).copied().unwrap_or(0);
         [at(0), at(all.len() / 2), at(all.len().saturating_sub(1))]
     };
     let mut formats = BTreeMap::new();
     let (mut sizes, mut cameras) = (BTreeMap::<(u32, u32), usize>::new(), BTreeMap::<&str, usize>::new());
-    for (_, sight) in &seen {
-        *formats.entry(sight.format.map_or("array", |format| format.name())).or_default() += 1;
-        *sizes.entry(sight.size).or_default() += 1;
-        if let Some(camera) = &sight.taken.camera {
+    for (_, measurement) in &seen {
+        *formats.entry(measurement.format.map_or("array", |format| format.name())).or_default() += 1;
+        *sizes.entry(measurement.size).or_default() += 1;
+        if let Some(camera) = &measurement.taken.camera {
             *cameras.entry(camera).or_default() += 1;
         }
     }
     let mut cameras: Vec<(String, usize)> =
         cameras.into_iter().map(|(name, n)| (name.to_owned(), n)).collect();
     cameras.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    let times = || seen.iter().filter_map(|(_, sight)| sight.taken.at);
+    let times = || seen.iter().filter_map(|(_, measurement)| measurement.taken.at);
     let trained = |at: usize| dataset.classes.is_empty() || given(dataset, at) == Split::Train;
-    let train: Vec<&Sight> = seen.iter().filter(|(at, _)| trained(*at)).map(|(_, sight)| *sight).collect();
+    let train: Vec<&Measurement> =
+        seen.iter().filter(|(at, _)| trained(*at)).map(|(_, measurement)| *measurement).collect();
     let count = train.len().max(1) as f64;
-    let mean = |of: &dyn Fn(&Sight) -> f32| train.iter().map(|s| f64::from(of(s))).sum::<f64>() / count;
+    let mean = |of: &dyn Fn(&Measurement) -> f32| train.iter().map(|s| f64::from(of(s))).sum::<f64>() / count;
     let means = [0, 1, 2].map(|c| mean(&|s| s.mean[c]));
     let std = [0, 1, 2].map(|c| (mean(&|s| s.square[c]) - means[c] * means[c]).max(0.0).sqrt());
     let splits = if !are_given(dataset) { vec![None] } else { Split::ALL.map(Some).to_vec() };
     let of_split = |split: Option<Split>| {
-        let of: Vec<&Sight> = seen
+        let of: Vec<&Measurement> = seen
             .iter()
             .filter(|(at, _)| split.is_none_or(|split| given(dataset, *at) == split))
-            .map(|(_, sight)| *sight)
+            .map(|(_, measurement)| *measurement)
             .collect();
-        let mean = |value: &dyn Fn(&Sight) -> f32| {
-            of.iter().map(|sight| f64::from(value(sight))).sum::<f64>() / of.len().max(1) as f64
+        let mean = |value: &dyn Fn(&Measurement) -> f32| {
+            of.iter().map(|measurement| f64::from(value(measurement))).sum::<f64>() / of.len().max(1) as f64
         };
         let (brightness, contrast, sharpness) =
             (mean(&|s| s.brightness), mean(&|s| s.contrast), mean(&|s| s.sharpness));
@@ -214,9 +219,12 @@ fn summary(dataset: &Dataset, looked: &Looked) -> Summary {
         widths: range(&|s| s.size.0),
         heights: range(&|s| s.size.1),
         sizes: sizes.len(),
-        gray_files: seen.iter().filter(|(_, sight)| !sight.color).count(),
-        gray_content: seen.iter().filter(|(_, sight)| sight.color && sight.chroma < 0.01).count(),
-        bytes: seen.iter().map(|(_, sight)| sight.bytes).sum(),
+        gray_files: seen.iter().filter(|(_, measurement)| !measurement.color).count(),
+        gray_content: seen
+            .iter()
+            .filter(|(_, measurement)| measurement.color && measurement.chroma < 0.01)
+            .count(),
+        bytes: seen.iter().map(|(_, measurement)| measurement.bytes).sum(),
         cameras,
         taken: times().min().zip(times().max()),
         mean: means,

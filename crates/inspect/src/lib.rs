@@ -1,6 +1,6 @@
 //! What is in a data set of images, and what is wrong with it.
 //!
-//! In: a [`Dataset`](pupila_dataset::Dataset), whose files are read once ([`look`]). Out: a [`Sight`] of each image, and what follows from
+//! In: a [`Dataset`](pupila_dataset::Dataset), whose files are read once ([`look`]). Out: a [`Measurement`] of each image, and what follows from
 //! all of them ([`inspect`]): copies, facts that give the class away, pictures that are unusual. Nothing is ever changed.
 
 mod bursts;
@@ -13,13 +13,13 @@ mod inspection;
 mod look;
 mod map;
 mod measure;
+mod measurement;
 pub mod near;
 mod neighbours;
 mod pictures;
 mod record;
 mod resolution;
 mod shortcut;
-mod sight;
 pub mod splits;
 mod tree;
 mod units;
@@ -30,7 +30,7 @@ pub use inspection::{Inspection, SplitSummary, Summary, inspect};
 pub use look::{LookError, Looked, look, picture};
 pub use map::{Point, map};
 pub use measure::{Measured, measure};
+pub use measurement::{COLOR_SIDE, Measurement, SIDE, Taken};
 pub use neighbours::Baseline;
 pub use resolution::Resolution;
 pub use shortcut::{Shortcut, shortcuts};
-pub use sight::{COLOR_SIDE, SIDE, Sight, Taken};

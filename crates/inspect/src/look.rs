@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
 use crate::measure::{measure, of_picture};
-use crate::{Sight, record};
+use crate::{Measurement, record};
 
 /// Images at a time between two looks at whether the work is to stop, which also bounds what is written to the cache at once.
 const CHUNK: usize = 4096;
@@ -16,11 +16,11 @@ const CHUNK: usize = 4096;
 /// What a pass over the files saw.
 #[derive(Debug, Default)]
 pub struct Looked {
-    /// Of each sample of the data set its sight; `None` of a bad image.
-    pub sights: Vec<Option<Sight>>,
+    /// Of each sample of the data set its measurement; `None` of a bad image.
+    pub measurements: Vec<Option<Measurement>>,
     /// The bad images.
     pub bad: Vec<Skipped>,
-    /// How many sights came from the cache.
+    /// How many measurements came from the cache.
     pub from_cache: usize,
 }
 
@@ -55,31 +55,31 @@ pub fn look(
     progress: &(dyn Fn(usize) + Sync),
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Looked, LookError> {
-    // Under another reading a sight of the same content is another.
+    // Under another reading the measurement of the same content is another.
     let cache = cache.filter(|_| *reading == Reading::default());
     let samples = &dataset.samples;
-    let mut looked = Looked { sights: vec![None; samples.len()], ..Looked::default() };
+    let mut looked = Looked { measurements: vec![None; samples.len()], ..Looked::default() };
     if let Some(cache) = cache {
         let wanted: Vec<u128> = samples.iter().map(|sample| sample.content).collect();
         cache.read_records(record::KIND, record::BYTES, &wanted, |place, bytes| {
-            looked.sights[place] = record::of_bytes(bytes);
+            looked.measurements[place] = record::of_bytes(bytes);
         });
-        looked.from_cache = looked.sights.iter().flatten().count();
+        looked.from_cache = looked.measurements.iter().flatten().count();
         progress(looked.from_cache);
     }
-    let left: Vec<usize> = (0..samples.len()).filter(|&place| looked.sights[place].is_none()).collect();
+    let left: Vec<usize> = (0..samples.len()).filter(|&place| looked.measurements[place].is_none()).collect();
     for chunk in left.chunks(CHUNK) {
         let stopped = AtomicBool::new(false);
-        let seen: Vec<Option<Result<Sight, Unseen>>> = chunk
+        let seen: Vec<Option<Result<Measurement, Unseen>>> = chunk
             .par_iter()
             .map(|&place| {
                 if stopped.load(Ordering::Relaxed) || interrupted() {
                     stopped.store(true, Ordering::Relaxed);
                     return None;
                 }
-                let sight = sight_of(dataset, place, reading);
+                let measurement = measurement_of(dataset, place, reading);
                 progress(1);
-                Some(sight)
+                Some(measurement)
             })
             .collect();
         let mut kept = Vec::new();
@@ -87,11 +87,11 @@ pub fn look(
             let path = || samples[place].path.clone();
             match seen {
                 None => {}
-                Some(Ok(sight)) => {
+                Some(Ok(measurement)) => {
                     if cache.is_some() && matches!(samples[place].source, Source::File) {
-                        kept.push((samples[place].content, record::to_bytes(&sight)));
+                        kept.push((samples[place].content, record::to_bytes(&measurement)));
                     }
-                    looked.sights[place] = Some(sight);
+                    looked.measurements[place] = Some(measurement);
                 }
                 Some(Err(Unseen::Image(error @ DecodeError::Memory { .. }))) => {
                     return Err(LookError::Memory { path: path(), error });
@@ -114,7 +114,7 @@ pub fn look(
     Ok(looked)
 }
 
-/// Why an image has no sight.
+/// Why an image has no measurement.
 #[derive(Debug, thiserror::Error)]
 enum Unseen {
     #[error("it cannot be read: {0}")]
@@ -125,7 +125,7 @@ enum Unseen {
     Image(#[from] DecodeError),
 }
 
-fn sight_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Sight, Unseen> {
+fn measurement_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Measurement, Unseen> {
     let sample = &dataset.samples[place];
     match &sample.source {
         Source::File => {
@@ -134,12 +134,12 @@ fn sight_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Sight,
             if XxHash3_128::oneshot(&bytes) != sample.content {
                 return Err(Unseen::Changed);
             }
-            Ok(measure(&bytes, reading)?.sight)
+            Ok(measure(&bytes, reading)?.measurement)
         }
         Source::Array { .. } => {
-            let mut sight = of_picture(&array_image(dataset, place, reading)?);
-            sight.color = sample.channels == 3;
-            Ok(sight)
+            let mut measurement = of_picture(&array_image(dataset, place, reading)?);
+            measurement.color = sample.channels == 3;
+            Ok(measurement)
         }
     }
 }

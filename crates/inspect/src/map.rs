@@ -32,8 +32,8 @@ pub fn map(dataset: &Dataset, looked: &Looked) -> Vec<Point> {
     let which = drawn(dataset, looked);
     let thumbs: Vec<&[u8]> = which
         .iter()
-        .filter_map(|&at| looked.sights[at].as_ref())
-        .map(|sight| &sight.color_thumb[..])
+        .filter_map(|&at| looked.measurements[at].as_ref())
+        .map(|measurement| &measurement.color_thumb[..])
         .collect();
     if thumbs.len() < 5 {
         return Vec::new();
@@ -45,7 +45,8 @@ pub fn map(dataset: &Dataset, looked: &Looked) -> Vec<Point> {
 
 /// The images that are shown, ascending.
 fn drawn(dataset: &Dataset, looked: &Looked) -> Vec<usize> {
-    let seen: Vec<usize> = (0..dataset.samples.len()).filter(|&at| looked.sights[at].is_some()).collect();
+    let seen: Vec<usize> =
+        (0..dataset.samples.len()).filter(|&at| looked.measurements[at].is_some()).collect();
     if seen.len() <= MOST {
         return seen;
     }

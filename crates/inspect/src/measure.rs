@@ -7,7 +7,7 @@ use pupila_image::{
 
 use twox_hash::XxHash3_128;
 
-use crate::{COLOR_SIDE, SIDE, Sight, Taken};
+use crate::{COLOR_SIDE, Measurement, SIDE, Taken};
 
 /// The longer side at which pictures are measured, in pixels. Larger ones are shrunk while they are decoded.
 const MEASURED: u32 = 256;
@@ -15,10 +15,10 @@ const MEASURED: u32 = 256;
 /// The share of each side that is the border.
 const BORDER: f32 = 0.04;
 
-/// A sight, and the picture that it is of at up to 256 pixels on the longer side.
+/// A measurement, and the picture that it is of at up to 256 pixels on the longer side.
 pub struct Measured {
     /// The numbers.
-    pub sight: Sight,
+    pub measurement: Measurement,
     /// The picture in color.
     pub picture: Image,
 }
@@ -31,16 +31,16 @@ pub fn measure(bytes: &[u8], reading: &Reading) -> Result<Measured, DecodeError>
     let header = probe(bytes)?;
     let size = (header.width, header.height);
     let picture = decode_shrunk(bytes, 3, shrunk(size), &Limits::default(), reading)?;
-    let mut sight = of_picture(&picture);
-    sight.format = Some(header.format);
-    sight.bytes = bytes.len() as u64;
+    let mut measurement = of_picture(&picture);
+    measurement.format = Some(header.format);
+    measurement.bytes = bytes.len() as u64;
     // Pictures that were shrunk to the same may be of different sizes.
-    sight.pixels ^= u128::from(size.0) << 32 | u128::from(size.1);
-    sight.size = size;
-    sight.color = header.channels == 3;
-    sight.jpeg_quality = jpeg_quality(bytes);
-    sight.taken = exif_block(bytes).map(|block| taken(&block)).unwrap_or_default();
-    Ok(Measured { sight, picture })
+    measurement.pixels ^= u128::from(size.0) << 32 | u128::from(size.1);
+    measurement.size = size;
+    measurement.color = header.channels == 3;
+    measurement.jpeg_quality = jpeg_quality(bytes);
+    measurement.taken = exif_block(bytes).map(taken).unwrap_or_default();
+    Ok(Measured { measurement, picture })
 }
 
 /// The size at which a picture is measured: none is enlarged.
@@ -56,7 +56,7 @@ fn shrunk((width, height): (u32, u32)) -> (u32, u32) {
 }
 
 /// What the pixels of a picture say; what its file says is left out.
-pub(crate) fn of_picture(picture: &Image) -> Sight {
+pub(crate) fn of_picture(picture: &Image) -> Measurement {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let pixels = picture.data().as_chunks::<3>().0;
     let count = pixels.len() as f32;
@@ -92,7 +92,7 @@ pub(crate) fn of_picture(picture: &Image) -> Sight {
     let mut hash = XxHash3_128::new();
     hash.write(&[across, down].concat());
     hash.write(picture.data());
-    Sight {
+    Measurement {
         pixels: hash.finish_128(),
         format: None,
         bytes: 0,
@@ -140,12 +140,14 @@ fn laplacian(gray: &Image) -> f64 {
 }
 
 /// Camera, time, and whether there is a place, out of an EXIF block.
-fn taken(block: &[u8]) -> Taken {
+fn taken(mut block: Vec<u8>) -> Taken {
     use exif::{In, Tag, Value};
-    let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
+    if block.starts_with(b"Exif\0\0") {
+        block.drain(..6);
+    }
     let mut reader = exif::Reader::new();
     reader.continue_on_error(true);
-    let parsed = reader.read_raw(block.to_vec()).or_else(|error| error.distill_partial_result(|_| {}));
+    let parsed = reader.read_raw(block).or_else(|error| error.distill_partial_result(|_| {}));
     let Ok(parsed) = parsed else { return Taken::default() };
     let text = |tag: Tag| match &parsed.get_field(tag, In::PRIMARY)?.value {
         Value::Ascii(lines) => {
@@ -217,11 +219,14 @@ mod tests {
                 }
             }
         }
-        let sight = of_picture(&Image::new(10, 10, 3, data).unwrap());
-        assert_eq!(sight.border, [1.0; 3]);
-        assert!((sight.brightness - 0.36).abs() < 1e-6 && (sight.mean[1] - 0.36).abs() < 1e-6);
-        assert!((sight.contrast - (0.36f32 * 0.64).sqrt()).abs() < 1e-6);
-        assert_eq!((sight.chroma, sight.gray.len(), sight.color_thumb.len()), (0.0, SIDE * SIDE, 768));
+        let measurement = of_picture(&Image::new(10, 10, 3, data).unwrap());
+        assert_eq!(measurement.border, [1.0; 3]);
+        assert!((measurement.brightness - 0.36).abs() < 1e-6 && (measurement.mean[1] - 0.36).abs() < 1e-6);
+        assert!((measurement.contrast - (0.36f32 * 0.64).sqrt()).abs() < 1e-6);
+        assert_eq!(
+            (measurement.chroma, measurement.gray.len(), measurement.color_thumb.len()),
+            (0.0, SIDE * SIDE, 768)
+        );
         let tiny = of_picture(&Image::new(1, 1, 3, vec![9, 0, 0]).unwrap());
         assert_eq!((tiny.sharpness, tiny.border[0]), (0.0, 9.0 / 255.0));
     }

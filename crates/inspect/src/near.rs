@@ -1,16 +1,16 @@
 //! Pictures that are nearly the same: rescaled, recompressed, mirrored, turned, cropped a little, brightened.
 //!
-//! In: thumbnails ([`crate::Sight::gray`]) and sizes. Out: pairs, how one is turned against the other, and groups.
+//! In: thumbnails ([`crate::Measurement::gray`]) and sizes. Out: pairs, how one is turned against the other, and groups.
 //!
 //! Each step judges what the one before has let through. All pairs, in eight turns, by 63 signs of low frequencies, then by those frequencies
-//! themselves (`hash`, `sieve`). What is left is laid on each other at 16, 32 and 64 pixels, and the details are compared (`detail`, `align`).
+//! themselves (`hash`, `filter`). What is left is laid on each other at 16, 32 and 64 pixels, and the details are compared (`detail`, `align`).
 //! In the end a pair has to be much more alike than either picture is to others. The work of a picture is bounded, whatever the pictures are.
 
 mod align;
 mod detail;
+mod filter;
 mod groups;
 mod hash;
-mod sieve;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use crate::SIDE;
 use align::{Fit, Template};
 use detail::{COARSE, Level, Packed};
-use sieve::{Candidate, Mesh};
+use filter::{Candidate, Limits};
 
 pub use groups::groups;
 pub use turn::Turn;
@@ -52,7 +52,7 @@ pub struct Found {
 
 /// What all pairs have to pass. Of the crops in Caltech 99 % differ in at most 20 signs, and their frequencies correlate by at least 0.71;
 /// in ISIC by 0.65, in at most 23 signs. Other pairs differ in 31 signs on average, and 1 % of them in at most 22.
-const MESH: Mesh = Mesh { differ: 22, like: 0.5, most: 100 };
+const LIMITS: Limits = Limits { differ: 22, like: 0.5, most: 100 };
 
 /// The least likeness at 16 pixels. Of the copies: at least 0.80 in Caltech, 0.89 in ISIC.
 const COARSE_LIKE: f32 = 0.75;
@@ -102,7 +102,7 @@ pub fn find(gray: &[u8], sizes: &[(u32, u32)]) -> Found {
         })
         .unzip();
     let apart = |a: usize, b: usize, turn: Turn| other_shape(turn.of_size(sizes[a]), sizes[b]);
-    let candidates = sieve::candidates(&values, &flat, MESH, apart);
+    let candidates = filter::candidates(&values, &flat, LIMITS, apart);
     let (similar, crowded): (Vec<Vec<Near>>, Vec<bool>) =
         candidates.par_iter().enumerate().map(|(a, found)| similar(a, found, &pictures, &coarse)).unzip();
     let unjudged = (0..flat.len()).filter(|&i| flat[i]).collect();

@@ -36,7 +36,8 @@ pub(crate) fn baseline(dataset: &Dataset, looked: &Looked) -> Option<Baseline> {
     if dataset.classes.len() < 2 {
         return None;
     }
-    let seen: Vec<usize> = (0..dataset.samples.len()).filter(|&at| looked.sights[at].is_some()).collect();
+    let seen: Vec<usize> =
+        (0..dataset.samples.len()).filter(|&at| looked.measurements[at].is_some()).collect();
     let of = |split: Split| -> Vec<usize> {
         seen.iter().copied().filter(|&at| given(dataset, at) == split).collect()
     };
@@ -60,14 +61,14 @@ pub(crate) fn baseline(dataset: &Dataset, looked: &Looked) -> Option<Baseline> {
     let hits: Vec<bool> = judged
         .par_iter()
         .map(|&at| {
-            let Some(sight) = &looked.sights[at] else { return false };
+            let Some(measurement) = &looked.measurements[at] else { return false };
             let other = |&&candidate: &&usize| own.is_some() || unit_of[&candidate].1 != unit_of[&at].1;
             let mut nearest: Vec<(u32, usize)> = asked
                 .iter()
                 .filter(other)
                 .filter_map(|&candidate| {
-                    let other = looked.sights[candidate].as_ref()?;
-                    Some((distance(&sight.color_thumb, &other.color_thumb), candidate))
+                    let other = looked.measurements[candidate].as_ref()?;
+                    Some((distance(&measurement.color_thumb, &other.color_thumb), candidate))
                 })
                 .collect();
             let count = NEIGHBOURS.min(nearest.len());

@@ -4,7 +4,7 @@ use pupila_dataset::{Dataset, Source};
 use pupila_image::Reading;
 
 use crate::finding::{Finding, Kind, Severity, images};
-use crate::{Looked, Sight};
+use crate::{Looked, Measurement};
 
 /// A luma that its lightest pixels do not reach, or its darkest are above. Photographs that show something have both.
 const DARK: f32 = 0.08;
@@ -24,11 +24,11 @@ const ODD_SHARE: f64 = 0.05;
 
 /// Findings about each picture by itself.
 pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec<Finding> {
-    let seen: Vec<(usize, &Sight)> = looked
-        .sights
+    let seen: Vec<(usize, &Measurement)> = looked
+        .measurements
         .iter()
         .enumerate()
-        .filter_map(|(place, sight)| Some((place, sight.as_ref()?)))
+        .filter_map(|(place, measurement)| Some((place, measurement.as_ref()?)))
         .collect();
     let mut findings = Vec::new();
     let mut add = |kind, severity, which: Vec<usize>, said: &str, advice: &str| {
@@ -38,23 +38,25 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
             findings.push(Finding::new(kind, severity, message, advice).of_each(which));
         }
     };
-    let by = |is: &dyn Fn(&Sight) -> bool| -> Vec<usize> {
-        seen.iter().filter(|(_, sight)| is(sight)).map(|&(place, _)| place).collect()
+    let by = |is: &dyn Fn(&Measurement) -> bool| -> Vec<usize> {
+        seen.iter().filter(|(_, measurement)| is(measurement)).map(|&(place, _)| place).collect()
     };
-    let deviation =
-        |sight: &Sight, c: usize| (sight.square[c] - sight.mean[c] * sight.mean[c]).max(0.0).sqrt();
-    let one_color =
-        |sight: &Sight| sight.contrast < ONE_COLOR && (0..3).all(|c| deviation(sight, c) < 2.0 * ONE_COLOR);
+    let deviation = |measurement: &Measurement, c: usize| {
+        (measurement.square[c] - measurement.mean[c] * measurement.mean[c]).max(0.0).sqrt()
+    };
+    let one_color = |measurement: &Measurement| {
+        measurement.contrast < ONE_COLOR && (0..3).all(|c| deviation(measurement, c) < 2.0 * ONE_COLOR)
+    };
     let look = "look at them; what does not belong is left out by a line in the file of --set data.exclude_list=FILE, or by data.exclude";
     // What is read wrongly (12 bits in 16, floating-point numbers) looks so, and then all of it does.
     let why = |which: &[usize]| dataset.why_flat(which, *reading).advice().unwrap_or_else(|| look.to_owned());
     let flat = by(&one_color);
     let advice = why(&flat);
     add(Kind::OneColor, Severity::Warning, flat, "of one color, or nearly", &advice);
-    let dark = by(&|sight| !one_color(sight) && light(sight, 0.99) < DARK);
+    let dark = by(&|measurement| !one_color(measurement) && light(measurement, 0.99) < DARK);
     let advice = why(&dark);
     add(Kind::Dark, Severity::Note, dark, "hardly lighter than black", &advice);
-    let bright = by(&|sight| !one_color(sight) && light(sight, 0.01) > BRIGHT);
+    let bright = by(&|measurement| !one_color(measurement) && light(measurement, 0.01) > BRIGHT);
     let advice = why(&bright);
     add(Kind::Bright, Severity::Note, bright, "hardly darker than white", &advice);
     add(Kind::Blurry, Severity::Note, blurry(&seen, &one_color), "much less sharp than the others", look);
@@ -68,7 +70,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
         "of another shape than the others: squeezed into a square they change most",
         look,
     );
-    let gray = by(&|sight| sight.chroma < 0.01);
+    let gray = by(&|measurement| measurement.chroma < 0.01);
     let color = seen.len() - gray.len();
     let few = |count: usize| count > 0 && (count as f64) < ODD_SHARE * seen.len() as f64;
     if few(gray.len()) {
@@ -80,7 +82,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
             "if color says nothing about the classes: --set input.channels=1",
         );
     } else if few(color) {
-        let odd = by(&|sight| sight.chroma >= 0.01);
+        let odd = by(&|measurement| measurement.chroma >= 0.01);
         add(
             Kind::OddColor,
             Severity::Note,
@@ -89,8 +91,10 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
             "if color says nothing about the classes: --set input.channels=1",
         );
     }
-    let wrong =
-        seen.iter().filter(|&&(place, sight)| is_misnamed(dataset, place, sight)).map(|&(place, _)| place);
+    let wrong = seen
+        .iter()
+        .filter(|&&(place, measurement)| is_misnamed(dataset, place, measurement))
+        .map(|&(place, _)| place);
     add(
         Kind::MislabelledFormat,
         Severity::Note,
@@ -98,7 +102,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
         "named for another format than the content is",
         "they are read by their content here; other programs may go by the name",
     );
-    let located = by(&|sight| sight.taken.located);
+    let located = by(&|measurement| measurement.taken.located);
     add(
         Kind::Location,
         Severity::Warning,
@@ -110,10 +114,10 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
 }
 
 /// The luma below which a share of the pixels is.
-fn light(sight: &Sight, share: f64) -> f32 {
+fn light(measurement: &Measurement, share: f64) -> f32 {
     let mut counts = [0usize; 256];
-    sight.gray.iter().for_each(|&value| counts[usize::from(value)] += 1);
-    let wanted = (sight.gray.len() as f64 * share) as usize;
+    measurement.gray.iter().for_each(|&value| counts[usize::from(value)] += 1);
+    let wanted = (measurement.gray.len() as f64 * share) as usize;
     let mut below = 0;
     for (value, count) in counts.iter().enumerate() {
         below += count;
@@ -126,16 +130,20 @@ fn light(sight: &Sight, share: f64) -> f32 {
 
 /// Pictures that are less sharp than a quarter of what the least sharp quarter is: sharpness depends on what is shown, so it is compared
 /// with the other pictures and not with a number.
-fn blurry(seen: &[(usize, &Sight)], one_color: &dyn Fn(&Sight) -> bool) -> Vec<usize> {
+fn blurry(seen: &[(usize, &Measurement)], one_color: &dyn Fn(&Measurement) -> bool) -> Vec<usize> {
     // A picture that was enlarged, or is smaller than what is measured, has another scale.
-    let comparable = |sight: &Sight| sight.size.0.max(sight.size.1) >= 64 && !one_color(sight);
+    let comparable = |measurement: &Measurement| {
+        measurement.size.0.max(measurement.size.1) >= 64 && !one_color(measurement)
+    };
     let mut all: Vec<f32> = seen.iter().filter(|(_, s)| comparable(s)).map(|(_, s)| s.sharpness).collect();
     if all.len() < 8 {
         return Vec::new();
     }
     all.sort_by(f32::total_cmp);
     let floor = all[all.len() / 4] / 4.0;
-    let is = |&&(_, sight): &&(usize, &Sight)| comparable(sight) && sight.sharpness < floor;
+    let is = |&&(_, measurement): &&(usize, &Measurement)| {
+        comparable(measurement) && measurement.sharpness < floor
+    };
     seen.iter().filter(is).map(|&(place, _)| place).collect()
 }
 
@@ -145,23 +153,23 @@ struct Sizes {
     odd: Vec<usize>,
 }
 
-fn unusual_sizes(seen: &[(usize, &Sight)]) -> Sizes {
-    let area = |sight: &Sight| f64::from(sight.size.0) * f64::from(sight.size.1);
-    let aspect = |sight: &Sight| f64::from(sight.size.0) / f64::from(sight.size.1);
-    let median = |of: &dyn Fn(&Sight) -> f64| {
-        let mut all: Vec<f64> = seen.iter().map(|(_, sight)| of(sight)).collect();
+fn unusual_sizes(seen: &[(usize, &Measurement)]) -> Sizes {
+    let area = |measurement: &Measurement| f64::from(measurement.size.0) * f64::from(measurement.size.1);
+    let aspect = |measurement: &Measurement| f64::from(measurement.size.0) / f64::from(measurement.size.1);
+    let median = |of: &dyn Fn(&Measurement) -> f64| {
+        let mut all: Vec<f64> = seen.iter().map(|(_, measurement)| of(measurement)).collect();
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied().unwrap_or(1.0)
     };
     let (usual, usual_aspect) = (median(&area), median(&aspect));
     let mut sizes = Sizes { tiny: Vec::new(), huge: Vec::new(), odd: Vec::new() };
-    for &(place, sight) in seen {
-        if area(sight) * SIZE_FACTOR < usual || area(sight) <= 1.0 {
+    for &(place, measurement) in seen {
+        if area(measurement) * SIZE_FACTOR < usual || area(measurement) <= 1.0 {
             sizes.tiny.push(place);
-        } else if area(sight) > usual * SIZE_FACTOR {
+        } else if area(measurement) > usual * SIZE_FACTOR {
             sizes.huge.push(place);
         }
-        let ratio = aspect(sight) / usual_aspect;
+        let ratio = aspect(measurement) / usual_aspect;
         if !(1.0 / ASPECT..=ASPECT).contains(&ratio) {
             sizes.odd.push(place);
         }
@@ -169,9 +177,9 @@ fn unusual_sizes(seen: &[(usize, &Sight)]) -> Sizes {
     sizes
 }
 
-fn is_misnamed(dataset: &Dataset, place: usize, sight: &Sight) -> bool {
+fn is_misnamed(dataset: &Dataset, place: usize, measurement: &Measurement) -> bool {
     let sample = &dataset.samples[place];
-    let (Source::File, Some(format)) = (&sample.source, sight.format) else { return false };
+    let (Source::File, Some(format)) = (&sample.source, measurement.format) else { return false };
     let Some(extension) = sample.path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()) else {
         return false;
     };

@@ -1,11 +1,11 @@
-//! A [`Sight`] as bytes of one length, for the cache.
+//! A [`Measurement`] as bytes of one length, for the cache.
 
 use pupila_image::Format;
 
-use crate::{COLOR_SIDE, SIDE, Sight, Taken};
+use crate::{COLOR_SIDE, Measurement, SIDE, Taken};
 
-/// The name under which the cache keeps them. To be raised whenever a sight of the same file changes.
-pub(crate) const KIND: &str = "sight1";
+/// The name under which the cache keeps them. To be raised whenever the measurement of the same file changes.
+pub(crate) const KIND: &str = "measurement1";
 
 /// Bytes that a camera's name may have.
 const CAMERA: usize = 64;
@@ -15,19 +15,19 @@ const THUMBS: usize = SIDE * SIDE + COLOR_SIDE * COLOR_SIDE * 3;
 /// Bytes of a record.
 pub(crate) const BYTES: usize = 16 + 8 + 8 + 4 + 8 + 1 + CAMERA + 13 * 4 + THUMBS;
 
-pub(crate) fn to_bytes(sight: &Sight) -> Vec<u8> {
+pub(crate) fn to_bytes(measurement: &Measurement) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(BYTES);
-    bytes.extend(sight.pixels.to_le_bytes());
-    bytes.extend(sight.bytes.to_le_bytes());
-    bytes.extend(sight.size.0.to_le_bytes());
-    bytes.extend(sight.size.1.to_le_bytes());
-    let format = sight.format.and_then(|format| Format::ALL.iter().position(|&other| other == format));
+    bytes.extend(measurement.pixels.to_le_bytes());
+    bytes.extend(measurement.bytes.to_le_bytes());
+    bytes.extend(measurement.size.0.to_le_bytes());
+    bytes.extend(measurement.size.1.to_le_bytes());
+    let format = measurement.format.and_then(|format| Format::ALL.iter().position(|&other| other == format));
     bytes.push(format.map_or(0, |place| place as u8 + 1));
-    bytes.push(u8::from(sight.color));
-    bytes.push(sight.jpeg_quality.unwrap_or(0));
-    bytes.push(u8::from(sight.taken.located));
-    bytes.extend(sight.taken.at.unwrap_or(i64::MIN).to_le_bytes());
-    let mut camera = sight.taken.camera.clone().unwrap_or_default();
+    bytes.push(u8::from(measurement.color));
+    bytes.push(measurement.jpeg_quality.unwrap_or(0));
+    bytes.push(u8::from(measurement.taken.located));
+    bytes.extend(measurement.taken.at.unwrap_or(i64::MIN).to_le_bytes());
+    let mut camera = measurement.taken.camera.clone().unwrap_or_default();
     while camera.len() > CAMERA {
         camera.pop();
     }
@@ -35,18 +35,18 @@ pub(crate) fn to_bytes(sight: &Sight) -> Vec<u8> {
     let mut name = camera.into_bytes();
     name.resize(CAMERA, 0);
     bytes.extend(name);
-    let Sight { brightness, contrast, sharpness, chroma, mean, square, border, .. } = sight;
+    let Measurement { brightness, contrast, sharpness, chroma, mean, square, border, .. } = measurement;
     let numbers =
         [*brightness, *contrast, *sharpness, *chroma].into_iter().chain(*mean).chain(*square).chain(*border);
     numbers.for_each(|number| bytes.extend(number.to_le_bytes()));
-    bytes.extend(&sight.gray);
-    bytes.extend(&sight.color_thumb);
+    bytes.extend(&measurement.gray);
+    bytes.extend(&measurement.color_thumb);
     debug_assert_eq!(bytes.len(), BYTES);
     bytes
 }
 
 /// `None` where the bytes are no record.
-pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Sight> {
+pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Measurement> {
     if bytes.len() != BYTES {
         return None;
     }
@@ -67,7 +67,7 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Sight> {
     let three = |first: usize| [colors[first], colors[first + 1], colors[first + 2]];
     let (mean, square, border) = (three(0), three(3), three(6));
     let (gray, color_thumb) = rest.split_at_checked(SIDE * SIDE)?;
-    Some(Sight {
+    Some(Measurement {
         pixels,
         format: match format {
             0 => None,
@@ -109,14 +109,14 @@ mod tests {
     #[test]
     fn a_sight_is_the_same_after_it_was_kept() {
         let picture = Image::new(40, 30, 3, (0..3600u32).map(|i| (i * 7 % 251) as u8).collect()).unwrap();
-        let mut sight = of_picture(&picture);
-        assert_eq!(of_bytes(&to_bytes(&sight)), Some(sight.clone()));
-        sight.format = Some(Format::WebP);
-        sight.jpeg_quality = Some(93);
-        sight.taken = Taken { camera: Some("ä".repeat(32)), at: Some(-5), located: true };
-        (sight.bytes, sight.color) = (u64::MAX, false);
-        let bytes = to_bytes(&sight);
-        assert_eq!(of_bytes(&bytes), Some(sight));
+        let mut measurement = of_picture(&picture);
+        assert_eq!(of_bytes(&to_bytes(&measurement)), Some(measurement.clone()));
+        measurement.format = Some(Format::WebP);
+        measurement.jpeg_quality = Some(93);
+        measurement.taken = Taken { camera: Some("ä".repeat(32)), at: Some(-5), located: true };
+        (measurement.bytes, measurement.color) = (u64::MAX, false);
+        let bytes = to_bytes(&measurement);
+        assert_eq!(of_bytes(&bytes), Some(measurement));
         for end in 0..bytes.len() {
             assert_eq!(of_bytes(&bytes[..end]), None);
         }

@@ -30,7 +30,8 @@ pub(crate) fn resolution(dataset: &Dataset, looked: &Looked) -> Option<Resolutio
     }
     // The set that was split off judges too.
     let judges = |split: Split| {
-        let seen = dataset.samples.iter().zip(&looked.sights).filter(|(_, sight)| sight.is_some());
+        let seen =
+            dataset.samples.iter().zip(&looked.measurements).filter(|(_, measurement)| measurement.is_some());
         seen.filter(|(sample, _)| sample.split == split).count()
     };
     let images = [judges(Split::Val), judges(Split::Test)].into_iter().find(|&images| images > 0)?;

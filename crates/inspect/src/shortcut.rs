@@ -57,7 +57,7 @@ pub struct Shortcut {
 /// The facts that give the class away, the best first.
 pub fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
     let mut which: Vec<usize> =
-        (0..dataset.samples.len()).filter(|&at| looked.sights[at].is_some()).collect();
+        (0..dataset.samples.len()).filter(|&at| looked.measurements[at].is_some()).collect();
     if which.len() > MOST {
         Stream::new(0, Purpose::Subset, 0, 0).shuffle(&mut which);
         which.truncate(MOST);

@@ -22,7 +22,7 @@ pub fn are_given(dataset: &Dataset) -> bool {
 pub(crate) fn counts(dataset: &Dataset, looked: &Looked) -> [Vec<usize>; 3] {
     let mut counts = [0, 1, 2].map(|_| vec![0; dataset.classes.len()]);
     for (place, sample) in dataset.samples.iter().enumerate() {
-        if let (Some(Some(_)), false) = (looked.sights.get(place), dataset.classes.is_empty()) {
+        if let (Some(Some(_)), false) = (looked.measurements.get(place), dataset.classes.is_empty()) {
             counts[given(dataset, place) as usize][sample.label as usize] += 1;
         }
     }

@@ -13,8 +13,8 @@ pub(crate) fn units(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
     let mut of_pixels: HashMap<u128, usize> = HashMap::new();
     let mut of_group: HashMap<&str, usize> = HashMap::new();
     for (at, &place) in which.iter().enumerate() {
-        if let Some(sight) = &looked.sights[place] {
-            let copy = *of_pixels.entry(sight.pixels).or_insert(at);
+        if let Some(measurement) = &looked.measurements[place] {
+            let copy = *of_pixels.entry(measurement.pixels).or_insert(at);
             join(&mut parent, at, copy);
         }
         if let Some(group) = dataset.samples[place].group.as_deref() {

@@ -22,7 +22,7 @@ pub(super) struct Candidate {
 
 /// What lets a pair through.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mesh {
+pub(super) struct Limits {
     /// The largest number of differing signs, of 63.
     pub differ: u32,
     /// The smallest correlation of the values.
@@ -36,7 +36,7 @@ pub(super) struct Mesh {
 pub(super) fn candidates(
     values: &[Values],
     skip: &[bool],
-    mesh: Mesh,
+    limits: Limits,
     apart: impl Fn(usize, usize, Turn) -> bool + Sync,
 ) -> Vec<Vec<Candidate>> {
     let columns: Vec<u64> = values.par_iter().map(bits).collect();
@@ -57,25 +57,25 @@ pub(super) fn candidates(
                         continue;
                     }
                     near.clear();
-                    near_ones(&signs[i], columns, mesh.differ, &mut near);
+                    near_ones(&signs[i], columns, limits.differ, &mut near);
                     for &(t, j) in &near {
                         let (b, turn) = (start + j, Turn::ALL[t]);
                         if b <= a || skip[b] {
                             continue;
                         }
                         let like = dot(&turns[i][t], &values[b]);
-                        if like < mesh.like || apart(a, b, turn) {
+                        if like < limits.like || apart(a, b, turn) {
                             continue;
                         }
                         let found = &mut found[i];
                         found.push(Candidate { b: b as u32, turn, like });
-                        if found.len() >= 4 * mesh.most {
-                            keep_best(found, mesh.most);
+                        if found.len() >= 4 * limits.most {
+                            keep_best(found, limits.most);
                         }
                     }
                 }
             }
-            found.iter_mut().for_each(|found| keep_best(found, mesh.most));
+            found.iter_mut().for_each(|found| keep_best(found, limits.most));
             found
         })
         .collect();

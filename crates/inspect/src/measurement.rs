@@ -1,16 +1,16 @@
-//! [`Sight`]: what one look at a picture leaves.
+//! [`Measurement`]: what one look at a picture leaves.
 
 use pupila_image::Format;
 
-/// The side of [`Sight::gray`] in pixels.
+/// The side of [`Measurement::gray`] in pixels.
 pub const SIDE: usize = 64;
 
-/// The side of [`Sight::color`] in pixels.
+/// The side of [`Measurement::color`] in pixels.
 pub const COLOR_SIDE: usize = 16;
 
 /// What one look at a picture leaves: numbers, and two small pictures. All of it is of the upright picture; intensities are 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sight {
+pub struct Measurement {
     /// A hash of the picture's size and pixels as they are measured: equal for copies that were stored anew without a loss.
     pub pixels: u128,
     /// The format by its content; `None` of an image of an array.
