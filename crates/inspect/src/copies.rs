@@ -73,14 +73,16 @@ pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: boo
             within.push(group, note);
         }
     }
-    let same = if near { "are nearly the same" } else { "are the same" };
+    let same = if near { "nearly the same" } else { "the same" };
     let mut findings = Vec::new();
     if !across.groups.is_empty() {
         let judged: BTreeSet<usize> = across.groups.iter().flatten().copied().collect();
         let judged = judged.iter().filter(|&&place| given(dataset, place) != Split::Train).count();
         let message = format!(
-            "{} of validation or test {same} as images of another split: a score on them counts what is known",
-            images(judged)
+            "{} of validation or test {} {same} as images of another split: a score on {} counts what is known",
+            images(judged),
+            if judged == 1 { "is" } else { "are" },
+            if judged == 1 { "it" } else { "them" }
         );
         // What train knows as copies are equal files.
         let content = |place: &usize| dataset.samples[*place].content;

@@ -97,6 +97,9 @@ fn lead(inspected: &Inspected) -> Vec<String> {
     let mut lead = vec![match (errors, warnings) {
         (0, 0) => "Nothing was found that would make a score on this data wrong.".to_owned(),
         (0, n) => format!("{n} thing{} may mislead; nothing was found that makes a score wrong.", s(n)),
+        (n, 0) => {
+            format!("{n} thing{} make{} a score on this data wrong.", s(n), if n == 1 { "s" } else { "" })
+        }
         (n, m) => format!(
             "{n} thing{} make{} a score on this data wrong, and {m} more may mislead.",
             s(n),
