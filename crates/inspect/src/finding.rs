@@ -43,6 +43,8 @@ pub enum Kind {
     LabelConflict,
     /// Something that is not the content predicts the class.
     Shortcut,
+    /// A label that models which never saw the image doubt.
+    LabelError,
     /// A file that is no whole image.
     Unreadable,
     /// A class that a split lacks.
@@ -57,6 +59,8 @@ pub enum Kind {
     ExactDuplicate,
     /// Nearly the same picture twice within a split.
     NearDuplicate,
+    /// A picture that is like no other.
+    Outlier,
     /// A picture of one color.
     OneColor,
     /// A picture that is hardly more than black.
@@ -88,6 +92,7 @@ impl Kind {
             Kind::GroupAcrossSplits => "group_across_splits",
             Kind::LabelConflict => "label_conflict",
             Kind::Shortcut => "shortcut",
+            Kind::LabelError => "label_error",
             Kind::Unreadable => "unreadable",
             Kind::ClassMissing => "class_missing",
             Kind::ClassTiny => "class_tiny",
@@ -95,6 +100,7 @@ impl Kind {
             Kind::ProportionsDiffer => "proportions_differ",
             Kind::ExactDuplicate => "exact_duplicate",
             Kind::NearDuplicate => "near_duplicate",
+            Kind::Outlier => "outlier",
             Kind::OneColor => "one_color",
             Kind::Dark => "dark",
             Kind::Bright => "bright",

@@ -10,7 +10,10 @@ use crate::neighbours::{Baseline, baseline};
 use crate::resolution::{Resolution, resolution};
 use crate::shortcut::{Shortcut, shortcuts};
 use crate::splits::{are_given, counts, given};
-use crate::{Looked, Measurement, bursts, classes, copies, pictures, shortcut};
+use crate::{
+    LabelErrors, Looked, Measurement, Opinions, bursts, classes, copies, label_errors, outliers, pictures,
+    shortcut,
+};
 
 /// What inspecting a data set gives.
 #[derive(Debug, Clone)]
@@ -25,6 +28,18 @@ pub struct Inspection {
     pub baseline: Option<Baseline>,
     /// What the images that judge can tell apart; `None` without labels.
     pub resolution: Option<Resolution>,
+    /// What the labels are worth, where models were asked.
+    pub label_errors: Option<LabelErrors>,
+}
+
+impl Inspection {
+    /// Adds what models say of the labels.
+    pub fn add_opinions(&mut self, dataset: &Dataset, looked: &Looked, opinions: &Opinions) {
+        self.label_errors = label_errors::label_errors(dataset, looked, opinions);
+        let found = self.label_errors.as_ref().and_then(|errors| label_errors::find(dataset, errors));
+        self.findings.extend(found);
+        rank(&mut self.findings);
+    }
 }
 
 /// What there is.
@@ -115,6 +130,7 @@ pub fn inspect(
         return None;
     }
     findings.extend(pictures::find(dataset, looked, reading));
+    findings.extend(outliers::find(dataset, looked));
     rank(&mut findings);
     Some(Inspection {
         summary: summary(dataset, looked),
@@ -122,6 +138,7 @@ pub fn inspect(
         shortcuts,
         baseline: baseline(dataset, looked),
         resolution: resolution(dataset, looked),
+        label_errors: None,
     })
 }
 

@@ -94,7 +94,8 @@ pub(crate) fn baseline(dataset: &Dataset, looked: &Looked) -> Option<Baseline> {
     })
 }
 
-fn distance(a: &[u8], b: &[u8]) -> u32 {
+/// The sum of the absolute differences.
+pub(crate) fn distance(a: &[u8], b: &[u8]) -> u32 {
     a.iter().zip(b).map(|(&x, &y)| u32::from(x.abs_diff(y))).sum()
 }
 

@@ -91,7 +91,13 @@ pub(crate) struct Inspect {
     /// Write the images that should be left out, for --set data.exclude_list=FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) exclude_list: Option<PathBuf>,
-    /// Recipe file (TOML), of which only how data is read counts
+    /// Look for wrong labels by what the folds of a run say of images that they never saw: one of the runs, or their folder
+    #[arg(long, value_name = "RUN", conflicts_with = "label_errors")]
+    pub(crate) run: Option<PathBuf>,
+    /// Look for wrong labels by five networks that are trained for it now, each on four fifths of the images
+    #[arg(long)]
+    pub(crate) label_errors: bool,
+    /// Recipe file (TOML), of which only how data is read counts, and with --label-errors all of it
     #[arg(long, value_name = "FILE")]
     pub(crate) recipe: Option<PathBuf>,
     /// Set any key of the recipe, such as data.label_column=diagnosis; may be repeated

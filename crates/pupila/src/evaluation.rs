@@ -5,14 +5,15 @@ use crate::classifier::{Classifier, Judging};
 use crate::error::{Error, Tried};
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
-use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Split, scan_labelled};
+use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Sample, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
-    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, RunFolder, Summary, finite,
-    leaks_csv, predictions_csv, was_trained_on,
+    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, RunFolder, Summary, TrainingCopy,
+    finite, leaks_csv, predictions_csv, was_trained_on,
 };
 use pupila_train::{
-    Images, Layers, confusion_png, fingerprint, fingerprint_of, other_pictures_of, scan_for, skipped_images,
+    Images, Layers, MOST_COMPARED, confusion_png, fingerprint, fingerprint_of, other_pictures_of, scan_for,
+    skipped_images,
 };
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,7 @@ pub struct Judged<'a> {
     /// 95 % intervals over the images, or over their groups.
     pub intervals: Intervals,
     /// For each image its copy among those that the run was trained on, if it has one.
-    pub copies: Vec<Option<String>>,
+    pub copies: Vec<Option<TrainingCopy>>,
     /// What these do to the scores.
     pub leaks: Option<Leaks>,
     seed: u64,
@@ -228,7 +229,12 @@ impl<'a> Evaluation<'a> {
             // Whoever judges the training images by name knows it.
             trained.copy_of(sample.content).filter(|_| split != Some(Split::Train))
         };
-        let copies: Vec<Option<String>> = images.samples(&all).into_iter().map(copy).collect();
+        let exact = images.samples(&all).into_iter().map(copy).collect();
+        let near = match split {
+            Some(Split::Train) => Vec::new(),
+            _ => near_copies(model, &trained, &images, &options.judging)?,
+        };
+        let copies = TrainingCopy::of_each(exact, near);
         let leaks = Leaks::of(&predictions, model.classes(), groups.as_deref(), &copies);
         Ok(Judged {
             model,
@@ -449,6 +455,45 @@ impl Trained {
             None => file,
         }
     }
+}
+
+/// For each image in memory the image that the run was trained on and that is nearly the same, if there is one; empty where the training images
+/// are not to be found. In the cache they are since the training.
+fn near_copies(
+    model: &Classifier,
+    trained: &Trained,
+    judged: &Images,
+    judging: &Judging,
+) -> Result<Vec<Option<String>>, Error> {
+    let of = |dataset: &Dataset| -> Vec<Sample> {
+        let known =
+            |sample: &&Sample| sample.split == Split::Train && trained.copy_of(sample.content).is_some();
+        dataset.samples.iter().filter(known).cloned().collect()
+    };
+    // Where all images are judged, whatever their split, none of them is a training image of its own.
+    let judges =
+        |split: Split| judged.kept.iter().any(|&sample| judged.dataset.samples[sample].split == split);
+    let mut training = if judges(Split::Train) { Vec::new() } else { of(&judged.dataset) };
+    if training.is_empty() {
+        let own = model.folder().and_then(|folder| own_data(folder).ok()?);
+        let own = own.filter(|own| pupila_dataset::exists(&own.path));
+        let scanned = own.and_then(|own| scan_again(&own.folder, &own.path, judging.cache.as_ref()).ok());
+        training = scanned.map_or_else(Vec::new, |(dataset, _)| of(&dataset));
+    }
+    if training.is_empty() || training.len() + judged.len() > MOST_COMPARED {
+        return Ok(Vec::new());
+    }
+    // Those to judge first: their places are those of the answers.
+    let mut both = judged.dataset.clone();
+    both.samples = judged.kept.iter().map(|&sample| judged.dataset.samples[sample].clone()).collect();
+    both.samples.iter_mut().for_each(|sample| sample.split = Split::Test);
+    both.samples.extend(training);
+    let which: Vec<usize> = (0..both.samples.len()).collect();
+    let both = model.decode(both, &which, judging)?;
+    let all: Vec<u32> = (0..judged.len() as u32).collect();
+    // An image that can be read no more would move those behind it.
+    let same = both.kept.iter().take(judged.len()).copied().eq(0..judged.len());
+    Ok(both.near_copies_in_training(&all).filter(|_| same).unwrap_or_default())
 }
 
 /// What the run was trained on, where other images are judged. What it recorded is enough; only of runs of before are the data scanned, if

@@ -273,3 +273,83 @@ fn a_test_set_beside_a_training_set_is_a_split() {
         inspect(&sandbox, &data, &["--set", "data.exclude_list=list.txt", "--exclude-list", "list.txt"]);
     assert!(over.code == Some(2) && over.stderr.contains("name another file"), "{}", over.stderr);
 }
+
+/// Noisy red and blue pictures of two classes, of which some stand in the wrong folder: these are given back.
+fn red_and_blue(sandbox: &Sandbox) -> (PathBuf, Vec<String>) {
+    let root = sandbox.path("colors");
+    let mut wrong = Vec::new();
+    for (class, name) in ["blue", "red"].into_iter().enumerate() {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+        for at in 0..40u32 {
+            // A fixed scramble, so that no two are alike.
+            let noise = |pixel: u32| {
+                (pixel.wrapping_mul(2_654_435_761).wrapping_add(at * 97_003 + class as u32) >> 13) as u8 % 40
+            };
+            let is_wrong = at % 20 == 7;
+            let channel = if (class == 1) != is_wrong { 0 } else { 2 };
+            let data = (0..16 * 16 * 3u32).map(|i| if i % 3 == channel { 160 + noise(i) } else { noise(i) });
+            let image = Image::new(16, 16, 3, data.collect()).unwrap();
+            let file = format!("{name}/{at:02}.png");
+            std::fs::write(root.join(&file), encode_png(&image).unwrap()).unwrap();
+            if is_wrong {
+                wrong.push(file);
+            }
+        }
+    }
+    (root, wrong)
+}
+
+fn doubted(object: &Value) -> Vec<String> {
+    let doubts = object["summary"]["label_errors"]["doubts"].as_array().unwrap();
+    let file = |doubt: &Value| doubt["file"].as_str().unwrap().rsplit("colors/").next().unwrap().to_owned();
+    let mut files: Vec<String> = doubts.iter().map(file).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn wrong_labels_are_found_by_networks_trained_for_it_and_by_the_folds_of_a_run() {
+    let sandbox = Sandbox::new();
+    let (data, wrong) = red_and_blue(&sandbox);
+    std::fs::write(
+        sandbox.path("small.toml"),
+        "[input]\nsize = 8\n[model]\nname = \"mlp\"\nhidden = [8]\n[optimizer]\nlr = 0.01\n[train]\nepochs = 60\nbatch = 8\n",
+    )
+    .unwrap();
+    let object = inspect(&sandbox, &data, &["--label-errors", "--recipe", "small.toml"]).json();
+    // Who is only as sure as usual doubts nothing, so not every wrong label is found; a right one is not doubted.
+    let holds = |object: &Value| {
+        let doubted = doubted(object);
+        doubted.len() >= 2 && doubted.iter().all(|file| wrong.contains(file))
+    };
+    assert!(holds(&object), "{:?}", doubted(&object));
+    assert_eq!(finding(&object, "label_error")["notes"][0].as_str().unwrap().split(',').count(), 2);
+    assert!(object["excluded"].is_null());
+
+    // The folds of a run: a missing one is named, and all of them find the same.
+    let train = |fold: &str| {
+        let data = data.to_str().unwrap();
+        let (runs, folds) =
+            (["--runs", "folds", "--recipe", "small.toml"], ["--set", "data.folds=3", "--set", fold]);
+        let ran = sandbox.run(&[&["train", data][..], &runs[..], &folds[..]].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    };
+    (train("data.fold=1"), train("data.fold=3"));
+    let ran = inspect(&sandbox, &data, &["--run", "folds/colors-mlp-1"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr.contains("1 of its 3 folds is not there (2)") && ran.stderr.contains("--set data.fold=2"),
+        "{}",
+        ran.stderr
+    );
+    train("data.fold=2");
+    for run in ["folds/colors-mlp-1", "folds"] {
+        let object = inspect(&sandbox, &data, &["--run", run]).json();
+        assert!(holds(&object), "{run}: {:?}", doubted(&object));
+        assert_eq!(object["summary"]["label_errors"]["judged"], 80);
+    }
+    let ran = inspect(&sandbox, &data, &["--run", "folds", "--label-errors"]);
+    assert_eq!(ran.code, Some(2));
+    let ran = inspect(&sandbox, &skin(), &["--run", "folds"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("knows the classes blue, red"), "{}", ran.stderr);
+}

@@ -91,6 +91,62 @@ fn scores_are_told_with_and_without_the_images_that_were_trained_on() {
     assert!(compared["findings"].to_string().contains("15 images that one of the runs was trained on too"));
 }
 
+/// A picture mirrored left to right, stored anew.
+fn mirrored(from: &std::path::Path, to: &std::path::Path) {
+    let image = pupila_image::decode(&fs::read(from).unwrap(), 3, &pupila_image::Limits::default()).unwrap();
+    let row = image.width() as usize * 3;
+    let data =
+        image.data().chunks_exact(row).flat_map(|row| row.as_chunks::<3>().0.iter().rev().flatten().copied());
+    let image = pupila_image::Image::new(image.width(), image.height(), 3, data.collect()).unwrap();
+    fs::write(to, pupila_image::encode_png(&image).unwrap()).unwrap();
+}
+
+#[test]
+fn nearly_equal_pictures_are_priced_as_copies_are_in_train_and_in_eval_wherever_the_images_are() {
+    let sandbox = Sandbox::new();
+    let data = leaky(&sandbox, 1);
+    let mut planted = Vec::new();
+    for class in ["melanoma", "nevus", "seborrheic_keratosis"] {
+        let mut files: Vec<_> =
+            fs::read_dir(data.join("val").join(class)).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        mirrored(&files[4], &data.join("train").join(class).join("mirrored.png"));
+        planted.push(format!("{class}/{}", files[4].file_name().unwrap().to_str().unwrap()));
+    }
+    let ran = sandbox.train(&data, "near", &["--size", "32"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("validation images are nearly the same as training images"),
+        "{}",
+        ran.stderr
+    );
+    let summary: serde_json::Value = serde_json::from_str(&sandbox.read("runs/near/summary.json")).unwrap();
+    let leaks = &summary["val_leaks"];
+    let near = leaks["near"].as_u64().unwrap();
+    // The sample set has one such pair of its own.
+    assert!((3..=4).contains(&near) && leaks["images"].as_u64() == Some(near + 3), "{leaks}");
+    let list = sandbox.read("runs/near/leaks.csv");
+    let listed =
+        |file: &str| list.lines().any(|line| line.contains(file) && line.ends_with("mirrored.png,near"));
+    assert!(planted.iter().all(|file| listed(file)), "{list}");
+    assert_eq!(list.lines().filter(|line| line.ends_with(",exact")).count(), 3);
+    assert!(sandbox.read("runs/near/report.html").contains("3 as exact copies and"));
+
+    // The validation images under another path: what the run was trained on is found by its record.
+    for class in ["melanoma", "nevus", "seborrheic_keratosis"] {
+        let to = sandbox.path("elsewhere").join(class);
+        fs::create_dir_all(&to).unwrap();
+        for file in fs::read_dir(data.join("val").join(class)).unwrap() {
+            let file = file.unwrap().path();
+            fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let ran = sandbox.run(&["eval", "runs/near", "elsewhere", "--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.json()["leaks"]["images"], leaks["images"], "{}", ran.stderr);
+    assert_eq!(&ran.json()["leaks"], leaks);
+}
+
 #[test]
 fn a_validation_set_of_copies_alone_says_nothing() {
     let sandbox = Sandbox::new();

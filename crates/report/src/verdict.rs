@@ -160,9 +160,10 @@ pub(crate) fn verdict(
 fn leaks_in_words(judged: &Judged<'_>) -> String {
     let Some(leaks) = judged.leaks else { return String::new() };
     let mut text = format!(
-        "<p class=\"lead\"><b>{} of {} were trained on too</b>, as exact copies. ",
+        "<p class=\"lead\"><b>{} of {} were trained on too</b>, {}. ",
         counted(leaks.images as u64, &judged.what),
-        judged.predictions.len()
+        judged.predictions.len(),
+        leaks.how()
     );
     match leaks.without.accuracy_in_words() {
         Some(without) => {
@@ -178,7 +179,7 @@ fn leaks_in_words(judged: &Judged<'_>) -> String {
     if let Some(on) = leaks.on.accuracy_in_words() {
         let _ = write!(text, " On the copies it is {}.", escape(&on));
     }
-    text += " They are listed in <code>leaks.csv</code>; <code>--set data.leaks=drop</code> leaves the training copies out.</p>\n";
+    let _ = write!(text, " They are listed in <code>leaks.csv</code>; {}.</p>\n", escape(leaks.remedy()));
     text + &crate::sections::leaks_by_class(leaks)
 }
 

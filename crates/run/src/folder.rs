@@ -52,7 +52,7 @@ impl RunFolder {
     pub const REPORT: &'static str = "classification_report.txt";
     /// The confusion matrix of the best epoch, as a picture.
     pub const CONFUSION: &'static str = "confusion_matrix.png";
-    /// The judged images of which exact copies were trained on.
+    /// The judged images of which copies were trained on.
     pub const LEAKS: &'static str = "leaks.csv";
     /// The contents of the images it was trained on.
     pub const TRAINED: &'static str = "trained_on.txt";

@@ -11,16 +11,40 @@ use std::collections::{BTreeSet, HashSet};
 /// Metrics that are told of the parts.
 const TOLD: [&str; 4] = ["accuracy", "balanced_accuracy", "macro_f1", "loss"];
 
-/// What judged images with an exact copy in the training set do to the scores.
+/// What judged images with a copy in the training set, exact or nearly the same, do to the scores.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Leaks {
     /// Judged images with a copy in the training set.
     pub images: usize,
+    /// Those of them whose copy is no exact one: the same picture in another size, compression or brightness, mirrored, turned or
+    /// cropped a little.
+    pub near: usize,
     /// The scores of the other images: what can be believed.
     pub without: PartScores,
     /// The scores of the images with a copy.
     pub on: PartScores,
+}
+
+/// A training image that is the same as a judged one, or nearly so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainingCopy {
+    /// Its path; empty where it is not known.
+    pub path: String,
+    /// Whether it is no exact copy.
+    pub near: bool,
+}
+
+impl TrainingCopy {
+    /// Of each judged image the exact copy, or else the nearly equal one. `exact, near: [N]`; `near` may be empty.
+    pub fn of_each(exact: Vec<Option<String>>, near: Vec<Option<String>>) -> Vec<Option<TrainingCopy>> {
+        let near = near.into_iter().chain(std::iter::repeat(None));
+        let of_one = |(exact, near): (Option<String>, Option<String>)| match (exact, near) {
+            (Some(path), _) => Some(TrainingCopy { path, near: false }),
+            (None, near) => near.map(|path| TrainingCopy { path, near: true }),
+        };
+        exact.into_iter().zip(near).map(of_one).collect()
+    }
 }
 
 /// Scores of a part of the judged images.
@@ -40,12 +64,12 @@ pub struct PartScores {
 }
 
 impl Leaks {
-    /// The leaks of a judgement; none where no image leaked. `copies`: for each image the path of its copy, if it has one. `[N]`
+    /// The leaks of a judgement; none where no image leaked. `copies`: for each image its copy, if it has one. `[N]`
     pub fn of(
         predictions: &Predictions,
         classes: &[String],
         groups: Option<&[String]>,
-        copies: &[Option<String>],
+        copies: &[Option<TrainingCopy>],
     ) -> Option<Leaks> {
         let (on, without): (Vec<usize>, Vec<usize>) =
             (0..predictions.len()).partition(|&place| copies.get(place).is_some_and(Option::is_some));
@@ -54,7 +78,27 @@ impl Leaks {
                 groups.map(|groups| places.iter().map(|&place| groups[place].clone()).collect());
             PartScores::of(&predictions.part(places), classes, of.as_deref())
         };
-        (!on.is_empty()).then(|| Leaks { images: on.len(), without: part(&without), on: part(&on) })
+        let near = copies.iter().flatten().filter(|copy| copy.near).count();
+        (!on.is_empty()).then(|| Leaks { images: on.len(), near, without: part(&without), on: part(&on) })
+    }
+
+    /// How a training leaves the copies out.
+    pub fn remedy(&self) -> &'static str {
+        match self.near {
+            0 => "a training with --set data.leaks=drop leaves the copies out",
+            _ => {
+                "pupila inspect DATA --exclude-list FILE writes the copies, and a training with --set data.exclude_list=FILE leaves them out"
+            }
+        }
+    }
+
+    /// How they are known: `as exact copies`, `as nearly equal pictures`, or how many of each.
+    pub fn how(&self) -> String {
+        match (self.images - self.near, self.near) {
+            (_, 0) => "as exact copies".to_owned(),
+            (0, _) => "as nearly the same pictures".to_owned(),
+            (exact, near) => format!("{exact} as exact copies and {near} as nearly the same pictures"),
+        }
     }
 }
 
@@ -107,12 +151,13 @@ fn short(content: u128) -> u64 {
     (content >> 64) as u64
 }
 
-/// `leaks.csv`: the judged images with a copy in the training set, one a line, with the path of the copy.
-pub fn leaks_csv(paths: &[String], copies: &[Option<String>]) -> String {
-    let mut text = String::from("path,training_copy\n");
+/// `leaks.csv`: the judged images with a copy in the training set, one a line, with the path of the copy, and whether it is `exact` or `near`.
+pub fn leaks_csv(paths: &[String], copies: &[Option<TrainingCopy>]) -> String {
+    let mut text = String::from("path,training_copy,how\n");
     for (path, copy) in paths.iter().zip(copies) {
         if let Some(copy) = copy {
-            text += &format!("{},{}\n", field(path), field(copy));
+            let how = if copy.near { "near" } else { "exact" };
+            text += &format!("{},{},{how}\n", field(path), field(&copy.path));
         }
     }
     text
@@ -143,19 +188,26 @@ mod tests {
         let mut predictions = Predictions::new(2);
         predictions.push_probabilities(&[0.9, 0.1, 0.1, 0.9, 0.2, 0.8, 0.7, 0.3], &[0, 1, 0, 1]).unwrap();
         let classes = ["a".to_owned(), "b".to_owned()];
-        let copies = [Some("t/1,2.png".to_owned()), Some("t/2.png".to_owned()), None, None];
+        let exact = vec![Some("t/1,2.png".to_owned()), None, None, None];
+        let near = vec![Some("t/3.png".to_owned()), Some("t/2.png".to_owned()), None, None];
+        let copies = TrainingCopy::of_each(exact.clone(), near);
+        assert_eq!(TrainingCopy::of_each(exact, Vec::new())[1..], [None, None, None]);
         let leaks = Leaks::of(&predictions, &classes, None, &copies).unwrap();
         let accuracy = |part: &PartScores| part.metrics.get("accuracy").copied().flatten();
         assert_eq!((leaks.images, accuracy(&leaks.on), accuracy(&leaks.without)), (2, Some(1.0), Some(0.0)));
+        assert_eq!(
+            (leaks.near, &leaks.how()[..]),
+            (1, "1 as exact copies and 1 as nearly the same pictures")
+        );
         assert_eq!(leaks.without.accuracy_in_words().unwrap(), "0.0 % (95 % interval 0.0 to 84.2)");
         assert_eq!(leaks.on.per_class[0].images, 1);
         assert_eq!(Leaks::of(&predictions, &classes, None, &[None, None, None, None]), None);
-        let all = vec![Some(String::from("t")); 4];
+        let all = TrainingCopy::of_each(vec![Some(String::from("t")); 4], Vec::new());
         let leaks = Leaks::of(&predictions, &classes, None, &all).unwrap();
         assert_eq!((leaks.without.images, leaks.without.accuracy_in_words()), (0, None));
         let paths = ["v/1.png", "v/2.png", "v/3.png", "v/4.png"].map(str::to_owned);
         let text = leaks_csv(&paths, &copies);
-        assert_eq!(text, "path,training_copy\nv/1.png,\"t/1,2.png\"\nv/2.png,t/2.png\n");
+        assert_eq!(text, "path,training_copy,how\nv/1.png,\"t/1,2.png\",exact\nv/2.png,t/2.png,near\n");
         assert_eq!(leaked_paths(&text).unwrap(), ["v/1.png", "v/2.png"]);
     }
 }

@@ -26,7 +26,7 @@ pub use error::RunFileError;
 pub use finding::Finding;
 pub use folder::{RunFolder, RunFolderError};
 pub use intervals::{Against, Intervals, with_interval};
-pub use leaks::{Leaks, PartScores, leaks_csv, trained_on, was_trained_on};
+pub use leaks::{Leaks, PartScores, TrainingCopy, leaks_csv, trained_on, was_trained_on};
 pub use named::{Named, Number, finite};
 pub use predictions::{PredictionsFile, is_of_a_run, may_hold_predictions, predictions_csv};
 pub use record::{DataRecord, Group, Record, StartRecord, read_records};

@@ -5,6 +5,7 @@ use pupila_dataset::{
     Cache, Dataset, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, ResizeRule, ScanError, Skipped,
     Split, load, pixel_statistics, scan,
 };
+use pupila_inspect::near::Near;
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
 use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
 use std::collections::HashMap;
@@ -30,6 +31,8 @@ pub struct Images {
     source: Source,
     /// Worked out once, however many runs ask.
     statistics: OnceLock<PixelStatistics>,
+    /// The same.
+    near: OnceLock<Vec<Near>>,
 }
 
 /// Data that cannot be used.
@@ -120,6 +123,7 @@ impl Images {
             decode_time: start.elapsed(),
             source,
             statistics: OnceLock::new(),
+            near: OnceLock::new(),
         })
     }
 
@@ -154,6 +158,7 @@ impl Images {
             decode_time: start.elapsed(),
             source,
             statistics: OnceLock::new(),
+            near: OnceLock::new(),
         })
     }
 
@@ -211,8 +216,18 @@ impl Images {
         &self.dataset.skipped
     }
 
+    /// Height, width and channels of every image.
+    pub(crate) fn shape(&self) -> Shape {
+        self.source.shape()
+    }
+
+    /// The pairs of images, by their places, that are nearly the same: worked out by `compared` where nobody has asked before.
+    pub(crate) fn near_pairs(&self, compared: impl FnOnce() -> Vec<Near>) -> &[Near] {
+        self.near.get_or_init(compared)
+    }
+
     /// The pixels of an image in memory. `[H, W, C]`
-    fn pixels(&self, position: u32) -> &[u8] {
+    pub(crate) fn pixels(&self, position: u32) -> &[u8] {
         let values = self.source.shape().values();
         &self.source.pixels()[position as usize * values..][..values]
     }

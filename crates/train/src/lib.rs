@@ -10,6 +10,7 @@ pub mod diagnosis;
 mod evaluate;
 mod insight;
 mod model_file;
+mod near_copies;
 mod observer;
 mod recipe;
 pub mod schedule;
@@ -27,6 +28,7 @@ pub use insight::{
     Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
 };
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
+pub use near_copies::MOST_COMPARED;
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
     Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Layers,

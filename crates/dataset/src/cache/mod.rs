@@ -54,6 +54,13 @@ pub struct Cache {
     warnings: Mutex<Vec<String>>,
 }
 
+impl Clone for Cache {
+    /// Another handle of the same folder, whose warnings are its own.
+    fn clone(&self) -> Cache {
+        Cache { dir: self.dir.clone(), max_bytes: self.max_bytes, now: self.now, warnings: Mutex::default() }
+    }
+}
+
 impl Cache {
     /// How large a cache may grow where nobody says otherwise: 4 GiB, which is 350,000 images of 64x64.
     pub const DEFAULT_MAX_BYTES: u64 = 4 << 30;

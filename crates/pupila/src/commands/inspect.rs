@@ -8,19 +8,30 @@ use crate::interrupt::listen_saying;
 use crate::output::Output;
 use pupila::inspect::{Finding, Severity};
 use pupila::recipe::Setting;
-use pupila::{Inspected, InspectionOptions, check_inspection_files, user_cache};
+use pupila::{Asked, Inspected, InspectionOptions, Progress, check_inspection_files, user_cache};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
 
 const LOOKING: &str = "looking at images {bar:30} {pos}/{len} {eta}";
+const FOLDS: &str = "asking the folds  {bar:30} {pos}/{len} {eta}";
+
+/// What the networks of --label-errors are trained by where no recipe is given.
+const RECIPE: &str = include_str!("../../../../recipes/label_errors.toml");
 
 pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
     let set = |s: &String| Setting { assignment: s.clone(), option: format!("--set {s}") };
     let settings = arguments.settings.iter().map(set).collect();
-    let recipe =
-        layers(arguments.recipe.as_deref(), settings)?.resolve_for_viewing().map_err(Failure::request)?;
+    let mut layers = layers(arguments.recipe.as_deref(), settings)?;
+    if arguments.label_errors && layers.file.is_none() {
+        layers.file = Some(("recipes/label_errors.toml".into(), RECIPE.to_owned()));
+    }
+    let recipe = match arguments.label_errors {
+        true => layers.resolve(),
+        false => layers.resolve_for_viewing(),
+    };
+    let recipe = recipe.map_err(Failure::request)?;
     tell::taken(output, &recipe);
     check_inspection_files(&arguments.out, arguments.exclude_list.as_deref())?;
     let same = |list: &Path, other: &Path| {
@@ -42,8 +53,24 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
         Ok(Inspected::of(&arguments.data, &recipe, &options, &|progress| tell::advance(&bar, progress))?)
     });
     bar.finish_and_clear();
-    let inspected = inspected?;
-    tell_inspection::tell(output, &inspected, &arguments.data, start.elapsed());
+    let mut inspected = inspected?;
+    let looked = start.elapsed();
+    let asked = match &arguments.run {
+        Some(run) => Some(Asked::Runs(run.clone())),
+        None => arguments.label_errors.then(|| Asked::Train(Box::new(recipe.clone()))),
+    };
+    if let Some(asked) = asked {
+        let bar = tell::bar(0, FOLDS);
+        let fold = |fold: usize, of: usize| {
+            tell::advance(&bar, Progress { done: fold - 1, total: of });
+        };
+        let answer = in_pool(arguments.threads.count(), || {
+            Ok(inspected.ask(&arguments.data, &asked, &options, &fold)?)
+        });
+        bar.finish_and_clear();
+        answer?;
+    }
+    tell_inspection::tell(output, &inspected, &arguments.data, looked);
     if options.stop.is_set() {
         return Err(Failure::Interrupted("interrupted; nothing was written".into()));
     }
@@ -72,7 +99,7 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
 }
 
 fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Option<usize>) -> Value {
-    let Inspected { dataset, looked, inspection } = inspected;
+    let Inspected { dataset, looked, inspection, notes } = inspected;
     let summary = &inspection.summary;
     let path = |place: usize| dataset.samples[place].path.to_string_lossy();
     let finding = |finding: &Finding| {
@@ -130,6 +157,21 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
             "majority": baseline.majority, "judged": baseline.judged, "split": baseline.split.map(|split| split.name()),
         })
     });
+    let label_errors = inspection.label_errors.as_ref().map(|errors| {
+        json!({
+            "by": errors.by, "judged": errors.judged, "accuracy": errors.accuracy.value,
+            "interval": [errors.accuracy.low, errors.accuracy.high],
+            "doubts": errors.doubts.iter().map(|doubt| {
+                let sample = &dataset.samples[doubt.at];
+                json!({
+                    "file": path(doubt.at), "label": dataset.classes[sample.label as usize],
+                    "likely": dataset.classes[doubt.likely as usize], "quality": doubt.quality,
+                    "split": pupila::inspect::splits::given(dataset, doubt.at).name(),
+                })
+            }).collect::<Value>(),
+            "notes": notes,
+        })
+    });
     json!({
         "summary": {
             "data": dataset.root.to_string_lossy(),
@@ -155,6 +197,7 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
                 "images": of.images, "smallest_difference": of.smallest, "images_for_two_points": of.for_two_points,
             })),
             "shortcuts": shortcuts,
+            "label_errors": label_errors,
         },
         "findings": inspection.findings.iter().map(finding).collect::<Value>(),
         "page": page.to_string_lossy(),

@@ -446,9 +446,10 @@ fn leaked(output: Output, leaks: &Leaks, judged: usize) {
     }
     let on = leaks.on.accuracy_in_words().unwrap_or_default();
     output.warn(format_args!(
-        "{} of {judged} judged images were trained on too, as exact copies: on them the accuracy is {on}. leaks.csv lists them; \
-         a training with --set data.leaks=drop leaves the copies out",
-        leaks.images
+        "{} of {judged} judged images were trained on too, {}: on them the accuracy is {on}. leaks.csv lists them; {}",
+        leaks.images,
+        leaks.how(),
+        leaks.remedy()
     ));
 }
 

@@ -5,7 +5,7 @@ use super::tell_runs::{printable, shortened};
 use crate::output::{Output, percent};
 use pupila::dataset::{Dataset, PixelStatistics, Split};
 use pupila::recipe::Augment;
-use pupila::train::DataWait;
+use pupila::train::{DataWait, Images, MOST_COMPARED};
 use pupila::{EpochRecord, Prepared, Recipe, SmallerInput, TooFew, Views, count, images};
 use pupila_loader::Order;
 use std::path::Path;
@@ -181,6 +181,42 @@ pub(crate) fn in_memory(output: Output, prepared: &Prepared, recipe: &Recipe) {
         );
     }
     too_few(output, prepared);
+}
+
+/// Validation images that are nearly the same as training images. Exact copies are known from the scan.
+pub(crate) fn near_copies(output: Output, all: &Images) {
+    let judged = all.positions(Split::Val);
+    let Some(copies) = all.near_copies_in_training(&judged) else {
+        if all.len() > MOST_COMPARED {
+            output.say(format_args!(
+                "  nearly equal pictures are looked for among up to {} images here; pupila inspect looks among all",
+                count(MOST_COMPARED)
+            ));
+        }
+        return;
+    };
+    let near: Vec<(String, String)> =
+        all.paths(&judged).into_iter().zip(copies).filter_map(|(path, copy)| Some((path, copy?))).collect();
+    if near.is_empty() {
+        return;
+    }
+    output.warn(format_args!(
+        "{} of {} validation images {} nearly the same as training images (another size or compression, mirrored, turned, cropped): the \
+         score is told without them too",
+        near.len(),
+        judged.len(),
+        if near.len() == 1 { "is" } else { "are" },
+    ));
+    let below = |path: &str| {
+        let path = Path::new(path);
+        printable(&path.strip_prefix(&all.dataset.root).unwrap_or(path).display().to_string())
+    };
+    for (judged, trained) in near.iter().take(SHOWN) {
+        output.say(format_args!("    {} = {}", below(judged), below(trained)));
+    }
+    if near.len() > SHOWN {
+        output.say(format_args!("    and {} more, which leaks.csv will list", count(near.len() - SHOWN)));
+    }
 }
 
 /// Classes of which so few images are left that no number about them means much.

@@ -12,9 +12,11 @@ use std::time::Duration;
 
 /// Groups of a finding that are shown.
 const GROUPS: usize = 3;
+/// Doubted labels that are shown.
+const DOUBTS: usize = 10;
 
 pub(crate) fn tell(output: Output, inspected: &Inspected, data: &Path, took: Duration) {
-    let Inspected { dataset, looked, inspection } = inspected;
+    let Inspected { dataset, looked, inspection, notes } = inspected;
     let summary = &inspection.summary;
     output.heading(format_args!("Data: {} ({})", data.display(), dataset.form));
     if dataset.classes.is_empty() {
@@ -45,6 +47,19 @@ pub(crate) fn tell(output: Output, inspected: &Inspected, data: &Path, took: Dur
     }
     if let Some(resolution) = inspection.resolution {
         output.say(format_args!("  {}", pupila::what_can_be_told(resolution)));
+    }
+    if let Some(errors) = &inspection.label_errors {
+        output.say(format_args!(
+            "  labels: {}, which never saw the images, agree with {} [{:.1}, {:.1}] of {}",
+            errors.by,
+            percent(errors.accuracy.value),
+            100.0 * errors.accuracy.low,
+            100.0 * errors.accuracy.high,
+            count(errors.judged)
+        ));
+    }
+    for note in notes {
+        output.say(format_args!("  {note}"));
     }
     let findings = &inspection.findings;
     if findings.is_empty() {
@@ -149,6 +164,11 @@ fn one(output: Output, inspected: &Inspected, finding: &Finding) {
             output.say(format_args!("{indent}{file}"));
         }
         more(output, indent, finding.files.len(), GROUPS);
+    } else if finding.kind == Kind::LabelError {
+        for (group, note) in finding.groups.iter().zip(&finding.notes).take(DOUBTS) {
+            output.say(format_args!("{indent}{}: {note}", path(group[0])));
+        }
+        more(output, indent, finding.groups.len(), DOUBTS);
     } else if finding.groups.iter().all(|group| group.len() == 1) {
         for note in finding.notes.iter().take(GROUPS) {
             output.say(format_args!("{indent}{note}"));

@@ -50,7 +50,7 @@ impl Told<'_> {
             found.push(format!("The tests of models are over the same {}{how}.", self.over));
             if self.leaked > 0 {
                 found.push(format!(
-                    "{} that one of the runs was trained on too, as exact copies, are left out of the tests; the metrics above have them.",
+                    "{} that one of the runs was trained on too, as copies, are left out of the tests; the metrics above have them.",
                     crate::describe::images(self.leaked)
                 ));
             }

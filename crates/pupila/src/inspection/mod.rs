@@ -1,6 +1,9 @@
 //! A data set as it is, before anything is trained on it.
 
+mod opinions;
 mod page;
+
+pub use opinions::Asked;
 
 use crate::error::{Error, Tried};
 use crate::session::Progress;
@@ -103,6 +106,8 @@ pub struct Inspected {
     pub looked: Looked,
     /// What there is, and what is wrong with it.
     pub inspection: Inspection,
+    /// What could not be judged and why, in sentences without their full stop.
+    pub notes: Vec<String>,
 }
 
 impl Inspected {
@@ -134,7 +139,33 @@ impl Inspected {
             other => Error::Look(other),
         })?;
         let inspection = inspect(&dataset, &looked, &reading, &stopped).ok_or(STOPPED)?;
-        Ok(Inspected { dataset, looked, inspection })
+        Ok(Inspected { dataset, looked, inspection, notes: Vec::new() })
+    }
+
+    /// Asks models that never saw the images what they say of the labels. `fold` is told which of how many begins, from 1.
+    ///
+    /// # Errors
+    /// There are no labels, the runs are not those of this data, the folds cannot be trained, or the work was stopped.
+    pub fn ask(
+        &mut self,
+        path: &Path,
+        asked: &Asked,
+        options: &InspectionOptions,
+        fold: &dyn Fn(usize, usize),
+    ) -> Result<(), Error> {
+        if self.dataset.classes.len() < 2 {
+            return Err(Error::request(
+                "there are no labels to judge: folders inside of the data would be the classes",
+            ));
+        }
+        let training = opinions::Training { path, cache: options.cache.as_ref(), stop: &options.stop, fold };
+        let opinions = match asked {
+            Asked::Runs(run) => opinions::of_runs(&self.dataset, run, &training)?,
+            Asked::Train(recipe) => opinions::trained(&self.dataset, recipe, &training)?,
+        };
+        self.inspection.add_opinions(&self.dataset, &self.looked, &opinions);
+        self.notes.extend(opinions.notes);
+        Ok(())
     }
 
     /// Writes the page.

@@ -2,7 +2,7 @@
 
 use super::Inspected;
 use pupila_image::{Image, Interpolation, Reading, resize};
-use pupila_inspect::{Finding, Gallery, Point, Severity, galleries, map, picture, splits};
+use pupila_inspect::{Finding, Gallery, Kind, Point, Severity, galleries, map, picture, splits};
 use pupila_report::{DataPage, MapPoint, PageFinding, PageGallery, PageGroup, PageImage};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -12,6 +12,8 @@ use std::path::Path;
 /// Groups of a finding that are shown, and images of a group.
 const GROUPS: usize = 12;
 const IMAGES: usize = 8;
+/// Labels that are doubted are looked at one by one, so more of them are shown.
+const DOUBTS: usize = 60;
 /// Classes with a gallery: of more the largest and the smallest.
 const GALLERIES: usize = 30;
 /// The longer side of the pictures of findings and galleries, and of those on the map.
@@ -20,7 +22,7 @@ const MAP_SIDE: u32 = 48;
 
 /// The page of a data set.
 pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: bool) -> DataPage {
-    let Inspected { dataset, looked, inspection } = inspected;
+    let Inspected { dataset, looked, inspection, .. } = inspected;
     let summary = &inspection.summary;
     let mut galleries = galleries(dataset, looked);
     if galleries.len() > GALLERIES {
@@ -155,6 +157,11 @@ fn facts(inspected: &Inspected) -> Vec<(String, String)> {
     facts
 }
 
+/// How many groups of a finding are shown.
+fn shown(finding: &Finding) -> usize {
+    if finding.kind == Kind::LabelError { DOUBTS } else { GROUPS }
+}
+
 fn page_finding(inspected: &Inspected, finding: &Finding, pictures: &Pictures) -> PageFinding {
     let of_files = finding.files.iter().map(|file| PageGroup {
         note: String::new(),
@@ -164,21 +171,30 @@ fn page_finding(inspected: &Inspected, finding: &Finding, pictures: &Pictures) -
             image: None,
         }],
     });
-    let of_samples = finding.groups.iter().enumerate().map(|(at, group)| PageGroup {
-        note: match group.len() {
-            1 => String::new(),
-            _ => finding.notes.get(at).cloned().unwrap_or_default(),
-        },
-        images: group.iter().take(IMAGES).map(|&place| page_image(inspected, place, "", pictures)).collect(),
+    // What is said of a single picture is its caption.
+    let doubted = finding.kind == Kind::LabelError;
+    let of_samples = finding.groups.iter().enumerate().map(|(at, group)| {
+        let note = finding.notes.get(at).map_or("", String::as_str);
+        let (note, caption) = match group.len() {
+            1 if doubted => ("", note),
+            1 => ("", ""),
+            _ => (note, ""),
+        };
+        let images = group.iter().take(IMAGES);
+        PageGroup {
+            note: note.to_owned(),
+            images: images.map(|&place| page_image(inspected, place, caption, pictures)).collect(),
+        }
     });
+    let most = shown(finding);
     let all = finding.files.len() + finding.groups.len();
     PageFinding {
         severity: finding.severity.name(),
         message: finding.message.clone(),
         advice: finding.advice.clone(),
         notes: if finding.groups.is_empty() { finding.notes.clone() } else { Vec::new() },
-        groups: of_files.chain(of_samples).take(GROUPS).collect(),
-        more: all.saturating_sub(GROUPS) as u64,
+        groups: of_files.chain(of_samples).take(most).collect(),
+        more: all.saturating_sub(most) as u64,
     }
 }
 
@@ -226,7 +242,7 @@ struct Pictures {
 impl Pictures {
     fn read(inspected: &Inspected, reading: &Reading, galleries: &[Gallery], points: &[Point]) -> Pictures {
         let of_findings = inspected.inspection.findings.iter().flat_map(|finding| {
-            finding.groups.iter().take(GROUPS).flat_map(|group| group.iter().take(IMAGES))
+            finding.groups.iter().take(shown(finding)).flat_map(|group| group.iter().take(IMAGES))
         });
         let of_galleries =
             galleries.iter().flat_map(|gallery| gallery.pictures.iter().map(|(_, place)| place));

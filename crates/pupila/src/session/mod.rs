@@ -18,7 +18,7 @@ use pupila_loader::Loader;
 use pupila_network::Network;
 use pupila_run::{
     Data, Environment, FORMAT, Group, Intervals, Leaks, RunFolder, RunFolderError, RunSummary, Summary,
-    leaks_csv, predictions_csv, trained_on,
+    TrainingCopy, leaks_csv, predictions_csv, trained_on,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
@@ -311,7 +311,8 @@ impl Session {
         let paths = images.paths(&val_positions);
         let groups = images.groups(&val_positions);
         let intervals = outcome.predictions.as_ref().map(|of| Intervals::of(of, &classes, groups.as_deref()));
-        let copies = images.copies_in_training(&val_positions);
+        let near = images.near_copies_in_training(&val_positions).unwrap_or_default();
+        let copies = TrainingCopy::of_each(images.copies_in_training(&val_positions), near);
         let leaks =
             outcome.predictions.as_ref().and_then(|of| Leaks::of(of, &classes, groups.as_deref(), &copies));
         let summary = self.summary(images, &outcome, (intervals.as_ref(), leaks), &times, memory);

@@ -1,0 +1,208 @@
+//! Labels that models which never saw the image doubt: confident learning.
+//!
+//! In: the labels of images, and for each the probabilities of models that were trained without it. Out: how well each label agrees with
+//! them, and the labels that are doubted, the most doubtful first.
+//!
+//! Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 2021, arXiv 1911.00068.
+
+use pupila_dataset::{Dataset, Split};
+use pupila_metrics::{Interval, proportion};
+
+use crate::Looked;
+use crate::finding::{Finding, Kind, Severity, grouped};
+use crate::splits::{are_given, given};
+use crate::units::units;
+
+/// Where more than this share of the labels is doubted, the models are worse than the labels: of ten well-known data sets the worst has 10 % wrong
+/// labels (Northcutt, Athalye and Mueller, arXiv 2103.14749).
+const KNOWN_TOO_LITTLE: f64 = 0.2;
+
+/// What models say of images that they never saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opinions {
+    /// The images, as indices into the samples of the data set.
+    pub samples: Vec<usize>,
+    /// `[samples, classes]`: the probability of each class, in the order of the data set's classes.
+    pub probabilities: Vec<f32>,
+    /// By whom, in words, such as `5 folds of runs/skin-cnn-1`.
+    pub by: String,
+    /// What could not be judged and why, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// A label that is doubted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Doubt {
+    /// The image: its place among those that were judged, or, in [`LabelErrors`], among the samples of the data set.
+    pub at: usize,
+    /// The class that the models take it for.
+    pub likely: u32,
+    /// See [`label_quality`].
+    pub quality: f64,
+}
+
+/// What the labels are worth by the models' opinions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelErrors {
+    /// By whom, in words.
+    pub by: String,
+    /// How many labels were judged.
+    pub judged: usize,
+    /// The share of them that the models agree with, and its 95 % interval. What they do not know, they doubt too.
+    pub accuracy: Interval,
+    /// The labels that are doubted, as indices into the samples of the data set, the most doubtful first.
+    pub doubts: Vec<Doubt>,
+}
+
+/// Added to both probabilities of [`label_quality`]: below it they do not tell much of how unlikely a class is.
+const LEAST: f64 = 0.05;
+
+/// How well each label agrees with what models say that never saw its image: from -1 (they are sure of another class) to 1.
+///
+/// With the probability p of the label and q, the largest of the other classes: (p - q) / (p + q + 0.1). It grows with the odds of the label
+/// against its rival, each with 0.05 more. Of labels exchanged at random the probability alone is the best order, of labels exchanged with a
+/// class that is alike the difference of both (cleanlab's `self_confidence` and `normalized_margin`); this stands between them
+/// (`benches/label_errors.py`).
+///
+/// `probabilities` is `[labels, classes]`.
+pub fn label_quality(labels: &[u32], probabilities: &[f32], classes: usize) -> Vec<f64> {
+    let row = |(&label, row): (&u32, &[f32])| {
+        let own = f64::from(row[label as usize]);
+        let other = row.iter().enumerate().filter(|(class, _)| *class != label as usize);
+        let rival = other.map(|(_, &p)| f64::from(p)).fold(0.0, f64::max);
+        (own - rival) / (own + rival + 2.0 * LEAST)
+    };
+    labels.iter().zip(probabilities.chunks_exact(classes)).map(row).collect()
+}
+
+/// The labels that are doubted, the most doubtful first: those of images that the models are sure to be of another class. They are sure of
+/// a class where its probability is at least what it is on average for images that bear its label; of several such classes the most likely
+/// counts (the confident joint of arXiv 1911.00068, section 3.1).
+pub fn doubts(labels: &[u32], probabilities: &[f32], classes: usize) -> Vec<Doubt> {
+    let (mut sums, mut counts) = (vec![0.0f64; classes], vec![0usize; classes]);
+    for (&label, row) in labels.iter().zip(probabilities.chunks_exact(classes)) {
+        sums[label as usize] += f64::from(row[label as usize]);
+        counts[label as usize] += 1;
+    }
+    // Of a class that no image bears nobody can be sure.
+    let threshold = |class: usize| match counts[class] {
+        0 => f64::INFINITY,
+        count => sums[class] / count as f64,
+    };
+    let thresholds: Vec<f64> = (0..classes).map(threshold).collect();
+    let quality = label_quality(labels, probabilities, classes);
+    let of_row = |(at, row): (usize, &[f32])| {
+        let sure = (0..classes).filter(|&class| f64::from(row[class]) >= thresholds[class]);
+        let likely = sure.reduce(|best, class| if row[class] > row[best] { class } else { best })?;
+        // What the label itself is at least as likely as is no doubt.
+        let doubted = likely != labels[at] as usize && quality[at] < 0.0;
+        doubted.then_some(Doubt { at, likely: likely as u32, quality: quality[at] })
+    };
+    let mut doubts: Vec<Doubt> = probabilities.chunks_exact(classes).enumerate().filter_map(of_row).collect();
+    doubts.sort_by(|a, b| a.quality.total_cmp(&b.quality).then(a.at.cmp(&b.at)));
+    doubts
+}
+
+/// What the labels are worth by the models' opinions; `None` where nothing was judged.
+pub(crate) fn label_errors(dataset: &Dataset, looked: &Looked, opinions: &Opinions) -> Option<LabelErrors> {
+    let classes = dataset.classes.len();
+    let labels: Vec<u32> = opinions.samples.iter().map(|&sample| dataset.samples[sample].label).collect();
+    let hit = |(&label, row): (&u32, &[f32])| pupila_metrics::argmax(row) == label;
+    let hits: Vec<bool> = labels.iter().zip(opinions.probabilities.chunks_exact(classes)).map(hit).collect();
+    // Copies, and images of one patient, are right or wrong together.
+    let groups = units(dataset, looked, &opinions.samples);
+    let accuracy = proportion(&hits, Some(&groups)).or_else(|_| proportion(&hits, None)).ok()?;
+    let mut doubts = doubts(&labels, &opinions.probabilities, classes);
+    doubts.iter_mut().for_each(|doubt| doubt.at = opinions.samples[doubt.at]);
+    Some(LabelErrors { by: opinions.by.clone(), judged: labels.len(), accuracy, doubts })
+}
+
+/// The finding; none where no label is doubted.
+pub(crate) fn find(dataset: &Dataset, errors: &LabelErrors) -> Option<Finding> {
+    let doubts = &errors.doubts;
+    if doubts.is_empty() {
+        return None;
+    }
+    let judged = |doubt: &&Doubt| are_given(dataset) && given(dataset, doubt.at) != Split::Train;
+    let of_judged = match doubts.iter().filter(judged).count() {
+        0 => String::new(),
+        n => format!(", {} of them in validation or test", grouped(n)),
+    };
+    if doubts.len() as f64 > KNOWN_TOO_LITTLE * errors.judged as f64 {
+        let message = format!(
+            "{} of {} labels are doubted, more than are ever wrong: {}, which never saw the images, agree with {:.1} % [{:.1}, {:.1}] of the \
+             labels, and know too little",
+            grouped(doubts.len()),
+            grouped(errors.judged),
+            errors.by,
+            100.0 * errors.accuracy.value,
+            100.0 * errors.accuracy.low,
+            100.0 * errors.accuracy.high,
+        );
+        let advice = "most of these labels are right; ask better networks: more epochs (--set train.epochs=50), a recipe that is known to work \
+                      here (--recipe), or the folds of such a run (--run)";
+        return Some(noted(dataset, errors, Finding::new(Kind::LabelError, Severity::Note, message, advice)));
+    }
+    let message = format!(
+        "{} of {} doubted{of_judged}: {}, which never saw the images and agree with {:.1} % [{:.1}, {:.1}] of the labels, are sure of \
+         another class",
+        grouped(doubts.len()),
+        if errors.judged == 1 {
+            "1 label is".to_owned()
+        } else {
+            format!("{} labels are", grouped(errors.judged))
+        },
+        errors.by,
+        100.0 * errors.accuracy.value,
+        100.0 * errors.accuracy.low,
+        100.0 * errors.accuracy.high,
+    );
+    let advice = "look at them in this order, the most doubtful first, and stop where the labels are right: what is only hard is doubted too; \
+                  correct what is wrong in the data itself";
+    Some(noted(dataset, errors, Finding::new(Kind::LabelError, Severity::Warning, message, advice)))
+}
+
+/// The finding with its images, and what is said of each.
+fn noted(dataset: &Dataset, errors: &LabelErrors, finding: Finding) -> Finding {
+    let class = |class: u32| dataset.classes[class as usize].as_str();
+    let mut finding = finding.of_each(errors.doubts.iter().map(|doubt| doubt.at));
+    finding.notes = errors
+        .doubts
+        .iter()
+        .map(|doubt| {
+            format!("labelled {}, likely {}", class(dataset.samples[doubt.at].label), class(doubt.likely))
+        })
+        .collect();
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two classes; the thresholds are 0.7 and 0.817 by the labels.
+    const LABELS: [u32; 6] = [0, 0, 0, 1, 1, 1];
+    const PROBABILITIES: [f32; 12] = [1.0, 0.0, 0.9, 0.1, 0.2, 0.8, 0.05, 0.95, 0.05, 0.95, 0.45, 0.55];
+
+    #[test]
+    fn what_the_models_are_sure_of_is_doubted() {
+        let quality = label_quality(&LABELS, &PROBABILITIES, 2);
+        assert!(
+            (quality[2] + 0.6 / 1.1).abs() < 1e-6 && (quality[0] - 1.0 / 1.1).abs() < 1e-6,
+            "{quality:?}"
+        );
+        // The third is labelled 0 and taken for 1 with 0.8, which is less than the 0.817 of the images of 1.
+        assert!(doubts(&LABELS, &PROBABILITIES, 2).is_empty());
+        let mut surer = PROBABILITIES;
+        (surer[4], surer[5]) = (0.1, 0.9);
+        let doubts = doubts(&LABELS, &surer, 2);
+        assert_eq!(doubts.iter().map(|doubt| (doubt.at, doubt.likely)).collect::<Vec<_>>(), [(2, 1)]);
+    }
+
+    #[test]
+    fn a_class_that_no_image_bears_and_a_label_as_likely_are_no_doubt() {
+        // The third class is nobody's; the second image has both of the others alike.
+        let probabilities = [0.1, 0.0, 0.9, 0.5, 0.5, 0.0, 0.2, 0.8, 0.0];
+        assert!(doubts(&[0, 0, 1], &probabilities, 3).is_empty());
+    }
+}

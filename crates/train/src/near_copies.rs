@@ -1,0 +1,70 @@
+//! Judged images that are nearly the same as ones that were trained on, by the pixels in memory.
+
+use super::data::Images;
+use pupila_dataset::Split;
+use pupila_image::{Image, Interpolation, resize};
+use pupila_inspect::{SIDE, near};
+use rayon::prelude::*;
+
+/// Inputs of fewer pixels a side tell too little of what they show.
+const SMALLEST: usize = 24;
+
+/// Among more images it takes longer than a start should: all pairs are compared.
+pub const MOST_COMPARED: usize = 20_000;
+
+impl Images {
+    /// For each of some images, by their places, the path of a training image that is nearly the same (rescaled, recompressed, mirrored,
+    /// turned, cropped a little, brightened) and no exact copy, if there is one: see [`near::find`]. They are compared by the pixels that the
+    /// network gets, so what is told is a little less than `pupila inspect` finds. `None` where nothing was compared: the inputs have
+    /// fewer than 24 pixels a side, or there are more than [`MOST_COMPARED`] images.
+    pub fn near_copies_in_training(&self, positions: &[u32]) -> Option<Vec<Option<String>>> {
+        let shape = self.shape();
+        if shape.height.min(shape.width) < SMALLEST || self.len() > MOST_COMPARED {
+            return None;
+        }
+        let pairs = self.near_pairs(|| self.compared());
+        let sample = |place: usize| &self.dataset.samples[self.kept[place]];
+        let mut copy = vec![None; self.len()];
+        for near in pairs {
+            for (judged, trained) in [(near.a, near.b), (near.b, near.a)] {
+                let is_one = sample(trained).split == Split::Train && sample(judged).split != Split::Train;
+                if is_one && sample(judged).content != sample(trained).content && copy[judged].is_none() {
+                    copy[judged] = Some(sample(trained).path.to_string_lossy().into_owned());
+                }
+            }
+        }
+        Some(positions.iter().map(|&position| copy[position as usize].take()).collect())
+    }
+
+    /// The pairs of all images in memory.
+    fn compared(&self) -> Vec<near::Near> {
+        let shape = self.shape();
+        let gray: Vec<Vec<u8>> = (0..self.len() as u32)
+            .into_par_iter()
+            .map(|position| {
+                let (width, height) = (shape.width as u32, shape.height as u32);
+                let channels = shape.channels as u8;
+                let image = Image::new(width, height, channels, self.pixels(position).to_vec());
+                let squeezed = image.and_then(|image| {
+                    let side = SIDE as u32;
+                    resize(&image, side, side, Interpolation::Area).to_channels(1)
+                });
+                // Every image in memory has the shape.
+                squeezed.map_or_else(|_| vec![0; SIDE * SIDE], Image::into_data)
+            })
+            .collect();
+        let input = shape.width.min(shape.height) as f64;
+        let sizes: Vec<(u32, u32)> = self
+            .kept
+            .iter()
+            .map(|&sample| {
+                let sample = &self.dataset.samples[sample];
+                // There are no more details than the input has.
+                let scale = (input / f64::from(sample.width.min(sample.height).max(1))).min(1.0);
+                let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+                (scaled(sample.width), scaled(sample.height))
+            })
+            .collect();
+        near::find(&gray.concat(), &sizes).pairs
+    }
+}
