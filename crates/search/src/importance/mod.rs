@@ -1,0 +1,1 @@
+//! What mattered: the importance of each parameter.

@@ -1,0 +1,246 @@
+//! A density over several parameters: a mixture of one kernel for each trial, and a wide one, the prior.
+//!
+//! Every range is mapped to the unit interval (logarithmic ones by their logarithm, stepped ones with a cell for each value), so that
+//! bandwidths need no unit. A kernel is a product over the parameters: a normal distribution cut off at the ends, its mass over a cell where
+//! there are steps, and for choices a share for the trial's own choice and a little for each.
+
+use crate::distribution::{Distribution, ParamValue, UnitCell};
+use crate::normal;
+use crate::trial::Trial;
+use pupila_random::Stream;
+
+/// Bandwidth of one trial alone, as a share of the range; BOHB's rule with Optuna's factor.
+const BANDWIDTH: f64 = 0.2;
+
+/// Where a range has more values than this, a cell is so narrow that its mass is density times width.
+const MANY_CELLS: u64 = 64;
+
+/// The newest trials that count in full; Optuna's `default_weights`.
+const NEWEST: usize = 25;
+
+/// One parameter of a density.
+#[derive(Debug)]
+pub(super) struct Dimension<'a> {
+    pub key: &'a str,
+    distribution: &'a Distribution,
+}
+
+impl<'a> Dimension<'a> {
+    pub fn new(key: &'a str, distribution: &'a Distribution) -> Self {
+        Dimension { key, distribution }
+    }
+
+    fn choices(&self) -> Option<usize> {
+        match self.distribution {
+            Distribution::Categorical { choices } => Some(choices.len()),
+            _ => None,
+        }
+    }
+}
+
+/// The kernels' places in one dimension, the prior last.
+#[derive(Debug)]
+enum Places {
+    /// In the unit interval.
+    Dense(Vec<f64>),
+    /// In the unit interval, with few values.
+    Cells(Vec<f64>),
+    /// The choices; the prior has none of them.
+    Choices(Vec<usize>),
+}
+
+/// The density.
+#[derive(Debug)]
+pub(super) struct Parzen<'a> {
+    dimensions: &'a [Dimension<'a>],
+    places: Vec<Places>,
+    /// Bandwidth of every kernel but the prior, whose bandwidth is 1.
+    bandwidth: f64,
+    /// Sums of the weights up to each kernel; the last is 1.
+    cumulated: Vec<f64>,
+    /// Logarithm of each kernel's weight over all that does not depend on where the density is asked.
+    log_factors: Vec<f64>,
+    /// Probability of the kernel's own choice, and of each other one, for each dimension of choices.
+    choice_shares: Vec<(f64, f64)>,
+}
+
+impl<'a> Parzen<'a> {
+    /// From the trials, oldest first, that have all the dimensions' parameters within their ranges.
+    pub fn new(dimensions: &'a [Dimension<'a>], trials: &[&Trial], prior_weight: f64) -> Parzen<'a> {
+        let mut places: Vec<Places> = dimensions
+            .iter()
+            .map(|dimension| match (dimension.choices(), dimension.distribution.count()) {
+                (Some(_), _) => Places::Choices(Vec::new()),
+                (None, Some(count)) if count <= MANY_CELLS => Places::Cells(Vec::new()),
+                _ => Places::Dense(Vec::new()),
+            })
+            .collect();
+        let mut observations = 0;
+        let mut values = Vec::new();
+        for trial in trials {
+            values.clear();
+            values.extend(dimensions.iter().filter_map(|dimension| {
+                let value = trial.params.get(dimension.key)?.value;
+                match value {
+                    ParamValue::Choice(place) => {
+                        dimension.distribution.contains(value).then_some(place as f64)
+                    }
+                    _ => dimension.distribution.unit_cell(value).map(|cell| cell.at),
+                }
+            }));
+            if values.len() < dimensions.len() {
+                continue;
+            }
+            observations += 1;
+            for (places, &value) in places.iter_mut().zip(&values) {
+                match places {
+                    Places::Dense(places) | Places::Cells(places) => places.push(value),
+                    Places::Choices(places) => places.push(value as usize),
+                }
+            }
+        }
+        for places in &mut places {
+            match places {
+                Places::Dense(places) | Places::Cells(places) => places.push(0.5),
+                Places::Choices(places) => places.push(usize::MAX),
+            }
+        }
+        let n = observations as f64;
+        let spread = BANDWIDTH * n.max(1.0).powf(-1.0 / (dimensions.len() as f64 + 4.0));
+        let bandwidth = spread.max(1.0 / (n + 2.0).min(100.0)).min(1.0);
+        let mut weights = trial_weights(observations);
+        weights.push(if observations == 0 { 1.0 } else { prior_weight });
+        let total: f64 = weights.iter().sum();
+        let mut sum = 0.0;
+        let cumulated = weights.iter().map(|weight| {
+            sum += weight / total;
+            sum
+        });
+        let cumulated: Vec<f64> = cumulated.collect();
+        let mut parzen = Parzen {
+            dimensions,
+            bandwidth,
+            cumulated,
+            log_factors: Vec::new(),
+            choice_shares: Vec::new(),
+            places,
+        };
+        parzen.choice_shares = dimensions
+            .iter()
+            .map(|dimension| {
+                let little = prior_weight / (n + 1.0);
+                let total = 1.0 + little * dimension.choices().unwrap_or(0) as f64;
+                ((1.0 + little) / total, little / total)
+            })
+            .collect();
+        parzen.log_factors = weights
+            .iter()
+            .enumerate()
+            .map(|(kernel, weight)| (weight / total / parzen.norm(kernel)).ln())
+            .collect();
+        parzen
+    }
+
+    fn bandwidth(&self, kernel: usize) -> f64 {
+        if kernel + 1 == self.cumulated.len() { 1.0 } else { self.bandwidth }
+    }
+
+    /// What the kernel's product is divided by: its mass within the ranges, and for dense dimensions the normal density's own factor.
+    fn norm(&self, kernel: usize) -> f64 {
+        let bandwidth = self.bandwidth(kernel);
+        let mut norm = 1.0;
+        for places in &self.places {
+            let (place, factor) = match places {
+                Places::Dense(places) => (places[kernel], bandwidth * std::f64::consts::TAU.sqrt()),
+                Places::Cells(places) => (places[kernel], 1.0),
+                Places::Choices(_) => continue,
+            };
+            norm *= factor * normal::mass(-place / bandwidth, (1.0 - place) / bandwidth);
+        }
+        norm
+    }
+
+    /// A draw, one value for each dimension.
+    pub fn draw(&self, stream: &mut Stream) -> Vec<ParamValue> {
+        let unit = stream.unit();
+        let kernel = self.cumulated.partition_point(|&sum| sum <= unit).min(self.cumulated.len() - 1);
+        let of_dimension = self.dimensions.iter().zip(&self.places).zip(&self.choice_shares);
+        of_dimension
+            .map(|((dimension, places), &(own, other))| match places {
+                Places::Dense(places) | Places::Cells(places) => {
+                    let unit = normal::truncated(stream, places[kernel], self.bandwidth(kernel), 0.0, 1.0);
+                    dimension.distribution.quantile(unit)
+                }
+                Places::Choices(places) => {
+                    // Either any of the choices, or the trial's own.
+                    let choices = dimension.choices().unwrap_or(1);
+                    let is_any = places[kernel] == usize::MAX || !stream.chance(own - other);
+                    let any = stream.below(choices as u32) as usize;
+                    ParamValue::Choice(if is_any { any } else { places[kernel] })
+                }
+            })
+            .collect()
+    }
+
+    /// Logarithm of the density at a value of each dimension. `scratch` is overwritten.
+    pub fn log_density(&self, values: &[ParamValue], scratch: &mut Vec<f64>) -> f64 {
+        scratch.clear();
+        scratch.extend_from_slice(&self.log_factors);
+        let half_precision = -0.5 / (self.bandwidth * self.bandwidth);
+        let prior = self.log_factors.len() - 1;
+        for (i, (dimension, places)) in self.dimensions.iter().zip(&self.places).enumerate() {
+            match (places, values[i]) {
+                (Places::Choices(places), ParamValue::Choice(choice)) => {
+                    let (own, other) = self.choice_shares[i];
+                    let (own, other) = (own.ln(), other.ln());
+                    for (sum, &place) in scratch[..prior].iter_mut().zip(places) {
+                        *sum += if place == choice { own } else { other };
+                    }
+                    scratch[prior] -= (dimension.choices().unwrap_or(1) as f64).ln();
+                }
+                (Places::Dense(places), value) => {
+                    let at = dimension.distribution.unit_cell(value).map_or(0.5, |cell| cell.at);
+                    for (sum, &place) in scratch[..prior].iter_mut().zip(places) {
+                        *sum += half_precision * (at - place) * (at - place);
+                    }
+                    scratch[prior] -= 0.5 * (at - places[prior]) * (at - places[prior]);
+                }
+                (Places::Cells(places), value) => {
+                    let cell = dimension.distribution.unit_cell(value);
+                    let UnitCell { low, high, .. } =
+                        cell.unwrap_or(UnitCell { low: 0.0, at: 0.5, high: 1.0 });
+                    let log_mass = |place: f64, bandwidth: f64| {
+                        // Far from a kernel the mass is 0 in f64; its logarithm must stay finite.
+                        normal::mass((low - place) / bandwidth, (high - place) / bandwidth)
+                            .max(f64::MIN_POSITIVE)
+                            .ln()
+                    };
+                    // Few values: each is worked out once.
+                    let mut known: Vec<(f64, f64)> = Vec::new();
+                    for (sum, &place) in scratch[..prior].iter_mut().zip(places) {
+                        let seen = known.iter().find(|(of, _)| *of == place).map(|(_, mass)| *mass);
+                        *sum += seen.unwrap_or_else(|| {
+                            let mass = log_mass(place, self.bandwidth);
+                            known.push((place, mass));
+                            mass
+                        });
+                    }
+                    scratch[prior] += log_mass(places[prior], 1.0);
+                }
+                _ => {}
+            }
+        }
+        let largest = scratch.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        largest + scratch.iter().map(|sum| (sum - largest).exp()).sum::<f64>().ln()
+    }
+}
+
+/// Weights of `n` trials, oldest first: the newest count in full, older ones less and less.
+fn trial_weights(n: usize) -> Vec<f64> {
+    let older = n.saturating_sub(NEWEST);
+    let ramp = (0..older).map(|i| {
+        let from = 1.0 / n as f64;
+        if older > 1 { from + (1.0 - from) * i as f64 / (older - 1) as f64 } else { from }
+    });
+    ramp.chain(std::iter::repeat_n(1.0, n - older)).collect()
+}
