@@ -260,6 +260,21 @@ impl Distribution {
         }
     }
 
+    /// The place of a value, from which [`Distribution::nth`] gives it; none where values are dense, or it is none of these.
+    pub fn place(&self, value: ParamValue) -> Option<u64> {
+        if !self.contains(value) {
+            return None;
+        }
+        match (self, value) {
+            (Distribution::Float { low, step, .. }, ParamValue::Float(x)) => {
+                step.map(|step| ((x - low) / step).round() as u64)
+            }
+            (Distribution::Int { low, step, .. }, ParamValue::Int(n)) => Some(((n - low) / step) as u64),
+            (_, ParamValue::Choice(place)) => Some(place as u64),
+            _ => None,
+        }
+    }
+
     /// The value for a uniform draw in `[0, 1)`: all values equally likely, or all factors where the range is logarithmic.
     pub fn quantile(&self, unit: f64) -> ParamValue {
         match self {
@@ -300,19 +315,12 @@ impl Distribution {
                 let n = n as f64;
                 Some(UnitCell { low: unit(n - 0.5), at: unit(n), high: unit(n + 0.5) })
             }
-            (Distribution::Float { low, step: Some(step), .. }, ParamValue::Float(x)) => {
-                Some(self.equal_cell(((x - low) / step).round()))
+            (Distribution::Categorical { .. }, _) => None,
+            _ => {
+                let (place, count) = (self.place(value)? as f64, self.count()? as f64);
+                Some(UnitCell { low: place / count, at: (place + 0.5) / count, high: (place + 1.0) / count })
             }
-            (Distribution::Int { low, step, .. }, ParamValue::Int(n)) => {
-                Some(self.equal_cell(((n - low) / step) as f64))
-            }
-            _ => None,
         }
-    }
-
-    fn equal_cell(&self, place: f64) -> UnitCell {
-        let count = self.count().unwrap_or(1) as f64;
-        UnitCell { low: place / count, at: (place + 0.5) / count, high: (place + 1.0) / count }
     }
 
     /// Whether the value is one of these.
@@ -434,6 +442,9 @@ mod tests {
             seen.dedup();
             assert_eq!(seen.len(), values, "{distribution:?}");
             assert!(seen.iter().all(|&x| distribution.from_internal(x).is_some()), "{seen:?}");
+            for nth in 0..values as u64 {
+                assert_eq!(distribution.place(distribution.nth(nth)), Some(nth));
+            }
         }
         let log = Distribution::Float { low: 1e-4, high: 1e-2, log: true, step: None };
         let ParamValue::Float(middle) = log.quantile(0.5) else { panic!() };

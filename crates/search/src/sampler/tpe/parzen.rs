@@ -23,11 +23,25 @@ const NEWEST: usize = 25;
 pub(super) struct Dimension<'a> {
     pub key: &'a str,
     distribution: &'a Distribution,
+    /// The cells of a range with few values.
+    cells: Vec<UnitCell>,
 }
 
 impl<'a> Dimension<'a> {
     pub fn new(key: &'a str, distribution: &'a Distribution) -> Self {
-        Dimension { key, distribution }
+        let is_few = !matches!(distribution, Distribution::Categorical { .. });
+        let count = distribution.count().filter(|&count| is_few && count <= MANY_CELLS).unwrap_or(0);
+        let cells = (0..count).filter_map(|nth| distribution.unit_cell(distribution.nth(nth))).collect();
+        Dimension { key, distribution, cells }
+    }
+
+    fn is_dense(&self) -> bool {
+        self.cells.is_empty() && self.choices().is_none()
+    }
+
+    /// The middle of a cell, or for the prior that of the range.
+    fn center(&self, place: usize) -> f64 {
+        self.cells.get(place).map_or(0.5, |cell| cell.at)
     }
 
     fn choices(&self) -> Option<usize> {
@@ -43,8 +57,8 @@ impl<'a> Dimension<'a> {
 enum Places {
     /// In the unit interval.
     Dense(Vec<f64>),
-    /// In the unit interval, with few values.
-    Cells(Vec<f64>),
+    /// The places of their values, of which there are few; the prior has none of them.
+    Cells(Vec<usize>),
     /// The choices; the prior has none of them.
     Choices(Vec<usize>),
 }
@@ -69,10 +83,10 @@ impl<'a> Parzen<'a> {
     pub fn new(dimensions: &'a [Dimension<'a>], trials: &[&Trial], prior_weight: f64) -> Parzen<'a> {
         let mut places: Vec<Places> = dimensions
             .iter()
-            .map(|dimension| match (dimension.choices(), dimension.distribution.count()) {
-                (Some(_), _) => Places::Choices(Vec::new()),
-                (None, Some(count)) if count <= MANY_CELLS => Places::Cells(Vec::new()),
-                _ => Places::Dense(Vec::new()),
+            .map(|dimension| match dimension.choices() {
+                Some(_) => Places::Choices(Vec::new()),
+                None if !dimension.cells.is_empty() => Places::Cells(Vec::new()),
+                None => Places::Dense(Vec::new()),
             })
             .collect();
         let mut observations = 0;
@@ -81,11 +95,9 @@ impl<'a> Parzen<'a> {
             values.clear();
             values.extend(dimensions.iter().filter_map(|dimension| {
                 let value = trial.params.get(dimension.key)?.value;
-                match value {
-                    ParamValue::Choice(place) => {
-                        dimension.distribution.contains(value).then_some(place as f64)
-                    }
-                    _ => dimension.distribution.unit_cell(value).map(|cell| cell.at),
+                match dimension.is_dense() {
+                    true => dimension.distribution.unit_cell(value).map(|cell| cell.at),
+                    false => dimension.distribution.place(value).map(|place| place as f64),
                 }
             }));
             if values.len() < dimensions.len() {
@@ -94,15 +106,15 @@ impl<'a> Parzen<'a> {
             observations += 1;
             for (places, &value) in places.iter_mut().zip(&values) {
                 match places {
-                    Places::Dense(places) | Places::Cells(places) => places.push(value),
-                    Places::Choices(places) => places.push(value as usize),
+                    Places::Dense(places) => places.push(value),
+                    Places::Cells(places) | Places::Choices(places) => places.push(value as usize),
                 }
             }
         }
         for places in &mut places {
             match places {
-                Places::Dense(places) | Places::Cells(places) => places.push(0.5),
-                Places::Choices(places) => places.push(usize::MAX),
+                Places::Dense(places) => places.push(0.5),
+                Places::Cells(places) | Places::Choices(places) => places.push(usize::MAX),
             }
         }
         let n = observations as f64;
@@ -149,10 +161,10 @@ impl<'a> Parzen<'a> {
     fn norm(&self, kernel: usize) -> f64 {
         let bandwidth = self.bandwidth(kernel);
         let mut norm = 1.0;
-        for places in &self.places {
+        for (dimension, places) in self.dimensions.iter().zip(&self.places) {
             let (place, factor) = match places {
                 Places::Dense(places) => (places[kernel], bandwidth * std::f64::consts::TAU.sqrt()),
-                Places::Cells(places) => (places[kernel], 1.0),
+                Places::Cells(places) => (dimension.center(places[kernel]), 1.0),
                 Places::Choices(_) => continue,
             };
             norm *= factor * normal::mass(-place / bandwidth, (1.0 - place) / bandwidth);
@@ -167,9 +179,9 @@ impl<'a> Parzen<'a> {
         let of_dimension = self.dimensions.iter().zip(&self.places).zip(&self.choice_shares);
         of_dimension
             .map(|((dimension, places), &(own, other))| match places {
-                Places::Dense(places) | Places::Cells(places) => {
-                    let unit = normal::truncated(stream, places[kernel], self.bandwidth(kernel), 0.0, 1.0);
-                    dimension.distribution.quantile(unit)
+                Places::Dense(places) => self.draw_near(stream, dimension, places[kernel], kernel),
+                Places::Cells(places) => {
+                    self.draw_near(stream, dimension, dimension.center(places[kernel]), kernel)
                 }
                 Places::Choices(places) => {
                     // Either any of the choices, or the trial's own.
@@ -180,6 +192,17 @@ impl<'a> Parzen<'a> {
                 }
             })
             .collect()
+    }
+
+    fn draw_near(
+        &self,
+        stream: &mut Stream,
+        dimension: &Dimension<'_>,
+        center: f64,
+        kernel: usize,
+    ) -> ParamValue {
+        let unit = normal::truncated(stream, center, self.bandwidth(kernel), 0.0, 1.0);
+        dimension.distribution.quantile(unit)
     }
 
     /// Logarithm of the density at a value of each dimension. `scratch` is overwritten.
@@ -216,16 +239,12 @@ impl<'a> Parzen<'a> {
                             .ln()
                     };
                     // Few values: each is worked out once.
-                    let mut known: Vec<(f64, f64)> = Vec::new();
+                    let known: Vec<f64> =
+                        dimension.cells.iter().map(|cell| log_mass(cell.at, self.bandwidth)).collect();
                     for (sum, &place) in scratch[..prior].iter_mut().zip(places) {
-                        let seen = known.iter().find(|(of, _)| *of == place).map(|(_, mass)| *mass);
-                        *sum += seen.unwrap_or_else(|| {
-                            let mass = log_mass(place, self.bandwidth);
-                            known.push((place, mass));
-                            mass
-                        });
+                        *sum += known[place];
                     }
-                    scratch[prior] += log_mass(places[prior], 1.0);
+                    scratch[prior] += log_mass(0.5, 1.0);
                 }
                 _ => {}
             }

@@ -1,0 +1,175 @@
+//! How good the samplers are on named functions, and how long they take; read by `benches/compare_search.py`.
+//!
+//! `quality [SEEDS] [TRIALS]` prints a line `function,sampler,seed,best` for each study. `quality --speed [TRIALS]` prints for each space
+//! the milliseconds that TPE takes for a trial, mean over the last tenth of a study.
+//!
+//! The functions have their lowest value, 0, away from the middle of their ranges, because the prior of TPE stands there.
+
+#![allow(clippy::unwrap_used)] // a measurement may fail
+
+use pupila_search::{Assignment, Choice, Direction, Request, Space, State, Trial, sampler};
+use std::f64::consts::{E, PI};
+use std::path::Path;
+use std::time::Instant;
+
+/// A function with its space.
+struct Function {
+    name: String,
+    space: Space,
+    value: fn(&Values<'_>) -> f64,
+}
+
+/// What a function is asked at.
+struct Values<'a> {
+    space: &'a Space,
+    chosen: &'a Assignment,
+}
+
+impl Values<'_> {
+    fn get(&self, key: &str) -> Option<Choice> {
+        let value = *self.chosen.get(key)?;
+        Some(self.space.parameter(key)?.distribution.external(value))
+    }
+
+    fn number(&self, key: &str) -> f64 {
+        match self.get(key) {
+            Some(Choice::Float(x)) => x,
+            Some(Choice::Int(n)) => n as f64,
+            other => panic!("{key} is {other:?}"),
+        }
+    }
+
+    /// x0, x1, ...
+    fn point(&self) -> Vec<f64> {
+        (0..self.space.parameters().len()).map(|i| self.number(&format!("x{i}"))).collect()
+    }
+}
+
+fn sphere(values: &Values<'_>) -> f64 {
+    values.point().iter().map(|x| x * x).sum()
+}
+
+fn rosenbrock(values: &Values<'_>) -> f64 {
+    values.point().windows(2).map(|x| 100.0 * (x[1] - x[0] * x[0]).powi(2) + (1.0 - x[0]).powi(2)).sum()
+}
+
+fn rastrigin(values: &Values<'_>) -> f64 {
+    values.point().iter().map(|x| 10.0 + x * x - 10.0 * (2.0 * PI * x).cos()).sum()
+}
+
+fn ackley(values: &Values<'_>) -> f64 {
+    let point = values.point();
+    let mean = |of: &dyn Fn(f64) -> f64| point.iter().map(|&x| of(x)).sum::<f64>() / point.len() as f64;
+    20.0 + E - 20.0 * (-0.2 * mean(&|x| x * x).sqrt()).exp() - mean(&|x| (2.0 * PI * x).cos()).exp()
+}
+
+/// What a search over two kinds of networks is like: 4 to 5 of 7 parameters are active.
+fn conditional(values: &Values<'_>) -> f64 {
+    let lr = (values.number("lr").log10() + 2.5).powi(2) / 4.0;
+    if values.get("model") == Some(Choice::Text("mlp".into())) {
+        let layers = values.number("layers");
+        let width = (values.number("width").log2() - 6.0).powi(2) / 10.0;
+        let dropout = if layers >= 4.0 { (values.number("dropout") - 0.3).abs() } else { 0.0 };
+        return lr + 0.2 + (layers - 4.0).powi(2) / 10.0 + width + dropout;
+    }
+    let channels = match values.number("channels") {
+        16.0 => 0.4,
+        32.0 => 0.0,
+        _ => 0.2,
+    };
+    let kernel = match values.number("kernel") {
+        3.0 => 0.1,
+        5.0 => 0.0,
+        _ => 0.3,
+    };
+    lr + channels + kernel
+}
+
+const CONDITIONAL: &str = r#"
+[space]
+model = { categorical = ["mlp", "cnn"] }
+lr = { float = [1e-6, 1.0], log = true }
+layers = { int = [1, 8], when = { model = "mlp" } }
+width = { int = [8, 1024], log = true, when = { model = "mlp" } }
+dropout = { float = [0, 0.9], step = 0.1, when = { layers = [4, 5, 6, 7, 8] } }
+channels = { categorical = [16, 32, 64], when = { model = "cnn" } }
+kernel = { categorical = [3, 5, 7], when = { model = "cnn" } }
+"#;
+
+fn space(text: &str) -> Space {
+    Space::parse(Path::new("quality.toml"), text).unwrap()
+}
+
+fn functions() -> Vec<Function> {
+    let named: [(&str, f64, f64, fn(&Values<'_>) -> f64); 4] = [
+        ("sphere", -3.0, 7.0, sphere),
+        ("rosenbrock", -5.0, 10.0, rosenbrock),
+        ("rastrigin", -3.0, 7.0, rastrigin),
+        ("ackley", -20.0, 45.0, ackley),
+    ];
+    let mut functions = Vec::new();
+    for (name, low, high, value) in named {
+        for dimensions in [2, 5, 10] {
+            let lines: Vec<String> =
+                (0..dimensions).map(|i| format!("x{i} = {{ float = [{low:?}, {high:?}] }}\n")).collect();
+            let space = space(&format!("[space]\n{}", lines.concat()));
+            functions.push(Function { name: format!("{name}-{dimensions}"), space, value });
+        }
+    }
+    functions.push(Function { name: "conditional".into(), space: space(CONDITIONAL), value: conditional });
+    functions
+}
+
+/// The trials of a study.
+fn study(function: &Function, sampler: &str, seed: u64, trials: u64) -> Vec<Trial> {
+    let sampler = sampler::by_name(sampler).unwrap();
+    let mut known = Vec::new();
+    for number in 0..trials {
+        let request = Request::new(&function.space, Direction::Minimize, seed, number, &known);
+        let chosen = sampler.suggest(&request).unwrap().unwrap();
+        let value = (function.value)(&Values { space: &function.space, chosen: &chosen });
+        known.push(Trial {
+            params: function.space.params(&chosen),
+            values: vec![value],
+            ..Trial::new(number, State::Complete)
+        });
+    }
+    known
+}
+
+fn speed(trials: u64) {
+    for function in
+        functions().iter().filter(|function| function.name == "sphere-10" || function.name == "conditional")
+    {
+        let mut known = study(function, "random", 0, trials - trials / 10);
+        let sampler = sampler::by_name("tpe").unwrap();
+        let start = Instant::now();
+        for number in trials - trials / 10..trials {
+            let request = Request::new(&function.space, Direction::Minimize, 0, number, &known);
+            let chosen = sampler.suggest(&request).unwrap().unwrap();
+            let value = (function.value)(&Values { space: &function.space, chosen: &chosen });
+            let params = function.space.params(&chosen);
+            known.push(Trial { params, values: vec![value], ..Trial::new(number, State::Complete) });
+        }
+        println!("{},{:.4}", function.name, start.elapsed().as_secs_f64() * 1e3 / (trials / 10) as f64);
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |place: usize, otherwise: u64| {
+        arguments.get(place).map_or(otherwise, |text| text.parse().expect("a number"))
+    };
+    if arguments.first().is_some_and(|first| first == "--speed") {
+        return speed(number(1, 1000));
+    }
+    for function in functions() {
+        for sampler in ["tpe", "random", "qmc"] {
+            for seed in 0..number(0, 20) {
+                let trials = study(&function, sampler, seed, number(1, 100));
+                let best = trials.iter().map(|trial| trial.values[0]).fold(f64::INFINITY, f64::min);
+                println!("{},{sampler},{seed},{best:?}", function.name);
+            }
+        }
+    }
+}
