@@ -16,8 +16,10 @@ use std::time::Instant;
 struct Function {
     name: String,
     space: Space,
-    value: fn(&Values<'_>) -> f64,
+    value: Formula,
 }
+
+type Formula = fn(&Values<'_>) -> f64;
 
 /// What a function is asked at.
 struct Values<'a> {
@@ -101,7 +103,7 @@ fn space(text: &str) -> Space {
 }
 
 fn functions() -> Vec<Function> {
-    let named: [(&str, f64, f64, fn(&Values<'_>) -> f64); 4] = [
+    let named: [(&str, f64, f64, Formula); 4] = [
         ("sphere", -3.0, 7.0, sphere),
         ("rosenbrock", -5.0, 10.0, rosenbrock),
         ("rastrigin", -3.0, 7.0, rastrigin),
