@@ -5,12 +5,20 @@
 //! Search" (ICML 2013). Densities are over all parameters of a group together: Falkner, Klein and Hutter, "BOHB" (ICML 2018). What each
 //! part is good for: Watanabe, "Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles for Better
 //! Empirical Performance" (arXiv 2304.11127). Reference implementation: `optuna.samplers.TPESampler(multivariate=True, group=True,
-//! constant_liar=True)` 4.9, whose defaults these are where nothing else is said.
+//! constant_liar=True)` 4.9.
+//!
+//! Where it differs from the reference, by what `examples/quality` measured over 60 to 100 seeds:
+//!
+//! - Kernels of good trials are half as wide. That is what helps most: Ackley in 5 dimensions 9.8 to 6.9, Rosenbrock in 5 297 to 152.
+//! - 15 % of the trials are good, rather than 10 %.
+//! - A quarter of the trials choose each parameter by itself. Densities over all parameters ask for trials that were good in all of
+//!   them; where parameters act independently that is too much (Rastrigin in 5 dimensions 24.8 to 22.8).
+//! - The first trials are Halton points rather than independent draws.
 
 mod parzen;
 mod split;
 
-use super::{Random, Request, Sampler};
+use super::{Halton, Request, Sampler};
 use crate::distribution::ParamValue;
 use crate::error::SearchFault;
 use crate::space::{Assignment, Group};
@@ -21,7 +29,7 @@ use pupila_random::{Purpose, Stream};
 /// The sampler's settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tpe {
-    /// Trials that must have ended before densities are made; until then values are drawn at random.
+    /// Trials that must have ended before densities are made; until then trials are Halton points.
     pub startup_trials: usize,
     /// Candidates of which the best is taken.
     pub candidates: usize,
@@ -31,11 +39,26 @@ pub struct Tpe {
     pub most_good: usize,
     /// Weight of the prior, as if it were so many trials.
     pub prior_weight: f64,
+    /// Bandwidth of one good trial alone, as a share of the range.
+    pub good_bandwidth: f64,
+    /// Bandwidth of one of the other trials alone, as a share of the range.
+    pub rest_bandwidth: f64,
+    /// The share of trials that choose each parameter by itself rather than all together.
+    pub univariate_share: f64,
 }
 
 impl Default for Tpe {
     fn default() -> Tpe {
-        Tpe { startup_trials: 10, candidates: 24, good_share: 0.1, most_good: 25, prior_weight: 1.0 }
+        Tpe {
+            startup_trials: 10,
+            candidates: 24,
+            good_share: 0.15,
+            most_good: 25,
+            prior_weight: 1.0,
+            good_bandwidth: 0.1,
+            rest_bandwidth: 0.2,
+            univariate_share: 0.25,
+        }
     }
 }
 
@@ -48,7 +71,7 @@ impl Sampler for Tpe {
         let trials: Vec<&Trial> = request.others().collect();
         let ended = trials.iter().filter(|trial| split::is_ranked(trial)).count();
         if ended < self.startup_trials {
-            return Ok(Some(Random::draw(request)));
+            return Ok(Some(Halton::draw(request)));
         }
         let good = ((self.good_share * ended as f64).ceil() as usize).min(self.most_good);
         let (good, rest) = split::split(&trials, request.direction, good);
@@ -79,24 +102,33 @@ impl Tpe {
         for parameter in parameters.iter().filter(|parameter| parameter.distribution.is_single()) {
             chosen.insert(parameter.key.clone(), parameter.distribution.nth(0));
         }
-        if open.is_empty() {
-            return;
-        }
-        let good = Parzen::new(&open, good, self.prior_weight);
-        let rest = Parzen::new(&open, rest, self.prior_weight);
         let mut stream = Stream::new(request.seed, Purpose::Search(3), request.coordinate(), place as u32);
-        let mut best: Option<(f64, Vec<ParamValue>)> = None;
-        let mut scratch = Vec::new();
-        for _ in 0..self.candidates.max(1) {
-            let candidate = good.draw(&mut stream);
-            let score =
-                good.log_density(&candidate, &mut scratch) - rest.log_density(&candidate, &mut scratch);
-            if best.as_ref().is_none_or(|(highest, _)| score > *highest) {
-                best = Some((score, candidate));
+        let together = if stream.chance(self.univariate_share) { 1 } else { open.len().max(1) };
+        for dimensions in open.chunks(together) {
+            let good = Parzen::new(dimensions, good, self.prior_weight, self.good_bandwidth);
+            let rest = Parzen::new(dimensions, rest, self.prior_weight, self.rest_bandwidth);
+            let best = self.best_candidate(&good, &rest, &mut stream);
+            for (dimension, value) in dimensions.iter().zip(best) {
+                chosen.insert(dimension.key.to_owned(), value);
             }
         }
-        for (dimension, value) in open.iter().zip(best.into_iter().flat_map(|(_, values)| values)) {
-            chosen.insert(dimension.key.to_owned(), value);
+    }
+
+    /// Of some draws from the density of the good trials, the one where its ratio to the others' is the largest.
+    fn best_candidate(&self, good: &Parzen<'_>, rest: &Parzen<'_>, stream: &mut Stream) -> Vec<ParamValue> {
+        let mut scratch = Vec::new();
+        let mut score = |candidate: &[ParamValue]| {
+            good.log_density(candidate, &mut scratch) - rest.log_density(candidate, &mut scratch)
+        };
+        let mut best = good.draw(stream);
+        let mut highest = score(&best);
+        for _ in 1..self.candidates {
+            let candidate = good.draw(stream);
+            let score = score(&candidate);
+            if score > highest {
+                (highest, best) = (score, candidate);
+            }
         }
+        best
     }
 }

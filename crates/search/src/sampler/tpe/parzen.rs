@@ -9,9 +9,6 @@ use crate::normal;
 use crate::trial::Trial;
 use pupila_random::Stream;
 
-/// Bandwidth of one trial alone, as a share of the range; BOHB's rule with Optuna's factor.
-const BANDWIDTH: f64 = 0.2;
-
 /// Where a range has more values than this, a cell is so narrow that its mass is density times width.
 const MANY_CELLS: u64 = 64;
 
@@ -79,8 +76,14 @@ pub(super) struct Parzen<'a> {
 }
 
 impl<'a> Parzen<'a> {
-    /// From the trials, oldest first, that have all the dimensions' parameters within their ranges.
-    pub fn new(dimensions: &'a [Dimension<'a>], trials: &[&Trial], prior_weight: f64) -> Parzen<'a> {
+    /// From the trials, oldest first, that have all the dimensions' parameters within their ranges. `bandwidth` is that of a trial alone, as
+    /// a share of the range; more trials have narrower kernels, by BOHB's rule with the reference's limits.
+    pub fn new(
+        dimensions: &'a [Dimension<'a>],
+        trials: &[&Trial],
+        prior_weight: f64,
+        bandwidth: f64,
+    ) -> Parzen<'a> {
         let mut places: Vec<Places> = dimensions
             .iter()
             .map(|dimension| match dimension.choices() {
@@ -118,7 +121,7 @@ impl<'a> Parzen<'a> {
             }
         }
         let n = observations as f64;
-        let spread = BANDWIDTH * n.max(1.0).powf(-1.0 / (dimensions.len() as f64 + 4.0));
+        let spread = bandwidth * n.max(1.0).powf(-1.0 / (dimensions.len() as f64 + 4.0));
         let bandwidth = spread.max(1.0 / (n + 2.0).min(100.0)).min(1.0);
         let mut weights = trial_weights(observations);
         weights.push(if observations == 0 { 1.0 } else { prior_weight });

@@ -1,30 +1,28 @@
-//! How good the samplers are on named functions, and how long they take; read by `benches/compare_search.py`.
-//!
-//! `quality [SEEDS] [TRIALS]` prints a line `function,sampler,seed,best` for each study. `quality --speed [TRIALS]` prints for each space
-//! the milliseconds that TPE takes for a trial, mean over the last tenth of a study.
+//! Named functions with their spaces, and a study of one. `parity/search/functions.py` has the same functions for Optuna.
 //!
 //! The functions have their lowest value, 0, away from the middle of their ranges, because the prior of TPE stands there.
-
-#![allow(clippy::unwrap_used)] // a measurement may fail
 
 use pupila_search::{Assignment, Choice, Direction, Request, Space, State, Trial, sampler};
 use std::f64::consts::{E, PI};
 use std::path::Path;
-use std::time::Instant;
 
 /// A function with its space.
-struct Function {
-    name: String,
-    space: Space,
-    value: Formula,
+pub struct Function {
+    /// Its name, with the number of dimensions.
+    pub name: String,
+    /// Where it is defined.
+    pub space: Space,
+    /// Its value.
+    pub value: Formula,
 }
 
-type Formula = fn(&Values<'_>) -> f64;
+/// A function's value.
+pub type Formula = fn(&Values<'_>) -> f64;
 
 /// What a function is asked at.
-struct Values<'a> {
-    space: &'a Space,
-    chosen: &'a Assignment,
+pub struct Values<'a> {
+    pub space: &'a Space,
+    pub chosen: &'a Assignment,
 }
 
 impl Values<'_> {
@@ -102,7 +100,8 @@ fn space(text: &str) -> Space {
     Space::parse(Path::new("quality.toml"), text).unwrap()
 }
 
-fn functions() -> Vec<Function> {
+/// All of them.
+pub fn functions() -> Vec<Function> {
     let named: [(&str, f64, f64, Formula); 4] = [
         ("sphere", -3.0, 7.0, sphere),
         ("rosenbrock", -5.0, 10.0, rosenbrock),
@@ -123,7 +122,7 @@ fn functions() -> Vec<Function> {
 }
 
 /// The trials of a study.
-fn study(function: &Function, sampler: &str, seed: u64, trials: u64) -> Vec<Trial> {
+pub fn study(function: &Function, sampler: &str, seed: u64, trials: u64) -> Vec<Trial> {
     let sampler = sampler::by_name(sampler).unwrap();
     let mut known = Vec::new();
     for number in 0..trials {
@@ -139,39 +138,7 @@ fn study(function: &Function, sampler: &str, seed: u64, trials: u64) -> Vec<Tria
     known
 }
 
-fn speed(trials: u64) {
-    for function in
-        functions().iter().filter(|function| function.name == "sphere-10" || function.name == "conditional")
-    {
-        let mut known = study(function, "random", 0, trials - trials / 10);
-        let sampler = sampler::by_name("tpe").unwrap();
-        let start = Instant::now();
-        for number in trials - trials / 10..trials {
-            let request = Request::new(&function.space, Direction::Minimize, 0, number, &known);
-            let chosen = sampler.suggest(&request).unwrap().unwrap();
-            let value = (function.value)(&Values { space: &function.space, chosen: &chosen });
-            let params = function.space.params(&chosen);
-            known.push(Trial { params, values: vec![value], ..Trial::new(number, State::Complete) });
-        }
-        println!("{},{:.4}", function.name, start.elapsed().as_secs_f64() * 1e3 / (trials / 10) as f64);
-    }
-}
-
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |place: usize, otherwise: u64| {
-        arguments.get(place).map_or(otherwise, |text| text.parse().expect("a number"))
-    };
-    if arguments.first().is_some_and(|first| first == "--speed") {
-        return speed(number(1, 1000));
-    }
-    for function in functions() {
-        for sampler in ["tpe", "random", "qmc"] {
-            for seed in 0..number(0, 20) {
-                let trials = study(&function, sampler, seed, number(1, 100));
-                let best = trials.iter().map(|trial| trial.values[0]).fold(f64::INFINITY, f64::min);
-                println!("{},{sampler},{seed},{best:?}", function.name);
-            }
-        }
-    }
+/// The lowest value of the trials.
+pub fn best(trials: &[Trial]) -> f64 {
+    trials.iter().map(|trial| trial.values[0]).fold(f64::INFINITY, f64::min)
 }
