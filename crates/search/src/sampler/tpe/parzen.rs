@@ -9,8 +9,9 @@ use crate::normal;
 use crate::trial::Trial;
 use pupila_random::Stream;
 
-/// Where a range has more values than this, a cell is so narrow that its mass is density times width.
-const MANY_CELLS: u64 = 64;
+/// Where a range has more values than this, a cell is no wider than a kernel, and its mass is taken as density times width. The width is the
+/// same in both densities, so it cancels.
+const MANY_CELLS: u64 = 20;
 
 /// The newest trials that count in full; Optuna's `default_weights`.
 const NEWEST: usize = 25;
@@ -148,11 +149,9 @@ impl<'a> Parzen<'a> {
                 ((1.0 + little) / total, little / total)
             })
             .collect();
-        parzen.log_factors = weights
-            .iter()
-            .enumerate()
-            .map(|(kernel, weight)| (weight / total / parzen.norm(kernel)).ln())
-            .collect();
+        let norms = parzen.norms();
+        parzen.log_factors =
+            weights.iter().zip(norms).map(|(weight, norm)| (weight / total / norm).ln()).collect();
         parzen
     }
 
@@ -160,19 +159,33 @@ impl<'a> Parzen<'a> {
         if kernel + 1 == self.cumulated.len() { 1.0 } else { self.bandwidth }
     }
 
-    /// What the kernel's product is divided by: its mass within the ranges, and for dense dimensions the normal density's own factor.
-    fn norm(&self, kernel: usize) -> f64 {
-        let bandwidth = self.bandwidth(kernel);
-        let mut norm = 1.0;
+    /// What each kernel's product is divided by: its mass within the ranges, and for dense dimensions the normal density's own factor.
+    fn norms(&self) -> Vec<f64> {
+        let prior = self.cumulated.len() - 1;
+        let inside =
+            |center: f64, bandwidth: f64| normal::mass(-center / bandwidth, (1.0 - center) / bandwidth);
+        let mut norms = vec![1.0; prior + 1];
         for (dimension, places) in self.dimensions.iter().zip(&self.places) {
-            let (place, factor) = match places {
-                Places::Dense(places) => (places[kernel], bandwidth * std::f64::consts::TAU.sqrt()),
-                Places::Cells(places) => (dimension.center(places[kernel]), 1.0),
-                Places::Choices(_) => continue,
-            };
-            norm *= factor * normal::mass(-place / bandwidth, (1.0 - place) / bandwidth);
+            match places {
+                Places::Dense(places) => {
+                    let factor = std::f64::consts::TAU.sqrt();
+                    for (norm, &place) in norms[..prior].iter_mut().zip(places) {
+                        *norm *= factor * self.bandwidth * inside(place, self.bandwidth);
+                    }
+                    norms[prior] *= factor * inside(0.5, 1.0);
+                }
+                Places::Cells(places) => {
+                    let known: Vec<f64> =
+                        dimension.cells.iter().map(|cell| inside(cell.at, self.bandwidth)).collect();
+                    for (norm, &place) in norms[..prior].iter_mut().zip(places) {
+                        *norm *= known[place];
+                    }
+                    norms[prior] *= inside(0.5, 1.0);
+                }
+                Places::Choices(_) => {}
+            }
         }
-        norm
+        norms
     }
 
     /// A draw, one value for each dimension.
