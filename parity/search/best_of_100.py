@@ -1,6 +1,6 @@
 """Best values of Optuna's TPE: `python parity/search/best_of_100.py > parity/search/best_of_100.json`. Needs optuna 4.9; takes some minutes.
 
-For each named function its range, and the best of 100 trials of each of 20 seeds, by the default and the multivariate sampler.
+For each named function its range, its value somewhere, which shows that it is the same function here and there, and the best of 100 trials of each of 20 seeds, by the default and the multivariate sampler.
 crates/search/tests/quality.rs holds our sampler against them.
 """
 
@@ -8,7 +8,7 @@ import json
 import sys
 
 import optuna
-from functions import FUNCTIONS, all_best, range_of
+from functions import FUNCTIONS, SAMPLERS, all_best, objective_of, range_of
 
 SEEDS, TRIALS = 20, 100
 
@@ -18,7 +18,10 @@ def main():
     functions = {}
     for name in FUNCTIONS:
         found = {sampler: [value for *key, value in rows if key[:2] == [name, sampler]] for sampler in ("default", "multivariate")}
-        functions[name] = {"range": range_of(name), **found}
+        trial = optuna.create_study(sampler=SAMPLERS["random"](1)).ask()
+        value = objective_of(name)(trial)
+        somewhere = {"params": trial.params, "value": value}
+        functions[name] = {"range": range_of(name), "somewhere": somewhere, **found}
     json.dump({"generator": f"parity/search/best_of_100.py with optuna {optuna.__version__}", "functions": functions}, sys.stdout, indent=1)
     print()
 

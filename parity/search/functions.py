@@ -29,6 +29,29 @@ def ackley(x):
     return float(20 + math.e - 20 * np.exp(-0.2 * np.sqrt(np.mean(x * x))) - np.exp(np.mean(np.cos(2 * PI * x))))
 
 
+def levy(x):
+    w = 1 + (x - 1) / 4
+    middle = np.sum((w[:-1] - 1) ** 2 * (1 + 10 * np.sin(PI * w[:-1] + 1) ** 2))
+    return float(np.sin(PI * w[0]) ** 2 + middle + (w[-1] - 1) ** 2 * (1 + np.sin(2 * PI * w[-1]) ** 2))
+
+
+def styblinski_tang(x):
+    return float(np.sum(0.5 * (x**4 - 16 * x**2 + 5 * x) + 39.16616570377142))
+
+
+def mixed(trial):
+    lr = trial.suggest_float("lr", 1e-5, 1.0, log=True)
+    momentum = trial.suggest_float("momentum", 0, 0.95, step=0.05)
+    layers = abs(trial.suggest_int("layers", 1, 10) - 4)
+    width = trial.suggest_int("width", 8, 1024, log=True)
+    activation = {"relu": 0.0, "gelu": 0.1, "silu": 0.2, "tanh": 0.3}[trial.suggest_categorical("activation", ["relu", "gelu", "silu", "tanh"])]
+    norm = {"none": 0.3, "batch": 0.0, "layer": 0.1}[trial.suggest_categorical("norm", ["none", "batch", "layer"])]
+    decay = trial.suggest_float("decay", 1e-6, 1e-1, log=True)
+    dropout = abs(trial.suggest_float("dropout", 0, 0.9) - 0.2)
+    value = (math.log10(lr) + 2) ** 2 / 4 + 2 * (momentum - 0.8) ** 2 + layers**2 / 20 + (math.log2(width) - 7) ** 2 / 10
+    return value + activation + norm + (math.log10(decay) + 4) ** 2 / 10 + dropout**2 + 0.2 * layers * dropout
+
+
 def conditional(trial):
     model = trial.suggest_categorical("model", ["mlp", "cnn"])
     lr = (math.log10(trial.suggest_float("lr", 1e-6, 1.0, log=True)) + 2.5) ** 2 / 4
@@ -44,7 +67,10 @@ def conditional(trial):
 
 # Function, lowest and highest coordinate.
 NAMED = {"sphere": (sphere, -3, 7), "rosenbrock": (rosenbrock, -5, 10), "rastrigin": (rastrigin, -3, 7), "ackley": (ackley, -20, 45)}
+HELD_OUT = {"levy": (levy, -10, 10), "styblinski_tang": (styblinski_tang, -5, 5)}
 FUNCTIONS = [f"{name}-{dimensions}" for name in NAMED for dimensions in (2, 5, 10)] + ["conditional"]
+# No setting of our sampler was chosen by these.
+FUNCTIONS += ["levy-5", "styblinski_tang-5", "mixed"]
 SAMPLERS = {
     "default": lambda seed: optuna.samplers.TPESampler(seed=seed),
     "multivariate": lambda seed: optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True),
@@ -53,10 +79,10 @@ SAMPLERS = {
 
 
 def objective_of(name):
-    if name == "conditional":
-        return conditional
+    if name in ("conditional", "mixed"):
+        return {"conditional": conditional, "mixed": mixed}[name]
     name, dimensions = name.split("-")
-    function, low, high = NAMED[name]
+    function, low, high = (NAMED | HELD_OUT)[name]
     return lambda trial: function(np.array([trial.suggest_float(f"x{i}", low, high) for i in range(int(dimensions))]))
 
 
@@ -65,13 +91,19 @@ def range_of(name):
     if name == "conditional":
         # lr 3.5 decades off, eight layers, width 1024, dropout 0.9.
         return 3.5**2 / 4 + 0.2 + 1.6 + 1.6 + 0.6
+    if name == "mixed":
+        # lr 3 decades off, no momentum, ten layers, width 8, the worst choices, decay 3 decades off, dropout 0.9.
+        return 9 / 4 + 2 * 0.8**2 + 36 / 20 + 1.6 + 0.6 + 0.9 + 0.49 + 0.2 * 6 * 0.7
     name, dimensions = name.split("-")
-    function, low, high = NAMED[name]
+    function, low, high = (NAMED | HELD_OUT)[name]
     axis = np.linspace(low, high, 2001)
     if name == "rosenbrock":
         x, y = np.meshgrid(axis, axis)
         # An upper corner: every pair at its highest.
         return float(np.max(100 * (y - x**2) ** 2 + (1 - x) ** 2)) * (int(dimensions) - 1)
+    if name == "levy":
+        # A lower bound: the middle terms alone, and the last at its corner.
+        return float(max(np.max((w - 1) ** 2 * (1 + 10 * np.sin(PI * w + 1) ** 2)) for w in [1 + (axis - 1) / 4]) * (int(dimensions) - 1) + (11 / 4) ** 2)
     if name == "ackley":
         return max(ackley(np.array([x])) for x in axis)
     return max(function(np.array([x])) for x in axis) * int(dimensions)

@@ -5,7 +5,8 @@
 #[path = "../examples/quality/functions.rs"]
 mod functions;
 
-use functions::{best, functions, study};
+use functions::{Values, best, functions, study};
+use pupila_search::{Assignment, Choice};
 use serde_json::Value;
 
 const SEEDS: u64 = 20;
@@ -23,6 +24,30 @@ fn mean_and_variance_of_mean(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
     (mean, variance / n)
+}
+
+#[test]
+fn the_functions_are_those_that_optuna_was_given() {
+    let golden: Value =
+        serde_json::from_str(include_str!("../../../parity/search/best_of_100.json")).unwrap();
+    for function in functions() {
+        let somewhere = &golden["functions"][&function.name]["somewhere"];
+        let params = somewhere["params"].as_object().unwrap();
+        let chosen: Assignment = params
+            .iter()
+            .map(|(name, value)| {
+                let distribution = &function.space.parameter(name).unwrap().distribution;
+                (name.clone(), distribution.from_external(&Choice::from_json(value)).unwrap())
+            })
+            .collect();
+        let value = (function.value)(&Values { space: &function.space, chosen: &chosen });
+        let expected = somewhere["value"].as_f64().unwrap();
+        assert!(
+            (value - expected).abs() <= 1e-12 * expected.abs().max(1.0),
+            "{} {value} {expected}",
+            function.name
+        );
+    }
 }
 
 #[test]

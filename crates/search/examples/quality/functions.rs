@@ -63,6 +63,55 @@ fn ackley(values: &Values<'_>) -> f64 {
     20.0 + E - 20.0 * (-0.2 * mean(&|x| x * x).sqrt()).exp() - mean(&|x| (2.0 * PI * x).cos()).exp()
 }
 
+fn levy(values: &Values<'_>) -> f64 {
+    let w: Vec<f64> = values.point().iter().map(|x| 1.0 + (x - 1.0) / 4.0).collect();
+    let last = w[w.len() - 1];
+    let middle = w[..w.len() - 1].iter();
+    (PI * w[0]).sin().powi(2)
+        + middle.map(|w| (w - 1.0).powi(2) * (1.0 + 10.0 * (PI * w + 1.0).sin().powi(2))).sum::<f64>()
+        + (last - 1.0).powi(2) * (1.0 + (2.0 * PI * last).sin().powi(2))
+}
+
+fn styblinski_tang(values: &Values<'_>) -> f64 {
+    values.point().iter().map(|x| 0.5 * (x.powi(4) - 16.0 * x * x + 5.0 * x) + 39.166_165_703_771_42).sum()
+}
+
+/// Every kind of range, without conditions.
+fn mixed(values: &Values<'_>) -> f64 {
+    let of = |key: &str| values.number(key);
+    let cost = |key: &str| match values.get(key) {
+        Some(Choice::Text(text)) => match text.as_str() {
+            "relu" | "batch" => 0.0,
+            "gelu" | "layer" => 0.1,
+            "silu" => 0.2,
+            _ => 0.3,
+        },
+        other => panic!("{key} is {other:?}"),
+    };
+    let (layers, dropout) = ((of("layers") - 4.0).abs(), (of("dropout") - 0.2).abs());
+    (of("lr").log10() + 2.0).powi(2) / 4.0
+        + 2.0 * (of("momentum") - 0.8).powi(2)
+        + layers.powi(2) / 20.0
+        + (of("width").log2() - 7.0).powi(2) / 10.0
+        + cost("activation")
+        + cost("norm")
+        + (of("decay").log10() + 4.0).powi(2) / 10.0
+        + dropout.powi(2)
+        + 0.2 * layers * dropout
+}
+
+const MIXED: &str = r#"
+[space]
+lr = { float = [1e-5, 1.0], log = true }
+momentum = { float = [0, 0.95], step = 0.05 }
+layers = { int = [1, 10] }
+width = { int = [8, 1024], log = true }
+activation = { categorical = ["relu", "gelu", "silu", "tanh"] }
+norm = { categorical = ["none", "batch", "layer"] }
+decay = { float = [1e-6, 1e-1], log = true }
+dropout = { float = [0, 0.9] }
+"#;
+
 /// What a search over two kinds of networks is like: 4 to 5 of 7 parameters are active.
 fn conditional(values: &Values<'_>) -> f64 {
     let lr = (values.number("lr").log10() + 2.5).powi(2) / 4.0;
@@ -100,6 +149,12 @@ fn space(text: &str) -> Space {
     Space::parse(Path::new("quality.toml"), text).unwrap()
 }
 
+/// Parameters x0, x1, ... with the same range.
+fn cube(dimensions: usize, low: f64, high: f64) -> Space {
+    let line = |i| format!("x{i} = {{ float = [{low:?}, {high:?}] }}\n");
+    space(&format!("[space]\n{}", (0..dimensions).map(line).collect::<String>()))
+}
+
 /// All of them.
 pub fn functions() -> Vec<Function> {
     let named: [(&str, f64, f64, Formula); 4] = [
@@ -111,13 +166,19 @@ pub fn functions() -> Vec<Function> {
     let mut functions = Vec::new();
     for (name, low, high, value) in named {
         for dimensions in [2, 5, 10] {
-            let lines: Vec<String> =
-                (0..dimensions).map(|i| format!("x{i} = {{ float = [{low:?}, {high:?}] }}\n")).collect();
-            let space = space(&format!("[space]\n{}", lines.concat()));
+            let space = cube(dimensions, low, high);
             functions.push(Function { name: format!("{name}-{dimensions}"), space, value });
         }
     }
     functions.push(Function { name: "conditional".into(), space: space(CONDITIONAL), value: conditional });
+    // No setting of the sampler was chosen by these.
+    functions.push(Function { name: "levy-5".into(), space: cube(5, -10.0, 10.0), value: levy });
+    functions.push(Function {
+        name: "styblinski_tang-5".into(),
+        space: cube(5, -5.0, 5.0),
+        value: styblinski_tang,
+    });
+    functions.push(Function { name: "mixed".into(), space: space(MIXED), value: mixed });
     functions
 }
 
