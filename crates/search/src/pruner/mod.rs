@@ -84,3 +84,26 @@ pub fn by_name(name: &str, steps: u64) -> Option<Box<dyn Pruner>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::State;
+
+    #[test]
+    fn every_name_has_its_pruner_and_none_ends_a_trial_alone() {
+        let mut trial = Trial::new(0, State::Running);
+        trial.intermediate.insert(1, 0.5);
+        for name in PRUNERS {
+            let pruner = by_name(name, 27).unwrap();
+            assert_eq!(pruner.name(), name);
+            let alone = Situation { study: "s", direction: Direction::Maximize, trial: &trial, trials: &[] };
+            assert!(!pruner.judge(&alone).is_pruned, "{name}");
+            // Nothing was reported.
+            let silent = Trial::new(1, State::Running);
+            let verdict = pruner.judge(&Situation { trial: &silent, ..alone });
+            assert_eq!(verdict, Verdict::default());
+        }
+        assert!(by_name("some", 27).is_none());
+    }
+}

@@ -31,7 +31,8 @@ pub struct Request<'a> {
     pub number: u64,
     /// The trials known, in any order; the one that is to begin may be among them and is not looked at.
     pub trials: &'a [Trial],
-    /// Values that are given for this trial, such as those of an enqueued one. They stand, and the others are chosen along with them.
+    /// Values that are given for this trial, such as those of an enqueued one. They stand, and decide what is active; one outside of its
+    /// range is not used. The others are chosen as they would be without them.
     pub fixed: Assignment,
 }
 
