@@ -27,6 +27,7 @@ mod normal;
 pub mod pruner;
 pub mod sampler;
 mod space;
+pub mod storage;
 mod trial;
 
 pub use distribution::{Choice, Distribution, DistributionError, ParamValue, UnitCell};
@@ -34,4 +35,5 @@ pub use error::{SearchErrors, SearchFault};
 pub use pruner::{Pruner, Verdict};
 pub use sampler::{Request, Sampler};
 pub use space::{Assignment, Condition, Group, Parameter, Space};
+pub use storage::{Storage, StorageError};
 pub use trial::{Direction, Param, State, Trial};
