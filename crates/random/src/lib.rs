@@ -73,6 +73,8 @@ pub enum Purpose {
     Bootstrap,
     /// With which share two training images are mixed; (epoch, sample).
     Mix,
+    /// What a sampler draws in a search; (trial, group of parameters), and the place of the draw within the sampler.
+    Search(u16),
 }
 
 impl Purpose {
@@ -86,6 +88,7 @@ impl Purpose {
             Purpose::Subset => 6 << 16,
             Purpose::Bootstrap => 7 << 16,
             Purpose::Mix => 8 << 16,
+            Purpose::Search(place) => (16 << 16) | u32::from(place),
         }
     }
 }

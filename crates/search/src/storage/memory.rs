@@ -1,0 +1,124 @@
+//! Trials that are kept in memory alone: for tests, and for a search whose trials nobody wants afterwards.
+
+use super::{Storage, StorageError};
+use crate::trial::{Param, State, Trial};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Trials in memory.
+#[derive(Debug, Default)]
+pub struct Memory {
+    trials: Mutex<Vec<Trial>>,
+    attributes: Mutex<BTreeMap<String, Value>>,
+}
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, Vec<Trial>> {
+        self.trials.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, state: State) -> u64 {
+        let mut trials = self.lock();
+        let number = trials.len() as u64;
+        trials.push(Trial::new(number, state));
+        number
+    }
+
+    fn change(&self, number: u64, change: impl FnOnce(&mut Trial)) -> Result<(), StorageError> {
+        match self.lock().iter_mut().find(|trial| trial.number == number) {
+            None => Err(StorageError::Trial { number, message: "is not there" }),
+            Some(trial) if trial.state.is_finished() => {
+                Err(StorageError::Trial { number, message: "has ended already" })
+            }
+            Some(trial) => {
+                change(trial);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Storage for Memory {
+    fn trials(&self) -> Result<Vec<Trial>, StorageError> {
+        Ok(self.lock().clone())
+    }
+
+    fn create(&self) -> Result<u64, StorageError> {
+        Ok(self.add(State::Running))
+    }
+
+    fn claim(&self) -> Result<Option<u64>, StorageError> {
+        let mut trials = self.lock();
+        let waiting = trials.iter_mut().find(|trial| trial.state == State::Waiting);
+        Ok(waiting.map(|trial| {
+            trial.state = State::Running;
+            trial.number
+        }))
+    }
+
+    fn enqueue(
+        &self,
+        fixed: &BTreeMap<String, Value>,
+        attributes: &[(String, Value)],
+    ) -> Result<u64, StorageError> {
+        let number = self.add(State::Waiting);
+        self.change(number, |trial| {
+            trial.system_attributes.extend(attributes.iter().cloned());
+            trial.system_attributes.insert("fixed_params".to_owned(), json!(fixed));
+        })?;
+        Ok(number)
+    }
+
+    fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError> {
+        self.change(number, |trial| trial.params.clone_from(params))
+    }
+
+    fn report(&self, number: u64, step: i64, value: f64) -> Result<(), StorageError> {
+        self.change(number, |trial| {
+            trial.intermediate.insert(step, value);
+        })
+    }
+
+    fn set_attribute(
+        &self,
+        number: u64,
+        is_system: bool,
+        key: &str,
+        value: &Value,
+    ) -> Result<(), StorageError> {
+        self.change(number, |trial| {
+            let attributes =
+                if is_system { &mut trial.system_attributes } else { &mut trial.user_attributes };
+            attributes.insert(key.to_owned(), value.clone());
+        })
+    }
+
+    fn finish(&self, number: u64, state: State, value: Option<f64>) -> Result<(), StorageError> {
+        self.change(number, |trial| {
+            trial.state = state;
+            trial.values = value.into_iter().collect();
+        })
+    }
+
+    fn study_attributes(&self) -> Result<BTreeMap<String, Value>, StorageError> {
+        Ok(self.attributes.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn set_study_attribute(&self, key: &str, value: &Value) -> Result<(), StorageError> {
+        self.attributes.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), value.clone());
+        Ok(())
+    }
+
+    fn beat(&self, _number: u64) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn fail_stale(&self) -> Result<Vec<Trial>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    fn address(&self) -> String {
+        "memory".to_owned()
+    }
+}
