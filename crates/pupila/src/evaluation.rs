@@ -185,6 +185,12 @@ impl<'a> Evaluation<'a> {
                     .to_owned(),
             );
         }
+        warnings.extend(
+            model
+                .negative_controls()
+                .iter()
+                .map(|control| format!("a negative control was trained: {control}")),
+        );
         let seed = match model.folder().map_or(Ok(None), RunFolder::summary) {
             Ok(summary) => summary.map_or(0, |summary| summary.seed()),
             Err(error) => {
@@ -278,6 +284,7 @@ impl Judged<'_> {
             intervals_over: Some(self.intervals.over.clone()),
             per_class: self.intervals.per_class.clone(),
             leaks: self.leaks.clone(),
+            negative_controls: self.model.negative_controls(),
             confusion_matrix: self.predictions.confusion().rows().map(<[u64]>::to_vec).collect(),
             timing: EvaluationTiming {
                 decode_s: self.images.decode_time.as_secs_f64(),

@@ -73,6 +73,8 @@ pub enum Purpose {
     Bootstrap,
     /// With which share two training images are mixed; (epoch, sample).
     Mix,
+    /// Which training image gets which label where labels are shuffled; (0, 0).
+    Labels,
 }
 
 impl Purpose {
@@ -86,6 +88,7 @@ impl Purpose {
             Purpose::Subset => 6 << 16,
             Purpose::Bootstrap => 7 << 16,
             Purpose::Mix => 8 << 16,
+            Purpose::Labels => 9 << 16,
         }
     }
 }

@@ -168,7 +168,7 @@ impl Report<'_> {
                     self.training.as_ref(),
                     self.summary.diagnosis(),
                 );
-                add("verdict", "Verdict", words);
+                add("verdict", "Verdict", sections::negative_controls(self.summary) + &words);
             }
             None => add("verdict", "Verdict", sections::nothing_judged(self.training.as_ref())),
         }

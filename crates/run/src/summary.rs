@@ -94,6 +94,9 @@ pub struct RunSummary {
     pub skipped_images: Vec<SkippedImage>,
     /// Pictures of kinds that are not read.
     pub other_pictures: Vec<OtherPicture>,
+    /// The negative controls that the recipe asks for, a sentence each: no model for use comes of such a run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub negative_controls: Vec<String>,
     /// Transforms of the caller's own, which a recipe cannot name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub own_transforms: Vec<String>,
@@ -195,6 +198,9 @@ pub struct EvaluationSummary {
     /// What images with a copy in the run's training set do to the scores; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Leaks>,
+    /// The negative controls that the run's recipe asks for, a sentence each: it is no model for use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub negative_controls: Vec<String>,
     /// Images by true class (rows) and predicted class (columns).
     pub confusion_matrix: Vec<Vec<u64>>,
     /// Where the time went.
@@ -285,6 +291,14 @@ impl Summary {
         match self {
             Summary::Run(run) => run.val_leaks.as_ref(),
             Summary::Evaluation(evaluation) => evaluation.leaks.as_ref(),
+        }
+    }
+
+    /// The negative controls that the model was trained with, a sentence each; most have none.
+    pub fn negative_controls(&self) -> &[String] {
+        match self {
+            Summary::Run(run) => &run.negative_controls,
+            Summary::Evaluation(evaluation) => &evaluation.negative_controls,
         }
     }
 

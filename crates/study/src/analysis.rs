@@ -174,8 +174,13 @@ impl<'a> Facts<'a> {
         &self.runs[variant * each..(variant + 1) * each]
     }
 
+    /// The plan that they are of.
+    pub(crate) fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     /// `[splits][seeds]`
-    fn table(&self, variant: usize) -> Vec<Vec<f64>> {
+    pub(crate) fn table(&self, variant: usize) -> Vec<Vec<f64>> {
         let rows = self.of(variant).chunks(self.plan.seeds.len());
         rows.map(|row| row.iter().map(|run| run.value).collect()).collect()
     }

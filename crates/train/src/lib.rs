@@ -29,7 +29,7 @@ pub use insight::{
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
-    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Layers,
+    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Labels, Layers,
     LeakPolicy, Loss, Monitor, MonitorError, NamedWeights, Names, Origin, Recipe, RecipeErrors, Sampler,
     Setting, Train, json_schema, key_docs, key_meant, keys, keys_page,
 };
