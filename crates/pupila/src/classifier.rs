@@ -206,6 +206,11 @@ impl Classifier {
         }
     }
 
+    /// A number that changes with any change of the values, the input or the classes: in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        self.card.fingerprint(&self.engine.state())
+    }
+
     /// The classes, in the order of the logits.
     pub fn classes(&self) -> &[String] {
         &self.card.classes

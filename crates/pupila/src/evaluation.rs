@@ -3,13 +3,14 @@
 
 use crate::classifier::{Classifier, Judging};
 use crate::error::{Error, Tried};
+use crate::looks;
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
 use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
-    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, RunFolder, Summary, finite,
-    leaks_csv, predictions_csv, was_trained_on,
+    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, LooksSummary, RunFolder,
+    StateFolder, Summary, finite, leaks_csv, predictions_csv, was_trained_on,
 };
 use pupila_train::{
     Images, Layers, confusion_png, fingerprint, fingerprint_of, other_pictures_of, scan_for, skipped_images,
@@ -35,6 +36,8 @@ pub struct EvaluationOptions {
     pub judging: Judging,
     /// What was typed, for the files.
     pub arguments: Vec<String>,
+    /// Where the looks at test sets are noted: the user's state folder if left out.
+    pub state: Option<StateFolder>,
 }
 
 /// An evaluation: first the images are found, then they are judged, then the results are written.
@@ -77,6 +80,8 @@ pub struct Judged<'a> {
     pub copies: Vec<Option<String>>,
     /// What these do to the scores.
     pub leaks: Option<Leaks>,
+    /// How often these images were looked at, where they are a test set.
+    pub looks: Option<LooksSummary>,
     seed: u64,
     started: Instant,
 }
@@ -236,6 +241,7 @@ impl<'a> Evaluation<'a> {
         };
         let copies: Vec<Option<String>> = images.samples(&all).into_iter().map(copy).collect();
         let leaks = Leaks::of(&predictions, model.classes(), groups.as_deref(), &copies);
+        let looks = looks::note(model, &options, split, &images, &predictions, groups.as_deref());
         Ok(Judged {
             model,
             run,
@@ -249,6 +255,7 @@ impl<'a> Evaluation<'a> {
             intervals,
             copies,
             leaks,
+            looks,
             seed,
             started,
         })
@@ -284,6 +291,7 @@ impl Judged<'_> {
             intervals_over: Some(self.intervals.over.clone()),
             per_class: self.intervals.per_class.clone(),
             leaks: self.leaks.clone(),
+            looks: self.looks.clone(),
             negative_controls: self.model.negative_controls(),
             confusion_matrix: self.predictions.confusion().rows().map(<[u64]>::to_vec).collect(),
             timing: EvaluationTiming {

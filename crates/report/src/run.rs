@@ -179,6 +179,7 @@ impl Report<'_> {
         if let Some(judged) = &self.judged {
             let selection = crate::select(judged.predictions, judged.leaked);
             let shown = sections::Shown { judged, classes: self.classes, pictures: &pictures };
+            add("looks", "Looks at this test set", sections::looks(self.summary));
             add("confusion", "Confusion matrix", sections::confusion(&shown, &selection));
             add("classes", "Classes", sections::per_class(judged, self.classes));
             add("ranking", "ROC and precision-recall", sections::ranking(judged, self.classes));

@@ -3,6 +3,7 @@
 use crate::error::{RunFileError, damaged};
 use crate::finding::Finding;
 use crate::leaks::Leaks;
+use crate::looks_summary::LooksSummary;
 use crate::named::Named;
 use crate::run_end::RunEnd;
 use serde::{Deserialize, Serialize};
@@ -198,6 +199,9 @@ pub struct EvaluationSummary {
     /// What images with a copy in the run's training set do to the scores; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Leaks>,
+    /// How often this test set was looked at, and what that does to the best of the looks; absent for training and validation images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks: Option<LooksSummary>,
     /// The negative controls that the run's recipe asks for, a sentence each: it is no model for use.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub negative_controls: Vec<String>,

@@ -213,7 +213,7 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
     let step = if plan.metric.unit == "frac" { 1.0 / images.max(1) as f64 } else { 0.0 };
     let floor = step * step / 6.0;
     let tables: Vec<_> = (0..plan.variants.len()).map(|variant| facts.table(variant)).collect();
-    let blocks = Blocks::new(&tables, plan.baseline);
+    let blocks = Blocks::new(&tables, plan.baseline, plan.chance);
     let overlap = overlap(plan, images, train_images);
     let range = plan.metric.range;
     let mut differences = compare_pairs(&blocks.pairs, blocks.pooled, floor, overlap);

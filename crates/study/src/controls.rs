@@ -106,7 +106,7 @@ pub fn controls(
     let plan = facts.plan();
     let chance = plan.chance?;
     let tables: Vec<Vec<Vec<f64>>> = (0..plan.variants.len()).map(|variant| facts.table(variant)).collect();
-    let blocks = Blocks::new(&tables, plan.baseline);
+    let blocks = Blocks::new(&tables, plan.baseline, Some(chance));
     let others: Vec<usize> =
         (0..plan.variants.len()).filter(|&variant| variant != chance && variant != plan.baseline).collect();
     let judging = Judging {

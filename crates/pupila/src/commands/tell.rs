@@ -10,7 +10,7 @@ use pupila::dataset::{
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
-use pupila::run_files::{Against, Interval, IntervalsOver, Leaks, Named, RunSummary};
+use pupila::run_files::{Against, Interval, IntervalsOver, Leaks, LooksSummary, Named, RunSummary};
 use pupila::train::Images;
 use pupila::{EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
 use std::path::Path;
@@ -335,6 +335,16 @@ pub(crate) fn check_csv(path: Option<&Path>) -> Result<(), Failure> {
         "{} is there already, as a run's own record or as something else than predictions, and is not written over: choose another --csv, or remove it",
         path.display()
     )))
+}
+
+/// How often a test set was looked at, and what that does to the best of the looks.
+pub(crate) fn looks(output: Output, looks: &LooksSummary) {
+    for sentence in looks.sentences() {
+        output.say(format_args!("  {sentence}"));
+    }
+    if let Some(trouble) = &looks.trouble {
+        output.warn(trouble);
+    }
 }
 
 /// How good the classifier is.

@@ -6,7 +6,7 @@
 //! with the pooled variance that gives way to the own one, over seeds and over images ([`super::crossed`]). The set is exact where scores
 //! are normal, whatever their correlation, and it is unbounded where the baseline itself is not told from chance: then nothing is said.
 
-use super::comparison::{Difference, Pairs, differences, judged};
+use super::comparison::{Difference, Pairs, differences, judged, moments};
 use super::crossed::both;
 
 /// The blocks of three variants, paired: seeds, or the means of splits.
@@ -28,7 +28,7 @@ pub struct Scores {
 /// What all shares of a study are judged by.
 #[derive(Debug, Clone, Copy)]
 pub struct Judging {
-    /// The residual mean square of the study and its degrees of freedom.
+    /// The residual mean square of the study, without the variant of chance, and its degrees of freedom.
     pub pooled: Option<(f64, f64)>,
     /// What one image changes of the metric; 0 where it is not known in steps.
     pub step: f64,
@@ -115,13 +115,22 @@ fn ratio(scores: &Scores) -> Option<f64> {
 
 /// Whether a ratio is not told from the true one.
 fn holds(scores: &Scores, judging: &Judging, ratio: f64) -> Option<bool> {
-    let (seeded, chance) = (f64::from(u8::from(scores.is_seeded)), 1.0 - ratio);
-    let weight = seeded + ratio * ratio + chance * chance;
-    // A sum of independent scores scatters by the sum of its squared weights; the pooled variance is told for a difference of two. Rounding
-    // to steps has the variance steps² / 12 (Sheppard).
-    let pairs = [Pairs { variant: 0, differences: contrast(scores, ratio), scale: 0.5 * weight }];
-    let floor = weight * judging.step * judging.step / 12.0;
-    let mut difference: Difference = *differences(&pairs, judging.pooled, floor, judging.overlap).first()?;
+    // A sum of independent scores scatters by the sum of its squared weights. What is learnt from shuffled labels is another thing with every
+    // shuffle, so chance scatters by a variance of its own; the degrees of freedom of both together are Satterthwaite's.
+    let variants = f64::from(u8::from(scores.is_seeded)) + ratio * ratio;
+    let (_, sd, blocks) = moments(&scores.chance);
+    let of_chance = (1.0 - ratio).powi(2) * sd.powi(2);
+    let pooled = judging.pooled.map(|(square, df)| {
+        let of_variants = variants * square;
+        let all = of_variants + of_chance;
+        let parts = of_variants.powi(2) / df + of_chance.powi(2) / (blocks - 1) as f64;
+        // The variance that is pooled is told as half of that of a difference.
+        (0.5 * all, if parts > 0.0 { all.powi(2) / parts } else { df })
+    });
+    let pairs = [Pairs { variant: 0, differences: contrast(scores, ratio), scale: 1.0 }];
+    // Rounding to steps has the variance steps² / 12 (Sheppard).
+    let floor = (variants + (1.0 - ratio).powi(2)) * judging.step * judging.step / 12.0;
+    let mut difference: Difference = *differences(&pairs, pooled, floor, judging.overlap).first()?;
     let error = difference.error();
     (difference.p_value, difference.interval) =
         judged(difference.mean, error, difference.df, judging.comparisons);
@@ -151,6 +160,8 @@ mod tests {
     /// Scatter of a simulated study: of seeds, of images, and of the rest; how far the baseline is above chance; the true share.
     #[derive(Debug, Clone, Copy)]
     struct World {
+        /// How much more chance scatters than the others.
+        chance: f64,
         seeds: usize,
         images: usize,
         of_seeds: f64,
@@ -166,11 +177,11 @@ mod tests {
         let mut normals = Normals::new(33, study);
         let truths = [0.3 + world.share * world.above, 0.3 + world.above, 0.3];
         let shared: Vec<f64> = (0..world.images).map(|_| normals.next()).collect();
-        let table = |truth: f64, seeded: bool, normals: &mut Normals| -> Vec<Vec<f64>> {
+        let table = |truth: f64, (seeded, scale): (bool, f64), normals: &mut Normals| -> Vec<Vec<f64>> {
             let own: Vec<f64> = (0..world.images).map(|_| normals.next()).collect();
             let ease = |image: usize| world.of_images * (0.8 * shared[image] + 0.6 * own[image]);
             let mut run = || -> Vec<f64> {
-                let seed = world.of_seeds * normals.next();
+                let seed = scale * world.of_seeds * normals.next();
                 (0..world.images)
                     .map(|image| truth + ease(image) + seed + world.rest * normals.next())
                     .collect()
@@ -182,9 +193,9 @@ mod tests {
             vec![fixed; world.seeds]
         };
         let tables = [
-            table(truths[0], world.seeded, &mut normals),
-            table(truths[1], true, &mut normals),
-            table(truths[2], true, &mut normals),
+            table(truths[0], (world.seeded, 1.0), &mut normals),
+            table(truths[1], (true, 1.0), &mut normals),
+            table(truths[2], (true, world.chance), &mut normals),
         ];
         let mean = |row: &Vec<f64>| row.iter().sum::<f64>() / row.len() as f64;
         let [without, with, chance] =
@@ -196,6 +207,7 @@ mod tests {
     #[test]
     fn the_interval_holds_the_true_share() {
         let plain = World {
+            chance: 1.0,
             seeds: 5,
             images: 100,
             of_seeds: 0.02,
@@ -216,6 +228,8 @@ mod tests {
             // The baseline is hardly above chance: most intervals are none, and those that are must hold the truth.
             World { above: 0.1, images: 60, ..plain },
             World { seeded: false, ..plain },
+            World { chance: 5.0, ..plain },
+            World { chance: 5.0, of_seeds: 0.05, seeds: 10, ..plain },
             World { seeded: false, share: 0.0, images: 300, ..plain },
         ];
         for world in worlds {
@@ -223,7 +237,7 @@ mod tests {
             let studies = 600;
             for study in 0..studies {
                 let (scores, values) = simulated(world, study);
-                let pooled = residual(if world.seeded { &values } else { &values[..1] }).or(None);
+                let pooled = residual(&values[..if world.seeded { 2 } else { 1 }]);
                 let found = survival(&scores, &Judging { pooled, ..ONE }).unwrap();
                 match found.interval {
                     Some((low, high)) => {
