@@ -38,7 +38,10 @@ class Program:
         self.folder = folder
 
     def __call__(self, *arguments):
-        environment = os.environ | {"PUPILA_CACHE_DIR": str(self.folder / "cache")}
+        environment = os.environ | {
+            "PUPILA_CACHE_DIR": str(self.folder / "cache"),
+            "PUPILA_STATE_DIR": str(self.folder / "state"),
+        }
         done = subprocess.run([PUPILA, *map(str, arguments)], cwd=self.folder, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout

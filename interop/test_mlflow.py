@@ -100,7 +100,10 @@ def test_numbers_that_are_none_arrive_as_they_are(program, small_png, server, cl
 
 
 def test_a_server_that_dies_and_comes_back(program, small_png, server, client):
-    environment = os.environ | {"PUPILA_CACHE_DIR": str(program.folder / "cache")}
+    environment = os.environ | {
+        "PUPILA_CACHE_DIR": str(program.folder / "cache"),
+        "PUPILA_STATE_DIR": str(program.folder / "state"),
+    }
     command = [PUPILA, "train", small_png, "--name", "shaken", "--size", "16", "--epochs", "300", "--set", "tracking.steps_every=5"]
     command += ["--set", "tracking.wait_s=1", "--mlflow", server.uri, "--experiment", "interop"]
     process = subprocess.Popen(command, cwd=program.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

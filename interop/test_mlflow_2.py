@@ -70,7 +70,10 @@ def test_a_run_is_read_back_value_by_value(program, small_png, server, tmp_path)
     command = [PUPILA, "train", small_png, "--name", "whole2", "--size", 16, "--epochs", 3, "--mlflow", server.uri, "--experiment", "interop"]
     for key in ["steps_every=2", "system_every_s=0.1", "register=skin", "alias=candidate", "notes=hello", "wait_s=60"]:
         command += ["--set", f"tracking.{key}"]
-    environment = os.environ | {"PUPILA_CACHE_DIR": str(program.folder / "cache")}
+    environment = os.environ | {
+        "PUPILA_CACHE_DIR": str(program.folder / "cache"),
+        "PUPILA_STATE_DIR": str(program.folder / "state"),
+    }
     done = subprocess.run(list(map(str, command)), cwd=program.folder, env=environment, capture_output=True, text=True)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
@@ -106,7 +109,10 @@ def test_numbers_that_are_none_arrive_as_they_are(program, small_png, server, tm
 
 
 def test_a_server_that_dies_and_comes_back(program, small_png, server, tmp_path):
-    environment = os.environ | {"PUPILA_CACHE_DIR": str(program.folder / "cache")}
+    environment = os.environ | {
+        "PUPILA_CACHE_DIR": str(program.folder / "cache"),
+        "PUPILA_STATE_DIR": str(program.folder / "state"),
+    }
     command = [PUPILA, "train", small_png, "--name", "shaken2", "--size", "16", "--epochs", "150", "--set", "tracking.steps_every=5"]
     command += ["--set", "tracking.wait_s=1", "--mlflow", server.uri, "--experiment", "interop"]
     folder = program.folder / "runs/shaken2"

@@ -169,7 +169,10 @@ def test_the_server_shows_all_of_it(run):
 
 
 def test_a_kill_leaves_what_was_written(program, small_png):
-    environment = os.environ | {"PUPILA_CACHE_DIR": str(program.folder / "cache")}
+    environment = os.environ | {
+        "PUPILA_CACHE_DIR": str(program.folder / "cache"),
+        "PUPILA_STATE_DIR": str(program.folder / "state"),
+    }
     command = [PUPILA, "train", small_png, "--name", "killed", "--size", "16", "--epochs", "1000000", "--set", "tracking.steps_every=1"]
     process = subprocess.Popen(command, cwd=program.folder, env=environment, stdout=subprocess.DEVNULL)
     time.sleep(3)

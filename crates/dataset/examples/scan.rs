@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use pupila_dataset::{Cache, OnBadImage, ResizeRule, ScanOptions, Split, load, scan};
+use pupila_dataset::{Cache, OnBadImage, ResizeRule, ScanOptions, Show, Split, load, scan};
 use pupila_image::{Interpolation, Reading};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         interpolation: Interpolation::Area,
         scaled_decoding: false,
         reading: Reading::default(),
+        show: Show::All,
     };
     for pass in ["cold", "warm", "warm again"] {
         let cache = Cache::open(folder.path(), Cache::DEFAULT_MAX_BYTES);

@@ -14,7 +14,7 @@ use twox_hash::XxHash3_128;
 
 use crate::files::{read_counted, read_file};
 use crate::{
-    Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, Sample, Skipped, Source, Split, WhyFlat,
+    Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, Sample, Show, Skipped, Source, Split, WhyFlat,
 };
 
 /// The size to which all images of a run are brought, and how.
@@ -33,12 +33,19 @@ pub struct ResizeRule {
     pub scaled_decoding: bool,
     /// What samples of more than 8 bits and transparency become.
     pub reading: Reading,
+    /// What of the resized image is shown.
+    pub show: Show,
 }
 
 impl ResizeRule {
     /// Bytes of one image.
     pub fn bytes(&self) -> usize {
         self.width as usize * self.height as usize * usize::from(self.channels)
+    }
+
+    /// The same rule with all of the image shown.
+    pub fn whole(&self) -> ResizeRule {
+        ResizeRule { show: Show::All, ..*self }
     }
 
     fn check(&self) -> Result<(), LoadError> {
@@ -56,10 +63,22 @@ impl ResizeRule {
     /// The bytes are no image that can be read, or a damaged one, unless [`Reading::fill_damaged`] says that these are read as far as
     /// they go. The system does not give the memory.
     pub fn pixels(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
-        Ok(self.pixels_and_damage(bytes)?.0)
+        Ok(self.shown(self.pixels_and_damage(bytes)?.0))
     }
 
-    /// The pixels, and of a damaged image that was filled what is wrong with it.
+    /// An image with what this rule does not show hidden.
+    pub fn shown(&self, image: Image) -> Image {
+        if self.show == Show::All {
+            return image;
+        }
+        let (width, height, channels) = (image.width(), image.height(), image.channels());
+        let mut data = image.clone().into_data();
+        self.show.apply(&mut data, width, height, channels);
+        // As long as it was.
+        Image::new(width, height, channels, data).unwrap_or(image)
+    }
+
+    /// All pixels, and of a damaged image that was filled what is wrong with it.
     fn pixels_and_damage(&self, bytes: &[u8]) -> Result<(Image, Option<DecodeError>), DecodeError> {
         let strict = Reading { fill_damaged: false, ..self.reading };
         match self.decoded(bytes, &strict) {
@@ -110,6 +129,17 @@ impl Pixels {
     /// All samples, `[N, H, W, C]`, without the rule.
     pub fn into_data(self) -> Vec<u8> {
         self.data
+    }
+
+    /// Hides what the rule does not show. The cache keeps whole images, which serve every control.
+    fn hide(&mut self) {
+        let ResizeRule { width, height, channels, show, .. } = self.rule;
+        if show != Show::All {
+            let bytes = self.rule.bytes();
+            self.data
+                .par_chunks_exact_mut(bytes)
+                .for_each(|image| show.apply(image, width, height, channels));
+        }
     }
 
     /// The number of images, `N`.
@@ -382,9 +412,10 @@ fn gather(
     if kept.is_empty() && !skipped.is_empty() {
         return Err(LoadError::NoneUsable { bad: skipped });
     }
-    let pixels = Pixels { rule, data };
+    let mut pixels = Pixels { rule, data };
     let filled = (!filled.is_empty()).then_some(Notice::Filled { images: filled });
     let notices = filled.into_iter().chain(flat_images(dataset, &kept, &pixels)).collect();
+    pixels.hide();
     Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
 }
 

@@ -110,7 +110,8 @@ impl Cache {
         let mut contents: Vec<u128> = images.iter().map(|(content, _)| *content).collect();
         contents.sort_unstable();
         let bytes: Vec<u8> = contents.iter().flat_map(|content| content.to_le_bytes()).collect();
-        self.rule_dir(rule).join(format!("{:032x}.statistics", XxHash3_128::oneshot(&bytes)))
+        let shown = rule.show.words().map_or(String::new(), |_| format!("-{}", rule.show));
+        self.rule_dir(rule).join(format!("{:032x}{shown}.statistics", XxHash3_128::oneshot(&bytes)))
     }
 }
 
@@ -119,6 +120,7 @@ mod tests {
     use pupila_image::{Interpolation, Reading};
 
     use super::*;
+    use crate::Show;
 
     #[test]
     fn they_are_those_of_all_pixels_and_are_remembered() {
@@ -130,6 +132,7 @@ mod tests {
                 interpolation: Interpolation::Area,
                 scaled_decoding: false,
                 reading: Reading::default(),
+                show: Show::All,
             };
             let images: Vec<Vec<u8>> = (0..37usize)
                 .map(|i| {

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use common::{Data, paths};
 use pupila_dataset::{
-    Dataset, Form, LabelledOptions, Layout, Notice, OnBadImage, ResizeRule, ScanError, ScanOptions, Split,
-    load, scan, scan_images, scan_labelled,
+    Dataset, Form, LabelledOptions, Layout, Notice, OnBadImage, ResizeRule, ScanError, ScanOptions, Show,
+    Split, load, scan, scan_images, scan_labelled,
 };
 use pupila_image::{Interpolation, Reading};
 use zip::write::SimpleFileOptions;
@@ -60,6 +60,7 @@ fn pixels(dataset: &Dataset, side: u32, channels: u8) -> Vec<u8> {
         interpolation: Interpolation::Area,
         scaled_decoding: false,
         reading: Reading::default(),
+        show: Show::All,
     };
     let none: &(dyn Fn() -> bool + Sync) = &|| false;
     load(dataset, &which, &rule, None, OnBadImage::Fail, &|_| {}, none).unwrap().pixels.into_data()
@@ -311,6 +312,7 @@ fn values_of_other_scales_are_told_and_can_be_read() {
             interpolation: Interpolation::Area,
             scaled_decoding: false,
             reading: Reading { white, ..Reading::default() },
+            show: Show::All,
         };
         load(&dataset, &which, &rule, None, OnBadImage::Fail, &|_| {}, none).unwrap()
     };

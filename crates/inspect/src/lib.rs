@@ -23,7 +23,7 @@ mod record;
 mod resolution;
 mod shortcut;
 pub mod splits;
-mod tree;
+pub mod tree;
 mod units;
 
 pub use finding::{Finding, Kind, Severity};

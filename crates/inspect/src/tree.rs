@@ -7,13 +7,19 @@ const DEPTH: usize = 6;
 const LEAF: usize = 5;
 
 /// A tree that was fitted.
-pub(crate) enum Tree {
-    Leaf(u32),
+#[derive(Debug)]
+pub enum Tree {
+    /// The class that is answered, and how many images of each class were there.
+    Leaf(u32, Vec<usize>),
     /// Below or equal to the threshold on the left.
     Split {
+        /// Which of the features.
         feature: usize,
+        /// The largest number that goes to the left.
         threshold: f32,
+        /// Below it.
         left: Box<Tree>,
+        /// Above it.
         right: Box<Tree>,
     },
 }
@@ -21,19 +27,30 @@ pub(crate) enum Tree {
 impl Tree {
     /// Fits a tree to the images `which`. `features: [F][N]`, `labels: [N]` below the number of `weights`: how much an image of each class
     /// counts.
-    pub(crate) fn fit(features: &[Vec<f32>], labels: &[u32], weights: &[f64], which: &mut [usize]) -> Tree {
+    pub fn fit(features: &[Vec<f32>], labels: &[u32], weights: &[f64], which: &mut [usize]) -> Tree {
         // A leaf of one in two hundred says nothing of the others.
         let leaf = LEAF.max(which.len() / 200);
         grow(features, labels, weights, which, DEPTH, leaf)
     }
 
     /// The class of image `at`.
-    pub(crate) fn predict(&self, features: &[Vec<f32>], at: usize) -> u32 {
+    pub fn predict(&self, features: &[Vec<f32>], at: usize) -> u32 {
+        self.leaf(features, at).0
+    }
+
+    /// The share of each class in the leaf of image `at`, as if one more image stood there, spread evenly over the classes: none is 0.
+    pub fn shares(&self, features: &[Vec<f32>], at: usize) -> Vec<f32> {
+        let (_, counts) = self.leaf(features, at);
+        let (all, classes) = (counts.iter().sum::<usize>() as f32, counts.len() as f32);
+        counts.iter().map(|&count| (count as f32 + 1.0 / classes) / (all + 1.0)).collect()
+    }
+
+    fn leaf(&self, features: &[Vec<f32>], at: usize) -> (u32, &[usize]) {
         match self {
-            Tree::Leaf(class) => *class,
+            Tree::Leaf(class, counts) => (*class, counts),
             Tree::Split { feature, threshold, left, right } => {
                 let branch = if features[*feature][at] <= *threshold { left } else { right };
-                branch.predict(features, at)
+                branch.leaf(features, at)
             }
         }
     }
@@ -55,10 +72,10 @@ fn grow(
     let largest = (0..weights.len()).max_by(heavier).unwrap_or(0);
     let pure = counts.iter().filter(|&&count| count > 0).count() < 2;
     if depth == 0 || pure || which.len() < 2 * leaf {
-        return Tree::Leaf(largest as u32);
+        return Tree::Leaf(largest as u32, counts);
     }
     let Some((feature, threshold)) = best_split(features, labels, weights, &counts, which, leaf) else {
-        return Tree::Leaf(largest as u32);
+        return Tree::Leaf(largest as u32, counts);
     };
     // In place, and in an order that follows from the data.
     which.sort_by(|&a, &b| features[feature][a].total_cmp(&features[feature][b]).then(a.cmp(&b)));
@@ -130,9 +147,14 @@ mod tests {
         let features = [vec![1.0; 40]];
         let labels: Vec<u32> = (0..40).map(|i| u32::from(i % 4 == 0)).collect();
         let tree = Tree::fit(&features, &labels, &[1.0; 2], &mut (0..40).collect::<Vec<_>>());
-        assert!(matches!(tree, Tree::Leaf(0)));
+        assert!(matches!(tree, Tree::Leaf(0, _)));
+        let shares = tree.shares(&features, 0);
+        assert!(
+            (shares[0] - 30.5 / 41.0).abs() < 1e-6 && (shares[1] - 10.5 / 41.0).abs() < 1e-6,
+            "{shares:?}"
+        );
         // Where the fewer ones count more they are the majority.
         let tree = Tree::fit(&features, &labels, &[1.0, 4.0], &mut (0..40).collect::<Vec<_>>());
-        assert!(matches!(tree, Tree::Leaf(1)));
+        assert!(matches!(tree, Tree::Leaf(1, _)));
     }
 }

@@ -41,6 +41,14 @@ impl Source {
         Ok(Source { pixels, labels, shape })
     }
 
+    /// The same images with other labels. `labels: [N]`
+    ///
+    /// # Errors
+    /// Where they are more or fewer than the images.
+    pub fn with_labels(&self, labels: Arc<[u32]>) -> Result<Self, SourceError> {
+        Source::new(Arc::clone(&self.pixels), labels, self.shape)
+    }
+
     /// The number of images, N.
     pub fn len(&self) -> usize {
         self.labels.len()

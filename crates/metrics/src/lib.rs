@@ -29,6 +29,7 @@ mod log_loss;
 mod matthews;
 mod mcnemar;
 mod metric;
+mod optimism;
 mod precision_recall_curve;
 mod precision_recall_f1;
 mod predictions;
@@ -51,6 +52,7 @@ pub use interval::{
 pub use log_loss::log_loss;
 pub use mcnemar::{McNemar, mcnemar};
 pub use metric::{Direction, METRICS, Metric, UnknownMetric, metric};
+pub use optimism::{expected_maximum, optimism_of_best, optimism_of_independent};
 pub use precision_recall_curve::PrecisionRecallCurve;
 pub use precision_recall_f1::{ClassScores, PrecisionRecallF1};
 pub use predictions::{Predictions, PredictionsError};

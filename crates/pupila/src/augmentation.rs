@@ -103,6 +103,7 @@ fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions)
         }
         whole => (whole.map_err(wrong)?, None),
     };
+    let image = recipe.input.rule().shown(image);
     // Sample 0 of as many epochs as there are draws: so a seed shows the same pictures in the grid and alone.
     let draw = |epoch| {
         let key = SampleKey { seed: recipe.train.seed, epoch, sample: 0 };
@@ -184,7 +185,9 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
             return Err(RecipeErrors(faults).into());
         }
         let train = dataset.indices(Split::Train);
-        let label = |position: u32| dataset.samples[train[position as usize]].label;
+        let mut labels: Vec<u32> = train.iter().map(|&sample| dataset.samples[sample].label).collect();
+        recipe.data.labels.exchange(&mut labels, recipe.train.seed);
+        let label = |position: u32| labels[position as usize];
         let order = recipe.data.sampler.order(&dataset.classes);
         let positions: Vec<u32> = (0..train.len() as u32).collect();
         let epoch = turns(&order.samples(&positions, label, recipe.train.seed, 1), train.len());

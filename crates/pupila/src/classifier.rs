@@ -10,7 +10,7 @@ use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
 use pupila_run::{RunFolder, Summary};
-use pupila_train::{EvaluateError, Images, ModelCard, ModelFile, Preparation, Views, evaluate_views};
+use pupila_train::{EvaluateError, Images, Layers, ModelCard, ModelFile, Preparation, Views, evaluate_views};
 use std::path::{Path, PathBuf};
 
 /// Images that are judged at once. Their number doesn't change a result.
@@ -189,6 +189,26 @@ impl Classifier {
     /// What the model is and what it expects.
     pub fn card(&self) -> &ModelCard {
         &self.card
+    }
+
+    /// The negative controls that it was trained with, a sentence each, as far as the model file and its run folder know; most models have
+    /// none.
+    pub fn negative_controls(&self) -> Vec<String> {
+        let recipe = self
+            .folder
+            .as_ref()
+            .and_then(|folder| Some((folder.file(RunFolder::RECIPE), folder.recipe().ok()??)));
+        match recipe {
+            Some(file) => {
+                Layers { file: Some(file), settings: Vec::new() }.resolve_what_is_known().0.controls()
+            }
+            None => self.card.input.control().into_iter().collect(),
+        }
+    }
+
+    /// A number that changes with any change of the values, the input or the classes: in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        self.card.fingerprint(&self.engine.state())
     }
 
     /// The classes, in the order of the logits.

@@ -3,13 +3,14 @@
 
 use crate::classifier::{Classifier, Judging};
 use crate::error::{Error, Tried};
+use crate::looks;
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
 use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Sample, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
-    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, RunFolder, Summary, TrainingCopy,
-    finite, leaks_csv, predictions_csv, was_trained_on,
+    Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, LooksSummary, RunFolder,
+    StateFolder, Summary, TrainingCopy, finite, leaks_csv, predictions_csv, was_trained_on,
 };
 use pupila_train::{
     Images, Layers, MOST_COMPARED, confusion_png, fingerprint, fingerprint_of, other_pictures_of, scan_for,
@@ -36,6 +37,8 @@ pub struct EvaluationOptions {
     pub judging: Judging,
     /// What was typed, for the files.
     pub arguments: Vec<String>,
+    /// Where the looks at test sets are noted: the user's state folder if left out.
+    pub state: Option<StateFolder>,
 }
 
 /// An evaluation: first the images are found, then they are judged, then the results are written.
@@ -78,6 +81,8 @@ pub struct Judged<'a> {
     pub copies: Vec<Option<TrainingCopy>>,
     /// What these do to the scores.
     pub leaks: Option<Leaks>,
+    /// How often these images were looked at, where they are a test set.
+    pub looks: Option<LooksSummary>,
     seed: u64,
     started: Instant,
 }
@@ -186,6 +191,12 @@ impl<'a> Evaluation<'a> {
                     .to_owned(),
             );
         }
+        warnings.extend(
+            model
+                .negative_controls()
+                .iter()
+                .map(|control| format!("a negative control was trained: {control}")),
+        );
         let seed = match model.folder().map_or(Ok(None), RunFolder::summary) {
             Ok(summary) => summary.map_or(0, |summary| summary.seed()),
             Err(error) => {
@@ -236,6 +247,7 @@ impl<'a> Evaluation<'a> {
         };
         let copies = TrainingCopy::of_each(exact, near);
         let leaks = Leaks::of(&predictions, model.classes(), groups.as_deref(), &copies);
+        let looks = looks::note(model, &options, split, &images, &predictions, groups.as_deref());
         Ok(Judged {
             model,
             run,
@@ -249,6 +261,7 @@ impl<'a> Evaluation<'a> {
             intervals,
             copies,
             leaks,
+            looks,
             seed,
             started,
         })
@@ -284,6 +297,8 @@ impl Judged<'_> {
             intervals_over: Some(self.intervals.over.clone()),
             per_class: self.intervals.per_class.clone(),
             leaks: self.leaks.clone(),
+            looks: self.looks.clone(),
+            negative_controls: self.model.negative_controls(),
             confusion_matrix: self.predictions.confusion().rows().map(<[u64]>::to_vec).collect(),
             timing: EvaluationTiming {
                 decode_s: self.images.decode_time.as_secs_f64(),

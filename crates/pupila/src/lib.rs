@@ -65,6 +65,7 @@ mod error;
 mod evaluation;
 mod font;
 mod inspection;
+mod looks;
 mod memory_need;
 mod notices;
 mod page;

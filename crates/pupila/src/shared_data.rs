@@ -61,6 +61,11 @@ impl SharedData {
         &self.path
     }
 
+    /// Where decoded images are kept on disk, if anywhere.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
+    }
+
     /// The data as a recipe wants them scanned, and how long that took now.
     ///
     /// # Errors
@@ -109,12 +114,14 @@ impl SharedData {
         let (options, rule) = (recipe.scan_options(), recipe.input.rule());
         let mut all = lock(&self.images);
         all.retain(|held| held.get().is_some());
-        let mut alike = all.iter().filter(|held| held.rule == rule);
-        if let Some(images) = alike.clone().find(|held| held.options == options).and_then(Held::get) {
+        let mut same = all.iter().filter(|held| held.rule == rule);
+        if let Some(images) = same.find(|held| held.options == options).and_then(Held::get) {
             return Ok(images);
         }
         let which = training_samples(dataset);
-        let copied = alike.find_map(|held| held.get()?.copied(dataset, &which));
+        // Of whole images every part can be shown.
+        let mut whole = all.iter().filter(|held| held.rule == rule.whole());
+        let copied = whole.find_map(|held| held.get()?.copied(dataset, &which, rule.show));
         let images = match copied {
             Some(images) => {
                 let images = Arc::new(images);

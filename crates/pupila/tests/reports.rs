@@ -340,7 +340,8 @@ fn compare_answers_for_models_or_for_recipes() {
     let ran = shell
         .args(["-c", &line])
         .current_dir(sandbox.path(""))
-        .env("PUPILA_CACHE_DIR", sandbox.path("cache"));
+        .env("PUPILA_CACHE_DIR", sandbox.path("cache"))
+        .env("PUPILA_STATE_DIR", sandbox.path("state"));
     let ran = ran.output().unwrap();
     assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
 

@@ -73,6 +73,8 @@ pub enum Purpose {
     Bootstrap,
     /// With which share two training images are mixed; (epoch, sample).
     Mix,
+    /// Which training image gets which label where labels are shuffled; (0, 0).
+    Labels,
     /// What a sampler draws in a search; (trial, group of parameters), and the place of the draw within the sampler.
     Search(u16),
 }
@@ -88,6 +90,7 @@ impl Purpose {
             Purpose::Subset => 6 << 16,
             Purpose::Bootstrap => 7 << 16,
             Purpose::Mix => 8 << 16,
+            Purpose::Labels => 9 << 16,
             Purpose::Search(place) => (16 << 16) | u32::from(place),
         }
     }

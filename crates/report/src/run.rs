@@ -168,7 +168,7 @@ impl Report<'_> {
                     self.training.as_ref(),
                     self.summary.diagnosis(),
                 );
-                add("verdict", "Verdict", words);
+                add("verdict", "Verdict", sections::negative_controls(self.summary) + &words);
             }
             None => add("verdict", "Verdict", sections::nothing_judged(self.training.as_ref())),
         }
@@ -179,6 +179,7 @@ impl Report<'_> {
         if let Some(judged) = &self.judged {
             let selection = crate::select(judged.predictions, judged.leaked);
             let shown = sections::Shown { judged, classes: self.classes, pictures: &pictures };
+            add("looks", "Looks at this test set", sections::looks(self.summary));
             add("confusion", "Confusion matrix", sections::confusion(&shown, &selection));
             add("classes", "Classes", sections::per_class(judged, self.classes));
             add("ranking", "ROC and precision-recall", sections::ranking(judged, self.classes));

@@ -56,6 +56,8 @@ impl RunFolder {
     pub const LEAKS: &'static str = "leaks.csv";
     /// The contents of the images it was trained on.
     pub const TRAINED: &'static str = "trained_on.txt";
+    /// The looks at test sets with the run's model.
+    pub const LOOKS: &'static str = "looks.jsonl";
     /// All of it as one page.
     pub const PAGE: &'static str = "report.html";
     /// What a study is: stands in a folder that holds run folders and is, with a `metrics.jsonl` of its own, one itself.

@@ -3,6 +3,7 @@
 use crate::error::{RunFileError, damaged};
 use crate::finding::Finding;
 use crate::leaks::Leaks;
+use crate::looks_summary::LooksSummary;
 use crate::named::Named;
 use crate::run_end::RunEnd;
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,9 @@ pub struct RunSummary {
     pub skipped_images: Vec<SkippedImage>,
     /// Pictures of kinds that are not read.
     pub other_pictures: Vec<OtherPicture>,
+    /// The negative controls that the recipe asks for, a sentence each: no model for use comes of such a run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub negative_controls: Vec<String>,
     /// Transforms of the caller's own, which a recipe cannot name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub own_transforms: Vec<String>,
@@ -195,6 +199,12 @@ pub struct EvaluationSummary {
     /// What images with a copy in the run's training set do to the scores; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Leaks>,
+    /// How often this test set was looked at, and what that does to the best of the looks; absent for training and validation images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks: Option<LooksSummary>,
+    /// The negative controls that the run's recipe asks for, a sentence each: it is no model for use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub negative_controls: Vec<String>,
     /// Images by true class (rows) and predicted class (columns).
     pub confusion_matrix: Vec<Vec<u64>>,
     /// Where the time went.
@@ -285,6 +295,14 @@ impl Summary {
         match self {
             Summary::Run(run) => run.val_leaks.as_ref(),
             Summary::Evaluation(evaluation) => evaluation.leaks.as_ref(),
+        }
+    }
+
+    /// The negative controls that the model was trained with, a sentence each; most have none.
+    pub fn negative_controls(&self) -> &[String] {
+        match self {
+            Summary::Run(run) => &run.negative_controls,
+            Summary::Evaluation(evaluation) => &evaluation.negative_controls,
         }
     }
 

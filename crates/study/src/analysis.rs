@@ -174,8 +174,13 @@ impl<'a> Facts<'a> {
         &self.runs[variant * each..(variant + 1) * each]
     }
 
+    /// The plan that they are of.
+    pub(crate) fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     /// `[splits][seeds]`
-    fn table(&self, variant: usize) -> Vec<Vec<f64>> {
+    pub(crate) fn table(&self, variant: usize) -> Vec<Vec<f64>> {
         let rows = self.of(variant).chunks(self.plan.seeds.len());
         rows.map(|row| row.iter().map(|run| run.value).collect()).collect()
     }
@@ -208,7 +213,7 @@ pub fn analyse(facts: &Facts<'_>, images: usize, train_images: usize) -> Analysi
     let step = if plan.metric.unit == "frac" { 1.0 / images.max(1) as f64 } else { 0.0 };
     let floor = step * step / 6.0;
     let tables: Vec<_> = (0..plan.variants.len()).map(|variant| facts.table(variant)).collect();
-    let blocks = Blocks::new(&tables, plan.baseline);
+    let blocks = Blocks::new(&tables, plan.baseline, plan.chance);
     let overlap = overlap(plan, images, train_images);
     let range = plan.metric.range;
     let mut differences = compare_pairs(&blocks.pairs, blocks.pooled, floor, overlap);

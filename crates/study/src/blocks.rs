@@ -20,8 +20,9 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Of `tables: [variants][splits][seeds]`.
-    pub fn new(tables: &[Vec<Vec<f64>>], baseline: usize) -> Blocks {
+    /// Of `tables: [variants][splits][seeds]`. `chance` is a variant that scatters by its nature as no other does, and is left out of what
+    /// is pooled: what is learnt from shuffled labels is another thing with every shuffle.
+    pub fn new(tables: &[Vec<Vec<f64>>], baseline: usize, chance: Option<usize>) -> Blocks {
         let cells: Vec<Vec<Vec<f64>>> = match tables.first().map_or(0, Vec::len) {
             1 => tables.iter().map(|table| table[0].iter().map(|&value| vec![value]).collect()).collect(),
             _ => tables.to_vec(),
@@ -40,7 +41,8 @@ impl Blocks {
             };
             of.iter().zip(&kept).map(mean).collect()
         };
-        let complete: Vec<Vec<f64>> = cells.iter().map(of_kept).collect();
+        let pooled = cells.iter().enumerate().filter(|&(variant, _)| Some(variant) != chance);
+        let complete: Vec<Vec<f64>> = pooled.map(|(_, of)| of_kept(of)).collect();
         let others = || cells.iter().enumerate().filter(|&(variant, _)| variant != baseline);
         let bases = others().map(|(_, of)| shared_base(of, &cells[baseline])).collect();
         let pairs = others().map(|(variant, of)| {
@@ -104,7 +106,7 @@ mod tests {
             vec![[&table[0][..], &[next, NAN]].concat(), [&table[1][..], &[NAN, NAN]].concat()]
         };
         let extended = vec![more(&ran[0], 0.9), more(&ran[1], NAN)];
-        let (before, after) = (Blocks::new(&ran, 0), Blocks::new(&extended, 0));
+        let (before, after) = (Blocks::new(&ran, 0, None), Blocks::new(&extended, 0, None));
         assert_eq!(before.pairs, after.pairs);
         assert_eq!(before.pooled, after.pooled);
         assert!((after.pairs[0].differences[0] - 0.15).abs() < 1e-12, "{after:?}");
@@ -116,20 +118,20 @@ mod tests {
     fn a_variant_with_fewer_seeds_a_split_is_paired_by_those_and_scatters_more() {
         let whole = vec![vec![0.5, 0.6, 0.7, 0.8]; 2];
         let lacking = vec![vec![0.6, NAN, 0.8, NAN], vec![NAN, 0.7, NAN, 0.9]];
-        let blocks = Blocks::new(&[whole.clone(), whole.clone(), lacking], 0);
+        let blocks = Blocks::new(&[whole.clone(), whole.clone(), lacking], 0, None);
         let of_lacking = &blocks.pairs[1];
         assert!(of_lacking.differences.iter().all(|d| (d - 0.1).abs() < 1e-12), "{of_lacking:?}");
         assert_eq!((blocks.pairs[0].scale, of_lacking.scale), (1.0, 2.0));
         // The pooled variance is of those that have all seeds.
-        assert_eq!(blocks.pooled, Blocks::new(&[whole.clone(), whole], 0).pooled);
+        assert_eq!(blocks.pooled, Blocks::new(&[whole.clone(), whole], 0, None).pooled);
     }
 
     #[test]
     fn a_single_split_has_seeds_for_blocks() {
-        let blocks = Blocks::new(&[vec![vec![0.5, 0.6, NAN]], vec![vec![0.7, NAN, 0.9]]], 0);
+        let blocks = Blocks::new(&[vec![vec![0.5, 0.6, NAN]], vec![vec![0.7, NAN, 0.9]]], 0, None);
         assert!((blocks.pairs[0].differences[0] - 0.2).abs() < 1e-12);
         assert!(blocks.pairs[0].differences[1..].iter().all(|d| d.is_nan()));
         assert_eq!((blocks.own[1].len(), blocks.pairs[0].scale), (3, 1.0));
-        assert!(Blocks::new(&[], 0).pairs.is_empty());
+        assert!(Blocks::new(&[], 0, None).pairs.is_empty());
     }
 }

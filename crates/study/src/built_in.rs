@@ -46,6 +46,10 @@ pub const ALL: &[BuiltIn] = &[
     built_in!("augmentation", "each transform of the recipe left out by itself, and all of them"),
     built_in!("optimizer", "adam, adamw, sgd, rmsprop at several learning rates"),
     built_in!("early-stopping", "patience of 2, 5 and 10 epochs against all epochs"),
+    built_in!(
+        "controls",
+        "negative controls: centre hidden, border, 4x4 thumbnail, file facts, shuffled labels"
+    ),
     built_in!("normalization", "0 to 1, ImageNet's, the data's own, each image's own"),
 ];
 

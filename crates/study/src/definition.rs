@@ -25,13 +25,15 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// What may stand in a study file.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "recipe",
     "first_steps",
     "name",
     "question",
     "metric",
     "baseline",
+    "chance",
+    "file_facts",
     "seeds",
     "splits",
     "subsets",
@@ -56,6 +58,11 @@ pub struct Definition {
     pub metric: Option<String>,
     /// The variant that the others are compared with; the first if left out.
     pub baseline: Option<String>,
+    /// The variant that says what chance reaches, such as one of shuffled labels: of the others it is told how much of the baseline's score
+    /// above chance survives.
+    pub chance: Option<String>,
+    /// Whether it is told too what the facts of the files alone reach, without a network.
+    pub file_facts: bool,
     /// Which seeds.
     pub seeds: Option<Seeds>,
     /// How many splits of the data; one if left out.
@@ -143,6 +150,8 @@ impl Reader<'_> {
             "question" => definition.question = self.text(key, value),
             "metric" => definition.metric = self.text(key, value),
             "baseline" => definition.baseline = self.text(key, value),
+            "chance" => definition.chance = self.text(key, value),
+            "file_facts" => definition.file_facts = self.yes(key, value),
             "seeds" => definition.seeds = self.seeds(value),
             "splits" => definition.splits = self.count(key, value),
             "runs" => definition.runs = self.count(key, value),

@@ -6,6 +6,7 @@
 mod analysis;
 mod blocks;
 pub mod built_in;
+pub mod controls;
 mod definition;
 mod error;
 mod facts;
@@ -19,6 +20,7 @@ pub mod words;
 
 pub use analysis::{Analysis, Compared, Facts, VariantAnalysis, Verdict, analyse, median, overlap};
 pub use built_in::definition;
+pub use controls::{Controls, FileFacts, controls};
 pub use definition::{Definition, Named, Seeds};
 pub use error::{StudyErrors, StudyFault};
 pub use facts::{EpochFacts, Outcome, RunFacts};

@@ -47,6 +47,10 @@ pub struct Plan {
     pub baseline: usize,
     /// The name of a baseline that is none of the variants; the study's folder may have it.
     pub unknown_baseline: Option<String>,
+    /// The place of the variant that says what chance reaches.
+    pub chance: Option<usize>,
+    /// Whether it is told what the facts of the files alone reach.
+    pub file_facts: bool,
     /// The variants, in the order of the definition.
     pub variants: Vec<Variant>,
     /// The seeds.

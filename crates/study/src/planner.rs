@@ -71,6 +71,7 @@ impl Planner<'_> {
             Seeding { seed: seeds.first().copied().unwrap_or(0), split, subsets: definition.subsets };
         let variants = self.variants(&base, seeding);
         let baseline = self.baseline(&variants);
+        let chance = self.chance(&variants, baseline.as_ref().ok().copied());
         let minutes = request.minutes.or(definition.minutes);
         if let Some(minutes) = minutes.filter(|minutes| !(minutes.is_finite() && *minutes > 0.0)) {
             self.wrong("minutes", format!("expected a number above 0, got {minutes}"));
@@ -93,6 +94,8 @@ impl Planner<'_> {
             metric,
             baseline: baseline.as_ref().copied().unwrap_or(0),
             unknown_baseline: baseline.err(),
+            chance,
+            file_facts: definition.file_facts,
             variants,
             seeds,
             splits,
@@ -388,6 +391,28 @@ impl Planner<'_> {
                 );
             }
         }
+    }
+
+    /// The place of the variant that says what chance reaches, which must be another than the baseline.
+    fn chance(&mut self, variants: &[Variant], baseline: Option<usize>) -> Option<usize> {
+        let Some(name) = &self.definition.chance else {
+            if self.definition.file_facts {
+                self.wrong("file_facts", "needs `chance`, the variant that says what chance reaches");
+            }
+            return None;
+        };
+        let found = variants.iter().position(|variant| variant.name == *name);
+        // Variants that are wrong are told already.
+        if found.is_none() && self.faults.is_empty() {
+            let names: Vec<String> = variants.iter().map(|variant| variant.name.clone()).collect();
+            let hint = did_you_mean(name, &names);
+            let message = format!("no variant is named `{name}`{hint} (there are {})", names.join(", "));
+            self.wrong("chance", message);
+        }
+        if found.is_some() && found == baseline {
+            self.wrong("chance", format!("`{name}` is the baseline too: nothing is above chance then"));
+        }
+        found
     }
 
     /// The place of the baseline, or the name that no variant here has.

@@ -1,13 +1,14 @@
 //! From a path to pixels in memory: the scan, the decoding, and what is said of both.
 
-use crate::recipe::{LeakPolicy, Recipe};
+use crate::recipe::{Labels, LeakPolicy, Recipe};
 use pupila_dataset::{
-    Cache, Dataset, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, ResizeRule, ScanError, Skipped,
-    Split, load, pixel_statistics, scan,
+    Cache, Dataset, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, ResizeRule, ScanError, Show,
+    Skipped, Split, load, pixel_statistics, scan,
 };
 use pupila_inspect::near::Near;
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
 use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -127,9 +128,9 @@ impl Images {
         })
     }
 
-    /// The samples `which` of another scan of the same data, copied from these: none where one of them is not here, or where
+    /// The samples `which` of another scan of the same data, copied from these, with what `show` leaves out hidden: none where one of them is not here, or where
     /// images were left out while these were decoded, which the other scan must be told by itself.
-    pub fn copied(&self, dataset: &Dataset, which: &[usize]) -> Option<Images> {
+    pub fn copied(&self, dataset: &Dataset, which: &[usize], show: Show) -> Option<Images> {
         if self.kept.len() != self.asked {
             return None;
         }
@@ -147,6 +148,11 @@ impl Images {
         let from: Vec<usize> = which.iter().map(from).collect::<Option<_>>()?;
         let mut pixels = Vec::with_capacity(from.len() * self.source.shape().values());
         from.iter().for_each(|&at| pixels.extend_from_slice(self.pixels(at as u32)));
+        if show != Show::All && !pixels.is_empty() {
+            let Shape { height, width, channels } = self.source.shape();
+            let hide = |image: &mut [u8]| show.apply(image, width as u32, height as u32, channels as u8);
+            pixels.par_chunks_exact_mut(height * width * channels).for_each(hide);
+        }
         let labels: Vec<u32> = which.iter().map(|&i| dataset.samples[i].label).collect();
         let source = Source::new(Arc::new(pixels), labels.into(), self.source.shape()).ok()?;
         Some(Images {
@@ -278,20 +284,35 @@ impl Images {
         !train.is_empty() && train.iter().all(|&i| self.pixels(i).chunks_exact(channels).all(gray))
     }
 
-    /// Batches of some images in another order every epoch, varied by the pipeline.
+    /// The labels that images are trained with, by their places in memory: their own, or those of the images to train on exchanged by
+    /// chance, a draw of `seed`. `[N]`
+    pub fn training_labels(&self, labels: Labels, seed: u64) -> Vec<u32> {
+        let mut all: Vec<u32> = self.kept.iter().map(|&i| self.dataset.samples[i].label).collect();
+        let positions = self.positions(Split::Train);
+        let mut trained: Vec<u32> = positions.iter().map(|&position| all[position as usize]).collect();
+        labels.exchange(&mut trained, seed);
+        positions.iter().zip(trained).for_each(|(&position, label)| all[position as usize] = label);
+        all
+    }
+
+    /// Batches of some images in another order every epoch, varied by the pipeline. `labels: [N]` are of all images in memory, such as
+    /// [`training_labels`](Images::training_labels).
     ///
     /// # Errors
-    /// See [`LoaderError`].
+    /// See [`SourceError`] and [`LoaderError`].
     pub fn training_loader(
         &self,
         positions: Vec<u32>,
+        labels: Vec<u32>,
         pipeline: Arc<Pipeline>,
         normalization: Normalization,
         order: Order,
         batch: usize,
         seed: u64,
-    ) -> Result<Loader, LoaderError> {
-        Loader::new(self.source.clone(), pipeline, normalization, order, batch, seed)?.with_samples(positions)
+    ) -> Result<Loader, DataError> {
+        let source = self.source.with_labels(labels.into())?;
+        let loader = Loader::new(source, pipeline, normalization, order, batch, seed)?;
+        Ok(loader.with_samples(positions)?)
     }
 
     /// Batches of some images as they are, in order.

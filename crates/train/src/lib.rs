@@ -31,7 +31,7 @@ pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Pr
 pub use near_copies::MOST_COMPARED;
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
-    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Layers,
+    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Labels, Layers,
     LeakPolicy, Loss, Monitor, MonitorError, NamedWeights, Names, Origin, Recipe, RecipeErrors, Sampler,
     Setting, Train, json_schema, key_docs, key_meant, keys, keys_page,
 };

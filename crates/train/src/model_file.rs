@@ -124,6 +124,19 @@ impl ModelCard {
         architectures::build(&self.model, self.input_shape(), self.classes.len())
     }
 
+    /// A number that changes with any change of what the model answers: its values, input, normalisation, classes. In hexadecimal.
+    pub fn fingerprint(&self, state: &StateDict) -> String {
+        let mut hasher = twox_hash::XxHash3_128::new();
+        // Which version wrote it, and in which epoch, changes no answer.
+        let card = ModelCard { version: String::new(), epoch: 0, ..self.clone() };
+        hasher.write(serde_json::to_string(&card).unwrap_or_default().as_bytes());
+        for (name, tensor) in state {
+            hasher.write(name.as_bytes());
+            tensor.data.iter().for_each(|value| hasher.write(&value.to_le_bytes()));
+        }
+        format!("{:032x}", hasher.finish_128())
+    }
+
     /// How an image file becomes the network's input.
     ///
     /// # Errors

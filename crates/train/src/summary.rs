@@ -83,6 +83,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         taken: context.taken.to_string(),
         skipped_images: skipped_images(skipped),
         other_pictures: other_pictures_of(other_pictures),
+        negative_controls: recipe.controls(),
         own_transforms: recipe.own_transforms(),
         seed: recipe.train.seed,
         threads: context.threads,

@@ -195,7 +195,8 @@ impl Cache {
     }
 
     pub(crate) fn rule_dir(&self, rule: &ResizeRule) -> PathBuf {
-        let ResizeRule { width, height, channels, interpolation, scaled_decoding, reading } = rule;
+        // Whole images are kept, whatever is shown of them.
+        let ResizeRule { width, height, channels, interpolation, scaled_decoding, reading, show: _ } = rule;
         let scaled = if *scaled_decoding { "-scaled" } else { "" };
         let white = reading.white.map_or(String::new(), |white| format!("-white{white}"));
         let below = reading.background.map_or(String::new(), |[r, g, b]| format!("-on{r:02x}{g:02x}{b:02x}"));

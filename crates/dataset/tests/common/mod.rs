@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use pupila_dataset::{Cache, Dataset, ResizeRule, ScanError, ScanOptions, scan};
+use pupila_dataset::{Cache, Dataset, ResizeRule, ScanError, ScanOptions, Show, scan};
 use pupila_image::{Image, Interpolation, Reading, encode_png};
 use tempfile::TempDir;
 
@@ -17,6 +17,7 @@ pub const RULE: ResizeRule = ResizeRule {
     interpolation: Interpolation::Area,
     scaled_decoding: false,
     reading: Reading { white: None, background: None, fill_damaged: false },
+    show: Show::All,
 };
 
 /// A folder that is deleted with this value.

@@ -53,6 +53,7 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
         out: arguments.out.clone(),
         judging,
         arguments: typed(),
+        state: None,
     };
     let evaluation = Evaluation::open(&mut model, options)?;
     evaluation.warnings.iter().for_each(|warning| output.warn(warning));
@@ -78,6 +79,9 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
         &judged.intervals.over,
         judged.leaks.as_ref(),
     );
+    if let Some(looks) = &judged.looks {
+        tell::looks(output, looks);
+    }
     tell::tables(output, &judged.predictions, judged.classes());
     let summary = judged.summary();
     let written = judged.write(&summary);

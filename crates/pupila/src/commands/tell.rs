@@ -10,7 +10,7 @@ use pupila::dataset::{
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
-use pupila::run_files::{Against, Interval, IntervalsOver, Leaks, Named, RunSummary};
+use pupila::run_files::{Against, Interval, IntervalsOver, Leaks, LooksSummary, Named, RunSummary};
 use pupila::train::Images;
 use pupila::{EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
 use std::path::Path;
@@ -202,6 +202,13 @@ pub(crate) fn memory(output: Output, engine: &dyn Backend, optimizer: &str) {
     ));
 }
 
+/// That it is a negative control, where it is one.
+pub(crate) fn controls(output: Output, controls: &[String]) {
+    for control in controls {
+        output.warn(format_args!("this is a negative control, no model for use: {control}"));
+    }
+}
+
 /// What the training will do.
 pub(crate) fn plan(
     output: Output,
@@ -234,6 +241,7 @@ pub(crate) fn plan(
         None => "no early stopping".to_owned(),
     };
     output.say(format_args!("  augmented by {augmented}; {stopping}"));
+    controls(output, &recipe.controls());
     let mut more = Vec::new();
     if schedule.name != "constant" {
         more.push(format!("lr by the {} schedule", schedule.name));
@@ -329,6 +337,16 @@ pub(crate) fn check_csv(path: Option<&Path>) -> Result<(), Failure> {
     )))
 }
 
+/// How often a test set was looked at, and what that does to the best of the looks.
+pub(crate) fn looks(output: Output, looks: &LooksSummary) {
+    for sentence in looks.sentences() {
+        output.say(format_args!("  {sentence}"));
+    }
+    if let Some(trouble) = &looks.trouble {
+        output.warn(trouble);
+    }
+}
+
 /// How good the classifier is.
 pub(crate) fn outcome(
     output: Output,
@@ -341,6 +359,7 @@ pub(crate) fn outcome(
     let Some(record) = outcome.epochs.iter().find(|record| record.epoch == best) else { return };
     let ran = outcome.epochs.len();
     output.heading(format_args!("Result: epoch {best} of {ran}, the best by {}", recipe.train.monitor));
+    controls(output, &summary.negative_controls);
     let intervals = summary.val_intervals.clone().unwrap_or_default();
     let over = summary.val_intervals_over.clone().unwrap_or_default();
     judgement(output, predictions, &dataset.classes, &intervals, &over, summary.val_leaks.as_ref());

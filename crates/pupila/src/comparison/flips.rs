@@ -3,7 +3,7 @@
 use super::ComparisonOptions;
 use crate::evaluation::scan_again;
 use crate::session::decode_images;
-use pupila_dataset::{OnBadImage, ResizeRule, is_file, scan_images};
+use pupila_dataset::{OnBadImage, ResizeRule, Show, is_file, scan_images};
 use pupila_image::{Interpolation, Reading};
 use pupila_metrics::{Predictions, argmax};
 use pupila_report::Flip;
@@ -100,6 +100,7 @@ pub(super) fn add_pictures(
         interpolation: Interpolation::Area,
         scaled_decoding: false,
         reading: reading_of(&run.folder),
+        show: Show::All,
     };
     let decoded = decode_images(dataset, &which, &rule, None, OnBadImage::Skip, None, &options.stop);
     let Ok(images) = decoded else { return gone() };

@@ -186,7 +186,7 @@ fn foreign(
 fn is_of_a_run(name: &str) -> bool {
     let whole = whole(name);
     RunFolder::RESULTS.contains(&whole)
-        || [RunFolder::MODEL, RunFolder::METRICS].contains(&whole)
+        || [RunFolder::MODEL, RunFolder::METRICS, RunFolder::LOOKS].contains(&whole)
         || name.starts_with(EVENTS)
 }
 

@@ -234,7 +234,9 @@ impl Session {
         let (pipeline, normalization) = (Arc::clone(recipe.pipeline()), normalization.clone());
         let (positions, batch, seed) =
             (images.positions(Split::Train), recipe.train.batch, recipe.train.seed);
-        let loader = images.training_loader(positions, pipeline, normalization, order, batch, seed)?;
+        let labels = images.training_labels(recipe.data.labels, seed);
+        let loader =
+            images.training_loader(positions, labels, pipeline, normalization, order, batch, seed)?;
         // One value has no variance.
         Ok(if self.network.normalizes_over_batch_alone() { loader.without_single() } else { loader })
     }

@@ -8,6 +8,7 @@ mod builder;
 mod checks;
 mod collect;
 mod extend;
+mod file_facts;
 mod page;
 mod record;
 mod results;
@@ -26,8 +27,9 @@ use crate::session::OnProgress;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Dataset;
+use pupila_engine::thread_pool;
 use pupila_run::{Group, StudyFile};
-use pupila_study::{analyse, results as study_results, words};
+use pupila_study::{Controls, Facts, analyse, controls, results as study_results, words};
 use serde_json::Value;
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -323,6 +325,17 @@ impl Study {
         all.filter(|(_, done)| !**done).map(|(&place, _)| place).collect()
     }
 
+    /// What survives of the score without the content, where the study asks for that.
+    fn controls(&self, facts: &Facts<'_>, analysis: &Analysis) -> Result<Option<Controls>, Error> {
+        if self.plan.chance.is_none() {
+            return Ok(None);
+        }
+        let pool = thread_pool(self.threads).map_err(|error| Error::Threads(error.to_string()))?;
+        let groups = runner::image_groups(self)?;
+        let file_facts = pool.install(|| file_facts::file_facts(self, &groups))?;
+        Ok(controls(facts, analysis, self.images, self.train_images, file_facts.as_ref()))
+    }
+
     /// Runs what has not ended yet, and says what all of it says. Called again, or in another process, it goes on where it was.
     ///
     /// # Errors
@@ -350,12 +363,20 @@ impl Study {
                 self.leaked, self.images
             ));
         }
-        let json = study_results::to_json(&self.plan, &facts, &analysis, &answer);
+        let controls = self.controls(&facts, &analysis)?;
+        if let Some(controls) = &controls {
+            answer.splice(0..0, controls.answer());
+        }
+        let mut json = study_results::to_json(&self.plan, &facts, &analysis, &answer);
+        if let Some(controls) = &controls {
+            json["controls"] = controls.to_json();
+        }
         let missing =
             self.places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
-        let rows = study_results::rows(&self.plan, &analysis);
+        let mut rows = study_results::rows(&self.plan, &analysis);
+        rows.extend(controls.as_ref().and_then(|controls| controls.row(Words { metric: self.plan.metric })));
         if self.can_write() {
-            results::write(self, &facts, &analysis, &answer, &json)?;
+            results::write(self, &facts, &analysis, (&answer, controls.as_ref()), &json)?;
             record::end(self, &analysis, because.is_some() && missing > 0)?;
         }
         if sends {

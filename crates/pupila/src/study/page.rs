@@ -6,9 +6,10 @@ use pupila_report::{
     Curves, DifferenceRow, ExtraTable, MetricAxis, RunPoint, StudyPage, VariantResult, Verdict,
 };
 use pupila_run::RunFolder;
+use pupila_study::controls::{Claim, Control};
 use pupila_study::statistics::power::power;
 use pupila_study::words::{Words, count, method, verdict};
-use pupila_study::{Compared, EpochFacts, Facts, median, names, overlap};
+use pupila_study::{Compared, Controls, EpochFacts, Facts, median, names, overlap};
 use std::path::Path;
 
 /// The page.
@@ -302,6 +303,53 @@ fn recall(study: &Study, analysis: &Analysis) -> Option<ExtraTable> {
             "Mean over the runs of the share of a class's validation images that are found. Not tested: with few images of a class it moves by chance.{shown}"
         ),
     })
+}
+
+/// What survives of the score without the content.
+pub(super) fn controls(study: &Study, found: &Controls) -> ExtraTable {
+    let words = Words { metric: study.plan.metric };
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let row = |control: &Control| {
+        let survival = control.survival;
+        let interval = survival.and_then(|survival| survival.interval);
+        vec![
+            control.name.clone(),
+            words.value(control.mean),
+            control.interval.map_or("–".to_owned(), |interval| words.interval(interval)),
+            // Without an interval the share says nothing.
+            survival
+                .filter(|_| interval.is_some())
+                .map_or("–".to_owned(), |survival| percent(survival.share)),
+            interval.map_or("–".to_owned(), |(low, high)| {
+                format!("{:.0} to {:.0} %", 100.0 * low, 100.0 * high)
+            }),
+            match control.claim {
+                Claim::MostSurvives => "most of the score survives",
+                Claim::SomeSurvives => "a part of the score survives",
+                Claim::LittleSurvives => "most of the score does not survive",
+                Claim::None => "no claim",
+            }
+            .to_owned(),
+        ]
+    };
+    let files = found.controls.iter().any(|control| !control.has_runs).then_some(
+        " The facts of the files are judged by a small tree, which has no seed: the interval of its score is over images.",
+    );
+    ExtraTable {
+        title: "Negative controls: what survives without the content".to_owned(),
+        heads: ["control", "score", "95 % interval", "of the score above chance", "95 % interval", "says"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: found.controls.iter().map(row).collect(),
+        note: format!(
+            "Chance is what “{}” reaches, {}; all is what “{}” reaches, {}. Intervals of what survives are Fieller's, over seeds and images, simultaneous over the controls; they may reach below 0 and beyond 100 %. Something is claimed only where the interval allows it.{}",
+            found.chance,
+            words.value(found.chance_mean),
+            study.plan.variants[study.plan.baseline].name,
+            words.value(found.baseline_mean),
+            files.unwrap_or_default(),
+        ),
+    }
 }
 
 /// How activations and gradients spread over the first steps, of the first seed of each variant.

@@ -6,7 +6,7 @@ use crate::error::{Error, Tried};
 use crate::session::{FirstStep, Session};
 use pupila_report::ExtraTable;
 use pupila_run::{RunFolder, StudyFile, write_whole};
-use pupila_study::Facts;
+use pupila_study::{Controls, Facts};
 use serde_json::{Map, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,7 +15,7 @@ pub(super) fn write(
     study: &Study,
     facts: &Facts<'_>,
     analysis: &Analysis,
-    answer: &[String],
+    (answer, controls): (&[String], Option<&Controls>),
     json: &Value,
 ) -> Result<(), Error> {
     let mut file = study.file.clone();
@@ -26,7 +26,9 @@ pub(super) fn write(
     let path = study.folder.join(StudyFile::RESULTS);
     write_whole(&path, csv(study, facts)?.as_bytes()).map_err(Error::io(Tried::Write, &path))?;
     let path = study.folder.join(StudyFile::PAGE);
-    let page = page(study, facts, analysis, answer, first_steps(study).into_iter().collect());
+    let extra =
+        controls.map(|controls| page::controls(study, controls)).into_iter().chain(first_steps(study));
+    let page = page(study, facts, analysis, answer, extra.collect());
     write_whole(&path, page.render().as_bytes()).map_err(Error::io(Tried::Write, &path))?;
     Ok(())
 }

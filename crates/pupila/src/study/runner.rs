@@ -5,7 +5,7 @@ use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, StudyPlan, 
 use crate::error::{Error, ErrorKind, Tried};
 use crate::session::{OnProgress, Session};
 use pupila_backend::Backend;
-use pupila_dataset::{Dataset, Split};
+use pupila_dataset::{Dataset, Show, Split};
 use pupila_engine::thread_pool;
 use pupila_run::{Record, RunEnd, RunFileError, RunFiles, RunFolder, Summary};
 use pupila_study::Facts;
@@ -114,7 +114,7 @@ pub(super) fn run<'a>(
 }
 
 /// The groups that the validation images belong to, such as patients.
-fn image_groups(study: &Study) -> Result<ImageGroups, Error> {
+pub(super) fn image_groups(study: &Study) -> Result<ImageGroups, Error> {
     let recipe = study.plan.recipe(Place { variant: 0, split: 0, seed: 0 }).map_err(Error::from)?;
     let (dataset, _) = study.shared.scan(&recipe)?;
     let val = dataset.indices(Split::Val);
@@ -135,11 +135,13 @@ impl Shared<'_> {
     /// Reads the images of all runs that are left, on all threads: of each size the largest part, from which others are copied.
     fn read_images(&self) -> Result<(), Error> {
         let study = self.study;
+        // Whole: what is hidden of them is hidden in copies.
+        let whole = |recipe: &CheckedRecipe| recipe.input.rule().whole();
         let mut largest: Vec<(CheckedRecipe, Arc<Dataset>)> = Vec::new();
         for &place in lock(&self.queue).iter() {
             let recipe = study.plan.recipe(place)?;
             let (dataset, _) = study.shared.scan(&recipe)?;
-            match largest.iter_mut().find(|(other, _)| other.input.rule() == recipe.input.rule()) {
+            match largest.iter_mut().find(|(other, _)| whole(other) == whole(&recipe)) {
                 Some((_, other)) if other.samples.len() >= dataset.samples.len() => {}
                 Some(held) => *held = (recipe, dataset),
                 None => largest.push((recipe, dataset)),
@@ -148,7 +150,9 @@ impl Shared<'_> {
         let progress: OnProgress = Arc::clone(&study.progress);
         let pool = thread_pool(study.threads).map_err(|error| Error::Threads(error.to_string()))?;
         for (recipe, dataset) in &largest {
-            pool.install(|| study.shared.images(recipe, dataset, Some(&progress), &study.stop))?;
+            let mut recipe = recipe.recipe().clone();
+            recipe.input.show = Show::All;
+            pool.install(|| study.shared.images(&recipe, dataset, Some(&progress), &study.stop))?;
         }
         Ok(())
     }

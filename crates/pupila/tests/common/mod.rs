@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 pub mod made_runs;
+pub mod planted;
 pub mod studies;
 
 use serde_json::Value;
@@ -50,6 +51,7 @@ impl Sandbox {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pupila"));
         command.args(arguments).current_dir(self.folder.path()).env("PUPILA_CACHE_DIR", self.path("cache"));
+        command.env("PUPILA_STATE_DIR", self.path("state"));
         command.env_remove("PUPILA_LOG").env_remove("PUPILA_ISA").env("COLUMNS", "100");
         for name in ["URI", "USERNAME", "PASSWORD", "TOKEN", "INSECURE_TLS"] {
             command.env_remove(format!("MLFLOW_TRACKING_{name}"));

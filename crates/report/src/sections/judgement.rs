@@ -76,6 +76,15 @@ fn gauge(name: &str, value: f64, interval: Option<(f64, f64)>, chance: Option<f6
     svg
 }
 
+/// That a negative control was trained, where one was.
+pub(crate) fn negative_controls(summary: &pupila_run::Summary) -> String {
+    let told = summary.negative_controls().iter();
+    told.map(|control| {
+        format!("<p class=\"lead\"><b>A negative control, no model for use:</b> {}.</p>\n", escape(control))
+    })
+    .collect()
+}
+
 /// Both matrices, and the pictures behind the worst cells.
 pub(crate) fn confusion(shown: &Shown<'_>, selection: &Selection) -> String {
     let confusion = shown.judged.predictions.confusion();

@@ -6,6 +6,7 @@ pub mod crossed;
 pub mod jackknife;
 pub mod normal;
 pub mod power;
+pub mod survival;
 
 pub use pupila_metrics::student_t;
 

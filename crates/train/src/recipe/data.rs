@@ -2,6 +2,7 @@
 
 use super::{Names, Sampler, by_name};
 use pupila_dataset::{Layout, OnBadImage, ScanOptions};
+use pupila_random::{Purpose, Stream};
 use pupila_transforms::Normalize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,10 @@ pub struct Data {
     /// The number that `fraction` and `max_per_class` choose their images by. Left out, that of the split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subset_seed: Option<u64>,
+    /// The labels that are trained with: `given`; or `shuffled`, a negative control, where the training images exchange their labels by
+    /// chance, which follows from `train.seed`. Validation and test images keep theirs.
+    #[serde(skip_serializing_if = "Labels::is_given")]
+    pub labels: Labels,
     /// Which training images an epoch shows: `shuffle` each once; `balanced` as many as there are, each class equally
     /// likely; `oversample` each class as often as the largest; `undersample` as often as the smallest;
     /// `{ weighted = { CLASS = WEIGHT } }` as many as there are, each image by the weight of its class.
@@ -105,6 +110,31 @@ pub enum LeakPolicy {
     Keep,
     /// They are left out of training.
     Drop,
+}
+
+/// The labels that are trained with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Labels {
+    /// Those of the data.
+    #[default]
+    Given,
+    /// Those of the data, exchanged among the training images by chance: what is learnt from them is chance (Zhang et al. 2017,
+    /// arXiv 1611.03530, fit such labels).
+    Shuffled,
+}
+
+impl Labels {
+    fn is_given(&self) -> bool {
+        *self == Labels::Given
+    }
+
+    /// Exchanges the labels of the training images, in the order in which they are held, where that is asked for.
+    pub fn exchange(self, labels: &mut [u32], seed: u64) {
+        if self == Labels::Shuffled {
+            Stream::new(seed, Purpose::Labels, 0, 0).shuffle(labels);
+        }
+    }
 }
 
 impl Default for Data {
@@ -134,6 +164,7 @@ impl Default for Data {
             group: None,
             split_seed: None,
             subset_seed: None,
+            labels: Labels::default(),
             sampler: Sampler::default(),
             normalize: Normalize::default(),
             cache: true,

@@ -13,7 +13,7 @@ mod words;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use checked::CheckedRecipe;
-pub use data::{Data, LeakPolicy};
+pub use data::{Data, Labels, LeakPolicy};
 pub use layers::{Layers, Origin, Setting};
 pub use monitor::{Monitor, MonitorError};
 pub use names::Names;
@@ -23,7 +23,7 @@ pub use words::key as key_meant;
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
 use pupila_backend::OptimizerConfig;
-use pupila_dataset::{ResizeRule, ScanOptions};
+use pupila_dataset::{ResizeRule, ScanOptions, Show};
 use pupila_image::{Interpolation, Reading};
 use pupila_loader::Mixing;
 use pupila_network::ModelConfig;
@@ -83,24 +83,41 @@ pub struct Input {
     /// dropped, and whatever color the file has there shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub background: Option<String>,
+    /// What of the resized image is shown, in training as in prediction; the rest is gray, 128 of 255, before augmentation. Other than
+    /// `all` these are negative controls: `outside` hides the middle half of height and width, `border` shows the outer 8 % on each side
+    /// alone, `thumbnail` 4x4 means.
+    #[serde(with = "by_name", skip_serializing_if = "is_all")]
+    #[schemars(with = "ShowName")]
+    pub show: Show,
+}
+
+fn is_all(show: &Show) -> bool {
+    *show == Show::All
 }
 
 impl Default for Input {
     fn default() -> Self {
         let (interpolation, decode) = (Interpolation::Area, Decode::Full);
         let damaged = Damaged::Refuse;
-        Input { size: 64, channels: 3, interpolation, decode, damaged, white: None, background: None }
+        let (white, background, show) = (None, None, Show::All);
+        Input { size: 64, channels: 3, interpolation, decode, damaged, white, background, show }
     }
 }
 
 impl Input {
+    /// What is hidden of the images, in words; none where all of them is shown.
+    pub fn control(&self) -> Option<String> {
+        let words = self.show.words()?;
+        Some(format!("the network sees each image {words} (input.show = \"{}\")", self.show))
+    }
+
     /// How images are brought to this size.
     pub fn rule(&self) -> ResizeRule {
-        let &Input { size, channels, interpolation, decode, damaged, white, ref background } = self;
+        let &Input { size, channels, interpolation, decode, damaged, white, ref background, show } = self;
         let scaled_decoding = decode == Decode::Scaled;
         let background = background.as_deref().and_then(color_of);
         let reading = Reading { white, background, fill_damaged: damaged == Damaged::Fill };
-        ResizeRule { width: size, height: size, channels, interpolation, scaled_decoding, reading }
+        ResizeRule { width: size, height: size, channels, interpolation, scaled_decoding, reading, show }
     }
 }
 
@@ -274,6 +291,17 @@ enum InterpolationName {
     Cubic,
     Area,
     Lanczos,
+}
+
+/// Names for the schema of `show`.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code)]
+enum ShowName {
+    All,
+    Outside,
+    Border,
+    Thumbnail,
 }
 
 /// Values that are written by their names.
@@ -532,6 +560,14 @@ impl Recipe {
         let mut faults = self.data.sampler.check(Some(classes));
         faults.extend(self.loss.class_weights.check(Some(classes)));
         faults
+    }
+
+    /// Which negative controls it asks for, a sentence each: no model for use comes of such a recipe.
+    pub fn controls(&self) -> Vec<String> {
+        let shuffled = (self.data.labels == Labels::Shuffled).then(|| {
+            "the labels of the training images are shuffled (data.labels = \"shuffled\")".to_owned()
+        });
+        self.input.control().into_iter().chain(shuffled).collect()
     }
 
     /// How training images are mixed, if they are.
