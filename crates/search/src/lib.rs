@@ -1,8 +1,8 @@
 //! Hyperparameter search: what is tried, by whom, when it ends early, and what mattered.
 //!
 //! In: a space file and the trials known so far. Out: values for the next trial, whether one that runs should end, and the importance of
-//! each parameter. Nothing here trains, stores, waits or reads a clock; a sampler is a function of (space, seed, number of the trial, known
-//! trials). Types mirror Optuna's, so that its storages can hold them.
+//! each parameter. Nothing here trains; a sampler is a function of (space, seed, number of the trial, known trials). Types mirror Optuna's,
+//! so that its storages can hold them; [`storage`] alone waits and reads a clock, which can be handed in.
 //!
 //! ```
 //! use pupila_search::{Direction, Request, Sampler, Space, Trial, State, sampler::Tpe};

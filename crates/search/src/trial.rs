@@ -1,4 +1,4 @@
-//! A trial as Optuna knows it: what was tried, how it went. Times are handed in; this crate reads no clock.
+//! A trial as Optuna knows it: what was tried, how it went. Times are handed in.
 //!
 //! Reference: `optuna.trial.FrozenTrial` 4.9.
 

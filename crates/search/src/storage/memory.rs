@@ -1,16 +1,16 @@
 //! Trials that are kept in memory alone: for tests, and for a search whose trials nobody wants afterwards.
 
-use super::{Storage, StorageError};
+use super::{Storage, StorageError, ending};
 use crate::trial::{Param, State, Trial};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Trials in memory.
-#[derive(Debug, Default)]
+/// Trials in memory; a clone is another handle of the same.
+#[derive(Debug, Clone, Default)]
 pub struct Memory {
-    trials: Mutex<Vec<Trial>>,
-    attributes: Mutex<BTreeMap<String, Value>>,
+    trials: Arc<Mutex<Vec<Trial>>>,
+    attributes: Arc<Mutex<BTreeMap<String, Value>>>,
 }
 
 impl Memory {
@@ -71,7 +71,13 @@ impl Storage for Memory {
     }
 
     fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError> {
-        self.change(number, |trial| trial.params.clone_from(params))
+        let clashes = params.iter().filter_map(|(name, param)| {
+            let first = self.lock().iter().find_map(|trial| trial.params.get(name).cloned())?;
+            let is_other = !first.distribution.is_compatible(&param.distribution);
+            is_other.then(|| (name.clone(), first.distribution.to_json()))
+        });
+        StorageError::refuse_clashes("memory", "memory", clashes.collect())?;
+        self.change(number, |trial| trial.params.extend(params.clone()))
     }
 
     fn report(&self, number: u64, step: i64, value: f64) -> Result<(), StorageError> {
@@ -95,6 +101,7 @@ impl Storage for Memory {
     }
 
     fn finish(&self, number: u64, state: State, value: Option<f64>) -> Result<(), StorageError> {
+        let (state, value) = ending(number, state, value)?;
         self.change(number, |trial| {
             trial.state = state;
             trial.values = value.into_iter().collect();

@@ -2,14 +2,24 @@
 //!
 //! Trials are known by their number within the study. What one worker writes, others see the next time they ask.
 
+mod clock;
+mod journal;
 mod memory;
+mod ranges;
+mod time;
+mod watch;
 
+pub use clock::{Clock, SystemClock};
+pub use journal::{HEARTBEAT, Journal};
 pub use memory::Memory;
+pub use watch::SKEW_S;
 
 use crate::trial::{Direction, Param, State, Trial};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 
 /// Trials of one study, shared by whoever works on it.
 pub trait Storage: fmt::Debug + Send + Sync {
@@ -43,10 +53,10 @@ pub trait Storage: fmt::Debug + Send + Sync {
         attributes: &[(String, Value)],
     ) -> Result<u64, StorageError>;
 
-    /// What a running trial tries.
+    /// What a running trial tries; added to what is known of it already.
     ///
     /// # Errors
-    /// The storage cannot be written, or the trial has ended.
+    /// The storage cannot be written, the trial has ended, or the study has a parameter of that name with another kind of range.
     fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError>;
 
     /// A value that a running trial has reached at a step; a later report of the same step stands in for it.
@@ -67,10 +77,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
         value: &Value,
     ) -> Result<(), StorageError>;
 
-    /// Ends a running trial: complete or pruned with a value, failed without.
+    /// Ends a running trial: complete with a value, pruned with one or without, failed without. As in Optuna a value that is NaN is none, and
+    /// makes of a complete trial a failed one.
     ///
     /// # Errors
-    /// The storage cannot be written, or the trial has ended already.
+    /// The storage cannot be written, the trial has ended already (perhaps as a stale one), or the state is none in which a trial ends.
     fn finish(&self, number: u64, state: State, value: Option<f64>) -> Result<(), StorageError>;
 
     /// Attributes of the study that users set.
@@ -85,19 +96,23 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// The storage cannot be written.
     fn set_study_attribute(&self, key: &str, value: &Value) -> Result<(), StorageError>;
 
-    /// Says that the worker of a running trial is alive. To be called once in [`HEARTBEAT_S`].
+    /// Says that the worker of a running trial is alive. To be called once in [`HEARTBEAT_S`]; [`Storage::create`] and [`Storage::claim`] give
+    /// the first sign.
     ///
     /// # Errors
-    /// The storage cannot be written.
+    /// The storage cannot be written, or the trial has ended: somebody took this worker for gone.
     fn beat(&self, number: u64) -> Result<(), StorageError>;
 
-    /// Running trials whose worker has said nothing for [`STALE_S`]: each is ended as failed, once, by whoever finds it, and given back.
+    /// Running trials whose worker has said nothing for [`STALE_S`]: each is ended as failed, once, by whoever finds it, and given back. Trials
+    /// that never had a heartbeat, such as those that Optuna runs without, are left alone. To be called again and again: clocks differ, so
+    /// silence is judged by what this handle has seen, and at the first look only by a heartbeat that is older than [`SKEW_S`] more.
     ///
     /// # Errors
     /// The storage cannot be read or written.
     fn fail_stale(&self) -> Result<Vec<Trial>, StorageError>;
 
-    /// Where it is, as an address that Optuna takes, without a password.
+    /// Where it is, as an address that [`open()`] takes, without a password: the path of a journal, or a URL, as Optuna's own programs take
+    /// them.
     fn address(&self) -> String;
 }
 
@@ -112,7 +127,7 @@ pub const STALE_S: u64 = 120;
 #[non_exhaustive]
 pub enum StorageError {
     /// A file cannot be read or written.
-    #[error("{place}: {source}")]
+    #[error("{place} cannot be used: {source}; mend that, or give another --storage")]
     Io {
         /// The file, or the server without its password.
         place: String,
@@ -146,11 +161,31 @@ pub enum StorageError {
         objectives: usize,
     },
     /// There is something else, or a version that is not known.
-    #[error("{place}: {message}")]
+    #[error("{place} {message}")]
     Foreign {
         /// The storage.
         place: String,
         /// What there is, and what to do.
+        message: String,
+    },
+    /// Parameters that the study has with other kinds of ranges, which Optuna does not take in one study.
+    #[error(
+        "the study `{study}` in {place} has another space: {params}; choose another --study, or the same kinds, scales and choices"
+    )]
+    Space {
+        /// The study.
+        study: String,
+        /// The storage.
+        place: String,
+        /// The parameters, each with the range that it has there.
+        params: String,
+    },
+    /// The address names no storage, or one that this program was built without.
+    #[error("--storage {address}: {message}")]
+    Address {
+        /// What was given, without a password.
+        address: String,
+        /// What is wrong with it, and what to type.
         message: String,
     },
     /// A trial that has ended, or is not there.
@@ -171,4 +206,93 @@ impl Direction {
             Direction::Maximize => "maximize",
         }
     }
+}
+
+impl StorageError {
+    /// Fails where there are parameters with ranges (Optuna's JSON) that do not go with those of a trial.
+    fn refuse_clashes(study: &str, place: &str, clashes: Vec<(String, Value)>) -> Result<(), StorageError> {
+        if clashes.is_empty() {
+            return Ok(());
+        }
+        let params: Vec<String> =
+            clashes.iter().map(|(name, range)| format!("`{name}` is {range}")).collect();
+        Err(StorageError::Space {
+            study: study.to_owned(),
+            place: place.to_owned(),
+            params: params.join(", "),
+        })
+    }
+}
+
+/// Opens the storage of an address for a study, which is made where it is not there: `journal:PATH`, or a path that ends in `.log` or
+/// `.journal`; `sqlite:///PATH`; `postgresql://USER:PASSWORD@HOST/DATABASE`.
+///
+/// # Errors
+/// What [`Journal::open`] and its like say; and an address of another form, or of a storage that this program was built without.
+pub fn open(address: &str, study: &str, direction: Direction) -> Result<Box<dyn Storage>, StorageError> {
+    open_with(address, study, direction, std::sync::Arc::new(SystemClock::default()))
+}
+
+/// Opens the storage of an address with a clock of one's own.
+///
+/// # Errors
+/// As [`open()`].
+pub fn open_with(
+    address: &str,
+    study: &str,
+    direction: Direction,
+    clock: std::sync::Arc<dyn Clock>,
+) -> Result<Box<dyn Storage>, StorageError> {
+    let wrong = |message: &str| {
+        Err(StorageError::Address { address: without_password(address), message: message.to_owned() })
+    };
+    let path = address.strip_prefix("journal:").or_else(|| is_journal_name(address).then_some(address));
+    if let Some(path) = path.filter(|path| !path.is_empty() && !path.contains("://")) {
+        return Ok(Box::new(Journal::open_with(Path::new(path), study, direction, clock)?));
+    }
+    wrong(
+        "is no storage: type journal:PATH or a path that ends in .log or .journal, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DATABASE",
+    )
+}
+
+/// Whether a path is taken for a journal without `journal:` before it.
+fn is_journal_name(path: &str) -> bool {
+    let ending = Path::new(path).extension().and_then(|ending| ending.to_str());
+    matches!(ending, Some("log" | "journal"))
+}
+
+/// An address as it may be shown.
+fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let Some((login, host)) = rest.rsplit_once('@') else { return address.to_owned() };
+    let user = login.split_once(':').map_or(login, |(user, _)| user);
+    format!("{scheme}://{user}@{host}")
+}
+
+/// Checks that a study that is there can be this search's.
+fn objectives(study: &str, place: &str, has: &[Direction], wanted: Direction) -> Result<(), StorageError> {
+    let (study, place) = (study.to_owned(), place.to_owned());
+    match *has {
+        [has] if has == wanted => Ok(()),
+        [has] => Err(StorageError::Direction { study, place, has: has.name(), wanted: wanted.name() }),
+        _ => Err(StorageError::Objectives { study, place, objectives: has.len() }),
+    }
+}
+
+/// The state and value with which a trial ends, as `optuna.Study.tell` has it.
+fn ending(number: u64, state: State, value: Option<f64>) -> Result<(State, Option<f64>), StorageError> {
+    let value = value.filter(|value| !value.is_nan() && state != State::Fail);
+    match state {
+        State::Complete if value.is_none() => Ok((State::Fail, None)),
+        State::Complete | State::Pruned | State::Fail => Ok((state, value)),
+        State::Running | State::Waiting => {
+            Err(StorageError::Trial { number, message: "can end as complete, pruned or failed" })
+        }
+    }
+}
+
+/// A name that no other worker has. It is the only thing here that is different each time, and no result depends on it.
+fn unique_name() -> String {
+    let random = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", random(), random())
 }

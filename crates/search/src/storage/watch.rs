@@ -1,0 +1,38 @@
+//! Whether the worker of a running trial is gone.
+//!
+//! Clocks of machines differ, so the time in a heartbeat says little. What a process can tell is for how long it has itself seen nothing new of
+//! a trial. A process that looks only for a short time would find nobody gone in this way, so a heartbeat that is older by its own time than
+//! clocks differ counts too.
+
+use super::{STALE_S, clock::Clock};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// By how much the clocks of two workers may differ, in seconds.
+pub const SKEW_S: u64 = 600;
+
+/// What a process has seen of the running trials, by their ids.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    seen: HashMap<i64, (u64, Duration)>,
+}
+
+impl Watch {
+    /// Looks at a running trial. `sign` is another number after each sign of life; `beat_us` is the time in its last heartbeat. Says whether
+    /// its worker is gone.
+    pub(super) fn is_gone(&mut self, trial: i64, sign: u64, beat_us: i64, clock: &dyn Clock) -> bool {
+        let now = clock.elapsed();
+        let seen = self.seen.entry(trial).or_insert((sign, now));
+        if seen.0 != sign {
+            *seen = (sign, now);
+        }
+        let silent = now.saturating_sub(seen.1) > Duration::from_secs(STALE_S);
+        let age_us = clock.now_us().saturating_sub(beat_us);
+        silent || age_us > ((STALE_S + SKEW_S) * 1_000_000) as i64
+    }
+
+    /// Forgets the trials that run no more.
+    pub(super) fn keep(&mut self, running: impl Fn(i64) -> bool) {
+        self.seen.retain(|&trial, _| running(trial));
+    }
+}

@@ -1,0 +1,15 @@
+//! What every storage must do, and what is special to each.
+
+#![allow(clippy::unwrap_used)]
+
+mod address;
+mod clock;
+mod journal;
+mod suite;
+
+use pupila_search::storage::Memory;
+
+suite::tests!(memory, || {
+    let memory = Memory::default();
+    Box::new(move |_| Box::new(memory.clone()))
+});
