@@ -3,6 +3,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pupila::Views;
+use std::num::{NonZeroU8, NonZeroU64};
 use std::path::PathBuf;
 
 /// Train, judge and use image classifiers from folders of images.
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Compare(Compare),
     /// Train variants of a recipe with several seeds, and say which differences are real
     Study(Box<Study>),
+    /// Search hyperparameters, and score the best honestly
+    Search(Box<Search>),
     /// List runs and studies, with scores and sizes; delete them, or their models
     Runs(Runs),
     /// Show what the augmentation of a recipe does to an image, or to a batch of a data set
@@ -103,6 +106,59 @@ pub(crate) struct Inspect {
     /// Set any key of the recipe, such as data.label_column=diagnosis; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) settings: Vec<String>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// Data as for `train`
+    pub(crate) data: PathBuf,
+    /// What is tried (TOML): [space] with lines such as "optimizer.lr" = { float = [1e-4, 1e-2], log = true }
+    #[arg(long, value_name = "FILE")]
+    pub(crate) space: PathBuf,
+    /// End once so many trials are complete or were ended early, those of earlier calls and other workers among them [50, without --minutes]
+    #[arg(long, value_name = "N")]
+    pub(crate) trials: Option<NonZeroU64>,
+    /// Begin no trial after so many minutes
+    #[arg(long, value_name = "N")]
+    pub(crate) minutes: Option<f64>,
+    /// Who chooses: tpe, random, grid or qmc
+    #[arg(long, value_name = "NAME", default_value = "tpe")]
+    pub(crate) sampler: String,
+    /// Who ends trials early: none, median, successive_halving or hyperband
+    #[arg(long, value_name = "NAME", default_value = "median")]
+    pub(crate) pruner: String,
+    /// Seed of the choices
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Seeds with which the best two trials are trained again; 0 for not
+    #[arg(long, value_name = "N", default_value_t = pupila::search::SEEDS)]
+    pub(crate) seeds: usize,
+    /// Where trials are kept, as Optuna names it: a journal file, sqlite:///FILE or postgresql://...; a journal in the search's folder if left out
+    #[arg(long, value_name = "URL")]
+    pub(crate) storage: Option<String>,
+    /// Name of the study in the storage; that of the folder if left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) study: Option<String>,
+    #[command(flatten)]
+    pub(crate) choice: RecipeChoice,
+    /// Passes over the training images [train.epochs]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) epochs: Option<String>,
+    /// Folder in which the search's folder is made
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub(crate) runs: PathBuf,
+    /// Name of the search's folder; that of a search that is there goes on
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Trials at a time
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroU8>,
+    #[command(flatten)]
+    pub(crate) trackers: Trackers,
     #[command(flatten)]
     pub(crate) threads: Threads,
     #[command(flatten)]

@@ -6,6 +6,7 @@ use pupila_loader::LoaderError;
 use pupila_metrics::{PairedError, UnknownMetric};
 use pupila_network::{ConfigError, StateError};
 use pupila_run::{RunFileError, RunFolderError};
+use pupila_search::storage::StorageError;
 use pupila_study::StudyErrors;
 use pupila_train::{DataError, EvaluateError, ModelFileError, RecipeErrors, TrainError};
 use pupila_transforms::NormalizationError;
@@ -22,6 +23,12 @@ pub enum Error {
     /// Faults of a study, all of them.
     #[error(transparent)]
     Study(#[from] StudyErrors),
+    /// Faults of a search's space, all of them.
+    #[error(transparent)]
+    Search(#[from] pupila_search::SearchErrors),
+    /// Where a search keeps its trials cannot be used.
+    #[error(transparent)]
+    Storage(StorageError),
     /// The data cannot be found or read.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -204,6 +211,12 @@ impl Error {
             | Error::Data(DataError::Scan(BadImages { .. } | NoneUsable { .. })) => ErrorKind::Work,
             Error::Recipe(_)
             | Error::Study(_)
+            | Error::Search(_)
+            | Error::Storage(
+                StorageError::Direction { .. }
+                | StorageError::Objectives { .. }
+                | StorageError::Foreign { .. },
+            )
             | Error::Scan(_)
             | Error::Data(DataError::Scan(_))
             | Error::NoImages
@@ -224,7 +237,10 @@ impl Error {
     pub(crate) fn is_of_the_file_system(&self) -> bool {
         matches!(
             self,
-            Error::Io { .. } | Error::ModelNotWritten(_) | Error::Folder(RunFolderError::Io { .. })
+            Error::Io { .. }
+                | Error::ModelNotWritten(_)
+                | Error::Storage(_)
+                | Error::Folder(RunFolderError::Io { .. })
         )
     }
 

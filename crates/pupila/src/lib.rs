@@ -71,6 +71,7 @@ mod notices;
 mod page;
 mod recorder;
 pub mod runs;
+pub mod search;
 mod session;
 mod shared_data;
 mod source;
@@ -97,6 +98,7 @@ pub use pupila_train::{
     Begin, CheckedRecipe, EpochRecord, Finding, Look, Observer, Outcome, Preparation, Ready, Recipe,
     StepRecord, Stop, Views,
 };
+pub use search::Search;
 pub use session::{FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, user_cache};
 pub use shared_data::SharedData;
 pub use stop_signal::StopSignal;

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
         cli::Command::Inspect(arguments) => commands::inspect::run(&arguments),
         cli::Command::Study(arguments) => commands::study::run(&arguments),
+        cli::Command::Search(arguments) => commands::search::run(&arguments),
         cli::Command::Runs(arguments) => commands::runs::run(&arguments),
         cli::Command::Augment(arguments) => commands::augment::run(&arguments),
         cli::Command::Bench(arguments) => commands::bench::run(&arguments),

@@ -113,7 +113,9 @@ fn nearly_equal_pictures_are_priced_as_copies_are_in_train_and_in_eval_wherever_
         mirrored(&files[4], &data.join("train").join(class).join("mirrored.png"));
         planted.push(format!("{class}/{}", files[4].file_name().unwrap().to_str().unwrap()));
     }
-    let ran = sandbox.train(&data, "near", &["--size", "32"]);
+    let data_of = data.to_str().unwrap();
+    let arguments = ["train", data_of, "--name", "near", "--epochs", "2", "--size", "32", "--json"];
+    let ran = sandbox.run(&arguments);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
         ran.stderr.contains("validation images are nearly the same as training images"),

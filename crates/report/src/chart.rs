@@ -98,7 +98,7 @@ impl Frame {
     }
 
     /// The same in half the size.
-    fn small(self) -> Self {
+    pub(crate) fn small(self) -> Self {
         Frame { width: 250.0, height: 150.0, left: 36.0, right: 13.0, top: 8.0, bottom: 22.0, ..self }
     }
 
@@ -118,6 +118,33 @@ impl Frame {
 
     /// The drawing with its axes; `body` stands in front of the grid.
     pub(crate) fn draw(&self, title: &str, labels: (&str, &str), whole_x: bool, body: &str) -> String {
+        let across = if self.width < 300.0 { 3 } else { 6 };
+        self.draw_between(title, labels, &axis_ticks(self.x, across, whole_x, self.shares.0), body)
+    }
+
+    /// The same with these ticks on the x axis.
+    pub(crate) fn draw_between(
+        &self,
+        title: &str,
+        labels: (&str, &str),
+        across: &[(f64, String)],
+        body: &str,
+    ) -> String {
+        let up = if self.width < 300.0 { 4 } else { 5 };
+        let up =
+            if self.log_y { log_ticks(self.y, up) } else { axis_ticks(self.y, up, false, self.shares.1) };
+        self.draw_axes(title, labels, across, &up, body)
+    }
+
+    /// The same with these ticks on both axes.
+    pub(crate) fn draw_axes(
+        &self,
+        title: &str,
+        labels: (&str, &str),
+        across: &[(f64, String)],
+        up: &[(f64, String)],
+        body: &str,
+    ) -> String {
         let mut svg = format!(
             "<svg viewBox=\"0 0 {} {}\" role=\"img\"><title>{}</title>",
             self.width,
@@ -126,10 +153,7 @@ impl Frame {
         );
         let (left, right) = (self.left, self.width - self.right);
         let bottom = self.height - self.bottom;
-        let (across, up) = if self.width < 300.0 { (3, 4) } else { (6, 5) };
-        for tick in
-            if self.log_y { log_ticks(self.y, up) } else { axis_ticks(self.y, up, false, self.shares.1) }
-        {
+        for tick in up {
             let y = self.y(tick.0);
             let _ = write!(
                 svg,
@@ -140,7 +164,7 @@ impl Frame {
                 tick.1
             );
         }
-        for tick in axis_ticks(self.x, across, whole_x, self.shares.0) {
+        for tick in across {
             let x = self.x(tick.0);
             let _ = write!(
                 svg,

@@ -15,6 +15,7 @@ mod html;
 mod matrix;
 mod picture;
 mod run;
+mod search;
 mod sections;
 mod selection;
 mod study;
@@ -26,6 +27,7 @@ pub use data_page::{DataPage, MapPoint, PageFinding, PageGallery, PageGroup, Pag
 pub use distribution::{Distribution, ValueCounts};
 pub use picture::{Heat, Picture};
 pub use run::{EpochPoint, Judged, Report, Training};
+pub use search::{SearchPage, SearchParameter, SearchTrial, TrialState};
 pub use selection::{Selection, select};
 pub use study::{Curves, DifferenceRow, ExtraTable, MetricAxis, RunPoint, StudyPage, VariantResult, Verdict};
 

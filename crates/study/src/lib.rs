@@ -25,3 +25,4 @@ pub use definition::{Definition, Named, Seeds};
 pub use error::{StudyErrors, StudyFault};
 pub use facts::{EpochFacts, Outcome, RunFacts};
 pub use plan::{METRIC, Place, Plan, Request, SEEDS, Variant};
+pub use statistics::mean_of_judged;

@@ -10,6 +10,7 @@ pub(crate) mod predict;
 mod recipe;
 pub(crate) mod runs;
 pub(crate) mod schema;
+pub(crate) mod search;
 pub(crate) mod study;
 mod study_table;
 pub(crate) mod sync;

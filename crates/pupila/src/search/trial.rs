@@ -1,0 +1,387 @@
+//! Trials, each an ordinary run that may be ended early.
+
+use super::{Search, SearchObserver, with};
+use crate::error::{Error, ErrorKind};
+use crate::session::Session;
+use pupila_backend::Backend;
+use pupila_run::{Group, RunEnd};
+use pupila_search::pruner::Situation;
+use pupila_search::storage::HEARTBEAT_S;
+use pupila_search::{Assignment, Request, State, Trial};
+use pupila_train::{EpochRecord, Observer, Stop};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The attribute of a trial that says why it failed.
+pub(super) const WHY: &str = "pupila:why";
+/// The attribute that names a trial's run folder.
+pub(super) const RUN: &str = "pupila:run";
+/// The attribute that says in which epoch the value was reached.
+pub(super) const EPOCH: &str = "pupila:epoch";
+
+/// What the threads share.
+struct Shared<'a> {
+    search: &'a Search,
+    observer: &'a dyn SearchObserver,
+    deadline: Option<Instant>,
+    /// Trials that run here.
+    running: Mutex<BTreeSet<u64>>,
+    error: Mutex<Option<Error>>,
+    stopped: Mutex<bool>,
+}
+
+/// Runs trials until enough have ended. Whether it was stopped before.
+pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<bool, Error> {
+    let jobs = search.options.jobs.unwrap_or(1).max(1);
+    let shared = Shared {
+        search,
+        observer,
+        deadline: search.deadline(),
+        running: Mutex::default(),
+        error: Mutex::default(),
+        stopped: Mutex::new(false),
+    };
+    let (done, waits) = channel::<()>();
+    std::thread::scope(|scope| {
+        // Whoever looks at the storage sees by these that the trials are alive.
+        let beats = &shared;
+        scope.spawn(move || {
+            while waits.recv_timeout(Duration::from_secs(HEARTBEAT_S)) == Err(RecvTimeoutError::Timeout) {
+                beats.beat();
+            }
+        });
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(|| shared.work())).collect();
+        workers.into_iter().for_each(|worker| drop(worker.join()));
+        drop(done);
+    });
+    if let Some(error) = lock(&shared.error).take() {
+        return Err(error);
+    }
+    let stopped = *lock(&shared.stopped);
+    Ok(stopped)
+}
+
+/// How a trial ended.
+struct Ended {
+    state: State,
+    value: Option<f64>,
+    epoch: Option<u32>,
+    why: Option<String>,
+}
+
+impl Ended {
+    fn failed(why: String) -> Ended {
+        Ended { state: State::Fail, value: None, epoch: None, why: Some(why) }
+    }
+}
+
+impl Shared<'_> {
+    fn beat(&self) {
+        let running = lock(&self.running).clone();
+        for number in running {
+            if let Err(error) = self.search.storage.beat(number) {
+                self.observer.warning(&error.to_string());
+            }
+        }
+    }
+
+    fn work(&self) {
+        loop {
+            if self.search.options.stop.is_set() {
+                *lock(&self.stopped) = true;
+                return;
+            }
+            let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if is_over || lock(&self.error).is_some() {
+                return;
+            }
+            match self.next() {
+                Ok(Some(number)) => {
+                    lock(&self.running).insert(number);
+                    let done = self.one(number);
+                    lock(&self.running).remove(&number);
+                    match done {
+                        Ok(true) => {}
+                        Ok(false) => return,
+                        Err(error) => {
+                            lock(&self.error).get_or_insert(error);
+                            return;
+                        }
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    lock(&self.error).get_or_insert(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The next trial: one that waits, or a new one; none where there are enough.
+    fn next(&self) -> Result<Option<u64>, Error> {
+        // Two threads that count at a time would begin one too many.
+        let _one_at_a_time = lock(&self.stopped);
+        let storage = &self.search.storage;
+        for lost in storage.fail_stale()? {
+            self.again(&lost)?;
+        }
+        if let Some(number) = storage.claim()? {
+            return Ok(Some(number));
+        }
+        if let Some(wanted) = self.search.wanted() {
+            let counts =
+                |trial: &Trial| matches!(trial.state, State::Complete | State::Pruned | State::Running);
+            let trials = storage.trials()?;
+            if trials.iter().filter(|trial| counts(trial)).count() as u64 >= wanted {
+                return Ok(None);
+            }
+            // Where every trial fails there is no end by their number.
+            let failed = trials.iter().filter(|trial| trial.state == State::Fail).count() as u64;
+            if failed >= 10 + 2 * wanted {
+                return Err(Error::request(format_args!(
+                    "{failed} trials have failed, and the search ends here: see {} of the last one in {}",
+                    WHY,
+                    storage.address()
+                )));
+            }
+        }
+        Ok(Some(storage.create()?))
+    }
+
+    /// Puts a trial whose worker is gone, or that was interrupted, into the queue once more, as Optuna's `RetryFailedTrialCallback` does.
+    fn again(&self, lost: &Trial) -> Result<(), Error> {
+        let storage = &self.search.storage;
+        let history = lost.system_attributes.get("retry_history").and_then(Value::as_array).cloned();
+        let mut history = history.unwrap_or_default();
+        history.push(lost.number.into());
+        let first = lost.system_attributes.get("failed_trial").cloned().unwrap_or_else(|| lost.number.into());
+        let given: BTreeMap<String, Value> =
+            lost.params.iter().map(|(key, param)| (key.clone(), param.external().to_json())).collect();
+        storage
+            .enqueue(&given, &[("failed_trial".into(), first), ("retry_history".into(), json!(history))])?;
+        Ok(())
+    }
+
+    /// Chooses, trains, and says how it ended. `false` where there is nothing left to try, or the search was stopped.
+    fn one(&self, number: u64) -> Result<bool, Error> {
+        let search = self.search;
+        let storage = &search.storage;
+        let trials = storage.trials()?;
+        let fixed = self.fixed(&trials, number);
+        let request = Request {
+            space: &search.options.space,
+            direction: search.direction,
+            seed: search.options.seed,
+            number,
+            trials: &trials,
+            fixed,
+        };
+        let chosen = match search.sampler.suggest(&request) {
+            Ok(Some(chosen)) => chosen,
+            Ok(None) => {
+                storage.set_attribute(number, false, WHY, &json!("everything has been tried"))?;
+                storage.finish(number, State::Fail, None)?;
+                return Ok(false);
+            }
+            Err(fault) => {
+                storage.finish(number, State::Fail, None)?;
+                return Err(Error::request(fault));
+            }
+        };
+        storage.set_params(number, &search.options.space.params(&chosen))?;
+        let mut trial = Trial::new(number, State::Running);
+        trial.params = search.options.space.params(&chosen);
+        let begun = Instant::now();
+        self.observer.started(&trial);
+        let ended = match catch_unwind(AssertUnwindSafe(|| self.train(&trial))) {
+            Ok(Ok(Some(ended))) => ended,
+            // Interrupted: whoever goes on takes it up again.
+            Ok(Ok(None)) => {
+                storage.set_attribute(number, false, WHY, &json!("interrupted"))?;
+                storage.finish(number, State::Fail, None)?;
+                self.again(&trial)?;
+                *lock(&self.stopped) = true;
+                return Ok(false);
+            }
+            Ok(Err(error)) if error.is_of_the_file_system() => {
+                storage.set_attribute(number, false, WHY, &json!(error.to_string()))?;
+                storage.finish(number, State::Fail, None)?;
+                self.again(&trial)?;
+                return Err(error);
+            }
+            Ok(Err(error)) => Ended::failed(error.to_string()),
+            Err(_) => Ended::failed("a fault of the program".to_owned()),
+        };
+        if let Some(why) = &ended.why {
+            storage.set_attribute(number, false, WHY, &json!(why))?;
+        }
+        if let Some(epoch) = ended.epoch {
+            storage.set_attribute(number, false, EPOCH, &json!(epoch))?;
+        }
+        storage.finish(number, ended.state, ended.value)?;
+        trial.state = ended.state;
+        trial.values = ended.value.into_iter().collect();
+        self.observer.ended(&trial, ended.why.as_deref(), begun.elapsed());
+        Ok(true)
+    }
+
+    /// The values that an enqueued trial was given, as far as the space has them.
+    fn fixed(&self, trials: &[Trial], number: u64) -> Assignment {
+        let given = trials
+            .iter()
+            .find(|trial| trial.number == number)
+            .and_then(|trial| trial.system_attributes.get("fixed_params")?.as_object().cloned())
+            .unwrap_or_default();
+        let parameters = self.search.options.space.parameters().iter();
+        parameters
+            .filter_map(|parameter| {
+                let choice = pupila_search::Choice::from_json(given.get(&parameter.key)?);
+                Some((parameter.key.clone(), parameter.distribution.from_external(&choice)?))
+            })
+            .collect()
+    }
+
+    /// Trains a trial; `None` where it was interrupted.
+    fn train(&self, trial: &Trial) -> Result<Option<Ended>, Error> {
+        let search = self.search;
+        let settings = search.settings(trial);
+        let recipe = with(&search.options.layers, &settings).resolve()?;
+        let name = format!("trial-{:04}", trial.number);
+        // One that was begun before and has not ended: its number is that of another storage, or of a file that was put back.
+        let folder = search.folder.join(&name);
+        if folder.exists() {
+            let foreign =
+                crate::runs::foreign_in_run(&folder).map_err(Error::io(crate::Tried::Read, &folder))?;
+            if let Some(file) = foreign.first() {
+                return Err(Error::request(format_args!(
+                    "{} is to be made anew, and holds {}, which is no file of a run: move it",
+                    folder.display(),
+                    file.display()
+                )));
+            }
+            std::fs::remove_dir_all(&folder).map_err(Error::io(crate::Tried::Write, &folder))?;
+        }
+        let jobs = search.options.jobs.unwrap_or(1).max(1);
+        let threads = search.options.threads.unwrap_or_else(crate::session::available_threads);
+        let group = Group {
+            folder: "..".to_owned(),
+            name: search.name.clone(),
+            member: name.clone(),
+            varied: settings.iter().map(|(key, _)| key.clone()).collect(),
+        };
+        let told = Arc::clone(&search.options.progress);
+        let mut session = Session::builder(recipe, &search.options.data)
+            .runs(&search.folder)
+            .name(&name)
+            .threads((threads / jobs).max(1))
+            .save_while_running(false)
+            .shared(&search.shared)
+            .group(group)
+            .on_progress(move |progress| told(progress))
+            .stop_signal(&search.options.stop)
+            .arguments(search.options.arguments.clone())
+            .open()?;
+        search.storage.set_attribute(trial.number, false, RUN, &json!(name))?;
+        let mut watcher = Watcher {
+            shared: self,
+            trial: trial.clone(),
+            epochs: session.recipe().train.epochs,
+            pruned: None,
+            error: None,
+        };
+        let run = match session.run(&mut watcher) {
+            Err(error) if error.kind() == ErrorKind::Stopped => return Ok(None),
+            run => run?,
+        };
+        if let Some(error) = watcher.error {
+            return Err(error);
+        }
+        let value = run.val(search.monitor.name).filter(|value| !value.is_nan());
+        let epoch = run.outcome().best_epoch;
+        Ok(match (run.outcome().end, watcher.pruned) {
+            (RunEnd::Interrupted, _) => None,
+            (_, Some(why)) => {
+                let last =
+                    watcher.trial.last_report().map(|(_, value)| value).filter(|value| !value.is_nan());
+                Some(Ended { state: State::Pruned, value: last, epoch: None, why: Some(why) })
+            }
+            (_, None) if value.is_some() => Some(Ended { state: State::Complete, value, epoch, why: None }),
+            (RunEnd::Diverged, None) => Some(Ended::failed("the loss was no longer a number".to_owned())),
+            (_, None) => {
+                Some(Ended::failed(format!("val/{} is undefined on these images", search.monitor.name)))
+            }
+        })
+    }
+}
+
+/// Follows a trial: tells the storage of every epoch, and asks the pruner.
+struct Watcher<'a> {
+    shared: &'a Shared<'a>,
+    trial: Trial,
+    epochs: u32,
+    pruned: Option<String>,
+    error: Option<Error>,
+}
+
+impl Watcher<'_> {
+    fn judged(&mut self, record: &EpochRecord) -> Result<(), Error> {
+        let Shared { search, observer, .. } = self.shared;
+        let (number, step) = (self.trial.number, i64::from(record.epoch));
+        let value = record.val(search.monitor.name);
+        observer.epoch(number, record.epoch, self.epochs, value);
+        search.storage.report(number, step, value)?;
+        self.trial.intermediate.insert(step, value);
+        // After the last epoch nothing is saved.
+        if search.pruner.name() == "none" || record.epoch >= self.epochs {
+            return Ok(());
+        }
+        let trials = search.storage.trials()?;
+        if let Some(known) = trials.iter().find(|trial| trial.number == number) {
+            self.trial.system_attributes.clone_from(&known.system_attributes);
+        }
+        let verdict = search.pruner.judge(&Situation {
+            study: &search.study,
+            direction: search.direction,
+            trial: &self.trial,
+            trials: &trials,
+        });
+        for (key, value) in &verdict.attributes {
+            search.storage.set_attribute(number, true, key, value)?;
+        }
+        if verdict.is_pruned {
+            self.pruned = Some(format!(
+                "ended by {} after epoch {} of {}",
+                search.pruner.name(),
+                record.epoch,
+                self.epochs
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Observer for Watcher<'_> {
+    fn stop(&mut self) -> Option<Stop> {
+        let reason = self.pruned.clone().or_else(|| self.error.as_ref().map(ToString::to_string));
+        reason.map(Stop::Ended)
+    }
+
+    fn epoch(&mut self, record: &EpochRecord, _engine: &dyn Backend) {
+        if let Err(error) = self.judged(record) {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    fn warning(&mut self, message: &str) {
+        self.shared.observer.warning(message);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
