@@ -77,7 +77,8 @@ fn evaluations_of_a_test_set_are_counted_by_its_content() {
     // Training and validation images are no test set, and the validation images are not by another name.
     let state = fs::read_dir(sandbox.path("state/looks")).unwrap().count();
     let folder = data.join("val");
-    for arguments in [&["runs/one"][..], &["runs/one", "--split", "train"], &["runs/one", folder.to_str().unwrap()]]
+    for arguments in
+        [&["runs/one"][..], &["runs/one", "--split", "train"], &["runs/one", folder.to_str().unwrap()]]
     {
         assert!(eval(&sandbox, arguments).json().get("looks").is_none(), "{arguments:?}");
     }
