@@ -338,9 +338,16 @@ fn controls(study: &Study, found: &Controls) -> ExtraTable {
     );
     ExtraTable {
         title: "What survives without the content".to_owned(),
-        heads: ["control", "score", "95 % interval", "of the score above chance", "95 % interval", "says"]
-            .map(str::to_owned)
-            .to_vec(),
+        heads: [
+            "control",
+            "score",
+            "95 % interval",
+            "survives of the score above chance",
+            "95 % interval",
+            "says",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         rows: found.controls.iter().map(row).collect(),
         note: format!(
             "Chance is what “{}” reaches, {}; all is what “{}” reaches, {}. Intervals of what survives are Fieller's, over seeds and images, simultaneous over the controls; they may reach below 0 and beyond 100 %. Something is claimed only where the interval allows it.{}",
