@@ -23,8 +23,8 @@
 
 use pupila_random::{Purpose, Stream};
 
-/// Draws of the bootstrap: the expected maximum is known to about 1 % of it.
-const DRAWS: u32 = 2_000;
+/// Draws of the bootstrap: the expected maximum is known to one or two percent of it.
+const DRAWS: u32 = 1_000;
 /// Fewer draws where models times images are many, but no fewer than this.
 const FEWEST: u32 = 200;
 /// Additions in all, at most; about a second.

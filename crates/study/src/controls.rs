@@ -145,14 +145,16 @@ pub fn controls(
     let unknown =
         found.iter().all(|control| control.survival.is_none_or(|survival| survival.interval.is_none()));
     let words = Words { metric: plan.metric };
-    let note = unknown.then(|| {
-        format!(
+    let untried = found.iter().all(|control| control.survival.is_none());
+    let note = unknown.then(|| match untried {
+        true => "Fewer than two seeds of the controls, the baseline and chance have ended, so nothing is said of how much survives.".to_owned(),
+        false => format!(
             "`{}` ({}) is not told from chance (`{}`, {}), so nothing is said of how much survives: more seeds, or a recipe that learns more, would tell.",
             plan.variants[plan.baseline].name,
             words.value(mean(plan.baseline)),
             plan.variants[chance].name,
             words.value(mean(chance))
-        )
+        ),
     });
     Some(Controls {
         chance: plan.variants[chance].name.clone(),

@@ -11,7 +11,7 @@ use pupila_dataset::{Dataset, Source, Split};
 use pupila_image::Reading;
 use pupila_inspect::tree::Tree;
 use pupila_inspect::{Measurement, look};
-use pupila_metrics::{Predictions, interval};
+use pupila_metrics::{Predictions, group_numbers, interval};
 use pupila_study::FileFacts;
 use pupila_study::statistics::jackknife::{groups, pseudo_values};
 use std::collections::HashMap;
@@ -37,8 +37,9 @@ pub(super) fn file_facts(study: &Study, image_groups: &ImageGroups) -> Result<Op
     let value = plan.metric.compute(&predictions);
     let belongs = groups(image_groups);
     let same = image_groups.len() == predictions.len();
-    let ids: Vec<u32> = belongs.iter().map(|&group| group as u32).collect();
-    let grouped = (same && image_groups.iter().any(Option::is_some)).then_some(&ids[..]);
+    let names: Vec<&str> = image_groups.iter().map(|group| group.as_deref().unwrap_or_default()).collect();
+    let numbers = if same { group_numbers(&names) } else { None };
+    let grouped = numbers.as_deref();
     let known = interval(&predictions, plan.metric, grouped)
         .or_else(|_| interval(&predictions, plan.metric, None))
         .ok();

@@ -17,7 +17,7 @@ pub(super) fn page(
     study: &Study,
     facts: &Facts<'_>,
     analysis: &Analysis,
-    answer: &[String],
+    (answer, found): (&[String], Option<&Controls>),
     extra: Vec<ExtraTable>,
 ) -> StudyPage {
     let plan = &study.plan;
@@ -56,6 +56,7 @@ pub(super) fn page(
         target_loss: analysis.target_loss.is_finite().then_some(analysis.target_loss),
         images: study.images as u64,
         power: power_of(study, analysis),
+        controls: found.map(|found| controls(study, found)),
         extra: recall(study, analysis).into_iter().chain(extra).collect(),
         command: command(study),
         method: method(plan, analysis),
@@ -306,7 +307,7 @@ fn recall(study: &Study, analysis: &Analysis) -> Option<ExtraTable> {
 }
 
 /// What survives of the score without the content.
-pub(super) fn controls(study: &Study, found: &Controls) -> ExtraTable {
+fn controls(study: &Study, found: &Controls) -> ExtraTable {
     let words = Words { metric: study.plan.metric };
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     let row = |control: &Control| {
@@ -336,10 +337,17 @@ pub(super) fn controls(study: &Study, found: &Controls) -> ExtraTable {
         " The facts of the files are judged by a small tree, which has no seed: the interval of its score is over images.",
     );
     ExtraTable {
-        title: "Negative controls: what survives without the content".to_owned(),
-        heads: ["control", "score", "95 % interval", "of the score above chance", "95 % interval", "says"]
-            .map(str::to_owned)
-            .to_vec(),
+        title: "What survives without the content".to_owned(),
+        heads: [
+            "control",
+            "score",
+            "95 % interval",
+            "survives of the score above chance",
+            "95 % interval",
+            "says",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         rows: found.controls.iter().map(row).collect(),
         note: format!(
             "Chance is what “{}” reaches, {}; all is what “{}” reaches, {}. Intervals of what survives are Fieller's, over seeds and images, simultaneous over the controls; they may reach below 0 and beyond 100 %. Something is claimed only where the interval allows it.{}",

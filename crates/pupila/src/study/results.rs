@@ -26,9 +26,7 @@ pub(super) fn write(
     let path = study.folder.join(StudyFile::RESULTS);
     write_whole(&path, csv(study, facts)?.as_bytes()).map_err(Error::io(Tried::Write, &path))?;
     let path = study.folder.join(StudyFile::PAGE);
-    let extra =
-        controls.map(|controls| page::controls(study, controls)).into_iter().chain(first_steps(study));
-    let page = page(study, facts, analysis, answer, extra.collect());
+    let page = page(study, facts, analysis, (answer, controls), first_steps(study).into_iter().collect());
     write_whole(&path, page.render().as_bytes()).map_err(Error::io(Tried::Write, &path))?;
     Ok(())
 }

@@ -50,6 +50,8 @@ pub struct StudyPage {
     pub images: u64,
     /// How large a difference this study could have found, in plain sentences.
     pub power: String,
+    /// What the answer of a study of negative controls stands on.
+    pub controls: Option<ExtraTable>,
     /// More tables, in the order given.
     pub extra: Vec<ExtraTable>,
     /// The command that repeats the study.
@@ -257,7 +259,7 @@ struct View<'a> {
 impl StudyPage {
     /// The page. Where it would be too large, it shows fewer variants, seeds and rows, and says so.
     pub fn render(&self) -> String {
-        let rows = self.extra.iter().map(|table| table.rows.len());
+        let rows = self.controls.iter().chain(&self.extra).map(|table| table.rows.len());
         let runs = self.variants.iter().map(|variant| variant.runs.len());
         let sizes = rows.chain(runs).chain([self.variants.len(), self.seeds.len()]);
         let mut most = sizes.max().unwrap_or(0);
@@ -280,6 +282,7 @@ impl StudyPage {
             }
         };
         add("answer", "Answer", view.answer());
+        add("controls", "Negative controls", view.tables(self.controls.as_slice()));
         add("results", if self.splits { "Every run" } else { "Every seed" }, view.every_seed());
         add("differences", "Differences", view.differences());
         add("variants", "Variants", view.variants_table());
@@ -287,7 +290,7 @@ impl StudyPage {
         add("stability", "Stability", view.stability());
         add("cost", "Cost", view.cost());
         add("runs", "Runs", view.runs_table());
-        add("more", "More tables", view.extra());
+        add("more", "More tables", view.tables(&self.extra));
         add("method", "How it was worked out", view.method());
         styled_page(&self.title, &self.subtitle, &sections, "", STYLE)
     }

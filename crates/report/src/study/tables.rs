@@ -2,7 +2,7 @@
 
 use super::forest::{adjusted, words};
 use super::numbers::{UNKNOWN, bytes};
-use super::{NAME, RunPoint, VariantResult, View};
+use super::{ExtraTable, NAME, RunPoint, VariantResult, View};
 use crate::html::{count, counted, escape, labelled, seconds, shortened};
 use std::fmt::Write as _;
 
@@ -241,9 +241,9 @@ impl View<'_> {
     }
 
     /// Tables that the caller worked out.
-    pub(super) fn extra(&self) -> String {
+    pub(super) fn tables(&self, tables: &[ExtraTable]) -> String {
         let mut html = String::new();
-        for extra in &self.study.extra {
+        for extra in tables {
             let head = |head: &String| format!("<th>{}</th>", escape(&shortened(head, CELL)));
             let heads: String = extra.heads.iter().map(head).collect();
             let mut rows = String::new();

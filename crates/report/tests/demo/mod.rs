@@ -150,6 +150,7 @@ pub fn ordinary() -> StudyPage {
         target_loss: Some(0.65),
         images: 60,
         power: "With 5 seeds, this study finds a difference of 4.6 points four times of five.".into(),
+        controls: None,
         extra: vec![ExtraTable {
             title: "Dropout and batch normalisation together".into(),
             heads: ["", "without batch-norm", "with batch-norm"].map(Into::into).to_vec(),
