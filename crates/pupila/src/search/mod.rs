@@ -322,6 +322,7 @@ impl Search {
         };
         result.json = record::json(self, &result);
         record::end(self, &result)?;
+        record::send(self, &result, observer)?;
         Ok(result)
     }
 

@@ -1,12 +1,17 @@
 //! What a search leaves in its folder: the journal, the best recipe, the trials as a table, `search.json` and the page.
 
-use super::{Search, SearchResult, json_of, page};
+use super::{Search, SearchObserver, SearchResult, json_of, page};
 use crate::error::{Error, Tried};
-use pupila_run::{FORMAT, write_whole};
+use crate::source;
+use pupila_run::{DataRecord, FORMAT, RunEnd, RunFolder, write_whole};
 use pupila_search::{State, Trial};
-use serde_json::{Value, json};
+use pupila_trackers::mlflow::sync;
+use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, now};
+use pupila_train::mlflow_target;
+use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The trials, where no other storage is named.
 pub(super) const JOURNAL: &str = "trials.journal";
@@ -24,20 +29,89 @@ pub(super) fn is_search(folder: &Path) -> bool {
     folder.join(FILE).is_file() || folder.join(JOURNAL).is_file()
 }
 
-/// Says that the folder is a search's.
+/// Says that the folder is a search's, to trackers too: it is the parent of its runs.
 pub(super) fn begin(search: &Search) -> Result<(), Error> {
+    write_start(search)?;
     let path = search.folder.join(FILE);
     match path.exists() {
         true => Ok(()),
-        false => write(
-            search,
-            &path,
-            &json!({"study": search.study, "storage": search.storage(), "format": FORMAT}),
-        ),
+        false => write(&path, &json!({"study": search.study, "storage": search.storage(), "format": FORMAT})),
     }
 }
 
-fn write(_search: &Search, path: &Path, value: &Value) -> Result<(), Error> {
+/// How long the end waits for a server.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn write_start(search: &Search) -> Result<(), Error> {
+    let path = search.folder.join(RunFolder::METRICS);
+    if RunFolder::open(&search.folder)?.start()?.is_some() {
+        return Ok(());
+    }
+    let mut recipe = Map::new();
+    recipe.insert("search.metric".to_owned(), search.metric().into());
+    recipe.insert("search.sampler".to_owned(), search.options.sampler.clone().into());
+    recipe.insert("search.pruner".to_owned(), search.options.pruner.clone().into());
+    let keys: Vec<&str> = search.space().parameters().iter().map(|parameter| &parameter.key[..]).collect();
+    recipe.insert("search.parameters".to_owned(), keys.join(", ").into());
+    let name = Path::new(&search.data()).file_name().map(|name| name.to_string_lossy().into_owned());
+    let start = RunInfo {
+        run: search.name.clone(),
+        tags: source::tags(&search.options.data),
+        recipe,
+        data: DataRecord { name: name.unwrap_or_default(), path: search.data(), ..DataRecord::default() },
+        ..RunInfo::default()
+    };
+    let mut own = Jsonl::create(&path).map_err(Error::io(Tried::Write, &path))?;
+    own.record(now(), &Event::Start(Box::new(start))).map_err(Error::io(Tried::Write, path))
+}
+
+/// Says to trackers what came out, and sends it where the recipe or the environment name a server.
+pub(super) fn send(
+    search: &Search,
+    result: &SearchResult,
+    observer: &dyn SearchObserver,
+) -> Result<(), Error> {
+    let path = search.folder.join(RunFolder::METRICS);
+    let mut own = Jsonl::append(&path).map_err(Error::io(Tried::Write, &path))?;
+    let best = result.best.and_then(|number| result.trials.iter().find(|trial| trial.number == number));
+    let mut values: Vec<(String, f64)> =
+        best.and_then(Trial::value).map(|value| ("best_value".to_owned(), value)).into_iter().collect();
+    if let Ok(honest) = &result.honest {
+        values.push(("honest_mean".to_owned(), honest.winner.mean));
+        values.extend(honest.winner.test.map(|(mean, _)| ("honest_test_mean".to_owned(), mean)));
+    }
+    values.retain(|(_, value)| value.is_finite());
+    let end = if result.stopped { RunEnd::Interrupted } else { RunEnd::Completed };
+    let mut events = vec![Event::Result { epoch: 0, step: 0, values }, Event::End { end, best_epoch: None }];
+    events.extend([PAGE, TABLE, FILE].map(|file| Event::Artifact { path: file.to_owned() }));
+    if result.recipe.is_some() {
+        events.push(Event::Artifact { path: RECIPE.to_owned() });
+    }
+    for event in &events {
+        own.record(now(), event).map_err(Error::io(Tried::Write, &path))?;
+    }
+    let target = match mlflow_target(&search.base.tracking) {
+        Ok(Some(target)) => target,
+        Ok(None) => return Ok(()),
+        Err(message) => {
+            observer.warning(&format!("nothing is sent: {message}"));
+            return Ok(());
+        }
+    };
+    let uri = target.uri.clone();
+    let reason = match sync(&search.folder, target, PATIENCE) {
+        Ok(sent) if sent.complete => return Ok(()),
+        Ok(sent) => sent.reason.unwrap_or_default(),
+        Err(error) => error.to_string(),
+    };
+    observer.warning(&format!(
+        "{uri} was not told what came out: {reason}; `pupila sync {}` sends it later",
+        search.folder.display()
+    ));
+    Ok(())
+}
+
+fn write(path: &Path, value: &Value) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default() + "\n";
     write_whole(path, text.as_bytes()).map_err(Error::io(Tried::Write, path))
 }
@@ -56,7 +130,7 @@ pub(super) fn end(search: &Search, result: &SearchResult) -> Result<(), Error> {
     object["seed"] = json!(search.options.seed);
     object["version"] = json!(env!("CARGO_PKG_VERSION"));
     object["format"] = json!(FORMAT);
-    write(search, &search.folder.join(FILE), &object)
+    write(&search.folder.join(FILE), &object)
 }
 
 /// Writes the recipe of a trial, ready for `train`.

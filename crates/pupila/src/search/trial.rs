@@ -23,6 +23,9 @@ pub(super) const RUN: &str = "pupila:run";
 /// The attribute that says in which epoch the value was reached.
 pub(super) const EPOCH: &str = "pupila:epoch";
 
+/// Failed trials, beside as many as are wanted, after which no more are begun.
+const FAILURES: u64 = 10;
+
 /// What the threads share.
 struct Shared<'a> {
     search: &'a Search,
@@ -140,14 +143,11 @@ impl Shared<'_> {
             if trials.iter().filter(|trial| counts(trial)).count() as u64 >= wanted {
                 return Ok(None);
             }
-            // Where every trial fails there is no end by their number.
+            // Where every trial fails there is no end by their number: what fails will fail again.
             let failed = trials.iter().filter(|trial| trial.state == State::Fail).count() as u64;
-            if failed >= 10 + 2 * wanted {
-                return Err(Error::request(format_args!(
-                    "{failed} trials have failed, and the search ends here: see {} of the last one in {}",
-                    WHY,
-                    storage.address()
-                )));
+            if failed >= FAILURES + wanted {
+                self.observer.warning(&format!("{failed} trials have failed: no more are begun"));
+                return Ok(None);
             }
         }
         Ok(Some(storage.create()?))
@@ -311,7 +311,13 @@ impl Shared<'_> {
                 Some(Ended { state: State::Pruned, value: last, epoch: None, why: Some(why) })
             }
             (_, None) if value.is_some() => Some(Ended { state: State::Complete, value, epoch, why: None }),
-            (RunEnd::Diverged, None) => Some(Ended::failed("the loss was no longer a number".to_owned())),
+            // That is what its values do, and they would do it again: it has been tried, and is the worst there is.
+            (RunEnd::Diverged, None) => Some(Ended {
+                state: State::Pruned,
+                value: None,
+                epoch: None,
+                why: Some("the loss was no longer a number".to_owned()),
+            }),
             (_, None) => {
                 Some(Ended::failed(format!("val/{} is undefined on these images", search.monitor.name)))
             }
