@@ -53,6 +53,9 @@ pub struct Summary {
     pub classes: Vec<(String, [usize; 3])>,
     /// How many images each split has, and what they are on average.
     pub splits: Vec<SplitSummary>,
+    /// The means of brightness, contrast and sharpness over the images of each class, in the order of `classes`; NaN of a class without a
+    /// readable image.
+    pub class_averages: Vec<[f64; 3]>,
     /// Images of each format; `array` for those of an array.
     pub formats: BTreeMap<&'static str, usize>,
     /// Widths and heights: the smallest, the median, the largest.
@@ -95,10 +98,13 @@ pub struct SplitSummary {
 /// Summary and findings of a data set that was looked at; `None` where `interrupted`, which is asked between the parts of the work, says so.
 pub fn inspect(
     dataset: &Dataset,
-    looked: &Looked,
+    looked: &mut Looked,
     reading: &Reading,
     interrupted: &dyn Fn() -> bool,
 ) -> Option<Inspection> {
+    let near = copies::near_groups(looked);
+    looked.near = near.iter().map(|(group, _)| group.clone()).collect();
+    let looked = &*looked;
     let mut findings = classes::find(dataset, looked);
     let unreadable: Vec<_> = dataset.skipped.iter().chain(&looked.bad).cloned().collect();
     if !unreadable.is_empty() {
@@ -117,7 +123,7 @@ pub fn inspect(
         findings.push(finding);
     }
     findings.extend(copies::find(dataset, &copies::exact_groups(looked), false));
-    findings.extend(copies::find(dataset, &copies::near_groups(looked), true));
+    findings.extend(copies::find(dataset, &near, true));
     if interrupted() {
         return None;
     }
@@ -221,6 +227,18 @@ fn summary(dataset: &Dataset, looked: &Looked) -> Summary {
             (mean(&|s| s.brightness), mean(&|s| s.contrast), mean(&|s| s.sharpness));
         SplitSummary { split, images: of.len(), brightness, contrast, sharpness }
     };
+    let mut sums = vec![([0.0f64; 3], 0usize); dataset.classes.len()];
+    for (at, measurement) in &seen {
+        if let Some((sum, count)) = sums.get_mut(dataset.samples[*at].label as usize) {
+            let of = [measurement.brightness, measurement.contrast, measurement.sharpness];
+            sum.iter_mut().zip(of).for_each(|(sum, value)| *sum += f64::from(value));
+            *count += 1;
+        }
+    }
+    let average = |(sum, count): ([f64; 3], usize)| match count {
+        0 => [f64::NAN; 3],
+        n => sum.map(|sum| sum / n as f64),
+    };
     let counts = counts(dataset, looked);
     Summary {
         images: seen.len(),
@@ -231,6 +249,7 @@ fn summary(dataset: &Dataset, looked: &Looked) -> Summary {
             .enumerate()
             .map(|(class, name)| (name.clone(), [0, 1, 2].map(|split| counts[split][class])))
             .collect(),
+        class_averages: sums.into_iter().map(average).collect(),
         splits: splits.into_iter().map(of_split).filter(|split| split.images > 0).collect(),
         formats,
         widths: range(&|s| s.size.0),

@@ -22,6 +22,9 @@ pub struct Looked {
     pub bad: Vec<Skipped>,
     /// How many measurements came from the cache.
     pub from_cache: usize,
+    /// Pictures that are nearly the same, as indices into the samples, once they were looked for ([`inspect`](crate::inspect)): in folds
+    /// they stay together, as equal ones do.
+    pub near: Vec<Vec<usize>>,
 }
 
 /// Why a pass ended early.

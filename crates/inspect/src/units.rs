@@ -1,4 +1,4 @@
-//! Images that belong together and must not be parted by a fold: copies, and those of one group.
+//! Images that belong together and must not be parted by a fold: copies, near ones too, and those of one group.
 
 use std::collections::HashMap;
 
@@ -20,6 +20,16 @@ pub(crate) fn units(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
         if let Some(group) = dataset.samples[place].group.as_deref() {
             let member = *of_group.entry(group).or_insert(at);
             join(&mut parent, at, member);
+        }
+    }
+    let place_of: HashMap<usize, usize> = match looked.near.is_empty() {
+        true => HashMap::new(),
+        false => which.iter().enumerate().map(|(at, &place)| (place, at)).collect(),
+    };
+    for group in &looked.near {
+        let mut there = group.iter().filter_map(|place| place_of.get(place));
+        if let Some(&first) = there.next() {
+            there.for_each(|&other| join(&mut parent, first, other));
         }
     }
     let mut numbers: HashMap<usize, u32> = HashMap::new();

@@ -87,9 +87,9 @@ pub use describe::in_a_shell;
 pub use describe::{count, images};
 pub use error::{Error, ErrorKind, Tried};
 pub use evaluation::{Evaluation, EvaluationOptions, Judged};
-#[doc(hidden)] // words for the terminal
-pub use inspection::told as what_can_be_told;
 pub use inspection::{Asked, Excluded, Inspected, InspectionOptions, check_inspection_files};
+#[doc(hidden)] // words for the terminal
+pub use inspection::{day, told as what_can_be_told};
 pub use memory_need::available_memory;
 pub use notices::{SmallerInput, TooFew};
 pub use pupila_image::{Image, encode_png};

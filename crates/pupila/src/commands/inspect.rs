@@ -137,7 +137,13 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
     let classes: Value = summary
         .classes
         .iter()
-        .map(|(name, [train, val, test])| json!({"class": name, "train": train, "val": val, "test": test}))
+        .zip(&summary.class_averages)
+        .map(|((name, [train, val, test]), [brightness, contrast, sharpness])| {
+            json!({
+                "class": name, "train": train, "val": val, "test": test,
+                "brightness": brightness, "contrast": contrast, "sharpness": sharpness,
+            })
+        })
         .collect();
     let shortcuts: Value = inspection
         .shortcuts
@@ -190,6 +196,7 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
             "gray_content": summary.gray_content,
             "bytes": summary.bytes,
             "cameras": summary.cameras.iter().map(|(name, n)| json!({"camera": name, "images": n})).collect::<Value>(),
+            "taken": summary.taken.map(|(first, last)| json!([pupila::day(first), pupila::day(last)])),
             "mean": summary.mean,
             "std": summary.std,
             "nearest_neighbours": baseline,

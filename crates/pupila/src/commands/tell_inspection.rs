@@ -135,6 +135,11 @@ fn contents(output: Output, summary: &Summary) {
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
         output.say(format_args!("  cameras: {}{more}", named.join(", ")));
     }
+    if let Some((first, last)) = summary.taken {
+        let (first, last) = (pupila::day(first), pupila::day(last));
+        let days = if first == last { first } else { format!("{first} to {last}") };
+        output.say(format_args!("  taken {days}, by the cameras' clocks"));
+    }
     let three = |values: [f64; 3]| values.map(|value| format!("{value:.3}")).join(", ");
     output.say(format_args!(
         "  mean {} and deviation {} of red, green, blue",

@@ -61,6 +61,18 @@ pub fn check_inspection_files(page: &Path, list: Option<&Path>) -> Result<(), Er
     }
 }
 
+/// The day of a time in seconds since 1970, as `2016-03-05` (proleptic Gregorian calendar).
+pub fn day(seconds: i64) -> String {
+    // Years begin in March, so that the leap day is the last: 400 of them have 146,097 days. 1970-01-01 is day 719,468.
+    let days = seconds.div_euclid(86_400) + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let (day, month) = (of_year - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    format!("{:04}-{month:02}-{day:02}", 400 * era + year + i64::from(month <= 2))
+}
+
 /// What the images that judge can tell apart, in a sentence without its full stop.
 pub fn told(resolution: Resolution) -> String {
     let Resolution { images, smallest, for_two_points } = resolution;
@@ -134,11 +146,11 @@ impl Inspected {
         // Damaged pictures are told, whatever training makes of them.
         let reading = Reading { fill_damaged: false, ..recipe.input.rule().reading };
         let stopped = || options.stop.is_set();
-        let looked = look(&dataset, &reading, cache, &tell, &stopped).map_err(|error| match error {
+        let mut looked = look(&dataset, &reading, cache, &tell, &stopped).map_err(|error| match error {
             LookError::Interrupted => STOPPED,
             other => Error::Look(other),
         })?;
-        let inspection = inspect(&dataset, &looked, &reading, &stopped).ok_or(STOPPED)?;
+        let inspection = inspect(&dataset, &mut looked, &reading, &stopped).ok_or(STOPPED)?;
         Ok(Inspected { dataset, looked, inspection, notes: Vec::new() })
     }
 
@@ -225,5 +237,25 @@ fn scanned(path: &Path, recipe: &CheckedRecipe, cache: Option<&Cache>) -> Result
             Ok(scan_images(&[path.to_owned()], OnBadImage::Skip, cache)?)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::day;
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        // `date -u -d @SECONDS +%F`
+        let known = [
+            (0, "1970-01-01"),
+            (-1, "1969-12-31"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_709_164_800, "2024-02-29"),
+            (4_107_542_400, "2100-03-01"),
+            (1_735_689_599, "2024-12-31"),
+        ];
+        known.into_iter().for_each(|(seconds, date)| assert_eq!(day(seconds), date));
     }
 }

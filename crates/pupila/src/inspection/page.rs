@@ -60,6 +60,12 @@ pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: boo
         let name = split.split.map_or("all".to_owned(), |split| split.to_string());
         (name, split.images as u64, [split.brightness, split.contrast, split.sharpness])
     });
+    let of_class = summary
+        .classes
+        .iter()
+        .zip(&summary.class_averages)
+        .map(|((name, counts), values)| (name.clone(), all(counts), *values));
+    let averages: Vec<(String, u64, [f64; 3])> = averages.chain(of_class).collect();
     DataPage {
         title: dataset.root.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned()),
         subtitle: format!("{} of {}, inspected by Pupila", dataset.form, crate::images(summary.images)),
@@ -67,7 +73,7 @@ pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: boo
         facts: facts(inspected),
         splits,
         classes: classes.collect(),
-        averages: averages.collect(),
+        averages,
         findings: inspection
             .findings
             .iter()
@@ -150,6 +156,18 @@ fn facts(inspected: &Inspected) -> Vec<(String, String)> {
     if summary.gray_files + summary.gray_content > 0 {
         let (files, content) = (count(summary.gray_files), count(summary.gray_content));
         facts.push(("Gray".to_owned(), format!("{files} by their files, {content} more show no color")));
+    }
+    if let Some((first, last)) = summary.taken {
+        let (first, last) = (super::day(first), super::day(last));
+        let days = if first == last { first } else { format!("{first} to {last}") };
+        facts.push(("Taken".to_owned(), format!("{days}, by the cameras' clocks")));
+    }
+    if !summary.cameras.is_empty() {
+        let named: Vec<String> =
+            summary.cameras.iter().take(5).map(|(name, n)| format!("{name} ({})", count(*n))).collect();
+        let more = summary.cameras.len().saturating_sub(5);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        facts.push(("Cameras".to_owned(), format!("{}{more}", named.join(", "))));
     }
     if summary.bad > 0 {
         facts.push(("Cannot be read".to_owned(), count(summary.bad)));
