@@ -6,6 +6,10 @@ mod clock;
 mod journal;
 mod memory;
 mod ranges;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod rdb;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod time;
 mod watch;
 
@@ -134,6 +138,14 @@ pub enum StorageError {
         /// Why.
         source: std::io::Error,
     },
+    /// A database refuses, or cannot be reached.
+    #[error("{place} failed: {message}; mend that, or give another --storage")]
+    Database {
+        /// The database, without a password.
+        place: String,
+        /// What it says.
+        message: String,
+    },
     /// The study is there with another direction.
     #[error(
         "the study `{study}` in {place} is to {has}, and this search is to {wanted}: choose another --study"
@@ -249,6 +261,17 @@ pub fn open_with(
     let path = address.strip_prefix("journal:").or_else(|| is_journal_name(address).then_some(address));
     if let Some(path) = path.filter(|path| !path.is_empty() && !path.contains("://")) {
         return Ok(Box::new(Journal::open_with(Path::new(path), study, direction, clock)?));
+    }
+    if let Some(path) = address.strip_prefix("sqlite:///").filter(|path| !path.is_empty()) {
+        #[cfg(feature = "sqlite")]
+        return sqlite::open(Path::new(path), study, direction, clock);
+        #[cfg(not(feature = "sqlite"))]
+        {
+            let _ = path;
+            return wrong(
+                "this program was built without SQLite: build it with --features sqlite, or use journal:PATH",
+            );
+        }
     }
     wrong(
         "is no storage: type journal:PATH or a path that ends in .log or .journal, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DATABASE",

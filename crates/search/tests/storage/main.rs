@@ -5,6 +5,8 @@
 mod address;
 mod clock;
 mod journal;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod suite;
 
 use pupila_search::storage::Memory;
