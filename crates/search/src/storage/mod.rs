@@ -5,6 +5,8 @@
 mod clock;
 mod journal;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod ranges;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod rdb;
@@ -273,6 +275,14 @@ pub fn open_with(
             );
         }
     }
+    if address.starts_with("postgresql://") {
+        #[cfg(feature = "postgres")]
+        return postgres::open(address, without_password(address), study, direction, clock);
+        #[cfg(not(feature = "postgres"))]
+        return wrong(
+            "this program was built without PostgreSQL: build it with --features postgres, or use journal:PATH",
+        );
+    }
     wrong(
         "is no storage: type journal:PATH or a path that ends in .log or .journal, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DATABASE",
     )
@@ -284,10 +294,11 @@ fn is_journal_name(path: &str) -> bool {
     matches!(ending, Some("log" | "journal"))
 }
 
-/// An address as it may be shown.
+/// An address as it may be shown: a password may stand before the host, or among the settings after a question mark.
 fn without_password(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let Some((login, host)) = rest.rsplit_once('@') else { return address.to_owned() };
+    let (rest, _settings) = rest.split_once('?').unwrap_or((rest, ""));
+    let Some((login, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}") };
     let user = login.split_once(':').map_or(login, |(user, _)| user);
     format!("{scheme}://{user}@{host}")
 }

@@ -5,6 +5,8 @@
 mod address;
 mod clock;
 mod journal;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod suite;

@@ -15,6 +15,8 @@ const AT_ONCE: usize = 500;
 #[derive(Debug, Default)]
 pub(super) struct Trials {
     ended: BTreeMap<i64, Trial>,
+    /// All trials up to this id have ended and were read. None comes among them later: ids are given while the study's row is locked.
+    settled: i64,
     pub ranges: Ranges,
 }
 
@@ -26,14 +28,14 @@ impl Trials {
     pub(super) fn read(&mut self, database: &mut dyn Database, study: i64) -> Result<Vec<Trial>, String> {
         let rows = database.run(
             "SELECT trial_id, number, CAST(state AS VARCHAR(8)), CAST(datetime_start AS VARCHAR(40)), \
-             CAST(datetime_complete AS VARCHAR(40)) FROM trials WHERE study_id = $1 ORDER BY trial_id",
-            &[Cell::Int(study)],
+             CAST(datetime_complete AS VARCHAR(40)) FROM trials WHERE study_id = $1 AND trial_id > $2 ORDER BY trial_id",
+            &[Cell::Int(study), Cell::Int(self.settled)],
         )?;
         let mut open = BTreeMap::new();
-        let mut ids = Vec::with_capacity(rows.len());
+        let mut last = self.settled;
         for row in &rows {
             let id = row[0].int().ok_or("a trial has no id")?;
-            ids.push(id);
+            last = last.max(id);
             if !self.ended.contains_key(&id) {
                 let number = row[1].int().and_then(|number| u64::try_from(number).ok());
                 let mut trial = Trial::new(number.ok_or("a trial has no number")?, state(row[2].text())?);
@@ -49,8 +51,8 @@ impl Trials {
         let (ended, open): (BTreeMap<_, _>, BTreeMap<_, _>) =
             open.into_iter().partition(|(_, trial)| trial.state.is_finished());
         self.ended.extend(ended);
-        let mut trials: Vec<Trial> =
-            ids.iter().filter_map(|id| self.ended.get(id).or_else(|| open.get(id)).cloned()).collect();
+        self.settled = open.first_key_value().map_or(last, |(first, _)| first - 1);
+        let mut trials: Vec<Trial> = self.ended.values().chain(open.values()).cloned().collect();
         trials.sort_by_key(|trial| trial.number);
         Ok(trials)
     }
