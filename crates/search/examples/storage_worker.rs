@@ -1,10 +1,11 @@
 //! A worker on a storage, for tests with other programs on the same one: claims or begins trials of a toy function until the study has enough.
 //!
 //! `storage_worker ADDRESS STUDY COMPLETIONS [SAMPLER]` works until that many trials are complete, and prints a line `number value` for each that
-//! it completed. In the environment `WORKER_AHEAD_S` sets its clock ahead by so many seconds, and `WORKER_FAST` makes all time that it measures
+//! it completed, `stale number` for each whose worker it found gone, and `lost number` for one of its own that another worker has failed. In
+//! the environment `WORKER_HANGS` makes it print `hangs number` in its first trial and wait to be killed, `WORKER_AHEAD_S` sets its clock ahead by so many seconds, and `WORKER_FAST` makes all time that it measures
 //! or waits pass so many times as fast, so that nobody waits two minutes for a worker that was killed.
 
-use pupila_search::storage::{Clock, SystemClock, open_with};
+use pupila_search::storage::{Clock, StorageError, SystemClock, open_with};
 use pupila_search::{Assignment, Choice, Direction, Request, Space, State, Storage, Trial, sampler};
 use serde_json::Value;
 use std::error::Error;
@@ -70,6 +71,12 @@ fn run(storage: &dyn Storage, space: &Space, sampler: &str, number: u64) -> Resu
     let value = (chosen["x"].internal() - 1.0).powi(2)
         + chosen["lr"].internal().ln().abs()
         + chosen["kind"].internal();
+    if std::env::var_os("WORKER_HANGS").is_some() {
+        println!("hangs {number}");
+        loop {
+            std::thread::park();
+        }
+    }
     for step in 0..2 {
         storage.report(number, step, value / (step + 1) as f64)?;
     }
@@ -112,7 +119,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             None => storage.create()?,
         };
-        let value = run(&*storage, &space, sampler, number)?;
-        println!("{number} {value:?}");
+        match run(&*storage, &space, sampler, number) {
+            Ok(value) => println!("{number} {value:?}"),
+            // This process stood still for so long that it was taken for gone.
+            Err(error) => match error.downcast_ref() {
+                Some(StorageError::Trial { .. }) => println!("lost {number}"),
+                _ => return Err(error),
+            },
+        }
     }
 }
