@@ -212,10 +212,7 @@ mod tests {
     #[test]
     fn what_the_models_are_sure_of_is_doubted() {
         let quality = label_quality(&LABELS, &PROBABILITIES, 2);
-        assert!(
-            (quality[2] + 0.6).abs() < 1e-6 && (quality[0] - 1.0).abs() < 1e-6,
-            "{quality:?}"
-        );
+        assert!((quality[2] + 0.6).abs() < 1e-6 && (quality[0] - 1.0).abs() < 1e-6, "{quality:?}");
         // The third is labelled 0 and taken for 1 with 0.8, which is less than the 0.817 of the images of 1.
         assert!(doubts(&LABELS, &PROBABILITIES, 2).is_empty());
         let mut surer = PROBABILITIES;

@@ -219,12 +219,9 @@ impl Search {
         let has_test = !first.dataset().indices(Split::Test).is_empty();
         drop(first);
         std::fs::create_dir_all(&folder).map_err(Error::io(Tried::MakeFolder, &folder))?;
-        let address = options
-            .storage
-            .clone()
-            .unwrap_or_else(|| folder.join(record::JOURNAL).to_string_lossy().into_owned());
-        let storage: Box<dyn Storage> =
-            Box::new(pupila_search::storage::Journal::open(Path::new(&address), &study, direction)?);
+        let own = || format!("journal:{}", folder.join(record::JOURNAL).display());
+        let address = options.storage.clone().unwrap_or_else(own);
+        let storage = pupila_search::storage::open(&address, &study, direction)?;
         space.check_trials(place, &storage.trials()?).map_err(Error::Search)?;
         Ok(Search {
             options,

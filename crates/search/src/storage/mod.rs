@@ -5,7 +5,13 @@
 mod clock;
 mod journal;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod ranges;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod rdb;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod time;
 mod watch;
 
@@ -134,6 +140,14 @@ pub enum StorageError {
         /// Why.
         source: std::io::Error,
     },
+    /// A database refuses, or cannot be reached.
+    #[error("{place} failed: {message}; mend that, or give another --storage")]
+    Database {
+        /// The database, without a password.
+        place: String,
+        /// What it says.
+        message: String,
+    },
     /// The study is there with another direction.
     #[error(
         "the study `{study}` in {place} is to {has}, and this search is to {wanted}: choose another --study"
@@ -250,6 +264,25 @@ pub fn open_with(
     if let Some(path) = path.filter(|path| !path.is_empty() && !path.contains("://")) {
         return Ok(Box::new(Journal::open_with(Path::new(path), study, direction, clock)?));
     }
+    if let Some(path) = address.strip_prefix("sqlite:///").filter(|path| !path.is_empty()) {
+        #[cfg(feature = "sqlite")]
+        return sqlite::open(Path::new(path), study, direction, clock);
+        #[cfg(not(feature = "sqlite"))]
+        {
+            let _ = path;
+            return wrong(
+                "this program was built without SQLite: build it with --features sqlite, or use journal:PATH",
+            );
+        }
+    }
+    if address.starts_with("postgresql://") {
+        #[cfg(feature = "postgres")]
+        return postgres::open(address, without_password(address), study, direction, clock);
+        #[cfg(not(feature = "postgres"))]
+        return wrong(
+            "this program was built without PostgreSQL: build it with --features postgres, or use journal:PATH",
+        );
+    }
     wrong(
         "is no storage: type journal:PATH or a path that ends in .log or .journal, sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/DATABASE",
     )
@@ -261,10 +294,11 @@ fn is_journal_name(path: &str) -> bool {
     matches!(ending, Some("log" | "journal"))
 }
 
-/// An address as it may be shown.
+/// An address as it may be shown: a password may stand before the host, or among the settings after a question mark.
 fn without_password(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let Some((login, host)) = rest.rsplit_once('@') else { return address.to_owned() };
+    let (rest, _settings) = rest.split_once('?').unwrap_or((rest, ""));
+    let Some((login, host)) = rest.rsplit_once('@') else { return format!("{scheme}://{rest}") };
     let user = login.split_once(':').map_or(login, |(user, _)| user);
     format!("{scheme}://{user}@{host}")
 }

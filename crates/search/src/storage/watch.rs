@@ -14,20 +14,19 @@ pub const SKEW_S: u64 = 600;
 /// What a process has seen of the running trials, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    seen: HashMap<i64, (u64, Duration)>,
+    seen: HashMap<i64, ([i64; 2], Duration)>,
 }
 
 impl Watch {
-    /// Looks at a running trial. `sign` is another number after each sign of life; `beat_us` is the time in its last heartbeat. Says whether
-    /// its worker is gone.
-    pub(super) fn is_gone(&mut self, trial: i64, sign: u64, beat_us: i64, clock: &dyn Clock) -> bool {
+    /// Looks at a running trial. `sign` is another one after each sign of life; `age_us` is how long ago its last heartbeat was by the time in
+    /// it. Says whether its worker is gone.
+    pub(super) fn is_gone(&mut self, trial: i64, sign: [i64; 2], age_us: i64, clock: &dyn Clock) -> bool {
         let now = clock.elapsed();
         let seen = self.seen.entry(trial).or_insert((sign, now));
         if seen.0 != sign {
             *seen = (sign, now);
         }
         let silent = now.saturating_sub(seen.1) > Duration::from_secs(STALE_S);
-        let age_us = clock.now_us().saturating_sub(beat_us);
         silent || age_us > ((STALE_S + SKEW_S) * 1_000_000) as i64
     }
 

@@ -27,9 +27,14 @@ fn journals_have_two_forms() {
 
 #[test]
 fn other_addresses_are_told_without_their_password() {
-    for address in
-        ["", "study.txt", "journal:", "mysql://me:secret@host/db", "http://me:secret@host/a.log", "redis://h"]
-    {
+    for address in [
+        "",
+        "study.txt",
+        "journal:",
+        "mysql://me:secret@host/db",
+        "http://me:secret@host/a.log",
+        "redis://h?password=secret",
+    ] {
         let error = open(address, "s", Direction::Minimize).unwrap_err().to_string();
         assert!(error.contains("is no storage: type journal:PATH") && !error.contains("secret"), "{error}");
     }

@@ -5,6 +5,10 @@
 mod address;
 mod clock;
 mod journal;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod suite;
 
 use pupila_search::storage::Memory;

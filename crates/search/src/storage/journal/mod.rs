@@ -390,14 +390,16 @@ impl Storage for Journal {
         let mut known = self.known();
         self.refresh(&mut known)?;
         let mut watch = std::mem::take(&mut known.watch);
+        let now = self.clock.now_us();
+        let mut is_gone = |place: usize, entry: &Entry| {
+            let beat =
+                entry.trial.system_attributes.get(HEARTBEAT).and_then(Value::as_str).and_then(time::read);
+            let sign = [entry.touched as i64, 0];
+            beat.is_some_and(|beat| watch.is_gone(place as i64, sign, now.saturating_sub(beat), &*self.clock))
+        };
         let gone: Vec<(usize, u64)> = self
             .entries(&known)?
-            .filter(|(place, Entry { trial, touched, .. })| {
-                let beat =
-                    trial.system_attributes.get(HEARTBEAT).and_then(Value::as_str).and_then(time::read);
-                trial.state == State::Running
-                    && beat.is_some_and(|beat| watch.is_gone(*place as i64, *touched, beat, &*self.clock))
-            })
+            .filter(|(place, entry)| entry.trial.state == State::Running && is_gone(*place, entry))
             .map(|(place, entry)| (place, entry.touched))
             .collect();
         watch.keep(|place| known.replay.trials[place as usize].trial.state == State::Running);
