@@ -215,7 +215,9 @@ impl Error {
             | Error::Storage(
                 StorageError::Direction { .. }
                 | StorageError::Objectives { .. }
-                | StorageError::Foreign { .. },
+                | StorageError::Foreign { .. }
+                | StorageError::Space { .. }
+                | StorageError::Address { .. },
             )
             | Error::Scan(_)
             | Error::Data(DataError::Scan(_))

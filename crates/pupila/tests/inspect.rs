@@ -334,7 +334,8 @@ fn wrong_labels_are_found_by_networks_trained_for_it_and_by_the_folds_of_a_run()
         let ran = sandbox.run(&[&["train", data][..], &runs[..], &folds[..]].concat());
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     };
-    (train("data.fold=1"), train("data.fold=3"));
+    train("data.fold=1");
+    train("data.fold=3");
     let ran = inspect(&sandbox, &data, &["--run", "folds/colors-mlp-1"]);
     assert_eq!(ran.code, Some(2));
     assert!(

@@ -179,7 +179,7 @@ fn leaks_in_words(judged: &Judged<'_>) -> String {
     if let Some(on) = leaks.on.accuracy_in_words() {
         let _ = write!(text, " On the copies it is {}.", escape(&on));
     }
-    let _ = write!(text, " They are listed in <code>leaks.csv</code>; {}.</p>\n", escape(leaks.remedy()));
+    let _ = writeln!(text, " They are listed in <code>leaks.csv</code>; {}.</p>", escape(leaks.remedy()));
     text + &crate::sections::leaks_by_class(leaks)
 }
 

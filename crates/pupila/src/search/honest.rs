@@ -51,6 +51,9 @@ pub struct Against {
     pub verdict: &'static str,
 }
 
+/// A mean and its 95 % interval.
+type WithInterval = (f64, (f64, f64));
+
 /// A trial that was trained again.
 #[derive(Debug, Clone)]
 pub struct Side {
@@ -63,7 +66,7 @@ pub struct Side {
     /// Its 95 % interval, over seeds.
     pub interval: (f64, f64),
     /// The same on the test split, over seeds and images; of the winner, where the data have one.
-    pub test: Option<(f64, (f64, f64))>,
+    pub test: Option<WithInterval>,
 }
 
 /// Trains the best two again; why not, where that cannot be.
@@ -161,7 +164,7 @@ pub(super) fn again(
 }
 
 /// The winner's runs on the test split: the mean over seeds, and an interval over seeds and images.
-fn on_test(search: &Search, study: &Study) -> Result<Option<(f64, (f64, f64))>, Error> {
+fn on_test(search: &Search, study: &Study) -> Result<Option<WithInterval>, Error> {
     let name = search.monitor.name;
     let (mut values, mut half_widths) = (Vec::new(), Vec::new());
     for place in study.places().iter().filter(|place| place.variant == 0) {

@@ -320,7 +320,7 @@ mod tests {
             number,
             state,
             value,
-            places: vec![Some(lr), (number % 2 == 0).then_some((number % 3) as f64)],
+            places: vec![Some(lr), number.is_multiple_of(2).then_some((number % 3) as f64)],
             shown: vec![format!("{lr}"), "a<b".to_owned()],
             curve: vec![(1.0, value / 2.0), (2.0, value)],
             why: "<why>".to_owned(),
