@@ -163,11 +163,12 @@ mod tests {
         let judged = predictions(100, 90);
         let limits = Some((0.82, 0.95));
         assert_eq!(Against::of_judged(&judged, limits, None), Some(Against::Better));
-        let copies: Vec<Option<String>> = (0..100).map(|image| (image < 60).then(String::new)).collect();
+        let copy = || crate::TrainingCopy { path: String::new(), near: false };
+        let copies: Vec<_> = (0..100).map(|image| (image < 60).then(copy)).collect();
         let leaks = Leaks::of(&judged, &["a".into(), "b".into()], None, &copies).unwrap();
         assert_eq!(leaks.without.without_learning, Some(0.5));
         assert_eq!(Against::of_judged(&judged, limits, Some(&leaks)), Some(Against::Better));
-        let all = vec![Some(String::new()); 100];
+        let all = vec![Some(copy()); 100];
         let leaks = Leaks::of(&judged, &["a".into(), "b".into()], None, &all).unwrap();
         assert_eq!(Against::of_judged(&judged, limits, Some(&leaks)), None);
     }
