@@ -108,6 +108,13 @@ def completed(trials):
     return {trial["number"]: trial["values"][0] for trial in trials if trial["state"] == "COMPLETE"}
 
 
+def test_our_own_suite_on_a_real_server(postgres):
+    command = ["cargo", "test", "--release", "--locked", "--quiet", "--package", "pupila-search", "--features", "sqlite,postgres", "--test", "storage"]
+    environment = os.environ | {"PUPILA_TEST_POSTGRES": postgres.database()}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_optuna_goes_on_with_ours(address, optuna):
     ours = work(address, 12)
     trials = optuna(address, "read")

@@ -39,3 +39,16 @@ fn other_addresses_are_told_without_their_password() {
         assert!(error.contains("is no storage: type journal:PATH") && !error.contains("secret"), "{error}");
     }
 }
+
+#[test]
+fn a_storage_that_is_not_built_in_says_how_to_build_it() {
+    for (address, feature, is_there) in [
+        ("sqlite:///nowhere/study.db", "sqlite", cfg!(feature = "sqlite")),
+        ("postgresql://me:secret@127.0.0.1:1/db", "postgres", cfg!(feature = "postgres")),
+    ] {
+        if !is_there {
+            let error = open(address, "s", Direction::Minimize).unwrap_err().to_string();
+            assert!(error.contains(&format!("--features {feature}")) && !error.contains("secret"), "{error}");
+        }
+    }
+}
