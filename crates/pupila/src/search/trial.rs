@@ -6,7 +6,7 @@ use crate::session::Session;
 use pupila_backend::Backend;
 use pupila_run::{Group, RunEnd};
 use pupila_search::pruner::Situation;
-use pupila_search::storage::HEARTBEAT_S;
+use pupila_search::storage::{HEARTBEAT_S, StorageError};
 use pupila_search::{Assignment, Request, State, Trial};
 use pupila_train::{EpochRecord, Observer, Stop};
 use serde_json::{Value, json};
@@ -110,6 +110,10 @@ impl Shared<'_> {
                     match done {
                         Ok(true) => {}
                         Ok(false) => return,
+                        // Another worker has taken this one for dead, after a long sleep of the machine perhaps, and has put it into the queue.
+                        Err(Error::Storage(lost @ StorageError::Trial { .. })) => {
+                            self.observer.warning(&format!("{lost}; the search goes on with the next"));
+                        }
                         Err(error) => {
                             lock(&self.error).get_or_insert(error);
                             return;
@@ -208,6 +212,7 @@ impl Shared<'_> {
                 *lock(&self.stopped) = true;
                 return Ok(false);
             }
+            Ok(Err(error @ Error::Storage(StorageError::Trial { .. }))) => return Err(error),
             Ok(Err(error)) if error.is_of_the_file_system() => {
                 storage.set_attribute(number, false, WHY, &json!(error.to_string()))?;
                 storage.finish(number, State::Fail, None)?;
