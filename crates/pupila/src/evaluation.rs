@@ -81,6 +81,9 @@ pub struct Judged<'a> {
     pub copies: Vec<Option<TrainingCopy>>,
     /// What these do to the scores.
     pub leaks: Option<Leaks>,
+    /// Whether images that are nearly the same as training images were not looked for, since the training images are not to be found, are too
+    /// many, or too small as the network sees them.
+    pub near_unknown: bool,
     /// How often these images were looked at, where they are a test set.
     pub looks: Option<LooksSummary>,
     seed: u64,
@@ -242,9 +245,11 @@ impl<'a> Evaluation<'a> {
         };
         let exact = images.samples(&all).into_iter().map(copy).collect();
         let near = match split {
-            Some(Split::Train) => Vec::new(),
+            Some(Split::Train) => Some(Vec::new()),
             _ => near_copies(model, &trained, &images, &options.judging)?,
         };
+        let near_unknown = near.is_none();
+        let near = near.unwrap_or_default();
         let copies = TrainingCopy::of_each(exact, near);
         let leaks = Leaks::of(&predictions, model.classes(), groups.as_deref(), &copies);
         let looks = looks::note(model, &options, split, &images, &predictions, groups.as_deref());
@@ -261,6 +266,7 @@ impl<'a> Evaluation<'a> {
             intervals,
             copies,
             leaks,
+            near_unknown,
             looks,
             seed,
             started,
@@ -472,14 +478,14 @@ impl Trained {
     }
 }
 
-/// For each image in memory the image that the run was trained on and that is nearly the same, if there is one; empty where the training images
-/// are not to be found. In the cache they are since the training.
+/// For each image in memory the image that the run was trained on and that is nearly the same, if there is one; `None` where the
+/// training images are not to be found. In the cache they are since the training.
 fn near_copies(
     model: &Classifier,
     trained: &Trained,
     judged: &Images,
     judging: &Judging,
-) -> Result<Vec<Option<String>>, Error> {
+) -> Result<Option<Vec<Option<String>>>, Error> {
     let of = |dataset: &Dataset| -> Vec<Sample> {
         let known =
             |sample: &&Sample| sample.split == Split::Train && trained.copy_of(sample.content).is_some();
@@ -496,19 +502,21 @@ fn near_copies(
         training = scanned.map_or_else(Vec::new, |(dataset, _)| of(&dataset));
     }
     if training.is_empty() || training.len() + judged.len() > MOST_COMPARED {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    // Those to judge first: their places are those of the answers.
+    // In the order in which the training compared them, so that the answer is the same.
+    let first = training.len();
     let mut both = judged.dataset.clone();
-    both.samples = judged.kept.iter().map(|&sample| judged.dataset.samples[sample].clone()).collect();
-    both.samples.iter_mut().for_each(|sample| sample.split = Split::Test);
-    both.samples.extend(training);
+    both.samples = training;
+    both.samples.extend(judged.kept.iter().map(|&sample| judged.dataset.samples[sample].clone()));
+    both.samples[first..].iter_mut().for_each(|sample| sample.split = Split::Test);
     let which: Vec<usize> = (0..both.samples.len()).collect();
     let both = model.decode(both, &which, judging)?;
-    let all: Vec<u32> = (0..judged.len() as u32).collect();
-    // An image that can be read no more would move those behind it.
-    let same = both.kept.iter().take(judged.len()).copied().eq(0..judged.len());
-    Ok(both.near_copies_in_training(&all).filter(|_| same).unwrap_or_default())
+    // Those that can be read no more are gone.
+    let of_judged = both.kept.iter().enumerate().filter(|(_, sample)| **sample >= first);
+    let places: Vec<u32> = of_judged.map(|(place, _)| place as u32).collect();
+    let copies = both.near_copies_in_training(&places).filter(|copies| copies.len() == judged.len());
+    Ok(copies)
 }
 
 /// What the run was trained on, where other images are judged. What it recorded is enough; only of runs of before are the data scanned, if

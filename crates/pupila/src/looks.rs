@@ -69,6 +69,12 @@ pub(crate) fn note(
                 (true, _) => {
                     format!("no record of earlier looks can be kept: {} is not to be written", path.display())
                 }
+                (false, true) if !before.looks.is_empty() => {
+                    format!(
+                        "no record of earlier looks in {}: those of this run alone are known",
+                        path.display()
+                    )
+                }
                 (false, true) => format!("no record of earlier looks: none is noted in {}", path.display()),
                 (false, false) => String::new(),
             }

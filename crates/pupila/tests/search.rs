@@ -173,3 +173,86 @@ fn trials_that_fail_are_told_and_end_nothing() {
     );
     assert!(ran.stderr.contains("no longer a number"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_study_goes_on_only_with_the_data_and_the_recipe_that_it_was_begun_with() {
+    let sandbox = with_space(SPACE);
+    let common = ["--trials", "1", "--seeds", "0", "--name", "mine"];
+    assert_eq!(search(&sandbox, &common).code, Some(0));
+    let ran = search(&sandbox, &[&common[..], &["--set", "optimizer.weight_decay=0.1"]].concat());
+    assert!(
+        ran.code == Some(2) && ran.stderr.contains("optimizer.weight_decay was 0.0, and is 0.1"),
+        "{}",
+        ran.stderr
+    );
+    // Other images under the same name.
+    let other = sandbox.path("other");
+    for class in ["a", "b"] {
+        std::fs::create_dir_all(other.join(class)).unwrap();
+        for (at, file) in std::fs::read_dir(skin().join("train/nevus")).unwrap().take(12).enumerate() {
+            std::fs::copy(file.unwrap().path(), other.join(class).join(format!("{at}{class}.jpg"))).unwrap();
+        }
+    }
+    let ran = sandbox.run(&[
+        "search",
+        "other",
+        "--space",
+        "space.toml",
+        "--size",
+        "16",
+        "--epochs",
+        "2",
+        "--trials",
+        "2",
+        "--seeds",
+        "0",
+        "--name",
+        "mine",
+    ]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("other images"), "{}", ran.stderr);
+    assert!(!sandbox.path("runs/mine/trial-0001").exists());
+}
+
+#[test]
+fn keys_by_which_trials_could_not_be_compared_are_refused_all_at_once() {
+    let keys =
+        ["data.split_seed", "data.fold", "train.seed", "train.monitor", "input.show", "tracking.steps_every"];
+    let lines: String = keys.iter().map(|key| format!("\"{key}\" = {{ categorical = [1, 2] }}\n")).collect();
+    let ran = search(&with_space(&format!("[space]\n{lines}")), &["--trials", "1"]);
+    assert_eq!(ran.code, Some(2));
+    keys.iter().for_each(|key| {
+        assert!(ran.stderr.contains(&format!("{key} is no parameter")), "{key}: {}", ran.stderr)
+    });
+}
+
+#[test]
+fn a_trial_that_a_killed_process_left_is_taken_up_and_one_with_unknown_values_is_told() {
+    let sandbox = with_space(SPACE);
+    let more = ["--seeds", "0", "--pruner", "none"];
+    assert_eq!(search(&sandbox, &[&["--trials", "1"], &more[..]].concat()).code, Some(0));
+    let journal = sandbox.path("runs/search-skin/trials.journal");
+    let mut text = std::fs::read_to_string(&journal).unwrap();
+    text += "{\"op_code\":4,\"worker_id\":\"gone\",\"study_id\":0,\"datetime_start\":\"2026-01-01T00:00:00+00:00\"}\n";
+    // What Optuna's enqueue_trial writes, with a value outside of the space.
+    text += "{\"op_code\":4,\"worker_id\":\"python\",\"study_id\":0,\"state\":4}\n";
+    text += "{\"op_code\":9,\"worker_id\":\"python\",\"trial_id\":2,\"system_attr\":{\"fixed_params\":{\"optimizer.lr\":7.5}}}\n";
+    std::fs::write(&journal, text).unwrap();
+    let ran = search(&sandbox, &[&["--trials", "2"], &more[..]].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("trial 2 was not run: it was given optimizer.lr = 7.5, which is outside of the space"),
+        "{}",
+        ran.stderr
+    );
+    let object = ran.json();
+    assert_eq!(
+        object["trials"],
+        serde_json::json!({"complete": 2, "pruned": 0, "failed": 1}),
+        "{}",
+        ran.stderr
+    );
+    let table = sandbox.read("runs/search-skin/trials.csv");
+    let states: Vec<&str> = table.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+    assert_eq!(states, ["complete", "failed", "failed", "complete"], "{table}");
+}

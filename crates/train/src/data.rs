@@ -34,6 +34,8 @@ pub struct Images {
     statistics: OnceLock<PixelStatistics>,
     /// The same.
     near: OnceLock<Vec<Near>>,
+    /// Whether they are whole, with nothing hidden.
+    pub(crate) whole: bool,
 }
 
 /// Data that cannot be used.
@@ -125,6 +127,7 @@ impl Images {
             source,
             statistics: OnceLock::new(),
             near: OnceLock::new(),
+            whole: rule.show == Show::All,
         })
     }
 
@@ -165,6 +168,7 @@ impl Images {
             source,
             statistics: OnceLock::new(),
             near: OnceLock::new(),
+            whole: self.whole,
         })
     }
 

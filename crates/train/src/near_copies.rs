@@ -16,10 +16,10 @@ impl Images {
     /// For each of some images, by their places, the path of a training image that is nearly the same (rescaled, recompressed, mirrored,
     /// turned, cropped a little, brightened) and no exact copy, if there is one: see [`near::find`]. They are compared by the pixels that the
     /// network gets, so what is told is a little less than `pupila inspect` finds. `None` where nothing was compared: the inputs have
-    /// fewer than 24 pixels a side, or there are more than [`MOST_COMPARED`] images.
+    /// fewer than 24 pixels a side, part of them is hidden (`input.show`), or there are more than [`MOST_COMPARED`] images.
     pub fn near_copies_in_training(&self, positions: &[u32]) -> Option<Vec<Option<String>>> {
         let shape = self.shape();
-        if shape.height.min(shape.width) < SMALLEST || self.len() > MOST_COMPARED {
+        if shape.height.min(shape.width) < SMALLEST || self.len() > MOST_COMPARED || !self.whole {
             return None;
         }
         let pairs = self.near_pairs(|| self.compared());

@@ -79,6 +79,11 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
         &judged.intervals.over,
         judged.leaks.as_ref(),
     );
+    if judged.near_unknown {
+        output.say(
+            "  pictures that are nearly the same as training images were not looked for: those are not to be found, too many, or too small as the network sees them",
+        );
+    }
     if let Some(looks) = &judged.looks {
         tell::looks(output, looks);
     }

@@ -25,7 +25,14 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
     let settings = arguments.settings.iter().map(set).collect();
     let mut layers = layers(arguments.recipe.as_deref(), settings)?;
     if arguments.label_errors && layers.file.is_none() {
-        layers.file = Some(("recipes/label_errors.toml".into(), RECIPE.to_owned()));
+        // The crops have the size of the input.
+        let typed = |s: &String| {
+            s.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        };
+        let size = arguments.settings.iter().filter_map(typed).find(|(key, _)| key == "input.size");
+        let size = size.and_then(|(_, size)| size.parse::<u32>().ok()).unwrap_or(64);
+        let text = RECIPE.replace("[64, 64]", &format!("[{size}, {size}]"));
+        layers.file = Some(("the recipe of --label-errors".into(), text));
     }
     let recipe = match arguments.label_errors {
         true => layers.resolve(),

@@ -14,9 +14,12 @@ use pupila::search::{
 };
 use pupila::user_cache;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Complete trials from which on an importance is told without a warning: the best tenth are two then.
+const MANY: usize = 20;
 /// Parameters of importance that are shown.
 const SHOWN: usize = 8;
 
@@ -63,7 +66,7 @@ pub(crate) fn run(arguments: &cli::Search) -> Result<(), Failure> {
     live.bar.finish_and_clear();
     bar.finish_and_clear();
     let result = result?;
-    after(output, &search, &result);
+    after(output, &search, &result, &arguments.data);
     output.object(&result.json);
     match result.stopped {
         true => Err(Failure::Interrupted(format!(
@@ -122,7 +125,7 @@ fn range(parameter: &pupila::search::Parameter) -> String {
     }
 }
 
-fn after(output: Output, search: &Search, result: &SearchResult) {
+fn after(output: Output, search: &Search, result: &SearchResult, data: &Path) {
     let count = |state: State| result.trials.iter().filter(|trial| trial.state == state).count();
     output.heading("Result");
     wrapped(
@@ -131,7 +134,7 @@ fn after(output: Output, search: &Search, result: &SearchResult) {
             "{} trials complete, {} ended early, {} failed",
             count(State::Complete),
             count(State::Pruned),
-            count(State::Fail)
+            result.trials.iter().filter(|trial| pupila::search::has_failed(trial)).count()
         ),
     );
     if let Some(best) =
@@ -159,12 +162,21 @@ fn after(output: Output, search: &Search, result: &SearchResult) {
                 .take(SHOWN)
                 .map(|(key, share)| format!("{key} {}", percent(*share)))
                 .collect();
-            wrapped(output, &format!("importance (PED-ANOVA): {}", listed.join(", ")));
+            let few = match count(State::Complete) < MANY {
+                true => "; with so few trials it says little",
+                false => "",
+            };
+            wrapped(output, &format!("importance (PED-ANOVA): {}{few}", listed.join(", ")));
         }
         Err(why) => wrapped(output, &format!("no importance: {why}")),
     }
     if let Some(recipe) = &result.recipe {
-        output.say(format_args!("\n  train the best:  pupila train DATA --recipe {}", recipe.display()));
+        let typed = |path: &Path| pupila::in_a_shell(&path.to_string_lossy());
+        output.say(format_args!(
+            "\n  train the best:  pupila train {} --recipe {}",
+            typed(data),
+            typed(recipe)
+        ));
     }
     output.say(format_args!("  all of it on one page:  {}", result.page.display()));
 }

@@ -187,12 +187,13 @@ pub(crate) fn in_memory(output: Output, prepared: &Prepared, recipe: &Recipe) {
 pub(crate) fn near_copies(output: Output, all: &Images) {
     let judged = all.positions(Split::Val);
     let Some(copies) = all.near_copies_in_training(&judged) else {
-        if all.len() > MOST_COMPARED {
-            output.say(format_args!(
+        output.say(match all.len() > MOST_COMPARED {
+            true => format!(
                 "  nearly equal pictures are looked for among up to {} images here; pupila inspect looks among all",
                 count(MOST_COMPARED)
-            ));
-        }
+            ),
+            false => "  nearly equal pictures are not looked for in inputs of this size or with a part hidden; pupila inspect does".into(),
+        });
         return;
     };
     let near: Vec<(String, String)> =

@@ -128,10 +128,9 @@ pub(super) fn of_runs(dataset: &Dataset, asked: &Path, training: &Training<'_>) 
     for (at, run) in runs.all.iter().enumerate() {
         (training.fold)(at + 1, runs.all.len());
         let mine = columns(dataset, &run.classes, run.folder.path())?;
-        let data = Path::new(&run.environment.data.path);
         for (path, row) in run.paths.iter().zip(run.predictions.rows()) {
             of_runs += 1;
-            match places.of_path(path).or_else(|| places.below(path, data)) {
+            match places.of_path(path) {
                 Some(sample) => collected.add(sample, mine.iter().map(|&column| row[column])),
                 None => unknown += 1,
             }
@@ -140,13 +139,16 @@ pub(super) fn of_runs(dataset: &Dataset, asked: &Path, training: &Training<'_>) 
     }
     if collected.sums.is_empty() {
         return Err(Error::request(format_args!(
-            "--run {}: none of the {} that it judged is in this data: name the data that it was trained on",
+            "--run {}: none of the {} that it judged is in this data (by their paths below the data's folder): name the data that it was trained on",
             asked.display(),
             crate::images(of_runs)
         )));
     }
     if unknown > 0 {
-        notes.push(format!("{} that the runs judged are not in this data", crate::images(unknown)));
+        notes.push(format!(
+            "{} that the runs judged are not in this data by their paths, or are in another class's folder now: their labels are not judged",
+            crate::images(unknown)
+        ));
     }
     notes.extend(runs.note);
     Ok(collected.into_opinions(runs.by, notes))
@@ -217,12 +219,13 @@ fn folds_of(asked: &Path) -> Result<Folds, Error> {
     if let Some(fold) = missing.first() {
         let recipe = first.folder.file(RunFolder::RECIPE);
         return Err(Error::request(format_args!(
-            "--run {name}: {} of its {folds} folds {} not there ({}): pupila train {} --recipe {} --set data.fold={fold}{}",
+            "--run {name}: {} of its {folds} folds {} not there, or left no model ({}): pupila train {} --recipe {} --runs {} --set data.fold={fold}{}",
             missing.len(),
             if missing.len() == 1 { "is" } else { "are" },
             missing.join(", "),
             crate::in_a_shell(&first.environment.data.path),
             crate::in_a_shell(&recipe.to_string_lossy()),
+            crate::in_a_shell(&parent(first.folder.path()).to_string_lossy()),
             if missing.len() > 1 { ", and so on" } else { "" },
         )));
     }
@@ -282,31 +285,38 @@ fn judge_test(
 }
 
 /// The samples of a data set by their paths.
-struct Places<'a> {
+struct Places {
     of: HashMap<String, usize>,
-    root: &'a Path,
+    /// By their paths below the data's folder, with `/` between their parts.
+    below: HashMap<String, usize>,
 }
 
-impl Places<'_> {
-    fn of(dataset: &Dataset) -> Places<'_> {
-        let name = |(place, sample): (usize, &pupila_dataset::Sample)| {
-            (sample.path.to_string_lossy().into_owned(), place)
-        };
-        Places { of: dataset.samples.iter().enumerate().map(name).collect(), root: &dataset.root }
-    }
-
-    fn of_path(&self, path: &str) -> Option<usize> {
-        self.of.get(path).copied()
-    }
-
-    /// Of data that were elsewhere, or named in another way, when the run was made.
-    fn below(&self, path: &str, data: &Path) -> Option<usize> {
+impl Places {
+    fn of(dataset: &Dataset) -> Places {
+        let samples = || dataset.samples.iter().enumerate();
         // A table names its images from its own folder.
-        let folders = [Some(data), data.parent()];
-        let here = [Some(self.root), self.root.parent()];
-        folders.into_iter().zip(here).find_map(|(there, here)| {
-            let below = Path::new(path).strip_prefix(there?).ok()?;
-            self.of.get(&*here?.join(below).to_string_lossy()).copied()
-        })
+        let folders = [Some(dataset.root.as_path()), dataset.root.parent()];
+        let below = samples().filter_map(|(place, sample)| {
+            let below = folders.iter().flatten().find_map(|folder| sample.path.strip_prefix(folder).ok())?;
+            Some((joined(below), place))
+        });
+        Places {
+            of: samples()
+                .map(|(place, sample)| (sample.path.to_string_lossy().into_owned(), place))
+                .collect(),
+            below: below.collect(),
+        }
     }
+
+    /// The sample of a path that a run has, which may have been typed otherwise, or from another folder: then it is that whose path below the
+    /// data's folder is its end.
+    fn of_path(&self, path: &str) -> Option<usize> {
+        let parts = || Path::new(path).components();
+        let ends = (0..parts().count()).map(|from| joined(parts().skip(from).collect::<PathBuf>().as_path()));
+        self.of.get(path).copied().or_else(|| ends.into_iter().find_map(|end| self.below.get(&end).copied()))
+    }
+}
+
+fn joined(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }

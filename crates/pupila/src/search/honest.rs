@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// The name of the study in the search's folder.
-pub(super) const FOLDER: &str = "again";
+const FOLDER: &str = "again";
 
 /// The first of the fresh seeds: far from those that anybody gives a recipe.
 const FIRST_SEED: u64 = 1_000_001;
@@ -95,8 +95,11 @@ pub(super) fn again(
         values: values(trial),
     });
     let fresh: Vec<u64> = (0..seeds as u64).map(|at| FIRST_SEED + at).collect();
+    // Of its own for each pair: another winner is another study.
+    let numbers: Vec<String> = sides.iter().map(|trial| trial.number.to_string()).collect();
+    let name = format!("{FOLDER}-{}", numbers.join("-"));
     let definition = Definition {
-        name: FOLDER.to_owned(),
+        name: name.clone(),
         question: Some(
             "Are the best two trials of the search as good with other seeds, and is the first really better?"
                 .to_owned(),
@@ -112,7 +115,7 @@ pub(super) fn again(
     let threads = search.options.threads.unwrap_or_else(crate::session::available_threads);
     let mut builder = Study::builder(plan, &search.options.data)
         .runs(&search.folder)
-        .name(FOLDER)
+        .name(name)
         .threads(threads)
         .cache(search.options.cache.clone())
         .keep(if judges_test { Keep::All } else { Keep::Best })
@@ -177,7 +180,10 @@ fn on_test(search: &Search, study: &Study) -> Result<Option<WithInterval>, Error
         half_widths.extend(half);
     }
     values.retain(|value| value.is_finite());
-    Ok(mean_of_judged(&values, &half_widths))
+    // No loss is below 0, and no share above 1.
+    let most = if search.is_share() { 1.0 } else { f64::INFINITY };
+    let within = |(mean, (low, high)): WithInterval| (mean, (low.max(0.0), high.min(most)));
+    Ok(mean_of_judged(&values, &half_widths).map(within))
 }
 
 /// A run's metric on the test split, and half the width of its interval over images, where it has one.

@@ -128,6 +128,8 @@ pub struct Search {
     study: String,
     /// Whether the data have a test split.
     has_test: bool,
+    /// Says to other processes that somebody works in this folder.
+    _lock: std::fs::File,
 }
 
 impl std::fmt::Debug for Search {
@@ -166,25 +168,20 @@ impl Search {
         let base = options.layers.resolve()?;
         let space = &options.space;
         let place = &options.space_file;
-        let fixed = fixed_keys(&options.layers);
         let check = space.check(place, |settings| {
-            if let Some((key, _)) = settings.last().filter(|(key, _)| fixed.contains(key)) {
-                return Err(format!("--set gives {key} a value of its own: take it out there or here"));
+            if let Some((key, _)) = settings.last() {
+                if let Some(option) = set_by(&options.layers, key) {
+                    return Err(format!(
+                        "{option} gives {key} a value of its own: take it out there or here"
+                    ));
+                }
+                if let Some(why) = refused(key) {
+                    return Err(format!("{key} is no parameter of a search: {why}"));
+                }
             }
             with(&options.layers, settings).resolve().map(|_| ()).map_err(|error| error.to_string())
         });
         check.map_err(Error::Search)?;
-        for (key, range) in
-            space.parameters().iter().map(|parameter| (parameter.key.as_str(), &parameter.distribution))
-        {
-            if matches!(key, "train.monitor" | "train.seed" | "data.split_seed") {
-                return Err(Error::request(format_args!(
-                    "{}, space.\"{key}\": {} is no parameter of a search ({range:?}): trials could not be compared",
-                    place.display(),
-                    key
-                )));
-            }
-        }
         let monitor = base.monitor();
         let direction = match monitor.direction {
             pupila_metrics::Direction::Higher => Direction::Maximize,
@@ -217,13 +214,20 @@ impl Search {
             .threads(options.threads.unwrap_or_else(available_threads))
             .open()?;
         let has_test = !first.dataset().indices(Split::Test).is_empty();
-        drop(first);
         std::fs::create_dir_all(&folder).map_err(Error::io(Tried::MakeFolder, &folder))?;
+        let lock = record::lock(&folder)?;
         let own = || format!("journal:{}", folder.join(record::JOURNAL).display());
         let address = options.storage.clone().unwrap_or_else(own);
         let storage = pupila_search::storage::open(&address, &study, direction)?;
         space.check_trials(place, &storage.trials()?).map_err(Error::Search)?;
+        record::same_study(storage.as_ref(), &study, &base, space, first.dataset())?;
+        drop(first);
+        // Nobody else works in this folder, so whatever runs in its own journal was left by a process that is gone.
+        if lock.1 && options.storage.is_none() {
+            trial::take_up_all(storage.as_ref())?;
+        }
         Ok(Search {
+            _lock: lock.0,
             options,
             base,
             monitor,
@@ -307,6 +311,7 @@ impl Search {
         } else {
             honest::again(self, &trials, observer)?
         };
+        let stopped = stopped || self.options.stop.is_set();
         let mut result = SearchResult {
             best,
             importance,
@@ -371,6 +376,12 @@ pub(crate) fn best(trials: &[Trial], direction: Direction) -> Option<&Trial> {
     ranked(trials, direction).first().copied()
 }
 
+/// Whether a trial failed by itself: one that was interrupted is in the queue again.
+pub fn has_failed(trial: &Trial) -> bool {
+    let why = trial.user_attributes.get(trial::WHY).and_then(Value::as_str);
+    trial.state == State::Fail && why != Some(trial::INTERRUPTED)
+}
+
 /// The complete trials with a value, the best first.
 fn ranked(trials: &[Trial], direction: Direction) -> Vec<&Trial> {
     let loss = |trial: &Trial| trial.value().map(|value| direction.loss(value)).filter(|loss| !loss.is_nan());
@@ -393,10 +404,32 @@ fn with(layers: &Layers, settings: &[(String, toml::Value)]) -> Layers {
     layers
 }
 
-/// The keys that were set by themselves on the command line.
-fn fixed_keys(layers: &Layers) -> Vec<String> {
-    let key = |setting: &Setting| Some(setting.assignment.split_once('=')?.0.trim().to_owned());
-    layers.settings.iter().filter_map(key).collect()
+/// The option that sets a key for all trials, as it was typed.
+fn set_by<'a>(layers: &'a Layers, key: &str) -> Option<&'a str> {
+    let sets = |setting: &&Setting| {
+        let typed = setting.assignment.split_once('=').map_or("", |(key, _)| key.trim());
+        pupila_train::key_meant(typed).unwrap_or_else(|| typed.to_owned()) == key
+    };
+    layers.settings.iter().find(sets).map(|setting| setting.option.as_str())
+}
+
+/// Why a key of the recipe cannot be a parameter: trials could not be compared, or it changes no result.
+fn refused(key: &str) -> Option<&'static str> {
+    /// Those of the data that change training alone.
+    const TRAINING: [&str; 5] =
+        ["data.normalize", "data.sampler", "data.fraction", "data.max_per_class", "data.leaks"];
+    match key {
+        "train.monitor" => Some("trials are compared by it"),
+        "train.seed" => Some("the best seed is luck; the best two trials are trained again with several"),
+        "input.show" => {
+            Some("trials would be judged on other pictures; `pupila study controls` compares them")
+        }
+        key if key.starts_with("tracking.") => Some("it changes no result"),
+        key if key.starts_with("data.") && !TRAINING.contains(&key) => {
+            Some("trials would be judged on other images, or learn from other labels")
+        }
+        _ => None,
+    }
 }
 
 /// A number with four digits that count.

@@ -35,14 +35,15 @@ pub(super) fn of(search: &Search, result: &SearchResult) -> String {
         })
         .collect();
     let count = |state: State| result.trials.iter().filter(|trial| trial.state == state).count();
-    let (complete, pruned, failed) = (count(State::Complete), count(State::Pruned), count(State::Fail));
+    let failed = result.trials.iter().filter(|trial| super::has_failed(trial)).count();
+    let (complete, pruned) = (count(State::Complete), count(State::Pruned));
     let mut warnings = Vec::new();
     if let Err(why) = &result.honest {
         warnings.push(format!(
             "The best trial was not trained again ({why}). Its value in the search is flattered by the choice among {complete} trials."
         ));
     }
-    let failures = result.trials.iter().filter(|trial| trial.state == State::Fail);
+    let failures = result.trials.iter().filter(|trial| super::has_failed(trial));
     let reason =
         failures.filter_map(|trial| trial.user_attributes.get(WHY).and_then(Value::as_str)).next_back();
     if failed > 0 {

@@ -3,13 +3,16 @@
 use super::{Search, SearchObserver, SearchResult, json_of, page};
 use crate::error::{Error, Tried};
 use crate::source;
+use pupila_dataset::Dataset;
 use pupila_run::{DataRecord, FORMAT, RunEnd, RunFolder, write_whole};
-use pupila_search::{State, Trial};
+use pupila_search::storage::Storage;
+use pupila_search::{Space, State, Trial};
 use pupila_trackers::mlflow::sync;
 use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, now};
-use pupila_train::mlflow_target;
+use pupila_train::{CheckedRecipe, fingerprint, flat_recipe, mlflow_target};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +27,11 @@ pub(super) const RECIPE: &str = "best.toml";
 /// A row for each trial.
 pub(super) const TABLE: &str = "trials.csv";
 
+/// Locked by whoever works in the folder.
+const LOCK: &str = "search.lock";
+/// The attribute of a study that says what it was begun with.
+const BEGUN: &str = "pupila:begun_with";
+
 /// Whether a folder is that of a search.
 pub(super) fn is_search(folder: &Path) -> bool {
     folder.join(FILE).is_file() || folder.join(JOURNAL).is_file()
@@ -36,6 +44,61 @@ pub(super) fn begin(search: &Search) -> Result<(), Error> {
     match path.exists() {
         true => Ok(()),
         false => write(&path, &json!({"study": search.study, "storage": search.storage(), "format": FORMAT})),
+    }
+}
+
+/// The lock of a search's folder, and whether nobody else has it.
+pub(super) fn lock(folder: &Path) -> Result<(File, bool), Error> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
+    let alone = file.try_lock().is_ok();
+    if alone {
+        file.unlock().map_err(Error::io(Tried::Write, &path))?;
+    }
+    file.lock_shared().map_err(Error::io(Tried::Write, &path))?;
+    Ok((file, alone))
+}
+
+/// What a study was begun with, which all of its trials must have: the images, and the recipe but for what the space sets.
+///
+/// # Errors
+/// The study in the storage was begun with something else.
+pub(super) fn same_study(
+    storage: &dyn Storage,
+    study: &str,
+    base: &CheckedRecipe,
+    space: &Space,
+    dataset: &Dataset,
+) -> Result<(), Error> {
+    let mut recipe = flat_recipe(base);
+    let varied = |key: &str| space.parameters().iter().any(|parameter| parameter.key == key);
+    recipe.retain(|key, _| !varied(key) && !key.starts_with("tracking.") && key != "data.cache");
+    let own = json!({"data": fingerprint(dataset), "recipe": recipe});
+    let known = storage.study_attributes()?;
+    let Some(before) = known.get(BEGUN) else {
+        storage.set_study_attribute(BEGUN, &own)?;
+        return Ok(());
+    };
+    let place = storage.address();
+    if before["data"] != own["data"] {
+        return Err(Error::request(format_args!(
+            "the study `{study}` in {place} was begun on other images, labels or splits: choose another --name, or another --study"
+        )));
+    }
+    let of = |value: &Value, key: &str| value["recipe"].get(key).cloned().unwrap_or(Value::Null);
+    let keys = before["recipe"].as_object().into_iter().flatten().map(|(key, _)| key).chain(recipe.keys());
+    let mut others: Vec<String> = keys
+        .filter(|key| !varied(key) && of(before, key) != of(&own, key))
+        .map(|key| format!("{key} was {}, and is {}", of(before, key), of(&own, key)))
+        .collect();
+    others.sort();
+    others.dedup();
+    match others.is_empty() {
+        true => Ok(()),
+        false => Err(Error::request(format_args!(
+            "the study `{study}` in {place} was begun with another recipe ({}): choose another --name, or another --study",
+            others.join("; ")
+        ))),
     }
 }
 
@@ -190,7 +253,7 @@ pub(super) fn json(search: &Search, result: &SearchResult) -> Value {
         "metric": search.metric(),
         "direction": search.direction.name(),
         "trials": {
-            "complete": count(State::Complete), "pruned": count(State::Pruned), "failed": count(State::Fail),
+            "complete": count(State::Complete), "pruned": count(State::Pruned), "failed": result.trials.iter().filter(|trial| super::has_failed(trial)).count(),
         },
         "best": best.map(|trial| json!({
             "number": trial.number, "value": trial.value(), "params": json_of(&search.settings(trial)),

@@ -1,12 +1,12 @@
 //! Trials, each an ordinary run that may be ended early.
 
-use super::{Search, SearchObserver, with};
+use super::{Search, SearchObserver, has_failed, with};
 use crate::error::{Error, ErrorKind};
 use crate::session::Session;
 use pupila_backend::Backend;
 use pupila_run::{Group, RunEnd};
 use pupila_search::pruner::Situation;
-use pupila_search::storage::{HEARTBEAT_S, StorageError};
+use pupila_search::storage::{HEARTBEAT_S, STALE_S, Storage, StorageError};
 use pupila_search::{Assignment, Request, State, Trial};
 use pupila_train::{EpochRecord, Observer, Stop};
 use serde_json::{Value, json};
@@ -23,6 +23,9 @@ pub(super) const RUN: &str = "pupila:run";
 /// The attribute that says in which epoch the value was reached.
 pub(super) const EPOCH: &str = "pupila:epoch";
 
+/// What [`WHY`] says of a trial that was interrupted, or whose process is gone.
+pub(super) const INTERRUPTED: &str = "interrupted";
+
 /// Failed trials, beside as many as are wanted, after which no more are begun.
 const FAILURES: u64 = 10;
 
@@ -35,7 +38,21 @@ struct Shared<'a> {
     running: Mutex<BTreeSet<u64>>,
     error: Mutex<Option<Error>>,
     stopped: Mutex<bool>,
+    /// Whether it has been said that others are waited for.
+    waits: Mutex<bool>,
 }
+
+/// What a thread does next.
+enum Next {
+    Trial(u64),
+    /// There are enough.
+    Enough,
+    /// There are enough, if those that others run come to an end.
+    Others,
+}
+
+/// Between two looks at what others do.
+const POLL: Duration = Duration::from_millis(500);
 
 /// Runs trials until enough have ended. Whether it was stopped before.
 pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<bool, Error> {
@@ -47,6 +64,7 @@ pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<
         running: Mutex::default(),
         error: Mutex::default(),
         stopped: Mutex::new(false),
+        waits: Mutex::new(false),
     };
     let (done, waits) = channel::<()>();
     std::thread::scope(|scope| {
@@ -66,6 +84,28 @@ pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<
     }
     let stopped = *lock(&shared.stopped);
     Ok(stopped)
+}
+
+/// Puts a trial whose worker is gone, or that was interrupted, into the queue once more, as Optuna's `RetryFailedTrialCallback` does.
+fn again(storage: &dyn Storage, lost: &Trial) -> Result<(), Error> {
+    let history = lost.system_attributes.get("retry_history").and_then(Value::as_array).cloned();
+    let mut history = history.unwrap_or_default();
+    history.push(lost.number.into());
+    let first = lost.system_attributes.get("failed_trial").cloned().unwrap_or_else(|| lost.number.into());
+    let given: BTreeMap<String, Value> =
+        lost.params.iter().map(|(key, param)| (key.clone(), param.external().to_json())).collect();
+    storage.enqueue(&given, &[("failed_trial".into(), first), ("retry_history".into(), json!(history))])?;
+    Ok(())
+}
+
+/// Takes up every running trial, where it is known that nobody runs one.
+pub(super) fn take_up_all(storage: &dyn Storage) -> Result<(), Error> {
+    for lost in storage.trials()?.iter().filter(|trial| trial.state == State::Running) {
+        storage.set_attribute(lost.number, false, WHY, &json!(INTERRUPTED))?;
+        storage.finish(lost.number, State::Fail, None)?;
+        again(storage, lost)?;
+    }
+    Ok(())
 }
 
 /// How a trial ended.
@@ -103,7 +143,7 @@ impl Shared<'_> {
                 return;
             }
             match self.next() {
-                Ok(Some(number)) => {
+                Ok(Next::Trial(number)) => {
                     lock(&self.running).insert(number);
                     let done = self.one(number);
                     lock(&self.running).remove(&number);
@@ -120,7 +160,16 @@ impl Shared<'_> {
                         }
                     }
                 }
-                Ok(None) => return,
+                Ok(Next::Enough) => return,
+                // Their workers may be gone: then their trials are taken up here.
+                Ok(Next::Others) => {
+                    if !std::mem::replace(&mut *lock(&self.waits), true) {
+                        self.observer.warning(&format!(
+                            "trials run elsewhere: waiting for their end; one that is not heard of for {STALE_S} s is taken up here"
+                        ));
+                    }
+                    std::thread::sleep(POLL);
+                }
                 Err(error) => {
                     lock(&self.error).get_or_insert(error);
                     return;
@@ -129,46 +178,46 @@ impl Shared<'_> {
         }
     }
 
-    /// The next trial: one that waits, or a new one; none where there are enough.
-    fn next(&self) -> Result<Option<u64>, Error> {
+    /// The next trial: one that waits, or a new one.
+    fn next(&self) -> Result<Next, Error> {
         // Two threads that count at a time would begin one too many.
         let _one_at_a_time = lock(&self.stopped);
         let storage = &self.search.storage;
         for lost in storage.fail_stale()? {
-            self.again(&lost)?;
+            again(storage.as_ref(), &lost)?;
         }
         if let Some(number) = storage.claim()? {
-            return Ok(Some(number));
+            return Ok(Next::Trial(number));
         }
         if let Some(wanted) = self.search.wanted() {
             let counts =
                 |trial: &Trial| matches!(trial.state, State::Complete | State::Pruned | State::Running);
             let trials = storage.trials()?;
             if trials.iter().filter(|trial| counts(trial)).count() as u64 >= wanted {
-                return Ok(None);
+                let own = lock(&self.running).clone();
+                let elsewhere = |trial: &Trial| trial.state == State::Running && !own.contains(&trial.number);
+                return Ok(if trials.iter().any(elsewhere) { Next::Others } else { Next::Enough });
             }
             // Where every trial fails there is no end by their number: what fails will fail again.
-            let failed = trials.iter().filter(|trial| trial.state == State::Fail).count() as u64;
+            let failed = trials.iter().filter(|trial| has_failed(trial)).count() as u64;
             if failed >= FAILURES + wanted {
                 self.observer.warning(&format!("{failed} trials have failed: no more are begun"));
-                return Ok(None);
+                return Ok(Next::Enough);
             }
         }
-        Ok(Some(storage.create()?))
-    }
-
-    /// Puts a trial whose worker is gone, or that was interrupted, into the queue once more, as Optuna's `RetryFailedTrialCallback` does.
-    fn again(&self, lost: &Trial) -> Result<(), Error> {
-        let storage = &self.search.storage;
-        let history = lost.system_attributes.get("retry_history").and_then(Value::as_array).cloned();
-        let mut history = history.unwrap_or_default();
-        history.push(lost.number.into());
-        let first = lost.system_attributes.get("failed_trial").cloned().unwrap_or_else(|| lost.number.into());
-        let given: BTreeMap<String, Value> =
-            lost.params.iter().map(|(key, param)| (key.clone(), param.external().to_json())).collect();
-        storage
-            .enqueue(&given, &[("failed_trial".into(), first), ("retry_history".into(), json!(history))])?;
-        Ok(())
+        // A grid has an end, which is seen before a trial is made for nothing.
+        let search = self.search;
+        if search.sampler.name() == "grid" {
+            let trials = storage.trials()?;
+            let next = trials.iter().map(|trial| trial.number + 1).max().unwrap_or(0);
+            let space = &search.options.space;
+            let request = Request::new(space, search.direction, search.options.seed, next, &trials);
+            if search.sampler.suggest(&request).map_err(Error::request)?.is_none() {
+                self.observer.warning("every combination of the grid has been tried");
+                return Ok(Next::Enough);
+            }
+        }
+        Ok(Next::Trial(storage.create()?))
     }
 
     /// Chooses, trains, and says how it ended. `false` where there is nothing left to try, or the search was stopped.
@@ -176,7 +225,15 @@ impl Shared<'_> {
         let search = self.search;
         let storage = &search.storage;
         let trials = storage.trials()?;
-        let fixed = self.fixed(&trials, number);
+        let fixed = match self.fixed(&trials, number) {
+            Ok(fixed) => fixed,
+            Err(why) => {
+                storage.set_attribute(number, false, WHY, &json!(why))?;
+                storage.finish(number, State::Fail, None)?;
+                self.observer.warning(&format!("trial {number} was not run: {why}"));
+                return Ok(true);
+            }
+        };
         let request = Request {
             space: &search.options.space,
             direction: search.direction,
@@ -206,9 +263,9 @@ impl Shared<'_> {
             Ok(Ok(Some(ended))) => ended,
             // Interrupted: whoever goes on takes it up again.
             Ok(Ok(None)) => {
-                storage.set_attribute(number, false, WHY, &json!("interrupted"))?;
+                storage.set_attribute(number, false, WHY, &json!(INTERRUPTED))?;
                 storage.finish(number, State::Fail, None)?;
-                self.again(&trial)?;
+                again(storage.as_ref(), &trial)?;
                 *lock(&self.stopped) = true;
                 return Ok(false);
             }
@@ -216,7 +273,7 @@ impl Shared<'_> {
             Ok(Err(error)) if error.is_of_the_file_system() => {
                 storage.set_attribute(number, false, WHY, &json!(error.to_string()))?;
                 storage.finish(number, State::Fail, None)?;
-                self.again(&trial)?;
+                again(storage.as_ref(), &trial)?;
                 return Err(error);
             }
             Ok(Err(error)) => Ended::failed(error.to_string()),
@@ -235,20 +292,25 @@ impl Shared<'_> {
         Ok(true)
     }
 
-    /// The values that an enqueued trial was given, as far as the space has them.
-    fn fixed(&self, trials: &[Trial], number: u64) -> Assignment {
+    /// The values that an enqueued trial was given; what is wrong with them.
+    fn fixed(&self, trials: &[Trial], number: u64) -> Result<Assignment, String> {
         let given = trials
             .iter()
             .find(|trial| trial.number == number)
             .and_then(|trial| trial.system_attributes.get("fixed_params")?.as_object().cloned())
             .unwrap_or_default();
-        let parameters = self.search.options.space.parameters().iter();
-        parameters
-            .filter_map(|parameter| {
-                let choice = pupila_search::Choice::from_json(given.get(&parameter.key)?);
-                Some((parameter.key.clone(), parameter.distribution.from_external(&choice)?))
-            })
-            .collect()
+        let mut fixed = Assignment::new();
+        for (key, value) in given {
+            let known = self.search.options.space.parameters().iter().find(|parameter| parameter.key == key);
+            let Some(parameter) = known else {
+                return Err(format!("it was given {key} = {value}, which the space does not have"));
+            };
+            match parameter.distribution.from_external(&pupila_search::Choice::from_json(&value)) {
+                Some(value) => fixed.insert(key, value),
+                None => return Err(format!("it was given {key} = {value}, which is outside of the space")),
+            };
+        }
+        Ok(fixed)
     }
 
     /// Trains a trial; `None` where it was interrupted.
