@@ -47,9 +47,12 @@ enum Next {
     Trial(u64),
     /// There are enough.
     Enough,
-    /// There are enough, if those that others run come to an end.
-    Others,
+    /// There are enough, if those that others run come to an end; what these have said so far.
+    Others(String),
 }
+
+/// Without a word for so long, trials that run elsewhere are not waited for: those of Python have no heartbeat by which they could be taken for dead.
+const SILENCE: Duration = Duration::from_secs(2 * STALE_S);
 
 /// Between two looks at what others do.
 const POLL: Duration = Duration::from_millis(500);
@@ -133,6 +136,8 @@ impl Shared<'_> {
     }
 
     fn work(&self) {
+        // When the trials that run elsewhere last said something, and what.
+        let mut heard: Option<(Instant, String)> = None;
         loop {
             if self.search.options.stop.is_set() {
                 *lock(&self.stopped) = true;
@@ -162,7 +167,15 @@ impl Shared<'_> {
                 }
                 Ok(Next::Enough) => return,
                 // Their workers may be gone: then their trials are taken up here.
-                Ok(Next::Others) => {
+                Ok(Next::Others(sign)) => {
+                    let (since, seen) = heard.get_or_insert_with(|| (Instant::now(), sign.clone()));
+                    if *seen != sign {
+                        heard = None;
+                    } else if since.elapsed() > SILENCE {
+                        self.observer
+                            .warning("the trials that run elsewhere say nothing: they are not waited for");
+                        return;
+                    }
                     if !std::mem::replace(&mut *lock(&self.waits), true) {
                         self.observer.warning(&format!(
                             "trials run elsewhere: waiting for their end; one that is not heard of for {STALE_S} s is taken up here"
@@ -195,8 +208,13 @@ impl Shared<'_> {
             let trials = storage.trials()?;
             if trials.iter().filter(|trial| counts(trial)).count() as u64 >= wanted {
                 let own = lock(&self.running).clone();
-                let elsewhere = |trial: &Trial| trial.state == State::Running && !own.contains(&trial.number);
-                return Ok(if trials.iter().any(elsewhere) { Next::Others } else { Next::Enough });
+                let elsewhere =
+                    |trial: &&Trial| trial.state == State::Running && !own.contains(&trial.number);
+                let sign = |trial: &Trial| {
+                    format!("{} {} {:?};", trial.number, trial.intermediate.len(), trial.system_attributes)
+                };
+                let signs: String = trials.iter().filter(elsewhere).map(sign).collect();
+                return Ok(if signs.is_empty() { Next::Enough } else { Next::Others(signs) });
             }
             // Where every trial fails there is no end by their number: what fails will fail again.
             let failed = trials.iter().filter(|trial| has_failed(trial)).count() as u64;
