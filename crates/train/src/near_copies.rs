@@ -39,20 +39,20 @@ impl Images {
     /// The pairs of all images in memory.
     fn compared(&self) -> Vec<near::Near> {
         let shape = self.shape();
-        let gray: Vec<Vec<u8>> = (0..self.len() as u32)
-            .into_par_iter()
-            .map(|position| {
-                let (width, height) = (shape.width as u32, shape.height as u32);
-                let channels = shape.channels as u8;
-                let image = Image::new(width, height, channels, self.pixels(position).to_vec());
-                let squeezed = image.and_then(|image| {
-                    let side = SIDE as u32;
-                    resize(&image, side, side, Interpolation::Area).to_channels(1)
-                });
-                // Every image in memory has the shape.
-                squeezed.map_or_else(|_| vec![0; SIDE * SIDE], Image::into_data)
-            })
-            .collect();
+        let mut gray = vec![0u8; self.len() * SIDE * SIDE];
+        gray.par_chunks_exact_mut(SIDE * SIDE).enumerate().for_each(|(position, gray)| {
+            let (width, height) = (shape.width as u32, shape.height as u32);
+            let pixels = self.pixels(position as u32).to_vec();
+            let image = Image::new(width, height, shape.channels as u8, pixels);
+            let squeezed = image.and_then(|image| {
+                let side = SIDE as u32;
+                resize(&image, side, side, Interpolation::Area).to_channels(1)
+            });
+            // Every image in memory has the shape.
+            if let Ok(squeezed) = squeezed {
+                gray.copy_from_slice(squeezed.data());
+            }
+        });
         let input = shape.width.min(shape.height) as f64;
         let sizes: Vec<(u32, u32)> = self
             .kept
@@ -65,6 +65,6 @@ impl Images {
                 (scaled(sample.width), scaled(sample.height))
             })
             .collect();
-        near::find(&gray.concat(), &sizes).pairs
+        near::find(&gray, &sizes).pairs
     }
 }
