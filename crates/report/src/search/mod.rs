@@ -353,10 +353,10 @@ mod tests {
                     choices: vec!["x".into(), "<y>".into(), "z".into()],
                 },
             ],
-            trials: (0..20)
+            trials: (0..40)
                 .map(|n| {
-                    let value = if state(n) == TrialState::Failed { f64::NAN } else { 0.3 + 0.02 * n as f64 };
-                    trial(n, 10f64.powf(-4.0 + 0.15 * n as f64), value, state(n))
+                    let value = if state(n) == TrialState::Failed { f64::NAN } else { 0.3 + 0.01 * n as f64 };
+                    trial(n, 10f64.powf(-4.0 + 0.07 * n as f64), value, state(n))
                 })
                 .collect(),
             best: Some(18),
