@@ -256,3 +256,22 @@ fn a_trial_that_a_killed_process_left_is_taken_up_and_one_with_unknown_values_is
     let states: Vec<&str> = table.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
     assert_eq!(states, ["complete", "failed", "failed", "complete"], "{table}");
 }
+
+#[test]
+fn every_space_in_the_repository_can_be_searched() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let recipe = folder.join("cnn.toml");
+    let mut count = 0;
+    for space in std::fs::read_dir(folder.join("spaces")).unwrap() {
+        let space = space.unwrap().path();
+        let sandbox = Sandbox::new();
+        let data = skin();
+        let [data, space, recipe] = [&data, &space, &recipe].map(|path| path.to_str().unwrap());
+        let files = ["search", data, "--space", space, "--recipe", recipe, "--json"];
+        let ran = sandbox.run(&[&files[..], &["--trials", "1", "--epochs", "1", "--seeds", "0"]].concat());
+        assert_eq!(ran.code, Some(0), "{space}: {}", ran.stderr);
+        assert_eq!(ran.json()["trials"]["complete"], 1);
+        count += 1;
+    }
+    assert!(count >= 1);
+}
