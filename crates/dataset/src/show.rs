@@ -60,7 +60,7 @@ impl Show {
     /// Hides what is not shown of an image. `pixels: [H, W, C]`, `C` of 1 or 3.
     ///
     /// # Panics
-    /// Where `pixels` are fewer than height times width times channels.
+    /// Where `width` or `channels` is 0.
     pub fn apply(self, pixels: &mut [u8], width: u32, height: u32, channels: u8) {
         match self {
             Show::All => {}

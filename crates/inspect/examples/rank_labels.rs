@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let quality = label_quality(&labels, &probabilities, classes);
     let mut doubted = vec![0; labels.len()];
-    doubts(&labels, &probabilities, classes).iter().for_each(|doubt| doubted[doubt.at] = 1);
+    doubts(&labels, &probabilities, classes).iter().for_each(|doubt| doubted[doubt.row] = 1);
     for (quality, doubted) in quality.iter().zip(doubted) {
         println!("{quality:?},{doubted}");
     }

@@ -56,9 +56,8 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked) -> Option<Finding> {
 /// Groups of at least two samples, by camera and time. A time without a camera is that of the file's making as often as not.
 fn bursts(dataset: &Dataset, looked: &Looked) -> Vec<Vec<usize>> {
     let mut of_camera: BTreeMap<&str, Vec<(i64, usize)>> = BTreeMap::new();
-    for (place, measurement) in looked.measurements.iter().enumerate() {
-        let Some(taken) = measurement.as_ref().map(|measurement| &measurement.taken) else { continue };
-        if let (Some(camera), Some(at)) = (&taken.camera, taken.at) {
+    for (place, measurement) in looked.seen() {
+        if let (Some(camera), Some(at)) = (&measurement.taken.camera, measurement.taken.at) {
             of_camera.entry(camera).or_default().push((at, place));
         }
     }

@@ -8,14 +8,12 @@ use crate::finding::{Finding, Kind, Severity, grouped, images};
 use crate::splits::{are_given, given};
 use crate::{Looked, Measurement, near};
 
-/// Samples with the same pixels, by the measurements or, where there are none, by their files: at least two in a group, ascending.
+/// Samples with the same pixels: at least two in a group, ascending.
 pub(crate) fn exact_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
     let mut by_pixels: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
-    for (place, measurement) in looked.measurements.iter().enumerate() {
-        if let Some(measurement) = measurement {
-            by_pixels.entry(measurement.pixels).or_default().push(place);
-        }
-    }
+    looked
+        .seen()
+        .for_each(|(place, measurement)| by_pixels.entry(measurement.pixels).or_default().push(place));
     let mut groups: Vec<Vec<usize>> = by_pixels.into_values().filter(|group| group.len() > 1).collect();
     groups.sort();
     groups.into_iter().map(|group| (group, String::new())).collect()
@@ -23,17 +21,11 @@ pub(crate) fn exact_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
 
 /// Groups of samples that are nearly the same, and how each group's pictures differ. Those whose pixels are equal are no news by themselves.
 pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
-    let seen: Vec<(usize, &Measurement)> = looked
-        .measurements
-        .iter()
-        .enumerate()
-        .filter_map(|(at, measurement)| Some((at, measurement.as_ref()?)))
-        .collect();
     // One of each picture: its exact copies join its group at the end.
     let mut copies: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
-    seen.iter().for_each(|&(at, measurement)| copies.entry(measurement.pixels).or_default().push(at));
+    looked.seen().for_each(|(at, measurement)| copies.entry(measurement.pixels).or_default().push(at));
     let first: Vec<(usize, &Measurement)> =
-        seen.into_iter().filter(|(at, measurement)| copies[&measurement.pixels][0] == *at).collect();
+        looked.seen().filter(|(at, measurement)| copies[&measurement.pixels][0] == *at).collect();
     let gray: Vec<u8> = first.iter().flat_map(|(_, measurement)| &measurement.gray).copied().collect();
     let sizes: Vec<(u32, u32)> = first.iter().map(|(_, measurement)| measurement.size).collect();
     let found = near::find(&gray, &sizes);

@@ -6,6 +6,9 @@ use pupila_dataset::Dataset;
 
 use crate::{Looked, Measurement};
 
+/// What is missing is below all.
+const MISSING: f32 = f32::MIN;
+
 /// A fact of each image, as numbers.
 pub(crate) struct Fact {
     pub(crate) name: &'static str,
@@ -24,9 +27,7 @@ pub(crate) fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
     let numbers = |of: &dyn Fn(&Measurement) -> f32| -> Vec<f32> {
         measurements.iter().map(|measurement| of(measurement)).collect()
     };
-    // What is missing is below all.
-    let missing = f32::MIN;
-    let quality = numbers(&|s| s.jpeg_quality.map_or(missing, f32::from));
+    let quality = numbers(&|s| s.jpeg_quality.map_or(MISSING, f32::from));
     let cameras: Vec<String> =
         measurements.iter().map(|s| s.taken.camera.clone().unwrap_or_default()).collect();
     let stems: Vec<String> = which
@@ -62,13 +63,13 @@ pub(crate) fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
             vec![
                 stems.iter().map(|stem| stem.chars().count() as f32).collect(),
                 codes(&stems.iter().map(|stem| pattern(stem)).collect::<Vec<_>>()),
-                stems.iter().map(|stem| number(stem).unwrap_or(missing)).collect(),
+                stems.iter().map(|stem| number(stem).unwrap_or(MISSING)).collect(),
             ],
         ),
         fact("border color", "red of the border", true, (0..3).map(|c| numbers(&|s| s.border[c])).collect()),
         fact("brightness", "brightness", true, vec![numbers(&|s| s.brightness), numbers(&|s| s.contrast)]),
         fact("camera", "camera", false, vec![codes(&cameras)]),
-        fact("time", "seconds", false, vec![numbers(&|s| s.taken.at.map_or(missing, |at| at as f32))]),
+        fact("time", "seconds", false, vec![numbers(&|s| s.taken.at.map_or(MISSING, |at| at as f32))]),
         fact("JPEG quality", "quality", true, vec![quality]),
     ];
     // The quality of files of which many are no JPEG says only that.
@@ -77,6 +78,33 @@ pub(crate) fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
     let applies = |fact: &Fact| fact.name != "JPEG quality" || is_jpeg;
     let varies = |fact: &Fact| fact.features.iter().any(|values| values.iter().any(|&v| v != values[0]));
     facts.into_iter().filter(|fact| applies(fact) && varies(fact)).collect()
+}
+
+/// What is known of each file without its name, its time and what it shows, as numbers by name: facts that are the same for all are left out.
+///
+/// `measurements: [images]`, each list too; what is not known is below all.
+pub fn file_facts(measurements: &[Option<Measurement>]) -> Vec<(&'static str, Vec<f32>)> {
+    let numbers = |of: &dyn Fn(&Measurement) -> f32| -> Vec<f32> {
+        measurements.iter().map(|measurement| measurement.as_ref().map_or(MISSING, of)).collect()
+    };
+    let texts = |of: &dyn Fn(&Measurement) -> String| -> Vec<f32> {
+        let texts: Vec<String> = measurements
+            .iter()
+            .map(|measurement| measurement.as_ref().map_or_else(String::new, of))
+            .collect();
+        codes(&texts)
+    };
+    let all = [
+        ("width", numbers(&|m| m.size.0 as f32)),
+        ("height", numbers(&|m| m.size.1 as f32)),
+        ("aspect ratio", numbers(&|m| m.size.0 as f32 / m.size.1 as f32)),
+        ("bytes", numbers(&|m| m.bytes as f32)),
+        ("format", texts(&|m| m.format.map_or(String::new(), |format| format.name().to_owned()))),
+        ("JPEG quality", numbers(&|m| m.jpeg_quality.map_or(MISSING, f32::from))),
+        ("color or gray", numbers(&|m| f32::from(u8::from(m.color)))),
+        ("camera", texts(&|m| m.taken.camera.clone().unwrap_or_default())),
+    ];
+    all.into_iter().filter(|(_, values)| values.iter().any(|value| *value != values[0])).collect()
 }
 
 /// Texts as numbers: the most frequent is 0. So a tree parts them in few steps.

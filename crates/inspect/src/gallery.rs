@@ -20,10 +20,8 @@ pub struct Gallery {
 /// A gallery for each class that has images.
 pub fn galleries(dataset: &Dataset, looked: &Looked) -> Vec<Gallery> {
     let mut of_class: Vec<Vec<(usize, &Measurement)>> = vec![Vec::new(); dataset.classes.len().max(1)];
-    for (place, measurement) in looked.measurements.iter().enumerate() {
-        if let Some(measurement) = measurement {
-            of_class[dataset.samples[place].label as usize].push((place, measurement));
-        }
+    for (place, measurement) in looked.seen() {
+        of_class[dataset.samples[place].label as usize].push((place, measurement));
     }
     let some = of_class.into_iter().enumerate().filter(|(_, of)| !of.is_empty());
     some.map(|(class, of)| gallery(class, &of)).collect()

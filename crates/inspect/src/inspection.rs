@@ -181,12 +181,7 @@ fn groups(dataset: &Dataset) -> Option<Finding> {
 }
 
 fn summary(dataset: &Dataset, looked: &Looked) -> Summary {
-    let seen: Vec<(usize, &Measurement)> = looked
-        .measurements
-        .iter()
-        .enumerate()
-        .filter_map(|(at, measurement)| Some((at, measurement.as_ref()?)))
-        .collect();
+    let seen: Vec<(usize, &Measurement)> = looked.seen().collect();
     let range = |of: &dyn Fn(&Measurement) -> u32| {
         let mut all: Vec<u32> = seen.iter().map(|(_, measurement)| of(measurement)).collect();
         all.sort_unstable();

@@ -33,8 +33,8 @@ pub struct Opinions {
 /// A label that is doubted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Doubt {
-    /// The image: its place among those that were judged, or, in [`LabelErrors`], among the samples of the data set.
-    pub at: usize,
+    /// Its row among those that were judged.
+    pub row: usize,
     /// The class that the models take it for.
     pub likely: u32,
     /// See [`label_quality`].
@@ -50,8 +50,8 @@ pub struct LabelErrors {
     pub judged: usize,
     /// The share of them that the models agree with, and its 95 % interval. What they do not know, they doubt too.
     pub accuracy: Interval,
-    /// The labels that are doubted, as indices into the samples of the data set, the most doubtful first.
-    pub doubts: Vec<Doubt>,
+    /// The labels that are doubted, the most doubtful first, each with its index into the samples of the data set.
+    pub doubts: Vec<(usize, Doubt)>,
 }
 
 /// The share of the labels that tells with which classes labels were exchanged, and the fewest of them.
@@ -121,10 +121,10 @@ pub fn doubts(labels: &[u32], probabilities: &[f32], classes: usize) -> Vec<Doub
         let likely = sure.reduce(|best, class| if row[class] > row[best] { class } else { best })?;
         // Where the label is the likeliest there is no doubt.
         let doubted = row[likely] > row[labels[at] as usize] && likely != labels[at] as usize;
-        doubted.then_some(Doubt { at, likely: likely as u32, quality: quality[at] })
+        doubted.then_some(Doubt { row: at, likely: likely as u32, quality: quality[at] })
     };
     let mut doubts: Vec<Doubt> = probabilities.chunks_exact(classes).enumerate().filter_map(of_row).collect();
-    doubts.sort_by(|a, b| a.quality.total_cmp(&b.quality).then(a.at.cmp(&b.at)));
+    doubts.sort_by(|a, b| a.quality.total_cmp(&b.quality).then(a.row.cmp(&b.row)));
     doubts
 }
 
@@ -137,8 +137,8 @@ pub(crate) fn label_errors(dataset: &Dataset, looked: &Looked, opinions: &Opinio
     // Copies, and images of one patient, are right or wrong together.
     let groups = units(dataset, looked, &opinions.samples);
     let accuracy = proportion(&hits, Some(&groups)).or_else(|_| proportion(&hits, None)).ok()?;
-    let mut doubts = doubts(&labels, &opinions.probabilities, classes);
-    doubts.iter_mut().for_each(|doubt| doubt.at = opinions.samples[doubt.at]);
+    let doubts = doubts(&labels, &opinions.probabilities, classes);
+    let doubts = doubts.into_iter().map(|doubt| (opinions.samples[doubt.row], doubt)).collect();
     Some(LabelErrors { by: opinions.by.clone(), judged: labels.len(), accuracy, doubts })
 }
 
@@ -148,57 +148,45 @@ pub(crate) fn find(dataset: &Dataset, errors: &LabelErrors) -> Option<Finding> {
     if doubts.is_empty() {
         return None;
     }
-    let judged = |doubt: &&Doubt| are_given(dataset) && given(dataset, doubt.at) != Split::Train;
+    let judged =
+        |(sample, _): &&(usize, Doubt)| are_given(dataset) && given(dataset, *sample) != Split::Train;
     let of_judged = match doubts.iter().filter(judged).count() {
         0 => String::new(),
         n => format!(", {} of them in validation or test", grouped(n)),
     };
-    if doubts.len() as f64 > KNOWN_TOO_LITTLE * errors.judged as f64 {
-        let message = format!(
-            "{} of {} labels are doubted, more than are ever wrong: {}, which never saw the images, agree with {:.1} % [{:.1}, {:.1}] of the \
-             labels, and know too little",
-            grouped(doubts.len()),
-            grouped(errors.judged),
-            errors.by,
-            100.0 * errors.accuracy.value,
-            100.0 * errors.accuracy.low,
-            100.0 * errors.accuracy.high,
-        );
-        let advice = "most of these labels are right; ask better networks: more epochs (--set train.epochs=50), a recipe that is known to work \
-                      here (--recipe), or the folds of such a run (--run)";
-        return Some(noted(dataset, errors, Finding::new(Kind::LabelError, Severity::Note, message, advice)));
-    }
-    let message = format!(
-        "{} of {} doubted{of_judged}: {}, which never saw the images and agree with {:.1} % [{:.1}, {:.1}] of the labels, are sure of \
-         another class",
-        grouped(doubts.len()),
-        if errors.judged == 1 {
-            "1 label is".to_owned()
-        } else {
-            format!("{} labels are", grouped(errors.judged))
-        },
-        errors.by,
-        100.0 * errors.accuracy.value,
-        100.0 * errors.accuracy.low,
-        100.0 * errors.accuracy.high,
-    );
-    let advice = "look at them in this order, the most doubtful first, and stop where the labels are right: what is only hard is doubted too; \
-                  correct what is wrong in the data itself";
-    Some(noted(dataset, errors, Finding::new(Kind::LabelError, Severity::Warning, message, advice)))
-}
-
-/// The finding with its images, and what is said of each.
-fn noted(dataset: &Dataset, errors: &LabelErrors, finding: Finding) -> Finding {
+    let Interval { value, low, high, .. } = errors.accuracy;
+    let agree =
+        format!("agree with {:.1} % [{:.1}, {:.1}] of the labels", 100.0 * value, 100.0 * low, 100.0 * high);
+    let (of, by) = (grouped(errors.judged), &errors.by);
+    let count = grouped(doubts.len());
+    let (severity, message, advice) = match doubts.len() as f64 > KNOWN_TOO_LITTLE * errors.judged as f64 {
+        true => (
+            Severity::Note,
+            format!(
+                "{count} of {of} labels are doubted, more than are ever wrong: {by}, which never saw the images, {agree}, and know too little"
+            ),
+            "most of these labels are right; ask better networks: more epochs (--set train.epochs=50), a recipe that is known to work \
+             here (--recipe), or the folds of such a run (--run)",
+        ),
+        false => (
+            Severity::Warning,
+            format!(
+                "{count} of {of} labels {} doubted{of_judged}: {by}, which never saw the images and {agree}, are sure of another class",
+                if doubts.len() == 1 { "is" } else { "are" }
+            ),
+            "look at them in this order, the most doubtful first, and stop where the labels are right: what is only hard is doubted too; \
+             correct what is wrong in the data itself",
+        ),
+    };
     let class = |class: u32| dataset.classes[class as usize].as_str();
-    let mut finding = finding.of_each(errors.doubts.iter().map(|doubt| doubt.at));
-    finding.notes = errors
-        .doubts
-        .iter()
-        .map(|doubt| {
-            format!("labelled {}, likely {}", class(dataset.samples[doubt.at].label), class(doubt.likely))
-        })
-        .collect();
-    finding
+    let label = |sample: usize| class(dataset.samples[sample].label);
+    let finding = Finding::new(Kind::LabelError, severity, message, advice);
+    let mut finding = finding.of_each(doubts.iter().map(|(sample, _)| *sample));
+    let said = |(sample, doubt): &(usize, Doubt)| {
+        format!("labelled {}, likely {}", label(*sample), class(doubt.likely))
+    };
+    finding.notes = doubts.iter().map(said).collect();
+    Some(finding)
 }
 
 #[cfg(test)]
@@ -218,7 +206,7 @@ mod tests {
         let mut surer = PROBABILITIES;
         (surer[4], surer[5]) = (0.1, 0.9);
         let doubts = doubts(&LABELS, &surer, 2);
-        assert_eq!(doubts.iter().map(|doubt| (doubt.at, doubt.likely)).collect::<Vec<_>>(), [(2, 1)]);
+        assert_eq!(doubts.iter().map(|doubt| (doubt.row, doubt.likely)).collect::<Vec<_>>(), [(2, 1)]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod splits;
 pub mod tree;
 mod units;
 
+pub use facts::file_facts;
 pub use finding::{Finding, Kind, Severity};
 pub use gallery::{Gallery, galleries};
 pub use inspection::{Inspection, SplitSummary, Summary, inspect};

@@ -27,6 +27,16 @@ pub struct Looked {
     pub near: Vec<Vec<usize>>,
 }
 
+impl Looked {
+    /// The samples that were seen, by their places, with their measurements.
+    pub fn seen(&self) -> impl Iterator<Item = (usize, &Measurement)> {
+        self.measurements
+            .iter()
+            .enumerate()
+            .filter_map(|(place, measurement)| Some((place, measurement.as_ref()?)))
+    }
+}
+
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -10,8 +10,8 @@ use crate::{Looked, Measurement};
 
 /// The distance of a picture is that to so many of its nearest, the furthest of them: copies of an outlier are no neighbours worth the name.
 const NEIGHBOURS: usize = 5;
-/// No more pictures are asked.
-const ASKED: usize = 20_000;
+/// Of more pictures so many are asked, drawn at random: what is usual is known by them, and the work grows with the number of pictures alone.
+const ASKED: usize = 2_000;
 /// How many deviations above the median the logarithm of the distance is. Of a normal distribution one in 30,000 is beyond 4.
 const FAR: f64 = 4.0;
 /// Fewer pictures do not tell what is usual.
@@ -22,12 +22,7 @@ const FEWEST: usize = 20;
 /// The distance is the sum of the absolute differences of the colors at 16 x 16 pixels to the fifth nearest picture; deviations are of its
 /// logarithm, robust: the median absolute deviation times 1.4826.
 pub fn distances(looked: &Looked) -> Vec<(f64, usize)> {
-    let seen: Vec<(usize, &Measurement)> = looked
-        .measurements
-        .iter()
-        .enumerate()
-        .filter_map(|(place, measurement)| Some((place, measurement.as_ref()?)))
-        .collect();
+    let seen: Vec<(usize, &Measurement)> = looked.seen().collect();
     if seen.len() < FEWEST {
         return Vec::new();
     }

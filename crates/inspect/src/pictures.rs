@@ -24,12 +24,7 @@ const ODD_SHARE: f64 = 0.05;
 
 /// Findings about each picture by itself.
 pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec<Finding> {
-    let seen: Vec<(usize, &Measurement)> = looked
-        .measurements
-        .iter()
-        .enumerate()
-        .filter_map(|(place, measurement)| Some((place, measurement.as_ref()?)))
-        .collect();
+    let seen: Vec<(usize, &Measurement)> = looked.seen().collect();
     let mut findings = Vec::new();
     let mut add = |kind, severity, which: Vec<usize>, said: &str, advice: &str| {
         if !which.is_empty() {

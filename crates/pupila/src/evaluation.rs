@@ -2,21 +2,20 @@
 //! validation set.
 
 use crate::classifier::{Classifier, Judging};
-use crate::error::{Error, Tried};
+use crate::error::Error;
 use crate::looks;
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
-use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Sample, Split, scan_labelled};
+use crate::trained::{OwnData, Trained, near_copies, own_data, scan_again, trained_elsewhere};
+use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
     Data, EvaluationSummary, EvaluationTiming, FORMAT, Intervals, Leaks, LooksSummary, RunFolder,
-    StateFolder, Summary, TrainingCopy, finite, leaks_csv, predictions_csv, was_trained_on,
+    StateFolder, Summary, TrainingCopy, finite, leaks_csv, predictions_csv,
 };
 use pupila_train::{
-    Images, Layers, MOST_COMPARED, confusion_png, fingerprint, fingerprint_of, other_pictures_of, scan_for,
-    skipped_images,
+    Images, Layers, confusion_png, fingerprint, fingerprint_of, other_pictures_of, skipped_images,
 };
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -416,124 +415,6 @@ impl Judged<'_> {
     }
 }
 
-/// The data that a run was trained on.
-struct OwnData {
-    folder: RunFolder,
-    path: PathBuf,
-    fingerprint: String,
-    val_split_off: bool,
-}
-
-fn own_data(folder: &RunFolder) -> Result<Option<OwnData>, Error> {
-    let Some(environment) = folder.environment()? else { return Ok(None) };
-    let data = environment.data;
-    if data.path.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(OwnData {
-        folder: folder.clone(),
-        path: data.path.into(),
-        fingerprint: data.fingerprint,
-        val_split_off: data.val_split_off.unwrap_or(false),
-    }))
-}
-
-/// What a run was trained on.
-#[derive(Default)]
-struct Trained {
-    /// By content, as the run recorded it.
-    recorded: Option<Box<dyn Fn(u128) -> bool + Send + Sync>>,
-    /// The files, where they were scanned.
-    files: HashMap<u128, PathBuf>,
-}
-
-impl std::fmt::Debug for Trained {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trained").field("files", &self.files.len()).finish_non_exhaustive()
-    }
-}
-
-impl Trained {
-    /// As a run recorded it, and the files of a scan of its data. Runs of before recorded nothing; of these the scan tells.
-    fn of(run: &RunFolder, scanned: Option<&Dataset>) -> Result<Trained, Error> {
-        let path = run.file(RunFolder::TRAINED);
-        let recorded = match std::fs::read_to_string(&path) {
-            Ok(text) => Some(Box::new(was_trained_on(&text)) as Box<dyn Fn(u128) -> bool + Send + Sync>),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::io(Tried::Read, &path)(error)),
-        };
-        let samples = scanned.map_or(&[][..], |data| &data.samples);
-        let training = samples.iter().filter(|sample| sample.split == Split::Train);
-        let files = training.map(|sample| (sample.content, sample.path.clone())).collect();
-        Ok(Trained { recorded, files })
-    }
-
-    /// Whether an image was trained on: the file of its copy, empty where that is not known.
-    fn copy_of(&self, content: u128) -> Option<String> {
-        let file = self.files.get(&content).map(|path| path.to_string_lossy().into_owned());
-        match &self.recorded {
-            Some(was_trained_on) => was_trained_on(content).then(|| file.unwrap_or_default()),
-            None => file,
-        }
-    }
-}
-
-/// For each image in memory the image that the run was trained on and that is nearly the same, if there is one; `None` where the
-/// training images are not to be found. In the cache they are since the training.
-fn near_copies(
-    model: &Classifier,
-    trained: &Trained,
-    judged: &Images,
-    judging: &Judging,
-) -> Result<Option<Vec<Option<String>>>, Error> {
-    let of = |dataset: &Dataset| -> Vec<Sample> {
-        let known =
-            |sample: &&Sample| sample.split == Split::Train && trained.copy_of(sample.content).is_some();
-        dataset.samples.iter().filter(known).cloned().collect()
-    };
-    // Where all images are judged, whatever their split, none of them is a training image of its own.
-    let judges =
-        |split: Split| judged.kept.iter().any(|&sample| judged.dataset.samples[sample].split == split);
-    let mut training = if judges(Split::Train) { Vec::new() } else { of(&judged.dataset) };
-    if training.is_empty() {
-        let own = model.folder().and_then(|folder| own_data(folder).ok()?);
-        let own = own.filter(|own| pupila_dataset::exists(&own.path));
-        let scanned = own.and_then(|own| scan_again(&own.folder, &own.path, judging.cache.as_ref()).ok());
-        training = scanned.map_or_else(Vec::new, |(dataset, _)| of(&dataset));
-    }
-    if training.is_empty() || training.len() + judged.len() > MOST_COMPARED {
-        return Ok(None);
-    }
-    // In the order in which the training compared them, so that the answer is the same.
-    let first = training.len();
-    let mut both = judged.dataset.clone();
-    both.samples = training;
-    both.samples.extend(judged.kept.iter().map(|&sample| judged.dataset.samples[sample].clone()));
-    both.samples[first..].iter_mut().for_each(|sample| sample.split = Split::Test);
-    let which: Vec<usize> = (0..both.samples.len()).collect();
-    let both = model.decode(both, &which, judging)?;
-    // Those that can be read no more are gone.
-    let of_judged = both.kept.iter().enumerate().filter(|(_, sample)| **sample >= first);
-    let places: Vec<u32> = of_judged.map(|(place, _)| place as u32).collect();
-    let copies = both.near_copies_in_training(&places).filter(|copies| copies.len() == judged.len());
-    Ok(copies)
-}
-
-/// What the run was trained on, where other images are judged. What it recorded is enough; only of runs of before are the data scanned, if
-/// they are still there.
-fn trained_elsewhere(model: &Classifier, cache: Option<&pupila_dataset::Cache>) -> Result<Trained, Error> {
-    let Some(folder) = model.folder() else { return Ok(Trained::default()) };
-    let trained = Trained::of(folder, None)?;
-    let Ok(Some(own)) = own_data(folder) else { return Ok(trained) };
-    if trained.recorded.is_some() || !pupila_dataset::exists(&own.path) {
-        return Ok(trained);
-    }
-    match scan_again(&own.folder, &own.path, cache) {
-        Ok((data, _)) => Trained::of(folder, Some(&data)),
-        Err(_) => Ok(trained),
-    }
-}
-
 fn same(a: &Path, b: &Path) -> bool {
     pupila_dataset::real(a).is_ok_and(|a| a == b)
 }
@@ -544,34 +425,6 @@ fn layout_of(folder: &RunFolder) -> Result<Layout, Error> {
     let file = Some((folder.file(RunFolder::RECIPE), text));
     let (recipe, _) = Layers { file, settings: Vec::new() }.resolve_what_is_known();
     Ok(recipe.data.layout())
-}
-
-/// The data of a run, found again as training found it, and what of its recipe this version does not know.
-pub(crate) fn scan_again(
-    folder: &RunFolder,
-    data: &Path,
-    cache: Option<&pupila_dataset::Cache>,
-) -> Result<(Dataset, Vec<String>), Error> {
-    let file = folder.file(RunFolder::RECIPE);
-    let text = folder.recipe()?.ok_or_else(|| {
-        Error::request(format_args!(
-            "{} is not there, which says how the data were split: give DATA",
-            file.display()
-        ))
-    })?;
-    let (recipe, faults) = Layers { file: Some((file, text)), settings: Vec::new() }.resolve_what_is_known();
-    let (dataset, _) = scan_for(&recipe, data, cache)?;
-    let warning = |fault: pupila_train::Fault| {
-        if fault.key.starts_with("augment.") {
-            // Not the list of all that there are.
-            let what = fault.message.split(';').next().unwrap_or_default();
-            return format!(
-                "the run was trained with an {what}, which is no matter here: judging varies no image"
-            );
-        }
-        format!("{fault}\nthe run's recipe says what this version refuses; the default stands in for it")
-    };
-    Ok((dataset, faults.into_iter().map(warning).collect()))
 }
 
 /// A split of the run's own data.

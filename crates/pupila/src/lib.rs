@@ -77,6 +77,7 @@ mod shared_data;
 mod source;
 mod stop_signal;
 pub mod study;
+mod trained;
 
 pub use augmentation::{Alone, AugmentationOptions, Augmented, augmented};
 pub use benchmark::{Benchmark, BenchmarkOptions, Times, Work};

@@ -1,7 +1,8 @@
 //! The looks at a test set: each evaluation is noted, and told with those before it.
 //!
-//! Training and validation images are not counted, the run's own validation images neither if they are given as a folder. Training, studies
-//! and comparisons judge no test set, so `eval` is the one place.
+//! Training and validation images are not counted, the run's own validation images neither if they are given as a folder. An evaluation is the one place
+//! where a test set is judged: by `pupila eval`, and by a search of its best trial. Training, studies and comparisons judge none; `inspect --label-errors`
+//! asks models of test images for their labels, and tells no score of them.
 
 use crate::classifier::Classifier;
 use crate::evaluation::EvaluationOptions;
@@ -54,6 +55,8 @@ pub(crate) fn note(
     // What the run itself knows, for where the state folder is gone, or another user's.
     let of_run = model.folder().map(|folder| folder.file(RunFolder::LOOKS));
     let mut before = of_run.map_or_else(Looks::default, |path| noted(&path, &look, &mut troubles));
+    // The run may have looked at other sets too.
+    before.looks.retain(|before| before.test_set == look.test_set);
     let record = match options.state.clone().or_else(StateFolder::of_user) {
         None => "no record of earlier looks: there is no place for one; set PUPILA_STATE_DIR".to_owned(),
         Some(state) => {

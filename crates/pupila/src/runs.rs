@@ -21,6 +21,37 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// Removes what a run has left that was begun in a folder and has not ended, so that it can be run anew.
+///
+/// # Errors
+/// The folder is a link or a file, holds something that is no file of a run, or a run that has ended; or it cannot be removed.
+pub(crate) fn remove_unfinished(folder: &Path) -> Result<(), Error> {
+    let shown = folder.display();
+    match std::fs::symlink_metadata(folder) {
+        Err(_) => return Ok(()),
+        Ok(metadata) if !metadata.is_dir() => {
+            let what = if metadata.is_symlink() { "a link" } else { "a file" };
+            return Err(Error::request(format_args!(
+                "{shown} is {what}, where the folder of the run is to be: move it, and give the same command again"
+            )));
+        }
+        Ok(_) => {}
+    }
+    let foreign = foreign_in_run(folder).map_err(Error::io(Tried::Read, folder))?;
+    if let Some(file) = foreign.first() {
+        return Err(Error::request(format_args!(
+            "{shown} is to be run anew, and holds {}, which is no file of a run: move it, or choose another --name",
+            file.display()
+        )));
+    }
+    if has_ended(folder)? {
+        return Err(Error::request(format_args!(
+            "{shown} holds a run that has ended, and is not written over: move it, or choose another --name"
+        )));
+    }
+    std::fs::remove_dir_all(folder).map_err(Error::io(Tried::Write, folder))
+}
+
 /// The metric by which runs are told apart where no study names another.
 const METRIC: &str = "accuracy";
 

@@ -1,7 +1,7 @@
 //! `pupila eval`: a trained model judged on labelled images.
 
 use super::recipe::{LAYOUT_KEYS, layers};
-use super::{in_pool, tell, tell_data, typed};
+use super::{in_pool, tell, tell_data, tell_judgement, typed};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
@@ -71,7 +71,7 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
     }
     output.heading("Result");
     tell_data::views(output, views);
-    tell::judgement(
+    tell_judgement::judgement(
         output,
         &judged.predictions,
         judged.classes(),
@@ -85,9 +85,9 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
         );
     }
     if let Some(looks) = &judged.looks {
-        tell::looks(output, looks);
+        tell_judgement::looks(output, looks);
     }
-    tell::tables(output, &judged.predictions, judged.classes());
+    tell_judgement::tables(output, &judged.predictions, judged.classes());
     let summary = judged.summary();
     let written = judged.write(&summary);
     if let Ok(folder) = &written {

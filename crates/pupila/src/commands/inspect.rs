@@ -174,12 +174,12 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
         json!({
             "by": errors.by, "judged": errors.judged, "accuracy": errors.accuracy.value,
             "interval": [errors.accuracy.low, errors.accuracy.high],
-            "doubts": errors.doubts.iter().map(|doubt| {
-                let sample = &dataset.samples[doubt.at];
+            "doubts": errors.doubts.iter().map(|(place, doubt)| {
+                let sample = &dataset.samples[*place];
                 json!({
-                    "file": path(doubt.at), "label": dataset.classes[sample.label as usize],
+                    "file": path(*place), "label": dataset.classes[sample.label as usize],
                     "likely": dataset.classes[doubt.likely as usize], "quality": doubt.quality,
-                    "split": pupila::inspect::splits::given(dataset, doubt.at).name(),
+                    "split": pupila::inspect::splits::given(dataset, *place).name(),
                 })
             }).collect::<Value>(),
             "notes": notes,

@@ -17,6 +17,7 @@ pub(crate) mod sync;
 mod tell;
 mod tell_data;
 mod tell_inspection;
+mod tell_judgement;
 mod tell_runs;
 mod tell_study;
 pub(crate) mod train;

@@ -134,7 +134,7 @@ fn after(output: Output, search: &Search, result: &SearchResult, data: &Path) {
             "{} trials complete, {} ended early, {} failed",
             count(State::Complete),
             count(State::Pruned),
-            result.trials.iter().filter(|trial| pupila::search::has_failed(trial)).count()
+            pupila::search::failed(&result.trials).count()
         ),
     );
     if let Some(best) =

@@ -1,8 +1,8 @@
 //! Images that one run has right and another wrong, with their pictures where they still are.
 
 use super::ComparisonOptions;
-use crate::evaluation::scan_again;
 use crate::session::decode_images;
+use crate::trained::scan_again;
 use pupila_dataset::{OnBadImage, ResizeRule, Show, is_file, scan_images};
 use pupila_image::{Interpolation, Reading};
 use pupila_metrics::{Predictions, argmax};

@@ -72,6 +72,7 @@ pub(super) fn trained(
         (1..=FOLDS).map(|fold| of_fold(recipe, fold)).collect::<Result<_, _>>()?;
     let places = Places::of(dataset);
     let mut collected = Collected::new(dataset.classes.len());
+    let mut decoded = None;
     let mut notes = Vec::new();
     for (at, recipe) in folds.into_iter().enumerate() {
         (training.fold)(at + 1, FOLDS);
@@ -101,7 +102,7 @@ pub(super) fn trained(
                 collected.add(sample, mine.iter().map(|&column| row[column]));
             }
         }
-        judge_test(dataset, run.folder().path(), &mine, training, &mut collected, &mut notes)?;
+        judge_test(dataset, run.folder().path(), &mine, training, &mut collected, &mut notes, &mut decoded)?;
     }
     Ok(collected.into_opinions(format!("{FOLDS} networks ({})", recipe.model.name), notes))
 }
@@ -123,6 +124,7 @@ pub(super) fn of_runs(dataset: &Dataset, asked: &Path, training: &Training<'_>) 
     let runs = folds_of(asked)?;
     let places = Places::of(dataset);
     let mut collected = Collected::new(dataset.classes.len());
+    let mut decoded = None;
     let mut notes = Vec::new();
     let (mut unknown, mut of_runs) = (0, 0);
     for (at, run) in runs.all.iter().enumerate() {
@@ -135,7 +137,7 @@ pub(super) fn of_runs(dataset: &Dataset, asked: &Path, training: &Training<'_>) 
                 None => unknown += 1,
             }
         }
-        judge_test(dataset, run.folder.path(), &mine, training, &mut collected, &mut notes)?;
+        judge_test(dataset, run.folder.path(), &mine, training, &mut collected, &mut notes, &mut decoded)?;
     }
     if collected.sums.is_empty() {
         return Err(Error::request(format_args!(
@@ -263,6 +265,7 @@ fn judge_test(
     training: &Training<'_>,
     collected: &mut Collected,
     notes: &mut Vec<String>,
+    decoded: &mut Option<Images>,
 ) -> Result<(), Error> {
     let test = dataset.indices(Split::Test);
     if test.is_empty() {
@@ -276,8 +279,12 @@ fn judge_test(
     let mut model = Classifier::open(run)?;
     let mut judging = Judging::new().stop_signal(training.stop);
     judging.cache = training.cache.cloned();
-    let images: Images = model.decode(dataset.clone(), &test, &judging)?;
-    let predictions = model.judge(&images, &judging)?;
+    // All folds are of one recipe but for what they left out, so they see the same pictures.
+    let images = match decoded {
+        Some(images) => images,
+        None => decoded.insert(model.decode(dataset.clone(), &test, &judging)?),
+    };
+    let predictions = model.judge(images, &judging)?;
     for (&sample, row) in images.kept.iter().zip(predictions.rows()) {
         collected.add(sample, columns.iter().map(|&column| row[column]));
     }

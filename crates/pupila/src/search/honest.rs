@@ -19,6 +19,9 @@ const FOLDER: &str = "again";
 /// The first of the fresh seeds: far from those that anybody gives a recipe.
 const FIRST_SEED: u64 = 1_000_001;
 
+/// Why there is no honest score where it was stopped.
+const STOPPED: &str = "it was stopped; the same command goes on with it";
+
 /// The best two trials, trained again.
 #[derive(Debug, Clone)]
 pub struct Honest {
@@ -88,7 +91,6 @@ pub(super) fn again(
     let runner_up = ranked.iter().copied().find(|trial| values(trial) != values(winner));
     let sides: Vec<&Trial> = std::iter::once(winner).chain(runner_up).collect();
     let names = ["winner", "runner-up"];
-    // In the recipe's own words: what the searches' keys are for the rest is said by the layers.
     let named = sides.iter().zip(names).map(|(trial, name)| Named {
         name: format!("{name} (trial {})", trial.number),
         recipe: None,
@@ -117,18 +119,20 @@ pub(super) fn again(
         .runs(&search.folder)
         .name(name)
         .threads(threads)
-        .cache(search.options.cache.clone())
+        .shared(&search.shared)
         .keep(if judges_test { Keep::All } else { Keep::Best })
         .stop_signal(&search.options.stop)
         .arguments(search.options.arguments.clone());
     if let Some(jobs) = search.options.jobs {
         builder = builder.jobs(jobs);
     }
+    // Whoever comes second finds all of it done.
+    let Some(_turn) = super::record::turn(search)? else { return Ok(Err(STOPPED.to_owned())) };
     let mut study = builder.open()?;
     observer.honest(seeds);
     let result = study.run(&Follows(observer))?;
     if result.because.is_some() {
-        return Ok(Err("it was stopped; the same command goes on with it".to_owned()));
+        return Ok(Err(STOPPED.to_owned()));
     }
     let analysis = &result.analysis;
     let side = |at: usize, test| {
@@ -180,9 +184,8 @@ fn on_test(search: &Search, study: &Study) -> Result<Option<WithInterval>, Error
         half_widths.extend(half);
     }
     values.retain(|value| value.is_finite());
-    // No loss is below 0, and no share above 1.
-    let most = if search.is_share() { 1.0 } else { f64::INFINITY };
-    let within = |(mean, (low, high)): WithInterval| (mean, (low.max(0.0), high.min(most)));
+    let (least, most) = pupila_metrics::metric(name).map_or((f64::MIN, f64::MAX), |metric| metric.range);
+    let within = |(mean, (low, high)): WithInterval| (mean, (low.max(least), high.min(most)));
     Ok(mean_of_judged(&values, &half_widths).map(within))
 }
 
@@ -225,10 +228,7 @@ fn judged(run: &Path, metric: &str, search: &Search) -> Result<(f64, Option<f64>
 impl Honest {
     fn words(&self, search: &Search) -> Vec<String> {
         let share = search.is_share();
-        let shown = |value: f64| match share {
-            true => format!("{:.1} %", 100.0 * value),
-            false => format!("{value:.4}"),
-        };
+        let shown = |value: f64| search.shown(value);
         let range = |(low, high): (f64, f64)| match share {
             true => format!("[{:.1}, {:.1}]", 100.0 * low, 100.0 * high),
             false => format!("[{low:.4}, {high:.4}]"),
@@ -255,6 +255,9 @@ impl Honest {
                 range(interval),
                 self.seeds.len()
             )),
+            None if search.has_test => {
+                words.push("On the test split nothing can be told: no model is left, or the metric is undefined there.".to_owned());
+            }
             None => words.push(
                 "The data have no test split: the validation images chose the trial and the epoch, so even the second number is a little too good for new \
                  images."

@@ -12,7 +12,7 @@ pub use pupila_search::{
     Choice, Direction, Distribution, Parameter, SearchErrors, SearchFault, Space, State, Trial, importance,
 };
 
-use crate::error::{Error, Tried};
+use crate::error::{Error, ErrorKind, Tried};
 use crate::session::{Session, available_threads, canonical, plain_name};
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
@@ -22,6 +22,7 @@ use pupila_search::storage::{Storage, StorageError};
 use pupila_search::{Pruner, Sampler};
 use pupila_train::{CheckedRecipe, Layers, Monitor, Setting};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,7 +51,8 @@ pub struct SearchOptions {
     pub study: Option<String>,
     /// Where the trials are kept, as an address; a journal in the search's folder if left out.
     pub storage: Option<String>,
-    /// No trial is begun once so many have ended complete or pruned, those of earlier calls and of other workers among them.
+    /// No new trial is made once so many have ended complete or pruned, those of earlier calls and of other workers among them. Those that wait in
+    /// the queue are run.
     pub trials: Option<u64>,
     /// No trial is begun after so many minutes.
     pub minutes: Option<f64>,
@@ -207,6 +209,7 @@ impl Search {
             }
             named => named?,
         }
+        record::of_study(&folder, &study)?;
         let shared = SharedData::new(options.data.clone(), options.cache.clone());
         // What is wrong with the data is wrong for all trials.
         let first = Session::builder(base.clone(), &options.data)
@@ -215,7 +218,7 @@ impl Search {
             .open()?;
         let has_test = !first.dataset().indices(Split::Test).is_empty();
         std::fs::create_dir_all(&folder).map_err(Error::io(Tried::MakeFolder, &folder))?;
-        let lock = record::lock(&folder)?;
+        let lock = record::Lock::take(&folder)?;
         let own = || format!("journal:{}", folder.join(record::JOURNAL).display());
         let address = options.storage.clone().unwrap_or_else(own);
         let storage = pupila_search::storage::open(&address, &study, direction)?;
@@ -223,11 +226,11 @@ impl Search {
         record::same_study(storage.as_ref(), &study, &base, space, first.dataset())?;
         drop(first);
         // Nobody else works in this folder, so whatever runs in its own journal was left by a process that is gone.
-        if lock.1 && options.storage.is_none() {
+        if lock.is_alone && options.storage.is_none() {
             trial::take_up_all(storage.as_ref())?;
         }
         Ok(Search {
-            _lock: lock.0,
+            _lock: lock.shared()?,
             options,
             base,
             monitor,
@@ -306,10 +309,15 @@ impl Search {
         let importance = self.importance(&trials);
         let recipe = best.and_then(|number| trials.iter().find(|trial| trial.number == number));
         let recipe = recipe.map(|trial| record::write_recipe(self, trial)).transpose()?;
-        let honest = if stopped {
-            Err("the search was stopped".to_owned())
-        } else {
-            honest::again(self, &trials, observer)?
+        // What was searched is written whatever becomes of this.
+        let mut broken = None;
+        let honest = match stopped {
+            true => Err("the search was stopped".to_owned()),
+            false => honest::again(self, &trials, observer).unwrap_or_else(|error| {
+                let why = error.to_string();
+                broken = Some(error);
+                Err(why)
+            }),
         };
         let stopped = stopped || self.options.stop.is_set();
         let mut result = SearchResult {
@@ -325,6 +333,9 @@ impl Search {
         result.json = record::json(self, &result);
         record::end(self, &result)?;
         record::send(self, &result, observer)?;
+        if let Some(error) = broken.filter(|error| error.kind() != ErrorKind::Stopped) {
+            return Err(error);
+        }
         Ok(result)
     }
 
@@ -376,10 +387,12 @@ pub(crate) fn best(trials: &[Trial], direction: Direction) -> Option<&Trial> {
     ranked(trials, direction).first().copied()
 }
 
-/// Whether a trial failed by itself: one that was interrupted is in the queue again.
-pub fn has_failed(trial: &Trial) -> bool {
-    let why = trial.user_attributes.get(trial::WHY).and_then(Value::as_str);
-    trial.state == State::Fail && why != Some(trial::INTERRUPTED)
+/// The trials that failed by themselves: one that was interrupted, or whose process was killed, was put into the queue once more.
+pub fn failed(trials: &[Trial]) -> impl Iterator<Item = &Trial> {
+    let history = |trial: &Trial| trial.system_attributes.get("retry_history")?.as_array().cloned();
+    let again: BTreeSet<u64> =
+        trials.iter().filter_map(history).flatten().filter_map(|number| number.as_u64()).collect();
+    trials.iter().filter(move |trial| trial.state == State::Fail && !again.contains(&trial.number))
 }
 
 /// The complete trials with a value, the best first.

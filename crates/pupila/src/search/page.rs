@@ -35,7 +35,7 @@ pub(super) fn of(search: &Search, result: &SearchResult) -> String {
         })
         .collect();
     let count = |state: State| result.trials.iter().filter(|trial| trial.state == state).count();
-    let failed = result.trials.iter().filter(|trial| super::has_failed(trial)).count();
+    let failed = super::failed(&result.trials).count();
     let (complete, pruned) = (count(State::Complete), count(State::Pruned));
     let mut warnings = Vec::new();
     if let Err(why) = &result.honest {
@@ -43,9 +43,8 @@ pub(super) fn of(search: &Search, result: &SearchResult) -> String {
             "The best trial was not trained again ({why}). Its value in the search is flattered by the choice among {complete} trials."
         ));
     }
-    let failures = result.trials.iter().filter(|trial| super::has_failed(trial));
-    let reason =
-        failures.filter_map(|trial| trial.user_attributes.get(WHY).and_then(Value::as_str)).next_back();
+    let failures = super::failed(&result.trials);
+    let reason = failures.filter_map(|trial| trial.user_attributes.get(WHY).and_then(Value::as_str)).last();
     if failed > 0 {
         warnings.push(format!(
             "{failed} trial{} failed{}",
@@ -87,18 +86,36 @@ pub(super) fn of(search: &Search, result: &SearchResult) -> String {
         no_importance: result.importance.as_ref().err().cloned(),
         best: result.best,
         command,
-        method: vec![
-            format!(
-                "Values were chosen by {} with the seed {}; trials were ended early by {}.",
-                search.options.sampler, search.options.seed, search.options.pruner
-            ),
-            format!("A trial's value is {} at its best epoch; that of one that was ended early is its last.", search.metric()),
-            "The best two were trained again with seeds that no trial had, and are compared as the variants of a study are: by paired seeds, over seeds and images."
-                .to_owned(),
-            format!("The trials are in {}, which Optuna opens as the study {}.", search.storage(), search.study),
-        ],
+        method: method(search, result),
     }
     .render()
+}
+
+/// How it was done, in sentences.
+fn method(search: &Search, result: &SearchResult) -> Vec<String> {
+    let options = &search.options;
+    let mut said = vec![
+        format!(
+            "Values were chosen by {} with the seed {}; trials were ended early by {}.",
+            options.sampler, options.seed, options.pruner
+        ),
+        format!(
+            "A trial's value is {} at its best epoch; that of one that was ended early is its last.",
+            search.metric()
+        ),
+    ];
+    if result.honest.is_ok() {
+        said.push(
+            "The best two were trained again with seeds that no trial had, and are compared as the variants of a study are: by paired seeds, over seeds and images."
+                .to_owned(),
+        );
+    }
+    said.push(format!(
+        "The trials are in {}, which Optuna opens as the study {}.",
+        search.storage(),
+        search.study
+    ));
+    said
 }
 
 fn plain(value: &toml::Value) -> String {

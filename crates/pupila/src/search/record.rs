@@ -12,7 +12,7 @@ use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, now};
 use pupila_train::{CheckedRecipe, fingerprint, flat_recipe, mlflow_target};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub(super) const TABLE: &str = "trials.csv";
 
 /// Locked by whoever works in the folder.
 const LOCK: &str = "search.lock";
+/// Locked by whoever trains the best two again.
+const AGAIN_LOCK: &str = "again.lock";
 /// The attribute of a study that says what it was begun with.
 const BEGUN: &str = "pupila:begun_with";
 
@@ -47,16 +49,64 @@ pub(super) fn begin(search: &Search) -> Result<(), Error> {
     }
 }
 
-/// The lock of a search's folder, and whether nobody else has it.
-pub(super) fn lock(folder: &Path) -> Result<(File, bool), Error> {
-    let path = folder.join(LOCK);
-    let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
-    let alone = file.try_lock().is_ok();
-    if alone {
-        file.unlock().map_err(Error::io(Tried::Write, &path))?;
+/// Whether the folder is free for a study, or of that study already.
+///
+/// # Errors
+/// It is of another study.
+pub(super) fn of_study(folder: &Path, study: &str) -> Result<(), Error> {
+    let text = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+    let known: Option<Value> = serde_json::from_str(&text).ok();
+    match known.as_ref().and_then(|known| known["study"].as_str()).filter(|&known| known != study) {
+        None => Ok(()),
+        Some(known) => Err(Error::request(format_args!(
+            "{} is the folder of the study `{known}`, and not of `{study}`: choose another --name, or --study {known}",
+            folder.display()
+        ))),
     }
-    file.lock_shared().map_err(Error::io(Tried::Write, &path))?;
-    Ok((file, alone))
+}
+
+/// The lock of a search's folder, while it is found out what others left there.
+#[derive(Debug)]
+pub(super) struct Lock {
+    file: File,
+    path: PathBuf,
+    /// Whether nobody else works in the folder, nor can begin to before [`Lock::shared`].
+    pub(super) is_alone: bool,
+}
+
+impl Lock {
+    pub(super) fn take(folder: &Path) -> Result<Lock, Error> {
+        let path = folder.join(LOCK);
+        let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
+        let is_alone = file.try_lock().is_ok();
+        if !is_alone {
+            file.lock_shared().map_err(Error::io(Tried::Write, &path))?;
+        }
+        Ok(Lock { file, path, is_alone })
+    }
+
+    /// From now on others may work in the folder too.
+    pub(super) fn shared(self) -> Result<File, Error> {
+        if self.is_alone {
+            self.file.unlock().map_err(Error::io(Tried::Write, &self.path))?;
+            self.file.lock_shared().map_err(Error::io(Tried::Write, &self.path))?;
+        }
+        Ok(self.file)
+    }
+}
+
+/// Waits until no other process trains the best two in this folder; none where the search is to stop.
+pub(super) fn turn(search: &Search) -> Result<Option<File>, Error> {
+    let path = search.folder.join(AGAIN_LOCK);
+    let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
+    while !search.options.stop.is_set() {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(super::trial::POLL),
+            Err(TryLockError::Error(source)) => return Err(Error::io(Tried::Write, path)(source)),
+        }
+    }
+    Ok(None)
 }
 
 /// What a study was begun with, which all of its trials must have: the images, and the recipe but for what the space sets.
@@ -216,7 +266,7 @@ pub(super) fn state(state: State) -> &'static str {
     }
 }
 
-/// Trials as rows: number, state, value, epochs, seconds, a column for each parameter, and why one failed.
+/// Trials as rows: number, state, value, epochs, a column for each parameter, and why one failed.
 fn csv(search: &Search, trials: &[Trial]) -> String {
     let keys: Vec<&str> = search.space().parameters().iter().map(|parameter| &parameter.key[..]).collect();
     let field = |text: &str| match text.contains([',', '"', '\n', '\r']) {
@@ -253,7 +303,7 @@ pub(super) fn json(search: &Search, result: &SearchResult) -> Value {
         "metric": search.metric(),
         "direction": search.direction.name(),
         "trials": {
-            "complete": count(State::Complete), "pruned": count(State::Pruned), "failed": result.trials.iter().filter(|trial| super::has_failed(trial)).count(),
+            "complete": count(State::Complete), "pruned": count(State::Pruned), "failed": super::failed(&result.trials).count(),
         },
         "best": best.map(|trial| json!({
             "number": trial.number, "value": trial.value(), "params": json_of(&search.settings(trial)),

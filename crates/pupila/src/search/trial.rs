@@ -1,6 +1,6 @@
 //! Trials, each an ordinary run that may be ended early.
 
-use super::{Search, SearchObserver, has_failed, with};
+use super::{Search, SearchObserver, failed, with};
 use crate::error::{Error, ErrorKind};
 use crate::session::Session;
 use pupila_backend::Backend;
@@ -11,7 +11,8 @@ use pupila_search::{Assignment, Request, State, Trial};
 use pupila_train::{EpochRecord, Observer, Stop};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,6 +30,9 @@ pub(super) const INTERRUPTED: &str = "interrupted";
 /// Failed trials, beside as many as are wanted, after which no more are begun.
 const FAILURES: u64 = 10;
 
+/// How often a trial that did not come to its end is tried again.
+const RETRIES: usize = 3;
+
 /// What the threads share.
 struct Shared<'a> {
     search: &'a Search,
@@ -37,9 +41,11 @@ struct Shared<'a> {
     /// Trials that run here.
     running: Mutex<BTreeSet<u64>>,
     error: Mutex<Option<Error>>,
-    stopped: Mutex<bool>,
+    stopped: AtomicBool,
+    /// Held by the thread that chooses what comes next: two that count at a time would begin one too many.
+    turn: Mutex<()>,
     /// Whether it has been said that others are waited for.
-    waits: Mutex<bool>,
+    waits: AtomicBool,
 }
 
 /// What a thread does next.
@@ -55,7 +61,7 @@ enum Next {
 const SILENCE: Duration = Duration::from_secs(2 * STALE_S);
 
 /// Between two looks at what others do.
-const POLL: Duration = Duration::from_millis(500);
+pub(super) const POLL: Duration = Duration::from_millis(500);
 
 /// Runs trials until enough have ended. Whether it was stopped before.
 pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<bool, Error> {
@@ -66,8 +72,9 @@ pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<
         deadline: search.deadline(),
         running: Mutex::default(),
         error: Mutex::default(),
-        stopped: Mutex::new(false),
-        waits: Mutex::new(false),
+        stopped: AtomicBool::new(false),
+        turn: Mutex::default(),
+        waits: AtomicBool::new(false),
     };
     let (done, waits) = channel::<()>();
     std::thread::scope(|scope| {
@@ -79,20 +86,26 @@ pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<
             }
         });
         let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(|| shared.work())).collect();
-        workers.into_iter().for_each(|worker| drop(worker.join()));
+        let panicked = workers.into_iter().filter_map(|worker| worker.join().err()).next();
         drop(done);
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
+        }
     });
     if let Some(error) = lock(&shared.error).take() {
         return Err(error);
     }
-    let stopped = *lock(&shared.stopped);
-    Ok(stopped)
+    Ok(shared.stopped.into_inner())
 }
 
-/// Puts a trial whose worker is gone, or that was interrupted, into the queue once more, as Optuna's `RetryFailedTrialCallback` does.
-fn again(storage: &dyn Storage, lost: &Trial) -> Result<(), Error> {
+/// Puts a trial whose worker is gone, or that was interrupted, into the queue once more, as Optuna's `RetryFailedTrialCallback` does. One that has
+/// come to this several times may be what ends its workers, by the memory that it takes, and is not tried again.
+fn enqueue_again(storage: &dyn Storage, lost: &Trial) -> Result<(), Error> {
     let history = lost.system_attributes.get("retry_history").and_then(Value::as_array).cloned();
     let mut history = history.unwrap_or_default();
+    if history.len() >= RETRIES {
+        return Ok(());
+    }
     history.push(lost.number.into());
     let first = lost.system_attributes.get("failed_trial").cloned().unwrap_or_else(|| lost.number.into());
     let given: BTreeMap<String, Value> =
@@ -101,12 +114,17 @@ fn again(storage: &dyn Storage, lost: &Trial) -> Result<(), Error> {
     Ok(())
 }
 
+/// Ends a trial as failed.
+fn fail(storage: &dyn Storage, number: u64, why: &str) -> Result<(), Error> {
+    storage.set_attribute(number, false, WHY, &json!(why))?;
+    Ok(storage.finish(number, State::Fail, None)?)
+}
+
 /// Takes up every running trial, where it is known that nobody runs one.
 pub(super) fn take_up_all(storage: &dyn Storage) -> Result<(), Error> {
     for lost in storage.trials()?.iter().filter(|trial| trial.state == State::Running) {
-        storage.set_attribute(lost.number, false, WHY, &json!(INTERRUPTED))?;
-        storage.finish(lost.number, State::Fail, None)?;
-        again(storage, lost)?;
+        fail(storage, lost.number, INTERRUPTED)?;
+        enqueue_again(storage, lost)?;
     }
     Ok(())
 }
@@ -140,7 +158,7 @@ impl Shared<'_> {
         let mut heard: Option<(Instant, String)> = None;
         loop {
             if self.search.options.stop.is_set() {
-                *lock(&self.stopped) = true;
+                self.stopped.store(true, Ordering::Relaxed);
                 return;
             }
             let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -149,7 +167,6 @@ impl Shared<'_> {
             }
             match self.next() {
                 Ok(Next::Trial(number)) => {
-                    lock(&self.running).insert(number);
                     let done = self.one(number);
                     lock(&self.running).remove(&number);
                     match done {
@@ -176,7 +193,7 @@ impl Shared<'_> {
                             .warning("the trials that run elsewhere say nothing: they are not waited for");
                         return;
                     }
-                    if !std::mem::replace(&mut *lock(&self.waits), true) {
+                    if !self.waits.swap(true, Ordering::Relaxed) {
                         self.observer.warning(&format!(
                             "trials run elsewhere: waiting for their end; one that is not heard of for {STALE_S} s is taken up here"
                         ));
@@ -191,16 +208,29 @@ impl Shared<'_> {
         }
     }
 
-    /// The next trial: one that waits, or a new one.
+    /// The next trial: one that waits, or a new one. It is among those that run here from now on.
     fn next(&self) -> Result<Next, Error> {
-        // Two threads that count at a time would begin one too many.
-        let _one_at_a_time = lock(&self.stopped);
+        let _turn = lock(&self.turn);
+        let next = self.chosen()?;
+        if let Next::Trial(number) = next {
+            lock(&self.running).insert(number);
+        }
+        Ok(next)
+    }
+
+    fn chosen(&self) -> Result<Next, Error> {
         let storage = &self.search.storage;
         for lost in storage.fail_stale()? {
-            again(storage.as_ref(), &lost)?;
+            enqueue_again(storage.as_ref(), &lost)?;
         }
         if let Some(number) = storage.claim()? {
             return Ok(Next::Trial(number));
+        }
+        // Where every trial fails there is no end by their number: what fails will fail again.
+        let failed = failed(&storage.trials()?).count() as u64;
+        if failed >= FAILURES + self.search.wanted().unwrap_or(0) {
+            self.observer.warning(&format!("{failed} trials have failed: no more are begun"));
+            return Ok(Next::Enough);
         }
         if let Some(wanted) = self.search.wanted() {
             let counts =
@@ -216,16 +246,10 @@ impl Shared<'_> {
                 let signs: String = trials.iter().filter(elsewhere).map(sign).collect();
                 return Ok(if signs.is_empty() { Next::Enough } else { Next::Others(signs) });
             }
-            // Where every trial fails there is no end by their number: what fails will fail again.
-            let failed = trials.iter().filter(|trial| has_failed(trial)).count() as u64;
-            if failed >= FAILURES + wanted {
-                self.observer.warning(&format!("{failed} trials have failed: no more are begun"));
-                return Ok(Next::Enough);
-            }
         }
         // A grid has an end, which is seen before a trial is made for nothing.
         let search = self.search;
-        if search.sampler.name() == "grid" {
+        if search.sampler.is_finite() {
             let trials = storage.trials()?;
             let next = trials.iter().map(|trial| trial.number + 1).max().unwrap_or(0);
             let space = &search.options.space;
@@ -246,8 +270,7 @@ impl Shared<'_> {
         let fixed = match self.fixed(&trials, number) {
             Ok(fixed) => fixed,
             Err(why) => {
-                storage.set_attribute(number, false, WHY, &json!(why))?;
-                storage.finish(number, State::Fail, None)?;
+                fail(storage.as_ref(), number, &why)?;
                 self.observer.warning(&format!("trial {number} was not run: {why}"));
                 return Ok(true);
             }
@@ -263,17 +286,18 @@ impl Shared<'_> {
         let chosen = match search.sampler.suggest(&request) {
             Ok(Some(chosen)) => chosen,
             Ok(None) => {
-                storage.set_attribute(number, false, WHY, &json!("everything has been tried"))?;
-                storage.finish(number, State::Fail, None)?;
+                fail(storage.as_ref(), number, "everything has been tried")?;
                 return Ok(false);
             }
             Err(fault) => {
-                storage.finish(number, State::Fail, None)?;
+                fail(storage.as_ref(), number, &fault.to_string())?;
                 return Err(Error::request(fault));
             }
         };
         storage.set_params(number, &search.options.space.params(&chosen))?;
-        let mut trial = Trial::new(number, State::Running);
+        // With what the storage has of it, such as how often it was tried.
+        let known = trials.iter().find(|trial| trial.number == number).cloned();
+        let mut trial = known.unwrap_or_else(|| Trial::new(number, State::Running));
         trial.params = search.options.space.params(&chosen);
         let begun = Instant::now();
         self.observer.started(&trial);
@@ -281,17 +305,15 @@ impl Shared<'_> {
             Ok(Ok(Some(ended))) => ended,
             // Interrupted: whoever goes on takes it up again.
             Ok(Ok(None)) => {
-                storage.set_attribute(number, false, WHY, &json!(INTERRUPTED))?;
-                storage.finish(number, State::Fail, None)?;
-                again(storage.as_ref(), &trial)?;
-                *lock(&self.stopped) = true;
+                fail(storage.as_ref(), number, INTERRUPTED)?;
+                enqueue_again(storage.as_ref(), &trial)?;
+                self.stopped.store(true, Ordering::Relaxed);
                 return Ok(false);
             }
             Ok(Err(error @ Error::Storage(StorageError::Trial { .. }))) => return Err(error),
             Ok(Err(error)) if error.is_of_the_file_system() => {
-                storage.set_attribute(number, false, WHY, &json!(error.to_string()))?;
-                storage.finish(number, State::Fail, None)?;
-                again(storage.as_ref(), &trial)?;
+                fail(storage.as_ref(), number, &error.to_string())?;
+                enqueue_again(storage.as_ref(), &trial)?;
                 return Err(error);
             }
             Ok(Err(error)) => Ended::failed(error.to_string()),
@@ -337,20 +359,7 @@ impl Shared<'_> {
         let settings = search.settings(trial);
         let recipe = with(&search.options.layers, &settings).resolve()?;
         let name = format!("trial-{:04}", trial.number);
-        // One that was begun before and has not ended: its number is that of another storage, or of a file that was put back.
-        let folder = search.folder.join(&name);
-        if folder.exists() {
-            let foreign =
-                crate::runs::foreign_in_run(&folder).map_err(Error::io(crate::Tried::Read, &folder))?;
-            if let Some(file) = foreign.first() {
-                return Err(Error::request(format_args!(
-                    "{} is to be made anew, and holds {}, which is no file of a run: move it",
-                    folder.display(),
-                    file.display()
-                )));
-            }
-            std::fs::remove_dir_all(&folder).map_err(Error::io(crate::Tried::Write, &folder))?;
-        }
+        crate::runs::remove_unfinished(&search.folder.join(&name))?;
         let jobs = search.options.jobs.unwrap_or(1).max(1);
         let threads = search.options.threads.unwrap_or_else(crate::session::available_threads);
         let group = Group {
@@ -428,7 +437,7 @@ impl Watcher<'_> {
         search.storage.report(number, step, value)?;
         self.trial.intermediate.insert(step, value);
         // After the last epoch nothing is saved.
-        if search.pruner.name() == "none" || record.epoch >= self.epochs {
+        if search.pruner.is_idle() || record.epoch >= self.epochs {
             return Ok(());
         }
         let trials = search.storage.trials()?;

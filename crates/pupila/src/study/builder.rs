@@ -22,6 +22,7 @@ pub struct StudyBuilder {
     jobs: Option<usize>,
     keep: Option<Keep>,
     cache: Option<Cache>,
+    shared: Option<Arc<SharedData>>,
     stop: StopSignal,
     progress: OnProgress,
     arguments: Vec<String>,
@@ -47,6 +48,7 @@ impl StudyBuilder {
             jobs: None,
             keep: None,
             cache: user_cache(),
+            shared: None,
             stop: StopSignal::new(),
             progress: Arc::new(|_| {}),
             arguments: Vec::new(),
@@ -95,6 +97,13 @@ impl StudyBuilder {
         self
     }
 
+    /// Data that others share: what is scanned and decoded is had by all. They must be of the same path.
+    #[must_use]
+    pub fn shared(mut self, shared: &Arc<SharedData>) -> Self {
+        self.shared = Some(Arc::clone(shared));
+        self
+    }
+
     /// What may stop the study.
     #[must_use]
     pub fn stop_signal(mut self, stop: &StopSignal) -> Self {
@@ -130,6 +139,7 @@ impl StudyBuilder {
             jobs,
             keep,
             cache,
+            shared,
             stop,
             progress,
             arguments,
@@ -158,7 +168,7 @@ impl StudyBuilder {
         }
         let more =
             plan.seeds.len() > asked && before.as_ref().is_some_and(|before| before.seeds.len() > asked);
-        let shared = SharedData::new(data.clone(), cache);
+        let shared = shared.unwrap_or_else(|| SharedData::new(data.clone(), cache));
         if let Some(baseline) = plan.unknown_baseline.take() {
             match plan.variants.iter().position(|variant| variant.name == baseline) {
                 Some(place) => plan.baseline = place,

@@ -10,11 +10,10 @@ use crate::error::Error;
 use pupila_dataset::{Dataset, Source, Split};
 use pupila_image::Reading;
 use pupila_inspect::tree::Tree;
-use pupila_inspect::{Measurement, look};
+use pupila_inspect::{LookError, file_facts as facts_of_files, look};
 use pupila_metrics::{Predictions, group_numbers, interval};
 use pupila_study::FileFacts;
 use pupila_study::statistics::jackknife::{groups, pseudo_values};
-use std::collections::HashMap;
 
 /// What the facts of the files reach; none where the study does not ask, where images are no files, or where the work is to stop.
 pub(super) fn file_facts(study: &Study, image_groups: &ImageGroups) -> Result<Option<FileFacts>, Error> {
@@ -30,8 +29,11 @@ pub(super) fn file_facts(study: &Study, image_groups: &ImageGroups) -> Result<Op
     }
     let reading = Reading { fill_damaged: false, ..recipe.input.rule().reading };
     let stop = || study.stop.is_set();
-    let Ok(looked) = look(&dataset, &reading, study.shared.cache(), &|_| {}, &stop) else { return Ok(None) };
-    let facts = features(&looked.measurements);
+    let looked = match look(&dataset, &reading, study.shared.cache(), &|_| {}, &stop) {
+        Err(LookError::Interrupted) => return Ok(None),
+        looked => looked.map_err(Error::Look)?,
+    };
+    let facts = facts_of_files(&looked.measurements);
     let classes = dataset.classes.len();
     let predictions = judged(&dataset, &facts, classes);
     let value = plan.metric.compute(&predictions);
@@ -49,46 +51,6 @@ pub(super) fn file_facts(study: &Study, image_groups: &ImageGroups) -> Result<Op
         pseudo_values: if same { pseudo_values(&predictions, plan.metric, &belongs) } else { None },
         facts: facts.into_iter().map(|(name, _)| name).collect(),
     }))
-}
-
-/// What is missing is below all.
-const MISSING: f32 = f32::MIN;
-
-/// Numbers of every sample, by name: those that are the same for all are left out.
-fn features(measurements: &[Option<Measurement>]) -> Vec<(&'static str, Vec<f32>)> {
-    let numbers = |of: &dyn Fn(&Measurement) -> f32| -> Vec<f32> {
-        measurements.iter().map(|measurement| measurement.as_ref().map_or(MISSING, of)).collect()
-    };
-    let texts = |of: &dyn Fn(&Measurement) -> String| -> Vec<f32> {
-        codes(
-            measurements
-                .iter()
-                .map(|measurement| measurement.as_ref().map_or_else(String::new, of))
-                .collect(),
-        )
-    };
-    let all = [
-        ("width", numbers(&|m| m.size.0 as f32)),
-        ("height", numbers(&|m| m.size.1 as f32)),
-        ("aspect ratio", numbers(&|m| m.size.0 as f32 / m.size.1 as f32)),
-        ("bytes", numbers(&|m| m.bytes as f32)),
-        ("format", texts(&|m| m.format.map_or(String::new(), |format| format.name().to_owned()))),
-        ("JPEG quality", numbers(&|m| m.jpeg_quality.map_or(MISSING, f32::from))),
-        ("color or gray", numbers(&|m| f32::from(u8::from(m.color)))),
-        ("camera", texts(&|m| m.taken.camera.clone().unwrap_or_default())),
-    ];
-    all.into_iter().filter(|(_, values)| values.iter().any(|value| *value != values[0])).collect()
-}
-
-/// Texts as numbers, the most frequent 0: a tree parts them in few steps.
-fn codes(texts: Vec<String>) -> Vec<f32> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    texts.iter().for_each(|text| *counts.entry(text).or_default() += 1);
-    let mut order: Vec<(&str, usize)> = counts.into_iter().collect();
-    order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let code: HashMap<&str, f32> =
-        order.iter().enumerate().map(|(at, &(text, _))| (text, at as f32)).collect();
-    texts.iter().map(|text| code[text.as_str()]).collect()
 }
 
 /// The validation images as a tree of the training images tells them.

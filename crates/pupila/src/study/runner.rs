@@ -2,7 +2,7 @@
 
 use super::collect::{ImageGroups, collect};
 use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, StudyPlan, Unfinished};
-use crate::error::{Error, ErrorKind, Tried};
+use crate::error::{Error, ErrorKind};
 use crate::session::{OnProgress, Session};
 use pupila_backend::Backend;
 use pupila_dataset::{Dataset, Show, Split};
@@ -203,29 +203,7 @@ impl Shared<'_> {
 
     fn session(&self, place: Place, name: &str, threads: usize) -> Result<RunEnd, Error> {
         let study = self.study;
-        let folder = study.folder.join(name);
-        match std::fs::symlink_metadata(&folder) {
-            Ok(metadata) if !metadata.is_dir() => {
-                let what = if metadata.is_symlink() { "a link" } else { "a file" };
-                return Err(Error::request(format_args!(
-                    "{} is {what}, where the folder of the run is to be: move it, and give the same command again",
-                    folder.display()
-                )));
-            }
-            _ => {}
-        }
-        if folder.exists() {
-            // It was begun and has not ended.
-            let foreign = crate::runs::foreign_in_run(&folder).map_err(Error::io(Tried::Read, &folder))?;
-            if let Some(file) = foreign.first() {
-                return Err(Error::request(format_args!(
-                    "{} is to be run anew, and holds {}, which is no file of a run: move it, or choose another --name",
-                    folder.display(),
-                    file.display()
-                )));
-            }
-            std::fs::remove_dir_all(&folder).map_err(Error::io(Tried::Write, &folder))?;
-        }
+        crate::runs::remove_unfinished(&study.folder.join(name))?;
         self.observer.started(place, name);
         let recipe = study.plan.recipe(place)?;
         let mut session = Session::builder(recipe, &study.data)

@@ -178,6 +178,7 @@ impl SearchPage {
     fn table(&self) -> String {
         let mut trials: Vec<&SearchTrial> = self.trials.iter().collect();
         let loss = |trial: &SearchTrial| match self.higher_is_better {
+            _ if trial.value.is_nan() => f64::INFINITY,
             true => -trial.value,
             false => trial.value,
         };

@@ -62,7 +62,7 @@ impl SuccessiveHalving {
         }
         loop {
             let power = self.reduction_factor.max(2).saturating_pow(self.min_early_stopping_rate + rung);
-            let rung_step = min_resource.saturating_mul(power);
+            let rung_step = min_resource.max(1).saturating_mul(power);
             if u64::try_from(step).unwrap_or(0) < rung_step {
                 return verdict;
             }

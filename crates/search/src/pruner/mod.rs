@@ -52,6 +52,11 @@ pub trait Pruner: fmt::Debug + Send + Sync {
 
     /// Whether the trial should end after its last report.
     fn judge(&self, situation: &Situation<'_>) -> Verdict;
+
+    /// Whether it never ends a trial, so that nobody need ask.
+    fn is_idle(&self) -> bool {
+        false
+    }
 }
 
 /// Every trial runs to its end.
@@ -61,6 +66,10 @@ pub struct Never;
 impl Pruner for Never {
     fn name(&self) -> &'static str {
         "none"
+    }
+
+    fn is_idle(&self) -> bool {
+        true
     }
 
     fn judge(&self, _: &Situation<'_>) -> Verdict {

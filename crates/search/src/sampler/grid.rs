@@ -150,6 +150,10 @@ impl Sampler for Grid {
         "grid"
     }
 
+    fn is_finite(&self) -> bool {
+        true
+    }
+
     fn suggest(&self, request: &Request<'_>) -> Result<Option<Assignment>, SearchFault> {
         let points = Points::new(request.space)?;
         let mut order: Vec<u32> = (0..points.len as u32).collect();

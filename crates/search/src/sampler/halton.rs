@@ -13,7 +13,7 @@ use pupila_random::{Purpose, Stream};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Halton;
 
-/// Digits beyond this value of a place are not told apart by an f64 in `[0, 1)`.
+/// Digits of a smaller place are left out: so fine a difference matters to no parameter.
 const SMALLEST: f64 = 1e-12;
 
 /// The prime at a place, from 2.

@@ -88,6 +88,11 @@ pub trait Sampler: fmt::Debug + Send + Sync {
     /// # Errors
     /// The sampler cannot work on this space; which parameter, and what to type.
     fn suggest(&self, request: &Request<'_>) -> Result<Option<Assignment>, SearchFault>;
+
+    /// Whether there may be nothing left to try at some time.
+    fn is_finite(&self) -> bool {
+        false
+    }
 }
 
 /// The samplers by name.

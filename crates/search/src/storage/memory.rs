@@ -18,10 +18,10 @@ impl Memory {
         self.trials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, state: State) -> u64 {
+    fn add(&self, state: State, system_attributes: BTreeMap<String, Value>) -> u64 {
         let mut trials = self.lock();
         let number = trials.len() as u64;
-        trials.push(Trial::new(number, state));
+        trials.push(Trial { system_attributes, ..Trial::new(number, state) });
         number
     }
 
@@ -45,7 +45,7 @@ impl Storage for Memory {
     }
 
     fn create(&self) -> Result<u64, StorageError> {
-        Ok(self.add(State::Running))
+        Ok(self.add(State::Running, BTreeMap::new()))
     }
 
     fn claim(&self) -> Result<Option<u64>, StorageError> {
@@ -62,12 +62,9 @@ impl Storage for Memory {
         fixed: &BTreeMap<String, Value>,
         attributes: &[(String, Value)],
     ) -> Result<u64, StorageError> {
-        let number = self.add(State::Waiting);
-        self.change(number, |trial| {
-            trial.system_attributes.extend(attributes.iter().cloned());
-            trial.system_attributes.insert("fixed_params".to_owned(), json!(fixed));
-        })?;
-        Ok(number)
+        let mut attributes: BTreeMap<String, Value> = attributes.iter().cloned().collect();
+        attributes.insert("fixed_params".to_owned(), json!(fixed));
+        Ok(self.add(State::Waiting, attributes))
     }
 
     fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError> {

@@ -14,7 +14,17 @@ pub const SKEW_S: u64 = 600;
 /// What a process has seen of the running trials, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    seen: HashMap<i64, ([i64; 2], Duration)>,
+    seen: HashMap<i64, Seen>,
+}
+
+/// What was seen of a trial.
+#[derive(Debug)]
+struct Seen {
+    sign: [i64; 2],
+    /// When that was new.
+    since: Duration,
+    /// Whether there was ever another one: then its worker lives, whatever its clock says, until it is silent.
+    has_changed: bool,
 }
 
 impl Watch {
@@ -22,12 +32,12 @@ impl Watch {
     /// it. Says whether its worker is gone.
     pub(super) fn is_gone(&mut self, trial: i64, sign: [i64; 2], age_us: i64, clock: &dyn Clock) -> bool {
         let now = clock.elapsed();
-        let seen = self.seen.entry(trial).or_insert((sign, now));
-        if seen.0 != sign {
-            *seen = (sign, now);
+        let seen = self.seen.entry(trial).or_insert(Seen { sign, since: now, has_changed: false });
+        if seen.sign != sign {
+            *seen = Seen { sign, since: now, has_changed: true };
         }
-        let silent = now.saturating_sub(seen.1) > Duration::from_secs(STALE_S);
-        silent || age_us > ((STALE_S + SKEW_S) * 1_000_000) as i64
+        let silent = now.saturating_sub(seen.since) > Duration::from_secs(STALE_S);
+        silent || !seen.has_changed && age_us > ((STALE_S + SKEW_S) * 1_000_000) as i64
     }
 
     /// Forgets the trials that run no more.

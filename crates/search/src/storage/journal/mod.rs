@@ -185,9 +185,14 @@ impl Journal {
         let mut file =
             OpenOptions::new().read(true).append(true).create(true).open(&self.path).map_err(failed)?;
         self.read(known, &mut file)?;
-        if file.metadata().map_err(failed)?.len() > known.offset {
-            // Somebody was killed while writing. What is added to half a line could never be read again.
-            file.set_len(known.offset).map_err(failed)?;
+        // Somebody was killed while writing. What is added to half a line could never be read again. Where this process stood still and lost its
+        // lock, whole lines may have come meanwhile: these are read before, and never cut.
+        while file.metadata().map_err(failed)?.len() > known.offset {
+            let before = known.offset;
+            self.read(known, &mut file)?;
+            if known.offset == before {
+                file.set_len(known.offset).map_err(failed)?;
+            }
         }
         let records = records(known)?;
         if records.is_empty() {
