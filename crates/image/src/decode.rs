@@ -11,7 +11,9 @@ use crate::contain::contain;
 use crate::gif::Animation;
 use crate::orient::{orient, swaps_sides};
 use crate::raster::Raster;
-use crate::{Flat, Format, Image, Interpolation, Reading, UnreadKind, exif, jpeg, png, resize, tiff};
+use crate::{
+    Flat, Format, Image, Interpolation, Reading, Resampling, UnreadKind, exif, jpeg, png, resize_by, tiff,
+};
 
 /// How much a file may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,23 +209,24 @@ fn decode_in(
     })
 }
 
-/// Decodes a file as [`decode_as`] does and brings it to `width` x `height` pixels ([`resize`]). The whole picture is counted in the
-/// budget of all decoding until it is resized, so that threads that decode large pictures wait for each other instead of filling the
-/// memory.
+/// Decodes a file as [`decode_as`] does and brings it to the size that `target` gives for its own, both as (width, height). The whole
+/// picture is counted in the budget of all decoding until it is resized, so that threads that decode large pictures wait for each other
+/// instead of filling the memory.
 ///
 /// # Errors
 /// As those of [`decode`].
 pub fn decode_resized(
     bytes: &[u8],
     channels: u8,
-    (width, height): (u32, u32),
-    interpolation: Interpolation,
+    target: impl FnOnce(u32, u32) -> (u32, u32),
+    resampling: Resampling,
     limits: &Limits,
     reading: &Reading,
 ) -> Result<Image, DecodeError> {
     let mut memory = Memory::default();
     let image = decode_in(bytes, channels, limits, reading, &mut memory)?;
-    Ok(resize(&image, width, height, interpolation))
+    let (width, height) = target(image.width(), image.height());
+    Ok(resize_by(&image, width, height, resampling))
 }
 
 /// Decodes a file to an image of `width` x `height` pixels and `channels` channels (1 or 3), as [`decode_as`] and then
@@ -252,7 +255,8 @@ pub fn decode_shrunk(
             return Ok(image);
         }
     }
-    decode_resized(bytes, channels, (width, height), Interpolation::Area, limits, reading)
+    let area = Resampling { interpolation: Interpolation::Area, antialias: false };
+    decode_resized(bytes, channels, |_, _| (width, height), area, limits, reading)
 }
 
 /// Why a picture has hardly any contrast (see [`NEARLY_ONE`](crate::NEARLY_ONE)) once it was read by [`decode`].

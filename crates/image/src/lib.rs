@@ -12,6 +12,7 @@ mod contain;
 mod decode;
 mod encode;
 mod exif;
+mod fit;
 mod format;
 mod gif;
 mod jpeg;
@@ -31,8 +32,11 @@ pub use decode::{
     probe, why_flat,
 };
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
+pub use fit::{Fit, PADDING, shorter_side_at_most};
 pub use format::Format;
 pub use pixels::{Image, ImageError};
 pub use reading::{Flat, NEARLY_ONE, Reading};
-pub use resize::{Interpolation, UnknownInterpolation, resize, resize_samples, resize_window};
+pub use resize::{
+    Interpolation, Resampling, UnknownInterpolation, resize, resize_by, resize_samples, resize_window,
+};
 pub use unread::UnreadKind;

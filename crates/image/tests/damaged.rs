@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)] // clippy's exception for tests misses their own functions
 
 use pupila_image::{
-    DecodeError, Image, Interpolation, Limits, Reading, decode, decode_as, decode_resized, decode_shrunk,
+    DecodeError, Image, Interpolation, Limits, Reading, Resampling, decode, decode_as, decode_resized,
+    decode_shrunk,
 };
+
+const AREA: Resampling = Resampling { interpolation: Interpolation::Area, antialias: false };
 
 const FILL: Reading = Reading { white: None, background: None, fill_damaged: true };
 const GRAY: [u8; 3] = [128; 3];
@@ -124,7 +127,7 @@ fn both_ways_fill_the_same_files() {
     let mut filled_ones = 0;
     for end in (0..bytes.len()).step_by(13) {
         let size = (4, 3);
-        let full = decode_resized(&bytes[..end], 3, size, Interpolation::Area, &Limits::default(), &FILL);
+        let full = decode_resized(&bytes[..end], 3, |_, _| size, AREA, &Limits::default(), &FILL);
         let scaled = decode_shrunk(&bytes[..end], 3, size, &Limits::default(), &FILL);
         assert_eq!(full.is_ok(), scaled.is_ok(), "{end}");
         filled_ones += usize::from(full.is_ok());
@@ -141,14 +144,8 @@ fn what_is_behind_a_fault_is_gray() {
     let image = filled(&bytes[..start + 2 + header]).unwrap();
     assert!(image.data().chunks_exact(3).all(|pixel| pixel == GRAY));
     // Resizing comes after it.
-    let small = decode_resized(
-        &bytes[..start + 2 + header],
-        1,
-        (3, 2),
-        Interpolation::Area,
-        &Limits::default(),
-        &FILL,
-    );
+    let small =
+        decode_resized(&bytes[..start + 2 + header], 1, |_, _| (3, 2), AREA, &Limits::default(), &FILL);
     assert_eq!(small.unwrap().data(), [128; 6]);
 }
 

@@ -4,6 +4,7 @@
 //! an interpolation is only its weights along one axis ([`weights`]), and one routine applies them. It sums rows first,
 //! since neighbours in a row are neighbours in memory for any number of channels, then the columns of that one row.
 
+mod antialias;
 #[cfg(target_arch = "x86_64")]
 mod two_taps;
 mod weights;
@@ -57,6 +58,39 @@ impl fmt::Display for Interpolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// How a picture is resized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Resampling {
+    /// How samples between pixels are made.
+    pub interpolation: Interpolation,
+    /// Whether linear, cubic and Lanczos weigh every pixel that they shrink, as Pillow does, where OpenCV passes over pixels.
+    /// [`Interpolation::Area`] and [`Interpolation::Nearest`] are the same either way.
+    pub antialias: bool,
+}
+
+impl Resampling {
+    fn is_pillows(self) -> bool {
+        use Interpolation::{Cubic, Lanczos, Linear};
+        self.antialias && matches!(self.interpolation, Linear | Cubic | Lanczos)
+    }
+}
+
+/// The image at `width` x `height` pixels; a side of 0 is taken as 1.
+pub fn resize_by(image: &Image, width: u32, height: u32, resampling: Resampling) -> Image {
+    let (width, height) = (width.max(1), height.max(1));
+    if !resampling.is_pillows() || (width, height) == (image.width(), image.height()) {
+        return resize(image, width, height, resampling.interpolation);
+    }
+    let channels = image.channels();
+    let len = image.width() as usize * usize::from(channels);
+    let rows = Rows { source: image.data(), stride: len, len };
+    let mut data = vec![0; width as usize * height as usize * usize::from(channels)];
+    let (from, to) = ([image.height(), image.width()], [height, width]);
+    antialias::resize(rows, from, &mut data, to, channels, resampling.interpolation);
+    // `data` is as long as the shape says.
+    Image::new(width, height, channels, data).unwrap_or_else(|_| image.clone())
 }
 
 /// A name that is no interpolation.
