@@ -6,23 +6,14 @@
 use std::path::Path;
 use std::time::Instant;
 
-use pupila_dataset::{Cache, OnBadImage, ResizeRule, ScanOptions, Show, Split, load, scan};
-use pupila_image::{Interpolation, Reading};
+use pupila_dataset::{Cache, OnBadImage, ResizeRule, ScanOptions, Split, load, scan};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args_os().skip(1);
     let data = arguments.next().ok_or("usage: scan DATA [SIZE]")?;
     let size = arguments.next().and_then(|s| s.to_str()?.parse().ok()).unwrap_or(64);
     let folder = tempfile::tempdir()?;
-    let rule = ResizeRule {
-        width: size,
-        height: size,
-        channels: 3,
-        interpolation: Interpolation::Area,
-        scaled_decoding: false,
-        reading: Reading::default(),
-        show: Show::All,
-    };
+    let rule = ResizeRule::squash(size, size, 3);
     for pass in ["cold", "warm", "warm again"] {
         let cache = Cache::open(folder.path(), Cache::DEFAULT_MAX_BYTES);
         let start = Instant::now();

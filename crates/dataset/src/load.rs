@@ -1,140 +1,82 @@
-//! Samples to pixels: every image decoded and resized once, into one block of memory.
+//! Samples to pixels: every image decoded and resized once, into one block of memory, as inputs or as they are kept.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use pupila_image::{
-    DecodeError, Image, Interpolation, Limits, NEARLY_ONE, Reading, decode_resized, decode_shrunk, resize,
-    why_flat,
-};
+use pupila_image::{DecodeError, Image, Limits, NEARLY_ONE, Reading, why_flat};
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
+use crate::cache::{Pack, Shelf};
 use crate::files::{read_counted, read_file};
 use crate::{
-    Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, Sample, Show, Skipped, Source, Split, WhyFlat,
+    Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, ResizeRule, Sample, Show, Skipped, Source, Split,
+    WhyFlat,
 };
 
-/// The size to which all images of a run are brought, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ResizeRule {
-    /// Columns.
-    pub width: u32,
+/// Where an image lies in a block of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its first byte.
+    pub at: usize,
     /// Rows.
     pub height: u32,
-    /// Samples a pixel: 1 (gray) or 3 (RGB).
-    pub channels: u8,
-    /// How samples between pixels are made. The sides are scaled separately: the aspect ratio is not kept.
-    pub interpolation: Interpolation,
-    /// With [`Interpolation::Area`]: JPEG files are shrunk while they are decoded ([`decode_shrunk`]), which takes half the
-    /// time and is not quite the same.
-    pub scaled_decoding: bool,
-    /// What samples of more than 8 bits and transparency become.
-    pub reading: Reading,
-    /// What of the resized image is shown.
-    pub show: Show,
+    /// Columns.
+    pub width: u32,
+    /// Whether it is kept at a size of its own, and is yet to become an input ([`ResizeRule::framing`]).
+    pub kept: bool,
 }
 
-impl ResizeRule {
-    /// Bytes of one image.
-    pub fn bytes(&self) -> usize {
-        self.width as usize * self.height as usize * usize::from(self.channels)
-    }
-
-    /// The same rule with all of the image shown.
-    pub fn whole(&self) -> ResizeRule {
-        ResizeRule { show: Show::All, ..*self }
-    }
-
-    fn check(&self) -> Result<(), LoadError> {
-        let ResizeRule { width, height, channels, .. } = *self;
-        let bytes = u64::from(width) * u64::from(height);
-        let fits = bytes > 0 && bytes <= Limits::default().max_pixels && matches!(channels, 1 | 3);
-        if fits { Ok(()) } else { Err(LoadError::Rule { width, height, channels }) }
-    }
-
-    /// The pixels of an image file by this rule: decoded, turned upright, brought to its channels and its size. `[H, W, C]`
-    ///
-    /// This is the one way from a file to pixels, in training as in prediction.
-    ///
-    /// # Errors
-    /// The bytes are no image that can be read, or a damaged one, unless [`Reading::fill_damaged`] says that these are read as far as
-    /// they go. The system does not give the memory.
-    pub fn pixels(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
-        Ok(self.shown(self.pixels_and_damage(bytes)?.0))
-    }
-
-    /// An image with what this rule does not show hidden.
-    pub fn shown(&self, image: Image) -> Image {
-        if self.show == Show::All {
-            return image;
-        }
-        let (width, height, channels) = (image.width(), image.height(), image.channels());
-        let mut data = image.clone().into_data();
-        self.show.apply(&mut data, width, height, channels);
-        // As long as it was.
-        Image::new(width, height, channels, data).unwrap_or(image)
-    }
-
-    /// All pixels, and of a damaged image that was filled what is wrong with it.
-    fn pixels_and_damage(&self, bytes: &[u8]) -> Result<(Image, Option<DecodeError>), DecodeError> {
-        let strict = Reading { fill_damaged: false, ..self.reading };
-        match self.decoded(bytes, &strict) {
-            Err(damage @ (DecodeError::Truncated { .. } | DecodeError::Malformed { .. }))
-                if self.reading.fill_damaged =>
-            {
-                // What is wrong with the whole file is the better word on a picture of which nothing can be read.
-                let filled = self.decoded(bytes, &self.reading).map_err(|_| damage.clone())?;
-                Ok((filled, Some(damage)))
-            }
-            whole => Ok((whole?, None)),
-        }
-    }
-
-    fn decoded(&self, bytes: &[u8], reading: &Reading) -> Result<Image, DecodeError> {
-        let &ResizeRule { channels, interpolation, .. } = self;
-        let (limits, size) = (Limits::default(), (self.width, self.height));
-        if self.scaled_decoding && interpolation == Interpolation::Area {
-            return decode_shrunk(bytes, channels, size, &limits, reading);
-        }
-        decode_resized(bytes, channels, size, interpolation, &limits, reading)
-    }
-
-    fn resize(&self, image: Image) -> Result<Image, pupila_image::ImageError> {
-        // Channels first: this is the order of a program that opens an image in a mode and then resizes it.
-        Ok(resize(&image.to_channels(self.channels)?, self.width, self.height, self.interpolation))
+impl Place {
+    /// Where its bytes lie, with so many samples a pixel.
+    pub fn bytes(&self, channels: u8) -> std::ops::Range<usize> {
+        let len = self.height as usize * self.width as usize * usize::from(channels);
+        self.at..self.at.saturating_add(len)
     }
 }
 
-/// Images of one size, one after the other in memory.
+/// Images one after the other in memory: inputs, all of one size, and images that are kept in sizes of their own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pixels {
     rule: ResizeRule,
     data: Vec<u8>,
+    places: Vec<Place>,
 }
 
 impl Pixels {
-    /// The size of every image.
+    /// How they were made.
     pub fn rule(&self) -> &ResizeRule {
         &self.rule
     }
 
-    /// All samples, `[N, H, W, C]`.
+    /// All samples, image after image.
     pub fn data(&self) -> &[u8] {
         &self.data
     }
 
-    /// All samples, `[N, H, W, C]`, without the rule.
+    /// All samples, image after image, without the rule.
     pub fn into_data(self) -> Vec<u8> {
         self.data
+    }
+
+    /// All samples, image after image, and where each image lies.
+    pub fn into_parts(self) -> (Vec<u8>, Vec<Place>) {
+        (self.data, self.places)
+    }
+
+    /// Where each image lies.
+    pub fn places(&self) -> &[Place] {
+        &self.places
     }
 
     /// Hides what the rule does not show. The cache keeps whole images, which serve every control.
     fn hide(&mut self) {
         let ResizeRule { width, height, channels, show, .. } = self.rule;
         if show != Show::All {
+            // A control keeps none at a size of its own.
             let bytes = self.rule.bytes();
             self.data
                 .par_chunks_exact_mut(bytes)
@@ -144,18 +86,17 @@ impl Pixels {
 
     /// The number of images, `N`.
     pub fn len(&self) -> usize {
-        self.data.len() / self.rule.bytes()
+        self.places.len()
     }
 
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
-        self.data.is_empty()
+        self.places.is_empty()
     }
 
     /// The samples of image `i`, `[H, W, C]`.
     pub fn image(&self, i: usize) -> &[u8] {
-        let bytes = self.rule.bytes();
-        &self.data[i * bytes..][..bytes]
+        &self.data[self.places[i].bytes(self.rule.channels)]
     }
 }
 
@@ -213,40 +154,65 @@ pub fn load(
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Loaded, LoadError> {
     rule.check()?;
-    let bytes = rule.bytes();
-    let mut data = allocate(which.len(), bytes)?;
+    let mut places = Vec::with_capacity(which.len());
+    let mut total = 0usize;
+    for &i in which {
+        let sample = &dataset.samples[i];
+        let kept = rule.keeps() && dataset.is_trained_on(sample);
+        let [height, width] = if kept { rule.kept_size([sample.height, sample.width]) } else { rule.size() };
+        let place = Place { at: total, height, width, kept };
+        total = total.saturating_add(place.bytes(rule.channels).len());
+        places.push(place);
+    }
+    let mut data = allocate(which.len(), total)?;
     let mut slots = vec![Slot::Waiting; which.len()];
     // Images of an array are in memory as they are; keeping them on disk once more would gain nothing.
     let from_files = which.iter().any(|&i| matches!(dataset.samples[i].source, Source::File));
     let cache = cache.filter(|_| from_files);
-    let packs = cache.map(|cache| cache.packs(&cache.shelf(rule))).unwrap_or_default();
+    // Inputs, and images that are kept.
+    let shelves: Vec<(bool, Shelf)> = cache.map_or(Vec::new(), |cache| {
+        let shelf = |kept| (kept, if kept { cache.kept_shelf(rule) } else { cache.shelf(rule) });
+        let wanted = |kept: &bool| places.iter().any(|place| place.kept == *kept);
+        [false, true].into_iter().filter(wanted).map(shelf).collect()
+    });
+    let mut packs: Vec<(bool, Pack)> = Vec::new();
+    for (kept, shelf) in &shelves {
+        packs.extend(cache.iter().flat_map(|cache| cache.packs(shelf)).map(|pack| (*kept, pack)));
+    }
     // Where the pixels of a content are. A content may be in several packs; any will do.
-    let mut places: HashMap<u128, (usize, usize)> = HashMap::new();
-    for (number, pack) in packs.iter().enumerate() {
-        places.extend(pack.index.iter().enumerate().map(|(slot, entry)| (entry.0, (number, slot))));
+    let mut known: HashMap<(bool, u128), (usize, usize)> = HashMap::new();
+    for (number, (kept, pack)) in packs.iter().enumerate() {
+        let entries = pack.index.iter().enumerate();
+        known.extend(entries.map(|(slot, entry)| ((*kept, entry.content), (number, slot))));
     }
     let damaged: Vec<AtomicBool> = packs.iter().map(|_| AtomicBool::new(false)).collect();
     let used: Vec<AtomicBool> = packs.iter().map(|_| AtomicBool::new(false)).collect();
     let stopped = AtomicBool::new(false);
     let memory = Mutex::new(None);
-    let work = data.par_chunks_exact_mut(bytes).zip(&mut slots).zip(which);
-    work.for_each(|((pixels, slot), &i)| {
+    let work =
+        pieces(&mut data, &places, rule.channels).into_par_iter().zip(&places).zip(&mut slots).zip(which);
+    work.for_each(|(((pixels, place), slot), &i)| {
         if stopped.load(Ordering::Relaxed) || interrupted() {
             stopped.store(true, Ordering::Relaxed);
             return;
         }
         let sample = &dataset.samples[i];
         *slot = 'slot: {
-            if let (Source::File, Some(&(number, place))) = (&sample.source, places.get(&sample.content)) {
-                if packs[number].read(place, pixels) {
+            let known = known.get(&(place.kept, sample.content));
+            if let (Source::File, Some(&(number, slot))) = (&sample.source, known) {
+                if packs[number].1.read(slot, pixels) {
                     used[number].store(true, Ordering::Relaxed);
                     break 'slot Slot::Cached(number);
                 }
                 damaged[number].store(true, Ordering::Relaxed);
             }
-            match pixels_of(sample, rule) {
+            match pixels_of(sample, rule, place.kept) {
+                // Its size was told by its header when it was scanned, and decides where the next image lies.
+                Ok((decoded, _)) if [decoded.height(), decoded.width()] != [place.height, place.width] => {
+                    Slot::Bad("it is not of the size that its header says".to_owned())
+                }
                 Ok((decoded, damage)) => {
-                    pixels.copy_from_slice(&decoded);
+                    pixels.copy_from_slice(decoded.data());
                     damage.map_or(Slot::Decoded, Slot::Filled)
                 }
                 Err(Unusable::Bad(reason)) => Slot::Bad(reason),
@@ -262,26 +228,34 @@ pub fn load(
     });
     if let Some(cache) = cache {
         let is_damaged = |number: usize| damaged[number].load(Ordering::Relaxed);
-        for (number, pack) in packs.iter().enumerate() {
+        for (number, (_, pack)) in packs.iter().enumerate() {
             if is_damaged(number) {
                 pack.delete();
             } else if used[number].load(Ordering::Relaxed) {
                 pack.touch();
             }
         }
-        // What was decoded, and what was saved from damaged packs; copies of an image once.
-        let mut fresh = HashMap::new();
-        for (place, slot) in slots.iter().enumerate() {
-            if matches!(slot, Slot::Decoded) || matches!(slot, Slot::Cached(number) if is_damaged(*number)) {
-                fresh.entry(dataset.samples[which[place]].content).or_insert(place);
+        for (kept, shelf) in &shelves {
+            // What was decoded, and what was saved from damaged packs; copies of an image once.
+            let mut fresh = HashMap::new();
+            for (place, slot) in slots.iter().enumerate().filter(|&(place, _)| places[place].kept == *kept) {
+                if matches!(slot, Slot::Decoded)
+                    || matches!(slot, Slot::Cached(number) if is_damaged(*number))
+                {
+                    fresh.entry(dataset.samples[which[place]].content).or_insert(place);
+                }
             }
-        }
-        if !fresh.is_empty() {
-            let mut fresh: Vec<(u128, usize)> = fresh.into_iter().collect();
-            // In the order of the samples, so that reading them back goes straight through the file.
-            fresh.sort_unstable_by_key(|&(_, place)| place);
-            let entries = fresh.iter().map(|&(content, place)| (content, &data[place * bytes..][..bytes]));
-            cache.write_pack(&cache.shelf(rule), entries);
+            if !fresh.is_empty() {
+                let mut fresh: Vec<(u128, usize)> = fresh.into_iter().collect();
+                // In the order of the samples, so that reading them back goes straight through the file.
+                fresh.sort_unstable_by_key(|&(_, place)| place);
+                let entries = fresh.iter().map(|&(content, at)| {
+                    let place = &places[at];
+                    let pixels = &data[place.bytes(rule.channels)];
+                    (content, [place.height, place.width], Cow::Borrowed(pixels))
+                });
+                cache.write_pack(shelf, entries);
+            }
         }
     }
     if let Some((path, source)) = memory.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -290,19 +264,27 @@ pub fn load(
     if stopped.into_inner() {
         return Err(LoadError::Interrupted);
     }
-    let mut loaded = gather(dataset, which, *rule, data, slots, policy)?;
+    let mut loaded = gather(dataset, which, *rule, data, places, slots, policy)?;
     if let Some(cache) = cache {
         loaded.notices.extend(cache.take_warnings().into_iter().map(|message| Notice::Cache { message }));
     }
     Ok(loaded)
 }
 
-/// `images` x `bytes` zeros, or an error where they do not fit; an allocation that fails later would end the process.
-fn allocate(images: usize, bytes: usize) -> Result<Vec<u8>, LoadError> {
-    let memory = LoadError::Memory { images, bytes_each: bytes };
-    let Some(total) = images.checked_mul(bytes) else { return Err(memory) };
+/// The block cut into the images' places, which follow each other.
+fn pieces<'a>(mut data: &'a mut [u8], places: &[Place], channels: u8) -> Vec<&'a mut [u8]> {
+    let cut = |place: &Place| {
+        let (piece, rest) = std::mem::take(&mut data).split_at_mut(place.bytes(channels).len());
+        data = rest;
+        piece
+    };
+    places.iter().map(cut).collect()
+}
+
+/// `total` zeros for so many images, or an error where they do not fit; an allocation that fails later would end the process.
+fn allocate(images: usize, total: usize) -> Result<Vec<u8>, LoadError> {
     if Vec::<u8>::new().try_reserve_exact(total).is_err() {
-        return Err(memory);
+        return Err(LoadError::Memory { images, bytes: total });
     }
     // Zeroed by the system, page by page as the threads get there; writing zeros first would take as long as reading
     // the whole cache.
@@ -325,8 +307,8 @@ impl From<DecodeError> for Unusable {
     }
 }
 
-/// The sample's pixels by the rule, `[H, W, C]`, and of a damaged image that was filled what is wrong with it.
-fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<(Vec<u8>, Option<String>), Unusable> {
+/// The sample's pixels by the rule, as an input or as it is kept, `[H, W, C]`, and of a damaged image that was filled what is wrong with it.
+fn pixels_of(sample: &Sample, rule: &ResizeRule, kept: bool) -> Result<(Image, Option<String>), Unusable> {
     let bad = |error: &dyn fmt::Display| Unusable::Bad(error.to_string());
     match &sample.source {
         Source::File => {
@@ -341,14 +323,14 @@ fn pixels_of(sample: &Sample, rule: &ResizeRule) -> Result<(Vec<u8>, Option<Stri
             if XxHash3_128::oneshot(&content.bytes) != sample.content {
                 return Err(Unusable::Bad("it changed while it was in use".to_owned()));
             }
-            let (image, damage) = rule.pixels_and_damage(&content.bytes)?;
-            Ok((image.into_data(), damage.map(|damage| damage.to_string())))
+            let (image, damage) = rule.pixels_and_damage(&content.bytes, kept)?;
+            Ok((image, damage.map(|damage| damage.to_string())))
         }
         Source::Array { images, index } => {
             let pixels = images.image(*index).iter().map(|&value| rule.reading.of_array(value)).collect();
             let image = Image::new(images.width, images.height, images.channels, pixels);
-            let image = image.and_then(|image| rule.resize(image)).map_err(|error| bad(&error))?;
-            Ok((image.into_data(), None))
+            let image = image.and_then(|image| rule.of_array(image, kept)).map_err(|error| bad(&error))?;
+            Ok((image, None))
         }
     }
 }
@@ -359,16 +341,17 @@ fn gather(
     which: &[usize],
     rule: ResizeRule,
     mut data: Vec<u8>,
+    mut places: Vec<Place>,
     slots: Vec<Slot>,
     policy: OnBadImage,
 ) -> Result<Loaded, LoadError> {
-    let bytes = rule.bytes();
     let mut kept = Vec::with_capacity(which.len());
+    let mut end = 0;
     let mut skipped = Vec::new();
     let (mut from_cache, mut decoded) = (0, 0);
     let mut filled = Vec::new();
     // For each class that is to be learnt: whether an image was good, and the first bad one.
-    let is_learnt = |sample: &Sample| dataset.purpose == Purpose::Training && sample.split == Split::Train;
+    let is_learnt = |sample: &Sample| dataset.is_trained_on(sample);
     let mut good = vec![false; dataset.classes.len()];
     let mut first_bad = vec![None; dataset.classes.len()];
     for (place, (slot, &i)) in slots.into_iter().zip(which).enumerate() {
@@ -392,12 +375,16 @@ fn gather(
         if is_learnt(sample) {
             good[sample.label as usize] = true;
         }
-        if kept.len() < place {
-            data.copy_within(place * bytes..(place + 1) * bytes, kept.len() * bytes);
+        let from = places[place].bytes(rule.channels);
+        places[kept.len()] = Place { at: end, ..places[place] };
+        end += from.len();
+        if places[kept.len()].at < from.start {
+            data.copy_within(from, places[kept.len()].at);
         }
         kept.push(i);
     }
-    data.truncate(kept.len() * bytes);
+    data.truncate(end);
+    places.truncate(kept.len());
     if policy == OnBadImage::Fail && !skipped.is_empty() {
         return Err(LoadError::BadImages { bad: skipped });
     }
@@ -412,7 +399,7 @@ fn gather(
     if kept.is_empty() && !skipped.is_empty() {
         return Err(LoadError::NoneUsable { bad: skipped });
     }
-    let mut pixels = Pixels { rule, data };
+    let mut pixels = Pixels { rule, data, places };
     let filled = (!filled.is_empty()).then_some(Notice::Filled { images: filled });
     let notices = filled.into_iter().chain(flat_images(dataset, &kept, &pixels)).collect();
     pixels.hide();
@@ -423,6 +410,11 @@ fn gather(
 const FEW_LEVELS: u8 = 31;
 
 impl Dataset {
+    /// Whether a sample is learnt from.
+    fn is_trained_on(&self, sample: &Sample) -> bool {
+        self.purpose == Purpose::Training && sample.split == Split::Train
+    }
+
     /// Why the samples `which` have hardly any contrast once they are read: by the files of the first of them, and the values of arrays.
     pub fn why_flat(&self, which: &[usize], reading: Reading) -> WhyFlat {
         /// So many of them are opened once more to see why.

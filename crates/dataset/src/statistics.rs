@@ -2,6 +2,7 @@
 //!
 //! The sums are whole numbers, so they are exact, and the same for any number of threads.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -80,22 +81,23 @@ impl Sums {
 
 const MAGIC: [u8; 8] = *b"PUPSTAT1";
 
-/// The statistics of images, each given by the hash of its content and its pixels by `rule`. With a cache they are worked
-/// out once for the same images, in whichever order they come.
-pub fn pixel_statistics(
-    images: &[(u128, &[u8])],
+/// The statistics of images, given by the hashes of their contents and, by their place among these, their pixels by `rule`. With a
+/// cache they are worked out once for the same images, in whichever order they come.
+pub fn pixel_statistics<'a>(
+    contents: &[u128],
+    pixels: impl Fn(usize) -> Cow<'a, [u8]> + Sync,
     rule: &ResizeRule,
     cache: Option<&Cache>,
 ) -> PixelStatistics {
     let channels = usize::from(rule.channels);
-    let known = cache.map(|cache| (cache, cache.statistics_path(images, rule)));
+    let known = cache.map(|cache| (cache, cache.statistics_path(contents, rule)));
     if let Some((_, path)) = &known
         && let Some(sums) = std::fs::read(path).ok().and_then(|bytes| Sums::parse(&bytes))
     {
         return sums.statistics(channels, true);
     }
-    let sums =
-        images.par_iter().map(|(_, pixels)| Sums::of(channels, pixels)).reduce(Sums::default, Sums::plus);
+    let of_image = |place: usize| Sums::of(channels, &pixels(place));
+    let sums = (0..contents.len()).into_par_iter().map(of_image).reduce(Sums::default, Sums::plus);
     if let Some((cache, path)) = known
         && let Err(error) = cache.write(&path, |file| file.write_all(&sums.to_bytes()))
     {
@@ -106,8 +108,8 @@ pub fn pixel_statistics(
 
 impl Cache {
     /// Beside the pixels of the rule, so that a change of the decoder or the rule is another place.
-    fn statistics_path(&self, images: &[(u128, &[u8])], rule: &ResizeRule) -> PathBuf {
-        let mut contents: Vec<u128> = images.iter().map(|(content, _)| *content).collect();
+    fn statistics_path(&self, contents: &[u128], rule: &ResizeRule) -> PathBuf {
+        let mut contents = contents.to_vec();
         contents.sort_unstable();
         let bytes: Vec<u8> = contents.iter().flat_map(|content| content.to_le_bytes()).collect();
         let shown = rule.show.words().map_or(String::new(), |_| format!("-{}", rule.show));
@@ -117,32 +119,22 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use pupila_image::{Interpolation, Reading};
-
     use super::*;
-    use crate::Show;
 
     #[test]
     fn they_are_those_of_all_pixels_and_are_remembered() {
         for channels in [1u8, 3] {
-            let rule = ResizeRule {
-                width: 5,
-                height: 4,
-                channels,
-                interpolation: Interpolation::Area,
-                scaled_decoding: false,
-                reading: Reading::default(),
-                show: Show::All,
-            };
+            let rule = ResizeRule::squash(5, 4, channels);
             let images: Vec<Vec<u8>> = (0..37usize)
                 .map(|i| {
                     (0..rule.bytes()).map(|p| ((i * 31 + p * 17) % (100 + 50 * (p % 3))) as u8).collect()
                 })
                 .collect();
-            let given: Vec<(u128, &[u8])> = (0u128..).zip(images.iter().map(Vec::as_slice)).collect();
+            let contents: Vec<u128> = (0..images.len() as u128).collect();
+            let image = |place: usize| Cow::Borrowed(images[place].as_slice());
             let folder = tempfile::tempdir().unwrap();
             let cache = Cache::open(folder.path(), 1 << 20);
-            let cold = pixel_statistics(&given, &rule, Some(&cache));
+            let cold = pixel_statistics(&contents, image, &rule, Some(&cache));
             assert!(!cold.from_cache);
             for c in 0..usize::from(channels) {
                 let values: Vec<f64> = images
@@ -154,16 +146,17 @@ mod tests {
                 let var = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
                 assert!((cold.mean[c] - mean).abs() < 1e-12 && (cold.std[c] - var.sqrt()).abs() < 1e-12);
             }
-            let mut reversed = given.clone();
-            reversed.reverse();
-            let warm = pixel_statistics(&reversed, &rule, Some(&cache));
+            let reversed: Vec<u128> = contents.iter().rev().copied().collect();
+            let from_behind = |place: usize| image(images.len() - 1 - place);
+            let warm = pixel_statistics(&reversed, from_behind, &rule, Some(&cache));
             assert_eq!(warm, PixelStatistics { from_cache: true, ..cold.clone() });
             // Other images, and a torn file, are worked out.
-            assert!(!pixel_statistics(&given[1..], &rule, Some(&cache)).from_cache);
-            let path = cache.statistics_path(&given, &rule);
+            let others = |place: usize| image(place + 1);
+            assert!(!pixel_statistics(&contents[1..], others, &rule, Some(&cache)).from_cache);
+            let path = cache.statistics_path(&contents, &rule);
             let bytes = std::fs::read(&path).unwrap();
             std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-            assert_eq!(pixel_statistics(&given, &rule, Some(&cache)), cold);
+            assert_eq!(pixel_statistics(&contents, image, &rule, Some(&cache)), cold);
             assert!(cache.take_warnings().is_empty());
         }
     }

@@ -10,10 +10,10 @@ use std::path::Path;
 
 use common::{Data, paths};
 use pupila_dataset::{
-    Dataset, Form, LabelledOptions, Layout, Notice, OnBadImage, ResizeRule, ScanError, ScanOptions, Show,
-    Split, load, scan, scan_images, scan_labelled,
+    Dataset, Form, LabelledOptions, Layout, Notice, OnBadImage, ResizeRule, ScanError, ScanOptions, Split,
+    load, scan, scan_images, scan_labelled,
 };
-use pupila_image::{Interpolation, Reading};
+use pupila_image::Reading;
 use zip::write::SimpleFileOptions;
 
 /// A file as `numpy.save` writes it.
@@ -53,15 +53,7 @@ fn scan_at(path: &Path) -> Result<Dataset, ScanError> {
 
 fn pixels(dataset: &Dataset, side: u32, channels: u8) -> Vec<u8> {
     let which: Vec<usize> = (0..dataset.samples.len()).collect();
-    let rule = ResizeRule {
-        width: side,
-        height: side,
-        channels,
-        interpolation: Interpolation::Area,
-        scaled_decoding: false,
-        reading: Reading::default(),
-        show: Show::All,
-    };
+    let rule = ResizeRule::squash(side, side, channels);
     let none: &(dyn Fn() -> bool + Sync) = &|| false;
     load(dataset, &which, &rule, None, OnBadImage::Fail, &|_| {}, none).unwrap().pixels.into_data()
 }
@@ -305,15 +297,8 @@ fn values_of_other_scales_are_told_and_can_be_read() {
     let which: Vec<usize> = (0..12).collect();
     let none: &(dyn Fn() -> bool + Sync) = &|| false;
     let by = |white| {
-        let rule = ResizeRule {
-            width: 8,
-            height: 8,
-            channels: 1,
-            interpolation: Interpolation::Area,
-            scaled_decoding: false,
-            reading: Reading { white, ..Reading::default() },
-            show: Show::All,
-        };
+        let reading = Reading { white, ..Reading::default() };
+        let rule = ResizeRule { reading, ..ResizeRule::squash(8, 8, 1) };
         load(&dataset, &which, &rule, None, OnBadImage::Fail, &|_| {}, none).unwrap()
     };
     let plain = by(None);

@@ -48,14 +48,14 @@ impl Fit {
     /// The input of `to` rows and columns that a picture becomes.
     pub fn apply(self, image: &Image, to: [u32; 2], resampling: Resampling) -> Image {
         let [height, width] = self.scaled([image.height(), image.width()], to);
-        self.place(&resize_by(image, width, height, resampling), to)
+        self.place(resize_by(image, width, height, resampling), to)
     }
 
     /// What is left to do once a picture is scaled to [`Fit::scaled`]: its middle, or the picture in the middle of gray.
-    pub fn place(self, scaled: &Image, to: [u32; 2]) -> Image {
+    pub fn place(self, scaled: Image, to: [u32; 2]) -> Image {
         let from = [scaled.height(), scaled.width()];
         if from == to {
-            return scaled.clone();
+            return scaled;
         }
         let channels = usize::from(scaled.channels());
         let [height, width] = to.map(|side| side as usize);
@@ -73,7 +73,25 @@ impl Fit {
             data[((down + row) * width + across) * channels..][..from.len()].copy_from_slice(from);
         }
         // `data` is as long as the shape says.
-        Image::new(to[1], to[0], scaled.channels(), data).unwrap_or_else(|_| scaled.clone())
+        Image::new(to[1], to[0], scaled.channels(), data).unwrap_or(scaled)
+    }
+}
+
+/// An input's size, and how a picture becomes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Framing {
+    /// How a picture of another shape is brought to the size.
+    pub fit: Fit,
+    /// Rows and columns.
+    pub size: [u32; 2],
+    /// How it is resized on the way.
+    pub resampling: Resampling,
+}
+
+impl Framing {
+    /// The input that a picture becomes.
+    pub fn input(&self, image: &Image) -> Image {
+        self.fit.apply(image, self.size, self.resampling)
     }
 }
 

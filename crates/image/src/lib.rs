@@ -32,7 +32,7 @@ pub use decode::{
     probe, why_flat,
 };
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
-pub use fit::{Fit, PADDING, shorter_side_at_most};
+pub use fit::{Fit, Framing, PADDING, shorter_side_at_most};
 pub use format::Format;
 pub use pixels::{Image, ImageError};
 pub use reading::{Flat, NEARLY_ONE, Reading};

@@ -2,6 +2,7 @@
 
 use crate::mix::Mixing;
 use crate::order::Turn;
+use crate::source::{Stored, framed};
 use crate::{LoaderError, Source};
 use pupila_transforms::{Frame, FrameMemory, Normalization, Pipeline, SampleKey, Shape, ShapeError};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -62,6 +63,8 @@ pub(crate) struct Recipe {
     pub seed: u64,
     pub epoch: u32,
     pub mixing: Option<Mixing>,
+    /// Whether images that are kept are to become inputs once they are varied; otherwise the pipeline makes them inputs.
+    pub frames: bool,
 }
 
 /// Images on their way into a batch, where each is mixed with the one before it.
@@ -121,14 +124,20 @@ impl Recipe {
 
     /// One image, varied and normalised, and its class.
     fn render(&self, turn: Turn, memory: &mut FrameMemory, out: &mut [f32]) -> Result<u32, ShapeError> {
-        let (pixels, label) = self.source.image(turn.sample);
-        if self.pipeline.is_empty() {
+        let Stored { pixels, shape, framing, label } = self.source.stored(turn.sample);
+        if self.pipeline.is_empty() && framing.is_none() {
             self.normalization.apply(pixels, out);
             return Ok(label);
         }
-        let mut frame = Frame::new(self.source.shape(), pixels, memory)?;
+        let mut frame = Frame::new(shape, pixels, memory)?;
         self.pipeline.apply(&mut frame, self.key(turn));
-        frame.normalize_into(&self.normalization, out)?;
+        if let Some(framing) = framing.filter(|_| self.frames) {
+            let pixels = frame.pixels().to_vec();
+            let input = framed(framing, frame.shape(), pixels);
+            Frame::new(self.shape, &input, memory)?.normalize_into(&self.normalization, out)?;
+        } else {
+            frame.normalize_into(&self.normalization, out)?;
+        }
         Ok(label)
     }
 

@@ -1,6 +1,6 @@
 //! Samples to batches: augment, normalise and collate ahead of the consumer.
 //!
-//! In: decoded images of one shape in a block of bytes ([`Source`]), their labels, a pipeline and a
+//! In: decoded images in a block of bytes ([`Source`]), inputs of one shape or kept in shapes of their own, their labels, a pipeline and a
 //! normalisation. Out: [`Batch`]es in NHWC f32, prepared on a thread of their own while the consumer
 //! computes, at most [`AHEAD`] of them.
 //!
@@ -14,7 +14,7 @@ mod order;
 mod source;
 
 pub use epoch::{AHEAD, Batch, Epoch};
-pub use loader::{Loader, LoaderError};
+pub use loader::{Loader, LoaderError, makes_inputs};
 pub use mix::Mixing;
 pub use order::{Order, Turn, turns};
-pub use source::{Block, Source, SourceError};
+pub use source::{Block, Place, Source, SourceError};

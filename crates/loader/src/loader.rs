@@ -5,6 +5,7 @@ use crate::mix::Mixing;
 use crate::order::{Order, turns};
 use crate::{Block, Source};
 use pupila_transforms::{Normalization, Pipeline, Shape};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 /// Makes epochs of batches from a source. The buffers of the batches outlive an epoch and are used again by
@@ -23,6 +24,8 @@ pub struct Loader {
     normalization: Arc<Normalization>,
     shape: Shape,
     mixing: Option<Mixing>,
+    /// Whether what is kept becomes an input here, after the pipeline.
+    frames: bool,
     spare: Arc<Mutex<Vec<Batch>>>,
 }
 
@@ -80,7 +83,10 @@ impl Loader {
             return Err(LoaderError::EmptyBatch);
         }
         let pipeline = pipeline.into();
-        let shape = pipeline.output_shape(source.shape()).ok_or(LoaderError::VaryingShape)?;
+        let frames = source.has_kept() && !makes_inputs(&pipeline, source.shape());
+        let made =
+            if source.has_kept() { Some(source.shape()) } else { pipeline.output_shape(source.shape()) };
+        let shape = made.ok_or(LoaderError::VaryingShape)?;
         if shape.channels != normalization.channels() {
             let (images, normalization) = (shape.channels, normalization.channels());
             return Err(LoaderError::Channels { images, normalization });
@@ -97,6 +103,7 @@ impl Loader {
             normalization: Arc::new(normalization),
             shape,
             mixing: None,
+            frames,
             spare: Arc::default(),
         };
         let all = (0..loader.source.len() as u32).collect();
@@ -163,11 +170,11 @@ impl Loader {
         self.order.samples(&self.samples, |sample| self.source.label(sample), self.seed, epoch)
     }
 
-    /// The pixels of an image as they lie in the source, by its position there, and their shape; none where the source
+    /// The pixels of an image as an input that was not varied, by its position in the source, and their shape; none where the source
     /// has no such image. `[H, W, C]`
-    pub fn pixels(&self, position: u32) -> Option<(&[u8], Shape)> {
+    pub fn pixels(&self, position: u32) -> Option<(Cow<'_, [u8]>, Shape)> {
         let there = (position as usize) < self.source.len();
-        there.then(|| (self.source.image(position).0, self.source.shape()))
+        there.then(|| (self.source.input(position), self.source.shape()))
     }
 
     /// Starts an epoch.
@@ -196,9 +203,18 @@ impl Loader {
             seed: self.seed,
             epoch,
             mixing: self.mixing,
+            frames: self.frames,
         };
         Epoch::start(recipe, turns, done, Arc::clone(&self.spare)).map_err(LoaderError::Thread)
     }
+}
+
+/// Whether a pipeline gives inputs of `shape`, whatever the shape of what it takes.
+pub fn makes_inputs(pipeline: &Pipeline, shape: Shape) -> bool {
+    // Two shapes that no recipe asks for, and that no transform turns into each other but by turning.
+    [[977, 1013], [1013, 977], [641, 3]].into_iter().all(|[height, width]| {
+        pipeline.output_shape(Shape { height, width, channels: shape.channels }) == Some(shape)
+    })
 }
 
 impl Source {

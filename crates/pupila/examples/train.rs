@@ -7,7 +7,7 @@ use std::error::Error;
 fn main() -> Result<(), Box<dyn Error>> {
     let data = std::env::args().nth(1).ok_or("usage: train DATA")?;
     let recipe = Recipe {
-        input: Input { size: 32, ..Input::default() },
+        input: Input { size: 32.into(), ..Input::default() },
         train: Train { epochs: 10, ..Train::default() },
         ..Recipe::default()
     };

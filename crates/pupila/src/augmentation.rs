@@ -4,7 +4,7 @@ use crate::contact_sheet::{Cell, Group, contact_sheet, shrunk};
 use crate::error::{Error, Tried};
 use crate::session::available_threads;
 use crate::stop_signal::StopSignal;
-use pupila_dataset::{Cache, Loaded, Notice, OnBadImage, Skipped, Split, is_data, load, read_file};
+use pupila_dataset::{Cache, Loaded, Notice, OnBadImage, Place, Skipped, Split, is_data, load, read_file};
 use pupila_engine::thread_pool;
 use pupila_image::{Image, Limits, Reading, decode_as};
 use pupila_loader::{Turn, turns};
@@ -103,11 +103,11 @@ fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions)
         }
         whole => (whole.map_err(wrong)?, None),
     };
-    let image = recipe.input.rule().shown(image);
+    let image = recipe.input.rule().at_kept_size(recipe.input.rule().shown(image));
     // Sample 0 of as many epochs as there are draws: so a seed shows the same pictures in the grid and alone.
     let draw = |epoch| {
         let key = SampleKey { seed: recipe.train.seed, epoch, sample: 0 };
-        recipe.pipeline().apply_to_image(&image, key)
+        recipe.varied(&image, key)
     };
     if options.single {
         let (skipped, filled) = (Vec::new(), filled.into_iter().collect());
@@ -211,11 +211,12 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
             let sample = train[turn.sample as usize];
             let Some(place) = kept.iter().position(|&other| other == sample) else { return Ok(None) };
             let data = pixels.image(place).to_vec();
-            Ok(Some(Image::new(rule.width, rule.height, rule.channels, data)?))
+            let Place { width, height, .. } = pixels.places()[place];
+            Ok(Some(Image::new(width, height, rule.channels, data)?))
         };
         let varied = |turn: Turn| -> Result<Option<Image>, Error> {
             let Some(image) = plain(turn)? else { return Ok(None) };
-            Ok(Some(recipe.pipeline().apply_to_image(&image, key(turn))?))
+            Ok(Some(recipe.varied(&image, key(turn))?))
         };
         let mut cells = Vec::new();
         let (mut samples, mut originals) = (Vec::new(), Vec::new());

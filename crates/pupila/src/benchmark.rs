@@ -60,8 +60,8 @@ impl Benchmark {
         options: &BenchmarkOptions,
         peak_memory_bytes: impl FnOnce() -> Option<u64>,
     ) -> Result<Benchmark, Error> {
-        let side = recipe.input.size as usize;
-        let input = Shape::Map { height: side, width: side, channels: usize::from(recipe.input.channels) };
+        let pupila_transforms::Shape { height, width, channels } = recipe.input.shape();
+        let input = Shape::Map { height, width, channels };
         let network = architectures::build(&recipe.model, input, options.classes)?;
         let (batch, steps) = (recipe.train.batch, options.steps);
         let (images, targets) = noise(batch, &network);

@@ -9,7 +9,7 @@
 //! # std::fs::create_dir_all(&folder)?;
 //! # let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/skin");
 //! # let mut recipe = Recipe::default();
-//! # (recipe.input.size, recipe.train.epochs, recipe.model.hidden) = (8, 2, Some(vec![8]));
+//! # (recipe.input.size, recipe.train.epochs, recipe.model.hidden) = (8.into(), 2, Some(vec![8]));
 //! # let bytes = std::fs::read(format!("{samples}/val/nevus/{}", first_of(&format!("{samples}/val/nevus"))))?;
 //! # fn first_of(folder: &str) -> String {
 //! #     let mut names: Vec<String> = std::fs::read_dir(folder).unwrap()
@@ -40,7 +40,7 @@
 //! use pupila::{Recipe, Session};
 //!
 //! let recipe = Recipe {
-//!     input: Input { size: 32, ..Input::default() },
+//!     input: Input { size: 32.into(), ..Input::default() },
 //!     train: Train { epochs: 0, batch: 16, monitor: "val/f1".into(), ..Train::default() },
 //!     augment: Augment::of([HorizontalFlip { p: 0.5 }.into(), Rotate::default().into()]),
 //!     ..Recipe::default()

@@ -3,9 +3,10 @@
 use crate::describe;
 use crate::error::Error;
 use crate::session::available_threads;
+use pupila_dataset::{Dataset, Sample, Split};
 use pupila_engine::CpuBackend;
 use pupila_network::Network;
-use pupila_train::{CheckedRecipe, ModelCard, Recipe};
+use pupila_train::{CheckedRecipe, ModelCard, Recipe, Size};
 use pupila_transforms::Normalization;
 use std::path::{Path, PathBuf};
 
@@ -25,20 +26,30 @@ pub(crate) struct Need {
 }
 
 impl Need {
-    /// Of a run on `images` images.
-    pub(crate) fn of(recipe: &Recipe, network: &Network, images: usize) -> Need {
-        let batch = recipe.train.batch.min(images.max(1));
+    /// Of a run on the images of a data set.
+    pub(crate) fn of(recipe: &Recipe, network: &Network, dataset: &Dataset) -> Need {
+        let rule = recipe.input.rule();
+        let used = dataset.samples.iter().filter(|sample| sample.split != Split::Test);
+        let of_sample = |sample: &Sample| match rule.keeps() && sample.split == Split::Train {
+            true => {
+                let [height, width] = rule.kept_size([sample.height, sample.width]);
+                u64::from(height) * u64::from(width) * u64::from(rule.channels)
+            }
+            false => rule.bytes() as u64,
+        };
+        let (images, pixels_held) =
+            used.fold((0, 0), |(images, bytes), sample| (images + 1, bytes + of_sample(sample)));
+        let batch = recipe.train.batch.min(std::cmp::max(images, 1));
         let bytes = CpuBackend::memory_needed(network, batch, &recipe.optimizer);
         let values = bytes.values as u64;
         let averaged = if recipe.train.ema_decay.is_some() { 2 * values } else { 0 };
         // The best values, and half as much again for writing them.
         let kept = values + values / 2 + averaged;
         let engine = (bytes.values + bytes.gradients + bytes.moments + bytes.step) as u64;
-        let size = u64::from(recipe.input.size);
-        let pixels = size * size * u64::from(recipe.input.channels);
+        let pixels = recipe.input.size.pixels() * u64::from(recipe.input.channels);
         // A batch that is used, one that is ready and one that is made, in floating point.
         let batches = 3 * 4 * batch as u64 * pixels;
-        Need { images: images as u64 * pixels, network: engine + kept + batches }
+        Need { images: pixels_held, network: engine + kept + batches }
     }
 
     pub(crate) fn bytes(self) -> u64 {
@@ -46,31 +57,36 @@ impl Need {
     }
 }
 
-/// Fails, on the threads that the run will have, where a run on `images` images takes more than is there.
+/// Fails, on the threads that the run will have, where a run on a data set takes more than is there.
 pub(crate) fn check(
     recipe: &CheckedRecipe,
     network: &Network,
-    classes: &[String],
-    images: usize,
+    dataset: &Dataset,
     available: u64,
 ) -> Result<(), Error> {
-    let need = Need::of(recipe, network, images);
+    let need = Need::of(recipe, network, dataset);
+    let images = dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len();
     if need.bytes() <= available {
         return Ok(());
     }
-    let fits = |size: u32, batch: usize| {
+    let fits = |size: Size, batch: usize| {
         let mut smaller = Recipe::clone(recipe);
         (smaller.input.size, smaller.train.batch) = (size, batch);
         let normalization = Normalization::imagenet(usize::from(smaller.input.channels));
-        let card =
-            ModelCard::new(classes.to_vec(), smaller.input.clone(), &normalization, smaller.model.clone());
-        card.network().is_ok_and(|network| Need::of(&smaller, &network, images).bytes() <= available)
+        let card = ModelCard::new(
+            dataset.classes.clone(),
+            smaller.input.clone(),
+            &normalization,
+            smaller.model.clone(),
+        );
+        card.network().is_ok_and(|network| Need::of(&smaller, &network, dataset).bytes() <= available)
     };
     let (size, batch) = (recipe.input.size, recipe.train.batch);
     let batches =
         std::iter::successors(Some(batch / 2), |batch| Some(batch / 2)).take_while(|&batch| batch >= 2);
-    let sizes = (1..8).rev().map(|eighths| size * eighths / 8 / 8 * 8).filter(|&size| size >= SMALLEST);
-    let (batches, sizes): (Vec<usize>, Vec<u32>) = (batches.collect(), sizes.collect());
+    let sizes = (1..8).rev().map(|eighths| size.eighths(eighths));
+    let sizes = sizes.filter(|size| size.height.min(size.width) >= SMALLEST);
+    let (batches, sizes): (Vec<usize>, Vec<Size>) = (batches.collect(), sizes.collect());
     // One of them, else both.
     let both =
         || sizes.iter().find_map(|&size| Some((size, *batches.iter().find(|&&batch| fits(size, batch))?)));

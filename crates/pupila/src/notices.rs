@@ -32,7 +32,7 @@ pub struct SmallerInput {
 impl SmallerInput {
     /// By the sizes and colors that the files' headers say.
     pub fn of(dataset: &Dataset, recipe: &Recipe) -> Self {
-        let size = recipe.input.size;
+        let size = recipe.input.size.longer();
         let largest = dataset.samples.iter().map(|s| s.width.max(s.height)).max().unwrap_or(size);
         SmallerInput {
             size: (largest < size).then_some(largest),

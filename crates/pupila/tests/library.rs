@@ -23,7 +23,7 @@ fn samples() -> PathBuf {
 
 fn recipe() -> Recipe {
     Recipe {
-        input: Input { size: 8, ..Input::default() },
+        input: Input { size: 8.into(), ..Input::default() },
         model: Model { hidden: Some(vec![8]), dropout: 0.2, ..Model::default() },
         train: Train { epochs: 3, ..Train::default() },
         ..Recipe::default()
@@ -139,7 +139,7 @@ fn all_faults_come_at_once_and_before_any_work() {
     assert_eq!(nowhere.kind(), ErrorKind::Request);
     // A network that cannot be built for the input is known before an image is read, too.
     let small = Recipe { model: Model { name: "cnn".into(), ..Model::default() }, ..recipe() };
-    let small = Recipe { input: Input { size: 2, ..Input::default() }, ..small };
+    let small = Recipe { input: Input { size: 2.into(), ..Input::default() }, ..small };
     assert_eq!(Session::builder(small, samples()).runs(&runs).open().unwrap_err().kind(), ErrorKind::Request);
     assert!(!runs.exists() || std::fs::read_dir(&runs).unwrap().next().is_none());
     let run = run_in(&runs, "taken", recipe(), &mut ());

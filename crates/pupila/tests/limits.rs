@@ -21,7 +21,7 @@ fn opened(sandbox: &Sandbox, change: impl Fn(&mut Recipe), bytes: u64) -> Result
 #[test]
 fn a_run_that_needs_more_memory_than_there_is_makes_nothing_and_says_what_fits() {
     let sandbox = Sandbox::new();
-    let large = |recipe: &mut Recipe| recipe.input.size = 256;
+    let large = |recipe: &mut Recipe| recipe.input.size = 256.into();
     assert!(opened(&sandbox, large, 8 << 30).is_ok());
     std::fs::remove_dir(sandbox.path("runs")).unwrap();
     let error = opened(&sandbox, large, 1_200_000_000).unwrap_err();
@@ -36,11 +36,11 @@ fn a_run_that_needs_more_memory_than_there_is_makes_nothing_and_says_what_fits()
     // What it says fits, and is not much too small.
     let size: u32 = text.split("--size ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!((128..256).contains(&size), "{text}");
-    assert!(opened(&sandbox, |recipe| recipe.input.size = size, 1_200_000_000).is_ok());
+    assert!(opened(&sandbox, |recipe| recipe.input.size = size.into(), 1_200_000_000).is_ok());
     // A network of large maps fits with a smaller batch.
     let maps = |recipe: &mut Recipe| {
         recipe.model.name = "cnn".into();
-        recipe.input.size = 128;
+        recipe.input.size = 128.into();
         recipe.train.batch = 128;
     };
     let text = opened(&sandbox, maps, 400_000_000).unwrap_err().to_string();
@@ -78,7 +78,7 @@ fn what_a_run_takes_is_what_was_said() {
         let needs = |bytes: u64| {
             let change = |recipe: &mut Recipe| {
                 recipe.model.name = model.into();
-                recipe.input.size = size.parse().unwrap();
+                recipe.input.size = size.parse::<u32>().unwrap().into();
             };
             opened(&sandbox, change, bytes).is_err()
         };

@@ -2,13 +2,14 @@
 
 use crate::recipe::{Labels, LeakPolicy, Recipe};
 use pupila_dataset::{
-    Cache, Dataset, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, ResizeRule, ScanError, Show,
-    Skipped, Split, load, pixel_statistics, scan,
+    Cache, Dataset, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, Place, ResizeRule, ScanError,
+    Show, Skipped, Split, load, pixel_statistics, scan,
 };
 use pupila_inspect::near::Near;
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
 use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -30,6 +31,7 @@ pub struct Images {
     /// How long the decoding took, or the reading of the cache.
     pub decode_time: Duration,
     source: Source,
+    rule: ResizeRule,
     /// Worked out once, however many runs ask.
     statistics: OnceLock<PixelStatistics>,
     /// The same.
@@ -111,12 +113,8 @@ impl Images {
         dataset.skipped.extend(skipped);
         dataset.notices.extend(notices);
         let labels: Vec<u32> = kept.iter().map(|&i| dataset.samples[i].label).collect();
-        let shape = Shape {
-            height: rule.height as usize,
-            width: rule.width as usize,
-            channels: usize::from(rule.channels),
-        };
-        let source = Source::new(Arc::new(pixels.into_data()), labels.into(), shape)?;
+        let (data, places) = pixels.into_parts();
+        let source = source(data, &places, labels, rule)?;
         Ok(Images {
             dataset,
             kept,
@@ -125,6 +123,7 @@ impl Images {
             decoded,
             decode_time: start.elapsed(),
             source,
+            rule: *rule,
             statistics: OnceLock::new(),
             near: OnceLock::new(),
             whole: rule.show == Show::All,
@@ -150,14 +149,38 @@ impl Images {
         };
         let from: Vec<usize> = which.iter().map(from).collect::<Option<_>>()?;
         let mut pixels = Vec::with_capacity(from.len() * self.source.shape().values());
-        from.iter().for_each(|&at| pixels.extend_from_slice(self.pixels(at as u32)));
+        let mut places = Vec::with_capacity(from.len());
+        for (&at, &sample) in from.iter().zip(which) {
+            let (stored, shape, is_kept) = self.source.as_kept(at as u32);
+            let keeps =
+                self.rule.keeps() && show == Show::All && dataset.samples[sample].split == Split::Train;
+            let place = Place {
+                at: pixels.len(),
+                height: shape.height as u32,
+                width: shape.width as u32,
+                kept: keeps,
+            };
+            match (is_kept, keeps) {
+                // Only as an input is it here.
+                (false, true) => return None,
+                (true, false) => {
+                    places.push(Place { height: self.rule.height, width: self.rule.width, ..place });
+                    pixels.extend_from_slice(&self.pixels(at as u32));
+                }
+                _ => {
+                    places.push(place);
+                    pixels.extend_from_slice(stored);
+                }
+            }
+        }
         if show != Show::All && !pixels.is_empty() {
             let Shape { height, width, channels } = self.source.shape();
             let hide = |image: &mut [u8]| show.apply(image, width as u32, height as u32, channels as u8);
             pixels.par_chunks_exact_mut(height * width * channels).for_each(hide);
         }
         let labels: Vec<u32> = which.iter().map(|&i| dataset.samples[i].label).collect();
-        let source = Source::new(Arc::new(pixels), labels.into(), self.source.shape()).ok()?;
+        let rule = ResizeRule { show, ..self.rule };
+        let source = source(pixels, &places, labels, &rule).ok()?;
         Some(Images {
             dataset: dataset.clone(),
             kept: which.to_vec(),
@@ -166,6 +189,7 @@ impl Images {
             decoded: 0,
             decode_time: start.elapsed(),
             source,
+            rule,
             statistics: OnceLock::new(),
             near: OnceLock::new(),
             whole: self.whole,
@@ -236,10 +260,9 @@ impl Images {
         self.near.get_or_init(compared)
     }
 
-    /// The pixels of an image in memory. `[H, W, C]`
-    pub(crate) fn pixels(&self, position: u32) -> &[u8] {
-        let values = self.source.shape().values();
-        &self.source.pixels()[position as usize * values..][..values]
+    /// The pixels of an image in memory as an input. `[H, W, C]`
+    pub(crate) fn pixels(&self, position: u32) -> Cow<'_, [u8]> {
+        self.source.input(position)
     }
 
     /// The mean and standard deviation of the training images, resized and not yet varied. With a cache they are worked out
@@ -249,10 +272,10 @@ impl Images {
     }
 
     fn measure(&self, rule: &ResizeRule, cache: Option<&Cache>) -> PixelStatistics {
-        let content = |position: u32| self.dataset.samples[self.kept[position as usize]].content;
-        let image = |position: u32| (content(position), self.pixels(position));
-        let images: Vec<_> = self.positions(Split::Train).into_iter().map(image).collect();
-        pixel_statistics(&images, rule, cache)
+        let train = self.positions(Split::Train);
+        let content = |&position: &u32| self.dataset.samples[self.kept[position as usize]].content;
+        let contents: Vec<u128> = train.iter().map(content).collect();
+        pixel_statistics(&contents, |place| self.pixels(train[place]), rule, cache)
     }
 
     /// The normalisation that a recipe asks for, and the statistics of the training images where it is by those. A channel
@@ -333,6 +356,27 @@ impl Images {
             Loader::new(self.source.clone(), Pipeline::default(), normalization, Order::AsGiven, batch, 0)?;
         loader.with_samples(positions)
     }
+}
+
+/// Images in a block, those that are kept to become inputs by the rule.
+fn source(
+    pixels: Vec<u8>,
+    places: &[Place],
+    labels: Vec<u32>,
+    rule: &ResizeRule,
+) -> Result<Source, SourceError> {
+    let channels = usize::from(rule.channels);
+    let shape = |height: u32, width: u32| Shape { height: height as usize, width: width as usize, channels };
+    if !places.iter().any(|place| place.kept) {
+        return Source::new(Arc::new(pixels), labels.into(), shape(rule.height, rule.width));
+    }
+    let place = |place: &Place| pupila_loader::Place {
+        at: place.at,
+        shape: shape(place.height, place.width),
+        kept: place.kept,
+    };
+    let places: Vec<_> = places.iter().map(place).collect();
+    Source::with_places(Arc::new(pixels), labels.into(), channels, places.into(), rule.framing())
 }
 
 /// A number that changes with any change of some images or their labels: in hexadecimal. `which` are places in the data

@@ -110,7 +110,7 @@ pub fn explain_samples(
 /// An image as the network sees it, before normalisation, by its place in the loader's order.
 pub fn sample_image(images: &Loader, sample: usize) -> Option<Image> {
     let (pixels, shape) = images.pixels(*images.order(0).get(sample)?)?;
-    Image::new(shape.width as u32, shape.height as u32, shape.channels as u8, pixels.to_vec()).ok()
+    Image::new(shape.width as u32, shape.height as u32, shape.channels as u8, pixels.into_owned()).ok()
 }
 
 /// The first filters of the first layer that has weights, and the name of these; none where it sees no image.
@@ -131,7 +131,7 @@ fn normalized(images: &Loader, normalization: &Normalization, samples: &[usize])
     for pixels in samples.iter().filter_map(|&sample| Some(images.pixels(*order.get(sample)?)?.0)) {
         let start = batch.len();
         batch.resize(start + pixels.len(), 0.0);
-        normalization.apply(pixels, &mut batch[start..]);
+        normalization.apply(&pixels, &mut batch[start..]);
     }
     batch
 }

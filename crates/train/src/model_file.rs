@@ -112,8 +112,8 @@ impl ModelCard {
 
     /// The shape of one image as the network sees it.
     pub fn input_shape(&self) -> Shape {
-        let side = self.input.size as usize;
-        Shape::Map { height: side, width: side, channels: usize::from(self.input.channels) }
+        let pupila_transforms::Shape { height, width, channels } = self.input.shape();
+        Shape::Map { height, width, channels }
     }
 
     /// The network.

@@ -42,7 +42,7 @@ impl Images {
         let mut gray = vec![0u8; self.len() * SIDE * SIDE];
         gray.par_chunks_exact_mut(SIDE * SIDE).enumerate().for_each(|(position, gray)| {
             let (width, height) = (shape.width as u32, shape.height as u32);
-            let pixels = self.pixels(position as u32).to_vec();
+            let pixels = self.pixels(position as u32).into_owned();
             let image = Image::new(width, height, shape.channels as u8, pixels);
             let squeezed = image.and_then(|image| {
                 let side = SIDE as u32;

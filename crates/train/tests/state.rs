@@ -62,11 +62,13 @@ impl Parts {
             Loader::new(source, pipeline, normalization.clone(), order, recipe.train.batch, recipe.train.seed)
         };
         let order = recipe.data.sampler.order(&classes);
-        let train = loader(source(TRAIN, 1, recipe.input.size), recipe.pipeline().clone(), order).unwrap();
+        let train =
+            loader(source(TRAIN, 1, recipe.input.size.longer()), recipe.pipeline().clone(), order).unwrap();
         Parts {
             network: card.network().unwrap(),
             train: train.with_mixing(recipe.mixing()),
-            val: loader(source(VAL, 2, recipe.input.size), Default::default(), Order::AsGiven).unwrap(),
+            val: loader(source(VAL, 2, recipe.input.size.longer()), Default::default(), Order::AsGiven)
+                .unwrap(),
             recipe: recipe.clone(),
             classes,
         }

@@ -1,40 +1,92 @@
 //! Packs: the decoded pixels of one run, in one immutable file.
 //!
-//! `v1/pixels/<rule>/<unique>.pack`, little-endian. All entries of a rule have the same length, so a slot is a place:
+//! `v1/pixels/<rule>/<unique>.pack`, little-endian. Inputs of a rule have one length, so that a slot is a place; images that are kept in
+//! sizes of their own have their places in the index.
 //!
 //! | what | bytes |
 //! |---|---|
-//! | magic, bytes of an entry | 8 + 8 |
-//! | pixels of each entry | count x entry |
-//! | index: content hash of the file, checksum of the pixels, for each entry | count x (16 + 8) |
-//! | count, XXH3-128 of the magic, the index and the count | 8 + 16 |
+//! | magic; bytes of an entry, or for sizes of their own the samples of a pixel | 8 + 8 |
+//! | pixels of each entry, one after the other | the sum of their lengths |
+//! | index: content hash of the file, checksum of the pixels, for each entry; and for sizes of their own: rows, columns | count x (16 + 8 (+ 4 + 4)) |
+//! | count, XXH3-128 of the header, the index and the count | 8 + 16 |
 //!
 //! The index comes last so that a pack can be written in one pass. Its checksum is checked when a pack is opened, that of
 //! an entry when it is read.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use pupila_image::Fit;
 use twox_hash::XxHash3_128;
 
 use super::{Cache, DECODER, MAX_PACKS, read_at, unique_name};
-use crate::ResizeRule;
+use crate::{Keep, ResizeRule};
 
-const MAGIC: [u8; 8] = *b"PUPPACK1";
 const HEADER: u64 = 16;
-const INDEX_ENTRY: u64 = 24;
 const FOOTER: u64 = 24;
+
+/// What the entries of a pack are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// So many bytes each.
+    OneLength(u64),
+    /// Images of so many samples a pixel, each with a size of its own.
+    OwnSizes(u8),
+}
+
+impl Form {
+    fn header(self) -> [u8; HEADER as usize] {
+        let (magic, number) = match self {
+            Form::OneLength(bytes) => (b"PUPPACK1", bytes),
+            Form::OwnSizes(channels) => (b"PUPPACK2", u64::from(channels)),
+        };
+        let mut header = [0; HEADER as usize];
+        header[..8].copy_from_slice(magic);
+        header[8..].copy_from_slice(&number.to_le_bytes());
+        header
+    }
+
+    /// Bytes of an entry in the index.
+    fn index_entry(self) -> usize {
+        match self {
+            Form::OneLength(_) => 24,
+            Form::OwnSizes(_) => 32,
+        }
+    }
+
+    /// Bytes of an entry's pixels; `size` are its rows and columns, which one length has none of.
+    fn bytes(self, size: [u32; 2]) -> u64 {
+        match self {
+            Form::OneLength(bytes) => bytes,
+            Form::OwnSizes(channels) => {
+                u64::from(size[0]).saturating_mul(u64::from(size[1])).saturating_mul(u64::from(channels))
+            }
+        }
+    }
+}
+
+/// Where an image's pixels are in a pack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    /// The hash of the image file's content.
+    pub(crate) content: u128,
+    checksum: u64,
+    at: u64,
+    /// Rows and columns, where the pack is of images with sizes of their own.
+    size: [u32; 2],
+}
 
 /// An opened pack. It stays readable while it is open, even if another process deletes the file.
 pub(crate) struct Pack {
     path: PathBuf,
     file: File,
-    entry_bytes: u64,
-    /// (content hash of the image file, checksum of its pixels) by slot.
-    pub(crate) index: Vec<(u128, u64)>,
+    form: Form,
+    /// By slot.
+    pub(crate) index: Vec<Entry>,
 }
 
 fn checksum(pixels: &[u8]) -> u64 {
@@ -46,7 +98,7 @@ fn damaged(what: &str) -> io::Error {
 }
 
 impl Pack {
-    fn open(path: &Path, entry_bytes: u64) -> io::Result<Pack> {
+    fn open(path: &Path, form: Form) -> io::Result<Pack> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
         let (mut header, mut footer) = ([0; HEADER as usize], [0; FOOTER as usize]);
@@ -57,32 +109,44 @@ impl Pack {
         read_exact_at(&file, &mut footer, len - FOOTER)?;
         let (count, expected) = footer.split_at(8);
         let count = count.iter().rev().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
-        // The length fixes the count, so a damaged one can neither overflow nor ask for much memory.
-        let fits = count
-            .checked_mul(entry_bytes + INDEX_ENTRY)
-            .is_some_and(|bytes| bytes.checked_add(HEADER + FOOTER) == Some(len));
-        if header != header_of(entry_bytes) || !fits {
+        // The index lies within the file, so a damaged count can neither overflow nor ask for much memory.
+        let index_bytes = count.checked_mul(form.index_entry() as u64);
+        let index_at =
+            index_bytes.and_then(|bytes| (len - FOOTER).checked_sub(bytes)).filter(|&at| at >= HEADER);
+        let Some(index_at) = index_at.filter(|_| header == form.header()) else {
             return Err(damaged("its size does not fit its content"));
-        }
-        let mut index = vec![0; (count * INDEX_ENTRY) as usize];
-        read_exact_at(&file, &mut index, HEADER + count * entry_bytes)?;
+        };
+        let mut index = vec![0; (len - FOOTER - index_at) as usize];
+        read_exact_at(&file, &mut index, index_at)?;
         if index_checksum(&header, &index, count).to_le_bytes() != expected {
             return Err(damaged("its index is damaged"));
         }
-        let index = index.chunks_exact(INDEX_ENTRY as usize).map(|entry| {
-            let (mut content, mut checksum) = ([0; 16], [0; 8]);
-            content.copy_from_slice(&entry[..16]);
-            checksum.copy_from_slice(&entry[16..]);
-            (u128::from_le_bytes(content), u64::from_le_bytes(checksum))
+        let mut at = HEADER;
+        let entries = index.chunks_exact(form.index_entry()).map(|entry| {
+            let number = |from: usize, len: usize| {
+                entry[from..from + len].iter().rev().fold(0u128, |value, &byte| value << 8 | u128::from(byte))
+            };
+            let size = match form {
+                Form::OneLength(_) => [0; 2],
+                Form::OwnSizes(_) => [number(24, 4) as u32, number(28, 4) as u32],
+            };
+            let entry = Entry { content: number(0, 16), checksum: number(16, 8) as u64, at, size };
+            at = at.saturating_add(form.bytes(size));
+            entry
         });
-        let index = index.collect();
-        Ok(Pack { path: path.to_owned(), file, entry_bytes, index })
+        let entries: Vec<Entry> = entries.collect();
+        if at != index_at {
+            return Err(damaged("its size does not fit its content"));
+        }
+        Ok(Pack { path: path.to_owned(), file, form, index: entries })
     }
 
-    /// Reads the pixels of a slot into `pixels`; false where they cannot be read or are damaged.
+    /// Reads the pixels of a slot into `pixels`; false where they cannot be read, are damaged, or are not as many.
     pub(crate) fn read(&self, slot: usize, pixels: &mut [u8]) -> bool {
-        let at = HEADER + slot as u64 * self.entry_bytes;
-        read_exact_at(&self.file, pixels, at).is_ok() && checksum(pixels) == self.index[slot].1
+        let entry = &self.index[slot];
+        self.form.bytes(entry.size) == pixels.len() as u64
+            && read_exact_at(&self.file, pixels, entry.at).is_ok()
+            && checksum(pixels) == entry.checksum
     }
 
     /// Notes that the pack is in use, for the eviction. Where that fails (a cache that belongs to someone else, or
@@ -98,32 +162,31 @@ impl Pack {
     }
 }
 
-fn header_of(entry_bytes: u64) -> [u8; HEADER as usize] {
-    let mut header = [0; HEADER as usize];
-    header[..8].copy_from_slice(&MAGIC);
-    header[8..].copy_from_slice(&entry_bytes.to_le_bytes());
-    header
-}
-
 fn index_checksum(header: &[u8], index: &[u8], count: u64) -> u128 {
     XxHash3_128::oneshot(&[header, index, &count.to_le_bytes()].concat())
 }
 
+/// An entry to be written: the content's hash, rows and columns where the pack is of sizes of their own, and the pixels.
+pub(crate) type Fresh<'a> = (u128, [u32; 2], Cow<'a, [u8]>);
+
 /// Writes a pack of `entries`, in one pass.
 fn write_pack<'a>(
     out: &mut impl Write,
-    entry_bytes: u64,
-    entries: impl Iterator<Item = io::Result<(u128, std::borrow::Cow<'a, [u8]>)>>,
+    form: Form,
+    entries: impl Iterator<Item = io::Result<Fresh<'a>>>,
 ) -> io::Result<()> {
-    let header = header_of(entry_bytes);
+    let header = form.header();
     out.write_all(&header)?;
     let mut index = Vec::new();
     let mut count = 0u64;
     for entry in entries {
-        let (content, pixels) = entry?;
+        let (content, size, pixels) = entry?;
         out.write_all(&pixels)?;
         index.extend_from_slice(&content.to_le_bytes());
         index.extend_from_slice(&checksum(&pixels).to_le_bytes());
+        if let Form::OwnSizes(_) = form {
+            size.iter().for_each(|side| index.extend_from_slice(&side.to_le_bytes()));
+        }
         count += 1;
     }
     out.write_all(&index)?;
@@ -131,21 +194,27 @@ fn write_pack<'a>(
     out.write_all(&index_checksum(&header, &index, count).to_le_bytes())
 }
 
-/// Where packs of entries of one kind and length are.
+/// Where packs of entries of one kind are.
 pub(crate) struct Shelf {
     folder: PathBuf,
-    entry_bytes: u64,
+    form: Form,
 }
 
 impl Cache {
-    /// The packs of a rule.
+    /// The packs of a rule's inputs.
     pub(crate) fn shelf(&self, rule: &ResizeRule) -> Shelf {
-        Shelf { folder: self.rule_dir(rule), entry_bytes: rule.bytes() as u64 }
+        Shelf { folder: self.rule_dir(rule), form: Form::OneLength(rule.bytes() as u64) }
+    }
+
+    /// The packs of the images that a rule keeps; inputs of every size are made of them.
+    pub(crate) fn kept_shelf(&self, rule: &ResizeRule) -> Shelf {
+        let name = format!("{}x{}{}", kept_name(rule), rule.channels, decoding_name(rule));
+        Shelf { folder: self.pixels_dir().join(name), form: Form::OwnSizes(rule.channels) }
     }
 
     fn records_shelf(&self, kind: &str, bytes: usize) -> Shelf {
         let folder = self.pixels_dir().join(format!("{kind}-{bytes}-d{DECODER}"));
-        Shelf { folder, entry_bytes: bytes as u64 }
+        Shelf { folder, form: Form::OneLength(bytes as u64) }
     }
 
     /// What is kept of the contents `wanted` under the name `kind`, which is that of a way to make `bytes` bytes of an image file's
@@ -160,7 +229,7 @@ impl Cache {
         let packs = self.packs(&self.records_shelf(kind, bytes));
         let mut slots: HashMap<u128, (usize, usize)> = HashMap::new();
         for (number, pack) in packs.iter().enumerate() {
-            slots.extend(pack.index.iter().enumerate().map(|(slot, entry)| (entry.0, (number, slot))));
+            slots.extend(pack.index.iter().enumerate().map(|(slot, entry)| (entry.content, (number, slot))));
         }
         let mut record = vec![0; bytes];
         let (mut used, mut damaged) = (vec![false; packs.len()], vec![false; packs.len()]);
@@ -189,19 +258,22 @@ impl Cache {
         &self,
         kind: &str,
         bytes: usize,
-        entries: impl ExactSizeIterator<Item = (u128, &'a [u8])>,
+        entries: impl ExactSizeIterator<Item = (u128, &'a [u8])> + Clone,
     ) {
+        let entries = entries.map(|(content, bytes)| (content, [0; 2], Cow::Borrowed(bytes)));
         self.write_pack(&self.records_shelf(kind, bytes), entries);
     }
 
     pub(crate) fn rule_dir(&self, rule: &ResizeRule) -> PathBuf {
         // Whole images are kept, whatever is shown of them.
-        let ResizeRule { width, height, channels, interpolation, scaled_decoding, reading, show: _ } = rule;
-        let scaled = if *scaled_decoding { "-scaled" } else { "" };
-        let white = reading.white.map_or(String::new(), |white| format!("-white{white}"));
-        let below = reading.background.map_or(String::new(), |[r, g, b]| format!("-on{r:02x}{g:02x}{b:02x}"));
-        self.pixels_dir()
-            .join(format!("{width}x{height}x{channels}-{interpolation}{scaled}{white}{below}-d{DECODER}"))
+        let ResizeRule { width, height, channels, fit, keep, .. } = rule;
+        let fit = match fit {
+            Fit::Squash => String::new(),
+            Fit::Crop { cover: [rows, columns] } => format!("-crop{rows}x{columns}"),
+            Fit::Letterbox => "-letterbox".to_owned(),
+        };
+        let keep = keep.map_or(String::new(), |_| format!("-{}", kept_name(rule)));
+        self.pixels_dir().join(format!("{width}x{height}x{channels}{fit}{keep}{}", decoding_name(rule)))
     }
 
     /// All readable packs of a shelf, in the order of their names. Damaged ones are deleted.
@@ -218,7 +290,7 @@ impl Cache {
         };
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "pack"));
         paths.sort_unstable();
-        let open = |path: PathBuf| match Pack::open(&path, shelf.entry_bytes) {
+        let open = |path: PathBuf| match Pack::open(&path, shelf.form) {
             Ok(pack) => Some(pack),
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData) => {
                 tracing::debug!("deleting the damaged pack {}: {error}", path.display());
@@ -231,15 +303,16 @@ impl Cache {
         paths.into_iter().filter_map(open).collect()
     }
 
-    /// Writes a pack of `entries` (content hash, pixels), then merges the shelf's packs where they have become many, and
+    /// Writes a pack of `entries`, then merges the shelf's packs where they have become many, and
     /// keeps the size of the whole cache within its bound.
     pub(crate) fn write_pack<'a>(
         &self,
         shelf: &Shelf,
-        entries: impl ExactSizeIterator<Item = (u128, &'a [u8])>,
+        entries: impl ExactSizeIterator<Item = Fresh<'a>> + Clone,
     ) {
-        let entry_bytes = shelf.entry_bytes;
-        let bytes = HEADER + FOOTER + entries.len() as u64 * (entry_bytes + INDEX_ENTRY);
+        let form = shelf.form;
+        let of_entry = |(_, _, pixels): Fresh<'_>| pixels.len() as u64 + form.index_entry() as u64;
+        let bytes = HEADER + FOOTER + entries.clone().map(of_entry).sum::<u64>();
         let path = shelf.folder.join(format!("{}.pack", unique_name()));
         if bytes > self.max_bytes {
             let reason =
@@ -247,8 +320,7 @@ impl Cache {
             self.warn(&path, &io::Error::other(reason));
             return;
         }
-        let entries = entries.map(|(content, pixels)| Ok((content, pixels.into())));
-        match self.write(&path, |file| write_pack(file, entry_bytes, entries)) {
+        match self.write(&path, |file| write_pack(file, form, entries.map(Ok))) {
             Ok(()) => {
                 if let Err(error) = self.merge(shelf) {
                     tracing::debug!("the packs in {} were not merged: {error}", shelf.folder.display());
@@ -268,17 +340,18 @@ impl Cache {
         }
         packs.sort_by_key(|pack| pack.index.len());
         packs.truncate(MAX_PACKS);
-        let entry_bytes = shelf.entry_bytes;
+        let form = shelf.form;
         let mut seen = HashSet::new();
         let entries = packs.iter().flat_map(|pack| (0..pack.index.len()).map(move |slot| (pack, slot)));
         let entries = entries.filter_map(|(pack, slot)| {
-            let content = pack.index[slot].0;
-            let mut pixels = vec![0; entry_bytes as usize];
+            let Entry { content, size, .. } = pack.index[slot];
+            // As long as the file at most, since all entries of an opened pack lie within it.
+            let mut pixels = vec![0; form.bytes(size) as usize];
             // A damaged entry is dropped, and so decoded again when it is next needed.
-            (pack.read(slot, &mut pixels) && seen.insert(content)).then(|| Ok((content, pixels.into())))
+            (pack.read(slot, &mut pixels) && seen.insert(content)).then(|| Ok((content, size, pixels.into())))
         });
         let path = shelf.folder.join(format!("{}.pack", unique_name()));
-        self.write(&path, |file| write_pack(file, entry_bytes, entries))?;
+        self.write(&path, |file| write_pack(file, form, entries))?;
         for pack in &packs {
             let _ = fs::remove_file(&pack.path);
         }
@@ -299,4 +372,22 @@ fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<(
         }
     }
     Ok(())
+}
+
+/// The size at which a rule keeps images.
+fn kept_name(rule: &ResizeRule) -> String {
+    match rule.keep {
+        Some(Keep::ShorterSide(side)) => format!("keep{side}"),
+        Some(Keep::Whole) | None => "whole".to_owned(),
+    }
+}
+
+/// Everything of a rule that decides what a pixel is, but for sizes.
+fn decoding_name(rule: &ResizeRule) -> String {
+    let ResizeRule { interpolation, antialias, scaled_decoding, reading, .. } = rule;
+    let antialias = if *antialias { "-antialias" } else { "" };
+    let scaled = if *scaled_decoding { "-scaled" } else { "" };
+    let white = reading.white.map_or(String::new(), |white| format!("-white{white}"));
+    let below = reading.background.map_or(String::new(), |[r, g, b]| format!("-on{r:02x}{g:02x}{b:02x}"));
+    format!("-{interpolation}{antialias}{scaled}{white}{below}-d{DECODER}")
 }

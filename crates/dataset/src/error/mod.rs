@@ -367,13 +367,13 @@ pub enum LoadError {
     },
     /// The pixels do not fit into memory.
     #[error(
-        "{images} images of {bytes_each} bytes do not fit into memory; make input.size or data.fraction smaller"
+        "{images} images take {bytes} bytes, which do not fit into memory; make input.size, input.keep or data.fraction smaller"
     )]
     Memory {
         /// How many images.
         images: usize,
-        /// Bytes of one.
-        bytes_each: usize,
+        /// Bytes of all of them.
+        bytes: usize,
     },
     /// A picture cannot be decoded in the memory that the system gives.
     #[error("{}: {source}; make the picture smaller, or give the process more memory", path.display())]

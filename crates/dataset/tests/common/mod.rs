@@ -6,19 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use pupila_dataset::{Cache, Dataset, ResizeRule, ScanError, ScanOptions, Show, scan};
-use pupila_image::{Image, Interpolation, Reading, encode_png};
+use pupila_dataset::{Cache, Dataset, ResizeRule, ScanError, ScanOptions, scan};
+use pupila_image::{Image, encode_png};
 use tempfile::TempDir;
 
-pub const RULE: ResizeRule = ResizeRule {
-    width: 4,
-    height: 4,
-    channels: 3,
-    interpolation: Interpolation::Area,
-    scaled_decoding: false,
-    reading: Reading { white: None, background: None, fill_damaged: false },
-    show: Show::All,
-};
+pub const RULE: ResizeRule = ResizeRule::squash(4, 4, 3);
 
 /// A folder that is deleted with this value.
 pub struct Data(TempDir);

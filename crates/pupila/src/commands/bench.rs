@@ -25,12 +25,12 @@ pub(crate) fn run(arguments: &cli::Bench) -> Result<(), Failure> {
         stop: listen(),
     };
     let measured = in_pool(threads, || Ok(Benchmark::measure(&recipe, &options, peak_rss_bytes)?))?;
-    let (side, batch, steps) = (recipe.input.size, recipe.train.batch, options.steps);
+    let (size, batch, steps) = (recipe.input.size, recipe.train.batch, options.steps);
     let (classes, floor_ms) = (options.classes, measured.floor_ms());
     let mut object = json!({
         "model": recipe.model.name,
         "parameters": measured.network.parameter_count(),
-        "input": [side, side, recipe.input.channels],
+        "input": [size.height, size.width, u32::from(recipe.input.channels)],
         "classes": classes,
         "batch": batch,
         "threads": threads,

@@ -6,7 +6,7 @@ use crate::output::{Output, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila::backend::{Backend, MemoryBytes};
 use pupila::dataset::{
-    Dataset, DuplicateGroup, OtherPictures, ResizeRule, Skipped, Split, conversion, list_pictures,
+    Dataset, DuplicateGroup, Fit, Keep, OtherPictures, ResizeRule, Skipped, Split, conversion, list_pictures,
 };
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
@@ -54,16 +54,35 @@ pub(crate) fn taken(output: Output, recipe: &CheckedRecipe) {
 /// Where the pixels came from and how long that took.
 pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
     let seconds = images.decode_time.as_secs_f64();
-    let color = if rule.channels == 1 { "gray" } else { "color" };
     output.say(format_args!(
-        "  resized to {}x{} px {color} ({}{}): {} decoded, {} from the cache, in {seconds:.2} s",
-        rule.width,
-        rule.height,
-        rule.interpolation,
-        if rule.scaled_decoding { ", scaled decoding" } else { "" },
+        "  {}: {} decoded, {} from the cache, in {seconds:.2} s",
+        sized(rule),
         count(images.decoded),
         count(images.from_cache),
     ));
+}
+
+/// How files become inputs, in words.
+fn sized(rule: &ResizeRule) -> String {
+    let ResizeRule { width, height, interpolation, .. } = rule;
+    let color = if rule.channels == 1 { "gray" } else { "color" };
+    let input = format!("{width}x{height} px {color}");
+    let way = match rule.fit {
+        Fit::Squash => format!("resized to {input}"),
+        Fit::Crop { cover: [rows, columns] } => match rows == columns {
+            true => format!("scaled to {rows} px on the shorter side, the middle cut to {input}"),
+            false => format!("scaled to cover {columns}x{rows} px, the middle cut to {input}"),
+        },
+        Fit::Letterbox => format!("scaled to lie within {input}"),
+    };
+    let kept = match rule.keep {
+        Some(Keep::ShorterSide(side)) => format!("kept with at most {side} px on the shorter side, then "),
+        Some(Keep::Whole) => "kept whole, then ".to_owned(),
+        None => String::new(),
+    };
+    let antialias = if rule.antialias { ", antialiased" } else { "" };
+    let scaled = if rule.scaled_decoding { ", scaled decoding" } else { "" };
+    format!("{kept}{way} ({interpolation}{antialias}{scaled})")
 }
 
 /// What should be known about the data before a number is believed.

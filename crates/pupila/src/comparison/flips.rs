@@ -3,8 +3,8 @@
 use super::ComparisonOptions;
 use crate::session::decode_images;
 use crate::trained::scan_again;
-use pupila_dataset::{OnBadImage, ResizeRule, Show, is_file, scan_images};
-use pupila_image::{Interpolation, Reading};
+use pupila_dataset::{OnBadImage, ResizeRule, is_file, scan_images};
+use pupila_image::Reading;
 use pupila_metrics::{Predictions, argmax};
 use pupila_report::Flip;
 use pupila_run::{RunFiles, RunFolder};
@@ -93,15 +93,7 @@ pub(super) fn add_pictures(
     let channels = if dataset.samples.iter().all(|sample| sample.channels == 1) { 1 } else { 3 };
     let largest = which.iter().map(|&i| dataset.samples[i].width.max(dataset.samples[i].height)).max();
     let side = largest.unwrap_or(SIDE).min(SIDE);
-    let rule = ResizeRule {
-        width: side,
-        height: side,
-        channels,
-        interpolation: Interpolation::Area,
-        scaled_decoding: false,
-        reading: reading_of(&run.folder),
-        show: Show::All,
-    };
+    let rule = ResizeRule { reading: reading_of(&run.folder), ..ResizeRule::squash(side, side, channels) };
     let decoded = decode_images(dataset, &which, &rule, None, OnBadImage::Skip, None, &options.stop);
     let Ok(images) = decoded else { return gone() };
     let all = (0..images.len() as u32).collect();

@@ -194,8 +194,7 @@ impl SessionBuilder {
             )));
         }
         if let Some(available) = self.memory {
-            let judged = dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len();
-            pool.install(|| memory_need::check(&recipe, &network, &dataset.classes, judged, available))?;
+            pool.install(|| memory_need::check(&recipe, &network, &dataset, available))?;
         }
         // Before the long work: a place that cannot be written to is better known now.
         std::fs::create_dir_all(&self.runs).map_err(Error::io(Tried::MakeFolder, &self.runs))?;

@@ -15,8 +15,7 @@ use std::path::PathBuf;
 
 /// What a run's files take besides the model, in bytes. Measured on runs of 2 to 30 epochs with inputs of 16 to 128 pixels over the sample images.
 fn files_bytes(recipe: &CheckedRecipe, judged: usize, parameters: usize) -> u64 {
-    let (epochs, pixels) =
-        (u64::from(recipe.train.epochs), recipe.input.size as u64 * recipe.input.size as u64);
+    let (epochs, pixels) = (u64::from(recipe.train.epochs), recipe.input.size.pixels());
     let tables = 25_000 + 1_000 * epochs + 120 * judged as u64;
     // Pictures of validation images, as large as the input.
     let page = 200_000 + (300 * pixels).min(400_000);
@@ -157,13 +156,13 @@ pub(super) fn check(
                             checked.files_bytes = files_bytes(&recipe, judged, network.parameter_count());
                         }
                         checked.parameters.push(network.parameter_count());
-                        let images = dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len();
                         // A run of several side by side has one thread.
                         let (need, short) = one.install(|| {
-                            let check = |there| {
-                                memory_need::check(&recipe, &network, &dataset.classes, images, there)
-                            };
-                            (Need::of(&recipe, &network, images), memory.and_then(|there| check(there).err()))
+                            let check = |there| memory_need::check(&recipe, &network, &dataset, there);
+                            (
+                                Need::of(&recipe, &network, &dataset),
+                                memory.and_then(|there| check(there).err()),
+                            )
                         });
                         if let Some(error) = short {
                             add(error.to_string());

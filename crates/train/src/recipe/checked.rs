@@ -1,8 +1,10 @@
 //! A recipe in which nothing is wrong, with what was worked out of it while it was checked.
 
 use super::{Fault, Monitor, Origin, Recipe, RecipeErrors, schema};
+use pupila_image::{Image, ImageError};
+use pupila_loader::makes_inputs;
 use pupila_network::architectures;
-use pupila_transforms::{Pipeline, TransformConfig};
+use pupila_transforms::{Pipeline, RandomResizedCrop, SampleKey, Transform, TransformConfig};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -62,6 +64,15 @@ impl CheckedRecipe {
     ) -> Result<Self, RecipeErrors> {
         // Spelled out, so that a later change of a default does not alter what this recipe means.
         recipe.model = architectures::resolve(&recipe.model).unwrap_or(recipe.model);
+        if recipe.input.rule().keeps() {
+            let pupila_transforms::Shape { height, width, .. } = recipe.input.shape();
+            for transform in
+                recipe.augment.transforms.iter_mut().filter(|t| t.name == RandomResizedCrop::NAME)
+            {
+                // Of what is kept a crop of the input's size is meant, where none is said.
+                transform.parameters.entry("size").or_insert_with(|| serde_json::json!([height, width]));
+            }
+        }
         let mut faults = recipe.faults();
         faults.retain(|fault| !allowed(fault));
         for fault in &mut faults {
@@ -118,6 +129,19 @@ impl CheckedRecipe {
     /// The augmentation.
     pub fn pipeline(&self) -> &Arc<Pipeline> {
         &self.pipeline
+    }
+
+    /// An image to train on as the network sees it in an epoch: varied, and made an input where it is kept at a size of its own.
+    ///
+    /// # Errors
+    /// Where a transform leaves no pixel.
+    pub fn varied(&self, image: &Image, key: SampleKey) -> Result<Image, ImageError> {
+        let varied = self.pipeline.apply_to_image(image, key)?;
+        let rule = self.input.rule();
+        if rule.keeps() && !makes_inputs(&self.pipeline, self.input.shape()) {
+            return Ok(rule.framing().input(&varied));
+        }
+        Ok(varied)
     }
 
     /// The names of the transforms of the caller's own, which a recipe file cannot name.

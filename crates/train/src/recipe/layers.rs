@@ -360,7 +360,10 @@ mod tests {
         assert_eq!(*resolved.recipe(), Recipe { model: spelled_out, ..Recipe::default() });
         assert_eq!(resolved.model.hidden.as_deref(), Some(&[512, 128][..]));
         let r = resolved.recipe();
-        assert_eq!((r.input.size, r.train.batch, r.train.epochs, r.optimizer.lr), (64, 32, 30, 1e-3));
+        assert_eq!(
+            (r.input.size.longer(), r.train.batch, r.train.epochs, r.optimizer.lr),
+            (64, 32, 30, 1e-3)
+        );
         assert_eq!(
             r.augment.transforms.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(),
             ["horizontal_flip", "random_brightness_contrast"]

@@ -10,25 +10,24 @@ mod layers;
 mod monitor;
 mod names;
 mod schema;
+mod size;
 mod words;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use checked::CheckedRecipe;
 pub use data::{Data, Labels, LeakPolicy};
-pub use input::{Decode, Input};
+pub use input::{Decode, FitName, Input};
 pub use layers::{Layers, Origin, Setting};
 pub use monitor::{Monitor, MonitorError};
 pub use names::Names;
 pub use schema::{KeyDoc, json_schema, key_docs, keys, keys_page};
+pub use size::{KeptSize, Size};
 pub use words::key as key_meant;
-
-use input::color_of;
 
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
 use pupila_backend::OptimizerConfig;
 use pupila_dataset::ScanOptions;
-use pupila_image::Interpolation;
 use pupila_loader::Mixing;
 use pupila_network::ModelConfig;
 use pupila_transforms::{NormalizationError, Pipeline, TransformConfig};
@@ -313,34 +312,14 @@ impl Recipe {
                 format!("must be a probability from 0 to 1, got {}", augment.mix_p),
             );
         }
-        if !(1..=MAX_SIZE).contains(&input.size) {
-            refuse("input.size".into(), format!("must be from 1 to {MAX_SIZE} pixels, got {}", input.size));
-        }
-        if input.decode == Decode::Scaled && input.interpolation != Interpolation::Area {
-            refuse(
-                "input.decode".into(),
-                format!(
-                    "\"scaled\" averages, as \"area\" does; input.interpolation is \"{}\"",
-                    input.interpolation
-                ),
-            );
-        }
-        if !matches!(input.channels, 1 | 3) {
-            refuse("input.channels".into(), format!("must be 3 (color) or 1 (gray), got {}", input.channels));
-        }
-        if input.white == Some(0) {
-            refuse("input.white".into(), "must be at least 1, such as 4095 for 12 bits, got 0".into());
-        }
-        if let Some(background) = input.background.as_deref().filter(|color| color_of(color).is_none()) {
-            let said = format!("must be white, black, or a color such as #c0c0c0, got {background:?}");
-            refuse("input.background".into(), said);
+        for (key, message) in input.faults() {
+            refuse(format!("input.{key}"), message);
         }
         match Pipeline::from_config(&augment.transforms) {
             Ok(pipeline) => {
-                let side = input.size as usize;
-                let channels = usize::from(input.channels);
-                let shape = pupila_transforms::Shape { height: side, width: side, channels };
-                if pipeline.output_shape(shape) != Some(shape) {
+                let shape = input.shape();
+                // What is kept becomes an input afterwards, whatever its shape.
+                if !input.rule().keeps() && pipeline.output_shape(shape) != Some(shape) {
                     refuse("augment.transforms".into(), "must give images of the size they take".into());
                 }
             }

@@ -109,7 +109,7 @@ mod tests {
     fn what_was_changed_is_told_the_model_first() {
         assert!(changed_keys(&CheckedRecipe::default()).is_empty());
         let mut recipe = crate::recipe::Recipe::default();
-        recipe.input.size = 32;
+        recipe.input.size = 32.into();
         recipe.model.dropout = 0.5;
         let checked = recipe.checked().unwrap();
         assert_eq!(changed_keys(&checked), ["model.dropout", "input.size"]);

@@ -70,7 +70,7 @@ pub(super) fn judged(
         let said = format!("{share:.0}% {}", class(classes, predicted));
         let caption = if right { vec![said] } else { vec![said, format!("is {}", class(classes, target))] };
         Some(Tile {
-            image: as_image(pixels.to_vec(), shape)?,
+            image: as_image(pixels.into_owned(), shape)?,
             caption,
             color: if right { GREEN } else { RED },
         })
@@ -104,7 +104,7 @@ pub(super) fn explained(
         let said = format!("says {}", class(classes, predicted[i]));
         let caption = vec![said, format!("is {}", class(classes, predictions.targets()[i]))];
         let color = if is_right(&i) { GREEN } else { RED };
-        let image = overlaid(pixels, shape, map, (explanation.height, explanation.width))?;
+        let image = overlaid(&pixels, shape, map, (explanation.height, explanation.width))?;
         Some(Tile { image, caption, color })
     };
     let tag = match explanation.method {
