@@ -10,101 +10,13 @@ use pupila_image::{DecodeError, Image, Limits, NEARLY_ONE, Reading, why_flat};
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
-use crate::cache::{Pack, Shelf};
+use crate::cache::{Mapped, Pack, PackWriter, Shelf};
 use crate::files::{read_counted, read_file};
+use crate::held::{Apart, Hold, Pixels, Place, Store};
 use crate::{
-    Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, ResizeRule, Sample, Show, Skipped, Source, Split,
+    Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, ResizeRule, Sample, Skipped, Source, Split,
     WhyFlat,
 };
-
-/// Where an image lies in a block of memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Its first byte.
-    pub at: usize,
-    /// Rows.
-    pub height: u32,
-    /// Columns.
-    pub width: u32,
-    /// Whether it is kept at a size of its own, and is yet to become an input ([`ResizeRule::framing`]).
-    pub kept: bool,
-}
-
-impl Place {
-    /// Where its bytes lie, with so many samples a pixel.
-    pub fn bytes(&self, channels: u8) -> std::ops::Range<usize> {
-        let len = self.height as usize * self.width as usize * usize::from(channels);
-        self.at..self.at.saturating_add(len)
-    }
-}
-
-/// Images one after the other in memory: inputs, all of one size, and images that are kept in sizes of their own.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Pixels {
-    rule: ResizeRule,
-    data: Vec<u8>,
-    places: Vec<Place>,
-}
-
-impl Pixels {
-    /// How they were made.
-    pub fn rule(&self) -> &ResizeRule {
-        &self.rule
-    }
-
-    /// All samples, image after image.
-    pub fn data(&self) -> &[u8] {
-        &self.data
-    }
-
-    /// All samples, image after image, without the rule.
-    pub fn into_data(self) -> Vec<u8> {
-        self.data
-    }
-
-    /// All samples, image after image, and where each image lies.
-    pub fn into_parts(self) -> (Vec<u8>, Vec<Place>) {
-        (self.data, self.places)
-    }
-
-    /// Where each image lies.
-    pub fn places(&self) -> &[Place] {
-        &self.places
-    }
-
-    /// Hides what the rule does not show. The cache keeps whole images, which serve every control.
-    fn hide(&mut self) {
-        let ResizeRule { width, height, channels, show, .. } = self.rule;
-        if show != Show::All {
-            // A control keeps none at a size of its own.
-            let bytes = self.rule.bytes();
-            self.data
-                .par_chunks_exact_mut(bytes)
-                .for_each(|image| show.apply(image, width, height, channels));
-        }
-    }
-
-    /// The number of images, `N`.
-    pub fn len(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether there is no image.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
-    /// The samples of image `i`, `[H, W, C]`.
-    pub fn image(&self, i: usize) -> &[u8] {
-        &self.data[self.places[i].bytes(self.rule.channels)]
-    }
-}
-
-impl fmt::Debug for Pixels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pixels({} images, {:?})", self.len(), self.rule)
-    }
-}
 
 /// What [`load`] gives.
 #[derive(Debug)]
@@ -135,6 +47,180 @@ enum Slot {
     Bad(String),
 }
 
+/// Loads the samples `which` (indices into [`Dataset::samples`]) as [`load`] does, and holds them where `hold` says.
+///
+/// # Errors
+/// As those of [`load`].
+pub fn load_held(
+    dataset: &Dataset,
+    which: &[usize],
+    rule: &ResizeRule,
+    cache: Option<&Cache>,
+    policy: OnBadImage,
+    hold: Hold,
+    progress: &(dyn Fn(usize) + Sync),
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Result<Loaded, LoadError> {
+    // Images of an array are in memory as they are.
+    let from_files = which.iter().all(|&i| matches!(dataset.samples[i].source, Source::File));
+    match hold {
+        Hold::Mapped | Hold::Files if from_files => {
+            let cache = cache.filter(|_| hold == Hold::Mapped);
+            load_apart(dataset, which, rule, cache, policy, progress, interrupted)
+        }
+        _ => load(dataset, which, rule, cache, policy, progress, interrupted),
+    }
+}
+
+/// Bytes of pixels that are decoded at a time, before they are written into the cache.
+const CHUNK: usize = 128 << 20;
+
+/// Loads without holding: what the cache lacks is decoded piece by piece and put there, and then what it has is mapped. Every image is
+/// looked at once, so that bad ones and damaged packs are known before the work begins.
+fn load_apart(
+    dataset: &Dataset,
+    which: &[usize],
+    rule: &ResizeRule,
+    cache: Option<&Cache>,
+    policy: OnBadImage,
+    progress: &(dyn Fn(usize) + Sync),
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Result<Loaded, LoadError> {
+    rule.check()?;
+    let (places, _) = places(dataset, which, rule);
+    let mut slots = vec![Slot::Waiting; which.len()];
+    let mut flat = vec![false; which.len()];
+    let shelves = cache.map_or(Vec::new(), |cache| shelves(cache, rule, &places));
+    let mut packs = cache.map_or(Vec::new(), |cache| packs_of(cache, &shelves));
+    let content = |place: usize| (places[place].kept, dataset.samples[which[place]].content);
+    let stopped = AtomicBool::new(false);
+    // What is known is looked at where it lies.
+    let looked_at = |maps: &[Option<Mapped>],
+                     known: &HashMap<_, (usize, usize)>,
+                     slots: &mut [Slot],
+                     flat: &mut [bool]| {
+        let damaged: Vec<AtomicBool> = maps.iter().map(|_| AtomicBool::new(false)).collect();
+        slots.par_iter_mut().zip(flat).enumerate().for_each(|(place, (slot, flat))| {
+            let Some(&(number, at)) = known.get(&content(place)).filter(|_| *slot == Slot::Waiting) else {
+                return;
+            };
+            if stopped.load(Ordering::Relaxed) || interrupted() {
+                stopped.store(true, Ordering::Relaxed);
+                return;
+            }
+            match maps[number].as_ref().and_then(|map| map.checked(at)) {
+                Some(pixels) if pixels.len() == places[place].bytes(rule.channels).len() => {
+                    *flat = is_flat(&dataset.samples[which[place]], pixels);
+                    *slot = Slot::Cached(number);
+                    progress(1);
+                }
+                _ => damaged[number].store(true, Ordering::Relaxed),
+            }
+        });
+        damaged.into_iter().map(AtomicBool::into_inner).collect::<Vec<bool>>()
+    };
+    let mut maps: Vec<Option<Mapped>> = packs.iter().map(|(_, pack)| pack.map()).collect();
+    let damaged = looked_at(&maps, &known(&packs), &mut slots, &mut flat);
+    for ((_, pack), damaged) in packs.iter().zip(damaged) {
+        match damaged {
+            true => pack.delete(),
+            false => pack.touch(),
+        }
+    }
+    let missing: Vec<usize> = (0..which.len()).filter(|&place| slots[place] == Slot::Waiting).collect();
+    let mut writers: Vec<(bool, PackWriter<'_>)> = Vec::new();
+    if let Some(cache) = cache.filter(|_| !missing.is_empty()) {
+        writers.extend(shelves.iter().map(|(kept, shelf)| (*kept, PackWriter::begin(cache, shelf))));
+    }
+    let mut memory = None;
+    let mut rest = missing.as_slice();
+    while !rest.is_empty() && !stopped.load(Ordering::Relaxed) && memory.is_none() {
+        let mut bytes = 0;
+        let fits = |&&place: &&usize| {
+            bytes += places[place].bytes(rule.channels).len();
+            bytes <= CHUNK
+        };
+        let (chunk, after) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        rest = after;
+        let of_place = |&place: &usize| {
+            if stopped.load(Ordering::Relaxed) || interrupted() {
+                stopped.store(true, Ordering::Relaxed);
+                return None;
+            }
+            let result = pixels_of(&dataset.samples[which[place]], rule, places[place].kept);
+            progress(1);
+            Some(result)
+        };
+        let decoded: Vec<_> = chunk.par_iter().map(of_place).collect();
+        for (&place, decoded) in chunk.iter().zip(decoded) {
+            let Place { height, width, kept, .. } = places[place];
+            slots[place] = match decoded {
+                None => continue,
+                Some(Ok((image, _))) if [image.height(), image.width()] != [height, width] => {
+                    Slot::Bad(OTHER_SIZE.to_owned())
+                }
+                Some(Ok((image, damage))) => {
+                    flat[place] = is_flat(&dataset.samples[which[place]], image.data());
+                    if let Some((_, writer)) =
+                        writers.iter_mut().find(|(of, _)| *of == kept && damage.is_none())
+                    {
+                        writer.add(dataset.samples[which[place]].content, [height, width], image.data());
+                    }
+                    damage.map_or(Slot::Decoded, Slot::Filled)
+                }
+                Some(Err(Unusable::Bad(reason))) => Slot::Bad(reason),
+                Some(Err(Unusable::Memory(error))) => {
+                    memory = Some((dataset.samples[which[place]].path.clone(), error));
+                    break;
+                }
+            };
+        }
+    }
+    // Also what an interruption leaves: the next run goes on from there.
+    writers.into_iter().for_each(|(_, writer)| writer.finish());
+    if let Some((path, source)) = memory {
+        return Err(LoadError::PictureMemory { path, source });
+    }
+    if stopped.into_inner() {
+        return Err(LoadError::Interrupted);
+    }
+    if let Some(cache) = cache.filter(|_| !missing.is_empty()) {
+        packs = packs_of(cache, &shelves);
+        maps = packs.iter().map(|(_, pack)| pack.map()).collect();
+    }
+    let Gathered { at, kept, skipped, from_cache, decoded, filled } = gather(dataset, which, slots, policy)?;
+    let known = known(&packs);
+    let flat: Vec<usize> = (0..kept.len()).filter(|&place| flat[at[place]]).collect();
+    // Of maps that are used alone.
+    let mut numbers: HashMap<usize, u32> = HashMap::new();
+    let mut used = Vec::new();
+    let mut in_map = |&place: &usize| {
+        let &(number, slot) = known.get(&content(place))?;
+        let number = match numbers.get(&number) {
+            Some(&number) => number,
+            None => {
+                used.push(maps[number].take()?);
+                *numbers.entry(number).or_insert(used.len() as u32 - 1)
+            }
+        };
+        let at = used[number as usize].at(slot)?;
+        Some((number, at))
+    };
+    let lies: Vec<Option<(u32, usize)>> = at.iter().map(&mut in_map).collect();
+    let samples: Vec<Sample> = kept.iter().map(|&i| dataset.samples[i].clone()).collect();
+    let places: Vec<Place> = at.iter().map(|&place| Place { at: 0, ..places[place] }).collect();
+    let anew = lies.iter().filter(|at| at.is_none()).count();
+    let apart = Apart { maps: used.into_iter().map(Mapped::into_map).collect(), at: lies, samples };
+    let mut notices: Vec<Notice> = filled.into_iter().collect();
+    notices.extend(flat_images(dataset, &kept, &flat, rule.reading));
+    if let Some(cache) = cache {
+        notices.extend(cache.take_warnings().into_iter().map(|message| Notice::Cache { message }));
+        notices.extend((anew > 0).then(|| Notice::DecodedAnew { images: anew, of: kept.len() }));
+    }
+    let pixels = Pixels { rule: *rule, places, store: Store::Apart(apart) };
+    Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
+}
+
 /// Loads the samples `which` (indices into [`Dataset::samples`]) as pixels, on all threads: from the cache where it has
 /// them, otherwise by decoding. What was decoded is added to the cache.
 ///
@@ -154,37 +240,15 @@ pub fn load(
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Loaded, LoadError> {
     rule.check()?;
-    let mut places = Vec::with_capacity(which.len());
-    let mut total = 0usize;
-    for &i in which {
-        let sample = &dataset.samples[i];
-        let kept = rule.keeps() && dataset.is_trained_on(sample);
-        let [height, width] = if kept { rule.kept_size([sample.height, sample.width]) } else { rule.size() };
-        let place = Place { at: total, height, width, kept };
-        total = total.saturating_add(place.bytes(rule.channels).len());
-        places.push(place);
-    }
+    let (places, total) = places(dataset, which, rule);
     let mut data = allocate(which.len(), total)?;
     let mut slots = vec![Slot::Waiting; which.len()];
     // Images of an array are in memory as they are; keeping them on disk once more would gain nothing.
     let from_files = which.iter().any(|&i| matches!(dataset.samples[i].source, Source::File));
     let cache = cache.filter(|_| from_files);
-    // Inputs, and images that are kept.
-    let shelves: Vec<(bool, Shelf)> = cache.map_or(Vec::new(), |cache| {
-        let shelf = |kept| (kept, if kept { cache.kept_shelf(rule) } else { cache.shelf(rule) });
-        let wanted = |kept: &bool| places.iter().any(|place| place.kept == *kept);
-        [false, true].into_iter().filter(wanted).map(shelf).collect()
-    });
-    let mut packs: Vec<(bool, Pack)> = Vec::new();
-    for (kept, shelf) in &shelves {
-        packs.extend(cache.iter().flat_map(|cache| cache.packs(shelf)).map(|pack| (*kept, pack)));
-    }
-    // Where the pixels of a content are. A content may be in several packs; any will do.
-    let mut known: HashMap<(bool, u128), (usize, usize)> = HashMap::new();
-    for (number, (kept, pack)) in packs.iter().enumerate() {
-        let entries = pack.index.iter().enumerate();
-        known.extend(entries.map(|(slot, entry)| ((*kept, entry.content), (number, slot))));
-    }
+    let shelves = cache.map_or(Vec::new(), |cache| shelves(cache, rule, &places));
+    let packs = cache.map_or(Vec::new(), |cache| packs_of(cache, &shelves));
+    let known = known(&packs);
     let damaged: Vec<AtomicBool> = packs.iter().map(|_| AtomicBool::new(false)).collect();
     let used: Vec<AtomicBool> = packs.iter().map(|_| AtomicBool::new(false)).collect();
     let stopped = AtomicBool::new(false);
@@ -207,9 +271,8 @@ pub fn load(
                 damaged[number].store(true, Ordering::Relaxed);
             }
             match pixels_of(sample, rule, place.kept) {
-                // Its size was told by its header when it was scanned, and decides where the next image lies.
                 Ok((decoded, _)) if [decoded.height(), decoded.width()] != [place.height, place.width] => {
-                    Slot::Bad("it is not of the size that its header says".to_owned())
+                    Slot::Bad(OTHER_SIZE.to_owned())
                 }
                 Ok((decoded, damage)) => {
                     pixels.copy_from_slice(decoded.data());
@@ -264,11 +327,70 @@ pub fn load(
     if stopped.into_inner() {
         return Err(LoadError::Interrupted);
     }
-    let mut loaded = gather(dataset, which, *rule, data, places, slots, policy)?;
+    let Gathered { at, kept, skipped, from_cache, decoded, filled } = gather(dataset, which, slots, policy)?;
+    // The gaps that bad images left are closed.
+    let mut end = 0;
+    let place = |&from: &usize| {
+        let place = Place { at: end, ..places[from] };
+        let bytes = places[from].bytes(rule.channels);
+        end += bytes.len();
+        if place.at < bytes.start {
+            data.copy_within(bytes, place.at);
+        }
+        place
+    };
+    let places: Vec<Place> = at.iter().map(place).collect();
+    data.truncate(end);
+    let flat = |&at: &usize| is_flat(&dataset.samples[kept[at]], &data[places[at].bytes(rule.channels)]);
+    let flat: Vec<usize> = (0..kept.len()).into_par_iter().filter(flat).collect();
+    let mut notices: Vec<Notice> = filled.into_iter().collect();
+    notices.extend(flat_images(dataset, &kept, &flat, rule.reading));
+    let mut pixels = Pixels { rule: *rule, places, store: Store::Block(data) };
+    pixels.hide();
     if let Some(cache) = cache {
-        loaded.notices.extend(cache.take_warnings().into_iter().map(|message| Notice::Cache { message }));
+        notices.extend(cache.take_warnings().into_iter().map(|message| Notice::Cache { message }));
     }
-    Ok(loaded)
+    Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
+}
+
+/// Where images lie one after the other, each as an input or as it is kept, and how many bytes they have.
+fn places(dataset: &Dataset, which: &[usize], rule: &ResizeRule) -> (Vec<Place>, usize) {
+    let mut total = 0usize;
+    let place = |&i: &usize| {
+        let sample = &dataset.samples[i];
+        let kept = rule.keeps() && dataset.is_trained_on(sample);
+        let [height, width] = if kept { rule.kept_size([sample.height, sample.width]) } else { rule.size() };
+        let place = Place { at: total, height, width, kept };
+        total = total.saturating_add(place.bytes(rule.channels).len());
+        place
+    };
+    (which.iter().map(place).collect(), total)
+}
+
+/// Where the cache has inputs, and images that are kept, as far as there are any among the places.
+fn shelves(cache: &Cache, rule: &ResizeRule, places: &[Place]) -> Vec<(bool, Shelf)> {
+    let shelf = |kept| (kept, if kept { cache.kept_shelf(rule) } else { cache.shelf(rule) });
+    let wanted = |kept: &bool| places.iter().any(|place| place.kept == *kept);
+    [false, true].into_iter().filter(wanted).map(shelf).collect()
+}
+
+/// The packs of shelves, each with whether it is of images that are kept.
+fn packs_of(cache: &Cache, shelves: &[(bool, Shelf)]) -> Vec<(bool, Pack)> {
+    let of = |(kept, shelf): &(bool, Shelf)| {
+        let kept = *kept;
+        cache.packs(shelf).into_iter().map(move |pack| (kept, pack))
+    };
+    shelves.iter().flat_map(of).collect()
+}
+
+/// For each content, as an input or as it is kept, its pack and its slot there. A content may be in several packs; any will do.
+fn known(packs: &[(bool, Pack)]) -> HashMap<(bool, u128), (usize, usize)> {
+    let of = |(number, (kept, pack)): (usize, &(bool, Pack))| {
+        let kept = *kept;
+        let slots = pack.index.iter().enumerate();
+        slots.map(move |(slot, entry)| ((kept, entry.content), (number, slot))).collect::<Vec<_>>()
+    };
+    packs.iter().enumerate().flat_map(of).collect()
 }
 
 /// The block cut into the images' places, which follow each other.
@@ -335,27 +457,34 @@ fn pixels_of(sample: &Sample, rule: &ResizeRule, kept: bool) -> Result<(Image, O
     }
 }
 
-/// Closes the gaps that bad images left, and decides by the policy.
+/// What became of all images.
+struct Gathered {
+    /// Places, among those that were asked for, of the images that are used.
+    at: Vec<usize>,
+    /// Their samples.
+    kept: Vec<usize>,
+    skipped: Vec<Skipped>,
+    from_cache: usize,
+    decoded: usize,
+    filled: Option<Notice>,
+}
+
+/// Decides by the policy what becomes of bad images.
 fn gather(
     dataset: &Dataset,
     which: &[usize],
-    rule: ResizeRule,
-    mut data: Vec<u8>,
-    mut places: Vec<Place>,
     slots: Vec<Slot>,
     policy: OnBadImage,
-) -> Result<Loaded, LoadError> {
-    let mut kept = Vec::with_capacity(which.len());
-    let mut end = 0;
-    let mut skipped = Vec::new();
+) -> Result<Gathered, LoadError> {
+    let (mut at, mut kept, mut skipped) = (Vec::new(), Vec::with_capacity(which.len()), Vec::new());
     let (mut from_cache, mut decoded) = (0, 0);
     let mut filled = Vec::new();
     // For each class that is to be learnt: whether an image was good, and the first bad one.
-    let is_learnt = |sample: &Sample| dataset.is_trained_on(sample);
     let mut good = vec![false; dataset.classes.len()];
     let mut first_bad = vec![None; dataset.classes.len()];
     for (place, (slot, &i)) in slots.into_iter().zip(which).enumerate() {
         let sample = &dataset.samples[i];
+        let is_learnt = dataset.is_trained_on(sample);
         match slot {
             Slot::Cached(_) => from_cache += 1,
             Slot::Decoded => decoded += 1,
@@ -364,7 +493,7 @@ fn gather(
                 filled.push(Skipped { path: sample.path.clone(), reason });
             }
             Slot::Bad(reason) => {
-                if is_learnt(sample) {
+                if is_learnt {
                     first_bad[sample.label as usize].get_or_insert(skipped.len());
                 }
                 skipped.push(Skipped { path: sample.path.clone(), reason });
@@ -372,19 +501,12 @@ fn gather(
             }
             Slot::Waiting => continue,
         }
-        if is_learnt(sample) {
+        if is_learnt {
             good[sample.label as usize] = true;
         }
-        let from = places[place].bytes(rule.channels);
-        places[kept.len()] = Place { at: end, ..places[place] };
-        end += from.len();
-        if places[kept.len()].at < from.start {
-            data.copy_within(from, places[kept.len()].at);
-        }
+        at.push(place);
         kept.push(i);
     }
-    data.truncate(end);
-    places.truncate(kept.len());
     if policy == OnBadImage::Fail && !skipped.is_empty() {
         return Err(LoadError::BadImages { bad: skipped });
     }
@@ -399,11 +521,8 @@ fn gather(
     if kept.is_empty() && !skipped.is_empty() {
         return Err(LoadError::NoneUsable { bad: skipped });
     }
-    let mut pixels = Pixels { rule, data, places };
     let filled = (!filled.is_empty()).then_some(Notice::Filled { images: filled });
-    let notices = filled.into_iter().chain(flat_images(dataset, &kept, &pixels)).collect();
-    pixels.hide();
-    Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
+    Ok(Gathered { at, kept, skipped, from_cache, decoded, filled })
 }
 
 /// Arrays of few levels, such as 0 to 16, are common, and their values say so themselves.
@@ -436,22 +555,22 @@ impl Dataset {
     }
 }
 
-/// What is to be said of images without contrast, where they are many.
-fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Notice> {
-    let is_flat = |pixels: &[u8], nearly: u8| {
-        let (mut low, mut high) = (u8::MAX, 0);
-        // By pieces: most images have contrast in the first of them.
-        pixels.chunks(64).all(|piece| {
-            (low, high) = piece.iter().fold((low, high), |(low, high), &v| (low.min(v), high.max(v)));
-            high - low <= nearly
-        })
-    };
-    let nearly = |at: usize| match dataset.samples[kept[at]].source {
+/// Whether an image has hardly any contrast. `pixels: [H, W, C]`
+fn is_flat(sample: &Sample, pixels: &[u8]) -> bool {
+    let nearly = match sample.source {
         Source::File => NEARLY_ONE,
         Source::Array { .. } => FEW_LEVELS,
     };
-    let is_flat = |&at: &usize| is_flat(pixels.image(at), nearly(at));
-    let flat: Vec<usize> = (0..pixels.len()).into_par_iter().filter(is_flat).collect();
+    let (mut low, mut high) = (u8::MAX, 0);
+    // By pieces: most images have contrast in the first of them.
+    pixels.chunks(64).all(|piece| {
+        (low, high) = piece.iter().fold((low, high), |(low, high), &v| (low.min(v), high.max(v)));
+        high - low <= nearly
+    })
+}
+
+/// What is to be said of images without contrast, where they are many: those of `kept` at the places `flat`, in order.
+fn flat_images(dataset: &Dataset, kept: &[usize], flat: &[usize], reading: Reading) -> Option<Notice> {
     // One in ten, or a class of its own.
     let most_of_a_class = || {
         let mut of_class = vec![(0, 0); dataset.classes.len().max(1)];
@@ -462,12 +581,27 @@ fn flat_images(dataset: &Dataset, kept: &[usize], pixels: &Pixels) -> Option<Not
         }
         of_class.iter().any(|&(all, flat)| flat * 2 > all)
     };
-    if flat.is_empty() || (flat.len() * 10 < pixels.len() && !most_of_a_class()) {
+    if flat.is_empty() || (flat.len() * 10 < kept.len() && !most_of_a_class()) {
         return None;
     }
     let which: Vec<usize> = flat.iter().map(|&at| kept[at]).collect();
-    let why = dataset.why_flat(&which, pixels.rule.reading);
+    let why = dataset.why_flat(&which, reading);
     let first = dataset.samples[kept[flat[0]]].path.clone();
     let by_recipe = dataset.purpose == Purpose::Training;
-    Some(Notice::Flat { images: flat.len(), of: pixels.len(), first, why, by_recipe })
+    Some(Notice::Flat { images: flat.len(), of: kept.len(), first, why, by_recipe })
 }
+
+/// The pixels of a sample, which was decoded before to the size of `place`.
+pub(crate) fn decoded(sample: &Sample, rule: &ResizeRule, place: &Place) -> Result<Vec<u8>, String> {
+    match pixels_of(sample, rule, place.kept) {
+        Ok((image, _)) if [image.height(), image.width()] == [place.height, place.width] => {
+            Ok(image.into_data())
+        }
+        Ok(_) => Err(OTHER_SIZE.to_owned()),
+        Err(Unusable::Bad(reason)) => Err(reason),
+        Err(Unusable::Memory(error)) => Err(error.to_string()),
+    }
+}
+
+/// Its size was told by its header when it was scanned, and decides where it lies.
+const OTHER_SIZE: &str = "it is not of the size that its header says";

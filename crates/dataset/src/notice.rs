@@ -65,6 +65,13 @@ pub enum Notice {
         /// All of them, with what is wrong.
         images: Vec<Skipped>,
     },
+    /// Images that neither memory nor the cache holds, so that their files are decoded whenever they are asked for.
+    DecodedAnew {
+        /// How many.
+        images: usize,
+        /// Of so many.
+        of: usize,
+    },
     /// Images that have hardly any contrast once they are read.
     Flat {
         /// How many.
@@ -308,6 +315,11 @@ impl fmt::Display for Notice {
                     first.display()
                 )
             }
+            Notice::DecodedAnew { images, of } => write!(
+                f,
+                "{images} of {of} images are decoded anew whenever they are needed: they fit neither into memory nor into the cache, whose \
+                 bound PUPILA_CACHE_GB sets (4 where it is not set)"
+            ),
             Notice::Filled { images } => {
                 let (s, are, them) = if images.len() == 1 { ("", "is", "it") } else { ("s", "are", "them") };
                 write!(

@@ -83,27 +83,31 @@ const MAGIC: [u8; 8] = *b"PUPSTAT1";
 
 /// The statistics of images, given by the hashes of their contents and, by their place among these, their pixels by `rule`. With a
 /// cache they are worked out once for the same images, in whichever order they come.
-pub fn pixel_statistics<'a>(
+///
+/// # Errors
+/// Where an image cannot be had.
+pub fn pixel_statistics<'a, E: Send>(
     contents: &[u128],
-    pixels: impl Fn(usize) -> Cow<'a, [u8]> + Sync,
+    pixels: impl Fn(usize) -> Result<Cow<'a, [u8]>, E> + Sync,
     rule: &ResizeRule,
     cache: Option<&Cache>,
-) -> PixelStatistics {
+) -> Result<PixelStatistics, E> {
     let channels = usize::from(rule.channels);
     let known = cache.map(|cache| (cache, cache.statistics_path(contents, rule)));
     if let Some((_, path)) = &known
         && let Some(sums) = std::fs::read(path).ok().and_then(|bytes| Sums::parse(&bytes))
     {
-        return sums.statistics(channels, true);
+        return Ok(sums.statistics(channels, true));
     }
-    let of_image = |place: usize| Sums::of(channels, &pixels(place));
-    let sums = (0..contents.len()).into_par_iter().map(of_image).reduce(Sums::default, Sums::plus);
+    let of_image = |place: usize| Ok(Sums::of(channels, &pixels(place)?));
+    let plus = |a: Sums, b: Sums| Ok(a.plus(b));
+    let sums = (0..contents.len()).into_par_iter().map(of_image).try_reduce(Sums::default, plus)?;
     if let Some((cache, path)) = known
         && let Err(error) = cache.write(&path, |file| file.write_all(&sums.to_bytes()))
     {
         cache.warn(&path, &error);
     }
-    sums.statistics(channels, false)
+    Ok(sums.statistics(channels, false))
 }
 
 impl Cache {
@@ -131,10 +135,10 @@ mod tests {
                 })
                 .collect();
             let contents: Vec<u128> = (0..images.len() as u128).collect();
-            let image = |place: usize| Cow::Borrowed(images[place].as_slice());
+            let image = |place: usize| Ok::<_, ()>(Cow::Borrowed(images[place].as_slice()));
             let folder = tempfile::tempdir().unwrap();
             let cache = Cache::open(folder.path(), 1 << 20);
-            let cold = pixel_statistics(&contents, image, &rule, Some(&cache));
+            let cold = pixel_statistics(&contents, image, &rule, Some(&cache)).unwrap();
             assert!(!cold.from_cache);
             for c in 0..usize::from(channels) {
                 let values: Vec<f64> = images
@@ -148,15 +152,15 @@ mod tests {
             }
             let reversed: Vec<u128> = contents.iter().rev().copied().collect();
             let from_behind = |place: usize| image(images.len() - 1 - place);
-            let warm = pixel_statistics(&reversed, from_behind, &rule, Some(&cache));
+            let warm = pixel_statistics(&reversed, from_behind, &rule, Some(&cache)).unwrap();
             assert_eq!(warm, PixelStatistics { from_cache: true, ..cold.clone() });
             // Other images, and a torn file, are worked out.
             let others = |place: usize| image(place + 1);
-            assert!(!pixel_statistics(&contents[1..], others, &rule, Some(&cache)).from_cache);
+            assert!(!pixel_statistics(&contents[1..], others, &rule, Some(&cache)).unwrap().from_cache);
             let path = cache.statistics_path(&contents, &rule);
             let bytes = std::fs::read(&path).unwrap();
             std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-            assert_eq!(pixel_statistics(&contents, image, &rule, Some(&cache)), cold);
+            assert_eq!(pixel_statistics(&contents, image, &rule, Some(&cache)).unwrap(), cold);
             assert!(cache.take_warnings().is_empty());
         }
     }

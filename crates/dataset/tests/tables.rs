@@ -118,7 +118,7 @@ fn idx_files_are_read_packed_or_not_under_both_names() {
             let which = [1, 39];
             let none: &(dyn Fn() -> bool + Sync) = &|| false;
             let loaded = load(&dataset, &which, &rule, None, OnBadImage::Skip, &|_| {}, none).unwrap();
-            assert_eq!(loaded.pixels.image(0)[..6], [30, 30, 30, 35, 35, 35]);
+            assert_eq!(loaded.pixels.image(0).unwrap()[..6], [30, 30, 30, 35, 35, 35]);
             assert_eq!(loaded.decoded, 2);
         }
     }

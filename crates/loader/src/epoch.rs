@@ -4,7 +4,9 @@ use crate::mix::Mixing;
 use crate::order::Turn;
 use crate::source::{Stored, framed};
 use crate::{LoaderError, Source};
-use pupila_transforms::{Frame, FrameMemory, Normalization, Pipeline, SampleKey, Shape, ShapeError};
+use pupila_transforms::{Frame, FrameMemory, Normalization, Pipeline, SampleKey, Shape};
+use rayon::ThreadPool;
+use rayon::prelude::*;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -13,6 +15,9 @@ use std::time::{Duration, Instant};
 /// Batches that wait for the consumer at most. With one at the consumer and one in the making, a loader holds
 /// four.
 pub const AHEAD: usize = 2;
+
+/// Batches whose images are asked for before they are prepared.
+const SOON: usize = 4;
 
 /// Samples that the network takes at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +52,7 @@ impl Batch {
 #[derive(Debug)]
 pub struct Epoch {
     // An option, so that dropping can hang up before it waits for the thread.
-    ready: Option<Receiver<Result<Batch, ShapeError>>>,
+    ready: Option<Receiver<Result<Batch, LoaderError>>>,
     worker: Option<JoinHandle<()>>,
     spare: Arc<Mutex<Vec<Batch>>>,
     waited: Duration,
@@ -65,6 +70,8 @@ pub(crate) struct Recipe {
     pub mixing: Option<Mixing>,
     /// Whether images that are kept are to become inputs once they are varied; otherwise the pipeline makes them inputs.
     pub frames: bool,
+    /// The threads that prepare a batch, where it is more than this one.
+    pub pool: Option<ThreadPool>,
 }
 
 /// Images on their way into a batch, where each is mixed with the one before it.
@@ -82,7 +89,7 @@ impl Recipe {
         turns: &[Turn],
         done: usize,
         spare: &Mutex<Vec<Batch>>,
-        ready: &SyncSender<Result<Batch, ShapeError>>,
+        ready: &SyncSender<Result<Batch, LoaderError>>,
     ) {
         let mut memory = FrameMemory::default();
         let mut mixer = match self.mixer(turns, done, &mut memory) {
@@ -93,9 +100,17 @@ impl Recipe {
                 return;
             }
         };
-        for turns in turns[done..].chunks(self.batch) {
+        let memories = Mutex::new(vec![memory]);
+        let soon = |from: usize, batches: usize| {
+            let to = (from + batches * self.batch).min(turns.len());
+            let samples: Vec<u32> = turns[from.min(to)..to].iter().map(|turn| turn.sample).collect();
+            self.source.ahead(&samples);
+        };
+        soon(done, SOON);
+        for (number, batch) in turns[done..].chunks(self.batch).enumerate() {
+            soon(done + (number + SOON) * self.batch, 1);
             let recycled = lock(spare).pop();
-            let batch = self.fill(recycled, turns, &mut memory, &mut mixer);
+            let batch = self.fill(recycled, batch, &memories, &mut mixer);
             let failed = batch.is_err();
             if ready.send(batch).is_err() || failed {
                 return;
@@ -109,7 +124,7 @@ impl Recipe {
         turns: &[Turn],
         done: usize,
         memory: &mut FrameMemory,
-    ) -> Result<Option<Mixer>, ShapeError> {
+    ) -> Result<Option<Mixer>, LoaderError> {
         let before = done.checked_sub(1).map_or(turns.last(), |before| turns.get(before));
         let (Some(mixing), Some(&before)) = (self.mixing, before) else { return Ok(None) };
         let mut previous = vec![0.0; self.shape.values()];
@@ -123,20 +138,22 @@ impl Recipe {
     }
 
     /// One image, varied and normalised, and its class.
-    fn render(&self, turn: Turn, memory: &mut FrameMemory, out: &mut [f32]) -> Result<u32, ShapeError> {
-        let Stored { pixels, shape, framing, label } = self.source.stored(turn.sample);
+    fn render(&self, turn: Turn, memory: &mut FrameMemory, out: &mut [f32]) -> Result<u32, LoaderError> {
+        let stored = self.source.stored(turn.sample).map_err(LoaderError::Gone)?;
+        let Stored { pixels, shape, framing, label } = stored;
         if self.pipeline.is_empty() && framing.is_none() {
-            self.normalization.apply(pixels, out);
+            self.normalization.apply(&pixels, out);
             return Ok(label);
         }
-        let mut frame = Frame::new(shape, pixels, memory)?;
+        let mut frame = Frame::new(shape, &pixels, memory).map_err(LoaderError::Transform)?;
         self.pipeline.apply(&mut frame, self.key(turn));
         if let Some(framing) = framing.filter(|_| self.frames) {
             let pixels = frame.pixels().to_vec();
             let input = framed(framing, frame.shape(), pixels);
-            Frame::new(self.shape, &input, memory)?.normalize_into(&self.normalization, out)?;
+            let input = Frame::new(self.shape, &input, memory).map_err(LoaderError::Transform)?;
+            input.normalize_into(&self.normalization, out).map_err(LoaderError::Transform)?;
         } else {
-            frame.normalize_into(&self.normalization, out)?;
+            frame.normalize_into(&self.normalization, out).map_err(LoaderError::Transform)?;
         }
         Ok(label)
     }
@@ -145,9 +162,9 @@ impl Recipe {
         &self,
         recycled: Option<Batch>,
         turns: &[Turn],
-        memory: &mut FrameMemory,
+        memories: &Mutex<Vec<FrameMemory>>,
         mixer: &mut Option<Mixer>,
-    ) -> Result<Batch, ShapeError> {
+    ) -> Result<Batch, LoaderError> {
         let shape = self.shape;
         let mut batch = recycled.unwrap_or_else(|| Batch {
             images: Vec::with_capacity(self.batch * shape.values()),
@@ -163,17 +180,34 @@ impl Recipe {
         batch.partners.clear();
         batch.shares.clear();
         batch.samples.clear();
-        for (&turn, out) in turns.iter().zip(batch.images.chunks_exact_mut(shape.values().max(1))) {
-            let label = self.render(turn, memory, out)?;
-            batch.targets.push(label);
-            batch.samples.push(turn.sample);
-            if let Some(Mixer { mixing, previous, current }) = mixer {
+        let values = shape.values().max(1);
+        let render = |(&turn, out): (&Turn, &mut [f32])| {
+            let mut memory = lock(memories).pop().unwrap_or_default();
+            let label = self.render(turn, &mut memory, out);
+            lock(memories).push(memory);
+            label
+        };
+        match &self.pool {
+            None => {
+                for work in turns.iter().zip(batch.images.chunks_exact_mut(values)) {
+                    batch.targets.push(render(work)?);
+                }
+            }
+            Some(pool) => {
+                let images = batch.images.par_chunks_exact_mut(values);
+                batch.targets =
+                    pool.install(|| turns.par_iter().zip(images).map(render).collect::<Result<_, _>>())?;
+            }
+        }
+        batch.samples.extend(turns.iter().map(|turn| turn.sample));
+        // Each with the one before it, so one after the other.
+        if let Some(Mixer { mixing, previous, current }) = mixer {
+            for (i, (&turn, out)) in turns.iter().zip(batch.images.chunks_exact_mut(values)).enumerate() {
                 current.copy_from_slice(out);
-                let key = self.key(turn);
-                batch.shares.push(mixing.mix(shape, key, out, &previous.0));
+                batch.shares.push(mixing.mix(shape, self.key(turn), out, &previous.0));
                 batch.partners.push(previous.1);
                 std::mem::swap(&mut previous.0, current);
-                previous.1 = label;
+                previous.1 = batch.targets[i];
             }
         }
         Ok(batch)
@@ -206,8 +240,8 @@ impl Epoch {
     }
 }
 
-/// A batch, or why there are no more: [`LoaderError::Transform`] and [`LoaderError::Panicked`], both of which
-/// are mistakes of a transform and end the epoch.
+/// A batch, or why there are no more: [`LoaderError::Transform`] and [`LoaderError::Panicked`], which are mistakes of a transform, and [`LoaderError::Gone`];
+/// each ends the epoch.
 impl Iterator for Epoch {
     type Item = Result<Batch, LoaderError>;
 
@@ -216,7 +250,7 @@ impl Iterator for Epoch {
         let received = self.ready.as_ref()?.recv();
         self.waited += start.elapsed();
         match received {
-            Ok(batch) => Some(batch.map_err(LoaderError::Transform)),
+            Ok(batch) => Some(batch),
             Err(_) => {
                 // The worker has hung up: it is done, or it has panicked, which must not pass for a short
                 // epoch.
@@ -241,7 +275,7 @@ impl Drop for Epoch {
     }
 }
 
-/// The spare batches. A thread that panicked while it held the lock leaves a list that is still whole.
-fn lock(spare: &Mutex<Vec<Batch>>) -> std::sync::MutexGuard<'_, Vec<Batch>> {
+/// What is spare. A thread that panicked while it held the lock leaves a list that is still whole.
+fn lock<T>(spare: &Mutex<Vec<T>>) -> std::sync::MutexGuard<'_, Vec<T>> {
     spare.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,6 @@
 //! Samples to batches: augment, normalise and collate ahead of the consumer.
 //!
-//! In: decoded images in a block of bytes ([`Source`]), inputs of one shape or kept in shapes of their own, their labels, a pipeline and a
-//! normalisation. Out: [`Batch`]es in NHWC f32, prepared on a thread of their own while the consumer
+//! In: decoded images wherever they are held ([`Source`]), their labels, a pipeline and a normalisation. Out: [`Batch`]es in NHWC f32, prepared on a thread of their own while the consumer
 //! computes, at most [`AHEAD`] of them.
 //!
 //! What a batch holds is a function of (seed, epoch, place in the epoch) alone: neither the speed of either
@@ -17,4 +16,4 @@ pub use epoch::{AHEAD, Batch, Epoch};
 pub use loader::{Loader, LoaderError, makes_inputs};
 pub use mix::Mixing;
 pub use order::{Order, Turn, turns};
-pub use source::{Block, Place, Source, SourceError};
+pub use source::{Block, Source, SourceError, Store};

@@ -5,6 +5,7 @@ use crate::mix::Mixing;
 use crate::order::{Order, turns};
 use crate::{Block, Source};
 use pupila_transforms::{Normalization, Pipeline, Shape};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
@@ -26,6 +27,8 @@ pub struct Loader {
     mixing: Option<Mixing>,
     /// Whether what is kept becomes an input here, after the pipeline.
     frames: bool,
+    /// Threads that prepare a batch where that is work.
+    threads: usize,
     spare: Arc<Mutex<Vec<Batch>>>,
 }
 
@@ -60,6 +63,9 @@ pub enum LoaderError {
     /// A transform gave an image of another shape than it declares.
     #[error("a transform gave an image of another shape than it declares")]
     Transform(#[source] pupila_transforms::ShapeError),
+    /// An image that was there when the data were read cannot be read any more.
+    #[error("an image cannot be read any more: {0}")]
+    Gone(String),
     /// The thread that prepares the batches has panicked.
     #[error("the preparation of a batch failed: {0}")]
     Panicked(String),
@@ -83,9 +89,9 @@ impl Loader {
             return Err(LoaderError::EmptyBatch);
         }
         let pipeline = pipeline.into();
-        let frames = source.has_kept() && !makes_inputs(&pipeline, source.shape());
+        let frames = source.may_have_kept() && !makes_inputs(&pipeline, source.shape());
         let made =
-            if source.has_kept() { Some(source.shape()) } else { pipeline.output_shape(source.shape()) };
+            if source.may_have_kept() { Some(source.shape()) } else { pipeline.output_shape(source.shape()) };
         let shape = made.ok_or(LoaderError::VaryingShape)?;
         if shape.channels != normalization.channels() {
             let (images, normalization) = (shape.channels, normalization.channels());
@@ -104,6 +110,7 @@ impl Loader {
             shape,
             mixing: None,
             frames,
+            threads: 1,
             spare: Arc::default(),
         };
         let all = (0..loader.source.len() as u32).collect();
@@ -133,6 +140,23 @@ impl Loader {
     pub fn with_mixing(mut self, mixing: Option<Mixing>) -> Self {
         self.mixing = mixing;
         self
+    }
+
+    /// Prepares batches on so many threads, where images are large, or are decoded or read for it. What is in a batch stays the same.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// The threads of an epoch.
+    fn pool(&self) -> Result<Option<ThreadPool>, LoaderError> {
+        if self.threads == 1 || !self.source.is_work() {
+            return Ok(None);
+        }
+        let pool =
+            ThreadPoolBuilder::new().num_threads(self.threads).thread_name(|_| "loader".to_owned()).build();
+        pool.map(Some).map_err(|error| LoaderError::Thread(std::io::Error::other(error)))
     }
 
     /// Leaves the last sample of an epoch out where it would be a batch by itself: each epoch's order has another one there.
@@ -171,10 +195,10 @@ impl Loader {
     }
 
     /// The pixels of an image as an input that was not varied, by its position in the source, and their shape; none where the source
-    /// has no such image. `[H, W, C]`
+    /// has no such image, or has it no more. `[H, W, C]`
     pub fn pixels(&self, position: u32) -> Option<(Cow<'_, [u8]>, Shape)> {
         let there = (position as usize) < self.source.len();
-        there.then(|| (self.source.input(position), self.source.shape()))
+        there.then(|| self.source.input(position).ok().map(|pixels| (pixels, self.source.shape()))).flatten()
     }
 
     /// Starts an epoch.
@@ -204,6 +228,7 @@ impl Loader {
             epoch,
             mixing: self.mixing,
             frames: self.frames,
+            pool: self.pool()?,
         };
         Epoch::start(recipe, turns, done, Arc::clone(&self.spare)).map_err(LoaderError::Thread)
     }

@@ -1,4 +1,4 @@
-//! Where the images lie.
+//! Where the images are.
 
 use pupila_image::{Framing, Image};
 use pupila_transforms::Shape;
@@ -8,39 +8,51 @@ use std::sync::Arc;
 /// Bytes that several owners share: a vector, or a file mapped into memory.
 pub type Block = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
-/// Images in a block of bytes, and their labels. All are inputs of one shape, or some are kept in shapes of their own, to become
-/// inputs once they are varied. Clones share everything.
+/// Images, wherever they are held: all are inputs of one shape, or some are kept in shapes of their own, to become inputs once they are
+/// varied.
+pub trait Store: Send + Sync {
+    /// The number of images, N.
+    fn len(&self) -> usize;
+
+    /// Whether there is no image.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The shape of the image at a place below N, and whether it is yet to become an input.
+    fn shape(&self, position: u32) -> (Shape, bool);
+
+    /// The pixels of the image at a place below N, of its shape. `[H, W, C]`
+    ///
+    /// # Errors
+    /// It cannot be had any more: which, and why.
+    fn pixels(&self, position: u32) -> Result<Cow<'_, [u8]>, String>;
+
+    /// Says that images will be asked for soon.
+    fn ahead(&self, _positions: &[u32]) {}
+}
+
+/// Images and their labels. Clones share everything.
 #[derive(Clone)]
 pub struct Source {
-    pixels: Block,
+    images: Images,
     labels: Arc<[u32]>,
     shape: Shape,
-    kept: Option<Kept>,
+    framing: Option<Framing>,
 }
 
-/// Where images of several shapes lie, and how those that are kept become inputs.
 #[derive(Clone)]
-struct Kept {
-    places: Arc<[Place]>,
-    framing: Framing,
-}
-
-/// Where an image lies in a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Its first byte.
-    pub at: usize,
-    /// Its shape.
-    pub shape: Shape,
-    /// Whether it is yet to become an input.
-    pub kept: bool,
+enum Images {
+    /// Inputs one after the other.
+    Block(Block),
+    Store(Arc<dyn Store>),
 }
 
 /// An image as it lies in the source.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Stored<'a> {
     /// `[H, W, C]`
-    pub pixels: &'a [u8],
+    pub pixels: Cow<'a, [u8]>,
     pub shape: Shape,
     /// How it becomes an input, where it is none.
     pub framing: Option<&'a Framing>,
@@ -71,33 +83,35 @@ impl Source {
         if expected != got {
             return Err(SourceError { labels: labels.len(), shape, expected, got });
         }
-        Ok(Source { pixels, labels, shape, kept: None })
+        Ok(Source { images: Images::Block(pixels), labels, shape, framing: None })
     }
 
-    /// Images at `places: [N]`, those of them that are kept to become inputs by `framing`; `channels` are the samples of a pixel.
+    /// The images of a store, those of them that are kept to become inputs by `framing`; `labels: [N]`, `channels` are the samples of a
+    /// pixel.
     ///
     /// # Errors
-    /// Where the places are not N, reach out of the pixels, or hold an input of another shape than the framing's.
-    pub fn with_places(
-        pixels: Block,
+    /// Where the labels are not N, or an input has another shape than the framing's.
+    pub fn of_store(
+        store: Arc<dyn Store>,
         labels: Arc<[u32]>,
         channels: usize,
-        places: Arc<[Place]>,
         framing: Framing,
     ) -> Result<Self, SourceError> {
         let [height, width] = framing.size.map(|side| side as usize);
         let shape = Shape { height, width, channels };
-        let got = pixels.as_ref().as_ref().len();
-        let fits = |place: &Place| {
-            place.at.checked_add(place.shape.values()).is_some_and(|end| end <= got)
-                && place.shape.channels == channels
-                && (place.kept || place.shape == shape)
-        };
-        if places.len() != labels.len() || !places.iter().all(fits) {
-            let expected = places.iter().map(|place| place.shape.values()).sum();
-            return Err(SourceError { labels: labels.len(), shape, expected, got });
+        let wrong = (0..store.len() as u32)
+            .map(|position| store.shape(position))
+            .find(|(of, kept)| of.channels != channels || (!kept && *of != shape));
+        if store.len() != labels.len() || wrong.is_some() {
+            let got = wrong.map_or(store.len() * shape.values(), |(of, _)| of.values());
+            return Err(SourceError {
+                labels: labels.len(),
+                shape,
+                expected: labels.len() * shape.values(),
+                got,
+            });
         }
-        Ok(Source { pixels, labels, shape, kept: Some(Kept { places, framing }) })
+        Ok(Source { images: Images::Store(store), labels, shape, framing: Some(framing) })
     }
 
     /// The same images with other labels. `labels: [N]`
@@ -106,7 +120,8 @@ impl Source {
     /// Where they are more or fewer than the images.
     pub fn with_labels(&self, labels: Arc<[u32]>) -> Result<Self, SourceError> {
         if labels.len() != self.labels.len() {
-            let (expected, got) = (labels.len() * self.shape.values(), self.pixels.as_ref().as_ref().len());
+            let values = self.shape.values();
+            let (expected, got) = (labels.len() * values, self.labels.len() * values);
             return Err(SourceError { labels: labels.len(), shape: self.shape, expected, got });
         }
         Ok(Source { labels, ..self.clone() })
@@ -127,23 +142,32 @@ impl Source {
         self.shape
     }
 
-    /// Whether some of the images are kept in shapes of their own.
-    pub fn has_kept(&self) -> bool {
-        self.kept.is_some()
+    /// Whether some of the images may be kept in shapes of their own.
+    pub(crate) fn may_have_kept(&self) -> bool {
+        self.framing.is_some()
     }
 
-    /// The image at a place below N as it lies here, its shape, and whether it is yet to become an input. `[H, W, C]`
-    pub fn as_kept(&self, position: u32) -> (&[u8], Shape, bool) {
-        let Stored { pixels, shape, framing, .. } = self.stored(position);
-        (pixels, shape, framing.is_some())
+    /// Whether preparing an image is work for several threads: it is decoded or read, or has many pixels.
+    pub(crate) fn is_work(&self) -> bool {
+        matches!(self.images, Images::Store(_)) || self.shape.values() >= WORK
     }
 
     /// The image at a place below N as an input. `[H, W, C]`
-    pub fn input(&self, position: u32) -> Cow<'_, [u8]> {
-        let Stored { pixels, shape, framing, .. } = self.stored(position);
-        match framing {
-            None => Cow::Borrowed(pixels),
-            Some(framing) => Cow::Owned(framed(framing, shape, pixels.to_vec())),
+    ///
+    /// # Errors
+    /// It cannot be had any more: which, and why.
+    pub fn input(&self, position: u32) -> Result<Cow<'_, [u8]>, String> {
+        let Stored { pixels, shape, framing, .. } = self.stored(position)?;
+        Ok(match framing {
+            None => pixels,
+            Some(framing) => Cow::Owned(framed(framing, shape, pixels.into_owned())),
+        })
+    }
+
+    /// Says that images will be asked for soon.
+    pub(crate) fn ahead(&self, positions: &[u32]) {
+        if let Images::Store(store) = &self.images {
+            store.ahead(positions);
         }
     }
 
@@ -153,18 +177,25 @@ impl Source {
     }
 
     /// An image below N.
-    pub(crate) fn stored(&self, sample: u32) -> Stored<'_> {
-        let (sample, label) = (sample as usize, self.labels[sample as usize]);
-        let (at, shape, framing) = match &self.kept {
-            None => (sample * self.shape.values(), self.shape, None),
-            Some(Kept { places, framing }) => {
-                let Place { at, shape, kept } = places[sample];
-                (at, shape, kept.then_some(framing))
+    pub(crate) fn stored(&self, sample: u32) -> Result<Stored<'_>, String> {
+        let label = self.labels[sample as usize];
+        Ok(match &self.images {
+            Images::Block(pixels) => {
+                let values = self.shape.values();
+                let pixels = &pixels.as_ref().as_ref()[sample as usize * values..][..values];
+                Stored { pixels: Cow::Borrowed(pixels), shape: self.shape, framing: None, label }
             }
-        };
-        Stored { pixels: &self.pixels.as_ref().as_ref()[at..][..shape.values()], shape, framing, label }
+            Images::Store(store) => {
+                let (shape, kept) = store.shape(sample);
+                let framing = self.framing.as_ref().filter(|_| kept);
+                Stored { pixels: store.pixels(sample)?, shape, framing, label }
+            }
+        })
     }
 }
+
+/// Values of an input from which on several threads prepare a batch: of 128 x 128 in color.
+const WORK: usize = 128 * 128 * 3;
 
 /// The input that an image of `shape` becomes. `pixels: [H, W, C]`
 pub(crate) fn framed(framing: &Framing, shape: Shape, pixels: Vec<u8>) -> Vec<u8> {

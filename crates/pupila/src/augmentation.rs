@@ -210,9 +210,9 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
         let plain = |turn: Turn| -> Result<Option<Image>, Error> {
             let sample = train[turn.sample as usize];
             let Some(place) = kept.iter().position(|&other| other == sample) else { return Ok(None) };
-            let data = pixels.image(place).to_vec();
+            let Ok(data) = pixels.image(place) else { return Ok(None) };
             let Place { width, height, .. } = pixels.places()[place];
-            Ok(Some(Image::new(width, height, rule.channels, data)?))
+            Ok(Some(Image::new(width, height, rule.channels, data.into_owned())?))
         };
         let varied = |turn: Turn| -> Result<Option<Image>, Error> {
             let Some(image) = plain(turn)? else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! A trained model, opened from its run folder or its file.
 
 use crate::error::Error;
+use crate::memory_need::{available_memory, held_bytes};
 use crate::session::{OnProgress, decode_images};
 use crate::stop_signal::StopSignal;
 use pupila_backend::{Backend, Explanation};
@@ -10,7 +11,9 @@ use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
 use pupila_run::{RunFolder, Summary};
-use pupila_train::{EvaluateError, Images, Layers, ModelCard, ModelFile, Preparation, Views, evaluate_views};
+use pupila_train::{
+    EvaluateError, HoldName, Images, Layers, ModelCard, ModelFile, Preparation, Views, evaluate_views,
+};
 use std::path::{Path, PathBuf};
 
 /// Images that are judged at once. Their number doesn't change a result.
@@ -243,12 +246,15 @@ impl Classifier {
         which: &[usize],
         judging: &Judging,
     ) -> Result<Images, Error> {
+        let bytes = held_bytes(self.preparation.rule(), &dataset, which);
+        let hold = HoldName::Auto.resolved(bytes, available_memory());
         decode_images(
             dataset,
             which,
             self.preparation.rule(),
             judging.cache.as_ref(),
             OnBadImage::Skip,
+            hold,
             judging.progress.as_ref(),
             &judging.stop,
         )

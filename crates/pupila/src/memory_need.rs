@@ -2,8 +2,8 @@
 
 use crate::describe;
 use crate::error::Error;
-use crate::session::available_threads;
-use pupila_dataset::{Dataset, Sample, Split};
+use crate::session::{available_threads, training_samples};
+use pupila_dataset::{Dataset, Hold, ResizeRule, Split};
 use pupila_engine::CpuBackend;
 use pupila_network::Network;
 use pupila_train::{CheckedRecipe, ModelCard, Recipe, Size};
@@ -28,18 +28,9 @@ pub(crate) struct Need {
 impl Need {
     /// Of a run on the images of a data set.
     pub(crate) fn of(recipe: &Recipe, network: &Network, dataset: &Dataset) -> Need {
-        let rule = recipe.input.rule();
-        let used = dataset.samples.iter().filter(|sample| sample.split != Split::Test);
-        let of_sample = |sample: &Sample| match rule.keeps() && sample.split == Split::Train {
-            true => {
-                let [height, width] = rule.kept_size([sample.height, sample.width]);
-                u64::from(height) * u64::from(width) * u64::from(rule.channels)
-            }
-            false => rule.bytes() as u64,
-        };
-        let (images, pixels_held) =
-            used.fold((0, 0), |(images, bytes), sample| (images + 1, bytes + of_sample(sample)));
-        let batch = recipe.train.batch.min(std::cmp::max(images, 1));
+        let which = training_samples(dataset);
+        let (images, pixels_held) = (which.len(), held_bytes(&recipe.input.rule(), dataset, &which));
+        let batch = recipe.train.batch.min(images.max(1));
         let bytes = CpuBackend::memory_needed(network, batch, &recipe.optimizer);
         let values = bytes.values as u64;
         let averaged = if recipe.train.ema_decay.is_some() { 2 * values } else { 0 };
@@ -52,9 +43,27 @@ impl Need {
         Need { images: pixels_held, network: engine + kept + batches }
     }
 
-    pub(crate) fn bytes(self) -> u64 {
-        self.images + self.network + PROGRAM
+    /// All of it, with the images where they are held in memory.
+    pub(crate) fn bytes(self, recipe: &Recipe, available: u64) -> u64 {
+        let held = match recipe.data.hold.resolved(self.images, Some(available)) {
+            Hold::Memory => self.images,
+            Hold::Mapped | Hold::Files => 0,
+        };
+        held + self.network + PROGRAM
     }
+}
+
+/// Bytes of some images of a data set, each as an input or as it is kept.
+pub(crate) fn held_bytes(rule: &ResizeRule, dataset: &Dataset, which: &[usize]) -> u64 {
+    let of_sample = |&sample: &usize| {
+        let sample = &dataset.samples[sample];
+        if !rule.keeps() || sample.split != Split::Train {
+            return rule.bytes() as u64;
+        }
+        let [height, width] = rule.kept_size([sample.height, sample.width]);
+        u64::from(height) * u64::from(width) * u64::from(rule.channels)
+    };
+    which.iter().map(of_sample).sum()
 }
 
 /// Fails, on the threads that the run will have, where a run on a data set takes more than is there.
@@ -66,7 +75,7 @@ pub(crate) fn check(
 ) -> Result<(), Error> {
     let need = Need::of(recipe, network, dataset);
     let images = dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len();
-    if need.bytes() <= available {
+    if need.bytes(recipe, available) <= available {
         return Ok(());
     }
     let fits = |size: Size, batch: usize| {
@@ -79,7 +88,9 @@ pub(crate) fn check(
             &normalization,
             smaller.model.clone(),
         );
-        card.network().is_ok_and(|network| Need::of(&smaller, &network, dataset).bytes() <= available)
+        card.network().is_ok_and(|network| {
+            Need::of(&smaller, &network, dataset).bytes(&smaller, available) <= available
+        })
     };
     let (size, batch) = (recipe.input.size, recipe.train.batch);
     let batches =
@@ -95,7 +106,7 @@ pub(crate) fn check(
         .or_else(|| sizes.iter().find(|&&size| fits(size, batch)).map(|size| format!("--size {size}")))
         .or_else(|| both().map(|(size, batch)| format!("--size {size} --batch {batch}")));
     Err(Error::Memory {
-        needed: need.bytes(),
+        needed: need.bytes(recipe, available),
         network: need.network,
         images: need.images,
         batch: batch.min(images),

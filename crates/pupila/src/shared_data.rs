@@ -1,6 +1,7 @@
 //! Data that several sessions share: one scan and one decoding for all that want the same.
 
 use crate::error::Error;
+use crate::memory_need::{available_memory, held_bytes};
 use crate::session::{OnProgress, decode_for_training, training_samples};
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Dataset, ResizeRule, ScanOptions};
@@ -131,8 +132,17 @@ impl SharedData {
             None => {
                 let cache = self.cache.as_ref().filter(|_| recipe.data.cache);
                 let policy = recipe.data.on_bad_image;
-                let images =
-                    decode_for_training(dataset.as_ref().clone(), &rule, cache, policy, progress, stop)?;
+                let bytes = held_bytes(&rule, dataset, &which);
+                let hold = recipe.data.hold.resolved(bytes, available_memory());
+                let images = decode_for_training(
+                    dataset.as_ref().clone(),
+                    &rule,
+                    cache,
+                    policy,
+                    hold,
+                    progress,
+                    stop,
+                )?;
                 let images = Arc::new(images);
                 all.push(Held { options, rule, images: Owned::Decoded(Arc::clone(&images)) });
                 images

@@ -38,7 +38,7 @@ pub use run_end::RunEnd;
 pub use run_files::{EpochValues, RunFiles};
 pub use study_file::{StudyFile, StudyVariant};
 pub use summary::{
-    ClassIntervals, EvaluationSummary, EvaluationTiming, Interval, IntervalsOver, NOTICEABLE_GAP,
+    ClassIntervals, EvaluationSummary, EvaluationTiming, ImagesRead, Interval, IntervalsOver, NOTICEABLE_GAP,
     OtherPicture, RunSummary, SkippedImage, Summary, Timing, TrainScores,
 };
 pub use write::{write_durably, write_whole};

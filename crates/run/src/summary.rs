@@ -81,6 +81,9 @@ pub struct RunSummary {
     pub val_leaks: Option<Leaks>,
     /// Where the time went.
     pub timing: Timing,
+    /// Where the images came from and where they were held.
+    #[serde(default)]
+    pub images: ImagesRead,
     /// What was found wrong with the training.
     pub diagnosis: Vec<Finding>,
     /// What the engine took of memory while training: values, gradients, moments, activations. In bytes.
@@ -120,6 +123,20 @@ pub struct TrainScores {
     pub loss: Option<f64>,
     /// Accuracy.
     pub accuracy: Option<f64>,
+}
+
+/// Where images came from and where they were held, each a number of images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImagesRead {
+    /// Read from the cache.
+    pub from_cache: usize,
+    /// Decoded from their files.
+    pub decoded: usize,
+    /// Held in the cache and mapped, rather than in memory.
+    pub mapped: usize,
+    /// Held nowhere: decoded whenever they were needed.
+    pub decoded_anew: usize,
 }
 
 /// Times of a run, in seconds.

@@ -2,13 +2,13 @@
 
 use crate::recipe::{Labels, LeakPolicy, Recipe};
 use pupila_dataset::{
-    Cache, Dataset, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, Place, ResizeRule, ScanError,
-    Show, Skipped, Split, load, pixel_statistics, scan,
+    Cache, Dataset, Hold, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, Pixels, Place, ResizeRule,
+    ScanError, Show, Skipped, Split, load_held, pixel_statistics, scan,
 };
 use pupila_inspect::near::Near;
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
+use pupila_run::ImagesRead;
 use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
-use rayon::prelude::*;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,8 +30,12 @@ pub struct Images {
     pub decoded: usize,
     /// How long the decoding took, or the reading of the cache.
     pub decode_time: Duration,
+    /// How many of them are mapped rather than in memory.
+    pub mapped: usize,
+    /// How many of them are decoded whenever they are asked for.
+    pub decoded_anew: usize,
     source: Source,
-    rule: ResizeRule,
+    pixels: Arc<Pixels>,
     /// Worked out once, however many runs ask.
     statistics: OnceLock<PixelStatistics>,
     /// The same.
@@ -61,6 +65,12 @@ pub enum DataError {
     /// Batches cannot be made.
     #[error(transparent)]
     Loader(#[from] LoaderError),
+    /// An image that was there when the data were read cannot be read any more.
+    #[error("an image cannot be read any more: {0}")]
+    Gone(String),
+    /// The images cannot be normalised as the recipe says.
+    #[error(transparent)]
+    Normalization(#[from] NormalizationError),
 }
 
 /// Scans the data of a training run.
@@ -104,17 +114,19 @@ impl Images {
         rule: &ResizeRule,
         cache: Option<&Cache>,
         policy: OnBadImage,
+        hold: Hold,
         progress: &(dyn Fn(usize) + Sync),
         interrupted: &(dyn Fn() -> bool + Sync),
     ) -> Result<Images, DataError> {
         let start = Instant::now();
         let Loaded { pixels, kept, skipped, from_cache, decoded, notices } =
-            load(&dataset, which, rule, cache, policy, progress, interrupted)?;
+            load_held(&dataset, which, rule, cache, policy, hold, progress, interrupted)?;
         dataset.skipped.extend(skipped);
         dataset.notices.extend(notices);
         let labels: Vec<u32> = kept.iter().map(|&i| dataset.samples[i].label).collect();
-        let (data, places) = pixels.into_parts();
-        let source = source(data, &places, labels, rule)?;
+        let (mapped, decoded_anew) = pixels.apart();
+        let pixels = Arc::new(pixels);
+        let source = source(&pixels, labels)?;
         Ok(Images {
             dataset,
             kept,
@@ -123,7 +135,9 @@ impl Images {
             decoded,
             decode_time: start.elapsed(),
             source,
-            rule: *rule,
+            mapped,
+            decoded_anew,
+            pixels,
             statistics: OnceLock::new(),
             near: OnceLock::new(),
             whole: rule.show == Show::All,
@@ -148,39 +162,11 @@ impl Images {
             places.get(&(sample.content, sample.channels)).copied()
         };
         let from: Vec<usize> = which.iter().map(from).collect::<Option<_>>()?;
-        let mut pixels = Vec::with_capacity(from.len() * self.source.shape().values());
-        let mut places = Vec::with_capacity(from.len());
-        for (&at, &sample) in from.iter().zip(which) {
-            let (stored, shape, is_kept) = self.source.as_kept(at as u32);
-            let keeps =
-                self.rule.keeps() && show == Show::All && dataset.samples[sample].split == Split::Train;
-            let place = Place {
-                at: pixels.len(),
-                height: shape.height as u32,
-                width: shape.width as u32,
-                kept: keeps,
-            };
-            match (is_kept, keeps) {
-                // Only as an input is it here.
-                (false, true) => return None,
-                (true, false) => {
-                    places.push(Place { height: self.rule.height, width: self.rule.width, ..place });
-                    pixels.extend_from_slice(&self.pixels(at as u32));
-                }
-                _ => {
-                    places.push(place);
-                    pixels.extend_from_slice(stored);
-                }
-            }
-        }
-        if show != Show::All && !pixels.is_empty() {
-            let Shape { height, width, channels } = self.source.shape();
-            let hide = |image: &mut [u8]| show.apply(image, width as u32, height as u32, channels as u8);
-            pixels.par_chunks_exact_mut(height * width * channels).for_each(hide);
-        }
+        let rule = ResizeRule { show, ..*self.pixels.rule() };
+        let keeps = |&sample: &usize| rule.keeps() && dataset.samples[sample].split == Split::Train;
+        let pixels = Arc::new(self.pixels.copied(&from, rule, |place| keeps(&which[place]))?);
         let labels: Vec<u32> = which.iter().map(|&i| dataset.samples[i].label).collect();
-        let rule = ResizeRule { show, ..self.rule };
-        let source = source(pixels, &places, labels, &rule).ok()?;
+        let source = source(&pixels, labels).ok()?;
         Some(Images {
             dataset: dataset.clone(),
             kept: which.to_vec(),
@@ -189,7 +175,9 @@ impl Images {
             decoded: 0,
             decode_time: start.elapsed(),
             source,
-            rule,
+            mapped: 0,
+            decoded_anew: 0,
+            pixels,
             statistics: OnceLock::new(),
             near: OnceLock::new(),
             whole: self.whole,
@@ -250,6 +238,12 @@ impl Images {
         &self.dataset.skipped
     }
 
+    /// Where they came from and where they are held.
+    pub fn read(&self) -> ImagesRead {
+        let &Images { from_cache, decoded, mapped, decoded_anew, .. } = self;
+        ImagesRead { from_cache, decoded, mapped, decoded_anew }
+    }
+
     /// Height, width and channels of every image.
     pub(crate) fn shape(&self) -> Shape {
         self.source.shape()
@@ -260,39 +254,50 @@ impl Images {
         self.near.get_or_init(compared)
     }
 
-    /// The pixels of an image in memory as an input. `[H, W, C]`
-    pub(crate) fn pixels(&self, position: u32) -> Cow<'_, [u8]> {
-        self.source.input(position)
+    /// The pixels of an image as an input; none where it cannot be had any more. `[H, W, C]`
+    pub(crate) fn pixels(&self, position: u32) -> Option<Cow<'_, [u8]>> {
+        self.source.input(position).ok()
     }
 
     /// The mean and standard deviation of the training images, resized and not yet varied. With a cache they are worked out
     /// once for the same images.
-    pub fn training_statistics(&self, rule: &ResizeRule, cache: Option<&Cache>) -> PixelStatistics {
-        self.statistics.get_or_init(|| self.measure(rule, cache)).clone()
+    ///
+    /// # Errors
+    /// [`DataError::Gone`] alone.
+    pub fn training_statistics(
+        &self,
+        rule: &ResizeRule,
+        cache: Option<&Cache>,
+    ) -> Result<PixelStatistics, DataError> {
+        if let Some(known) = self.statistics.get() {
+            return Ok(known.clone());
+        }
+        let measured = self.measure(rule, cache).map_err(DataError::Gone)?;
+        Ok(self.statistics.get_or_init(|| measured).clone())
     }
 
-    fn measure(&self, rule: &ResizeRule, cache: Option<&Cache>) -> PixelStatistics {
+    fn measure(&self, rule: &ResizeRule, cache: Option<&Cache>) -> Result<PixelStatistics, String> {
         let train = self.positions(Split::Train);
         let content = |&position: &u32| self.dataset.samples[self.kept[position as usize]].content;
         let contents: Vec<u128> = train.iter().map(content).collect();
-        pixel_statistics(&contents, |place| self.pixels(train[place]), rule, cache)
+        pixel_statistics(&contents, |place| self.source.input(train[place]), rule, cache)
     }
 
     /// The normalisation that a recipe asks for, and the statistics of the training images where it is by those. A channel
     /// of one value everywhere is only centred.
     ///
     /// # Errors
-    /// See [`Normalize::resolve`].
+    /// See [`Normalize::resolve`]; and an image that is gone.
     pub fn normalization(
         &self,
         normalize: &Normalize,
         rule: &ResizeRule,
         cache: Option<&Cache>,
-    ) -> Result<(Normalization, Option<PixelStatistics>), NormalizationError> {
+    ) -> Result<(Normalization, Option<PixelStatistics>), DataError> {
         if *normalize != Normalize::Data {
             return Ok((normalize.resolve(usize::from(rule.channels))?, None));
         }
-        let measured = self.training_statistics(rule, cache);
+        let measured = self.training_statistics(rule, cache)?;
         let mean = measured.mean.iter().map(|&mean| mean as f32).collect();
         let std = measured.std.iter().map(|&std| if std > 0.0 { std as f32 } else { 1.0 }).collect();
         Ok((Normalization::new(mean, std, 255.0)?, Some(measured)))
@@ -308,7 +313,10 @@ impl Images {
         let channels = self.source.shape().channels.max(1);
         let train = self.positions(Split::Train);
         // The first image in color ends it.
-        !train.is_empty() && train.iter().all(|&i| self.pixels(i).chunks_exact(channels).all(gray))
+        !train.is_empty()
+            && train
+                .iter()
+                .all(|&i| self.pixels(i).is_some_and(|pixels| pixels.chunks_exact(channels).all(gray)))
     }
 
     /// The labels that images are trained with, by their places in memory: their own, or those of the images to train on exchanged by
@@ -339,7 +347,7 @@ impl Images {
     ) -> Result<Loader, DataError> {
         let source = self.source.with_labels(labels.into())?;
         let loader = Loader::new(source, pipeline, normalization, order, batch, seed)?;
-        Ok(loader.with_samples(positions)?)
+        Ok(loader.with_threads(rayon::current_num_threads()).with_samples(positions)?)
     }
 
     /// Batches of some images as they are, in order.
@@ -354,29 +362,51 @@ impl Images {
     ) -> Result<Loader, LoaderError> {
         let loader =
             Loader::new(self.source.clone(), Pipeline::default(), normalization, Order::AsGiven, batch, 0)?;
-        loader.with_samples(positions)
+        loader.with_threads(rayon::current_num_threads()).with_samples(positions)
     }
 }
 
-/// Images in a block, those that are kept to become inputs by the rule.
-fn source(
-    pixels: Vec<u8>,
-    places: &[Place],
-    labels: Vec<u32>,
-    rule: &ResizeRule,
-) -> Result<Source, SourceError> {
-    let channels = usize::from(rule.channels);
-    let shape = |height: u32, width: u32| Shape { height: height as usize, width: width as usize, channels };
-    if !places.iter().any(|place| place.kept) {
-        return Source::new(Arc::new(pixels), labels.into(), shape(rule.height, rule.width));
+/// Images as the loader asks for them.
+struct Held(Arc<Pixels>);
+
+impl pupila_loader::Store for Held {
+    fn len(&self) -> usize {
+        self.0.len()
     }
-    let place = |place: &Place| pupila_loader::Place {
-        at: place.at,
-        shape: shape(place.height, place.width),
-        kept: place.kept,
-    };
-    let places: Vec<_> = places.iter().map(place).collect();
-    Source::with_places(Arc::new(pixels), labels.into(), channels, places.into(), rule.framing())
+
+    fn shape(&self, position: u32) -> (Shape, bool) {
+        let Place { height, width, kept, .. } = self.0.places()[position as usize];
+        let channels = usize::from(self.0.rule().channels);
+        (Shape { height: height as usize, width: width as usize, channels }, kept)
+    }
+
+    fn pixels(&self, position: u32) -> Result<Cow<'_, [u8]>, String> {
+        self.0.image(position as usize).map_err(|gone| gone.to_string())
+    }
+
+    fn ahead(&self, positions: &[u32]) {
+        self.0.ahead(positions.iter().map(|&position| position as usize));
+    }
+}
+
+/// A block of inputs that is shared.
+struct Inputs(Arc<Pixels>);
+
+impl AsRef<[u8]> for Inputs {
+    fn as_ref(&self) -> &[u8] {
+        self.0.data()
+    }
+}
+
+/// Images as a source of batches.
+fn source(pixels: &Arc<Pixels>, labels: Vec<u32>) -> Result<Source, SourceError> {
+    let rule = pixels.rule();
+    let channels = usize::from(rule.channels);
+    if pixels.in_memory() && !pixels.places().iter().any(|place| place.kept) {
+        let shape = Shape { height: rule.height as usize, width: rule.width as usize, channels };
+        return Source::new(Arc::new(Inputs(Arc::clone(pixels))), labels.into(), shape);
+    }
+    Source::of_store(Arc::new(Held(Arc::clone(pixels))), labels.into(), channels, rule.framing())
 }
 
 /// A number that changes with any change of some images or their labels: in hexadecimal. `which` are places in the data

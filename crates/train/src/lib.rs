@@ -31,9 +31,9 @@ pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Pr
 pub use near_copies::MOST_COMPARED;
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
-    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName, Input, KeptSize,
-    KeyDoc, Labels, Layers, LeakPolicy, Loss, Monitor, MonitorError, NamedWeights, Names, Origin, Recipe,
-    RecipeErrors, Sampler, Setting, Size, Train, json_schema, key_docs, key_meant, keys, keys_page,
+    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName, HoldName, Input,
+    KeptSize, KeyDoc, Labels, Layers, LeakPolicy, Loss, Monitor, MonitorError, NamedWeights, Names, Origin,
+    Recipe, RecipeErrors, Sampler, Setting, Size, Train, json_schema, key_docs, key_meant, keys, keys_page,
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};

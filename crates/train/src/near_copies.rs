@@ -5,6 +5,7 @@ use pupila_dataset::Split;
 use pupila_image::{Image, Interpolation, resize};
 use pupila_inspect::{SIDE, near};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Inputs of fewer pixels a side tell too little of what they show.
 const SMALLEST: usize = 24;
@@ -42,13 +43,13 @@ impl Images {
         let mut gray = vec![0u8; self.len() * SIDE * SIDE];
         gray.par_chunks_exact_mut(SIDE * SIDE).enumerate().for_each(|(position, gray)| {
             let (width, height) = (shape.width as u32, shape.height as u32);
-            let pixels = self.pixels(position as u32).into_owned();
+            let pixels = self.pixels(position as u32).map_or(Vec::new(), Cow::into_owned);
             let image = Image::new(width, height, shape.channels as u8, pixels);
             let squeezed = image.and_then(|image| {
                 let side = SIDE as u32;
                 resize(&image, side, side, Interpolation::Area).to_channels(1)
             });
-            // Every image in memory has the shape.
+            // An image that cannot be had any more is like no other.
             if let Ok(squeezed) = squeezed {
                 gray.copy_from_slice(squeezed.data());
             }

@@ -6,7 +6,8 @@ use crate::trainer::Outcome;
 use pupila_dataset::{OtherPictures, Skipped, Taken};
 use pupila_network::Network;
 use pupila_run::{
-    FORMAT, Intervals, Leaks, OtherPicture, RunEnd, RunSummary, SkippedImage, Timing, TrainScores, finite,
+    FORMAT, ImagesRead, Intervals, Leaks, OtherPicture, RunEnd, RunSummary, SkippedImage, Timing,
+    TrainScores, finite,
 };
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct SummaryContext<'a> {
     pub leaks: Option<Leaks>,
     /// What of the data was taken for what.
     pub taken: &'a Taken,
+    /// Where the images came from.
+    pub images: ImagesRead,
     /// Images that were left out.
     pub skipped: &'a [Skipped],
     /// Pictures of kinds that are not read.
@@ -67,6 +70,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         val_intervals_over: intervals.map(|intervals| intervals.over.clone()),
         val_leaks: context.leaks.clone(),
         val_per_class: intervals.map(|intervals| intervals.per_class.clone()).unwrap_or_default(),
+        images: context.images,
         timing: Timing {
             startup_s: seconds(context.startup),
             scan_s: seconds(context.scan),

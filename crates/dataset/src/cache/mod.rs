@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-pub(crate) use pack::{Pack, Shelf};
+pub(crate) use pack::{Mapped, Pack, PackWriter, Shelf};
 pub(crate) use stat::{Facts, Stamp, StatIndex};
 
 /// The folder's layout. A change of it is a new folder, and the old one is left to its own version.

@@ -16,7 +16,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -149,6 +149,12 @@ impl Pack {
             && checksum(pixels) == entry.checksum
     }
 
+    /// The pack in memory as the system maps it; none where it cannot.
+    pub(crate) fn map(&self) -> Option<Mapped> {
+        let map = crate::held::map(&self.file).ok()?;
+        Some(Mapped { map, form: self.form, index: self.index.clone() })
+    }
+
     /// Notes that the pack is in use, for the eviction. Where that fails (a cache that belongs to someone else, or
     /// Windows, which wants the file opened for writing) the oldest pack goes first instead of the least recently used.
     pub(crate) fn touch(&self) {
@@ -159,6 +165,116 @@ impl Pack {
     pub(crate) fn delete(&self) {
         tracing::debug!("deleting the damaged pack {}", self.path.display());
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A pack that is mapped.
+pub(crate) struct Mapped {
+    map: memmap2::Mmap,
+    form: Form,
+    index: Vec<Entry>,
+}
+
+impl Mapped {
+    /// The pixels of a slot; none where they are damaged.
+    pub(crate) fn checked(&self, slot: usize) -> Option<&[u8]> {
+        let entry = &self.index[slot];
+        let pixels = self.map.get(self.at(slot)?..)?.get(..self.form.bytes(entry.size) as usize)?;
+        (checksum(pixels) == entry.checksum).then_some(pixels)
+    }
+
+    /// Where the pixels of a slot begin.
+    pub(crate) fn at(&self, slot: usize) -> Option<usize> {
+        usize::try_from(self.index[slot].at).ok()
+    }
+
+    pub(crate) fn into_map(self) -> memmap2::Mmap {
+        self.map
+    }
+}
+
+/// A pack that is written entry by entry. What goes wrong is said once, and costs the pack alone.
+pub(crate) struct PackWriter<'a> {
+    cache: &'a Cache,
+    form: Form,
+    path: PathBuf,
+    aside: PathBuf,
+    file: Option<BufWriter<File>>,
+    index: Vec<u8>,
+    count: u64,
+    bytes: u64,
+}
+
+impl<'a> PackWriter<'a> {
+    pub(crate) fn begin(cache: &'a Cache, shelf: &Shelf) -> Self {
+        let path = shelf.folder.join(format!("{}.pack", unique_name()));
+        let aside = path.with_extension("tmp");
+        let form = shelf.form;
+        let begun = fs::create_dir_all(&shelf.folder).and_then(|()| {
+            let mut file = BufWriter::with_capacity(1 << 20, File::create_new(&aside)?);
+            file.write_all(&form.header())?;
+            Ok(file)
+        });
+        let bytes = HEADER + FOOTER;
+        let mut writer =
+            PackWriter { cache, form, path, aside, file: None, index: Vec::new(), count: 0, bytes };
+        match begun {
+            Ok(file) => writer.file = Some(file),
+            Err(error) => writer.give_up(&error),
+        }
+        writer
+    }
+
+    fn give_up(&mut self, error: &io::Error) {
+        self.cache.warn(&self.path, error);
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(&self.aside);
+        }
+    }
+
+    /// Adds an image with its rows and columns, unless the pack would be larger than the cache may be.
+    pub(crate) fn add(&mut self, content: u128, size: [u32; 2], pixels: &[u8]) {
+        let Some(file) = &mut self.file else { return };
+        let bytes = pixels.len() as u64 + self.form.index_entry() as u64;
+        if self.bytes + bytes > self.cache.max_bytes {
+            return;
+        }
+        if let Err(error) = file.write_all(pixels) {
+            return self.give_up(&error);
+        }
+        self.bytes += bytes;
+        self.index.extend_from_slice(&content.to_le_bytes());
+        self.index.extend_from_slice(&checksum(pixels).to_le_bytes());
+        if let Form::OwnSizes(_) = self.form {
+            size.iter().for_each(|side| self.index.extend_from_slice(&side.to_le_bytes()));
+        }
+        self.count += 1;
+    }
+
+    /// Gives the pack its name, and keeps the size of the whole cache within its bound.
+    pub(crate) fn finish(mut self) {
+        let Some(mut file) = self.file.take() else { return };
+        let (index, count) = (std::mem::take(&mut self.index), self.count);
+        if count == 0 {
+            drop(file);
+            let _ = fs::remove_file(&self.aside);
+            return;
+        }
+        let finished = (|| {
+            file.write_all(&index)?;
+            file.write_all(&count.to_le_bytes())?;
+            file.write_all(&index_checksum(&self.form.header(), &index, count).to_le_bytes())?;
+            file.flush()?;
+            drop(file);
+            fs::rename(&self.aside, &self.path)
+        })();
+        match finished {
+            Ok(()) => self.cache.evict(),
+            Err(error) => {
+                let _ = fs::remove_file(&self.aside);
+                self.cache.warn(&self.path, &error);
+            }
+        }
     }
 }
 

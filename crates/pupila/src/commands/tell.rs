@@ -60,6 +60,12 @@ pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
         count(images.decoded),
         count(images.from_cache),
     ));
+    if images.mapped > 0 {
+        output.say(format_args!(
+            "  {} images stay in the cache and are read as they are needed",
+            count(images.mapped)
+        ));
+    }
 }
 
 /// How files become inputs, in words.

@@ -3,7 +3,7 @@
 use super::ComparisonOptions;
 use crate::session::decode_images;
 use crate::trained::scan_again;
-use pupila_dataset::{OnBadImage, ResizeRule, is_file, scan_images};
+use pupila_dataset::{Hold, OnBadImage, ResizeRule, is_file, scan_images};
 use pupila_image::Reading;
 use pupila_metrics::{Predictions, argmax};
 use pupila_report::Flip;
@@ -94,7 +94,8 @@ pub(super) fn add_pictures(
     let largest = which.iter().map(|&i| dataset.samples[i].width.max(dataset.samples[i].height)).max();
     let side = largest.unwrap_or(SIDE).min(SIDE);
     let rule = ResizeRule { reading: reading_of(&run.folder), ..ResizeRule::squash(side, side, channels) };
-    let decoded = decode_images(dataset, &which, &rule, None, OnBadImage::Skip, None, &options.stop);
+    let decoded =
+        decode_images(dataset, &which, &rule, None, OnBadImage::Skip, Hold::Memory, None, &options.stop);
     let Ok(images) = decoded else { return gone() };
     let all = (0..images.len() as u32).collect();
     let Ok(loader) = images.evaluation_loader(all, Normalization::imagenet(usize::from(channels)), 1) else {

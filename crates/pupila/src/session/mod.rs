@@ -7,12 +7,13 @@ pub use builder::SessionBuilder;
 pub use first_steps::FirstStep;
 
 use crate::error::{Error, Tried};
+use crate::memory_need::{available_memory, held_bytes};
 use crate::page;
 use crate::recorder::Recorder;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use crate::{describe, source};
-use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
+use pupila_dataset::{Cache, Dataset, Hold, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
 use pupila_loader::Loader;
 use pupila_network::Network;
@@ -198,7 +199,12 @@ impl Session {
                 let (cache, policy) = (self.cache.as_ref(), self.recipe.data.on_bad_image);
                 // A copy, so that a session whose decoding failed is as it was.
                 let dataset = dataset.as_ref().clone();
-                decode_for_training(dataset, &rule, cache, policy, self.progress.as_ref(), &self.stop)
+                let hold = self
+                    .recipe
+                    .data
+                    .hold
+                    .resolved(held_bytes(&rule, &dataset, &training_samples(&dataset)), available_memory());
+                decode_for_training(dataset, &rule, cache, policy, hold, self.progress.as_ref(), &self.stop)
                     .map(Arc::new)
             }
         })?;
@@ -387,6 +393,7 @@ impl Session {
                 leaks,
                 taken: &images.dataset.taken,
                 skipped: images.skipped(),
+                images: images.read(),
                 other_pictures: &images.dataset.other_pictures,
                 startup,
                 scan,
@@ -479,9 +486,11 @@ impl Run {
     }
 }
 
-/// The user's cache of decoded images, where there is a place for it.
+/// The user's cache of decoded images, where there is a place for it. It grows to so many gigabytes as `PUPILA_CACHE_GB` says, or to 4.
 pub fn user_cache() -> Option<Cache> {
-    Cache::default_dir().map(|dir| Cache::open(dir, Cache::DEFAULT_MAX_BYTES))
+    let set = std::env::var("PUPILA_CACHE_GB").ok().and_then(|text| text.trim().parse::<f64>().ok());
+    let bytes = set.filter(|gb| gb.is_finite() && *gb >= 0.0).map(|gb| (gb * 1e9) as u64);
+    Cache::default_dir().map(|dir| Cache::open(dir, bytes.unwrap_or(Cache::DEFAULT_MAX_BYTES)))
 }
 
 /// Decodes the images that a run trains on and validates with. Training images come first: their places are the coordinates of
@@ -491,11 +500,12 @@ pub(crate) fn decode_for_training(
     rule: &pupila_dataset::ResizeRule,
     cache: Option<&Cache>,
     policy: pupila_dataset::OnBadImage,
+    hold: Hold,
     progress: Option<&OnProgress>,
     stop: &StopSignal,
 ) -> Result<Images, Error> {
     let which = training_samples(&dataset);
-    decode_images(dataset, &which, rule, cache, policy, progress, stop)
+    decode_images(dataset, &which, rule, cache, policy, hold, progress, stop)
 }
 
 /// The samples of a run in the order in which they are held: those to train on, then those to validate with.
@@ -512,6 +522,7 @@ pub(crate) fn decode_images(
     rule: &pupila_dataset::ResizeRule,
     cache: Option<&Cache>,
     policy: pupila_dataset::OnBadImage,
+    hold: Hold,
     progress: Option<&OnProgress>,
     stop: &StopSignal,
 ) -> Result<Images, Error> {
@@ -522,7 +533,7 @@ pub(crate) fn decode_images(
             progress(Progress { done, total });
         }
     };
-    Ok(Images::decode(dataset, which, rule, cache, policy, &told, &|| stop.is_set())?)
+    Ok(Images::decode(dataset, which, rule, cache, policy, hold, &told, &|| stop.is_set())?)
 }
 
 /// What a result was made on: versions, system, processor, data.

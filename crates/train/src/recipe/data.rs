@@ -1,7 +1,7 @@
 //! `[data]`: which images are used, and how they are found.
 
 use super::{Names, Sampler, by_name};
-use pupila_dataset::{Layout, OnBadImage, ScanOptions};
+use pupila_dataset::{Hold, Layout, OnBadImage, ScanOptions};
 use pupila_random::{Purpose, Stream};
 use pupila_transforms::Normalize;
 use schemars::JsonSchema;
@@ -60,6 +60,11 @@ pub struct Data {
     /// File with paths, relative to the data's folder, one in each line, that are left out too; `pupila inspect --exclude-list` writes one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exclude_list: Option<PathBuf>,
+    /// Where decoded images are held; the results are the same. `auto`: in memory where half of it is enough for them, otherwise mapped.
+    /// `mapped`: in packs of the cache, which the system reads as they are needed (see `PUPILA_CACHE_GB`). `files`: nowhere, files are
+    /// decoded whenever they are needed.
+    #[serde(skip_serializing_if = "HoldName::is_auto")]
+    pub hold: HoldName,
     /// Share of each class's training images that is used.
     pub fraction: f64,
     /// Most training images that are used of a class.
@@ -156,6 +161,7 @@ impl Default for Data {
             rename: BTreeMap::new(),
             exclude: scan.exclude,
             exclude_list: None,
+            hold: HoldName::Auto,
             fraction: scan.fraction,
             max_per_class: scan.max_per_class,
             val_frac: scan.val_frac,
@@ -221,4 +227,35 @@ impl Data {
 enum BadImageName {
     Skip,
     Fail,
+}
+
+/// Where decoded images are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldName {
+    /// By the memory that there is.
+    #[default]
+    Auto,
+    /// In memory.
+    Memory,
+    /// In packs of the cache that the system maps.
+    Mapped,
+    /// Nowhere.
+    Files,
+}
+
+impl HoldName {
+    fn is_auto(&self) -> bool {
+        *self == HoldName::Auto
+    }
+
+    /// Where images are held that take so many bytes, of so many that are there, if anybody knows.
+    pub fn resolved(self, bytes: u64, available: Option<u64>) -> Hold {
+        match self {
+            HoldName::Auto if available.is_some_and(|available| bytes > available / 2) => Hold::Mapped,
+            HoldName::Auto | HoldName::Memory => Hold::Memory,
+            HoldName::Mapped => Hold::Mapped,
+            HoldName::Files => Hold::Files,
+        }
+    }
 }

@@ -15,7 +15,7 @@ mod words;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use checked::CheckedRecipe;
-pub use data::{Data, Labels, LeakPolicy};
+pub use data::{Data, HoldName, Labels, LeakPolicy};
 pub use input::{Decode, FitName, Input};
 pub use layers::{Layers, Origin, Setting};
 pub use monitor::{Monitor, MonitorError};

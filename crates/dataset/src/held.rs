@@ -1,0 +1,233 @@
+//! Images as they are held: in one block of memory, or apart from it, in packs of the cache that are mapped and in their own files.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use memmap2::Mmap;
+use pupila_image::Image;
+use rayon::prelude::*;
+
+use crate::load::decoded;
+use crate::{ResizeRule, Sample, Show};
+
+/// Where decoded images are held. What comes out is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hold {
+    /// In one block of memory.
+    #[default]
+    Memory,
+    /// In packs of the cache, which the system maps: it reads what is asked for, and takes the memory back where it needs it. What the
+    /// cache cannot hold is decoded whenever it is asked for.
+    Mapped,
+    /// Nowhere: files are decoded whenever their images are asked for.
+    Files,
+}
+
+/// Where an image lies in a block of memory, and its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its first byte; of images that are held apart, nothing.
+    pub at: usize,
+    /// Rows.
+    pub height: u32,
+    /// Columns.
+    pub width: u32,
+    /// Whether it is kept at a size of its own, and is yet to become an input ([`ResizeRule::framing`]).
+    pub kept: bool,
+}
+
+impl Place {
+    /// Where its bytes lie, with so many samples a pixel.
+    pub fn bytes(&self, channels: u8) -> std::ops::Range<usize> {
+        let len = self.height as usize * self.width as usize * usize::from(channels);
+        self.at..self.at.saturating_add(len)
+    }
+}
+
+/// Images: inputs, all of one size, and images that are kept in sizes of their own.
+pub struct Pixels {
+    pub(crate) rule: ResizeRule,
+    pub(crate) places: Vec<Place>,
+    pub(crate) store: Store,
+}
+
+pub(crate) enum Store {
+    /// Image after image, where their places say.
+    Block(Vec<u8>),
+    Apart(Apart),
+}
+
+/// Images outside of the process's own memory.
+pub(crate) struct Apart {
+    pub(crate) maps: Vec<Mmap>,
+    /// For each image its map and where it begins there; none of those that are decoded when they are asked for.
+    pub(crate) at: Vec<Option<(u32, usize)>>,
+    /// For each image where it is decoded from.
+    pub(crate) samples: Vec<Sample>,
+}
+
+/// An image that was there when the data were read, and cannot be read any more.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}: {reason}", path.display())]
+pub struct Gone {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: String,
+}
+
+impl Pixels {
+    /// How they were made.
+    pub fn rule(&self) -> &ResizeRule {
+        &self.rule
+    }
+
+    /// All samples, image after image; empty where they are held apart.
+    pub fn data(&self) -> &[u8] {
+        match &self.store {
+            Store::Block(data) => data,
+            Store::Apart(_) => &[],
+        }
+    }
+
+    /// All samples, image after image, without the rule; empty where they are held apart.
+    pub fn into_data(self) -> Vec<u8> {
+        match self.store {
+            Store::Block(data) => data,
+            Store::Apart(_) => Vec::new(),
+        }
+    }
+
+    /// Each image's size, and where it lies.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Whether they are in one block of memory.
+    pub fn in_memory(&self) -> bool {
+        matches!(self.store, Store::Block(_))
+    }
+
+    /// How many images are mapped, and how many are decoded whenever they are asked for.
+    pub fn apart(&self) -> (usize, usize) {
+        match &self.store {
+            Store::Block(_) => (0, 0),
+            Store::Apart(apart) => {
+                let mapped = apart.at.iter().flatten().count();
+                (mapped, apart.at.len() - mapped)
+            }
+        }
+    }
+
+    /// Copies of the images at the places `from`, by another rule of the same sizes: those for which `keeps` says so, by their place
+    /// among the copies, as they are kept, the others as inputs. None where they are not in memory, or one is here as an input alone and
+    /// wanted as it is kept.
+    pub fn copied(&self, from: &[usize], rule: ResizeRule, keeps: impl Fn(usize) -> bool) -> Option<Pixels> {
+        let Store::Block(block) = &self.store else { return None };
+        let mut data = Vec::with_capacity(from.len() * rule.bytes());
+        let mut places = Vec::with_capacity(from.len());
+        for (copy, &i) in from.iter().enumerate() {
+            let stored = self.places[i];
+            let pixels = &block[stored.bytes(rule.channels)];
+            let at = data.len();
+            match (stored.kept, keeps(copy)) {
+                (false, true) => return None,
+                (true, false) => {
+                    let kept =
+                        Image::new(stored.width, stored.height, rule.channels, pixels.to_vec()).ok()?;
+                    data.extend_from_slice(rule.framing().input(&kept).data());
+                    places.push(Place { at, height: rule.height, width: rule.width, kept: false });
+                }
+                _ => {
+                    data.extend_from_slice(pixels);
+                    places.push(Place { at, ..stored });
+                }
+            }
+        }
+        let mut pixels = Pixels { rule, places, store: Store::Block(data) };
+        pixels.hide();
+        Some(pixels)
+    }
+
+    /// Hides what the rule does not show. The cache keeps whole images, which serve every control.
+    pub(crate) fn hide(&mut self) {
+        let ResizeRule { width, height, channels, show, .. } = self.rule;
+        // A control keeps none at a size of its own; those that are held apart are hidden when they are asked for.
+        if let Store::Block(data) = &mut self.store
+            && show != Show::All
+        {
+            data.par_chunks_exact_mut(self.rule.bytes())
+                .for_each(|image| show.apply(image, width, height, channels));
+        }
+    }
+
+    /// The number of images, `N`.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The samples of image `i`, `[H, W, C]`.
+    ///
+    /// # Errors
+    /// An image that is decoded when it is asked for cannot be read any more.
+    pub fn image(&self, i: usize) -> Result<Cow<'_, [u8]>, Gone> {
+        let place = &self.places[i];
+        let apart = match &self.store {
+            Store::Block(data) => return Ok(Cow::Borrowed(&data[place.bytes(self.rule.channels)])),
+            Store::Apart(apart) => apart,
+        };
+        let mut pixels = match apart.at[i] {
+            Some((map, at)) => {
+                let len = place.bytes(self.rule.channels).len();
+                Cow::Borrowed(&apart.maps[map as usize][at..at + len])
+            }
+            None => {
+                let gone = |reason| Gone { path: apart.samples[i].path.clone(), reason };
+                Cow::Owned(decoded(&apart.samples[i], &self.rule, place).map_err(gone)?)
+            }
+        };
+        let ResizeRule { width, height, channels, show, .. } = self.rule;
+        if show != Show::All {
+            show.apply(pixels.to_mut(), width, height, channels);
+        }
+        Ok(pixels)
+    }
+
+    /// Says that some images will be asked for soon, so that the system may read them meanwhile.
+    pub fn ahead(&self, images: impl IntoIterator<Item = usize>) {
+        let Store::Apart(apart) = &self.store else { return };
+        for i in images {
+            if let Some(&Some((map, at))) = apart.at.get(i) {
+                let len = self.places[i].bytes(self.rule.channels).len();
+                // Only advice: where it is not taken, the image is read when it is asked for.
+                #[cfg(unix)]
+                let _ = apart.maps[map as usize].advise_range(memmap2::Advice::WillNeed, at, len);
+                #[cfg(not(unix))]
+                let _ = (map, at, len);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Pixels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pixels({} images, {:?})", self.len(), self.rule)
+    }
+}
+
+/// A file, mapped for reading.
+pub(crate) fn map(file: &std::fs::File) -> io::Result<Mmap> {
+    // SAFETY: packs of the cache are immutable once they have their name, and are deleted, never shortened, so that what is mapped
+    // neither changes nor ends; a deleted file stays as long as it is mapped.
+    #[allow(unsafe_code)]
+    unsafe {
+        Mmap::map(file)
+    }
+}
