@@ -216,6 +216,19 @@ impl Pixels {
     }
 }
 
+/// The same images by the same rule, wherever they are held.
+impl PartialEq for Pixels {
+    fn eq(&self, other: &Self) -> bool {
+        let size = |place: &Place| (place.height, place.width, place.kept);
+        let same =
+            |i: usize| matches!((self.image(i), other.image(i)), (Ok(ours), Ok(theirs)) if ours == theirs);
+        self.rule == other.rule
+            && self.len() == other.len()
+            && self.places.iter().zip(&other.places).all(|(a, b)| size(a) == size(b))
+            && (0..self.len()).all(same)
+    }
+}
+
 impl fmt::Debug for Pixels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pixels({} images, {:?})", self.len(), self.rule)

@@ -64,7 +64,7 @@ fn the_cache_gives_the_pixels_that_decoding_gave() {
     };
     let first = load(&dataset, &which, &small, Some(&cache), OnBadImage::Skip, &progress, &|| false).unwrap();
     assert_eq!((first.decoded, first.pixels.len(), done.into_inner()), (3, 3, 3));
-    assert_eq!(first.pixels.image(1), first.pixels.image(2));
+    assert_eq!(first.pixels.image(1).unwrap(), first.pixels.image(2).unwrap());
     assert_eq!(packs(folder.path()).len(), 2);
     assert!(cache.take_warnings().is_empty());
 }
@@ -209,7 +209,7 @@ fn bad_pixels_are_skipped_or_fail_by_the_policy() {
     assert!(loaded.skipped[0].path.ends_with("a/001.png"), "{:?}", loaded.skipped);
     for (place, &i) in loaded.kept.iter().enumerate() {
         let one = load(&dataset, &[i], &RULE, None, OnBadImage::Skip, &|_| {}, &|| false).unwrap();
-        assert_eq!(one.pixels.image(0), loaded.pixels.image(place));
+        assert_eq!(one.pixels.image(0).unwrap(), loaded.pixels.image(place).unwrap());
     }
     let error = load(&dataset, &which, &RULE, None, OnBadImage::Fail, &|_| {}, &|| false).unwrap_err();
     assert!(matches!(&error, LoadError::BadImages { bad } if bad.len() == 1), "{error}");
@@ -360,7 +360,7 @@ fn data_is_right(dataset: &Dataset, right: &pupila_dataset::Pixels, cache: &Cach
     let which: Vec<usize> = (0..10).map(|i| (start + i) % dataset.samples.len()).collect();
     let loaded = load(dataset, &which, &RULE, Some(cache), OnBadImage::Fail, &|_| {}, &|| false).unwrap();
     for (place, &i) in which.iter().enumerate() {
-        assert_eq!(loaded.pixels.image(place), right.image(i));
+        assert_eq!(loaded.pixels.image(place).unwrap(), right.image(i).unwrap());
     }
 }
 
@@ -390,7 +390,13 @@ fn scaled_decoding_is_near_and_kept_apart() {
     assert_eq!((from_cache, from_cache_again), (0, 4));
     assert!(scaled == again);
     for (i, sample) in dataset.samples.iter().enumerate() {
-        let off = full.image(i).iter().zip(scaled.image(i)).map(|(&a, &b)| a.abs_diff(b)).max();
+        let off = full
+            .image(i)
+            .unwrap()
+            .iter()
+            .zip(scaled.image(i).unwrap().iter())
+            .map(|(&a, &b)| a.abs_diff(b))
+            .max();
         let jpeg = sample.path.extension().is_some_and(|ending| ending == "jpg");
         assert!(if jpeg { off <= Some(6) } else { off == Some(0) }, "{}: {off:?}", sample.path.display());
     }
@@ -423,7 +429,7 @@ fn damaged_images_are_read_as_far_as_they_go_where_the_rule_says_so() {
         assert!(said.starts_with("1 damaged image is used, and what is lost of it is gray ("), "{said}");
         assert!(said.contains("a/cut.png: truncated PNG"), "{said}");
         // The others are what they are.
-        assert_eq!(loaded.pixels.image(0), strict.pixels.image(0));
+        assert_eq!(loaded.pixels.image(0).unwrap(), strict.pixels.image(0).unwrap());
     }
     // Without a size there is no picture.
     data.write("b/header.png", &whole[..20]);

@@ -83,7 +83,7 @@ fn training_judging_and_answering_see_the_same_pixels() {
     assert!(train("squashed", "2", &["input.keep=64"]) != first);
 
     let trained = fs::read_to_string(sandbox.path("runs/cold/predictions.csv")).unwrap();
-    let judged = sandbox.run(&["eval", "runs/cold", "--data", data, "--json"]);
+    let judged = sandbox.run(&["eval", "runs/cold", data, "--json"]);
     assert_eq!(judged.code, Some(0), "{}", judged.stderr);
     let accuracy = |text: &serde_json::Value| text["accuracy"].as_f64().unwrap();
     let summary: serde_json::Value =
