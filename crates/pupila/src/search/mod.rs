@@ -11,6 +11,7 @@ pub use pupila_search::sampler::SAMPLERS;
 pub use pupila_search::{
     Choice, Direction, Distribution, Parameter, SearchErrors, SearchFault, Space, State, Trial, importance,
 };
+pub(crate) use record::{FILE, is_search};
 
 use crate::error::{Error, ErrorKind, Tried};
 use crate::session::{Session, available_threads, canonical, plain_name};
@@ -205,8 +206,7 @@ impl Search {
         let folder = options.runs.join(&name);
         let study = options.study.clone().unwrap_or_else(|| name.clone());
         match RunFolder::check_name(&options.runs, &name) {
-            Err(RunFolderError::Exists(_)) if record::is_search(&folder) || crate::runs::is_free(&folder) => {
-            }
+            Err(RunFolderError::Exists(_)) if is_search(&folder) || crate::runs::is_free(&folder) => {}
             named => named?,
         }
         record::of_study(&folder, &study)?;

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// The trials, where no other storage is named.
 pub(super) const JOURNAL: &str = "trials.journal";
 /// What there is to know, for programs.
-pub(super) const FILE: &str = "search.json";
+pub(crate) const FILE: &str = "search.json";
 /// The page.
 pub(super) const PAGE: &str = "search.html";
 /// The recipe of the best trial.
@@ -35,8 +35,9 @@ const AGAIN_LOCK: &str = "again.lock";
 const BEGUN: &str = "pupila:begun_with";
 
 /// Whether a folder is that of a search.
-pub(super) fn is_search(folder: &Path) -> bool {
-    folder.join(FILE).is_file() || folder.join(JOURNAL).is_file()
+pub(crate) fn is_search(folder: &Path) -> bool {
+    // Of one that another worker begins at this moment, the lock is all there is.
+    [FILE, JOURNAL, LOCK].iter().any(|name| folder.join(name).is_file())
 }
 
 /// Says that the folder is a search's, to trackers too: it is the parent of its runs.

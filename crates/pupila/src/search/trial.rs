@@ -10,6 +10,7 @@ use pupila_search::storage::{HEARTBEAT_S, STALE_S, Storage, StorageError};
 use pupila_search::{Assignment, Request, State, Trial};
 use pupila_train::{EpochRecord, Observer, Stop};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -263,12 +264,17 @@ impl Shared<'_> {
                 return Ok(true);
             }
         };
+        // A grid looks for what is left to try, and not for what was good.
+        let peers = match search.sampler.is_finite() {
+            true => Cow::Borrowed(&trials[..]),
+            false => search.pruner.peers(&search.study, number, &trials),
+        };
         let request = Request {
             space: &search.options.space,
             direction: search.direction,
             seed: search.options.seed,
             number,
-            trials: &trials,
+            trials: &peers,
             fixed,
         };
         let chosen = match search.sampler.suggest(&request) {

@@ -6,6 +6,7 @@
 mod adopt;
 mod builder;
 mod checks;
+mod claims;
 mod collect;
 mod extend;
 mod file_facts;
@@ -14,6 +15,7 @@ mod record;
 mod results;
 mod runner;
 
+pub(crate) use claims::ENDING as CLAIM;
 pub(crate) use runner::has_ended;
 
 pub use builder::StudyBuilder;
@@ -28,19 +30,20 @@ use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::Dataset;
 use pupila_engine::thread_pool;
-use pupila_run::{Group, StudyFile};
+use pupila_run::{Group, RunFolder, StudyFile};
 use pupila_study::{Controls, Facts, analyse, controls, results as study_results, words};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The file that a process has locked as long as it runs the study.
+/// The file that the first of the processes that run the study has locked; when it ends, another one of them has it.
 pub(crate) const LOCK: &str = "study.lock";
 
-/// How often, and with which pauses, a lock is tried that may be somebody's look alone.
+/// How often, and with which pauses, a lock is tried that may be somebody's look alone, or held by a process that has not yet said what it runs.
 const LOCK_TRIES: u32 = 20;
+const LOCK_TRIES_AT_BEGIN: u32 = 3000;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// The studies that are built in.
@@ -156,8 +159,10 @@ pub struct Study {
     places: Vec<Place>,
     /// For each of them, whether it has ended before.
     done: Vec<bool>,
-    /// Held from the first run on, as long as the study is.
-    lock: Option<File>,
+    /// Held from the first run on, as long as the study is: by one process, which writes what the study says.
+    lock: Mutex<Option<File>>,
+    /// Whether another process had it then, and this one makes runs beside it.
+    has_joined: bool,
     /// Runs that a limit of runs leaves out.
     left_out: usize,
 }
@@ -195,6 +200,12 @@ pub enum Unfinished {
     Stopped,
     /// Its minutes are over.
     Minutes,
+}
+
+/// The runs of each variant, as the JSON of a result has them.
+fn runs_of(result: &Value) -> Vec<Value> {
+    let variants = result["variants"].as_array();
+    variants.into_iter().flatten().map(|variant| variant["runs"].clone()).collect()
 }
 
 impl Study {
@@ -245,7 +256,16 @@ impl Study {
 
     /// Whether the folder is this process's to write: it is locked.
     fn can_write(&self) -> bool {
-        self.lock.is_some()
+        self.held().is_some()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<File>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this process makes runs.
+    fn can_run(&self) -> bool {
+        self.has_joined || self.can_write()
     }
 
     /// [`Study::lock_folder`]. A folder that cannot be written is looked at without, where all runs have ended and nothing is to be kept from
@@ -255,7 +275,7 @@ impl Study {
             Err(error @ Error::Io { .. }) if self.before.is_some() && self.left().is_empty() => error,
             done => return done,
         };
-        self.lock = None;
+        *self.held() = None;
         observer.warning(&format!(
             "{refused}: all runs have ended, so what they say is told; {}, {} and {} are not written anew",
             StudyFile::NAME,
@@ -265,9 +285,9 @@ impl Study {
         Ok(())
     }
 
-    /// Makes the folder, and keeps other processes out of it until this one ends, however it ends.
+    /// Makes the folder, and has it until this process ends, however it ends; or joins the process that has it and runs the same study.
     fn lock_folder(&mut self) -> Result<(), Error> {
-        if self.lock.is_some() {
+        if self.can_write() {
             return Ok(());
         }
         std::fs::create_dir_all(&self.folder).map_err(Error::io(Tried::MakeFolder, &self.folder))?;
@@ -278,13 +298,23 @@ impl Study {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
-                    tries += 1;
-                    std::thread::sleep(LOCK_PAUSE);
-                }
                 Err(TryLockError::WouldBlock) => {
+                    let limit = match self.is_begun_by_another()? {
+                        Some(true) => {
+                            self.has_joined = true;
+                            return Ok(());
+                        }
+                        Some(false) => LOCK_TRIES,
+                        None => LOCK_TRIES_AT_BEGIN,
+                    };
+                    if tries < limit {
+                        tries += 1;
+                        std::thread::sleep(LOCK_PAUSE);
+                        continue;
+                    }
                     return Err(Error::request(format_args!(
-                        "another process is running the study {}: wait for it, or choose another --name",
+                        "another process is running the study {} with other variants, seeds or settings: give the same command as there to \
+                         make runs beside it, wait for it, or choose another --name",
                         self.folder.display()
                     )));
                 }
@@ -298,10 +328,55 @@ impl Study {
                 self.folder.display()
             )));
         }
-        self.lock = Some(file);
+        *self.held() = Some(file);
         self.file.write(&self.folder).map_err(Error::io(Tried::Write, StudyFile::path(&self.folder)))?;
         self.before = StudyFile::read(&self.folder)?;
         Ok(())
+    }
+
+    /// Whether the study that was begun in the folder is this very one: what is asked is the same, whatever came out so far. None where none was
+    /// begun yet, or trackers were not told of it.
+    fn is_begun_by_another(&self) -> Result<Option<bool>, Error> {
+        let asked = |file: &StudyFile| StudyFile { result: None, failures: Map::new(), ..file.clone() };
+        let Some(there) = StudyFile::read(&self.folder)? else { return Ok(None) };
+        let is_same = asked(&there) == asked(&self.file);
+        if is_same && RunFolder::open(&self.folder)?.start()?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(is_same))
+    }
+
+    /// Has the folder from now on, where the process that had it is gone.
+    fn take_over(&self) {
+        let mut held = self.held();
+        if held.is_none()
+            && let Ok(file) = File::create(self.folder.join(LOCK))
+            && file.try_lock().is_ok()
+        {
+            *held = Some(file);
+        }
+    }
+
+    /// Whether what came out is this process's to write. Where another has the folder, it is that one's: it is waited for until it has written
+    /// what the same runs say, or is gone. Not where runs are missing here (`is_whole`).
+    fn is_to_write(&self, json: &Value, is_whole: bool) -> Result<bool, Error> {
+        // As a reader of the file has the numbers.
+        let own = serde_json::from_str(&json.to_string()).ok().map(|json| runs_of(&json));
+        while self.has_joined {
+            self.take_over();
+            let there = StudyFile::read(&self.folder)?.and_then(|file| file.result);
+            if there.is_some_and(|there| Some(runs_of(&there)) == own) {
+                return Ok(false);
+            }
+            if self.can_write() {
+                return Ok(true);
+            }
+            if !is_whole || self.stop.is_set() {
+                return Ok(false);
+            }
+            std::thread::sleep(runner::POLL);
+        }
+        Ok(self.can_write())
     }
 
     /// How a run belongs to the study, for trackers.
@@ -342,7 +417,11 @@ impl Study {
     /// The folder cannot be written. A run that fails is a result, and ends nothing.
     pub fn run(&mut self, observer: &dyn StudyObserver) -> Result<StudyResult, Error> {
         self.lock_or_look(observer)?;
-        let sends = self.can_write() && record::begin(self, observer)?;
+        let sends = match self.has_joined {
+            // Whoever has the folder sends the study itself.
+            true => record::is_sent(self, observer),
+            false => self.can_write() && record::begin(self, observer)?,
+        };
         let (facts, because) = runner::run(self, sends, observer)?;
         let looks = self.before.as_ref().and_then(|before| before.result.as_ref()).map(study_results::looks);
         let analysis = analyse(&facts, self.images, self.train_images).after(looks.into_iter().flatten());
@@ -375,11 +454,12 @@ impl Study {
             self.places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
         let mut rows = study_results::rows(&self.plan, &analysis);
         rows.extend(controls.as_ref().and_then(|controls| controls.row(Words { metric: self.plan.metric })));
-        if self.can_write() {
+        let is_to_write = self.is_to_write(&json, because.is_none())?;
+        if is_to_write {
             results::write(self, &facts, &analysis, (&answer, controls.as_ref()), &json)?;
             record::end(self, &analysis, because.is_some() && missing > 0)?;
         }
-        if sends {
+        if sends && is_to_write {
             record::send(self, observer)?;
         }
         Ok(StudyResult { rows, answer, json, missing, because: because.filter(|_| missing > 0), analysis })
