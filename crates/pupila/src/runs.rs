@@ -28,9 +28,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// # Errors
 /// The folder is a link or a file, holds something that is no file of a run, or a run that has ended; or it cannot be removed.
 pub(crate) fn remove_unfinished(folder: &Path) -> Result<(), Error> {
+    match has_unfinished(folder)? {
+        true => std::fs::remove_dir_all(folder).map_err(Error::io(Tried::Write, folder)),
+        false => Ok(()),
+    }
+}
+
+/// Whether there is a folder that [`remove_unfinished`] would remove; `false` where there is none.
+///
+/// # Errors
+/// There is something that it would not.
+pub(crate) fn has_unfinished(folder: &Path) -> Result<bool, Error> {
     let shown = folder.display();
     match std::fs::symlink_metadata(folder) {
-        Err(_) => return Ok(()),
+        Err(_) => return Ok(false),
         Ok(metadata) if !metadata.is_dir() => {
             let what = if metadata.is_symlink() { "a link" } else { "a file" };
             return Err(Error::request(format_args!(
@@ -51,7 +62,7 @@ pub(crate) fn remove_unfinished(folder: &Path) -> Result<(), Error> {
             "{shown} holds a run that has ended, and is not written over: move it, or choose another --name"
         )));
     }
-    std::fs::remove_dir_all(folder).map_err(Error::io(Tried::Write, folder))
+    Ok(true)
 }
 
 /// The metric by which runs are told apart where no study names another.

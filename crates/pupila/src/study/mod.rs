@@ -202,6 +202,11 @@ pub enum Unfinished {
     Minutes,
 }
 
+/// A study's file without what came out.
+fn asked(file: &StudyFile) -> StudyFile {
+    StudyFile { result: None, failures: Map::new(), ..file.clone() }
+}
+
 /// The runs of each variant, as the JSON of a result has them.
 fn runs_of(result: &Value) -> Vec<Value> {
     let variants = result["variants"].as_array();
@@ -322,11 +327,16 @@ impl Study {
                 Err(TryLockError::Error(_)) => break,
             }
         }
-        if StudyFile::read(&self.folder)? != self.before {
-            return Err(Error::request(format_args!(
-                "another process has changed the study {} meanwhile: give the same command again",
-                self.folder.display()
-            )));
+        let there = StudyFile::read(&self.folder)?;
+        if there != self.before {
+            let Some(there) = there.filter(|there| asked(there) == asked(&self.file)) else {
+                return Err(Error::request(format_args!(
+                    "another process has changed the study {} meanwhile: give the same command again",
+                    self.folder.display()
+                )));
+            };
+            // Another worker was here since this was opened: what it has written stays.
+            (self.file.result, self.file.failures) = (there.result, there.failures);
         }
         *self.held() = Some(file);
         self.file.write(&self.folder).map_err(Error::io(Tried::Write, StudyFile::path(&self.folder)))?;
@@ -337,7 +347,6 @@ impl Study {
     /// Whether the study that was begun in the folder is this very one: what is asked is the same, whatever came out so far. None where none was
     /// begun yet, or trackers were not told of it.
     fn is_begun_by_another(&self) -> Result<Option<bool>, Error> {
-        let asked = |file: &StudyFile| StudyFile { result: None, failures: Map::new(), ..file.clone() };
         let Some(there) = StudyFile::read(&self.folder)? else { return Ok(None) };
         let is_same = asked(&there) == asked(&self.file);
         if is_same && RunFolder::open(&self.folder)?.start()?.is_none() {
@@ -360,23 +369,22 @@ impl Study {
     /// Whether what came out is this process's to write. Where another has the folder, it is that one's: it is waited for until it has written
     /// what the same runs say, or is gone. Not where runs are missing here (`is_whole`).
     fn is_to_write(&self, json: &Value, is_whole: bool) -> Result<bool, Error> {
+        if !self.has_joined {
+            return Ok(self.can_write());
+        }
         // As a reader of the file has the numbers.
         let own = serde_json::from_str(&json.to_string()).ok().map(|json| runs_of(&json));
-        while self.has_joined {
+        loop {
             self.take_over();
             let there = StudyFile::read(&self.folder)?.and_then(|file| file.result);
             if there.is_some_and(|there| Some(runs_of(&there)) == own) {
                 return Ok(false);
             }
-            if self.can_write() {
-                return Ok(true);
-            }
-            if !is_whole || self.stop.is_set() {
-                return Ok(false);
+            if self.can_write() || !is_whole || self.stop.is_set() {
+                return Ok(self.can_write());
             }
             std::thread::sleep(runner::POLL);
         }
-        Ok(self.can_write())
     }
 
     /// How a run belongs to the study, for trackers.

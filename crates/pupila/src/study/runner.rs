@@ -4,6 +4,7 @@ use super::claims::{Claim, Claims, HEARTBEAT};
 use super::collect::{ImageGroups, collect};
 use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, StudyPlan, Unfinished};
 use crate::error::{Error, ErrorKind, Tried};
+use crate::runs::{has_unfinished, remove_unfinished};
 use crate::session::{OnProgress, Session};
 use pupila_backend::Backend;
 use pupila_dataset::{Dataset, Show, Split};
@@ -264,16 +265,11 @@ impl Shared<'_> {
         self.remove_models(place.variant);
     }
 
-    /// Claims a run, unless it has ended.
+    /// Claims a run, and looks whether it has ended: whoever has made it may still be sending it, and has its claim until then.
     fn claim(&self, name: &str) -> Result<Next<'_>, Error> {
-        let folder = self.study.folder.join(name);
         self.study.take_over();
-        if has_ended(&folder)? {
-            return Ok(Next::Made);
-        }
         let Some(claim) = self.claims.take(name)? else { return Ok(Next::Elsewhere) };
-        // Between the two looks another may have come to its end.
-        Ok(if has_ended(&folder)? { Next::Made } else { Next::Make(claim) })
+        Ok(if has_ended(&self.study.folder.join(name))? { Next::Made } else { Next::Make(claim) })
     }
 
     /// All runs that are left are made by others: they are waited for, since they may be gone, and their runs be left to make.
@@ -290,8 +286,10 @@ impl Shared<'_> {
         let study = self.study;
         let folder = study.folder.join(name);
         // A study has one child for each run on a server: what was sent of one that was interrupted is taken off it.
-        set_aside(&folder, &study.folder).map_err(Error::io(Tried::Write, &study.folder))?;
-        crate::runs::remove_unfinished(&folder)?;
+        if has_unfinished(&folder)? {
+            set_aside(&folder, &study.folder).map_err(Error::io(Tried::Write, &study.folder))?;
+            remove_unfinished(&folder)?;
+        }
         if self.sends {
             super::record::delete_interrupted(study, self.observer);
         }
