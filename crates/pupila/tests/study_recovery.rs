@@ -185,7 +185,8 @@ fn a_run_that_was_interrupted_and_made_anew_is_one_child() {
         let store = fake.store.lock().unwrap();
         for name in ["s", "dropout-0.0-seed0", "dropout-0.0-seed1", "dropout-0.3-seed0", "dropout-0.3-seed1"]
         {
-            let [(_, run)] = &store.named(name)[..] else { panic!("{name} is there once") };
+            let there = store.named(name);
+            let [(_, run)] = &there[..] else { panic!("{name} is there {} times, {is_away}", there.len()) };
             assert_eq!(run.status, "FINISHED");
         }
         let deleted: Vec<&str> =

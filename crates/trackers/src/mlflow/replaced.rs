@@ -3,6 +3,7 @@
 //! In: the ledgers of a run folder that is about to be removed, which are kept in the folder of its group. Out: the runs that they know, deleted
 //! on the server as a user deletes them in its pages: hidden, and in the server's trash until that is emptied.
 
+use super::client::ClientError;
 use super::delivery::{Delivery, DeliveryError};
 use super::ledger::Ledger;
 use super::target::Target;
@@ -34,7 +35,7 @@ pub fn set_aside(run: &Path, group: &Path) -> io::Result<()> {
 /// Deletes on a server the runs of ledgers that [`set_aside`] has kept for it; how many. Those of other servers stay for later.
 ///
 /// # Errors
-/// The server does not answer; nothing is lost then. One that refuses, since it has no such run any more, is done with.
+/// The server does not answer, or refuses; nothing is lost then. A run that it has no more is done with.
 pub fn delete_replaced(group: &Path, target: &Target) -> Result<usize, DeliveryError> {
     let failed = |source| DeliveryError::Folder { path: Ledger::folder(group), source };
     let mut deleted = 0;
@@ -47,8 +48,8 @@ pub fn delete_replaced(group: &Path, target: &Target) -> Result<usize, DeliveryE
         if let Some(id) = delivery.known_run()? {
             match delivery.client.post("mlflow/runs/delete", &json!({ "run_id": id })) {
                 Ok(_) => deleted += 1,
-                Err(error) if error.is_passing() => return Err(error.into()),
-                Err(_) => {}
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         match fs::remove_file(&path) {
@@ -58,6 +59,12 @@ pub fn delete_replaced(group: &Path, target: &Target) -> Result<usize, DeliveryE
         }
     }
     Ok(deleted)
+}
+
+/// Whether the server has no such run, or has it in its trash already: MLflow says so of a run that is not active.
+fn is_gone(error: &ClientError) -> bool {
+    error.is_missing()
+        || matches!(error, ClientError::Refused { code, .. } if code == "INVALID_PARAMETER_VALUE")
 }
 
 /// The ledgers of a folder, by their places; what is none is left out.
