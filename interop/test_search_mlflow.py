@@ -81,7 +81,7 @@ def test_a_search_is_a_parent_with_its_trials(tmp_path, server, client):
 def test_a_run_that_was_killed_and_made_anew_is_one_child(tmp_path, server, client):
     file = tmp_path / "study.toml"
     file.write_text(STUDY)
-    command = ["study", file, SKIN, "--epochs", "300", "--jobs", "1", "--threads", "1"]
+    command = ["study", file, SKIN, "--epochs", "150", "--jobs", "1", "--threads", "1"]
     first = start(tmp_path, server, "study", *command)
     killed = tmp_path / "runs/s/dropout-0.0-seed1"
     end = time.time() + 120

@@ -52,8 +52,8 @@ pub struct SearchOptions {
     pub study: Option<String>,
     /// Where the trials are kept, as an address; a journal in the search's folder if left out.
     pub storage: Option<String>,
-    /// No new trial is made once so many have ended complete or pruned, those of earlier calls and of other workers among them. Those that wait in
-    /// the queue are run.
+    /// So many trials end complete or pruned, those of earlier calls and of other workers among them. Those that somebody has put into the queue
+    /// are run beyond that.
     pub trials: Option<u64>,
     /// No trial is begun after so many minutes.
     pub minutes: Option<f64>,
