@@ -51,6 +51,12 @@ class Program:
         return Run(self.folder / "runs" / name, json.loads(out))
 
 
+@pytest.fixture(autouse=True)
+def no_server_of_other_tests(monkeypatch):
+    """MLflow's library names its server in the environment, where every program that a later test starts would find one that is gone."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
 @pytest.fixture(scope="session")
 def program(tmp_path_factory):
     return Program(tmp_path_factory.mktemp("pupila"))

@@ -1,56 +1,21 @@
 """Searches shared with the real Optuna, 4.9 and 5, in a journal, in SQLite and on a PostgreSQL server: both begin, both go on, workers are killed."""
 
-import contextlib
-import glob
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, TARGET
+from postgres_server import Postgres
 
 WORKER = TARGET / "release/examples/storage_worker"
 OPTUNA = {"4.9": Path(sys.executable), "5": Path(os.environ.get("PUPILA_VENV_OPTUNA_5", ROOT / "target/interop-venv-optuna-5")) / "bin/python"}
 SPACE = {"x", "lr", "n", "kind"}
 # Workers that measure time run it this many times as fast: 120 s of silence pass in 6.
 FAST = {"WORKER_FAST": "20"}
-
-
-class Postgres:
-    """A server of its own, on a free port. It refuses to run as root, so its folder belongs to Debian's user `postgres`."""
-
-    def __init__(self):
-        self.bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
-        self.folder = Path(tempfile.mkdtemp(prefix="pupila-postgres-"))
-        with contextlib.closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        if os.getuid() == 0:
-            shutil.chown(self.folder, "postgres")
-        self.do("initdb", "-D", self.folder / "data", "-A", "trust", "-U", "postgres")
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
-        self.do("pg_ctl", "-D", self.folder / "data", "-o", options, "-l", self.folder / "log", "-w", "start")
-        self.databases = 0
-
-    def do(self, program, *arguments):
-        user = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
-        command = [f"{self.bin}/{program}", *map(str, arguments)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **user)
-
-    def database(self):
-        self.databases += 1
-        self.do("createdb", "-h", self.folder, "-p", self.port, "-U", "postgres", f"d{self.databases}")
-        return f"postgresql://postgres:secret@127.0.0.1:{self.port}/d{self.databases}"
-
-    def stop(self):
-        self.do("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
-        shutil.rmtree(self.folder)
 
 
 @pytest.fixture(scope="module")
@@ -169,10 +134,11 @@ def test_killed_workers_lose_and_repeat_nothing(address):
         command = [python, ROOT / "interop/optuna_worker.py", address, "s", "read"]
         trials = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["trials"]
         there = completed(trials)
-        # What the killed worker completed last, it may not have printed; the others may each have begun one too many.
+        # What the killed worker completed last, it may not have printed.
         assert ours.items() <= there.items() and len(there) - len(ours) <= 1
-        assert 200 <= len(there) <= 203
+        assert len(there) == 200
         # On a fast machine all is done before anybody can take it for dead; that it is then failed once is tested with a clock of its own.
+        # Nothing is lost: who was failed waited, and was run.
         assert trials[int(held)]["state"] in ("FAIL", "RUNNING")
         assert {trial["state"] for trial in trials} <= {"COMPLETE", "FAIL", "RUNNING"}
 

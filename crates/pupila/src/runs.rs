@@ -6,13 +6,15 @@
 mod contents;
 mod deletion;
 mod order;
+mod searches;
 
 pub use deletion::{Deleted, Deletion, Refusal, Refusals, ToDelete, What};
 pub use order::Order;
+pub use searches::{EndedTrials, SearchEntry, SearchStatus};
 
 use crate::error::{Error, Tried};
 use crate::study::{LOCK, has_ended};
-use contents::{Content, Measure, is_file};
+use contents::{Content, Measure, is_file, runs_of};
 pub(crate) use contents::{foreign_in_run, is_free};
 use pupila_metrics::{METRICS, Metric, metric};
 use pupila_run::{RunEnd, RunFolder, StudyFile, Summary};
@@ -26,9 +28,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// # Errors
 /// The folder is a link or a file, holds something that is no file of a run, or a run that has ended; or it cannot be removed.
 pub(crate) fn remove_unfinished(folder: &Path) -> Result<(), Error> {
+    match has_unfinished(folder)? {
+        true => std::fs::remove_dir_all(folder).map_err(Error::io(Tried::Write, folder)),
+        false => Ok(()),
+    }
+}
+
+/// Whether there is a folder that [`remove_unfinished`] would remove; `false` where there is none.
+///
+/// # Errors
+/// There is something that it would not.
+pub(crate) fn has_unfinished(folder: &Path) -> Result<bool, Error> {
     let shown = folder.display();
     match std::fs::symlink_metadata(folder) {
-        Err(_) => return Ok(()),
+        Err(_) => return Ok(false),
         Ok(metadata) if !metadata.is_dir() => {
             let what = if metadata.is_symlink() { "a link" } else { "a file" };
             return Err(Error::request(format_args!(
@@ -49,7 +62,7 @@ pub(crate) fn remove_unfinished(folder: &Path) -> Result<(), Error> {
             "{shown} holds a run that has ended, and is not written over: move it, or choose another --name"
         )));
     }
-    std::fs::remove_dir_all(folder).map_err(Error::io(Tried::Write, folder))
+    Ok(true)
 }
 
 /// The metric by which runs are told apart where no study names another.
@@ -72,7 +85,7 @@ pub struct Listing {
     pub others: Vec<String>,
 }
 
-/// A run, or a study with its runs.
+/// A run, or a study or a search with its runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The folder's name; what is no text in it is replaced.
@@ -94,6 +107,8 @@ pub enum Kind {
     Run(RunEntry),
     /// A study.
     Study(StudyEntry),
+    /// A search.
+    Search(SearchEntry),
 }
 
 /// What is known of a run.
@@ -196,12 +211,18 @@ impl Listing {
         for entry in std::fs::read_dir(folder).map_err(Error::io(Tried::Read, folder))? {
             let entry = entry.map_err(Error::io(Tried::Read, folder))?;
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            let kind = match Content::of(&path) {
-                Content::Run => Kind::Run(RunEntry::read(&path, metric)),
-                Content::Study(study) => Kind::Study(StudyEntry::read(&path, *study)),
+            let content = Content::of(&path);
+            let search = match content {
+                Content::Other | Content::Begun if !name.starts_with('.') => SearchEntry::read(&path),
+                _ => None,
+            };
+            let kind = match (search, content) {
+                (Some(search), _) => Kind::Search(search),
+                (None, Content::Run) => Kind::Run(RunEntry::read(&path, metric)),
+                (None, Content::Study(study)) => Kind::Study(StudyEntry::read(&path, *study)),
                 _ if name.starts_with('.') => continue,
-                Content::Other if !path.is_dir() => continue,
-                Content::Other | Content::Begun | Content::Evaluation | Content::Link => {
+                (None, Content::Other) if !path.is_dir() => continue,
+                (None, Content::Other | Content::Begun | Content::Evaluation | Content::Link) => {
                     others.push(name);
                     continue;
                 }
@@ -209,7 +230,9 @@ impl Listing {
             let measure = Measure::of(&path);
             let modified = match kind {
                 Kind::Run(_) => measure.modified,
-                Kind::Study(_) => runs_of(&path).map(|run| Measure::of(&run).modified).max().flatten(),
+                Kind::Study(_) | Kind::Search(_) => {
+                    runs_of(&path).map(|run| Measure::of(&run).modified).max().flatten()
+                }
             };
             let modified = modified.max(measure.modified).unwrap_or(UNIX_EPOCH);
             entries.push(Entry { name, path, kind, bytes: measure.bytes, modified });
@@ -241,7 +264,11 @@ impl Listing {
         let mut object = json!({
             "name": entry.name,
             "path": entry.path.to_string_lossy(),
-            "kind": match entry.kind { Kind::Run(_) => "run", Kind::Study(_) => "study" },
+            "kind": match entry.kind {
+                Kind::Run(_) => "run",
+                Kind::Study(_) => "study",
+                Kind::Search(_) => "search",
+            },
             "model": null,
             "score": null,
             "metric": null,
@@ -258,6 +285,14 @@ impl Listing {
                 object["epochs"] = json!(run.epochs);
             }
             Kind::Study(study) => object["runs"] = json!(study.runs),
+            Kind::Search(search) => {
+                object["runs"] = json!(search.trials);
+                object["score"] = json!(search.best);
+                object["metric"] = json!(search.metric.as_ref().map(|name| format!("val/{name}")));
+                object["trials"] = json!(search.ended.map(|ended| {
+                    json!({"complete": ended.complete, "pruned": ended.pruned, "failed": ended.failed})
+                }));
+            }
         }
         if let Some(problem) = entry.problem() {
             object["problem"] = json!(problem);
@@ -285,6 +320,12 @@ impl Entry {
                 StudyStatus::Unfinished { .. } => "unfinished",
                 StudyStatus::Unreadable(_) => "unreadable",
             },
+            Kind::Search(search) => match search.status {
+                SearchStatus::Completed => "completed",
+                SearchStatus::Interrupted => "interrupted",
+                SearchStatus::NoResult => "no_result",
+                SearchStatus::Unreadable(_) => "unreadable",
+            },
         }
     }
 
@@ -292,7 +333,8 @@ impl Entry {
     pub fn problem(&self) -> Option<&str> {
         match &self.kind {
             Kind::Run(RunEntry { status: RunStatus::Unreadable(problem), .. })
-            | Kind::Study(StudyEntry { status: StudyStatus::Unreadable(problem), .. }) => Some(problem),
+            | Kind::Study(StudyEntry { status: StudyStatus::Unreadable(problem), .. })
+            | Kind::Search(SearchEntry { status: SearchStatus::Unreadable(problem), .. }) => Some(problem),
             _ => None,
         }
     }
@@ -370,12 +412,6 @@ impl StudyEntry {
         };
         StudyEntry { runs, status }
     }
-}
-
-/// The run folders of a study.
-fn runs_of(study: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(study).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| matches!(Content::of(path), Content::Run))
 }
 
 /// Whether a process runs a study. Asking takes the lock for a moment, and shares it with others who ask.

@@ -5,7 +5,7 @@ mod common;
 
 use common::made_runs::{Runs, SECOND, delete};
 use pupila::run_files::{RunSummary, StudyFile};
-use pupila::runs::{Kind, Listing, Order, RunStatus, StudyStatus, What};
+use pupila::runs::{EndedTrials, Kind, Listing, Order, RunStatus, SearchStatus, StudyStatus, What};
 use pupila::{RunEnd, RunFolder};
 use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,7 +18,7 @@ fn status_of<'a>(listing: &'a Listing, name: &str) -> &'a RunStatus {
     let entry = listing.entries.iter().find(|entry| entry.name == name).unwrap();
     match &entry.kind {
         Kind::Run(run) => &run.status,
-        Kind::Study(_) => panic!("{name} is a study"),
+        _ => panic!("{name} is no run"),
     }
 }
 
@@ -128,7 +128,7 @@ fn a_study_is_one_entry_and_its_runs_are_those_of_its_folder() {
     assert_eq!(names(&listing), ["alone", "s"], "a study is as new as its newest run");
     let study = |listing: &Listing| match &listing.entries[1].kind {
         Kind::Study(study) => study.clone(),
-        Kind::Run(_) => panic!("a study"),
+        _ => panic!("a study"),
     };
     assert_eq!(
         (study(&listing).runs, study(&listing).status),
@@ -206,4 +206,49 @@ fn the_object_for_programs() {
         (&inner["runs"][0]["study"], &inner["runs"][0]["metric"]),
         (&"s".into(), &"val/macro_f1".into())
     );
+}
+
+#[test]
+fn searches_are_listed_with_their_best_value() {
+    let runs = Runs::new();
+    runs.ended("a", 100, |_| {});
+    for trial in ["trial-0000", "trial-0001"] {
+        runs.ended(&format!("search-skin/{trial}"), 300, |_| {});
+    }
+    let read = |name: &str| {
+        let listing = Listing::read(&runs.path("")).unwrap();
+        let entry = listing.entries.iter().find(|entry| entry.name == name).unwrap();
+        let Kind::Search(search) = &entry.kind else { panic!("{entry:?} is no search") };
+        let object =
+            listing.to_json()["runs"].as_array().unwrap().iter().find(|run| run["name"] == name).cloned();
+        (search.clone(), object.unwrap(), entry.clone())
+    };
+    // One that runs has told no more than its study and its storage.
+    runs.write(
+        "search-skin",
+        "search.json",
+        r#"{"study": "search-skin", "storage": "x.journal", "format": 2}"#,
+        200,
+    );
+    let (search, object, entry) = read("search-skin");
+    assert_eq!((search.trials, search.best, &search.status), (2, None, &SearchStatus::NoResult));
+    assert_eq!(object["status"], "no_result");
+    assert_eq!(entry.modified, UNIX_EPOCH + 300 * SECOND);
+    assert!(entry.bytes > runs.bytes("search-skin/trial-0000"));
+    let ended = r#"{"study": "s", "metric": "val/loss", "trials": {"complete": 1, "pruned": 1, "failed": 0},
+                    "best": {"number": 0, "value": 0.25}, "stopped": false}"#;
+    runs.write("search-skin", "search.json", ended, 400);
+    let (search, object, _) = read("search-skin");
+    assert_eq!(search.ended, Some(EndedTrials { complete: 1, pruned: 1, failed: 0 }));
+    assert_eq!((search.best, search.known_metric().unwrap().name), (Some(0.25), "loss"));
+    assert_eq!(
+        (&object["kind"], &object["metric"], &object["score"]),
+        (&"search".into(), &"val/loss".into(), &0.25.into())
+    );
+    runs.write("search-skin", "search.json", &ended.replace("false", "true"), 400);
+    assert_eq!(read("search-skin").0.status, SearchStatus::Interrupted);
+    runs.write("search-skin", "search.json", "{", 400);
+    assert!(read("search-skin").2.problem().unwrap().contains("search.json cannot be read"));
+    // Its trials are runs like others.
+    assert_eq!(names(&Listing::read(&runs.path("search-skin")).unwrap()), ["trial-0000", "trial-0001"]);
 }

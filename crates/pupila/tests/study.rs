@@ -178,17 +178,77 @@ fn a_run_that_holds_something_else_is_not_removed() {
 }
 
 #[test]
-fn two_processes_do_not_run_one_study() {
+fn a_study_that_another_process_runs_is_joined_and_not_changed() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || builder(plan(TWO, &request(&[])), folder.path()).open().unwrap();
-    let mut first = open();
+    let open = |request: &Request| builder(plan(TWO, request), folder.path()).open().unwrap();
+    let mut first = open(&request(&[]));
     // To look at a study takes nothing in hand and makes no folder.
     assert!(!first.folder().exists());
-    first.run(&()).unwrap();
-    let second = open().run(&()).unwrap_err().to_string();
-    assert!(second.contains("another process is running the study"), "{second}");
+    let said = first.run(&()).unwrap();
+    let written = std::fs::read(first.folder().join("study.json")).unwrap();
+    let again = open(&request(&[])).run(&()).unwrap();
+    assert_eq!(again.json["variants"][1]["runs"], said.json["variants"][1]["runs"]);
+    let more = Request { seeds: Some(3), ..request(&[]) };
+    let other = open(&more).run(&()).unwrap_err().to_string();
+    assert!(other.contains("another process is running the study"), "{other}");
+    assert_eq!(std::fs::read(first.folder().join("study.json")).unwrap(), written);
     drop(first);
-    open().run(&()).unwrap();
+    assert_eq!(open(&more).run(&()).unwrap().missing, 0);
+}
+
+/// Waits at its first run until all have begun one, and remembers what was made here.
+struct Gate<'a> {
+    barrier: &'a std::sync::Barrier,
+    waits: std::sync::atomic::AtomicBool,
+    made: std::sync::Mutex<Vec<String>>,
+}
+
+impl StudyObserver for Gate<'_> {
+    fn started(&self, _: Place, name: &str) {
+        self.made.lock().unwrap().push(name.to_owned());
+        if !self.waits.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            self.barrier.wait();
+        }
+    }
+}
+
+#[test]
+fn runs_are_shared_and_each_is_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let alone = tempfile::tempdir().unwrap();
+    let open = |runs: &Path| builder(plan(TWO, &request(&[])), runs).jobs(1).open().unwrap();
+    let expected = open(alone.path()).run(&()).unwrap();
+    let barrier = std::sync::Barrier::new(3);
+    let workers: Vec<(Gate<'_>, Study)> = (0..3)
+        .map(|_| {
+            let gate = Gate { barrier: &barrier, waits: false.into(), made: Default::default() };
+            (gate, open(folder.path()))
+        })
+        .collect();
+    let done: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = workers
+            .into_iter()
+            .map(|(gate, mut study)| {
+                scope.spawn(move || {
+                    let said = study.run(&gate).unwrap();
+                    (gate.made.into_inner().unwrap(), said)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut made: Vec<String> = done.iter().flat_map(|(made, _)| made.clone()).collect();
+    made.sort();
+    assert_eq!(made, ["dropout-0.0-seed0", "dropout-0.0-seed1", "dropout-0.3-seed0", "dropout-0.3-seed1"]);
+    for (made, said) in &done {
+        assert!(!made.is_empty());
+        assert_eq!(said.json["variants"][1]["difference"], expected.json["variants"][1]["difference"]);
+        assert_eq!(said.missing, 0);
+    }
+    let left = std::fs::read_dir(folder.path().join("s")).unwrap();
+    let names: Vec<String> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!names.iter().any(|name| name.contains(".claim")), "{names:?}");
+    assert!(folder.path().join("s/study.html").is_file());
 }
 
 #[test]

@@ -8,8 +8,8 @@ use common::studies::{TWO, builder, models, plan, request, stop_after};
 use fake_mlflow::{Fake, Manner};
 use pupila::run_files::StudyFile;
 use pupila::runs::{Deletion, Kind, Listing, StudyStatus, What};
-use pupila::study::{Request, StudyResult};
-use pupila::{RunFolder, Study};
+use pupila::study::{Place, Request, StudyObserver, StudyResult};
+use pupila::{RunFolder, StopSignal, Study};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -135,6 +135,63 @@ fn runs_that_were_made_without_a_server_are_sent_with_the_study() {
         let [(_, run)] = &store.named(name)[..] else { panic!("{name} is there once") };
         assert_eq!(&run.tags["mlflow.parentRunId"], parent);
         assert_eq!(run.status, "FINISHED");
+    }
+}
+
+/// Stops within the second run.
+struct StopsWithin {
+    stop: StopSignal,
+    begun: std::sync::atomic::AtomicUsize,
+}
+
+impl StudyObserver for StopsWithin {
+    fn started(&self, _: Place, _: &str) {
+        self.begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn epoch(&self, _: Place, epoch: u32, _: u32) {
+        if epoch == 1 && self.begun.load(std::sync::atomic::Ordering::Relaxed) == 2 {
+            self.stop.set();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_interrupted_and_made_anew_is_one_child() {
+    let fake = Fake::start(Manner::Well);
+    let server = format!("tracking.mlflow=\"{}\"", fake.uri());
+    // A server that is away meanwhile is told later.
+    for is_away in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        *fake.store.lock().unwrap() = Default::default();
+        let watcher = StopsWithin { stop: StopSignal::new(), begun: 0.into() };
+        let recipe = ["train.epochs=4", &server];
+        let mut study = builder(plan(TWO, &request(&recipe)), folder.path())
+            .jobs(1)
+            .stop_signal(&watcher.stop)
+            .open()
+            .unwrap();
+        let said = study.run(&watcher).unwrap();
+        assert!(said.because.is_some());
+        drop(study);
+        let interrupted = fake.store.lock().unwrap().named("dropout-0.3-seed0").len();
+        assert_eq!(interrupted, 1);
+        if is_away {
+            fake.set(Manner::Refuses);
+            run(TWO, &request(&recipe), folder.path());
+            fake.set(Manner::Well);
+        }
+        run(TWO, &request(&recipe), folder.path());
+        let store = fake.store.lock().unwrap();
+        for name in ["s", "dropout-0.0-seed0", "dropout-0.0-seed1", "dropout-0.3-seed0", "dropout-0.3-seed1"]
+        {
+            let there = store.named(name);
+            let [(_, run)] = &there[..] else { panic!("{name} is there {} times, {is_away}", there.len()) };
+            assert_eq!(run.status, "FINISHED");
+        }
+        let deleted: Vec<&str> =
+            store.runs.iter().filter(|run| run.is_deleted).map(|run| &run.name[..]).collect();
+        assert_eq!(deleted, ["dropout-0.3-seed0"]);
     }
 }
 

@@ -103,21 +103,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     loop {
         let trials = storage.trials()?;
         let count = |state| trials.iter().filter(|trial| trial.state == state).count();
-        let missing = completions.saturating_sub(count(State::Complete));
-        if missing == 0 {
+        if count(State::Complete) >= completions {
             return Ok(());
         }
-        for trial in storage.fail_stale()? {
+        for trial in storage.fail_stale(3)? {
             println!("stale {}", trial.number);
         }
         let number = match storage.claim()? {
             Some(number) => number,
-            // Trials that run will be complete too, or will be seen to be stale.
-            None if count(State::Running) >= missing => {
-                std::thread::sleep(Duration::from_millis(20));
-                continue;
-            }
-            None => storage.create()?,
+            None => match storage.create_within(completions as u64)? {
+                Some(number) => number,
+                // Trials that run will be complete too, or will be seen to be stale.
+                None => {
+                    std::thread::sleep(Duration::from_millis(20));
+                    continue;
+                }
+            },
         };
         match run(&*storage, &space, sampler, number) {
             Ok(value) => println!("{number} {value:?}"),

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use anyhow::bail;
 use pupila::RunFolder;
-use pupila::trackers::mlflow::{Delivered, Target, TrackingUri, sync};
+use pupila::trackers::mlflow::{Delivered, Target, TrackingUri, delete_replaced, sync};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -164,6 +164,10 @@ fn target(arguments: &cli::Sync) -> Result<Target, Failure> {
 /// Sends a study's own folder and then those of its runs; one that cannot be sent keeps no other from it.
 fn send_study(study: &RunFolder, target: &Target, wait: Duration, output: Output) -> Result<(), Failure> {
     let runs = study.runs().map_err(Failure::work)?;
+    // What was sent of runs that were interrupted, and made anew since.
+    if let Err(error) = delete_replaced(study.path(), target) {
+        output.warn(format_args!("an interrupted run is still on {}: {error}", target.uri));
+    }
     let own = check(study);
     if let Err(error) = &own {
         output.warn(format_args!("{error:#}; the runs of the study are sent without a parent"));

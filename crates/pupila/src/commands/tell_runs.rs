@@ -2,7 +2,7 @@
 
 use super::tell_study::bytes;
 use pupila::count;
-use pupila::runs::{Deleted, Deletion, Entry, Kind, Listing, RunStatus, StudyStatus, What};
+use pupila::runs::{Deleted, Deletion, Entry, Kind, Listing, RunStatus, SearchStatus, StudyStatus, What};
 use pupila::study::Words;
 use std::time::{Duration, SystemTime};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -83,10 +83,18 @@ fn columns(listing: &Listing, now: SystemTime) -> Vec<Column> {
         column("model", false, 3, &|entry| match &entry.kind {
             Kind::Run(run) => or_dash(run.model.as_deref().map(printable)),
             Kind::Study(_) => "study".to_owned(),
+            Kind::Search(_) => "search".to_owned(),
         }),
         column(&words.name(), true, 0, &|entry| match &entry.kind {
             Kind::Run(run) => or_dash(run.score.map(|score| words.value(score))),
             Kind::Study(_) => "-".to_owned(),
+            Kind::Search(search) => or_dash(search.best.zip(search.known_metric()).map(|(best, metric)| {
+                let own = Words { metric };
+                match metric.name == listing.metric.name {
+                    true => own.value(best),
+                    false => format!("{} {}", own.name(), own.value(best)),
+                }
+            })),
         }),
         column("epochs", true, 2, &|entry| match &entry.kind {
             Kind::Run(run) => or_dash(run.epochs.map(|ended| match run.planned_epochs {
@@ -94,6 +102,7 @@ fn columns(listing: &Listing, now: SystemTime) -> Vec<Column> {
                 _ => count(ended),
             })),
             Kind::Study(study) => counted(study.runs, "run", "runs"),
+            Kind::Search(search) => counted(search.trials, "trial", "trials"),
         }),
         column("ended", false, 1, &status),
         column("size", true, 0, &|entry| bytes(entry.bytes)),
@@ -111,6 +120,10 @@ fn status(entry: &Entry) -> String {
         Kind::Study(study) => match study.status {
             StudyStatus::Failed { failed, of } => format!("{} of {} failed", count(failed), count(of)),
             StudyStatus::Unfinished { ended, of } => format!("{} of {} ended", count(ended), count(of)),
+            _ => entry.status().to_owned(),
+        },
+        Kind::Search(search) => match search.status {
+            SearchStatus::NoResult => "no result yet".to_owned(),
             _ => entry.status().to_owned(),
         },
     }
@@ -158,10 +171,18 @@ fn total(listing: &Listing) -> String {
         .iter()
         .filter_map(|entry| match &entry.kind {
             Kind::Study(study) => Some(study.runs),
-            Kind::Run(_) => None,
+            Kind::Run(_) | Kind::Search(_) => None,
         })
         .collect();
-    let runs = listing.entries.len() - studies.len();
+    let searches: Vec<usize> = listing
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.kind {
+            Kind::Search(search) => Some(search.trials),
+            Kind::Run(_) | Kind::Study(_) => None,
+        })
+        .collect();
+    let runs = listing.entries.len() - studies.len() - searches.len();
     let mut parts = Vec::new();
     if runs > 0 {
         parts.push(counted(runs, "run", "runs"));
@@ -172,6 +193,14 @@ fn total(listing: &Listing) -> String {
             "{} with {}",
             counted(studies.len(), "study", "studies"),
             counted(runs, "run", "runs")
+        ));
+    }
+    if !searches.is_empty() {
+        let trials: usize = searches.iter().sum();
+        parts.push(format!(
+            "{} with {}",
+            counted(searches.len(), "search", "searches"),
+            counted(trials, "trial", "trials")
         ));
     }
     format!("{}, {}", parts.join(" and "), bytes(listing.bytes()))

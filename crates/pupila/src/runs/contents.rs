@@ -1,6 +1,6 @@
 //! What a folder is by what it holds, what it takes on disk, and what in it is not ours.
 
-use crate::study::LOCK;
+use crate::study::{CLAIM, LOCK};
 use pupila_run::{RunFileError, RunFolder, StudyFile, Summary};
 use std::fs;
 use std::io;
@@ -77,6 +77,12 @@ impl Content {
     }
 }
 
+/// The run folders of a study or a search.
+pub(super) fn runs_of(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| matches!(Content::of(path), Content::Run))
+}
+
 /// Whether a path is a file itself, and no link to one.
 pub(super) fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
@@ -84,7 +90,8 @@ pub(super) fn is_file(path: &Path) -> bool {
 
 /// Whether a folder is free for a study: it is empty, or holds nothing but the lock and the partial files of one that was not begun.
 pub(crate) fn is_free(path: &Path) -> bool {
-    let is_left_over = |name: &str| name == LOCK || is_of_a_study(name) && whole(name) != name;
+    let is_left_over =
+        |name: &str| name == LOCK || is_claim(name) || is_of_a_study(name) && whole(name) != name;
     !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
         && foreign(path, is_left_over, &|_, _| Ok(None)).is_ok_and(|foreign| foreign.is_empty())
 }
@@ -193,6 +200,12 @@ fn is_of_a_run(name: &str) -> bool {
 /// Whether a study writes files of this name.
 fn is_of_a_study(name: &str) -> bool {
     [StudyFile::NAME, StudyFile::PAGE, StudyFile::RESULTS, RunFolder::METRICS, LOCK].contains(&whole(name))
+        || is_claim(name)
+}
+
+/// Whether a name is that of a claim of a run, or of one that was taken away.
+fn is_claim(name: &str) -> bool {
+    name.ends_with(CLAIM) || name.rsplit_once('-').is_some_and(|(claim, _)| claim.ends_with(CLAIM))
 }
 
 /// Whether the sender to MLflow keeps files of this name in its folder.

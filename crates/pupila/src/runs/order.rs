@@ -40,7 +40,8 @@ impl Listing {
 fn score(entry: &Entry) -> Option<f64> {
     match &entry.kind {
         Kind::Run(run) => run.score,
-        Kind::Study(_) => None,
+        // By its own metric, which may be another than that of the runs.
+        Kind::Study(_) | Kind::Search(_) => None,
     }
 }
 

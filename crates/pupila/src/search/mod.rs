@@ -11,6 +11,7 @@ pub use pupila_search::sampler::SAMPLERS;
 pub use pupila_search::{
     Choice, Direction, Distribution, Parameter, SearchErrors, SearchFault, Space, State, Trial, importance,
 };
+pub(crate) use record::{FILE, is_search};
 
 use crate::error::{Error, ErrorKind, Tried};
 use crate::session::{Session, available_threads, canonical, plain_name};
@@ -51,8 +52,8 @@ pub struct SearchOptions {
     pub study: Option<String>,
     /// Where the trials are kept, as an address; a journal in the search's folder if left out.
     pub storage: Option<String>,
-    /// No new trial is made once so many have ended complete or pruned, those of earlier calls and of other workers among them. Those that wait in
-    /// the queue are run.
+    /// So many trials end complete or pruned, those of earlier calls and of other workers among them. Those that somebody has put into the queue
+    /// are run beyond that.
     pub trials: Option<u64>,
     /// No trial is begun after so many minutes.
     pub minutes: Option<f64>,
@@ -205,8 +206,7 @@ impl Search {
         let folder = options.runs.join(&name);
         let study = options.study.clone().unwrap_or_else(|| name.clone());
         match RunFolder::check_name(&options.runs, &name) {
-            Err(RunFolderError::Exists(_)) if record::is_search(&folder) || crate::runs::is_free(&folder) => {
-            }
+            Err(RunFolderError::Exists(_)) if is_search(&folder) || crate::runs::is_free(&folder) => {}
             named => named?,
         }
         record::of_study(&folder, &study)?;

@@ -19,7 +19,7 @@ use std::time::Duration;
 /// The trials, where no other storage is named.
 pub(super) const JOURNAL: &str = "trials.journal";
 /// What there is to know, for programs.
-pub(super) const FILE: &str = "search.json";
+pub(crate) const FILE: &str = "search.json";
 /// The page.
 pub(super) const PAGE: &str = "search.html";
 /// The recipe of the best trial.
@@ -29,14 +29,15 @@ pub(super) const TABLE: &str = "trials.csv";
 
 /// Locked by whoever works in the folder.
 const LOCK: &str = "search.lock";
-/// Locked by whoever trains the best two again.
+/// Locked by whoever trains the best two again, or writes to the search's own record.
 const AGAIN_LOCK: &str = "again.lock";
 /// The attribute of a study that says what it was begun with.
 const BEGUN: &str = "pupila:begun_with";
 
 /// Whether a folder is that of a search.
-pub(super) fn is_search(folder: &Path) -> bool {
-    folder.join(FILE).is_file() || folder.join(JOURNAL).is_file()
+pub(crate) fn is_search(folder: &Path) -> bool {
+    // Of one that another worker begins at this moment, the lock is all there is.
+    [FILE, JOURNAL, LOCK].iter().any(|name| folder.join(name).is_file())
 }
 
 /// Says that the folder is a search's, to trackers too: it is the parent of its runs.
@@ -95,18 +96,19 @@ impl Lock {
     }
 }
 
-/// Waits until no other process trains the best two in this folder; none where the search is to stop.
+/// Waits until no other process trains the best two in this folder, or writes to its record; none where the search is to stop before that.
 pub(super) fn turn(search: &Search) -> Result<Option<File>, Error> {
     let path = search.folder.join(AGAIN_LOCK);
     let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
-    while !search.options.stop.is_set() {
+    loop {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if search.options.stop.is_set() => return Ok(None),
             Err(TryLockError::WouldBlock) => std::thread::sleep(super::trial::POLL),
-            Err(TryLockError::Error(source)) => return Err(Error::io(Tried::Write, path)(source)),
+            // A file system without locks: docs/cluster.md says what not to do at once there.
+            Err(TryLockError::Error(_)) => return Ok(Some(file)),
         }
     }
-    Ok(None)
 }
 
 /// What a study was begun with, which all of its trials must have: the images, and the recipe but for what the space sets.
@@ -157,8 +159,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn write_start(search: &Search) -> Result<(), Error> {
     let path = search.folder.join(RunFolder::METRICS);
-    if RunFolder::open(&search.folder)?.start()?.is_some() {
+    let is_there = || -> Result<bool, Error> { Ok(RunFolder::open(&search.folder)?.start()?.is_some()) };
+    if is_there()? {
         return Ok(());
+    }
+    // Many workers may begin at once, and one of them may have been killed as it began.
+    let Some(_turn) = turn(search)? else { return Ok(()) };
+    if is_there()? {
+        return Ok(());
+    }
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io(Tried::Write, path)(error));
+        }
+        _ => {}
     }
     let mut recipe = Map::new();
     recipe.insert("search.metric".to_owned(), search.metric().into());
@@ -185,6 +199,8 @@ pub(super) fn send(
     observer: &dyn SearchObserver,
 ) -> Result<(), Error> {
     let path = search.folder.join(RunFolder::METRICS);
+    // Two that append at once would write over each other. Who is to stop, and would have to wait, leaves it to the others.
+    let Some(_turn) = turn(search)? else { return Ok(()) };
     let mut own = Jsonl::append(&path).map_err(Error::io(Tried::Write, &path))?;
     let best = result.best.and_then(|number| result.trials.iter().find(|trial| trial.number == number));
     let mut values: Vec<(String, f64)> =

@@ -9,8 +9,9 @@ use pupila_search::pruner::Situation;
 use pupila_search::storage::{HEARTBEAT_S, STALE_S, Storage, StorageError};
 use pupila_search::{Assignment, Request, State, Trial};
 use pupila_train::{EpochRecord, Observer, Stop};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::json;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -30,7 +31,7 @@ pub(super) const INTERRUPTED: &str = "interrupted";
 /// Failed trials, beside as many as are wanted, after which no more are begun.
 const FAILURES: u64 = 10;
 
-/// How often a trial that did not come to its end is tried again.
+/// How often a trial that did not come to its end is tried again: it may be what ends its workers, by the memory that it takes.
 const RETRIES: usize = 3;
 
 /// What the threads share.
@@ -42,7 +43,7 @@ struct Shared<'a> {
     running: Mutex<BTreeSet<u64>>,
     error: Mutex<Option<Error>>,
     stopped: AtomicBool,
-    /// Held by the thread that chooses what comes next: two that count at a time would begin one too many.
+    /// Held by the thread that chooses what comes next, and makes it known as this process's.
     turn: Mutex<()>,
     /// Whether it has been said that others are waited for.
     waits: AtomicBool,
@@ -98,33 +99,22 @@ pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<
     Ok(shared.stopped.into_inner())
 }
 
-/// Puts a trial whose worker is gone, or that was interrupted, into the queue once more, as Optuna's `RetryFailedTrialCallback` does. One that has
-/// come to this several times may be what ends its workers, by the memory that it takes, and is not tried again.
-fn enqueue_again(storage: &dyn Storage, lost: &Trial) -> Result<(), Error> {
-    let history = lost.system_attributes.get("retry_history").and_then(Value::as_array).cloned();
-    let mut history = history.unwrap_or_default();
-    if history.len() >= RETRIES {
-        return Ok(());
-    }
-    history.push(lost.number.into());
-    let first = lost.system_attributes.get("failed_trial").cloned().unwrap_or_else(|| lost.number.into());
-    let given: BTreeMap<String, Value> =
-        lost.params.iter().map(|(key, param)| (key.clone(), param.external().to_json())).collect();
-    storage.enqueue(&given, &[("failed_trial".into(), first), ("retry_history".into(), json!(history))])?;
-    Ok(())
-}
-
 /// Ends a trial as failed.
 fn fail(storage: &dyn Storage, number: u64, why: &str) -> Result<(), Error> {
     storage.set_attribute(number, false, WHY, &json!(why))?;
     Ok(storage.finish(number, State::Fail, None)?)
 }
 
+/// Ends a trial as failed, and lets it wait to be tried once more.
+fn retry(storage: &dyn Storage, number: u64, why: &str) -> Result<(), Error> {
+    storage.set_attribute(number, false, WHY, &json!(why))?;
+    Ok(storage.retry(number, RETRIES)?)
+}
+
 /// Takes up every running trial, where it is known that nobody runs one.
 pub(super) fn take_up_all(storage: &dyn Storage) -> Result<(), Error> {
     for lost in storage.trials()?.iter().filter(|trial| trial.state == State::Running) {
-        fail(storage, lost.number, INTERRUPTED)?;
-        enqueue_again(storage, lost)?;
+        retry(storage, lost.number, INTERRUPTED)?;
     }
     Ok(())
 }
@@ -220,9 +210,7 @@ impl Shared<'_> {
 
     fn chosen(&self) -> Result<Next, Error> {
         let storage = &self.search.storage;
-        for lost in storage.fail_stale()? {
-            enqueue_again(storage.as_ref(), &lost)?;
-        }
+        storage.fail_stale(RETRIES)?;
         if let Some(number) = storage.claim()? {
             return Ok(Next::Trial(number));
         }
@@ -231,21 +219,6 @@ impl Shared<'_> {
         if failed >= FAILURES + self.search.wanted().unwrap_or(0) {
             self.observer.warning(&format!("{failed} trials have failed: no more are begun"));
             return Ok(Next::Enough);
-        }
-        if let Some(wanted) = self.search.wanted() {
-            let counts =
-                |trial: &Trial| matches!(trial.state, State::Complete | State::Pruned | State::Running);
-            let trials = storage.trials()?;
-            if trials.iter().filter(|trial| counts(trial)).count() as u64 >= wanted {
-                let own = lock(&self.running).clone();
-                let elsewhere =
-                    |trial: &&Trial| trial.state == State::Running && !own.contains(&trial.number);
-                let sign = |trial: &Trial| {
-                    format!("{} {} {:?};", trial.number, trial.intermediate.len(), trial.system_attributes)
-                };
-                let signs: String = trials.iter().filter(elsewhere).map(sign).collect();
-                return Ok(if signs.is_empty() { Next::Enough } else { Next::Others(signs) });
-            }
         }
         // A grid has an end, which is seen before a trial is made for nothing.
         let search = self.search;
@@ -259,7 +232,23 @@ impl Shared<'_> {
                 return Ok(Next::Enough);
             }
         }
-        Ok(Next::Trial(storage.create()?))
+        let Some(wanted) = search.wanted() else { return Ok(Next::Trial(storage.create()?)) };
+        if let Some(number) = storage.create_within(wanted)? {
+            return Ok(Next::Trial(number));
+        }
+        let trials = storage.trials()?;
+        let own = lock(&self.running).clone();
+        let elsewhere = |trial: &&Trial| match trial.state {
+            // Given back by another worker meanwhile.
+            State::Waiting => true,
+            State::Running => !own.contains(&trial.number),
+            _ => false,
+        };
+        let sign = |trial: &Trial| {
+            format!("{} {} {:?};", trial.number, trial.intermediate.len(), trial.system_attributes)
+        };
+        let signs: String = trials.iter().filter(elsewhere).map(sign).collect();
+        Ok(if signs.is_empty() { Next::Enough } else { Next::Others(signs) })
     }
 
     /// Chooses, trains, and says how it ended. `false` where there is nothing left to try, or the search was stopped.
@@ -275,12 +264,17 @@ impl Shared<'_> {
                 return Ok(true);
             }
         };
+        // A grid looks for what is left to try, and not for what was good.
+        let peers = match search.sampler.is_finite() {
+            true => Cow::Borrowed(&trials[..]),
+            false => search.pruner.peers(&search.study, number, &trials),
+        };
         let request = Request {
             space: &search.options.space,
             direction: search.direction,
             seed: search.options.seed,
             number,
-            trials: &trials,
+            trials: &peers,
             fixed,
         };
         let chosen = match search.sampler.suggest(&request) {
@@ -305,15 +299,13 @@ impl Shared<'_> {
             Ok(Ok(Some(ended))) => ended,
             // Interrupted: whoever goes on takes it up again.
             Ok(Ok(None)) => {
-                fail(storage.as_ref(), number, INTERRUPTED)?;
-                enqueue_again(storage.as_ref(), &trial)?;
+                retry(storage.as_ref(), number, INTERRUPTED)?;
                 self.stopped.store(true, Ordering::Relaxed);
                 return Ok(false);
             }
             Ok(Err(error @ Error::Storage(StorageError::Trial { .. }))) => return Err(error),
             Ok(Err(error)) if error.is_of_the_file_system() => {
-                fail(storage.as_ref(), number, &error.to_string())?;
-                enqueue_again(storage.as_ref(), &trial)?;
+                retry(storage.as_ref(), number, &error.to_string())?;
                 return Err(error);
             }
             Ok(Err(error)) => Ended::failed(error.to_string()),

@@ -10,7 +10,7 @@ use pupila_dataset::Cache;
 use pupila_run::{RunFolder, RunFolderError, StudyFile};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A study that is being put together.
 pub struct StudyBuilder {
@@ -258,7 +258,8 @@ impl StudyBuilder {
             stop,
             progress,
             arguments,
-            lock: None,
+            lock: Mutex::default(),
+            has_joined: false,
             left_out,
         })
     }

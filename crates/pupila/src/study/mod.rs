@@ -6,14 +6,18 @@
 mod adopt;
 mod builder;
 mod checks;
+mod claims;
 mod collect;
 mod extend;
 mod file_facts;
+mod folder_lock;
 mod page;
 mod record;
 mod results;
 mod runner;
 
+pub(crate) use claims::ENDING as CLAIM;
+pub(crate) use folder_lock::LOCK;
 pub(crate) use runner::has_ended;
 
 pub use builder::StudyBuilder;
@@ -22,7 +26,7 @@ pub use pupila_study::{
     Request, RunFacts, StudyErrors, StudyFault, VariantAnalysis, Verdict, definition, words::Words,
 };
 
-use crate::error::{Error, Tried};
+use crate::error::Error;
 use crate::session::OnProgress;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
@@ -32,16 +36,9 @@ use pupila_run::{Group, StudyFile};
 use pupila_study::{Controls, Facts, analyse, controls, results as study_results, words};
 use serde_json::Value;
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-/// The file that a process has locked as long as it runs the study.
-pub(crate) const LOCK: &str = "study.lock";
-
-/// How often, and with which pauses, a lock is tried that may be somebody's look alone.
-const LOCK_TRIES: u32 = 20;
-const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+use std::sync::{Arc, Mutex};
 
 /// The studies that are built in.
 pub fn built_in() -> &'static [pupila_study::built_in::BuiltIn] {
@@ -156,8 +153,10 @@ pub struct Study {
     places: Vec<Place>,
     /// For each of them, whether it has ended before.
     done: Vec<bool>,
-    /// Held from the first run on, as long as the study is.
-    lock: Option<File>,
+    /// Held from the first run on, as long as the study is: by one process, which writes what the study says.
+    lock: Mutex<Option<File>>,
+    /// Whether another process had it then, and this one makes runs beside it.
+    has_joined: bool,
     /// Runs that a limit of runs leaves out.
     left_out: usize,
 }
@@ -243,67 +242,6 @@ impl Study {
         self.left_out
     }
 
-    /// Whether the folder is this process's to write: it is locked.
-    fn can_write(&self) -> bool {
-        self.lock.is_some()
-    }
-
-    /// [`Study::lock_folder`]. A folder that cannot be written is looked at without, where all runs have ended and nothing is to be kept from
-    /// others; that is told.
-    fn lock_or_look(&mut self, observer: &dyn StudyObserver) -> Result<(), Error> {
-        let refused = match self.lock_folder() {
-            Err(error @ Error::Io { .. }) if self.before.is_some() && self.left().is_empty() => error,
-            done => return done,
-        };
-        self.lock = None;
-        observer.warning(&format!(
-            "{refused}: all runs have ended, so what they say is told; {}, {} and {} are not written anew",
-            StudyFile::NAME,
-            StudyFile::PAGE,
-            StudyFile::RESULTS
-        ));
-        Ok(())
-    }
-
-    /// Makes the folder, and keeps other processes out of it until this one ends, however it ends.
-    fn lock_folder(&mut self) -> Result<(), Error> {
-        if self.lock.is_some() {
-            return Ok(());
-        }
-        std::fs::create_dir_all(&self.folder).map_err(Error::io(Tried::MakeFolder, &self.folder))?;
-        let path = self.folder.join(LOCK);
-        let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
-        // Whoever lists the study locks it for a moment, to see whether it is running.
-        let mut tries = 0;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
-                    tries += 1;
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Error::request(format_args!(
-                        "another process is running the study {}: wait for it, or choose another --name",
-                        self.folder.display()
-                    )));
-                }
-                // A file system without locks: two processes at once are the user's own care there.
-                Err(TryLockError::Error(_)) => break,
-            }
-        }
-        if StudyFile::read(&self.folder)? != self.before {
-            return Err(Error::request(format_args!(
-                "another process has changed the study {} meanwhile: give the same command again",
-                self.folder.display()
-            )));
-        }
-        self.lock = Some(file);
-        self.file.write(&self.folder).map_err(Error::io(Tried::Write, StudyFile::path(&self.folder)))?;
-        self.before = StudyFile::read(&self.folder)?;
-        Ok(())
-    }
-
     /// How a run belongs to the study, for trackers.
     fn group(&self, place: Place) -> Group {
         Group {
@@ -342,7 +280,11 @@ impl Study {
     /// The folder cannot be written. A run that fails is a result, and ends nothing.
     pub fn run(&mut self, observer: &dyn StudyObserver) -> Result<StudyResult, Error> {
         self.lock_or_look(observer)?;
-        let sends = self.can_write() && record::begin(self, observer)?;
+        let sends = match self.has_joined {
+            // Whoever has the folder sends the study itself.
+            true => record::is_sent(self, observer),
+            false => self.can_write() && record::begin(self, observer)?,
+        };
         let (facts, because) = runner::run(self, sends, observer)?;
         let looks = self.before.as_ref().and_then(|before| before.result.as_ref()).map(study_results::looks);
         let analysis = analyse(&facts, self.images, self.train_images).after(looks.into_iter().flatten());
@@ -375,11 +317,12 @@ impl Study {
             self.places.iter().filter(|&&place| facts.get(place).outcome == RunOutcome::Missing).count();
         let mut rows = study_results::rows(&self.plan, &analysis);
         rows.extend(controls.as_ref().and_then(|controls| controls.row(Words { metric: self.plan.metric })));
-        if self.can_write() {
+        let is_to_write = self.is_to_write(&json, because.is_none())?;
+        if is_to_write {
             results::write(self, &facts, &analysis, (&answer, controls.as_ref()), &json)?;
             record::end(self, &analysis, because.is_some() && missing > 0)?;
         }
-        if sends {
+        if sends && is_to_write {
             record::send(self, observer)?;
         }
         Ok(StudyResult { rows, answer, json, missing, because: because.filter(|_| missing > 0), analysis })

@@ -5,7 +5,7 @@ use crate::error::{Error, Tried};
 use crate::session::canonical;
 use crate::source;
 use pupila_run::{DataRecord, RunEnd, RunFolder, StudyFile};
-use pupila_trackers::mlflow::{Target, sync};
+use pupila_trackers::mlflow::{Target, delete_replaced, sync};
 use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, now};
 use pupila_train::mlflow_target;
 use serde_json::Map;
@@ -31,6 +31,11 @@ pub(super) fn begin(study: &Study, observer: &dyn StudyObserver) -> Result<bool,
         study.folder.display()
     ));
     Ok(false)
+}
+
+/// Whether runs are to be sent to a server, where another process has said that the study begins.
+pub(super) fn is_sent(study: &Study, observer: &dyn StudyObserver) -> bool {
+    target(study, observer).is_some()
 }
 
 /// How long a server is waited for.
@@ -116,9 +121,19 @@ pub(super) fn end(study: &Study, analysis: &Analysis, stopped: bool) -> Result<(
     Ok(())
 }
 
+/// Takes runs off the server that are made anew. What cannot be done now is done when the study is sent.
+pub(super) fn delete_interrupted(study: &Study, observer: &dyn StudyObserver) {
+    if let Some(target) = target(study, observer)
+        && let Err(error) = delete_replaced(&study.folder, &target)
+    {
+        observer.warning(&format!("an interrupted run is still on {}: {error}", target.uri));
+    }
+}
+
 /// Sends what came out, and those runs that were made when no server was named or none answered.
 pub(super) fn send(study: &Study, observer: &dyn StudyObserver) -> Result<(), Error> {
     let Some(target) = target(study, observer) else { return Ok(()) };
+    delete_interrupted(study, observer);
     let own = RunFolder::open(&study.folder)?;
     let runs = own.runs()?;
     let (mut missing, mut reason, mut wait) = (0, String::new(), PATIENCE);

@@ -1,18 +1,24 @@
 //! The runs of a study, side by side, each begun only if it has not ended before.
 
+use super::claims::{Claim, Claims, HEARTBEAT};
 use super::collect::{ImageGroups, collect};
 use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, StudyPlan, Unfinished};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Tried};
+use crate::runs::{has_unfinished, remove_unfinished};
 use crate::session::{OnProgress, Session};
 use pupila_backend::Backend;
 use pupila_dataset::{Dataset, Show, Split};
 use pupila_engine::thread_pool;
 use pupila_run::{Record, RunEnd, RunFileError, RunFiles, RunFolder, Summary};
+use pupila_search::storage::{STALE_S, SystemClock};
 use pupila_study::Facts;
+use pupila_trackers::mlflow::set_aside;
 use pupila_train::{CheckedRecipe, EpochRecord, Observer};
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,9 +54,25 @@ pub(crate) fn has_ended(folder: &Path) -> Result<bool, Error> {
     }
 }
 
+/// Between two looks at what other processes do.
+pub(super) const POLL: Duration = Duration::from_millis(500);
+
+/// What is to be done about a run.
+enum Next<'a> {
+    /// It is this process's to make.
+    Make(Claim<'a>),
+    /// Another process has made it meanwhile.
+    Made,
+    /// Another process makes it.
+    Elsewhere,
+}
+
 /// What the threads of the runs share.
 struct Shared<'a> {
     study: &'a Study,
+    claims: Claims,
+    /// Whether it was said that others are waited for.
+    waits: AtomicBool,
     sends: bool,
     observer: &'a dyn StudyObserver,
     queue: Mutex<VecDeque<Place>>,
@@ -81,13 +103,15 @@ pub(super) fn run<'a>(
         }
         facts.set(place, collected(study, place, &groups));
     }
-    if !study.can_write() {
+    if !study.can_run() {
         return Ok((facts, None));
     }
     // More than a clock can hold is no limit.
     let minutes = plan.minutes.and_then(|minutes| Duration::try_from_secs_f64(60.0 * minutes).ok());
     let shared = Shared {
         study,
+        claims: Claims::new(&study.folder, Arc::new(SystemClock::default())),
+        waits: AtomicBool::new(false),
         sends,
         observer,
         queue: Mutex::new(queue),
@@ -99,9 +123,19 @@ pub(super) fn run<'a>(
     };
     (0..plan.variants.len()).for_each(|variant| shared.remove_models(variant));
     shared.read_images()?;
+    let (done, ends) = channel::<()>();
     std::thread::scope(|scope| {
-        for _ in 0..study.jobs {
-            scope.spawn(|| shared.work());
+        let claims = &shared.claims;
+        scope.spawn(move || {
+            while ends.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+                claims.beat();
+            }
+        });
+        let workers: Vec<_> = (0..study.jobs).map(|_| scope.spawn(|| shared.work())).collect();
+        let panicked = workers.into_iter().filter_map(|worker| worker.join().err()).next();
+        drop(done);
+        if let Some(panic) = panicked {
+            resume_unwind(panic);
         }
     });
     if let Some(error) = lock(&shared.error).take() {
@@ -159,6 +193,8 @@ impl Shared<'_> {
 
     /// Takes one run after the other, until there is none or the study is to end.
     fn work(&self) {
+        // Runs that others make, one after the other, since the last that could be made here.
+        let mut elsewhere = 0;
         loop {
             if self.study.stop.is_set() {
                 lock(&self.unfinished).get_or_insert(Unfinished::Stopped);
@@ -175,6 +211,30 @@ impl Shared<'_> {
                 return;
             }
             let name = self.study.plan.run_name(place);
+            let _claim = match self.claim(&name) {
+                Ok(Next::Make(claim)) => claim,
+                Ok(Next::Made) => {
+                    self.came_out(place, &name, collected(self.study, place, &self.groups));
+                    continue;
+                }
+                Ok(Next::Elsewhere) => {
+                    let mut queue = lock(&self.queue);
+                    queue.push_back(place);
+                    elsewhere += 1;
+                    let left = queue.len();
+                    drop(queue);
+                    if elsewhere >= left {
+                        self.wait(left);
+                        elsewhere = 0;
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    lock(&self.error).get_or_insert(error);
+                    return;
+                }
+            };
+            elsewhere = 0;
             let threads = (self.study.threads / self.study.jobs).max(1);
             let session = AssertUnwindSafe(|| self.session(place, &name, threads));
             let facts = match catch_unwind(session) {
@@ -195,15 +255,44 @@ impl Shared<'_> {
                 Ok(Err(error)) => failed(error.to_string()),
                 Err(panic) => failed(format!("a fault of the program: {}", message(panic.as_ref()))),
             };
-            self.observer.ended(place, &name, &facts);
-            lock(&self.facts).set(place, facts);
-            self.remove_models(place.variant);
+            self.came_out(place, &name, facts);
         }
+    }
+
+    fn came_out(&self, place: Place, name: &str, facts: RunFacts) {
+        self.observer.ended(place, name, &facts);
+        lock(&self.facts).set(place, facts);
+        self.remove_models(place.variant);
+    }
+
+    /// Claims a run, and looks whether it has ended: whoever has made it may still be sending it, and has its claim until then.
+    fn claim(&self, name: &str) -> Result<Next<'_>, Error> {
+        self.study.take_over();
+        let Some(claim) = self.claims.take(name)? else { return Ok(Next::Elsewhere) };
+        Ok(if has_ended(&self.study.folder.join(name))? { Next::Made } else { Next::Make(claim) })
+    }
+
+    /// All runs that are left are made by others: they are waited for, since they may be gone, and their runs be left to make.
+    fn wait(&self, left: usize) {
+        if !self.waits.swap(true, Ordering::Relaxed) {
+            self.observer.note(&format!(
+                "{left} runs are made by other processes: waiting for their end; one that is not heard of for {STALE_S} s is made here"
+            ));
+        }
+        std::thread::sleep(POLL);
     }
 
     fn session(&self, place: Place, name: &str, threads: usize) -> Result<RunEnd, Error> {
         let study = self.study;
-        crate::runs::remove_unfinished(&study.folder.join(name))?;
+        let folder = study.folder.join(name);
+        // A study has one child for each run on a server: what was sent of one that was interrupted is taken off it.
+        if has_unfinished(&folder)? {
+            set_aside(&folder, &study.folder).map_err(Error::io(Tried::Write, &study.folder))?;
+            remove_unfinished(&folder)?;
+        }
+        if self.sends {
+            super::record::delete_interrupted(study, self.observer);
+        }
         self.observer.started(place, name);
         let recipe = study.plan.recipe(place)?;
         let mut session = Session::builder(recipe, &study.data)

@@ -35,6 +35,8 @@ pub struct FakeRun {
     pub status: String,
     pub tags: BTreeMap<String, String>,
     pub params: BTreeMap<String, String>,
+    /// In the server's trash: its pages do not show it.
+    pub is_deleted: bool,
 }
 
 /// Runs, of which the first is r1; metrics by (run, key, step, timestamp) with how often each came; files by place.
@@ -48,9 +50,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// The ids and the runs whose name is this.
+    /// The ids and the runs whose name is this, without deleted ones.
     pub fn named(&self, name: &str) -> Vec<(String, &FakeRun)> {
-        let runs = self.runs.iter().enumerate().filter(|(_, run)| run.name == name);
+        let runs = self.runs.iter().enumerate().filter(|(_, run)| run.name == name && !run.is_deleted);
         runs.map(|(place, run)| (format!("r{}", place + 1), run)).collect()
     }
 
@@ -209,6 +211,10 @@ impl Fake {
                 ok(json!({ "run": described(&format!("r{}", store.runs.len())) }))
             }
             "runs/get" => ok(json!({ "run": described(query.strip_prefix("run_id=").unwrap()) })),
+            "runs/delete" => {
+                store.run(&json["run_id"]).is_deleted = true;
+                ok(json!({}))
+            }
             "runs/update" => {
                 store.run(&json["run_id"]).status = json["status"].as_str().unwrap().to_owned();
                 ok(json!({}))

@@ -4,7 +4,8 @@
 //! `optuna.pruners.HyperbandPruner` 4.9, of which also the bracket of a trial, a hash of the study's name and its number, is the same.
 
 use super::{Pruner, Situation, SuccessiveHalving, Verdict};
-use crate::trial::State;
+use crate::trial::{State, Trial};
+use std::borrow::Cow;
 
 /// Each trial belongs to a bracket, and competes within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,16 @@ impl Hyperband {
         };
         (0..count).map(budget).collect()
     }
+
+    /// The same by the trials known; none where the length of trials is not known, or there is no bracket.
+    fn budgets_among<'a>(&self, trials: impl Iterator<Item = &'a Trial>) -> Option<Vec<u64>> {
+        let longest = || {
+            let complete = trials.filter(|trial| trial.state == State::Complete);
+            let last = complete.filter_map(Trial::last_report).map(|(step, _)| step).max();
+            last.map(|last| last.max(0).unsigned_abs() + 1)
+        };
+        Some(self.budgets(self.max_resource.or_else(longest)?)).filter(|budgets| !budgets.is_empty())
+    }
 }
 
 /// The bracket of a trial.
@@ -73,17 +84,16 @@ impl Pruner for Hyperband {
         "hyperband"
     }
 
+    // As `optuna.pruners._filter_study`.
+    fn peers<'a>(&self, study: &str, number: u64, trials: &'a [Trial]) -> Cow<'a, [Trial]> {
+        let Some(budgets) = self.budgets_among(trials.iter()) else { return Cow::Borrowed(trials) };
+        let own = bracket(study, number, &budgets);
+        let is_peer = |trial: &&Trial| bracket(study, trial.number, &budgets) == own;
+        Cow::Owned(trials.iter().filter(is_peer).cloned().collect())
+    }
+
     fn judge(&self, situation: &Situation<'_>) -> Verdict {
-        let longest = || {
-            let complete = situation.others().filter(|other| other.state == State::Complete);
-            let last = complete.filter_map(|other| other.last_report()).map(|(step, _)| step).max();
-            last.map(|last| last.max(0).unsigned_abs() + 1)
-        };
-        let Some(max_resource) = self.max_resource.or_else(longest) else { return Verdict::default() };
-        let budgets = self.budgets(max_resource);
-        if budgets.is_empty() {
-            return Verdict::default();
-        }
+        let Some(budgets) = self.budgets_among(situation.others()) else { return Verdict::default() };
         let own = bracket(situation.study, situation.trial.number, &budgets);
         let halving = SuccessiveHalving {
             min_resource: Some(self.min_resource),

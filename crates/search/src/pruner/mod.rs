@@ -13,6 +13,7 @@ pub use percentile::Percentile;
 
 use crate::trial::{Direction, Trial};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// What a pruner says.
@@ -52,6 +53,13 @@ pub trait Pruner: fmt::Debug + Send + Sync {
 
     /// Whether the trial should end after its last report.
     fn judge(&self, situation: &Situation<'_>) -> Verdict;
+
+    /// The trials of the study `study` that a sampler may learn from for the trial of a number. All of them, unless trials compete within groups:
+    /// the others' values were judged after other numbers of steps.
+    fn peers<'a>(&self, study: &str, number: u64, trials: &'a [Trial]) -> Cow<'a, [Trial]> {
+        let _ = (study, number);
+        Cow::Borrowed(trials)
+    }
 
     /// Whether it never ends a trial, so that nobody need ask.
     fn is_idle(&self) -> bool {

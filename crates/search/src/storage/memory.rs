@@ -1,5 +1,6 @@
 //! Trials that are kept in memory alone: for tests, and for a search whose trials nobody wants afterwards.
 
+use super::retry::attributes_of_retry;
 use super::{Storage, StorageError, ending};
 use crate::trial::{Param, State, Trial};
 use serde_json::{Value, json};
@@ -18,23 +19,25 @@ impl Memory {
         self.trials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, state: State, system_attributes: BTreeMap<String, Value>) -> u64 {
-        let mut trials = self.lock();
+    fn add(trials: &mut Vec<Trial>, state: State, system_attributes: BTreeMap<String, Value>) -> u64 {
         let number = trials.len() as u64;
         trials.push(Trial { system_attributes, ..Trial::new(number, state) });
         number
     }
 
     fn change(&self, number: u64, change: impl FnOnce(&mut Trial)) -> Result<(), StorageError> {
-        match self.lock().iter_mut().find(|trial| trial.number == number) {
+        change(Memory::open_trial(&mut self.lock(), number)?);
+        Ok(())
+    }
+
+    /// A trial that has not ended.
+    fn open_trial(trials: &mut [Trial], number: u64) -> Result<&mut Trial, StorageError> {
+        match trials.iter_mut().find(|trial| trial.number == number) {
             None => Err(StorageError::Trial { number, message: "is not there" }),
             Some(trial) if trial.state.is_finished() => {
                 Err(StorageError::Trial { number, message: "has ended already" })
             }
-            Some(trial) => {
-                change(trial);
-                Ok(())
-            }
+            Some(trial) => Ok(trial),
         }
     }
 }
@@ -45,7 +48,23 @@ impl Storage for Memory {
     }
 
     fn create(&self) -> Result<u64, StorageError> {
-        Ok(self.add(State::Running, BTreeMap::new()))
+        Ok(Memory::add(&mut self.lock(), State::Running, BTreeMap::new()))
+    }
+
+    fn create_within(&self, most: u64) -> Result<Option<u64>, StorageError> {
+        let mut trials = self.lock();
+        let is_full = trials.iter().filter(|trial| trial.state != State::Fail).count() as u64 >= most;
+        Ok((!is_full).then(|| Memory::add(&mut trials, State::Running, BTreeMap::new())))
+    }
+
+    fn retry(&self, number: u64, retries: usize) -> Result<(), StorageError> {
+        let mut trials = self.lock();
+        let trial = Memory::open_trial(&mut trials, number)?;
+        trial.state = State::Fail;
+        if let Some(attributes) = attributes_of_retry(trial, retries) {
+            Memory::add(&mut trials, State::Waiting, attributes);
+        }
+        Ok(())
     }
 
     fn claim(&self) -> Result<Option<u64>, StorageError> {
@@ -64,7 +83,7 @@ impl Storage for Memory {
     ) -> Result<u64, StorageError> {
         let mut attributes: BTreeMap<String, Value> = attributes.iter().cloned().collect();
         attributes.insert("fixed_params".to_owned(), json!(fixed));
-        Ok(self.add(State::Waiting, attributes))
+        Ok(Memory::add(&mut self.lock(), State::Waiting, attributes))
     }
 
     fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError> {
@@ -118,7 +137,7 @@ impl Storage for Memory {
         Ok(())
     }
 
-    fn fail_stale(&self) -> Result<Vec<Trial>, StorageError> {
+    fn fail_stale(&self, _retries: usize) -> Result<Vec<Trial>, StorageError> {
         Ok(Vec::new())
     }
 

@@ -10,6 +10,7 @@ mod postgres;
 mod ranges;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod rdb;
+mod retry;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod time;
@@ -40,6 +41,21 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// # Errors
     /// The storage cannot be written.
     fn create(&self) -> Result<u64, StorageError>;
+
+    /// A new trial that runs, if with it there are at most `most` that wait, run, or ended complete or pruned; its number, and none where there
+    /// are as many already. Counted and made in one step, so that any number of workers make no trial too many. Failed ones do not count: one
+    /// whose worker is gone makes room once [`Storage::fail_stale`] has found it.
+    ///
+    /// # Errors
+    /// The storage cannot be read or written.
+    fn create_within(&self, most: u64) -> Result<Option<u64>, StorageError>;
+
+    /// Ends a running trial as failed and puts its values into the queue once more, as Optuna's `RetryFailedTrialCallback` does, unless it has
+    /// been tried `retries` times beside the first. In one step: others see both or nothing.
+    ///
+    /// # Errors
+    /// The storage cannot be written, or the trial has ended already.
+    fn retry(&self, number: u64, retries: usize) -> Result<(), StorageError>;
 
     /// Takes the first waiting trial, so that it runs and nobody else takes it; its number, and none where no trial waits. Its parameters may be
     /// given (`fixed_params` among the system attributes).
@@ -109,13 +125,13 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// The storage cannot be written, or the trial has ended: somebody took this worker for gone.
     fn beat(&self, number: u64) -> Result<(), StorageError>;
 
-    /// Running trials whose worker has said nothing for [`STALE_S`]: each is ended as failed, once, by whoever finds it, and given back. Trials
-    /// that never had a heartbeat, such as those that Optuna runs without, are left alone. To be called again and again: clocks differ, so
+    /// Running trials whose worker has said nothing for [`STALE_S`]: each is ended as failed, once, by whoever finds it, and its values are put
+    /// into the queue as by [`Storage::retry`]; gives them back. Trials that never had a heartbeat, such as those that Optuna runs without, are left alone. To be called again and again: clocks differ, so
     /// silence is judged by what this handle has seen, and at the first look only by a heartbeat that is older than [`SKEW_S`] more.
     ///
     /// # Errors
     /// The storage cannot be read or written.
-    fn fail_stale(&self) -> Result<Vec<Trial>, StorageError>;
+    fn fail_stale(&self, retries: usize) -> Result<Vec<Trial>, StorageError>;
 
     /// Where it is, as an address that [`open()`] takes, without a password: the path of a journal, or a URL, as Optuna's own programs take
     /// them.

@@ -13,8 +13,12 @@ use std::time::Duration;
 /// How long a server may take to answer the first time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Opens a database for a study; tables and study are made where they are not there. `address` is the URL with its password, and `shown` the
-/// one without. The connection is not encrypted.
+/// Where a password stands that is not in the address; libpq's, so that Optuna on `psycopg` takes the same. A command line can be read by everybody
+/// on the machine, and is kept in the records of runs.
+const PASSWORD: &str = "PGPASSWORD";
+
+/// Opens a database for a study; tables and study are made where they are not there. `address` is the URL, and `shown` the one without its
+/// password, which may be left to [`PASSWORD`] of the environment. The connection is not encrypted.
 ///
 /// # Errors
 /// The server cannot be reached or refuses, the tables are of another version, or the study has another direction or several objectives.
@@ -29,6 +33,11 @@ pub fn open(
         address: shown.clone(),
         message: format!("{}: type postgresql://USER:PASSWORD@HOST/DATABASE", told(&error)),
     })?;
+    if config.get_password().is_none()
+        && let Some(password) = std::env::var_os(PASSWORD)
+    {
+        config.password(password.as_encoded_bytes());
+    }
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(PATIENCE);
     }

@@ -112,7 +112,8 @@ fn a_lock_points_to_the_journal_by_its_absolute_path() {
     let storage = Journal::open_with(&path, "s", Direction::Minimize, Arc::<Looking>::clone(&clock)).unwrap();
     let number = storage.create().unwrap();
     storage.finish(number, State::Fail, None).unwrap();
-    assert_eq!(*clock.1.lock().unwrap(), [path]);
+    let seen = clock.1.lock().unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|seen| *seen == path), "{seen:?}");
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn trials_of_optuna_have_no_heartbeat_and_are_left_alone() {
         "{\"op_code\":4,\"worker_id\":\"x\",\"study_id\":0,\"datetime_start\":\"2020-01-01T00:00:00.000000\"}\n",
     );
     for _ in 0..3 {
-        assert_eq!(storage.fail_stale().unwrap(), []);
+        assert_eq!(storage.fail_stale(0).unwrap(), []);
         clock.pass(Duration::from_secs(1000));
     }
     let trial = &storage.trials().unwrap()[0];

@@ -33,7 +33,8 @@ macro_rules! checks {
 
 checks!(numbers_are_distinct_among_threads waiting_trials_are_taken_once what_is_written_comes_back
     numbers_that_json_does_not_have what_has_ended_stays a_study_has_one_space waiting_trials_may_be_given_values
-    a_silent_trial_fails_once clocks_may_differ trials_without_a_heartbeat_are_left_alone);
+    a_silent_trial_fails_once clocks_may_differ trials_without_a_heartbeat_are_left_alone no_trial_is_made_too_many
+    a_trial_that_is_given_back_waits a_lost_trial_waits_and_makes_no_room);
 
 #[test]
 fn an_old_heartbeat_is_seen_at_once() {
@@ -41,7 +42,7 @@ fn an_old_heartbeat_is_seen_at_once() {
     let study = study();
     let storage = open(&address, &study, Direction::Minimize).unwrap();
     let number = storage.create().unwrap();
-    assert_eq!(storage.fail_stale().unwrap(), []);
+    assert_eq!(storage.fail_stale(0).unwrap(), []);
     let mut client = postgres::Client::connect(&address, postgres::NoTls).unwrap();
     client
         .execute(
@@ -50,12 +51,12 @@ fn an_old_heartbeat_is_seen_at_once() {
             &[&study],
         )
         .unwrap();
-    let failed = open(&address, &study, Direction::Minimize).unwrap().fail_stale().unwrap();
+    let failed = open(&address, &study, Direction::Minimize).unwrap().fail_stale(0).unwrap();
     assert_eq!(
         failed.iter().map(|trial| (trial.number, trial.state)).collect::<Vec<_>>(),
         [(number, State::Fail)]
     );
-    assert_eq!(storage.fail_stale().unwrap(), []);
+    assert_eq!(storage.fail_stale(0).unwrap(), []);
 }
 
 #[test]

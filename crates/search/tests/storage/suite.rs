@@ -27,7 +27,8 @@ macro_rules! tests {
             use super::*;
             crate::suite::tests!(@each $new, numbers_are_distinct_among_threads waiting_trials_are_taken_once
                 what_is_written_comes_back numbers_that_json_does_not_have what_has_ended_stays
-                a_study_has_one_space waiting_trials_may_be_given_values);
+                a_study_has_one_space waiting_trials_may_be_given_values
+                no_trial_is_made_too_many a_trial_that_is_given_back_waits);
         }
     };
     ($storage:ident with heartbeats, $new:expr) => {
@@ -36,7 +37,7 @@ macro_rules! tests {
             #[allow(unused_imports)]
             use super::*;
             crate::suite::tests!(@each $new, a_silent_trial_fails_once clocks_may_differ an_old_heartbeat_is_seen_at_once
-                trials_without_a_heartbeat_are_left_alone);
+                trials_without_a_heartbeat_are_left_alone a_lost_trial_waits_and_makes_no_room);
         }
     };
 }
@@ -119,6 +120,59 @@ pub fn waiting_trials_are_taken_once(open: &Open) {
     assert_eq!(taken.into_iter().collect::<BTreeSet<_>>(), (0..20).collect());
     assert_eq!(handles[1].claim().unwrap(), None);
     assert!(handles[1].trials().unwrap().iter().all(|trial| trial.state == State::Running));
+}
+
+pub fn no_trial_is_made_too_many(open: &Open) {
+    let handles = [handle(open), handle(open)];
+    let failed = handles[0].create().unwrap();
+    handles[0].finish(failed, State::Fail, None).unwrap();
+    handles[1].enqueue(&BTreeMap::new(), &[]).unwrap();
+    let made: Vec<u64> = std::thread::scope(|scope| {
+        let worker = |place: usize| {
+            let storage = &handles[place % 2];
+            move || {
+                let mut made = Vec::new();
+                while let Some(number) = storage.create_within(30).unwrap() {
+                    if number % 3 == 0 {
+                        storage.finish(number, State::Complete, Some(0.0)).unwrap();
+                    }
+                    made.push(number);
+                }
+                made
+            }
+        };
+        let workers: Vec<_> = (0..4).map(|place| scope.spawn(worker(place))).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    // The one that waits counts, and the one that failed does not.
+    assert_eq!(made.into_iter().collect::<BTreeSet<_>>(), (2..31).collect());
+    handles[0].finish(2, State::Fail, None).unwrap();
+    assert_eq!(handles[1].create_within(30).unwrap(), Some(31));
+    assert_eq!(handles[0].create_within(30).unwrap(), None);
+    assert_eq!(handles[0].create_within(31).unwrap(), Some(32));
+}
+
+pub fn a_trial_that_is_given_back_waits(open: &Open) {
+    let (a, b) = (handle(open), handle(open));
+    let mut number = a.create_within(1).unwrap().unwrap();
+    a.set_params(number, &params()).unwrap();
+    for tries in 1..4 {
+        a.retry(number, 3).unwrap();
+        assert!(b.retry(number, 3).unwrap_err().to_string().contains("has ended already"));
+        // It counts while it waits.
+        assert_eq!(b.create_within(1).unwrap(), None);
+        number = b.claim().unwrap().unwrap();
+        assert_eq!(number, tries);
+        let trial = &b.trials().unwrap()[number as usize];
+        let attributes = &trial.system_attributes;
+        assert_eq!(attributes["failed_trial"], json!(0));
+        assert_eq!(attributes["retry_history"], json!((0..tries).collect::<Vec<_>>()));
+        assert_eq!(attributes["fixed_params"].as_object().unwrap().len(), params().len());
+        assert_eq!(attributes["fixed_params"]["other"], json!("a \"b\" é\n"));
+    }
+    b.retry(number, 3).unwrap();
+    assert_eq!(a.claim().unwrap(), None);
+    assert_eq!(a.create_within(1).unwrap(), Some(4));
 }
 
 pub fn waiting_trials_may_be_given_values(open: &Open) {
@@ -257,7 +311,7 @@ pub fn a_silent_trial_fails_once(open: &Open) {
     let claimed = worker.claim().unwrap().unwrap();
     let waiting = worker.enqueue(&BTreeMap::new(), &[]).unwrap();
     let look = |storage: &dyn Storage| -> Vec<u64> {
-        storage.fail_stale().unwrap().iter().map(|trial| trial.number).collect()
+        storage.fail_stale(0).unwrap().iter().map(|trial| trial.number).collect()
     };
     assert_eq!((look(&*a), look(&*b)), (vec![], vec![]));
     pass(SHORT);
@@ -283,6 +337,25 @@ pub fn a_silent_trial_fails_once(open: &Open) {
     assert!(worker.finish(created, State::Complete, Some(1.0)).is_err());
 }
 
+pub fn a_lost_trial_waits_and_makes_no_room(open: &Open) {
+    let clock = Arc::new(Turned::new(0));
+    let storage = open(Arc::clone(&clock));
+    assert_eq!(storage.create_within(1).unwrap(), Some(0));
+    assert_eq!(storage.fail_stale(1).unwrap(), []);
+    clock.pass(LONG);
+    assert_eq!(storage.create_within(1).unwrap(), None);
+    let lost = storage.fail_stale(1).unwrap();
+    assert_eq!(lost.iter().map(|trial| (trial.number, trial.state)).collect::<Vec<_>>(), [(0, State::Fail)]);
+    assert_eq!(storage.create_within(1).unwrap(), None);
+    assert_eq!(storage.claim().unwrap(), Some(1));
+    // It has been tried often enough then, and does not count for ever.
+    assert_eq!(storage.fail_stale(1).unwrap(), []);
+    clock.pass(LONG);
+    assert_eq!(storage.fail_stale(1).unwrap().len(), 1);
+    assert_eq!(storage.claim().unwrap(), None);
+    assert_eq!(storage.create_within(1).unwrap(), Some(2));
+}
+
 pub fn clocks_may_differ(open: &Open) {
     for ahead in [-60, 60] {
         let clocks = [Arc::new(Turned::new(0)), Arc::new(Turned::new(ahead))];
@@ -292,23 +365,23 @@ pub fn clocks_may_differ(open: &Open) {
         for _ in 0..36 {
             clocks.iter().for_each(|clock| clock.pass(Duration::from_secs(100)));
             worker.beat(number).unwrap();
-            assert_eq!(other.fail_stale().unwrap(), []);
+            assert_eq!(other.fail_stale(0).unwrap(), []);
         }
         // Then gone, and noticed.
         clocks.iter().for_each(|clock| clock.pass(LONG));
-        assert_eq!(other.fail_stale().unwrap().len(), 1);
+        assert_eq!(other.fail_stale(0).unwrap().len(), 1);
     }
 }
 
 pub fn an_old_heartbeat_is_seen_at_once(open: &Open) {
     let number = open(Arc::new(Turned::new(0))).create().unwrap();
     let later = open(Arc::new(Turned::new(3600)));
-    let failed = later.fail_stale().unwrap();
+    let failed = later.fail_stale(0).unwrap();
     assert_eq!(
         failed.iter().map(|trial| (trial.number, trial.state)).collect::<Vec<_>>(),
         [(number, State::Fail)]
     );
-    assert_eq!(later.fail_stale().unwrap(), []);
+    assert_eq!(later.fail_stale(0).unwrap(), []);
 }
 
 pub fn trials_without_a_heartbeat_are_left_alone(open: &Open) {
@@ -317,7 +390,7 @@ pub fn trials_without_a_heartbeat_are_left_alone(open: &Open) {
     let storage = open(Arc::clone(&clock));
     storage.enqueue(&BTreeMap::new(), &[]).unwrap();
     for _ in 0..3 {
-        assert_eq!(storage.fail_stale().unwrap(), []);
+        assert_eq!(storage.fail_stale(0).unwrap(), []);
         clock.pass(LONG);
     }
     assert_eq!(storage.claim().unwrap(), Some(0));

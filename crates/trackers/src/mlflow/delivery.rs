@@ -79,8 +79,13 @@ impl Delivery {
     pub(super) fn read(folder: &Path, target: Target) -> Result<Self, DeliveryError> {
         let ledger_path = Ledger::path(folder, &target.uri, &target.experiment);
         let ledger = read_ledger(&ledger_path, &target)?;
+        Ok(Delivery::of_ledger(folder, target, ledger, ledger_path))
+    }
+
+    /// With a ledger that is known.
+    pub(super) fn of_ledger(folder: &Path, target: Target, ledger: Ledger, ledger_path: PathBuf) -> Self {
         let (client, folder) = (Client::new(target), folder.to_owned());
-        Ok(Delivery { client, folder, ledger, ledger_path, _lock: None, metrics: 0, files: 0 })
+        Delivery { client, folder, ledger, ledger_path, _lock: None, metrics: 0, files: 0 }
     }
 
     /// Sends what is next; false where all is acknowledged.

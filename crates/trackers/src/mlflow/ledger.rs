@@ -34,9 +34,14 @@ impl Ledger {
     /// The folder of the ledgers in a run folder.
     const FOLDER: &'static str = "mlflow";
 
+    /// Where the ledgers of a folder are.
+    pub(super) fn folder(run: &Path) -> PathBuf {
+        run.join(Self::FOLDER)
+    }
+
     pub(super) fn path(run: &Path, server: &str, experiment: &str) -> PathBuf {
         let hash = twox_hash::XxHash3_64::oneshot(format!("{server}\n{experiment}").as_bytes());
-        run.join(Self::FOLDER).join(format!("{hash:016x}.json"))
+        Self::folder(run).join(format!("{hash:016x}.json"))
     }
 
     /// The ledger, a new one where there is none.

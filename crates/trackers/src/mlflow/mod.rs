@@ -9,11 +9,13 @@ mod journal;
 mod ledger;
 mod model;
 mod parent;
+mod replaced;
 mod sender;
 mod start;
 mod target;
 
 pub use client::ClientError;
 pub use delivery::{Delivery, DeliveryError};
+pub use replaced::{delete_replaced, set_aside};
 pub use sender::{Delivered, Sender, sync};
 pub use target::{Credentials, Target, TrackingUri};

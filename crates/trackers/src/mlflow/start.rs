@@ -140,6 +140,16 @@ impl Delivery {
         Ok(answer["runs"].get(0).cloned())
     }
 
+    /// The id of this ledger's run, also where the answer to its creation was lost; none where there is none.
+    pub(super) fn known_run(&self) -> Result<Option<String>, DeliveryError> {
+        if let Some(id) = &self.ledger.run_id {
+            return Ok(Some(id.clone()));
+        }
+        let Some(experiment) = self.experiment_by_name()? else { return Ok(None) };
+        let run = self.marked(&experiment)?;
+        Ok(run.and_then(|run| run["info"]["run_id"].as_str().map(str::to_owned)))
+    }
+
     /// The run's name on the server.
     pub(super) fn run_name(&self, start: &StartRecord) -> String {
         self.client.target().run_name.clone().unwrap_or_else(|| start.run.clone())

@@ -10,6 +10,7 @@ mod replay;
 pub(super) use record::parse;
 
 use super::clock::{Clock, SystemClock};
+use super::retry::attributes_of_retry;
 use super::watch::Watch;
 use super::{Storage, StorageError, ending, objectives, time, unique_name};
 use crate::trial::{Direction, Param, State, Trial};
@@ -236,24 +237,50 @@ impl Journal {
 
     /// Adds a trial.
     fn add(&self, state: State, attributes: &BTreeMap<String, Value>) -> Result<u64, StorageError> {
+        self.add_within(u64::MAX, state, attributes)?.ok_or_else(|| self.deleted())
+    }
+
+    /// Adds a trial, if with it there are at most `most` that have not failed.
+    fn add_within(
+        &self,
+        most: u64,
+        state: State,
+        attributes: &BTreeMap<String, Value>,
+    ) -> Result<Option<u64>, StorageError> {
         let mut known = self.known();
-        let started = if state == State::Running { json!(self.now()) } else { Value::Null };
-        let outcomes = self.write(&mut known, |known| {
-            if !known.replay.studies.contains_key(&self.study) {
-                return Err(self.deleted());
-            }
-            let record = Record::new(operation::CREATE_TRIAL, &self.worker);
-            let record = record.with("study_id", &json!(self.study)).with("datetime_start", &started);
-            // All fields of a trial that is copied, as Optuna writes them: by these alone can it begin with attributes.
-            let record = record.with("state", &json!(code_of(state))).with("value", &Value::Null);
-            let record = record.with("values", &Value::Null).with("distributions", &json!({}));
-            let record = record.with("params", &json!({})).with("user_attrs", &json!({}));
-            Ok(vec![record.with("system_attrs", &json!(attributes)).with("intermediate_values", &json!({}))])
+        let outcomes = self.write(&mut known, |known| match self.is_full(known, most)? {
+            true => Ok(Vec::new()),
+            false => Ok(vec![self.new_trial(state, attributes)]),
         })?;
         match outcomes[..] {
-            [Outcome::Applied(place)] => Ok(known.replay.trials[place as usize].trial.number),
+            [] => Ok(None),
+            [Outcome::Applied(place)] => Ok(Some(known.replay.trials[place as usize].trial.number)),
             _ => Err(self.deleted()),
         }
+    }
+
+    /// Whether so many trials have not failed.
+    fn is_full(&self, known: &Known, most: u64) -> Result<bool, StorageError> {
+        let counts = self.entries(known)?.filter(|(_, entry)| entry.trial.state != State::Fail);
+        Ok(counts.count() as u64 >= most)
+    }
+
+    fn new_trial(&self, state: State, attributes: &BTreeMap<String, Value>) -> Record {
+        let started = if state == State::Running { json!(self.now()) } else { Value::Null };
+        let record = Record::new(operation::CREATE_TRIAL, &self.worker);
+        let record = record.with("study_id", &json!(self.study)).with("datetime_start", &started);
+        // All fields of a trial that is copied, as Optuna writes them: by these alone can it begin with attributes.
+        let record = record.with("state", &json!(code_of(state))).with("value", &Value::Null);
+        let record = record.with("values", &Value::Null).with("distributions", &json!({}));
+        let record = record.with("params", &json!({})).with("user_attrs", &json!({}));
+        record.with("system_attrs", &json!(attributes)).with("intermediate_values", &json!({}))
+    }
+
+    /// The records by which a trial is failed, and another one waits for its values.
+    fn retried(&self, place: usize, trial: &Trial, retries: usize) -> Vec<Record> {
+        let again = attributes_of_retry(trial, retries);
+        let again = again.map(|attributes| self.new_trial(State::Waiting, &attributes));
+        std::iter::once(self.end(place, State::Fail, None)).chain(again).collect()
     }
 
     fn now(&self) -> String {
@@ -296,6 +323,25 @@ impl Storage for Journal {
 
     fn create(&self) -> Result<u64, StorageError> {
         self.add(State::Running, &BTreeMap::from([(HEARTBEAT.to_owned(), json!(self.now()))]))
+    }
+
+    fn create_within(&self, most: u64) -> Result<Option<u64>, StorageError> {
+        {
+            // Where there are enough nobody has to be kept from writing.
+            let mut known = self.known();
+            self.refresh(&mut known)?;
+            if self.is_full(&known, most)? {
+                return Ok(None);
+            }
+        }
+        let beat = BTreeMap::from([(HEARTBEAT.to_owned(), json!(self.now()))]);
+        self.add_within(most, State::Running, &beat)
+    }
+
+    fn retry(&self, number: u64, retries: usize) -> Result<(), StorageError> {
+        self.change(number, |known, place| {
+            Ok(self.retried(place, &known.replay.trials[place].trial, retries))
+        })
     }
 
     fn claim(&self) -> Result<Option<u64>, StorageError> {
@@ -391,7 +437,7 @@ impl Storage for Journal {
         self.set_attribute(number, true, HEARTBEAT, &json!(self.now()))
     }
 
-    fn fail_stale(&self) -> Result<Vec<Trial>, StorageError> {
+    fn fail_stale(&self, retries: usize) -> Result<Vec<Trial>, StorageError> {
         let mut known = self.known();
         self.refresh(&mut known)?;
         let mut watch = std::mem::take(&mut known.watch);
@@ -418,13 +464,16 @@ impl Storage for Journal {
                 let entry = &known.replay.trials[place];
                 entry.trial.state == State::Running && entry.touched == touched
             };
-            Ok(gone.iter().filter(still).map(|&(place, _)| self.end(place, State::Fail, None)).collect())
+            let retried =
+                |&(place, _): &(usize, u64)| self.retried(place, &known.replay.trials[place].trial, retries);
+            Ok(gone.iter().filter(still).flat_map(retried).collect())
         })?;
         let failed = outcomes.into_iter().filter_map(|outcome| match outcome {
-            Outcome::Applied(place) => Some(known.replay.trials[place as usize].trial.clone()),
+            Outcome::Applied(place) => Some(&known.replay.trials[place as usize].trial),
             Outcome::Ignored => None,
         });
-        Ok(failed.collect())
+        // The others are those that stand in for them.
+        Ok(failed.filter(|trial| trial.state == State::Fail).cloned().collect())
     }
 
     fn address(&self) -> String {

@@ -9,6 +9,7 @@ mod rows;
 mod schema;
 
 use super::clock::Clock;
+use super::retry::attributes_of_retry;
 use super::watch::Watch;
 use super::{Storage, StorageError, ending, objectives, time};
 use crate::distribution::Distribution;
@@ -249,34 +250,70 @@ impl Rdb {
     /// Adds a trial.
     fn add(&self, state: State, attributes: &BTreeMap<String, Value>) -> Result<u64, StorageError> {
         self.write(&mut self.known(), |Known { database, .. }| {
-            let study = Cell::Int(self.study);
-            let sql =
-                format!("SELECT study_id FROM studies WHERE study_id = $1{}", database.dialect().for_update());
-            if database.run(&sql, std::slice::from_ref(&study))?.is_empty() {
-                return Err(self.deleted().into());
-            }
-            let is_running = state == State::Running;
-            let started = if is_running { self.now() } else { "NULL".to_owned() };
-            let sql = format!(
-                "INSERT INTO trials (study_id, state, datetime_start) VALUES ($1, '{}', {started}) RETURNING trial_id",
-                state_name(state)
-            );
-            let rows = database.run(&sql, std::slice::from_ref(&study))?;
-            let id = first_int(&rows)?;
-            let rows = database.run(
-                "UPDATE trials SET number = (SELECT COUNT(*) FROM trials WHERE study_id = $1 AND trial_id < $2) \
-                 WHERE trial_id = $2 RETURNING number",
-                &[study, Cell::Int(id)],
-            )?;
-            let number = first_int(&rows)?;
-            for (key, value) in attributes {
-                set_attribute(&mut **database, Owner::TrialSystem, id, key, value)?;
-            }
-            if is_running {
-                self.set_heartbeat(&mut **database, id)?;
-            }
-            Ok(u64::try_from(number).map_err(|_| "a trial has a negative number")?)
+            self.lock_study(&mut **database)?;
+            self.insert(&mut **database, state, attributes)
         })
+    }
+
+    /// Nobody else adds a trial until this transaction ends.
+    fn lock_study(&self, database: &mut dyn Database) -> Result<(), Failure> {
+        let sql =
+            format!("SELECT study_id FROM studies WHERE study_id = $1{}", database.dialect().for_update());
+        match database.run(&sql, &[Cell::Int(self.study)])?.is_empty() {
+            true => Err(self.deleted().into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Adds a trial while the study is locked.
+    fn insert(
+        &self,
+        database: &mut dyn Database,
+        state: State,
+        attributes: &BTreeMap<String, Value>,
+    ) -> Result<u64, Failure> {
+        let study = Cell::Int(self.study);
+        let is_running = state == State::Running;
+        let started = if is_running { self.now() } else { "NULL".to_owned() };
+        let sql = format!(
+            "INSERT INTO trials (study_id, state, datetime_start) VALUES ($1, '{}', {started}) RETURNING trial_id",
+            state_name(state)
+        );
+        let rows = database.run(&sql, std::slice::from_ref(&study))?;
+        let id = first_int(&rows)?;
+        let rows = database.run(
+            "UPDATE trials SET number = (SELECT COUNT(*) FROM trials WHERE study_id = $1 AND trial_id < $2) \
+             WHERE trial_id = $2 RETURNING number",
+            &[study, Cell::Int(id)],
+        )?;
+        let number = first_int(&rows)?;
+        for (key, value) in attributes {
+            set_attribute(database, Owner::TrialSystem, id, key, value)?;
+        }
+        if is_running {
+            self.set_heartbeat(database, id)?;
+        }
+        Ok(u64::try_from(number).map_err(|_| "a trial has a negative number")?)
+    }
+
+    /// Whether so many trials have not failed.
+    fn is_full(&self, database: &mut dyn Database, most: u64) -> Result<bool, String> {
+        let sql = "SELECT COUNT(*) FROM trials WHERE study_id = $1 AND state <> 'FAIL'";
+        let count = first_int(&database.run(sql, &[Cell::Int(self.study)])?)?;
+        Ok(u64::try_from(count).unwrap_or(0) >= most)
+    }
+
+    /// Fails a trial within a transaction, and lets another one wait for its values.
+    fn fail_and_retry(&self, known: &mut Known, id: i64, number: u64, retries: usize) -> Result<(), Failure> {
+        let Known { database, trials, .. } = known;
+        let all = trials.read(&mut **database, self.study)?;
+        let lost = all.iter().find(|trial| trial.number == number);
+        self.end(&mut **database, id, State::Fail, None)?;
+        if let Some(attributes) = lost.and_then(|lost| attributes_of_retry(lost, retries)) {
+            self.lock_study(&mut **database)?;
+            self.insert(&mut **database, State::Waiting, &attributes)?;
+        }
+        Ok(())
     }
 
     /// The time, as SQL.
@@ -344,8 +381,9 @@ impl Rdb {
     }
 
     /// Fails a trial, unless it has ended or shown a sign of life since.
-    fn fail(&self, known: &mut Known, seen: Heartbeat) -> Result<bool, StorageError> {
-        self.write(known, |Known { database, .. }| {
+    fn fail(&self, known: &mut Known, seen: Heartbeat, retries: usize) -> Result<bool, StorageError> {
+        self.write(known, |known| {
+            let database = &mut known.database;
             let sql = format!(
                 "SELECT trial_id FROM trials WHERE trial_id = $1 AND state = 'RUNNING'{}",
                 database.dialect().for_update()
@@ -355,7 +393,7 @@ impl Rdb {
             if !is_running || !now.iter().any(|beat| beat.trial == seen.trial && beat.sign == seen.sign) {
                 return Ok(false);
             }
-            self.end(&mut **database, seen.trial, State::Fail, None)?;
+            self.fail_and_retry(known, seen.trial, seen.number, retries)?;
             Ok(true)
         })
     }
@@ -400,6 +438,26 @@ impl Storage for Rdb {
 
     fn create(&self) -> Result<u64, StorageError> {
         self.add(State::Running, &BTreeMap::new())
+    }
+
+    fn create_within(&self, most: u64) -> Result<Option<u64>, StorageError> {
+        let mut known = self.known();
+        // Where there are enough nobody has to be kept from writing.
+        let full = known.database.connect().and_then(|()| self.is_full(&mut *known.database, most));
+        if full.map_err(|message| self.failed(message))? {
+            return Ok(None);
+        }
+        self.write(&mut known, |Known { database, .. }| {
+            self.lock_study(&mut **database)?;
+            match self.is_full(&mut **database, most)? {
+                true => Ok(None),
+                false => self.insert(&mut **database, State::Running, &BTreeMap::new()).map(Some),
+            }
+        })
+    }
+
+    fn retry(&self, number: u64, retries: usize) -> Result<(), StorageError> {
+        self.change(number, |known, id| self.fail_and_retry(known, id, number, retries))
     }
 
     fn claim(&self) -> Result<Option<u64>, StorageError> {
@@ -526,7 +584,7 @@ impl Storage for Rdb {
         self.change(number, |Known { database, .. }, id| Ok(self.set_heartbeat(&mut **database, id)?))
     }
 
-    fn fail_stale(&self) -> Result<Vec<Trial>, StorageError> {
+    fn fail_stale(&self, retries: usize) -> Result<Vec<Trial>, StorageError> {
         let known = &mut *self.known();
         let running = known.database.connect().and_then(|()| self.heartbeats(&mut *known.database));
         let running = running.map_err(|message| self.failed(message))?;
@@ -535,7 +593,7 @@ impl Storage for Rdb {
         known.watch.keep(|id| running.iter().any(|beat| beat.trial == id));
         let mut failed = Vec::new();
         for seen in gone {
-            if self.fail(known, seen)? {
+            if self.fail(known, seen, retries)? {
                 failed.push(seen.number);
             }
         }
