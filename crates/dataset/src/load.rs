@@ -1,5 +1,7 @@
 //! Samples to pixels: every image decoded and resized once, into one block of memory, as inputs or as they are kept.
 
+mod apart;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
@@ -10,9 +12,9 @@ use pupila_image::{DecodeError, Image, Limits, NEARLY_ONE, Reading, why_flat};
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
-use crate::cache::{Mapped, Pack, PackWriter, Shelf};
+use crate::cache::{Pack, Shelf};
 use crate::files::{read_counted, read_file};
-use crate::held::{Apart, Hold, Pixels, Place, Store};
+use crate::held::{Hold, Pixels, Place, Store};
 use crate::{
     Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, ResizeRule, Sample, Skipped, Source, Split,
     WhyFlat,
@@ -66,159 +68,10 @@ pub fn load_held(
     match hold {
         Hold::Mapped | Hold::Files if from_files => {
             let cache = cache.filter(|_| hold == Hold::Mapped);
-            load_apart(dataset, which, rule, cache, policy, progress, interrupted)
+            apart::load_apart(dataset, which, rule, cache, policy, progress, interrupted)
         }
         _ => load(dataset, which, rule, cache, policy, progress, interrupted),
     }
-}
-
-/// Bytes of pixels that are decoded at a time, before they are written into the cache.
-const CHUNK: usize = 128 << 20;
-
-/// Loads without holding: what the cache lacks is decoded piece by piece and put there, and then what it has is mapped. Every image is
-/// looked at once, so that bad ones and damaged packs are known before the work begins.
-fn load_apart(
-    dataset: &Dataset,
-    which: &[usize],
-    rule: &ResizeRule,
-    cache: Option<&Cache>,
-    policy: OnBadImage,
-    progress: &(dyn Fn(usize) + Sync),
-    interrupted: &(dyn Fn() -> bool + Sync),
-) -> Result<Loaded, LoadError> {
-    rule.check()?;
-    let (places, _) = places(dataset, which, rule);
-    let mut slots = vec![Slot::Waiting; which.len()];
-    let mut flat = vec![false; which.len()];
-    let shelves = cache.map_or(Vec::new(), |cache| shelves(cache, rule, &places));
-    let mut packs = cache.map_or(Vec::new(), |cache| packs_of(cache, &shelves));
-    let content = |place: usize| (places[place].kept, dataset.samples[which[place]].content);
-    let stopped = AtomicBool::new(false);
-    // What is known is looked at where it lies.
-    let looked_at = |maps: &[Option<Mapped>],
-                     known: &HashMap<_, (usize, usize)>,
-                     slots: &mut [Slot],
-                     flat: &mut [bool]| {
-        let damaged: Vec<AtomicBool> = maps.iter().map(|_| AtomicBool::new(false)).collect();
-        slots.par_iter_mut().zip(flat).enumerate().for_each(|(place, (slot, flat))| {
-            let Some(&(number, at)) = known.get(&content(place)).filter(|_| *slot == Slot::Waiting) else {
-                return;
-            };
-            if stopped.load(Ordering::Relaxed) || interrupted() {
-                stopped.store(true, Ordering::Relaxed);
-                return;
-            }
-            match maps[number].as_ref().and_then(|map| map.checked(at)) {
-                Some(pixels) if pixels.len() == places[place].bytes(rule.channels).len() => {
-                    *flat = is_flat(&dataset.samples[which[place]], pixels);
-                    *slot = Slot::Cached(number);
-                    progress(1);
-                }
-                _ => damaged[number].store(true, Ordering::Relaxed),
-            }
-        });
-        damaged.into_iter().map(AtomicBool::into_inner).collect::<Vec<bool>>()
-    };
-    let mut maps: Vec<Option<Mapped>> = packs.iter().map(|(_, pack)| pack.map()).collect();
-    let damaged = looked_at(&maps, &known(&packs), &mut slots, &mut flat);
-    for ((_, pack), damaged) in packs.iter().zip(damaged) {
-        match damaged {
-            true => pack.delete(),
-            false => pack.touch(),
-        }
-    }
-    let missing: Vec<usize> = (0..which.len()).filter(|&place| slots[place] == Slot::Waiting).collect();
-    let mut writers: Vec<(bool, PackWriter<'_>)> = Vec::new();
-    if let Some(cache) = cache.filter(|_| !missing.is_empty()) {
-        writers.extend(shelves.iter().map(|(kept, shelf)| (*kept, PackWriter::begin(cache, shelf))));
-    }
-    let mut memory = None;
-    let mut rest = missing.as_slice();
-    while !rest.is_empty() && !stopped.load(Ordering::Relaxed) && memory.is_none() {
-        let mut bytes = 0;
-        let fits = |&&place: &&usize| {
-            bytes += places[place].bytes(rule.channels).len();
-            bytes <= CHUNK
-        };
-        let (chunk, after) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-        rest = after;
-        let of_place = |&place: &usize| {
-            if stopped.load(Ordering::Relaxed) || interrupted() {
-                stopped.store(true, Ordering::Relaxed);
-                return None;
-            }
-            let result = pixels_of(&dataset.samples[which[place]], rule, places[place].kept);
-            progress(1);
-            Some(result)
-        };
-        let decoded: Vec<_> = chunk.par_iter().map(of_place).collect();
-        for (&place, decoded) in chunk.iter().zip(decoded) {
-            let Place { height, width, kept, .. } = places[place];
-            slots[place] = match decoded {
-                None => continue,
-                Some(Ok((image, _))) if [image.height(), image.width()] != [height, width] => {
-                    Slot::Bad(OTHER_SIZE.to_owned())
-                }
-                Some(Ok((image, damage))) => {
-                    flat[place] = is_flat(&dataset.samples[which[place]], image.data());
-                    if let Some((_, writer)) =
-                        writers.iter_mut().find(|(of, _)| *of == kept && damage.is_none())
-                    {
-                        writer.add(dataset.samples[which[place]].content, [height, width], image.data());
-                    }
-                    damage.map_or(Slot::Decoded, Slot::Filled)
-                }
-                Some(Err(Unusable::Bad(reason))) => Slot::Bad(reason),
-                Some(Err(Unusable::Memory(error))) => {
-                    memory = Some((dataset.samples[which[place]].path.clone(), error));
-                    break;
-                }
-            };
-        }
-    }
-    // Also what an interruption leaves: the next run goes on from there.
-    writers.into_iter().for_each(|(_, writer)| writer.finish());
-    if let Some((path, source)) = memory {
-        return Err(LoadError::PictureMemory { path, source });
-    }
-    if stopped.into_inner() {
-        return Err(LoadError::Interrupted);
-    }
-    if let Some(cache) = cache.filter(|_| !missing.is_empty()) {
-        packs = packs_of(cache, &shelves);
-        maps = packs.iter().map(|(_, pack)| pack.map()).collect();
-    }
-    let Gathered { at, kept, skipped, from_cache, decoded, filled } = gather(dataset, which, slots, policy)?;
-    let known = known(&packs);
-    let flat: Vec<usize> = (0..kept.len()).filter(|&place| flat[at[place]]).collect();
-    // Of maps that are used alone.
-    let mut numbers: HashMap<usize, u32> = HashMap::new();
-    let mut used = Vec::new();
-    let mut in_map = |&place: &usize| {
-        let &(number, slot) = known.get(&content(place))?;
-        let number = match numbers.get(&number) {
-            Some(&number) => number,
-            None => {
-                used.push(maps[number].take()?);
-                *numbers.entry(number).or_insert(used.len() as u32 - 1)
-            }
-        };
-        let at = used[number as usize].at(slot)?;
-        Some((number, at))
-    };
-    let lies: Vec<Option<(u32, usize)>> = at.iter().map(&mut in_map).collect();
-    let samples: Vec<Sample> = kept.iter().map(|&i| dataset.samples[i].clone()).collect();
-    let places: Vec<Place> = at.iter().map(|&place| Place { at: 0, ..places[place] }).collect();
-    let anew = lies.iter().filter(|at| at.is_none()).count();
-    let apart = Apart { maps: used.into_iter().map(Mapped::into_map).collect(), at: lies, samples };
-    let mut notices: Vec<Notice> = filled.into_iter().collect();
-    notices.extend(flat_images(dataset, &kept, &flat, rule.reading));
-    if let Some(cache) = cache {
-        notices.extend(cache.take_warnings().into_iter().map(|message| Notice::Cache { message }));
-        notices.extend((anew > 0).then(|| Notice::DecodedAnew { images: anew, of: kept.len() }));
-    }
-    let pixels = Pixels { rule: *rule, places, store: Store::Apart(apart) };
-    Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })
 }
 
 /// Loads the samples `which` (indices into [`Dataset::samples`]) as pixels, on all threads: from the cache where it has

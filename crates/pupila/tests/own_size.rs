@@ -95,7 +95,7 @@ fn training_judging_and_answering_see_the_same_pixels() {
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     let said = said.json();
     let line = trained.lines().find(|line| line.contains("nevus/3.png")).unwrap();
-    let share = said["predictions"][0]["probabilities"]["nevus"].as_f64().unwrap();
+    let share = said["predictions"][0]["top"][0]["probability"].as_f64().unwrap();
     let told: Vec<f64> = line.split(',').filter_map(|cell| cell.parse().ok()).collect();
     assert!(told.iter().any(|told| (told - share).abs() < 1e-6), "{share} is not in {line}");
 }

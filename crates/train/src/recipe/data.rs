@@ -60,7 +60,7 @@ pub struct Data {
     /// File with paths, relative to the data's folder, one in each line, that are left out too; `pupila inspect --exclude-list` writes one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exclude_list: Option<PathBuf>,
-    /// Where decoded images are held; the results are the same. `auto`: in memory where half of it is enough for them, otherwise mapped.
+    /// Where decoded images are held; the results are the same. `auto`, and left out: in memory where half of it is enough for them, otherwise mapped.
     /// `mapped`: in packs of the cache, which the system reads as they are needed (see `PUPILA_CACHE_GB`). `files`: nowhere, files are
     /// decoded whenever they are needed.
     #[serde(skip_serializing_if = "HoldName::is_auto")]

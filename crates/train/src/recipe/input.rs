@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Input {
     /// What the network sees, in pixels: `64` for 64 rows and columns, or `[height, width]`.
     pub size: Size,
-    /// How an image of another shape becomes an input.
+    /// How an image of another shape becomes an input. Left out, `squash`.
     #[serde(skip_serializing_if = "FitName::is_squash")]
     pub fit: FitName,
     /// With `fit = "crop"`: the input's share of the sides that the image is scaled to before its middle is cut out. Left out, 0.875: an
@@ -33,7 +33,7 @@ pub struct Input {
     #[schemars(with = "InterpolationName")]
     pub interpolation: Interpolation,
     /// Whether `linear`, `cubic` and `lanczos` weigh every pixel that they shrink, as Pillow, torchvision and timm do; OpenCV passes over
-    /// pixels.
+    /// pixels. Left out, false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub antialias: bool,
     /// How JPEG files become pixels.
