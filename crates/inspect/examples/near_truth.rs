@@ -165,15 +165,15 @@ fn main() -> Result<(), Failed> {
                 let image = decode(&std::fs::read(&paths[source])?, 3, &Limits::default())?;
                 planted(&image, kind, &mut Stream::new(seed, Purpose::Augment(0), i as u32, 0))?
             };
-            let measurement = measure(&bytes, &reading)?.measurement;
-            Ok((measurement.gray, measurement.size))
+            let measured = measure(&bytes, &reading)?;
+            Ok((measured.thumbnails.gray, measured.measurement.size))
         })
         .collect::<Result<_, _>>()?;
-    let gray: Vec<u8> = looked.iter().flat_map(|l| l.0.iter().copied()).collect();
+    let gray: Vec<&[u8]> = looked.iter().map(|l| &l.0[..]).collect();
     let sizes: Vec<(u32, u32)> = looked.iter().map(|l| l.1).collect();
 
     let clock = std::time::Instant::now();
-    let found = near::find(&gray, &sizes);
+    let found = near::find(&gray, &sizes, &|| false).ok_or("interrupted")?;
     println!(
         "{} pictures, {} planted: {:.1} s, {} pairs, {} unjudged",
         n,

@@ -1,6 +1,6 @@
 //! One picture in several places: within a split, across splits, under two labels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use pupila_dataset::{Dataset, Split};
 
@@ -10,25 +10,40 @@ use crate::{Looked, Measurement, near};
 
 /// Samples with the same pixels: at least two in a group, ascending.
 pub(crate) fn exact_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
-    let mut by_pixels: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
-    looked
-        .seen()
-        .for_each(|(place, measurement)| by_pixels.entry(measurement.pixels).or_default().push(place));
-    let mut groups: Vec<Vec<usize>> = by_pixels.into_values().filter(|group| group.len() > 1).collect();
+    let by_pixels = by_pixels(looked);
+    let equal = by_pixels.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
+    let mut groups: Vec<Vec<usize>> =
+        equal.map(|group| group.iter().map(|&(_, place)| place).collect()).collect();
     groups.sort();
     groups.into_iter().map(|group| (group, String::new())).collect()
 }
 
+/// The samples by their pixels, those of equal ones ascending.
+fn by_pixels(looked: &Looked) -> Vec<(u128, usize)> {
+    let mut all: Vec<(u128, usize)> =
+        looked.seen().map(|(place, measurement)| (measurement.pixels, place)).collect();
+    all.sort_unstable();
+    all
+}
+
 /// Groups of samples that are nearly the same, and how each group's pictures differ. Those whose pixels are equal are no news by themselves.
-pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
+///
+/// `None` where `interrupted` says so.
+pub(crate) fn near_groups(
+    looked: &Looked,
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Option<Vec<(Vec<usize>, String)>> {
     // One of each picture: its exact copies join its group at the end.
-    let mut copies: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
-    looked.seen().for_each(|(at, measurement)| copies.entry(measurement.pixels).or_default().push(at));
-    let first: Vec<(usize, &Measurement)> =
-        looked.seen().filter(|(at, measurement)| copies[&measurement.pixels][0] == *at).collect();
-    let gray: Vec<u8> = first.iter().flat_map(|(_, measurement)| &measurement.gray).copied().collect();
+    let by_pixels = by_pixels(looked);
+    let copies = |pixels: u128| {
+        let from = by_pixels.partition_point(|&(other, _)| other < pixels);
+        by_pixels[from..].iter().take_while(move |&&(other, _)| other == pixels).map(|&(_, place)| place)
+    };
+    let is_first = |&(at, measurement): &(usize, &Measurement)| copies(measurement.pixels).next() == Some(at);
+    let first: Vec<(usize, &Measurement)> = looked.seen().filter(is_first).collect();
+    let gray: Vec<&[u8]> = first.iter().map(|&(at, _)| looked.gray(at)).collect();
     let sizes: Vec<(u32, u32)> = first.iter().map(|(_, measurement)| measurement.size).collect();
-    let found = near::find(&gray, &sizes);
+    let found = near::find(&gray, &sizes, interrupted)?;
     let groups = near::groups(first.len(), &found.pairs).into_iter().map(|group| {
         // They are sorted by the earlier one.
         let from = found.pairs.partition_point(|pair| pair.a < group[0]);
@@ -39,12 +54,11 @@ pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
             [pair] => format!("{}, likeness {least:.3}", pair.turned.words()),
             _ => format!("likeness to the first at least {least:.3}"),
         };
-        let mut all: Vec<usize> =
-            group.iter().flat_map(|&place| copies[&first[place].1.pixels].iter().copied()).collect();
+        let mut all: Vec<usize> = group.iter().flat_map(|&place| copies(first[place].1.pixels)).collect();
         all.sort_unstable();
         (all, how)
     });
-    groups.collect()
+    Some(groups.collect())
 }
 
 /// What is to be said of groups of copies. Where the data brings no splits of its own, they cannot be across any.

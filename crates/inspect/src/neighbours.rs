@@ -61,15 +61,11 @@ pub(crate) fn baseline(dataset: &Dataset, looked: &Looked) -> Option<Baseline> {
     let hits: Vec<bool> = judged
         .par_iter()
         .map(|&at| {
-            let Some(measurement) = &looked.measurements[at] else { return false };
             let other = |&&candidate: &&usize| own.is_some() || unit_of[&candidate].1 != unit_of[&at].1;
             let mut nearest: Vec<(u32, usize)> = asked
                 .iter()
                 .filter(other)
-                .filter_map(|&candidate| {
-                    let other = looked.measurements[candidate].as_ref()?;
-                    Some((distance(&measurement.color_thumb, &other.color_thumb), candidate))
-                })
+                .map(|&candidate| (distance(looked.color(at), looked.color(candidate)), candidate))
                 .collect();
             let count = NEIGHBOURS.min(nearest.len());
             if count == 0 {

@@ -4,9 +4,9 @@ use pupila_dataset::Dataset;
 use pupila_random::{Purpose, Stream};
 use rayon::prelude::*;
 
+use crate::Looked;
 use crate::finding::{Finding, Kind, Severity, images};
 use crate::neighbours::distance;
-use crate::{Looked, Measurement};
 
 /// The distance of a picture is that to so many of its nearest, the furthest of them: copies of an outlier are no neighbours worth the name.
 const NEIGHBOURS: usize = 5;
@@ -22,7 +22,7 @@ const FEWEST: usize = 20;
 /// The distance is the sum of the absolute differences of the colors at 16 x 16 pixels to the fifth nearest picture; deviations are of its
 /// logarithm, robust: the median absolute deviation times 1.4826.
 pub fn distances(looked: &Looked) -> Vec<(f64, usize)> {
-    let seen: Vec<(usize, &Measurement)> = looked.seen().collect();
+    let seen: Vec<usize> = looked.seen().map(|(place, _)| place).collect();
     if seen.len() < FEWEST {
         return Vec::new();
     }
@@ -33,10 +33,11 @@ pub fn distances(looked: &Looked) -> Vec<(f64, usize)> {
     }
     let logs: Vec<f64> = seen
         .par_iter()
-        .map(|(place, measurement)| {
+        .map(|&place| {
+            let own = looked.color(place);
             let mut nearest = [u32::MAX; NEIGHBOURS];
-            for &other in asked.iter().filter(|&&other| seen[other].0 != *place) {
-                let far = distance(&measurement.color_thumb, &seen[other].1.color_thumb);
+            for &other in asked.iter().filter(|&&other| seen[other] != place) {
+                let far = distance(own, looked.color(seen[other]));
                 if far < nearest[NEIGHBOURS - 1] {
                     nearest[NEIGHBOURS - 1] = far;
                     nearest.sort_unstable();
@@ -54,7 +55,7 @@ pub fn distances(looked: &Looked) -> Vec<(f64, usize)> {
     // Pictures that are nearly all alike: whatever differs is far.
     let deviation = deviation.max(0.02);
     let mut far: Vec<(f64, usize)> =
-        logs.iter().zip(&seen).map(|(log, (place, _))| ((log - middle) / deviation, *place)).collect();
+        logs.iter().zip(&seen).map(|(log, place)| ((log - middle) / deviation, *place)).collect();
     far.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     far
 }

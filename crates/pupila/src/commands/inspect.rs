@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
         return Err(Failure::Interrupted("interrupted; nothing was written".into()));
     }
     in_pool(arguments.threads.count(), || {
-        Ok(inspected.write_page(&arguments.out, &recipe, arguments.no_pictures)?)
+        Ok(inspected.write_page(&arguments.out, &recipe, arguments.no_pictures, &options.stop)?)
     })?;
     output.say(format_args!("\n  all of it on one page: {}", arguments.out.display()));
     let excluded = match &arguments.exclude_list {

@@ -183,14 +183,16 @@ impl Inspected {
     /// Writes the page.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be written, or the work was stopped.
     pub fn write_page(
         &self,
         path: &Path,
         recipe: &CheckedRecipe,
         without_pictures: bool,
+        stop: &StopSignal,
     ) -> Result<(), Error> {
-        let html = page::of(self, &recipe.input.rule().reading, without_pictures).render();
+        let page = page::of(self, &recipe.input.rule().reading, without_pictures, stop).ok_or(STOPPED)?;
+        let html = page.render();
         write_whole(path, html.as_bytes()).map_err(Error::io(Tried::Write, path))
     }
 
