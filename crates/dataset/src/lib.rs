@@ -39,7 +39,7 @@ pub use load::{Loaded, Pixels, ResizeRule, load};
 pub use notice::{Notice, WhyFlat};
 pub use options::{LabelledOptions, Layout, OnBadImage, ScanOptions, UnknownPolicy};
 pub use sample::{ArrayImages, Sample, Source, Split, UnknownSplit};
-pub use scan::{Labelled, is_data, list_images, scan, scan_images, scan_labelled};
+pub use scan::{Labelled, is_data, leave_out, list_images, scan, scan_images, scan_labelled};
 pub use show::{Show, UnknownShow};
 pub use statistics::{PixelStatistics, pixel_statistics};
 pub use suggest::nearest;

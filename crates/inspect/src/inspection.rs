@@ -122,8 +122,8 @@ pub fn inspect(
         finding.files = unreadable;
         findings.push(finding);
     }
-    findings.extend(copies::find(dataset, &copies::exact_groups(looked), false));
-    findings.extend(copies::find(dataset, &near, true));
+    findings.extend(copies::find(dataset, looked, &copies::exact_groups(looked), false));
+    findings.extend(copies::find(dataset, looked, &near, true));
     if interrupted() {
         return None;
     }

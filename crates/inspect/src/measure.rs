@@ -57,6 +57,11 @@ fn shrunk((width, height): (u32, u32)) -> (u32, u32) {
     (side(width) as u32, side(height) as u32)
 }
 
+/// What the pixels of a picture in color say; nothing is known of its file.
+pub fn measure_pixels(picture: &Image) -> Measurement {
+    of_picture(picture).0
+}
+
 /// What the pixels of a picture say; what its file says is left out.
 pub(crate) fn of_picture(picture: &Image) -> (Measurement, Thumbnails) {
     let (width, height) = (picture.width() as usize, picture.height() as usize);

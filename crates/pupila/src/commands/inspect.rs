@@ -160,7 +160,7 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
                 "fact": shortcut.fact, "accuracy": shortcut.accuracy,
                 "interval": [shortcut.interval.0, shortcut.interval.1], "majority": shortcut.majority,
                 "mean_recall": shortcut.mean_recall.map(|(value, low, high)| json!({"value": value, "interval": [low, high]})),
-                "seen_by_a_network": shortcut.seen,
+                "classes": shortcut.given_away, "seen_by_a_network": shortcut.seen,
             })
         })
         .collect();
