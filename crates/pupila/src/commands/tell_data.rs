@@ -226,10 +226,7 @@ pub(crate) fn shortcuts(output: Output, all: &Images, data: &Path) {
     let Some(first) = found.first() else { return };
     let more = match &found[1..] {
         [] => String::new(),
-        others => format!(
-            ", and so do{}",
-            others.iter().map(|of| format!(" {}", of.fact)).collect::<Vec<_>>().join(",")
-        ),
+        others => format!(" (more: {})", others.iter().map(|of| of.fact).collect::<Vec<_>>().join(", ")),
     };
     let what = match (&first.given_away[..], first.mean_recall) {
         ([class, ..], _) => format!("{} alone gives away {}", first.fact, printable(class)),
