@@ -44,7 +44,7 @@ pub use options::{LabelledOptions, Layout, OnBadImage, ScanOptions, UnknownPolic
 pub use pupila_image::Fit;
 pub use resize_rule::{Keep, ResizeRule};
 pub use sample::{ArrayImages, Sample, Source, Split, UnknownSplit};
-pub use scan::{Labelled, is_data, list_images, scan, scan_images, scan_labelled};
+pub use scan::{Labelled, is_data, leave_out, list_images, scan, scan_images, scan_labelled};
 pub use show::{Show, UnknownShow};
 pub use statistics::{PixelStatistics, pixel_statistics};
 pub use suggest::nearest;

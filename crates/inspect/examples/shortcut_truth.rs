@@ -1,7 +1,8 @@
 //! Shortcuts against the truth: facts that are planted into a real data set, and sets whose labels are shuffled.
 //!
-//! `shortcut_truth DATA [ROUNDS]`: in each round the labels are shuffled, which leaves nothing to find, and then one fact is made to follow
-//! the shuffled label in a share of the images, which is to be found.
+//! `shortcut_truth DATA [ROUNDS] [CLASSES]`: in each round the labels are shuffled, which leaves nothing to find, and then one fact is made to follow
+//! the shuffled label in a share of the images, which is to be found. With CLASSES, such as 9, the images get labels of so many classes instead, of
+//! which the first has 4 %, and that one is given away.
 
 use std::path::Path;
 
@@ -35,10 +36,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let data = arguments.next().ok_or("give a data set")?;
     let rounds: u32 = arguments.next().map_or(Ok(200), |rounds| rounds.parse())?;
+    let classes: Option<u32> = arguments.next().map(|classes| classes.parse()).transpose()?;
     let options = ScanOptions { on_bad_image: OnBadImage::Skip, ..ScanOptions::default() };
     let mut dataset = scan(Path::new(&data), &options, None)?;
     let looked = look(&dataset, &Reading::default(), None, &|_| {}, &|| false)?;
-    let labels: Vec<u32> = dataset.samples.iter().map(|sample| sample.label).collect();
+    let mut labels: Vec<u32> = dataset.samples.iter().map(|sample| sample.label).collect();
+    if let Some(classes) = classes {
+        let rare = labels.len() as u32 / 25;
+        let label = |at: u32| if at < rare { 0 } else { 1 + at % (classes - 1) };
+        labels = (0..labels.len() as u32).map(label).collect();
+        dataset.classes = (0..classes).map(|class| format!("class {class}")).collect();
+    }
     let (mut quiet, mut found, mut planted) = (0u32, [0u32; PLANTS.len()], 0u32);
     for round in 0..rounds {
         let mut stream = Stream::new(u64::from(round), Purpose::Bootstrap, 22, 0);
@@ -47,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dataset.samples.iter_mut().zip(&shuffled).for_each(|(sample, &label)| sample.label = label);
         quiet += u32::from(shortcuts(&dataset, &looked).is_empty());
         planted += 1;
-        let class = stream.below(dataset.classes.len() as u32);
+        let class = if classes.is_some() { 0 } else { stream.below(dataset.classes.len() as u32) };
         for ((_, fact, change), found) in PLANTS.iter().zip(&mut found) {
             let mut measurements = looked.measurements.clone();
             for (measurement, &label) in measurements.iter_mut().zip(&shuffled) {

@@ -1,6 +1,6 @@
 //! One picture in several places: within a split, across splits, under two labels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use pupila_dataset::{Dataset, Split};
 
@@ -10,25 +10,40 @@ use crate::{Looked, Measurement, near};
 
 /// Samples with the same pixels: at least two in a group, ascending.
 pub(crate) fn exact_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
-    let mut by_pixels: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
-    looked
-        .seen()
-        .for_each(|(place, measurement)| by_pixels.entry(measurement.pixels).or_default().push(place));
-    let mut groups: Vec<Vec<usize>> = by_pixels.into_values().filter(|group| group.len() > 1).collect();
+    let by_pixels = by_pixels(looked);
+    let equal = by_pixels.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
+    let mut groups: Vec<Vec<usize>> =
+        equal.map(|group| group.iter().map(|&(_, place)| place).collect()).collect();
     groups.sort();
     groups.into_iter().map(|group| (group, String::new())).collect()
 }
 
+/// The samples by their pixels, those of equal ones ascending.
+fn by_pixels(looked: &Looked) -> Vec<(u128, usize)> {
+    let mut all: Vec<(u128, usize)> =
+        looked.seen().map(|(place, measurement)| (measurement.pixels, place)).collect();
+    all.sort_unstable();
+    all
+}
+
 /// Groups of samples that are nearly the same, and how each group's pictures differ. Those whose pixels are equal are no news by themselves.
-pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
+///
+/// `None` where `interrupted` says so.
+pub(crate) fn near_groups(
+    looked: &Looked,
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Option<Vec<(Vec<usize>, String)>> {
     // One of each picture: its exact copies join its group at the end.
-    let mut copies: BTreeMap<u128, Vec<usize>> = BTreeMap::new();
-    looked.seen().for_each(|(at, measurement)| copies.entry(measurement.pixels).or_default().push(at));
-    let first: Vec<(usize, &Measurement)> =
-        looked.seen().filter(|(at, measurement)| copies[&measurement.pixels][0] == *at).collect();
-    let gray: Vec<u8> = first.iter().flat_map(|(_, measurement)| &measurement.gray).copied().collect();
+    let by_pixels = by_pixels(looked);
+    let copies = |pixels: u128| {
+        let from = by_pixels.partition_point(|&(other, _)| other < pixels);
+        by_pixels[from..].iter().take_while(move |&&(other, _)| other == pixels).map(|&(_, place)| place)
+    };
+    let is_first = |&(at, measurement): &(usize, &Measurement)| copies(measurement.pixels).next() == Some(at);
+    let first: Vec<(usize, &Measurement)> = looked.seen().filter(is_first).collect();
+    let gray: Vec<&[u8]> = first.iter().map(|&(at, _)| looked.gray(at)).collect();
     let sizes: Vec<(u32, u32)> = first.iter().map(|(_, measurement)| measurement.size).collect();
-    let found = near::find(&gray, &sizes);
+    let found = near::find(&gray, &sizes, interrupted)?;
     let groups = near::groups(first.len(), &found.pairs).into_iter().map(|group| {
         // They are sorted by the earlier one.
         let from = found.pairs.partition_point(|pair| pair.a < group[0]);
@@ -39,16 +54,20 @@ pub(crate) fn near_groups(looked: &Looked) -> Vec<(Vec<usize>, String)> {
             [pair] => format!("{}, likeness {least:.3}", pair.turned.words()),
             _ => format!("likeness to the first at least {least:.3}"),
         };
-        let mut all: Vec<usize> =
-            group.iter().flat_map(|&place| copies[&first[place].1.pixels].iter().copied()).collect();
+        let mut all: Vec<usize> = group.iter().flat_map(|&place| copies(first[place].1.pixels)).collect();
         all.sort_unstable();
         (all, how)
     });
-    groups.collect()
+    Some(groups.collect())
 }
 
 /// What is to be said of groups of copies. Where the data brings no splits of its own, they cannot be across any.
-pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: bool) -> Vec<Finding> {
+pub(crate) fn find(
+    dataset: &Dataset,
+    looked: &Looked,
+    groups: &[(Vec<usize>, String)],
+    near: bool,
+) -> Vec<Finding> {
     let labels =
         |group: &[usize]| group.iter().map(|&place| dataset.samples[place].label).collect::<BTreeSet<_>>();
     let splits = |group: &[usize]| group.iter().map(|&place| given(dataset, place)).collect::<BTreeSet<_>>();
@@ -147,7 +166,15 @@ pub(crate) fn find(dataset: &Dataset, groups: &[(Vec<usize>, String)], near: boo
             _ => "they count more than others; --exclude-list FILE writes all but one of each",
         };
         let mut finding = Finding::new(kind, severity, message, advice);
-        finding.excluded = left_out(&within.groups, all_but_first);
+        let better = |a: usize, b: usize| {
+            // What is judged stays as it is: its score is compared with that of others.
+            let trained = [a, b].iter().all(|&place| given(dataset, place) == Split::Train) || !labelled;
+            trained && worth(looked, b) > worth(looked, a)
+        };
+        finding.excluded = match near {
+            true => all_but_best(&within.groups, better),
+            false => left_out(&within.groups, all_but_first),
+        };
         within.into(&mut finding);
         findings.push(finding);
     }
@@ -187,6 +214,42 @@ fn left_out(groups: &[Vec<usize>], of: impl Fn(&[usize], &[usize]) -> Vec<usize>
     out.into_iter().collect()
 }
 
+/// What a copy is worth: its pixels, then how well they were stored; no JPEG lost nothing since.
+fn worth(looked: &Looked, place: usize) -> (u64, u8) {
+    looked.measurements[place].as_ref().map_or((0, 0), |measurement| {
+        let (width, height) = measurement.size;
+        (u64::from(width) * u64::from(height), measurement.jpeg_quality.unwrap_or(u8::MAX))
+    })
+}
+
+/// All but one of each group, as `left_out` with `all_but_first`, but of two pictures the `better(first, second)` one stays. In a larger group all are
+/// near to the first, and not to each other, so the first stays.
+fn all_but_best(groups: &[Vec<usize>], better: impl Fn(usize, usize) -> bool) -> Vec<usize> {
+    let (mut out, mut stays) = (BTreeSet::new(), BTreeSet::new());
+    for group in groups {
+        if let [first, second] = group[..] {
+            if out.contains(&first) || out.contains(&second) {
+                continue;
+            }
+            // What stays for the sake of another must not go.
+            let swapped = !stays.contains(&first) && (stays.contains(&second) || better(first, second));
+            let (kept, left) = if swapped { (second, first) } else { (first, second) };
+            if !stays.contains(&left) {
+                stays.insert(kept);
+                out.insert(left);
+            }
+        } else if let Some(&first) = group.first().filter(|first| !out.contains(*first)) {
+            let left: Vec<usize> =
+                group[1..].iter().copied().filter(|place| !stays.contains(place)).collect();
+            if !left.is_empty() {
+                stays.insert(first);
+                out.extend(left);
+            }
+        }
+    }
+    out.into_iter().collect()
+}
+
 /// A group whose first is gone says nothing, since all others were near to that one.
 fn all_but_first(group: &[usize], left: &[usize]) -> Vec<usize> {
     if left[0] == group[0] { left[1..].to_vec() } else { Vec::new() }
@@ -195,6 +258,22 @@ fn all_but_first(group: &[usize], left: &[usize]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_better_copy_stays_and_what_goes_has_one_that_stays() {
+        let first = |groups: &[Vec<usize>]| all_but_best(groups, |_, _| false);
+        let second = |groups: &[Vec<usize>]| all_but_best(groups, |_, _| true);
+        assert_eq!((first(&[vec![0, 1]]), second(&[vec![0, 1]])), (vec![1], vec![0]));
+        // 0 goes for the sake of 1, so 1 stays and 2 goes.
+        assert_eq!(second(&[vec![0, 1], vec![1, 2]]), [0, 2]);
+        assert_eq!(second(&[vec![0, 1, 2], vec![1, 3]]), [1, 2]);
+        assert_eq!(second(&[vec![0, 3], vec![1, 2, 3]]), [0, 2]);
+        // Two that both stay for others are left alone.
+        assert_eq!(second(&[vec![0, 2], vec![1, 3], vec![2, 3]]), [0, 1]);
+        // In a row every other one stays, as in `left_out`.
+        let row: Vec<Vec<usize>> = (0..5).map(|at| vec![at, at + 1]).collect();
+        assert_eq!(first(&row), [1, 3, 5]);
+    }
 
     #[test]
     fn of_a_row_every_other_one_is_left_out() {

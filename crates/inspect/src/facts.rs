@@ -29,7 +29,7 @@ pub(crate) fn facts(dataset: &Dataset, looked: &Looked, which: &[usize]) -> Vec<
     };
     let quality = numbers(&|s| s.jpeg_quality.map_or(MISSING, f32::from));
     let cameras: Vec<String> =
-        measurements.iter().map(|s| s.taken.camera.clone().unwrap_or_default()).collect();
+        measurements.iter().map(|s| s.taken.camera.as_deref().unwrap_or_default().to_owned()).collect();
     let stems: Vec<String> = which
         .iter()
         .map(|&place| {
@@ -102,7 +102,7 @@ pub fn file_facts(measurements: &[Option<Measurement>]) -> Vec<(&'static str, Ve
         ("format", texts(&|m| m.format.map_or(String::new(), |format| format.name().to_owned()))),
         ("JPEG quality", numbers(&|m| m.jpeg_quality.map_or(MISSING, f32::from))),
         ("color or gray", numbers(&|m| f32::from(u8::from(m.color)))),
-        ("camera", texts(&|m| m.taken.camera.clone().unwrap_or_default())),
+        ("camera", texts(&|m| m.taken.camera.as_deref().unwrap_or_default().to_owned())),
     ];
     all.into_iter().filter(|(_, values)| values.iter().any(|value| *value != values[0])).collect()
 }

@@ -133,7 +133,7 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// Files that are no samples, since they cannot be read.
     pub files: Vec<pupila_dataset::Skipped>,
-    /// The images that `--exclude-list` would leave out: of copies all but the first.
+    /// The images that `--exclude-list` would leave out: of copies all but one.
     pub excluded: Vec<usize>,
 }
 

@@ -24,28 +24,28 @@ pub fn galleries(dataset: &Dataset, looked: &Looked) -> Vec<Gallery> {
         of_class[dataset.samples[place].label as usize].push((place, measurement));
     }
     let some = of_class.into_iter().enumerate().filter(|(_, of)| !of.is_empty());
-    some.map(|(class, of)| gallery(class, &of)).collect()
+    some.map(|(class, of)| gallery(looked, class, &of)).collect()
 }
 
-fn gallery(class: usize, of: &[(usize, &Measurement)]) -> Gallery {
+fn gallery(looked: &Looked, class: usize, of: &[(usize, &Measurement)]) -> Gallery {
     let mut sums = vec![0u64; COLOR_SIDE * COLOR_SIDE * 3];
-    for (_, measurement) in of {
-        sums.iter_mut().zip(&measurement.color_thumb).for_each(|(sum, &value)| *sum += u64::from(value));
+    for (place, _) in of {
+        sums.iter_mut().zip(looked.color(*place)).for_each(|(sum, &value)| *sum += u64::from(value));
     }
     let count = of.len() as u64;
     let mean: Vec<u8> = sums.iter().map(|sum| ((sum + count / 2) / count) as u8).collect();
-    let distance = |measurement: &Measurement| -> f64 {
-        measurement.color_thumb.iter().zip(&mean).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum()
+    let distance = |place: usize| -> f64 {
+        looked.color(place).iter().zip(&mean).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum()
     };
     let area = |measurement: &Measurement| f64::from(measurement.size.0) * f64::from(measurement.size.1);
-    type By<'a> = &'a dyn Fn(&Measurement) -> f64;
+    type By<'a> = &'a dyn Fn(usize, &Measurement) -> f64;
     let kinds: [(&'static str, By<'_>); 6] = [
-        ("typical", &distance),
-        ("unusual", &|measurement| -distance(measurement)),
-        ("smallest", &area),
-        ("largest", &|measurement| -area(measurement)),
-        ("darkest", &|measurement| f64::from(measurement.brightness)),
-        ("least sharp", &|measurement| f64::from(measurement.sharpness)),
+        ("typical", &|place, _| distance(place)),
+        ("unusual", &|place, _| -distance(place)),
+        ("smallest", &|_, measurement| area(measurement)),
+        ("largest", &|_, measurement| -area(measurement)),
+        ("darkest", &|_, measurement| f64::from(measurement.brightness)),
+        ("least sharp", &|_, measurement| f64::from(measurement.sharpness)),
     ];
     let sizes_differ = of.iter().any(|(_, measurement)| measurement.size != of[0].1.size);
     let mut pictures: Vec<(&'static str, usize)> = Vec::new();
@@ -54,7 +54,9 @@ fn gallery(class: usize, of: &[(usize, &Measurement)]) -> Gallery {
             continue;
         }
         let free = of.iter().filter(|(place, _)| pictures.iter().all(|(_, other)| other != place));
-        if let Some((place, _)) = free.min_by(|a, b| by(a.1).total_cmp(&by(b.1)).then(a.0.cmp(&b.0))) {
+        if let Some((place, _)) =
+            free.min_by(|a, b| by(a.0, a.1).total_cmp(&by(b.0, b.1)).then(a.0.cmp(&b.0)))
+        {
             pictures.push((name, *place));
         }
     }

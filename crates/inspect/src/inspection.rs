@@ -95,14 +95,14 @@ pub struct SplitSummary {
     pub sharpness: f64,
 }
 
-/// Summary and findings of a data set that was looked at; `None` where `interrupted`, which is asked between the parts of the work, says so.
+/// Summary and findings of a data set that was looked at; `None` where `interrupted`, which is asked all the time, says so.
 pub fn inspect(
     dataset: &Dataset,
     looked: &mut Looked,
     reading: &Reading,
-    interrupted: &dyn Fn() -> bool,
+    interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Option<Inspection> {
-    let near = copies::near_groups(looked);
+    let near = copies::near_groups(looked, interrupted)?;
     looked.near = near.iter().map(|(group, _)| group.clone()).collect();
     let looked = &*looked;
     let mut findings = classes::find(dataset, looked);
@@ -122,8 +122,8 @@ pub fn inspect(
         finding.files = unreadable;
         findings.push(finding);
     }
-    findings.extend(copies::find(dataset, &copies::exact_groups(looked), false));
-    findings.extend(copies::find(dataset, &near, true));
+    findings.extend(copies::find(dataset, looked, &copies::exact_groups(looked), false));
+    findings.extend(copies::find(dataset, looked, &near, true));
     if interrupted() {
         return None;
     }

@@ -1,5 +1,7 @@
 //! One pass over the files of a data set.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pupila_dataset::{Cache, Dataset, Skipped, Source, read_file};
@@ -8,7 +10,8 @@ use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
 use crate::measure::{measure, of_picture};
-use crate::{Measurement, record};
+use crate::rows::{Rows, Writer};
+use crate::{Measurement, SIDE, Thumbnails, record};
 
 /// Images at a time between two looks at whether the work is to stop, which also bounds what is written to the cache at once.
 const CHUNK: usize = 4096;
@@ -18,6 +21,8 @@ const CHUNK: usize = 4096;
 pub struct Looked {
     /// Of each sample of the data set its measurement; `None` of a bad image.
     pub measurements: Vec<Option<Measurement>>,
+    /// Of each sample its thumbnails; zeros of a bad image. They are not held in memory where there are many.
+    pub thumbnails: Rows,
     /// The bad images.
     pub bad: Vec<Skipped>,
     /// How many measurements came from the cache.
@@ -34,6 +39,16 @@ impl Looked {
             .iter()
             .enumerate()
             .filter_map(|(place, measurement)| Some((place, measurement.as_ref()?)))
+    }
+
+    /// A sample's luma, see [`Thumbnails::gray`].
+    pub fn gray(&self, place: usize) -> &[u8] {
+        &self.thumbnails.get(place)[..SIDE * SIDE]
+    }
+
+    /// A sample's colors, see [`Thumbnails::color`].
+    pub fn color(&self, place: usize) -> &[u8] {
+        &self.thumbnails.get(place)[SIDE * SIDE..]
     }
 }
 
@@ -68,14 +83,21 @@ pub fn look(
     progress: &(dyn Fn(usize) + Sync),
     interrupted: &(dyn Fn() -> bool + Sync),
 ) -> Result<Looked, LookError> {
+    let folder = cache.map(Cache::dir);
     // Under another reading the measurement of the same content is another.
     let cache = cache.filter(|_| *reading == Reading::default());
     let samples = &dataset.samples;
     let mut looked = Looked { measurements: vec![None; samples.len()], ..Looked::default() };
+    let mut thumbnails = Writer::new(samples.len(), record::THUMBS, folder);
+    let mut cameras = Cameras::default();
     if let Some(cache) = cache {
         let wanted: Vec<u128> = samples.iter().map(|sample| sample.content).collect();
         cache.read_records(record::KIND, record::BYTES, &wanted, |place, bytes| {
-            looked.measurements[place] = record::of_bytes(bytes);
+            if let Some((mut measurement, small)) = record::of_bytes(bytes) {
+                cameras.share(&mut measurement);
+                thumbnails.put(place, small);
+                looked.measurements[place] = Some(measurement);
+            }
         });
         looked.from_cache = looked.measurements.iter().flatten().count();
         progress(looked.from_cache);
@@ -83,7 +105,7 @@ pub fn look(
     let left: Vec<usize> = (0..samples.len()).filter(|&place| looked.measurements[place].is_none()).collect();
     for chunk in left.chunks(CHUNK) {
         let stopped = AtomicBool::new(false);
-        let seen: Vec<Option<Result<Measurement, Unseen>>> = chunk
+        let seen: Vec<Option<Result<Both, Unseen>>> = chunk
             .par_iter()
             .map(|&place| {
                 if stopped.load(Ordering::Relaxed) || interrupted() {
@@ -100,10 +122,13 @@ pub fn look(
             let path = || samples[place].path.clone();
             match seen {
                 None => {}
-                Some(Ok(measurement)) => {
+                Some(Ok((mut measurement, small))) => {
+                    let small = [small.gray, small.color].concat();
                     if cache.is_some() && matches!(samples[place].source, Source::File) {
-                        kept.push((samples[place].content, record::to_bytes(&measurement)));
+                        kept.push((samples[place].content, record::to_bytes(&measurement, &small)));
                     }
+                    cameras.share(&mut measurement);
+                    thumbnails.put(place, &small);
                     looked.measurements[place] = Some(measurement);
                 }
                 Some(Err(Unseen::Image(error @ DecodeError::Memory { .. }))) => {
@@ -124,7 +149,27 @@ pub fn look(
             return Err(LookError::Interrupted);
         }
     }
+    looked.thumbnails = thumbnails.finish();
     Ok(looked)
+}
+
+/// What is seen of an image.
+type Both = (Measurement, Thumbnails);
+
+/// The cameras that are known, one text of each.
+#[derive(Default)]
+struct Cameras(HashSet<Arc<str>>);
+
+impl Cameras {
+    fn share(&mut self, measurement: &mut Measurement) {
+        let Some(camera) = &mut measurement.taken.camera else { return };
+        match self.0.get(camera) {
+            Some(known) => *camera = known.clone(),
+            None => {
+                self.0.insert(camera.clone());
+            }
+        }
+    }
 }
 
 /// Why an image has no measurement.
@@ -138,7 +183,7 @@ enum Unseen {
     Image(#[from] DecodeError),
 }
 
-fn measurement_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Measurement, Unseen> {
+fn measurement_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Both, Unseen> {
     let sample = &dataset.samples[place];
     match &sample.source {
         Source::File => {
@@ -147,12 +192,13 @@ fn measurement_of(dataset: &Dataset, place: usize, reading: &Reading) -> Result<
             if XxHash3_128::oneshot(&bytes) != sample.content {
                 return Err(Unseen::Changed);
             }
-            Ok(measure(&bytes, reading)?.measurement)
+            let measured = measure(&bytes, reading)?;
+            Ok((measured.measurement, measured.thumbnails))
         }
         Source::Array { .. } => {
-            let mut measurement = of_picture(&array_image(dataset, place, reading)?);
+            let (mut measurement, thumbnails) = of_picture(&array_image(dataset, place, reading)?);
             measurement.color = sample.channels == 3;
-            Ok(measurement)
+            Ok((measurement, thumbnails))
         }
     }
 }

@@ -27,20 +27,16 @@ pub struct Point {
     pub y: f64,
 }
 
-/// Where the images are on a map on which similar ones are near each other.
-pub fn map(dataset: &Dataset, looked: &Looked) -> Vec<Point> {
+/// Where the images are on a map on which similar ones are near each other. `None` where `interrupted`, which is asked in every step, says so.
+pub fn map(dataset: &Dataset, looked: &Looked, interrupted: &dyn Fn() -> bool) -> Option<Vec<Point>> {
     let which = drawn(dataset, looked);
-    let thumbs: Vec<&[u8]> = which
-        .iter()
-        .filter_map(|&at| looked.measurements[at].as_ref())
-        .map(|measurement| &measurement.color_thumb[..])
-        .collect();
+    let thumbs: Vec<&[u8]> = which.iter().map(|&at| looked.color(at)).collect();
     if thumbs.len() < 5 {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let distances = squared_distances(&thumbs);
-    let places = scaled(embed(&distances, thumbs.len()));
-    which.into_iter().zip(places).map(|(sample, (x, y))| Point { sample, x, y }).collect()
+    let places = scaled(embed(&distances, thumbs.len(), interrupted)?);
+    Some(which.into_iter().zip(places).map(|(sample, (x, y))| Point { sample, x, y }).collect())
 }
 
 /// The images that are shown, ascending.
@@ -79,13 +75,16 @@ fn squared_distances(thumbs: &[&[u8]]) -> Vec<f64> {
 }
 
 /// The places of `n` points whose squared distances are given.
-fn embed(distances: &[f64], n: usize) -> Vec<[f64; 2]> {
+fn embed(distances: &[f64], n: usize, interrupted: &dyn Fn() -> bool) -> Option<Vec<[f64; 2]>> {
     let attraction = attraction(distances, n);
     let mut places = classical_scaling(distances, n);
     let (mut speed, mut gain) = (vec![[0.0; 2]; n], vec![[1.0f64; 2]; n]);
     // Belkina et al. 2019.
     let rate = (n as f64 / EXAGGERATION).max(50.0);
     for step in 0..STEPS {
+        if interrupted() {
+            return None;
+        }
         let exaggeration = if step < EXAGGERATED { EXAGGERATION } else { 1.0 };
         let momentum = if step < EXAGGERATED { 0.5 } else { 0.8 };
         // Each row by itself, so that the sums do not depend on the threads.
@@ -105,7 +104,7 @@ fn embed(distances: &[f64], n: usize) -> Vec<[f64; 2]> {
             place[1] += speed[1];
         }
     }
-    places
+    Some(places)
 }
 
 /// What pulls point `i`, what pushes it, and the sum of its kernels.
@@ -230,7 +229,7 @@ mod tests {
     #[test]
     fn neighbours_stay_neighbours() {
         let (distances, n) = clusters();
-        let places = scaled(embed(&distances, n));
+        let places = scaled(embed(&distances, n, &|| false).unwrap());
         assert!(places.iter().all(|&(x, y)| (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y)));
         let square = |a: usize, b: usize| {
             let ((x, y), (u, v)) = (places[a], places[b]);
@@ -245,8 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn no_step_is_made_once_it_is_to_stop() {
+        let (distances, n) = clusters();
+        let asked = std::cell::Cell::new(0);
+        let after_three = || asked.replace(asked.get() + 1) == 3;
+        assert_eq!((embed(&distances, n, &after_three), asked.get()), (None, 4));
+    }
+
+    #[test]
     fn equal_images_have_a_place() {
-        let places = embed(&[0.0; 36], 6);
+        let places = embed(&[0.0; 36], 6, &|| false).unwrap();
         assert!(places.iter().flatten().all(|x| x.is_finite()));
     }
 }

@@ -7,7 +7,7 @@ use pupila_image::{
 
 use twox_hash::XxHash3_128;
 
-use crate::{COLOR_SIDE, Measurement, SIDE, Taken};
+use crate::{COLOR_SIDE, Measurement, SIDE, Taken, Thumbnails};
 
 /// The longer side at which pictures are measured, in pixels. Larger ones are shrunk while they are decoded.
 const MEASURED: u32 = 256;
@@ -19,6 +19,8 @@ const BORDER: f32 = 0.04;
 pub struct Measured {
     /// The numbers.
     pub measurement: Measurement,
+    /// The small pictures.
+    pub thumbnails: Thumbnails,
     /// The picture in color.
     pub picture: Image,
 }
@@ -31,7 +33,7 @@ pub fn measure(bytes: &[u8], reading: &Reading) -> Result<Measured, DecodeError>
     let header = probe(bytes)?;
     let size = (header.width, header.height);
     let picture = decode_shrunk(bytes, 3, shrunk(size), &Limits::default(), reading)?;
-    let mut measurement = of_picture(&picture);
+    let (mut measurement, thumbnails) = of_picture(&picture);
     measurement.format = Some(header.format);
     measurement.bytes = bytes.len() as u64;
     // Pictures that were shrunk to the same may be of different sizes.
@@ -40,7 +42,7 @@ pub fn measure(bytes: &[u8], reading: &Reading) -> Result<Measured, DecodeError>
     measurement.color = header.channels == 3;
     measurement.jpeg_quality = jpeg_quality(bytes);
     measurement.taken = exif_block(bytes).map(taken).unwrap_or_default();
-    Ok(Measured { measurement, picture })
+    Ok(Measured { measurement, thumbnails, picture })
 }
 
 /// The size at which a picture is measured: none is enlarged.
@@ -55,8 +57,13 @@ fn shrunk((width, height): (u32, u32)) -> (u32, u32) {
     (side(width) as u32, side(height) as u32)
 }
 
+/// What the pixels of a picture in color say; nothing is known of its file.
+pub fn measure_pixels(picture: &Image) -> Measurement {
+    of_picture(picture).0
+}
+
 /// What the pixels of a picture say; what its file says is left out.
-pub(crate) fn of_picture(picture: &Image) -> Measurement {
+pub(crate) fn of_picture(picture: &Image) -> (Measurement, Thumbnails) {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let pixels = picture.data().as_chunks::<3>().0;
     let count = pixels.len() as f32;
@@ -92,7 +99,8 @@ pub(crate) fn of_picture(picture: &Image) -> Measurement {
     let mut hash = XxHash3_128::new();
     hash.write(&[across, down].concat());
     hash.write(picture.data());
-    Measurement {
+    let thumbnails = Thumbnails { gray: small(&gray, SIDE), color: small(picture, COLOR_SIDE) };
+    let measurement = Measurement {
         pixels: hash.finish_128(),
         format: None,
         bytes: 0,
@@ -107,9 +115,8 @@ pub(crate) fn of_picture(picture: &Image) -> Measurement {
         mean: sum.map(|sum| sum as f32 / count / 255.0),
         square: squares.map(|sum| sum as f32 / count / 255.0 / 255.0),
         border: edge.map(|sum| sum as f32 / edges as f32 / 255.0),
-        gray: small(&gray, SIDE),
-        color_thumb: small(picture, COLOR_SIDE),
-    }
+    };
+    (measurement, thumbnails)
 }
 
 fn gray_of(picture: &Image) -> Image {
@@ -167,7 +174,7 @@ fn taken(mut block: Vec<u8>) -> Taken {
     let at = text(Tag::DateTimeOriginal).and_then(|text| seconds(&text));
     let located =
         [Tag::GPSLatitude, Tag::GPSLongitude].iter().any(|&tag| parsed.get_field(tag, In::PRIMARY).is_some());
-    Taken { camera, at, located }
+    Taken { camera: camera.map(Into::into), at, located }
 }
 
 /// `2026:11:28 09:30:00` in seconds since 1970.
@@ -219,15 +226,15 @@ mod tests {
                 }
             }
         }
-        let measurement = of_picture(&Image::new(10, 10, 3, data).unwrap());
+        let (measurement, thumbnails) = of_picture(&Image::new(10, 10, 3, data).unwrap());
         assert_eq!(measurement.border, [1.0; 3]);
         assert!((measurement.brightness - 0.36).abs() < 1e-6 && (measurement.mean[1] - 0.36).abs() < 1e-6);
         assert!((measurement.contrast - (0.36f32 * 0.64).sqrt()).abs() < 1e-6);
         assert_eq!(
-            (measurement.chroma, measurement.gray.len(), measurement.color_thumb.len()),
+            (measurement.chroma, thumbnails.gray.len(), thumbnails.color.len()),
             (0.0, SIDE * SIDE, 768)
         );
-        let tiny = of_picture(&Image::new(1, 1, 3, vec![9, 0, 0]).unwrap());
+        let (tiny, _) = of_picture(&Image::new(1, 1, 3, vec![9, 0, 0]).unwrap());
         assert_eq!((tiny.sharpness, tiny.border[0]), (0.0, 9.0 / 255.0));
     }
 }

@@ -1,14 +1,16 @@
-//! [`Measurement`]: what one look at a picture leaves.
+//! [`Measurement`]: what one look at a picture leaves, and its [`Thumbnails`].
+
+use std::sync::Arc;
 
 use pupila_image::Format;
 
-/// The side of [`Measurement::gray`] in pixels.
+/// The side of [`Thumbnails::gray`] in pixels.
 pub const SIDE: usize = 64;
 
-/// The side of [`Measurement::color`] in pixels.
+/// The side of [`Thumbnails::color`] in pixels.
 pub const COLOR_SIDE: usize = 16;
 
-/// What one look at a picture leaves: numbers, and two small pictures. All of it is of the upright picture; intensities are 0 to 1.
+/// What one look at a picture leaves: numbers, of the upright picture; intensities are 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
     /// A hash of the picture's size and pixels as they are measured: equal for copies that were stored anew without a loss.
@@ -39,17 +41,22 @@ pub struct Measurement {
     pub square: [f32; 3],
     /// The mean color of the outermost 4 % on each side.
     pub border: [f32; 3],
+}
+
+/// The two small pictures of a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thumbnails {
     /// The luma, 0 to 255, of the picture squeezed into a square: `[SIDE, SIDE]`.
     pub gray: Vec<u8>,
     /// The colors of the picture squeezed into a smaller square: `[COLOR_SIDE, COLOR_SIDE, 3]`.
-    pub color_thumb: Vec<u8>,
+    pub color: Vec<u8>,
 }
 
 /// What EXIF says of a photograph's origin.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Taken {
-    /// Maker and model of the camera.
-    pub camera: Option<String>,
+    /// Maker and model of the camera. Pictures of one camera share the text.
+    pub camera: Option<Arc<str>>,
     /// When it was taken by the camera's clock: seconds since 1970, as if its zone were UTC.
     pub at: Option<i64>,
     /// Whether it holds a location. Where that is is never read.

@@ -1,6 +1,6 @@
 //! Pictures that are nearly the same: rescaled, recompressed, mirrored, turned, cropped a little, brightened.
 //!
-//! In: thumbnails ([`crate::Measurement::gray`]) and sizes. Out: pairs, how one is turned against the other, and groups.
+//! In: thumbnails ([`crate::Thumbnails::gray`]) and sizes. Out: pairs, how one is turned against the other, and groups.
 //!
 //! Each step judges what the one before has let through. All pairs, in eight turns, by 63 signs of low frequencies, then by those frequencies
 //! themselves (`hash`, `filter`). What is left is laid on each other at 16, 32 and 64 pixels, and the details are compared (`detail`, `align`).
@@ -87,26 +87,28 @@ const SMALL: u32 = 32;
 /// The least amount of detail, as a share of the largest, of a picture that can be judged.
 const DETAIL: f32 = 0.1;
 
-/// The near duplicates among pictures: `gray: [n, SIDE, SIDE]`, the luma of each squeezed into a square; `sizes: [n]`, columns and rows of each before.
+/// The near duplicates among pictures: `gray: [n]`, each the luma `[SIDE, SIDE]` of one squeezed into a square; `sizes: [n]`, columns and rows of each
+/// before. `None` where `interrupted`, which is asked for every few pictures, says so.
 ///
 /// The same for every number of threads. All pairs are compared: of 100,000 pictures, 4e10 in eight turns.
-pub fn find(gray: &[u8], sizes: &[(u32, u32)]) -> Found {
-    let pictures: Vec<Picture> =
-        gray.chunks_exact(SIDE * SIDE).zip(sizes).map(|(gray, &size)| Picture { gray, size }).collect();
-    let values = hash::values_of_all(&gray[..pictures.len() * SIDE * SIDE]);
-    let (coarse, flat): (Vec<Packed>, Vec<bool>) = pictures
+pub fn find(gray: &[&[u8]], sizes: &[(u32, u32)], interrupted: &(dyn Fn() -> bool + Sync)) -> Option<Found> {
+    let values = hash::values_of_all(gray);
+    let (coarse, flat): (Vec<Packed>, Vec<bool>) = gray
         .par_iter()
-        .map(|picture| {
-            let level = Level::of(picture.gray);
+        .map(|gray| {
+            let level = Level::of(gray);
             (Packed::of(&level), level.amount() < DETAIL)
         })
         .unzip();
     let apart = |a: usize, b: usize, turn: Turn| other_shape(turn.of_size(sizes[a]), sizes[b]);
-    let candidates = filter::candidates(&values, &flat, LIMITS, apart);
-    let (similar, crowded): (Vec<Vec<Near>>, Vec<bool>) =
-        candidates.par_iter().enumerate().map(|(a, found)| similar(a, found, &pictures, &coarse)).unzip();
+    let picture = |at: usize| Picture { gray: gray[at], size: sizes[at] };
+    // A picture's candidates are looked at as soon as they are known: of all pictures they would be more than the thumbnails.
+    let judged = filter::each(&values, &flat, LIMITS, apart, interrupted, |a, candidates| {
+        similar(a, candidates, &picture, &coarse)
+    })?;
+    let (similar, crowded): (Vec<Vec<Near>>, Vec<bool>) = judged.into_iter().unzip();
     let unjudged = (0..flat.len()).filter(|&i| flat[i]).collect();
-    Found { pairs: apart_from_others(&similar.concat(), &crowded), unjudged }
+    Some(Found { pairs: apart_from_others(&similar.concat(), &crowded), unjudged })
 }
 
 /// A picture as it came in.
@@ -123,7 +125,12 @@ fn other_shape(a: (u32, u32), b: (u32, u32)) -> bool {
 }
 
 /// Those of a picture's candidates that are similar to it, each in its best turn, by their number; and whether there were more than are looked at.
-fn similar(a: usize, candidates: &[Candidate], pictures: &[Picture], coarse: &[Packed]) -> (Vec<Near>, bool) {
+fn similar<'a>(
+    a: usize,
+    candidates: &[Candidate],
+    picture: &impl Fn(usize) -> Picture<'a>,
+    coarse: &[Packed],
+) -> (Vec<Near>, bool) {
     let own = coarse[a].level();
     let mut templates: [Option<Template<COARSE>>; 8] = Default::default();
     let mut fits: Vec<(f32, &Candidate, Fit)> = Vec::new();
@@ -143,7 +150,7 @@ fn similar(a: usize, candidates: &[Candidate], pictures: &[Picture], coarse: &[P
     let mut fine: [Option<Template<SIDE>>; 8] = Default::default();
     let mut found: BTreeMap<u32, Near> = BTreeMap::new();
     for (_, &Candidate { b, turn, .. }, fit) in fits {
-        let (own, other) = (&pictures[a], &pictures[b as usize]);
+        let (own, other) = (picture(a), picture(b as usize));
         let template = middle[turn as usize].get_or_insert_with(|| Template::new(&Level::of(own.gray), turn));
         let Some((mut alike, fit)) = laid_on(template, &Level::of(other.gray), fit, MIDDLE_LIKE) else {
             continue;

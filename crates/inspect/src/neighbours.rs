@@ -5,12 +5,14 @@ use pupila_metrics::proportion;
 use pupila_random::{Purpose, Stream};
 use rayon::prelude::*;
 
-use crate::Looked;
 use crate::splits::given;
 use crate::units::{folds, units};
+use crate::{COLOR_SIDE, Looked};
 
-/// Neighbours that vote.
-const NEIGHBOURS: usize = 5;
+/// Neighbours that are looked for, and that vote.
+pub(crate) const NEIGHBOURS: usize = 5;
+/// Images that are gone through together, so that each of the others is read once for all of them.
+const TOGETHER: usize = 8;
 /// No more images are judged, and no more are asked.
 const JUDGED: usize = 2_000;
 const ASKED: usize = 20_000;
@@ -44,8 +46,8 @@ pub(crate) fn baseline(dataset: &Dataset, looked: &Looked) -> Option<Baseline> {
     let own = [Split::Val, Split::Test].into_iter().find(|&split| !of(split).is_empty());
     let units = units(dataset, looked, &seen);
     let fold = folds(&units, 5, 0);
-    let unit_of: std::collections::HashMap<usize, (u32, u32)> =
-        seen.iter().zip(units.iter().zip(&fold)).map(|(&at, (&unit, &fold))| (at, (unit, fold))).collect();
+    let mut unit_of = vec![(0, 0); dataset.samples.len()];
+    seen.iter().zip(units.iter().zip(&fold)).for_each(|(&at, (&unit, &fold))| unit_of[at] = (unit, fold));
     let (mut judged, mut asked) = match own {
         Some(split) => (of(split), of(Split::Train)),
         None => (seen.clone(), seen.clone()),
@@ -58,30 +60,14 @@ pub(crate) fn baseline(dataset: &Dataset, looked: &Looked) -> Option<Baseline> {
         }
     }
     let label = |at: usize| dataset.samples[at].label;
-    let hits: Vec<bool> = judged
-        .par_iter()
-        .map(|&at| {
-            let Some(measurement) = &looked.measurements[at] else { return false };
-            let other = |&&candidate: &&usize| own.is_some() || unit_of[&candidate].1 != unit_of[&at].1;
-            let mut nearest: Vec<(u32, usize)> = asked
-                .iter()
-                .filter(other)
-                .filter_map(|&candidate| {
-                    let other = looked.measurements[candidate].as_ref()?;
-                    Some((distance(&measurement.color_thumb, &other.color_thumb), candidate))
-                })
-                .collect();
-            let count = NEIGHBOURS.min(nearest.len());
-            if count == 0 {
-                return false;
-            }
-            nearest.select_nth_unstable(count - 1);
-            nearest.truncate(count);
-            nearest.sort_unstable();
-            vote(nearest.iter().map(|&(_, candidate)| label(candidate))) == Some(label(at))
-        })
-        .collect();
-    let groups: Vec<u32> = judged.iter().map(|at| unit_of[at].0).collect();
+    let other = |at: usize, candidate: usize| own.is_some() || unit_of[candidate].1 != unit_of[at].1;
+    let nearest = nearest(looked, &judged, &asked, other);
+    let hit = |(&at, nearest): (&usize, &Nearest)| {
+        let there = nearest.iter().filter(|(_, candidate)| *candidate != usize::MAX);
+        vote(there.map(|&(_, candidate)| label(candidate))) == Some(label(at))
+    };
+    let hits: Vec<bool> = judged.iter().zip(&nearest).map(hit).collect();
+    let groups: Vec<u32> = judged.iter().map(|&at| unit_of[at].0).collect();
     let interval = proportion(&hits, Some(&groups)).or_else(|_| proportion(&hits, None)).ok()?;
     let mut counts = vec![0usize; dataset.classes.len()];
     judged.iter().for_each(|&at| counts[label(at) as usize] += 1);
@@ -94,9 +80,45 @@ pub(crate) fn baseline(dataset: &Dataset, looked: &Looked) -> Option<Baseline> {
     })
 }
 
+/// The nearest images, each with its distance, in their order; `(u32::MAX, usize::MAX)` where there are fewer.
+pub(crate) type Nearest = [(u32, usize); NEIGHBOURS];
+
+/// For each of some images the nearest of others, among those that `may` be compared.
+pub(crate) fn nearest(
+    looked: &Looked,
+    images: &[usize],
+    others: &[usize],
+    may: impl Fn(usize, usize) -> bool + Sync,
+) -> Vec<Nearest> {
+    // Side by side: among the gray thumbnails each would be on a page of its own.
+    let colors: Vec<u8> = others.iter().flat_map(|&other| looked.color(other)).copied().collect();
+    let together = |images: &[usize]| {
+        let mut nearest = vec![[(u32::MAX, usize::MAX); NEIGHBOURS]; images.len()];
+        for (&other, color) in others.iter().zip(colors.chunks_exact(COLOR_SIDE * COLOR_SIDE * 3)) {
+            for (&image, nearest) in images.iter().zip(&mut nearest) {
+                if may(image, other) {
+                    let found = (distance(looked.color(image), color), other);
+                    if found < nearest[NEIGHBOURS - 1] {
+                        nearest[NEIGHBOURS - 1] = found;
+                        nearest.sort_unstable();
+                    }
+                }
+            }
+        }
+        nearest
+    };
+    images.par_chunks(TOGETHER).flat_map_iter(together).collect()
+}
+
 /// The sum of the absolute differences.
-pub(crate) fn distance(a: &[u8], b: &[u8]) -> u32 {
-    a.iter().zip(b).map(|(&x, &y)| u32::from(x.abs_diff(y))).sum()
+#[inline(never)]
+fn distance(a: &[u8], b: &[u8]) -> u32 {
+    let sum = |a: &[u8], b: &[u8]| -> u32 {
+        a.iter().zip(b).map(|(&x, &y)| (i32::from(x) - i32::from(y)).unsigned_abs()).sum()
+    };
+    // In this form, and by 32, the compiler takes the instruction that is made for it: three times as fast.
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
+    a.iter().zip(b).map(|(a, b)| sum(a, b)).sum::<u32>() + sum(rest_a, rest_b)
 }
 
 /// The most frequent label; of equal ones that of the nearest.
@@ -117,5 +139,8 @@ mod tests {
         assert_eq!(vote([3, 1, 1].into_iter()), Some(1));
         assert_eq!(vote([].into_iter()), None);
         assert_eq!(distance(&[0, 255, 7], &[255, 0, 7]), 510);
+        let row = |from: u8| (0..100u8).map(|i| from.wrapping_add(i.wrapping_mul(37))).collect::<Vec<u8>>();
+        let expected: u32 = row(3).iter().zip(row(91)).map(|(a, b)| u32::from(a.abs_diff(b))).sum();
+        assert_eq!(distance(&row(3), &row(91)), expected);
     }
 }

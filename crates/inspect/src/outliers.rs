@@ -2,14 +2,11 @@
 
 use pupila_dataset::Dataset;
 use pupila_random::{Purpose, Stream};
-use rayon::prelude::*;
 
+use crate::Looked;
 use crate::finding::{Finding, Kind, Severity, images};
-use crate::neighbours::distance;
-use crate::{Looked, Measurement};
+use crate::neighbours::{NEIGHBOURS, Nearest, nearest};
 
-/// The distance of a picture is that to so many of its nearest, the furthest of them: copies of an outlier are no neighbours worth the name.
-const NEIGHBOURS: usize = 5;
 /// Of more pictures so many are asked, drawn at random: what is usual is known by them, and the work grows with the number of pictures alone.
 const ASKED: usize = 2_000;
 /// How many deviations above the median the logarithm of the distance is. Of a normal distribution one in 30,000 is beyond 4.
@@ -22,7 +19,7 @@ const FEWEST: usize = 20;
 /// The distance is the sum of the absolute differences of the colors at 16 x 16 pixels to the fifth nearest picture; deviations are of its
 /// logarithm, robust: the median absolute deviation times 1.4826.
 pub fn distances(looked: &Looked) -> Vec<(f64, usize)> {
-    let seen: Vec<(usize, &Measurement)> = looked.seen().collect();
+    let seen: Vec<usize> = looked.seen().map(|(place, _)| place).collect();
     if seen.len() < FEWEST {
         return Vec::new();
     }
@@ -31,20 +28,11 @@ pub fn distances(looked: &Looked) -> Vec<(f64, usize)> {
         Stream::new(0, Purpose::Subset, ASKED as u32, 2).shuffle(&mut asked);
         asked.truncate(ASKED);
     }
-    let logs: Vec<f64> = seen
-        .par_iter()
-        .map(|(place, measurement)| {
-            let mut nearest = [u32::MAX; NEIGHBOURS];
-            for &other in asked.iter().filter(|&&other| seen[other].0 != *place) {
-                let far = distance(&measurement.color_thumb, &seen[other].1.color_thumb);
-                if far < nearest[NEIGHBOURS - 1] {
-                    nearest[NEIGHBOURS - 1] = far;
-                    nearest.sort_unstable();
-                }
-            }
-            f64::from(nearest[NEIGHBOURS - 1].max(1)).ln()
-        })
-        .collect();
+    let asked: Vec<usize> = asked.into_iter().map(|other| seen[other]).collect();
+    // The distance of a picture is that to the furthest of its nearest: copies of an outlier are no neighbours worth the name.
+    let far = |nearest: &Nearest| f64::from(nearest[NEIGHBOURS - 1].0.max(1)).ln();
+    let logs: Vec<f64> =
+        nearest(looked, &seen, &asked, |image, other| image != other).iter().map(far).collect();
     let median = |values: &mut Vec<f64>| {
         let middle = values.len() / 2;
         *values.select_nth_unstable_by(middle, f64::total_cmp).1
@@ -54,7 +42,7 @@ pub fn distances(looked: &Looked) -> Vec<(f64, usize)> {
     // Pictures that are nearly all alike: whatever differs is far.
     let deviation = deviation.max(0.02);
     let mut far: Vec<(f64, usize)> =
-        logs.iter().zip(&seen).map(|(log, (place, _))| ((log - middle) / deviation, *place)).collect();
+        logs.iter().zip(&seen).map(|(log, place)| ((log - middle) / deviation, *place)).collect();
     far.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     far
 }

@@ -33,8 +33,8 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
             findings.push(Finding::new(kind, severity, message, advice).of_each(which));
         }
     };
-    let by = |is: &dyn Fn(&Measurement) -> bool| -> Vec<usize> {
-        seen.iter().filter(|(_, measurement)| is(measurement)).map(|&(place, _)| place).collect()
+    let by = |is: &dyn Fn(usize, &Measurement) -> bool| -> Vec<usize> {
+        seen.iter().filter(|(place, measurement)| is(*place, measurement)).map(|&(place, _)| place).collect()
     };
     let deviation = |measurement: &Measurement, c: usize| {
         (measurement.square[c] - measurement.mean[c] * measurement.mean[c]).max(0.0).sqrt()
@@ -45,13 +45,14 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
     let look = "look at them; what does not belong is left out by a line in the file of --set data.exclude_list=FILE, or by data.exclude";
     // What is read wrongly (12 bits in 16, floating-point numbers) looks so, and then all of it does.
     let why = |which: &[usize]| dataset.why_flat(which, *reading).advice().unwrap_or_else(|| look.to_owned());
-    let flat = by(&one_color);
+    let flat = by(&|_, measurement| one_color(measurement));
     let advice = why(&flat);
     add(Kind::OneColor, Severity::Warning, flat, "of one color, or nearly", &advice);
-    let dark = by(&|measurement| !one_color(measurement) && light(measurement, 0.99) < DARK);
+    let dark = by(&|place, measurement| !one_color(measurement) && light(looked.gray(place), 0.99) < DARK);
     let advice = why(&dark);
     add(Kind::Dark, Severity::Note, dark, "hardly lighter than black", &advice);
-    let bright = by(&|measurement| !one_color(measurement) && light(measurement, 0.01) > BRIGHT);
+    let bright =
+        by(&|place, measurement| !one_color(measurement) && light(looked.gray(place), 0.01) > BRIGHT);
     let advice = why(&bright);
     add(Kind::Bright, Severity::Note, bright, "hardly darker than white", &advice);
     add(Kind::Blurry, Severity::Note, blurry(&seen, &one_color), "much less sharp than the others", look);
@@ -65,7 +66,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
         "of another shape than the others: squeezed into a square they change most",
         look,
     );
-    let gray = by(&|measurement| measurement.chroma < 0.01);
+    let gray = by(&|_, measurement| measurement.chroma < 0.01);
     let color = seen.len() - gray.len();
     let few = |count: usize| count > 0 && (count as f64) < ODD_SHARE * seen.len() as f64;
     if few(gray.len()) {
@@ -77,7 +78,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
             "if color says nothing about the classes: --set input.channels=1",
         );
     } else if few(color) {
-        let odd = by(&|measurement| measurement.chroma >= 0.01);
+        let odd = by(&|_, measurement| measurement.chroma >= 0.01);
         add(
             Kind::OddColor,
             Severity::Note,
@@ -97,7 +98,7 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
         "named for another format than the content is",
         "they are read by their content here; other programs may go by the name",
     );
-    let located = by(&|measurement| measurement.taken.located);
+    let located = by(&|_, measurement| measurement.taken.located);
     add(
         Kind::Location,
         Severity::Warning,
@@ -109,10 +110,10 @@ pub(crate) fn find(dataset: &Dataset, looked: &Looked, reading: &Reading) -> Vec
 }
 
 /// The luma below which a share of the pixels is.
-fn light(measurement: &Measurement, share: f64) -> f32 {
+fn light(gray: &[u8], share: f64) -> f32 {
     let mut counts = [0usize; 256];
-    measurement.gray.iter().for_each(|&value| counts[usize::from(value)] += 1);
-    let wanted = (measurement.gray.len() as f64 * share) as usize;
+    gray.iter().for_each(|&value| counts[usize::from(value)] += 1);
+    let wanted = (gray.len() as f64 * share) as usize;
     let mut below = 0;
     for (value, count) in counts.iter().enumerate() {
         below += count;

@@ -1,4 +1,4 @@
-//! A [`Measurement`] as bytes of one length, for the cache.
+//! A [`Measurement`] and its thumbnails as bytes of one length, for the cache.
 
 use pupila_image::Format;
 
@@ -10,12 +10,13 @@ pub(crate) const KIND: &str = "measurement1";
 /// Bytes that a camera's name may have.
 const CAMERA: usize = 64;
 
-const THUMBS: usize = SIDE * SIDE + COLOR_SIDE * COLOR_SIDE * 3;
+/// Bytes of both thumbnails, which end a record.
+pub(crate) const THUMBS: usize = SIDE * SIDE + COLOR_SIDE * COLOR_SIDE * 3;
 
 /// Bytes of a record.
 pub(crate) const BYTES: usize = 16 + 8 + 8 + 4 + 8 + 1 + CAMERA + 13 * 4 + THUMBS;
 
-pub(crate) fn to_bytes(measurement: &Measurement) -> Vec<u8> {
+pub(crate) fn to_bytes(measurement: &Measurement, thumbnails: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(BYTES);
     bytes.extend(measurement.pixels.to_le_bytes());
     bytes.extend(measurement.bytes.to_le_bytes());
@@ -27,7 +28,7 @@ pub(crate) fn to_bytes(measurement: &Measurement) -> Vec<u8> {
     bytes.push(measurement.jpeg_quality.unwrap_or(0));
     bytes.push(u8::from(measurement.taken.located));
     bytes.extend(measurement.taken.at.unwrap_or(i64::MIN).to_le_bytes());
-    let mut camera = measurement.taken.camera.clone().unwrap_or_default();
+    let mut camera = measurement.taken.camera.as_deref().unwrap_or_default().to_owned();
     while camera.len() > CAMERA {
         camera.pop();
     }
@@ -39,14 +40,13 @@ pub(crate) fn to_bytes(measurement: &Measurement) -> Vec<u8> {
     let numbers =
         [*brightness, *contrast, *sharpness, *chroma].into_iter().chain(*mean).chain(*square).chain(*border);
     numbers.for_each(|number| bytes.extend(number.to_le_bytes()));
-    bytes.extend(&measurement.gray);
-    bytes.extend(&measurement.color_thumb);
+    bytes.extend(thumbnails);
     debug_assert_eq!(bytes.len(), BYTES);
     bytes
 }
 
-/// `None` where the bytes are no record.
-pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Measurement> {
+/// The measurement, and the thumbnails one after the other; `None` where the bytes are no record.
+pub(crate) fn of_bytes(bytes: &[u8]) -> Option<(Measurement, &[u8])> {
     if bytes.len() != BYTES {
         return None;
     }
@@ -58,7 +58,7 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Measurement> {
     let at = i64::from_le_bytes(take(&mut rest)?);
     let [length] = take(&mut rest)?;
     let camera: [u8; CAMERA] = take(&mut rest)?;
-    let camera = String::from_utf8(camera.get(..usize::from(length))?.to_vec()).ok()?;
+    let camera = std::str::from_utf8(camera.get(..usize::from(length))?).ok()?;
     let mut numbers = [0.0; 13];
     for number in &mut numbers {
         *number = f32::from_le_bytes(take(&mut rest)?);
@@ -66,8 +66,7 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Measurement> {
     let [brightness, contrast, sharpness, chroma, colors @ ..] = numbers;
     let three = |first: usize| [colors[first], colors[first + 1], colors[first + 2]];
     let (mean, square, border) = (three(0), three(3), three(6));
-    let (gray, color_thumb) = rest.split_at_checked(SIDE * SIDE)?;
-    Some(Measurement {
+    let measurement = Measurement {
         pixels,
         format: match format {
             0 => None,
@@ -78,7 +77,7 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Measurement> {
         color: color == 1,
         jpeg_quality: (quality > 0).then_some(quality),
         taken: Taken {
-            camera: (!camera.is_empty()).then_some(camera),
+            camera: (!camera.is_empty()).then(|| camera.into()),
             at: (at != i64::MIN).then_some(at),
             located: located == 1,
         },
@@ -89,9 +88,8 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Measurement> {
         mean,
         square,
         border,
-        gray: gray.to_vec(),
-        color_thumb: color_thumb.to_vec(),
-    })
+    };
+    Some((measurement, rest))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -109,14 +107,15 @@ mod tests {
     #[test]
     fn a_sight_is_the_same_after_it_was_kept() {
         let picture = Image::new(40, 30, 3, (0..3600u32).map(|i| (i * 7 % 251) as u8).collect()).unwrap();
-        let mut measurement = of_picture(&picture);
-        assert_eq!(of_bytes(&to_bytes(&measurement)), Some(measurement.clone()));
+        let (mut measurement, thumbnails) = of_picture(&picture);
+        let small = [&thumbnails.gray[..], &thumbnails.color[..]].concat();
+        assert_eq!(of_bytes(&to_bytes(&measurement, &small)), Some((measurement.clone(), &small[..])));
         measurement.format = Some(Format::WebP);
         measurement.jpeg_quality = Some(93);
-        measurement.taken = Taken { camera: Some("ä".repeat(32)), at: Some(-5), located: true };
+        measurement.taken = Taken { camera: Some("ä".repeat(32).into()), at: Some(-5), located: true };
         (measurement.bytes, measurement.color) = (u64::MAX, false);
-        let bytes = to_bytes(&measurement);
-        assert_eq!(of_bytes(&bytes), Some(measurement));
+        let bytes = to_bytes(&measurement, &small);
+        assert_eq!(of_bytes(&bytes), Some((measurement, &small[..])));
         for end in 0..bytes.len() {
             assert_eq!(of_bytes(&bytes[..end]), None);
         }

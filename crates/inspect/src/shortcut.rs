@@ -3,7 +3,8 @@
 //! Each fact by itself is given to a small tree ([`crate::tree`]), whose answers on images that it has not seen (five folds, copies and
 //! groups kept together) are compared with the share of the most frequent class. That it is better by chance is ruled out by what the
 //! same reaches on shuffled labels: a fact is told where it is four of their standard deviations above their mean, and where the
-//! interval of its accuracy is above the share. Where one class has most images, the mean of the classes' recalls is looked at too.
+//! interval of its accuracy is above the share. Where one class has most images, the mean of the classes' recalls is looked at too. A fact that tells
+//! nothing over all may give one class away ([`crate::one_class`]): then a tree tells that class from all others, by the same rules.
 
 use pupila_dataset::Dataset;
 use pupila_metrics::{Interval, Predictions, interval, metric, proportion};
@@ -13,6 +14,7 @@ use rayon::prelude::*;
 use crate::Looked;
 use crate::facts::{Fact, facts};
 use crate::finding::{Finding, Kind, Severity};
+use crate::one_class::set_apart;
 use crate::tree::Tree;
 use crate::units::{folds, units};
 
@@ -27,6 +29,8 @@ const GAIN: f64 = 0.01;
 const MOST: usize = 4_000;
 /// The fewest images of a class whose recall counts.
 const RECALLED: usize = 10;
+/// The least mean of the two recalls that gives one class away: a fifth of what there is to tell.
+const GIVES_AWAY: f64 = 0.6;
 /// Fewer say nothing.
 const FEWEST: usize = 30;
 
@@ -44,8 +48,11 @@ pub struct Shortcut {
     /// Where it is told by the mean of the classes' recalls, since the most frequent class stays the best answer: that mean, by a tree for which
     /// each class counts the same, and its 95 % interval.
     pub mean_recall: Option<(f64, f64, f64)>,
-    /// How many classes there are.
+    /// How many classes there are; 2 where it is about one of them and the others.
     pub classes: usize,
+    /// The classes that it gives away where it tells nothing over all, the one that it gives away most first; `mean_recall` is of the first and of all
+    /// others. Else empty.
+    pub given_away: Vec<String>,
     /// Whether a network sees it in the pixels.
     pub seen: bool,
     /// What it is in each class: the class's name, and the median.
@@ -88,6 +95,10 @@ pub fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
     let balanced = Score { weights: counts.iter().map(weigh).collect(), balanced: true, chance };
     let is_imbalanced = majority > 1.5 / there && judged > 1;
     let facts = facts(dataset, looked, &which);
+    // The comparisons of a number with a class that could be made, whether they are or not.
+    let features: usize = facts.iter().map(|fact| fact.features.len()).sum();
+    let comparisons = features * judged;
+    let recalled: Vec<bool> = counts.iter().map(|&count| count >= RECALLED).collect();
     let mut found: Vec<Shortcut> = facts
         .par_iter()
         .filter_map(|fact| {
@@ -95,26 +106,45 @@ pub fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
             let answers = of.answers(&labels, &plain.weights);
             let accuracy = plain.interval(&answers, &labels, groups)?;
             let by_class = || by_class(dataset, &fact.features[0], &labels);
-            let told = |mean_recall: Option<Interval>| Shortcut {
+            let mut told = Shortcut {
                 fact: fact.name,
                 accuracy: accuracy.value,
                 interval: (accuracy.low, accuracy.high),
                 majority,
-                mean_recall: mean_recall.map(|recall| (recall.value, recall.low, recall.high)),
-                classes: if mean_recall.is_some() { judged } else { there as usize },
+                mean_recall: None,
+                classes: there as usize,
+                given_away: Vec::new(),
                 seen: fact.seen,
                 by_class: by_class(),
                 shown: fact.shown,
             };
             if of.is_beyond_chance(&plain, accuracy) {
-                return Some(told(None));
+                return Some(told);
             }
-            if !is_imbalanced {
+            if is_imbalanced {
+                let answers = of.answers(&labels, &balanced.weights);
+                let recall = balanced.interval(&answers, &labels, groups)?;
+                if of.is_beyond_chance(&balanced, recall) {
+                    told.mean_recall = Some((recall.value, recall.low, recall.high));
+                    told.classes = judged;
+                    return Some(told);
+                }
+            }
+            if there <= 2.0 {
                 return None;
             }
-            let answers = of.answers(&labels, &balanced.weights);
-            let recall = balanced.interval(&answers, &labels, groups)?;
-            of.is_beyond_chance(&balanced, recall).then(|| told(Some(recall)))
+            let mut apart: Vec<(usize, Interval)> = Vec::new();
+            for class in set_apart(&fact.features, &labels, &units, &recalled, comparisons) {
+                if let Some(recall) = of.one_class(class as u32) {
+                    apart.push((class, recall));
+                }
+            }
+            apart.sort_by(|a, b| b.1.value.total_cmp(&a.1.value).then(a.0.cmp(&b.0)));
+            let (_, recall) = apart.first()?;
+            told.mean_recall = Some((recall.value, recall.low, recall.high));
+            told.classes = 2;
+            told.given_away = apart.iter().map(|&(class, _)| dataset.classes[class].clone()).collect();
+            Some(told)
         })
         .collect();
     let gain = |shortcut: &Shortcut| match shortcut.mean_recall {
@@ -197,6 +227,18 @@ impl Trial<'_> {
         answers
     }
 
+    /// How well a tree tells one class from all others, each of both counting the same, where it gives the class away beyond chance.
+    fn one_class(&self, class: u32) -> Option<Interval> {
+        let labels: Vec<u32> = self.labels.iter().map(|&label| u32::from(label == class)).collect();
+        let own = labels.iter().sum::<u32>() as f64;
+        let all = labels.len() as f64;
+        let weights = vec![all / (2.0 * (all - own)), all / (2.0 * own)];
+        let score = Score { weights, balanced: true, chance: 0.5 };
+        let of = Trial { labels: &labels, ..*self };
+        let recall = score.interval(&of.answers(&labels, &score.weights), &labels, self.groups)?;
+        (recall.value >= GIVES_AWAY && of.is_beyond_chance(&score, recall)).then_some(recall)
+    }
+
     /// Whether a score is above what is reached without knowing anything, and above what shuffled labels reach.
     fn is_beyond_chance(&self, score: &Score, reached: Interval) -> bool {
         if reached.value < score.chance + GAIN || reached.low <= score.chance {
@@ -258,6 +300,15 @@ pub(crate) fn find(shortcuts: &[Shortcut]) -> Vec<Finding> {
             let &Shortcut { fact, accuracy, interval, majority, mean_recall, classes, seen, .. } = shortcut;
             let guessed = 1.0 / classes as f64;
             let message = match mean_recall {
+                Some((recall, low, high)) if !shortcut.given_away.is_empty() => format!(
+                    "{fact} alone gives {} away: it tells {} of {} and the others [{:.1}, {:.1}] where both count the same; without knowing anything: \
+                     50.0 %",
+                    named(&shortcut.given_away),
+                    percent(recall),
+                    if shortcut.given_away.len() == 1 { "it" } else { "the first" },
+                    100.0 * low,
+                    100.0 * high
+                ),
                 None => format!(
                     "{fact} alone tells the class of {} of the images [{:.1}, {:.1}]; always the most frequent class: {}",
                     percent(accuracy),
@@ -278,7 +329,7 @@ pub(crate) fn find(shortcuts: &[Shortcut]) -> Vec<Finding> {
             // Brightness, border and color may belong to what is shown; size and quality of the file do not.
             let of_the_file = matches!(fact, "image size" | "JPEG quality");
             let severity = match seen {
-                true if of_the_file && value > chance + 0.5 * (1.0 - chance) => Severity::Error,
+                true if of_the_file && shortcut.given_away.is_empty() && value > chance + 0.5 * (1.0 - chance) => Severity::Error,
                 true => Severity::Warning,
                 false => Severity::Note,
             };
@@ -291,6 +342,23 @@ pub(crate) fn find(shortcuts: &[Shortcut]) -> Vec<Finding> {
             finding
         })
         .collect()
+}
+
+/// Classes in words.
+fn named(classes: &[String]) -> String {
+    match classes {
+        [class] => format!("the class {class}"),
+        [first @ .., last] if (1..4).contains(&first.len()) => {
+            format!("the classes {} and {last}", first.join(", "))
+        }
+        _ => {
+            format!(
+                "the classes {} and {} more",
+                classes[..4.min(classes.len())].join(", "),
+                classes.len() - 4
+            )
+        }
+    }
 }
 
 /// Where the fact is lowest and highest, by class.
@@ -319,6 +387,15 @@ fn notes(shortcut: &Shortcut) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_are_named() {
+        let classes = |n: u8| (b'a'..b'a' + n).map(|c| char::from(c).to_string()).collect::<Vec<_>>();
+        assert_eq!(named(&classes(1)), "the class a");
+        assert_eq!(named(&classes(2)), "the classes a and b");
+        assert_eq!(named(&classes(4)), "the classes a, b, c and d");
+        assert_eq!(named(&classes(6)), "the classes a, b, c, d and 2 more");
+    }
 
     #[test]
     fn shuffled_labels_are_the_same_in_another_order() {

@@ -133,6 +133,30 @@ fn a_fact_that_gives_the_class_away_is_told() {
             .unwrap()
             .contains("image size alone tells the class")
     );
+    // train says it too, by what it knows without reading a file again.
+    let trained = sandbox.train(&data, "seen", &[]);
+    let told = "warning: image size alone tells the class of";
+    assert!(trained.stderr.contains(told) || trained.stdout.contains(told), "{}", trained.stderr);
+}
+
+#[test]
+fn the_larger_of_two_copies_stays_in_training() {
+    let sandbox = Sandbox::new();
+    let data = copied(&sandbox);
+    let small = photographs(&data.join("train/nevus")).remove(0);
+    let image = read(&small);
+    std::fs::write(data.join("train/nevus/z_large.png"), encode_png(&image).unwrap()).unwrap();
+    let half = pupila_image::resize(
+        &image,
+        image.width() / 2,
+        image.height() / 2,
+        pupila_image::Interpolation::Area,
+    );
+    std::fs::write(&small, encode_jpeg(&half, 80).unwrap()).unwrap();
+    let ran = inspect(&sandbox, &data, &["--exclude-list", "out.txt"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let (list, name) = (sandbox.read("out.txt"), small.file_name().unwrap().to_str().unwrap().to_owned());
+    assert!(list.contains(&name) && !list.contains("z_large.png"), "{list}");
 }
 
 #[test]
@@ -174,6 +198,12 @@ fn images_without_labels_are_looked_at_too() {
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(finding(&ran.json(), "exact_duplicate")["groups"].to_string().contains("again.jpg"));
     assert_eq!(ran.json()["summary"]["classes"], serde_json::json!([]));
+    // What a list leaves out is left out here too.
+    std::fs::write(sandbox.path("list.txt"), "again.jpg\n").unwrap();
+    let list = format!("data.exclude_list={}", sandbox.path("list.txt").display());
+    let without = inspect(&sandbox, &sandbox.path("loose"), &["--set", &list]);
+    assert_eq!(without.json()["summary"]["images"], ran.json()["summary"]["images"].as_u64().unwrap() - 1);
+    assert!(!kinds(&without.json()).contains(&"exact_duplicate".to_owned()));
     let nothing = inspect(&sandbox, &sandbox.path("nowhere"), &[]);
     assert!(nothing.code == Some(2) && nothing.stderr.contains("does not exist"), "{}", nothing.stderr);
 }

@@ -7,6 +7,7 @@ mod best;
 mod cadence;
 mod data;
 pub mod diagnosis;
+mod early_shortcuts;
 mod evaluate;
 mod insight;
 mod model_file;

@@ -8,6 +8,7 @@ use super::examine::{Candidate, Memory, samples, several_pages};
 use super::labelled::check_bad;
 use super::{Beside, folders, is_folder, root_of};
 use crate::files;
+use crate::pattern::Patterns;
 use crate::{Cache, Dataset, Form, OnBadImage, Purpose, Sample, ScanError, Split};
 
 /// The images at `paths`: a file is taken as it is, whatever its name; a folder stands for the images anywhere below it,
@@ -55,6 +56,26 @@ pub fn scan_images(
     check_bad(&dataset.samples, &dataset.skipped, on_bad_image)?;
     dataset.notices.extend(super::warnings(cache));
     Ok(dataset)
+}
+
+/// Leaves out of images that [`scan_images`] has found what `data.exclude` and `data.exclude_list` name, as paths below the folder.
+///
+/// # Errors
+/// Where the list cannot be read, or nothing is left.
+pub fn leave_out(
+    dataset: &mut Dataset,
+    exclude: &[String],
+    exclude_list: Option<&Path>,
+) -> Result<(), ScanError> {
+    let patterns = Patterns::new(exclude).with_list(exclude_list)?;
+    let root = dataset.root.clone();
+    let stays = |path: &Path| !patterns.exclude(path.strip_prefix(&root).unwrap_or(path));
+    let before = dataset.samples.len() + dataset.skipped.len();
+    dataset.samples.retain(|sample| stays(&sample.path));
+    dataset.skipped.retain(|skipped| stays(&skipped.path));
+    dataset.excluded += before - dataset.samples.len() - dataset.skipped.len();
+    dataset.notices.extend(super::unmatched(&patterns));
+    check_bad(&dataset.samples, &dataset.skipped, OnBadImage::Skip)
 }
 
 /// What one folder, or a row of files, or a file of arrays stands for.

@@ -28,7 +28,7 @@ use crate::{Cache, Dataset, Form, Layout, Notice, OtherPictures, ScanError, Spli
 
 use arrays::Arrays;
 
-pub use images::{list_images, scan_images};
+pub use images::{leave_out, list_images, scan_images};
 pub use labelled::{Labelled, scan_labelled};
 pub use training::scan;
 

@@ -31,18 +31,23 @@ pub(super) struct Limits {
     pub most: usize,
 }
 
-/// Of each picture the later ones that are perhaps the same when this one is turned; the best first. `skip` says which are left out, `apart(a, b, turn)`
-/// which pairs.
-pub(super) fn candidates(
+/// What `judge(a, candidates)` says of each picture and the later ones that are perhaps the same when it is turned, the best first. `skip` says which
+/// are left out, `apart(a, b, turn)` which pairs. `None` where `interrupted`, which is asked before every [`ROWS`] pictures, says so.
+pub(super) fn each<T: Send>(
     values: &[Values],
     skip: &[bool],
     limits: Limits,
     apart: impl Fn(usize, usize, Turn) -> bool + Sync,
-) -> Vec<Vec<Candidate>> {
+    interrupted: &(dyn Fn() -> bool + Sync),
+    judge: impl Fn(usize, &[Candidate]) -> T + Sync,
+) -> Option<Vec<T>> {
     let columns: Vec<u64> = values.par_iter().map(bits).collect();
-    let blocks: Vec<Vec<Vec<Candidate>>> = (0..values.len().div_ceil(ROWS))
+    let blocks: Option<Vec<Vec<T>>> = (0..values.len().div_ceil(ROWS))
         .into_par_iter()
         .map(|block| {
+            if interrupted() {
+                return None;
+            }
             let rows = block * ROWS..((block + 1) * ROWS).min(values.len());
             let turns: Vec<[Values; 8]> =
                 rows.clone().map(|a| Turn::ALL.map(|turn| turned(&values[a], turn))).collect();
@@ -75,11 +80,14 @@ pub(super) fn candidates(
                     }
                 }
             }
-            found.iter_mut().for_each(|found| keep_best(found, limits.most));
-            found
+            let judged = rows.zip(&mut found).map(|(a, found)| {
+                keep_best(found, limits.most);
+                judge(a, found)
+            });
+            Some(judged.collect())
         })
         .collect();
-    blocks.into_iter().flatten().collect()
+    Some(blocks?.into_iter().flatten().collect())
 }
 
 fn keep_best(found: &mut Vec<Candidate>, most: usize) {

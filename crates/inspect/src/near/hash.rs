@@ -62,13 +62,12 @@ fn normalize(values: &mut Values) {
     }
 }
 
-/// The values of all the pictures, each against the mean of its frequency, over its deviation, then of length 1. `gray: [n, SIDE, SIDE]`
+/// The values of all the pictures, each against the mean of its frequency, over its deviation, then of length 1. `gray: [n]`, each `[SIDE, SIDE]`
 ///
 /// Mean and deviation are those over the pictures in all eight turns, so that turning still only swaps values and changes signs.
-pub(super) fn values_of_all(gray: &[u8]) -> Vec<Values> {
+pub(super) fn values_of_all(gray: &[&[u8]]) -> Vec<Values> {
     let cosines = cosines();
-    let mut all: Vec<Values> =
-        gray.par_chunks_exact(SIDE * SIDE).map(|gray| frequencies(gray, &cosines)).collect();
+    let mut all: Vec<Values> = gray.par_iter().map(|gray| frequencies(gray, &cosines)).collect();
     let (mut mean, mut deviation) = ([0.0; LOW * LOW], [0.0; LOW * LOW]);
     let count = all.len() as f32 + PRIOR;
     for v in 0..LOW {

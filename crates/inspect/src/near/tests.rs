@@ -1,6 +1,8 @@
 use pupila_image::{Image, Interpolation, resize};
 use pupila_random::{Purpose, Stream};
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 
 const SIDE_OF_SOURCE: u32 = 160;
@@ -32,7 +34,8 @@ fn window(image: &Image, left: u32, top: u32, side: u32) -> Image {
 }
 
 fn found(thumbnails: &[Vec<u8>]) -> Found {
-    find(&thumbnails.concat(), &vec![(SIDE_OF_SOURCE, SIDE_OF_SOURCE); thumbnails.len()])
+    let gray: Vec<&[u8]> = thumbnails.iter().map(|gray| &gray[..]).collect();
+    find(&gray, &vec![(SIDE_OF_SOURCE, SIDE_OF_SOURCE); thumbnails.len()], &|| false).unwrap()
 }
 
 #[test]
@@ -41,8 +44,8 @@ fn the_values_of_the_turned_picture_are_the_turned_values() {
     for turn in Turn::ALL {
         let turned = gray.each_ref().map(|gray| turn.of_square(gray, SIDE));
         // Mean and deviation are those of all eight turns.
-        let (values, of_turned) =
-            (hash::values_of_all(&gray.concat()), hash::values_of_all(&turned.concat()));
+        let values_of = |all: &[Vec<u8>; 3]| hash::values_of_all(&all.each_ref().map(|gray| &gray[..]));
+        let (values, of_turned) = (values_of(&gray), values_of(&turned));
         for (values, of_turned) in values.iter().zip(&of_turned) {
             let expected = hash::turned(values, turn);
             let error = expected.iter().zip(of_turned).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -106,10 +109,11 @@ fn flat_pictures_and_gradients_are_near_to_nothing() {
 #[test]
 fn a_picture_of_another_shape_is_no_turned_copy() {
     let gray = thumbnail(&picture(6));
-    let pair = [Turn::Clockwise.of_square(&gray, SIDE), gray].concat();
-    assert_eq!(find(&pair, &[(300, 200), (200, 300)]).pairs.len(), 1);
-    assert_eq!(find(&pair, &[(300, 200), (300, 200)]).pairs.len(), 0);
-    assert_eq!(find(&pair, &[(200, 200), (300, 200)]).pairs.len(), 1);
+    let turned = Turn::Clockwise.of_square(&gray, SIDE);
+    let pairs = |sizes| find(&[&turned, &gray], sizes, &|| false).unwrap().pairs.len();
+    assert_eq!(pairs(&[(300, 200), (200, 300)]), 1);
+    assert_eq!(pairs(&[(300, 200), (300, 200)]), 0);
+    assert_eq!(pairs(&[(200, 200), (300, 200)]), 1);
 }
 
 #[test]
@@ -119,6 +123,29 @@ fn many_similar_ones_are_no_copies_and_a_copy_among_them_is() {
     assert!(apart_from_others(&similar, &[false; 11]).is_empty());
     similar.push(near(0, 10, 0.99));
     assert_eq!(apart_from_others(&similar, &[false; 11]), [near(0, 10, 0.99)]);
+}
+
+#[test]
+fn nothing_is_compared_once_it_is_to_stop() {
+    let thumbnails: Vec<Vec<u8>> = (0..40).map(|number| thumbnail(&picture(number))).collect();
+    let gray: Vec<&[u8]> = thumbnails.iter().map(|gray| &gray[..]).collect();
+    assert_eq!(find(&gray, &[(SIDE_OF_SOURCE, SIDE_OF_SOURCE); 40], &|| true), None);
+    // The first rows are compared, and what comes after they were asked for is not.
+    let values = hash::values_of_all(&gray);
+    let judged = AtomicUsize::new(0);
+    let one = |a: usize, _: &[Candidate]| {
+        judged.fetch_add(1, Ordering::Relaxed);
+        a
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let after_one = || judged.load(Ordering::Relaxed) > 0;
+    let each = |interrupted: &(dyn Fn() -> bool + Sync)| {
+        filter::each(&values, &[false; 40], LIMITS, |_, _, _| false, interrupted, one)
+    };
+    assert_eq!(pool.install(|| each(&after_one)), None);
+    let rows = judged.swap(0, Ordering::Relaxed);
+    assert!(rows == 8 || rows == 32, "{rows} of one part of the rows");
+    assert_eq!(each(&|| false), Some((0..40).collect()));
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
         return Err(Failure::Interrupted("interrupted; nothing was written".into()));
     }
     in_pool(arguments.threads.count(), || {
-        Ok(inspected.write_page(&arguments.out, &recipe, arguments.no_pictures)?)
+        Ok(inspected.write_page(&arguments.out, &recipe, arguments.no_pictures, &options.stop)?)
     })?;
     output.say(format_args!("\n  all of it on one page: {}", arguments.out.display()));
     let excluded = match &arguments.exclude_list {
@@ -160,7 +160,7 @@ fn object(inspected: &Inspected, page: &Path, list: Option<&Path>, excluded: Opt
                 "fact": shortcut.fact, "accuracy": shortcut.accuracy,
                 "interval": [shortcut.interval.0, shortcut.interval.1], "majority": shortcut.majority,
                 "mean_recall": shortcut.mean_recall.map(|(value, low, high)| json!({"value": value, "interval": [low, high]})),
-                "seen_by_a_network": shortcut.seen,
+                "classes": shortcut.given_away, "seen_by_a_network": shortcut.seen,
             })
         })
         .collect();

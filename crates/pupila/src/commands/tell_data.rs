@@ -220,6 +220,36 @@ pub(crate) fn near_copies(output: Output, all: &Images) {
     }
 }
 
+/// Facts that tell the class, by the cheap part of `pupila inspect`: size and shape, border, brightness, color.
+pub(crate) fn shortcuts(output: Output, all: &Images, data: &Path) {
+    let found = all.shortcuts();
+    let Some(first) = found.first() else { return };
+    let more = match &found[1..] {
+        [] => String::new(),
+        others => format!(" (more: {})", others.iter().map(|of| of.fact).collect::<Vec<_>>().join(", ")),
+    };
+    let what = match (&first.given_away[..], first.mean_recall) {
+        ([class, ..], _) => format!("{} alone gives away {}", first.fact, printable(class)),
+        ([], Some((recall, ..))) => {
+            format!(
+                "{} alone tells the class of {:.0} % where each class counts the same",
+                first.fact,
+                100.0 * recall
+            )
+        }
+        ([], None) => format!(
+            "{} alone tells the class of {:.0} % of the images (always the most frequent: {:.0} %)",
+            first.fact,
+            100.0 * first.accuracy,
+            100.0 * first.majority
+        ),
+    };
+    output.warn(format_args!(
+        "{what}{more}: a network may learn that instead of the content; pupila inspect {} says more",
+        printable(&data.display().to_string())
+    ));
+}
+
 /// Classes of which so few images are left that no number about them means much.
 fn too_few(output: Output, prepared: &Prepared) {
     for TooFew { split, floor, classes } in prepared.too_few() {

@@ -58,6 +58,7 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
     tell::warnings(output, &prepared.images.dataset);
     tell_data::in_memory(output, prepared, &recipe);
     tell_data::near_copies(output, &prepared.images);
+    tell_data::shortcuts(output, &prepared.images, &arguments.data);
     let dataset = prepared.images.dataset.clone();
     let mut terminal =
         Terminal { output, recipe: &recipe, dataset: &dataset, progress: ProgressBar::hidden() };

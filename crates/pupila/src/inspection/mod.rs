@@ -8,7 +8,7 @@ pub use opinions::Asked;
 use crate::error::{Error, Tried};
 use crate::session::Progress;
 use crate::stop_signal::StopSignal;
-use pupila_dataset::{Cache, Dataset, OnBadImage, ScanError, scan, scan_images};
+use pupila_dataset::{Cache, Dataset, OnBadImage, ScanError, leave_out, scan, scan_images};
 use pupila_image::Reading;
 use pupila_inspect::{Inspection, LookError, Looked, Resolution, inspect, look};
 use pupila_run::write_whole;
@@ -183,14 +183,16 @@ impl Inspected {
     /// Writes the page.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be written, or the work was stopped.
     pub fn write_page(
         &self,
         path: &Path,
         recipe: &CheckedRecipe,
         without_pictures: bool,
+        stop: &StopSignal,
     ) -> Result<(), Error> {
-        let html = page::of(self, &recipe.input.rule().reading, without_pictures).render();
+        let page = page::of(self, &recipe.input.rule().reading, without_pictures, stop).ok_or(STOPPED)?;
+        let html = page.render();
         write_whole(path, html.as_bytes()).map_err(Error::io(Tried::Write, path))
     }
 
@@ -234,7 +236,9 @@ fn scanned(path: &Path, recipe: &CheckedRecipe, cache: Option<&Cache>) -> Result
     match scan(path, &options, cache) {
         Ok(dataset) => Ok(dataset),
         Err(ScanError::NoClasses { .. } | ScanError::NoClassFolders { .. } | ScanError::OneClass { .. }) => {
-            Ok(scan_images(&[path.to_owned()], OnBadImage::Skip, cache)?)
+            let mut dataset = scan_images(&[path.to_owned()], OnBadImage::Skip, cache)?;
+            leave_out(&mut dataset, &options.exclude, options.exclude_list.as_deref())?;
+            Ok(dataset)
         }
         Err(error) => Err(error.into()),
     }

@@ -1,6 +1,7 @@
 //! What was seen and found, as a page.
 
 use super::Inspected;
+use crate::stop_signal::StopSignal;
 use pupila_image::{Image, Interpolation, Reading, resize};
 use pupila_inspect::{Finding, Gallery, Kind, Point, Severity, galleries, map, picture, splits};
 use pupila_report::{DataPage, MapPoint, PageFinding, PageGallery, PageGroup, PageImage};
@@ -20,8 +21,13 @@ const GALLERIES: usize = 30;
 const SIDE: u32 = 112;
 const MAP_SIDE: u32 = 48;
 
-/// The page of a data set.
-pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: bool) -> DataPage {
+/// The page of a data set; `None` where it is to stop.
+pub(super) fn of(
+    inspected: &Inspected,
+    reading: &Reading,
+    without_pictures: bool,
+    stop: &StopSignal,
+) -> Option<DataPage> {
     let Inspected { dataset, looked, inspection, .. } = inspected;
     let summary = &inspection.summary;
     let mut galleries = galleries(dataset, looked);
@@ -29,10 +35,10 @@ pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: boo
         galleries.sort_by_key(|gallery| (std::cmp::Reverse(gallery.images), gallery.class));
         galleries.drain(GALLERIES / 2..galleries.len() - GALLERIES / 2);
     }
-    let points = map(dataset, looked);
+    let points = map(dataset, looked, &|| stop.is_set())?;
     let pictures = match without_pictures {
         true => Pictures::default(),
-        false => Pictures::read(inspected, reading, &galleries, &points),
+        false => Pictures::read(inspected, reading, &galleries, &points, stop),
     };
     let used: Vec<usize> = if !splits::are_given(dataset) {
         Vec::new()
@@ -66,7 +72,10 @@ pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: boo
         .zip(&summary.class_averages)
         .map(|((name, counts), values)| (name.clone(), all(counts), *values));
     let averages: Vec<(String, u64, [f64; 3])> = averages.chain(of_class).collect();
-    DataPage {
+    if stop.is_set() {
+        return None;
+    }
+    Some(DataPage {
         title: dataset.root.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned()),
         subtitle: format!("{} of {}, inspected by Pupila", dataset.form, crate::images(summary.images)),
         lead: lead(inspected),
@@ -94,7 +103,7 @@ pub(super) fn of(inspected: &Inspected, reading: &Reading, without_pictures: boo
             })
             .collect(),
         without_pictures,
-    }
+    })
 }
 
 fn lead(inspected: &Inspected) -> Vec<String> {
@@ -258,7 +267,13 @@ struct Pictures {
 }
 
 impl Pictures {
-    fn read(inspected: &Inspected, reading: &Reading, galleries: &[Gallery], points: &[Point]) -> Pictures {
+    fn read(
+        inspected: &Inspected,
+        reading: &Reading,
+        galleries: &[Gallery],
+        points: &[Point],
+        stop: &StopSignal,
+    ) -> Pictures {
         let of_findings = inspected.inspection.findings.iter().flat_map(|finding| {
             finding.groups.iter().take(shown(finding)).flat_map(|group| group.iter().take(IMAGES))
         });
@@ -271,6 +286,9 @@ impl Pictures {
         let read: Vec<Both> = wanted
             .into_par_iter()
             .filter_map(|place| {
+                if stop.is_set() {
+                    return None;
+                }
                 let picture = picture(&inspected.dataset, place, reading)?;
                 let small = small.contains(&place).then(|| shrunk(&picture, MAP_SIDE));
                 let large = large.contains(&place).then(|| shrunk(&picture, SIDE));
