@@ -14,6 +14,8 @@ mod encode;
 mod exif;
 mod fit;
 mod format;
+#[doc(hidden)]
+pub mod fuzz;
 mod gif;
 mod jpeg;
 mod lzw;
