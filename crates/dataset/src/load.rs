@@ -68,7 +68,12 @@ pub fn load_held(
     match hold {
         Hold::Mapped | Hold::Files if from_files => {
             let cache = cache.filter(|_| hold == Hold::Mapped);
-            apart::load_apart(dataset, which, rule, cache, policy, progress, interrupted)
+            let mut loaded = apart::load_apart(dataset, which, rule, cache, policy, progress, interrupted)?;
+            let (_, anew) = loaded.pixels.apart();
+            if hold == Hold::Mapped && anew > 0 {
+                loaded.notices.push(Notice::DecodedAnew { images: anew, of: loaded.kept.len() });
+            }
+            Ok(loaded)
         }
         _ => load(dataset, which, rule, cache, policy, progress, interrupted),
     }

@@ -150,13 +150,11 @@ pub(super) fn load_apart(
     let lies: Vec<Option<(u32, usize)>> = at.iter().map(&mut in_map).collect();
     let samples: Vec<Sample> = kept.iter().map(|&i| dataset.samples[i].clone()).collect();
     let places: Vec<Place> = at.iter().map(|&place| Place { at: 0, ..places[place] }).collect();
-    let anew = lies.iter().filter(|at| at.is_none()).count();
     let apart = Apart { maps: used.into_iter().map(Mapped::into_map).collect(), at: lies, samples };
     let mut notices: Vec<Notice> = filled.into_iter().collect();
     notices.extend(flat_images(dataset, &kept, &flat, rule.reading));
     if let Some(cache) = cache {
         notices.extend(cache.take_warnings().into_iter().map(|message| Notice::Cache { message }));
-        notices.extend((anew > 0).then_some(Notice::DecodedAnew { images: anew, of: kept.len() }));
     }
     let pixels = Pixels { rule: *rule, places, store: Store::Apart(apart) };
     Ok(Loaded { pixels, kept, skipped, from_cache, decoded, notices })

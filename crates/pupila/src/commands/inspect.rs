@@ -30,8 +30,9 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
             s.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
         };
         let size = arguments.settings.iter().filter_map(typed).find(|(key, _)| key == "input.size");
-        let size = size.and_then(|(_, size)| size.parse::<u32>().ok()).unwrap_or(64);
-        let text = RECIPE.replace("[64, 64]", &format!("[{size}, {size}]"));
+        let size = size.map_or("64".to_owned(), |(_, size)| size);
+        let sides = if size.starts_with('[') { size } else { format!("[{size}, {size}]") };
+        let text = RECIPE.replace("[64, 64]", &sides);
         layers.file = Some(("the recipe of --label-errors".into(), text));
     }
     let recipe = match arguments.label_errors {
