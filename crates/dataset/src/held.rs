@@ -1,14 +1,15 @@
-//! Images as they are held: in one block of memory, or apart from it, in packs of the cache that are mapped and in their own files.
+//! Images as they are held: in one block of memory, or apart from it, in packs of the cache and in their own files.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io;
+use std::fs::File;
 use std::path::PathBuf;
 
 use memmap2::Mmap;
 use pupila_image::Image;
 use rayon::prelude::*;
 
+use crate::cache::{checksum, read_exact_at};
 use crate::load::decoded;
 use crate::{ResizeRule, Sample, Show};
 
@@ -18,8 +19,8 @@ pub enum Hold {
     /// In one block of memory.
     #[default]
     Memory,
-    /// In packs of the cache, which the system maps: it reads what is asked for, and takes the memory back where it needs it. What the
-    /// cache cannot hold is decoded whenever it is asked for.
+    /// In packs of the cache: an image is read when it is asked for, and the system keeps as much of them in memory as nobody else needs.
+    /// What the cache cannot hold is decoded whenever it is asked for.
     Mapped,
     /// Nowhere: files are decoded whenever their images are asked for.
     Files,
@@ -61,11 +62,25 @@ pub(crate) enum Store {
 
 /// Images outside of the process's own memory.
 pub(crate) struct Apart {
-    pub(crate) maps: Vec<Mmap>,
-    /// For each image its map and where it begins there; none of those that are decoded when they are asked for.
-    pub(crate) at: Vec<Option<(u32, usize)>>,
+    pub(crate) packs: Vec<PackFile>,
+    /// For each image its pack and where it lies there; none of those that are decoded when they are asked for.
+    pub(crate) at: Vec<Option<(u32, Lies)>>,
     /// For each image where it is decoded from.
     pub(crate) samples: Vec<Sample>,
+}
+
+/// A pack that stays open.
+pub(crate) struct PackFile {
+    pub(crate) file: File,
+    /// For advice alone: its pages are never looked at, since one that another process has cut off would end this one.
+    pub(crate) map: Option<Mmap>,
+}
+
+/// Where an image lies in a pack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lies {
+    pub(crate) at: u64,
+    pub(crate) checksum: u64,
 }
 
 /// An image that was there when the data were read, and cannot be read any more.
@@ -183,34 +198,39 @@ impl Pixels {
             Store::Block(data) => return Ok(Cow::Borrowed(&data[place.bytes(self.rule.channels)])),
             Store::Apart(apart) => apart,
         };
-        let mut pixels = match apart.at[i] {
-            Some((map, at)) => {
-                let len = place.bytes(self.rule.channels).len();
-                Cow::Borrowed(&apart.maps[map as usize][at..at + len])
-            }
+        let in_pack = apart.at[i].and_then(|(pack, lies)| {
+            let mut pixels = vec![0; place.bytes(self.rule.channels).len()];
+            let read = read_exact_at(&apart.packs[pack as usize].file, &mut pixels, lies.at).is_ok();
+            (read && checksum(&pixels) == lies.checksum).then_some(pixels)
+        });
+        // What has been cut off or changed under the work is decoded again.
+        let mut pixels = match in_pack {
+            Some(pixels) => pixels,
             None => {
                 let gone = |reason| Gone { path: apart.samples[i].path.clone(), reason };
-                Cow::Owned(decoded(&apart.samples[i], &self.rule, place).map_err(gone)?)
+                decoded(&apart.samples[i], &self.rule, place).map_err(gone)?
             }
         };
         let ResizeRule { width, height, channels, show, .. } = self.rule;
         if show != Show::All {
-            show.apply(pixels.to_mut(), width, height, channels);
+            show.apply(&mut pixels, width, height, channels);
         }
-        Ok(pixels)
+        Ok(Cow::Owned(pixels))
     }
 
     /// Says that some images will be asked for soon, so that the system may read them meanwhile.
     pub fn ahead(&self, images: impl IntoIterator<Item = usize>) {
         let Store::Apart(apart) = &self.store else { return };
         for i in images {
-            if let Some(&Some((map, at))) = apart.at.get(i) {
+            if let Some(&Some((pack, lies))) = apart.at.get(i)
+                && let Some(map) = &apart.packs[pack as usize].map
+            {
                 let len = self.places[i].bytes(self.rule.channels).len();
                 // Only advice: where it is not taken, the image is read when it is asked for.
                 #[cfg(unix)]
-                let _ = apart.maps[map as usize].advise_range(memmap2::Advice::WillNeed, at, len);
+                let _ = map.advise_range(memmap2::Advice::WillNeed, lies.at as usize, len);
                 #[cfg(not(unix))]
-                let _ = (map, at, len);
+                let _ = (map, lies, len);
             }
         }
     }
@@ -235,12 +255,9 @@ impl fmt::Debug for Pixels {
     }
 }
 
-/// A file, mapped for reading.
-pub(crate) fn map(file: &std::fs::File) -> io::Result<Mmap> {
-    // SAFETY: packs of the cache are immutable once they have their name, and are deleted, never shortened, so that what is mapped
-    // neither changes nor ends; a deleted file stays as long as it is mapped.
+/// A file's pages, to say which will be needed. None where the system has none.
+pub(crate) fn map(file: &File) -> Option<Mmap> {
+    // SAFETY: nothing is ever read through it, so that it does not matter what another process does to the file.
     #[allow(unsafe_code)]
-    unsafe {
-        Mmap::map(file)
-    }
+    unsafe { Mmap::map(file) }.ok()
 }

@@ -216,7 +216,9 @@ fn places(dataset: &Dataset, which: &[usize], rule: &ResizeRule) -> (Vec<Place>,
     let mut total = 0usize;
     let place = |&i: &usize| {
         let sample = &dataset.samples[i];
-        let kept = rule.keeps() && dataset.is_trained_on(sample);
+        // One that is refused for its size takes no room.
+        let fits = u64::from(sample.height) * u64::from(sample.width) <= Limits::default().max_pixels;
+        let kept = fits && rule.keeps() && dataset.is_trained_on(sample);
         let [height, width] = if kept { rule.kept_size([sample.height, sample.width]) } else { rule.size() };
         let place = Place { at: total, height, width, kept };
         total = total.saturating_add(place.bytes(rule.channels).len());

@@ -317,8 +317,8 @@ impl fmt::Display for Notice {
             }
             Notice::DecodedAnew { images, of } => write!(
                 f,
-                "{images} of {of} images are decoded anew whenever they are needed: they fit neither into memory nor into the cache \
-                 (data.cache; PUPILA_CACHE_GB says how large it may be, 4 where it is not set)"
+                "{images} of {of} images are decoded anew whenever they are needed, since the cache does not hold them: PUPILA_CACHE_GB says how \
+                 large it may be (4 where it is not set), data.cache whether there is one, and data.hold=memory needs none"
             ),
             Notice::Filled { images } => {
                 let (s, are, them) = if images.len() == 1 { ("", "is", "it") } else { ("s", "are", "them") };

@@ -61,6 +61,9 @@ pub enum DecodeError {
         /// The first bytes, as text or in hexadecimal.
         start: String,
     },
+    /// The file stands for a picture that is not here.
+    #[error("{0}")]
+    Absent(&'static str),
     /// The first bytes are those of a kind of picture that is not read here, whatever the file is called.
     #[error(
         "its content is {}, which is not read here: convert it, such as by `magick FILE FILE.{}`",
@@ -385,12 +388,28 @@ fn sniff(bytes: &[u8]) -> Result<Format, DecodeError> {
         if let Some(kind) = UnreadKind::sniff(bytes) {
             return DecodeError::Unread { kind };
         }
+        if let Some(absent) = absent(bytes) {
+            return DecodeError::Absent(absent);
+        }
         let start = &bytes[..bytes.len().min(8)];
         let printable = start.iter().all(|b| b.is_ascii_graphic() || *b == b' ');
         let hex = || start.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
         let start = if printable { format!("\"{}\"", String::from_utf8_lossy(start)) } else { hex() };
         DecodeError::UnknownFormat { start }
     })
+}
+
+/// What a file that is no picture was left by, where its first bytes tell.
+fn absent(bytes: &[u8]) -> Option<&'static str> {
+    let start = bytes[..bytes.len().min(256)].trim_ascii_start().to_ascii_lowercase();
+    let begins = |with: &str| start.starts_with(with.as_bytes());
+    if begins("version https://git-lfs.github.com/") {
+        return Some(
+            "a pointer of Git LFS, whose picture was not downloaded: type git lfs pull in its repository",
+        );
+    }
+    let page = begins("<!doctype html") || begins("<html");
+    page.then_some("a web page, as a download that failed leaves it: download the picture again")
 }
 
 fn contained<T>(format: Format, work: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {

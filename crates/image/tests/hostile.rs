@@ -56,11 +56,16 @@ fn every_format_is_told_from_its_content() {
 fn what_is_no_image_is_named() {
     assert_eq!(probe(&[]), Err(DecodeError::Empty));
     assert_eq!(decode(&[], 3, &Limits::default()), Err(DecodeError::Empty));
-    let text = decode(b"<html>Not found</html>", 3, &Limits::default()).unwrap_err();
+    let told = |bytes: &[u8]| decode(bytes, 3, &Limits::default()).unwrap_err().to_string();
     assert_eq!(
-        text.to_string(),
-        "not a JPEG, PNG, BMP, GIF, TIFF or WebP file (it starts with \"<html>No\")"
+        told(b"Not found here"),
+        "not a JPEG, PNG, BMP, GIF, TIFF or WebP file (it starts with \"Not foun\")"
     );
+    let page = "a web page, as a download that failed leaves it: download the picture again";
+    assert_eq!(told(b"<html>Not found</html>"), page);
+    assert_eq!(told(b"\r\n <!DOCTYPE HTML PUBLIC>"), page);
+    let pointer = told(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+    assert!(pointer.starts_with("a pointer of Git LFS") && pointer.contains("git lfs pull"), "{pointer}");
     assert!(probe(&[0; 64]).unwrap_err().to_string().contains("00 00 00 00"));
     for magic in [&b"\xff\xd8\xff"[..], b"\x89PNG\r\n\x1a\n", b"BM", b"GIF89a", b"II*\0", b"RIFF\0\0\0\0WEBP"]
     {

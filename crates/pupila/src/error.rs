@@ -204,11 +204,13 @@ pub enum ErrorKind {
 impl Error {
     /// Whose matter it is.
     pub fn kind(&self) -> ErrorKind {
-        use ScanError::{BadImages, NoneUsable};
+        use ScanError::{BadImages, FileMemory, NoneUsable};
         match self {
             // Whether a bad image is seen by its header or by its pixels is no matter of the request.
-            Error::Scan(BadImages { .. } | NoneUsable { .. })
-            | Error::Data(DataError::Scan(BadImages { .. } | NoneUsable { .. })) => ErrorKind::Work,
+            Error::Scan(BadImages { .. } | NoneUsable { .. } | FileMemory { .. })
+            | Error::Data(DataError::Scan(BadImages { .. } | NoneUsable { .. } | FileMemory { .. })) => {
+                ErrorKind::Work
+            }
             Error::Recipe(_)
             | Error::Study(_)
             | Error::Search(_)
@@ -220,7 +222,7 @@ impl Error {
                 | StorageError::Address { .. },
             )
             | Error::Scan(_)
-            | Error::Data(DataError::Scan(_))
+            | Error::Data(DataError::Scan(_) | DataError::Normalization(_))
             | Error::NoImages
             | Error::Normalization(_)
             | Error::Model { .. }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::session::{available_threads, training_samples};
 use pupila_dataset::{Dataset, Hold, ResizeRule, Split};
 use pupila_engine::CpuBackend;
+use pupila_image::Limits;
 use pupila_network::Network;
 use pupila_train::{CheckedRecipe, ModelCard, Recipe, Size};
 use pupila_transforms::Normalization;
@@ -57,7 +58,8 @@ impl Need {
 pub(crate) fn held_bytes(rule: &ResizeRule, dataset: &Dataset, which: &[usize]) -> u64 {
     let of_sample = |&sample: &usize| {
         let sample = &dataset.samples[sample];
-        if !rule.keeps() || sample.split != Split::Train {
+        let refused = u64::from(sample.height) * u64::from(sample.width) > Limits::default().max_pixels;
+        if refused || !rule.keeps() || sample.split != Split::Train {
             return rule.bytes() as u64;
         }
         let [height, width] = rule.kept_size([sample.height, sample.width]);
@@ -98,17 +100,23 @@ pub(crate) fn check(
     let sizes = (1..8).rev().map(|eighths| size.eighths(eighths));
     let sizes = sizes.filter(|size| size.height.min(size.width) >= SMALLEST);
     let (batches, sizes): (Vec<usize>, Vec<Size>) = (batches.collect(), sizes.collect());
+    // What leaves the run as it is comes first.
+    let held = recipe.data.hold.resolved(need.images, Some(available)) == Hold::Memory;
+    let elsewhere = || {
+        (held && need.bytes(recipe, available) - need.images <= available)
+            .then(|| "--set data.hold=mapped".to_owned())
+    };
     // One of them, else both.
     let both =
         || sizes.iter().find_map(|&size| Some((size, *batches.iter().find(|&&batch| fits(size, batch))?)));
-    let fitting = None
+    let fitting = elsewhere()
         .or_else(|| batches.iter().find(|&&batch| fits(size, batch)).map(|batch| format!("--batch {batch}")))
         .or_else(|| sizes.iter().find(|&&size| fits(size, batch)).map(|size| format!("--size {size}")))
         .or_else(|| both().map(|(size, batch)| format!("--size {size} --batch {batch}")));
     Err(Error::Memory {
         needed: need.bytes(recipe, available),
         network: need.network,
-        images: need.images,
+        images: if held { need.images } else { 0 },
         batch: batch.min(images),
         of_images: describe::images(images),
         available,

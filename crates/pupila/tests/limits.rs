@@ -122,3 +122,33 @@ fn a_batch_of_one_is_refused_or_left_out_where_batch_norm_sees_no_more() {
     let said = told(&[]);
     assert!(!said.contains("left out of each epoch") && said.contains("epochs of 2 steps"), "{said}");
 }
+
+/// A file whose bytes do not fit is no bad image: what is left out must not depend on the machine.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_does_not_fit_into_memory_ends_the_scan_with_its_name() {
+    let sandbox = Sandbox::new();
+    let data = sandbox.path("data");
+    for class in ["a", "b"] {
+        std::fs::create_dir_all(data.join(class)).unwrap();
+        let from = std::fs::read_dir(skin().join("val/nevus")).unwrap();
+        for file in from.take(6).map(|file| file.unwrap()) {
+            std::fs::copy(file.path(), data.join(class).join(file.file_name())).unwrap();
+        }
+    }
+    // Sparse: it takes no room, and reading it would.
+    std::fs::File::create(data.join("b/large.jpg")).unwrap().set_len(1_900_000_000).unwrap();
+    let mut limited = std::process::Command::new("sh");
+    limited.arg("-c").arg("ulimit -v 1500000; exec \"$@\"").arg("sh");
+    limited.arg(env!("CARGO_BIN_EXE_pupila")).args(["train", data.to_str().unwrap(), "--threads", "1"]);
+    limited.current_dir(sandbox.folder.path()).env("PUPILA_CACHE_DIR", sandbox.path("cache"));
+    limited.env("PUPILA_STATE_DIR", sandbox.path("state"));
+    let ran = Ran::from(limited.output().unwrap());
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("large.jpg: there is not enough memory to read its 1900 MB"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!sandbox.path("runs").exists());
+}

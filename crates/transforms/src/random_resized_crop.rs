@@ -66,7 +66,7 @@ impl Transform for RandomResizedCrop {
             problems.refuse("size", "[height, width] of at least 1 pixel", &format!("[{height}, {width}]"));
         }
         problems.range_within("scale", &self.scale, 0.0, 1.0);
-        problems.range_within("ratio", &self.ratio, f64::MIN_POSITIVE, f64::INFINITY);
+        problems.range_within("ratio", &self.ratio, 1e-6, f64::INFINITY);
     }
 
     fn output_shape(&self, input: Option<Shape>) -> Option<Shape> {

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-pub(crate) use pack::{Mapped, Pack, PackWriter, Shelf};
+pub(crate) use pack::{Pack, PackWriter, Shelf, checksum, read_exact_at};
 pub(crate) use stat::{Facts, Stamp, StatIndex};
 
 /// The folder's layout. A change of it is a new folder, and the old one is left to its own version.
@@ -99,6 +99,14 @@ impl Cache {
             }
         };
         set("PUPILA_CACHE_DIR").or_else(|| system().map(|caches| caches.join("pupila")))
+    }
+
+    /// The same cache, with something that is to be said when it is used.
+    pub fn with_warning(self, message: impl Into<String>) -> Cache {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.push(message.into());
+        }
+        self
     }
 
     /// The folder.

@@ -24,6 +24,7 @@ use pupila_image::Fit;
 use twox_hash::XxHash3_128;
 
 use super::{Cache, DECODER, MAX_PACKS, read_at, unique_name};
+use crate::held::{Lies, PackFile};
 use crate::{Keep, ResizeRule};
 
 const HEADER: u64 = 16;
@@ -89,7 +90,7 @@ pub(crate) struct Pack {
     pub(crate) index: Vec<Entry>,
 }
 
-fn checksum(pixels: &[u8]) -> u64 {
+pub(crate) fn checksum(pixels: &[u8]) -> u64 {
     XxHash3_128::oneshot(pixels) as u64
 }
 
@@ -149,10 +150,21 @@ impl Pack {
             && checksum(pixels) == entry.checksum
     }
 
-    /// The pack in memory as the system maps it; none where it cannot.
-    pub(crate) fn map(&self) -> Option<Mapped> {
-        let map = crate::held::map(&self.file).ok()?;
-        Some(Mapped { map, form: self.form, index: self.index.clone() })
+    /// The pixels of a slot; none where they cannot be read, are damaged, or are not so many.
+    pub(crate) fn checked(&self, slot: usize, bytes: usize) -> Option<Vec<u8>> {
+        let mut pixels = vec![0; bytes];
+        self.read(slot, &mut pixels).then_some(pixels)
+    }
+
+    /// Where a slot's pixels lie.
+    pub(crate) fn lies(&self, slot: usize) -> Lies {
+        let Entry { at, checksum, .. } = self.index[slot];
+        Lies { at, checksum }
+    }
+
+    /// The file alone, to be read from as long as it is open.
+    pub(crate) fn into_file(self) -> PackFile {
+        PackFile { map: crate::held::map(&self.file), file: self.file }
     }
 
     /// Notes that the pack is in use, for the eviction. Where that fails (a cache that belongs to someone else, or
@@ -165,31 +177,6 @@ impl Pack {
     pub(crate) fn delete(&self) {
         tracing::debug!("deleting the damaged pack {}", self.path.display());
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// A pack that is mapped.
-pub(crate) struct Mapped {
-    map: memmap2::Mmap,
-    form: Form,
-    index: Vec<Entry>,
-}
-
-impl Mapped {
-    /// The pixels of a slot; none where they are damaged.
-    pub(crate) fn checked(&self, slot: usize) -> Option<&[u8]> {
-        let entry = &self.index[slot];
-        let pixels = self.map.get(self.at(slot)?..)?.get(..self.form.bytes(entry.size) as usize)?;
-        (checksum(pixels) == entry.checksum).then_some(pixels)
-    }
-
-    /// Where the pixels of a slot begin.
-    pub(crate) fn at(&self, slot: usize) -> Option<usize> {
-        usize::try_from(self.index[slot].at).ok()
-    }
-
-    pub(crate) fn into_map(self) -> memmap2::Mmap {
-        self.map
     }
 }
 
@@ -475,7 +462,7 @@ impl Cache {
     }
 }
 
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         match read_at(file, bytes, at) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

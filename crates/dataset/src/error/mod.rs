@@ -80,6 +80,15 @@ pub enum ScanError {
         /// A name beside it that is similar.
         suggestion: Option<String>,
     },
+    /// The system does not give the memory that a file's bytes take.
+    #[error("{}: there is not enough memory to read its {} MB; make the picture smaller, or give the process more memory",
+            path.display(), bytes.div_ceil(1_000_000))]
+    FileMemory {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
     /// A file that is no manifest.
     #[error(
         "{path} is a file, but data is a folder of class folders, a folder with train/ and val/, a .zip or .tar of such a \

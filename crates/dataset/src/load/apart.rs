@@ -9,8 +9,8 @@ use super::{
     Gathered, Loaded, OTHER_SIZE, Slot, Unusable, flat_images, gather, is_flat, known, packs_of, pixels_of,
     places, shelves,
 };
-use crate::cache::{Mapped, PackWriter};
-use crate::held::{Apart, Pixels, Place, Store};
+use crate::cache::{Pack, PackWriter};
+use crate::held::{Apart, Lies, Pixels, Place, Store};
 use crate::{Cache, Dataset, LoadError, Notice, OnBadImage, ResizeRule, Sample};
 
 /// Bytes of pixels that are decoded at a time, before they are written into the cache.
@@ -35,37 +35,34 @@ pub(super) fn load_apart(
     let mut packs = cache.map_or(Vec::new(), |cache| packs_of(cache, &shelves));
     let content = |place: usize| (places[place].kept, dataset.samples[which[place]].content);
     let stopped = AtomicBool::new(false);
-    // What is known is looked at where it lies.
-    let looked_at = |maps: &[Option<Mapped>],
-                     known: &HashMap<_, (usize, usize)>,
-                     slots: &mut [Slot],
-                     flat: &mut [bool]| {
-        let damaged: Vec<AtomicBool> = maps.iter().map(|_| AtomicBool::new(false)).collect();
-        slots.par_iter_mut().zip(flat).enumerate().for_each(|(place, (slot, flat))| {
-            let Some(&(number, at)) = known.get(&content(place)).filter(|_| *slot == Slot::Waiting) else {
-                return;
-            };
-            if stopped.load(Ordering::Relaxed) || interrupted() {
-                stopped.store(true, Ordering::Relaxed);
-                return;
+    // What is known is looked at once.
+    let (index, damaged) = (known(&packs), packs.iter().map(|_| AtomicBool::new(false)).collect::<Vec<_>>());
+    slots.par_iter_mut().zip(&mut flat).enumerate().for_each(|(place, (slot, flat))| {
+        let Some(&(number, at)) = index.get(&content(place)) else { return };
+        if stopped.load(Ordering::Relaxed) || interrupted() {
+            stopped.store(true, Ordering::Relaxed);
+            return;
+        }
+        match packs[number].1.checked(at, places[place].bytes(rule.channels).len()) {
+            Some(pixels) => {
+                *flat = is_flat(&dataset.samples[which[place]], &pixels);
+                *slot = Slot::Cached(number);
+                progress(1);
             }
-            match maps[number].as_ref().and_then(|map| map.checked(at)) {
-                Some(pixels) if pixels.len() == places[place].bytes(rule.channels).len() => {
-                    *flat = is_flat(&dataset.samples[which[place]], pixels);
-                    *slot = Slot::Cached(number);
-                    progress(1);
-                }
-                _ => damaged[number].store(true, Ordering::Relaxed),
-            }
-        });
-        damaged.into_iter().map(AtomicBool::into_inner).collect::<Vec<bool>>()
-    };
-    let mut maps: Vec<Option<Mapped>> = packs.iter().map(|(_, pack)| pack.map()).collect();
-    let damaged = looked_at(&maps, &known(&packs), &mut slots, &mut flat);
-    for ((_, pack), damaged) in packs.iter().zip(damaged) {
+            None => damaged[number].store(true, Ordering::Relaxed),
+        }
+    });
+    let damaged: Vec<bool> = damaged.into_iter().map(AtomicBool::into_inner).collect();
+    for ((_, pack), &damaged) in packs.iter().zip(&damaged) {
         match damaged {
             true => pack.delete(),
             false => pack.touch(),
+        }
+    }
+    // All images of a damaged pack are decoded again: it is gone.
+    for slot in &mut slots {
+        if matches!(slot, Slot::Cached(number) if damaged[*number]) {
+            *slot = Slot::Waiting;
         }
     }
     let missing: Vec<usize> = (0..which.len()).filter(|&place| slots[place] == Slot::Waiting).collect();
@@ -127,30 +124,29 @@ pub(super) fn load_apart(
     }
     if let Some(cache) = cache.filter(|_| !missing.is_empty()) {
         packs = packs_of(cache, &shelves);
-        maps = packs.iter().map(|(_, pack)| pack.map()).collect();
     }
     let Gathered { at, kept, skipped, from_cache, decoded, filled } = gather(dataset, which, slots, policy)?;
     let known = known(&packs);
     let flat: Vec<usize> = (0..kept.len()).filter(|&place| flat[at[place]]).collect();
-    // Of maps that are used alone.
+    // Packs that are used stay open.
+    let mut packs: Vec<Option<Pack>> = packs.into_iter().map(|(_, pack)| Some(pack)).collect();
     let mut numbers: HashMap<usize, u32> = HashMap::new();
-    let mut used = Vec::new();
-    let mut in_map = |&place: &usize| {
+    let mut used: Vec<Pack> = Vec::new();
+    let mut in_pack = |&place: &usize| {
         let &(number, slot) = known.get(&content(place))?;
         let number = match numbers.get(&number) {
             Some(&number) => number,
             None => {
-                used.push(maps[number].take()?);
+                used.push(packs[number].take()?);
                 *numbers.entry(number).or_insert(used.len() as u32 - 1)
             }
         };
-        let at = used[number as usize].at(slot)?;
-        Some((number, at))
+        Some((number, used[number as usize].lies(slot)))
     };
-    let lies: Vec<Option<(u32, usize)>> = at.iter().map(&mut in_map).collect();
+    let lies: Vec<Option<(u32, Lies)>> = at.iter().map(&mut in_pack).collect();
     let samples: Vec<Sample> = kept.iter().map(|&i| dataset.samples[i].clone()).collect();
     let places: Vec<Place> = at.iter().map(|&place| Place { at: 0, ..places[place] }).collect();
-    let apart = Apart { maps: used.into_iter().map(Mapped::into_map).collect(), at: lies, samples };
+    let apart = Apart { packs: used.into_iter().map(Pack::into_file).collect(), at: lies, samples };
     let mut notices: Vec<Notice> = filled.into_iter().collect();
     notices.extend(flat_images(dataset, &kept, &flat, rule.reading));
     if let Some(cache) = cache {

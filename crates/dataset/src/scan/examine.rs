@@ -9,7 +9,7 @@ use twox_hash::XxHash3_128;
 
 use crate::cache::{Facts, Stamp, StatIndex};
 use crate::files::{self, There};
-use crate::{Cache, Notice, Sample, Skipped, Source, Split};
+use crate::{Cache, Notice, Sample, ScanError, Skipped, Source, Split};
 
 /// A file, with what its sample will say of it.
 pub(super) struct Candidate {
@@ -45,7 +45,10 @@ pub(super) struct Memory<'a> {
 }
 
 /// Makes a sample of each candidate, in their order; those whose files cannot be used are listed instead.
-pub(super) fn samples(candidates: Vec<Candidate>, memory: &Memory<'_>) -> Examined {
+///
+/// # Errors
+/// [`ScanError::FileMemory`]: what is left out must not depend on the machine.
+pub(super) fn samples(candidates: Vec<Candidate>, memory: &Memory<'_>) -> Result<Examined, ScanError> {
     let paths: Vec<&Path> = candidates.iter().map(|candidate| candidate.path.as_path()).collect();
     let facts = examine(&paths, memory);
     let mut examined = Examined::default();
@@ -65,25 +68,45 @@ pub(super) fn samples(candidates: Vec<Candidate>, memory: &Memory<'_>) -> Examin
                 channels: facts.channels,
                 group,
             }),
-            Err(reason) => {
+            Err(Unusable::Bad(reason)) => {
                 examined.skipped.push(Skipped { path, reason });
                 examined.skipped_labels.push(label);
             }
+            Err(Unusable::Memory) => {
+                let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+                return Err(ScanError::FileMemory { path, bytes });
+            }
         }
     }
-    examined
+    Ok(examined)
+}
+
+/// Why there are no facts of a file.
+enum Unusable {
+    Bad(String),
+    /// The system does not give the memory that its bytes take.
+    Memory,
+}
+
+impl From<std::io::Error> for Unusable {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::OutOfMemory => Unusable::Memory,
+            _ => Unusable::Bad(explain(&error)),
+        }
+    }
 }
 
 /// The facts of each of `paths`, in their order, or the reason why there are none.
-fn examine(paths: &[&Path], memory: &Memory<'_>) -> Vec<Result<Facts, String>> {
+fn examine(paths: &[&Path], memory: &Memory<'_>) -> Vec<Result<Facts, Unusable>> {
     let Memory { cache, root, partial } = *memory;
     let index = cache.map(|cache| cache.stat_index(root)).unwrap_or_default();
     // Examined: the facts, the file's stamp, and whether the index knew them.
-    let examined: Vec<Result<(Facts, Stamp, bool), String>> = paths
+    let examined: Vec<Result<(Facts, Stamp, bool), Unusable>> = paths
         .par_iter()
         .with_min_len(8)
         .map(|path| {
-            if let There::File(stamp) = files::there(path).map_err(|error| explain(&error))?
+            if let There::File(stamp) = files::there(path)?
                 && let Some(facts) = index.get(StatIndex::key(root, path), &stamp)
             {
                 return Ok((facts, stamp, true));
@@ -109,9 +132,9 @@ fn examine(paths: &[&Path], memory: &Memory<'_>) -> Vec<Result<Facts, String>> {
     examined.into_iter().map(|examined| examined.map(|(facts, ..)| facts)).collect()
 }
 
-fn read(path: &Path) -> Result<(Facts, Stamp), String> {
-    let files::Content { bytes, stamp, .. } = &files::read_counted(path).map_err(|error| explain(&error))?;
-    let header = pupila_image::probe(bytes).map_err(|error| error.to_string())?;
+fn read(path: &Path) -> Result<(Facts, Stamp), Unusable> {
+    let files::Content { bytes, stamp, .. } = &files::read_counted(path)?;
+    let header = pupila_image::probe(bytes).map_err(|error| Unusable::Bad(error.to_string()))?;
     let content = XxHash3_128::oneshot(bytes);
     let pupila_image::Header { width, height, channels, pages, .. } = header;
     let facts = Facts { content, width, height, channels, pages };

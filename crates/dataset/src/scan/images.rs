@@ -47,7 +47,7 @@ pub fn scan_images(
         };
         let candidates =
             images.into_iter().map(|path| Candidate { path, label: 0, split: Split::Test, group: None });
-        let examined = samples(candidates.collect(), &memory);
+        let examined = samples(candidates.collect(), &memory)?;
         dataset.samples.extend(examined.samples);
         dataset.skipped.extend(examined.skipped);
         dataset.notices.extend(examined.pages.map(several_pages));

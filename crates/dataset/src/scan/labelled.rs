@@ -132,7 +132,7 @@ fn from_files(
         path: file.path,
         group: file.group,
     });
-    let Examined { samples, skipped, pages, .. } = samples(candidates.collect(), &memory);
+    let Examined { samples, skipped, pages, .. } = samples(candidates.collect(), &memory)?;
     check_bad(&samples, &skipped, on_bad_image)?;
     let dataset = Dataset::new(root, form, Purpose::Evaluation, classes.to_vec());
     let mut dataset = Dataset { samples, skipped, taken, ..dataset };

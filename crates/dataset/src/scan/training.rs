@@ -71,7 +71,7 @@ fn from_files(
         path: file.path,
         group: file.group,
     });
-    let Examined { samples, skipped, skipped_labels, pages } = samples(candidates.collect(), &memory);
+    let Examined { samples, skipped, skipped_labels, pages } = samples(candidates.collect(), &memory)?;
     if options.on_bad_image == OnBadImage::Fail && !skipped.is_empty() {
         return Err(ScanError::BadImages { bad: skipped });
     }

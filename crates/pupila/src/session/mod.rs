@@ -488,9 +488,17 @@ impl Run {
 
 /// The user's cache of decoded images, where there is a place for it. It grows to so many gigabytes as `PUPILA_CACHE_GB` says, or to 4.
 pub fn user_cache() -> Option<Cache> {
-    let set = std::env::var("PUPILA_CACHE_GB").ok().and_then(|text| text.trim().parse::<f64>().ok());
-    let bytes = set.filter(|gb| gb.is_finite() && *gb >= 0.0).map(|gb| (gb * 1e9) as u64);
-    Cache::default_dir().map(|dir| Cache::open(dir, bytes.unwrap_or(Cache::DEFAULT_MAX_BYTES)))
+    let dir = Cache::default_dir()?;
+    let Ok(text) = std::env::var("PUPILA_CACHE_GB") else {
+        return Some(Cache::open(dir, Cache::DEFAULT_MAX_BYTES));
+    };
+    match text.trim().parse::<f64>() {
+        // More than any disk has is no bound.
+        Ok(gb) if gb >= 0.0 => Some(Cache::open(dir, (gb * 1e9) as u64)),
+        _ => Some(Cache::open(dir, Cache::DEFAULT_MAX_BYTES).with_warning(format!(
+            "PUPILA_CACHE_GB is {text:?} and should be a number of gigabytes, such as 40 or 0.5; the cache may hold 4"
+        ))),
+    }
 }
 
 /// Decodes the images that a run trains on and validates with. Training images come first: their places are the coordinates of

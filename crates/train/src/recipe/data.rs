@@ -61,7 +61,7 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exclude_list: Option<PathBuf>,
     /// Where decoded images are held; the results are the same. `auto`, and left out: in memory where half of it is enough for them, otherwise mapped.
-    /// `mapped`: in packs of the cache, which the system reads as they are needed (see `PUPILA_CACHE_GB`). `files`: nowhere, files are
+    /// `mapped`: in packs of the cache, read as they are needed (see `PUPILA_CACHE_GB`). `files`: nowhere, files are
     /// decoded whenever they are needed.
     #[serde(skip_serializing_if = "HoldName::is_auto")]
     pub hold: HoldName,
@@ -238,7 +238,7 @@ pub enum HoldName {
     Auto,
     /// In memory.
     Memory,
-    /// In packs of the cache that the system maps.
+    /// In packs of the cache, read as they are needed.
     Mapped,
     /// Nowhere.
     Files,

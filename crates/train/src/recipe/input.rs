@@ -136,31 +136,30 @@ impl Input {
         if !is_size(height) || !is_size(width) {
             refuse("size", format!("must be from 1 to {MAX_SIZE} pixels, got {}", self.size));
         }
-        match self.crop_frac {
-            Some(frac) if !(frac > 0.0 && frac <= 1.0) => {
-                refuse("crop_frac", format!("must be above 0 and at most 1, got {frac}"));
-            }
-            Some(_) if self.fit != FitName::Crop => {
-                refuse("crop_frac", format!("is for input.fit = \"crop\"; it is \"{}\"", self.fit.name()));
-            }
-            _ => {
-                let needed = match self.fit() {
-                    Fit::Crop { cover: [rows, columns] } => rows.min(columns),
-                    Fit::Squash | Fit::Letterbox => height.min(width),
-                };
-                if let Some(KeptSize(Keep::ShorterSide(side))) =
-                    self.keep.filter(|_| is_size(height.min(width)))
-                    && side < needed
-                {
-                    refuse(
-                        "keep",
-                        format!(
-                            "must be at least {needed} pixels, or images would be made smaller and larger again for an input of {}; \
-                             got {side}",
-                            self.size
-                        ),
-                    );
-                }
+        let frac = self.crop_frac.unwrap_or(CROP_FRAC);
+        let is_frac = frac > 0.0 && frac <= 1.0;
+        if !is_frac {
+            refuse("crop_frac", format!("must be above 0 and at most 1, got {frac}"));
+        } else if self.crop_frac.is_some() && self.fit != FitName::Crop {
+            refuse("crop_frac", format!("is for input.fit = \"crop\"; it is \"{}\"", self.fit.name()));
+        }
+        if let Some(KeptSize(Keep::ShorterSide(side))) = self.keep
+            && is_frac
+            && is_size(height.min(width))
+        {
+            let needed = match self.fit() {
+                Fit::Crop { cover: [rows, columns] } => rows.min(columns),
+                Fit::Squash | Fit::Letterbox => height.min(width),
+            };
+            if side < needed {
+                refuse(
+                    "keep",
+                    format!(
+                        "must be at least {needed} pixels, or images would be made smaller and larger again for an input of {}; \
+                         got {side}",
+                        self.size
+                    ),
+                );
             }
         }
         if self.antialias && matches!(self.interpolation, Interpolation::Area | Interpolation::Nearest) {
