@@ -100,7 +100,9 @@ pub use pupila_train::{
     StepRecord, Stop, Views,
 };
 pub use search::Search;
-pub use session::{FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, user_cache};
+pub use session::{
+    FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, cache_bound, user_cache,
+};
 pub use shared_data::SharedData;
 pub use stop_signal::StopSignal;
 pub use study::Study;

@@ -27,6 +27,10 @@ fn main() -> ExitCode {
         }
     };
     start_log(cli.verbose);
+    // Before any work: a bound that is not understood is none that anybody meant.
+    if let Err(error) = pupila::cache_bound() {
+        return ended(Err(failure::Failure::from(error)));
+    }
     let outcome = match cli.command {
         cli::Command::Train(arguments) => commands::train::run(&arguments, started),
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),

@@ -131,6 +131,22 @@ fn augment_shows_inputs_of_what_is_kept() {
 }
 
 #[test]
+fn a_bound_of_the_cache_that_is_no_number_is_told() {
+    let sandbox = Sandbox::new();
+    for bound in ["abc", "0,02", "-1", "nan"] {
+        let ran = sandbox.command(&["list", "keys"]).env("PUPILA_CACHE_GB", bound).output().unwrap();
+        let told = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{bound}");
+        assert!(
+            told.contains(&format!("PUPILA_CACHE_GB is {bound:?}")) && told.contains("40 or 0.5"),
+            "{told}"
+        );
+    }
+    let ran = sandbox.command(&["list", "keys"]).env("PUPILA_CACHE_GB", "0.5").output().unwrap();
+    assert_eq!(ran.status.code(), Some(0));
+}
+
+#[test]
 fn sizes_that_cannot_be_meant_are_told_together() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(&[

@@ -101,14 +101,6 @@ impl Cache {
         set("PUPILA_CACHE_DIR").or_else(|| system().map(|caches| caches.join("pupila")))
     }
 
-    /// The same cache, with something that is to be said when it is used.
-    pub fn with_warning(self, message: impl Into<String>) -> Cache {
-        if let Ok(mut warnings) = self.warnings.lock() {
-            warnings.push(message.into());
-        }
-        self
-    }
-
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir

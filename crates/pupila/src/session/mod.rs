@@ -486,17 +486,22 @@ impl Run {
     }
 }
 
-/// The user's cache of decoded images, where there is a place for it. It grows to so many gigabytes as `PUPILA_CACHE_GB` says, or to 4.
+/// The user's cache of decoded images, where there is a place for it. It may hold what [`cache_bound`] says.
 pub fn user_cache() -> Option<Cache> {
-    let dir = Cache::default_dir()?;
-    let Ok(text) = std::env::var("PUPILA_CACHE_GB") else {
-        return Some(Cache::open(dir, Cache::DEFAULT_MAX_BYTES));
-    };
+    Some(Cache::open(Cache::default_dir()?, cache_bound().unwrap_or(Cache::DEFAULT_MAX_BYTES)))
+}
+
+/// How many bytes the user's cache may hold: those of `PUPILA_CACHE_GB`, or 4 GiB.
+///
+/// # Errors
+/// The variable holds no number of gigabytes.
+pub fn cache_bound() -> Result<u64, Error> {
+    let Ok(text) = std::env::var("PUPILA_CACHE_GB") else { return Ok(Cache::DEFAULT_MAX_BYTES) };
     match text.trim().parse::<f64>() {
         // More than any disk has is no bound.
-        Ok(gb) if gb >= 0.0 => Some(Cache::open(dir, (gb * 1e9) as u64)),
-        _ => Some(Cache::open(dir, Cache::DEFAULT_MAX_BYTES).with_warning(format!(
-            "PUPILA_CACHE_GB is {text:?} and should be a number of gigabytes, such as 40 or 0.5; the cache may hold 4"
+        Ok(gb) if gb >= 0.0 => Ok((gb * 1e9) as u64),
+        _ => Err(Error::request(format_args!(
+            "PUPILA_CACHE_GB is {text:?}, and says how many gigabytes the cache may hold: a number such as 40 or 0.5"
         ))),
     }
 }
