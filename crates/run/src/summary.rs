@@ -133,7 +133,7 @@ pub struct ImagesRead {
     pub from_cache: usize,
     /// Decoded from their files.
     pub decoded: usize,
-    /// Held in the cache and mapped, rather than in memory.
+    /// Left in the cache and read as they were needed, rather than in memory.
     pub mapped: usize,
     /// Held nowhere: decoded whenever they were needed.
     pub decoded_anew: usize,

@@ -30,7 +30,7 @@ pub struct Images {
     pub decoded: usize,
     /// How long the decoding took, or the reading of the cache.
     pub decode_time: Duration,
-    /// How many of them are mapped rather than in memory.
+    /// How many of them are left in the cache rather than in memory.
     pub mapped: usize,
     /// How many of them are decoded whenever they are asked for.
     pub decoded_anew: usize,
