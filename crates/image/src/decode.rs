@@ -233,7 +233,7 @@ pub fn decode_resized(
 }
 
 /// Decodes a file to an image of `width` x `height` pixels and `channels` channels (1 or 3), as [`decode_as`] and then
-/// [`resize`] by [`Interpolation::Area`] do, but faster where a JPEG is at least four times as large: its pixels are never worked
+/// [`resize`](crate::resize) by [`Interpolation::Area`] do, but faster where a JPEG is at least four times as large: its pixels are never worked
 /// out, only means of squares of them. The squares are at most half as large as a pixel of the result, of which one that two
 /// pixels share counts in both with its mean. On photographs of skin values differ by 0.2 of 255 on average, one in a thousand by more than 4
 /// (see `tests/shrink.rs`).
