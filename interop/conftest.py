@@ -73,3 +73,22 @@ def small_png(tmp_path_factory):
         to.parent.mkdir(parents=True, exist_ok=True)
         assert cv2.imwrite(str(to), cv2.resize(cv2.imread(str(path)), (32, 32), interpolation=cv2.INTER_AREA))
     return root
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A real MLflow server."""
+    from mlflow_server import Server
+
+    server = Server(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    """What MLflow's own client sees of it."""
+    import mlflow
+
+    mlflow.set_tracking_uri(server.uri)
+    return mlflow.MlflowClient()

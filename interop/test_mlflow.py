@@ -7,24 +7,8 @@ import subprocess
 import sys
 import time
 
-import pytest
 from conftest import PUPILA
-from mlflow_server import Server, journal, kill_amid, sent_metrics
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    import mlflow
-
-    mlflow.set_tracking_uri(server.uri)
-    return mlflow.MlflowClient()
+from mlflow_server import journal, kill_amid, sent_metrics
 
 
 def find(client, name):

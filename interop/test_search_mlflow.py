@@ -8,7 +8,7 @@ import time
 
 import pytest
 from conftest import PUPILA, SKIN
-from mlflow_server import Server, sent_metrics
+from mlflow_server import sent_metrics
 
 SPACE = """
 [space]
@@ -19,21 +19,6 @@ seeds = 2
 [crossed]
 "model.dropout" = [0.0, 0.3]
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.kill()
-
-
-@pytest.fixture(scope="module")
-def client(server):
-    import mlflow
-
-    mlflow.set_tracking_uri(server.uri)
-    return mlflow.MlflowClient()
 
 
 def start(tmp_path, server, experiment, *command):

@@ -21,7 +21,7 @@ pub enum Hold {
     Memory,
     /// In packs of the cache: an image is read when it is asked for, and the system keeps as much of them in memory as nobody else needs.
     /// What the cache cannot hold is decoded whenever it is asked for.
-    Mapped,
+    Cache,
     /// Nowhere: files are decoded whenever their images are asked for.
     Files,
 }
@@ -125,13 +125,13 @@ impl Pixels {
         matches!(self.store, Store::Block(_))
     }
 
-    /// How many images are mapped, and how many are decoded whenever they are asked for.
+    /// How many images are left in the cache, and how many are decoded whenever they are asked for.
     pub fn apart(&self) -> (usize, usize) {
         match &self.store {
             Store::Block(_) => (0, 0),
             Store::Apart(apart) => {
-                let mapped = apart.at.iter().flatten().count();
-                (mapped, apart.at.len() - mapped)
+                let in_cache = apart.at.iter().flatten().count();
+                (in_cache, apart.at.len() - in_cache)
             }
         }
     }

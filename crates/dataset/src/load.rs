@@ -66,11 +66,11 @@ pub fn load_held(
     // Images of an array are in memory as they are.
     let from_files = which.iter().all(|&i| matches!(dataset.samples[i].source, Source::File));
     match hold {
-        Hold::Mapped | Hold::Files if from_files => {
-            let cache = cache.filter(|_| hold == Hold::Mapped);
+        Hold::Cache | Hold::Files if from_files => {
+            let cache = cache.filter(|_| hold == Hold::Cache);
             let mut loaded = apart::load_apart(dataset, which, rule, cache, policy, progress, interrupted)?;
             let (_, anew) = loaded.pixels.apart();
-            if hold == Hold::Mapped && anew > 0 {
+            if hold == Hold::Cache && anew > 0 {
                 loaded.notices.push(Notice::DecodedAnew { images: anew, of: loaded.kept.len() });
             }
             Ok(loaded)

@@ -54,10 +54,10 @@ fn wherever_images_are_held_they_are_the_same() {
         assert_eq!(memory.pixels.apart(), (0, 0));
         // Cold, then warm, then beside packs that another way wrote.
         for from_cache in [0, 24] {
-            let mapped = held(&dataset, &rule, Some(&cache), Hold::Mapped).unwrap();
-            assert!(mapped.pixels == memory.pixels && mapped.kept == memory.kept);
-            assert_eq!((mapped.from_cache, mapped.pixels.apart()), (from_cache, (24, 0)));
-            assert!(mapped.notices.is_empty());
+            let apart = held(&dataset, &rule, Some(&cache), Hold::Cache).unwrap();
+            assert!(apart.pixels == memory.pixels && apart.kept == memory.kept);
+            assert_eq!((apart.from_cache, apart.pixels.apart()), (from_cache, (24, 0)));
+            assert!(apart.notices.is_empty());
         }
         let copied = held(&dataset, &rule, Some(&cache), Hold::Memory).unwrap();
         assert!(copied.pixels == memory.pixels && copied.from_cache == 24);
@@ -68,19 +68,19 @@ fn wherever_images_are_held_they_are_the_same() {
 }
 
 #[test]
-fn what_is_mapped_outlives_its_files_and_damage_is_decoded_again() {
+fn what_is_left_in_the_cache_outlives_its_files_and_damage_is_decoded_again() {
     let data = Data::classes(&["a", "b"], 12);
     let dataset = dataset(&data);
     let cache = Cache::open(data.join("cache"), MAX);
     let memory = held(&dataset, &kept(), None, Hold::Memory).unwrap();
-    let mapped = held(&dataset, &kept(), Some(&cache), Hold::Mapped).unwrap();
+    let apart = held(&dataset, &kept(), Some(&cache), Hold::Cache).unwrap();
     // Under a running epoch.
     fs::rename(data.join("cache"), data.join("gone")).unwrap();
     fs::remove_dir_all(data.join("gone")).unwrap();
-    assert!(mapped.pixels == memory.pixels);
+    assert!(apart.pixels == memory.pixels);
 
     // What is changed or cut off under it is decoded again.
-    let mapped = held(&dataset, &kept(), Some(&cache), Hold::Mapped).unwrap();
+    let apart = held(&dataset, &kept(), Some(&cache), Hold::Cache).unwrap();
     for (number, pack) in packs(&data.join("cache")).iter().enumerate() {
         let bytes = fs::read(pack).unwrap();
         match number {
@@ -88,17 +88,17 @@ fn what_is_mapped_outlives_its_files_and_damage_is_decoded_again() {
             _ => fs::OpenOptions::new().write(true).open(pack).unwrap().set_len(30).unwrap(),
         }
     }
-    assert!(mapped.pixels == memory.pixels);
+    assert!(apart.pixels == memory.pixels);
     fs::remove_dir_all(data.join("cache")).unwrap();
 
-    held(&dataset, &kept(), Some(&cache), Hold::Mapped).unwrap();
+    held(&dataset, &kept(), Some(&cache), Hold::Cache).unwrap();
     for pack in packs(&data.join("cache")) {
         // The pixels of one image, which the checksum of the index does not cover.
         let mut bytes = fs::read(&pack).unwrap();
         bytes[20] ^= 1;
         fs::write(&pack, bytes).unwrap();
     }
-    let again = held(&dataset, &kept(), Some(&cache), Hold::Mapped).unwrap();
+    let again = held(&dataset, &kept(), Some(&cache), Hold::Cache).unwrap();
     assert!(again.pixels == memory.pixels);
     assert_eq!((again.decoded, again.pixels.apart()), (24, (24, 0)));
     // A file that ends too early, or whose sizes say otherwise, is no pack.
@@ -106,7 +106,7 @@ fn what_is_mapped_outlives_its_files_and_damage_is_decoded_again() {
         let bytes = fs::read(&pack).unwrap();
         fs::write(&pack, &bytes[..bytes.len() - 25]).unwrap();
     }
-    let again = held(&dataset, &kept(), Some(&cache), Hold::Mapped).unwrap();
+    let again = held(&dataset, &kept(), Some(&cache), Hold::Cache).unwrap();
     assert!(again.pixels == memory.pixels);
 }
 
@@ -123,13 +123,13 @@ fn a_cache_that_is_too_small_or_cannot_be_written_is_said() {
     };
     // Room for some of the images.
     let small = Cache::open(data.join("small"), 10 * (48 + 24) + 40);
-    let loaded = held(&dataset, &RULE, Some(&small), Hold::Mapped).unwrap();
+    let loaded = held(&dataset, &RULE, Some(&small), Hold::Cache).unwrap();
     assert!(loaded.pixels == memory.pixels);
     assert_eq!((loaded.pixels.apart(), anew(&loaded)), ((10, 14), Some(14)));
     // A folder that is none.
     data.write("file", "no folder");
     let none = Cache::open(data.join("file"), MAX);
-    let loaded = held(&dataset, &RULE, Some(&none), Hold::Mapped).unwrap();
+    let loaded = held(&dataset, &RULE, Some(&none), Hold::Cache).unwrap();
     assert!(loaded.pixels == memory.pixels && anew(&loaded) == Some(24));
     assert!(loaded.notices.iter().any(|notice| matches!(notice, Notice::Cache { .. })));
 }
@@ -142,9 +142,9 @@ fn bad_images_are_listed_and_a_file_that_is_gone_is_named() {
     let dataset = dataset(&data);
     let cache = Cache::open(data.join("cache"), MAX);
     let memory = held(&dataset, &RULE, None, Hold::Memory).unwrap();
-    let mapped = held(&dataset, &RULE, Some(&cache), Hold::Mapped).unwrap();
-    assert_eq!(mapped.skipped.len(), 1);
-    assert!(mapped.pixels == memory.pixels && mapped.skipped == memory.skipped);
+    let apart = held(&dataset, &RULE, Some(&cache), Hold::Cache).unwrap();
+    assert_eq!(apart.skipped.len(), 1);
+    assert!(apart.pixels == memory.pixels && apart.skipped == memory.skipped);
 
     let files = held(&dataset, &RULE, None, Hold::Files).unwrap();
     fs::remove_file(&dataset.samples[files.kept[5]].path).unwrap();
@@ -162,9 +162,9 @@ fn an_interruption_leaves_what_was_decoded() {
     let asked = AtomicUsize::new(0);
     let stops = || asked.fetch_add(1, Ordering::SeqCst) >= 7;
     let stopped =
-        load_held(&dataset, &which, &RULE, Some(&cache), OnBadImage::Skip, Hold::Mapped, &|_| {}, &stops);
+        load_held(&dataset, &which, &RULE, Some(&cache), OnBadImage::Skip, Hold::Cache, &|_| {}, &stops);
     assert!(matches!(stopped, Err(LoadError::Interrupted)));
-    let loaded = held(&dataset, &RULE, Some(&cache), Hold::Mapped).unwrap();
+    let loaded = held(&dataset, &RULE, Some(&cache), Hold::Cache).unwrap();
     assert_eq!((loaded.from_cache, loaded.decoded), (7, 17));
     assert!(loaded.pixels == held(&dataset, &RULE, None, Hold::Memory).unwrap().pixels);
 }

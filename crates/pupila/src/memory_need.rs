@@ -48,7 +48,7 @@ impl Need {
     pub(crate) fn bytes(self, recipe: &Recipe, available: u64) -> u64 {
         let held = match recipe.data.hold.resolved(self.images, Some(available)) {
             Hold::Memory => self.images,
-            Hold::Mapped | Hold::Files => 0,
+            Hold::Cache | Hold::Files => 0,
         };
         held + self.network + PROGRAM
     }
@@ -104,7 +104,7 @@ pub(crate) fn check(
     let held = recipe.data.hold.resolved(need.images, Some(available)) == Hold::Memory;
     let elsewhere = || {
         (held && need.bytes(recipe, available) - need.images <= available)
-            .then(|| "--set data.hold=mapped".to_owned())
+            .then(|| "--set data.hold=cache".to_owned())
     };
     // One of them, else both.
     let both =

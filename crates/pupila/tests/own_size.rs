@@ -74,11 +74,11 @@ fn training_judging_and_answering_see_the_same_pixels() {
     assert!(train("warm", "2", &[]) == first);
     assert!(train("uncached", "2", &["data.cache=false"]) == first);
     // Nor does where the images are held.
-    assert!(train("mapped", "2", &["data.hold=mapped"]) == first);
-    assert!(train("mapped-uncached", "1", &["data.hold=mapped", "data.cache=false"]) == first);
+    assert!(train("in-cache", "2", &["data.hold=cache"]) == first);
+    assert!(train("in-cache-uncached", "1", &["data.hold=cache", "data.cache=false"]) == first);
     assert!(train("files", "2", &["data.hold=files"]) == first);
     fs::remove_dir_all(sandbox.path("cache")).unwrap();
-    assert!(train("mapped-cold", "2", &["data.hold=mapped"]) == first);
+    assert!(train("in-cache-cold", "2", &["data.hold=cache"]) == first);
     // With crops that are drawn from the input, it is another model.
     assert!(train("squashed", "2", &["input.keep=64"]) != first);
 

@@ -134,7 +134,7 @@ pub struct ImagesRead {
     /// Decoded from their files.
     pub decoded: usize,
     /// Left in the cache and read as they were needed, rather than in memory.
-    pub mapped: usize,
+    pub left_in_cache: usize,
     /// Held nowhere: decoded whenever they were needed.
     pub decoded_anew: usize,
 }

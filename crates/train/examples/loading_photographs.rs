@@ -1,7 +1,7 @@
 //! How many photographs a second become training batches at 224 px: `random_resized_crop`, `horizontal_flip` and normalisation, of a
 //! folder with class folders: `cargo run --release -p pupila-train --example loading_photographs -- DATA HOLD THREADS [KEEP [CACHE]]`.
 //!
-//! HOLD is `memory`, `mapped` or `files` (each image decoded anew), KEEP are pixels of the shorter side, or `whole`, CACHE is a folder.
+//! HOLD is `memory`, `cache` or `files` (each image decoded anew), KEEP are pixels of the shorter side, or `whole`, CACHE is a folder.
 //! Prints a line of JSON.
 
 use pupila_dataset::{Cache, ScanOptions, Split, scan};

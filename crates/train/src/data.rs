@@ -31,7 +31,7 @@ pub struct Images {
     /// How long the decoding took, or the reading of the cache.
     pub decode_time: Duration,
     /// How many of them are left in the cache rather than in memory.
-    pub mapped: usize,
+    pub left_in_cache: usize,
     /// How many of them are decoded whenever they are asked for.
     pub decoded_anew: usize,
     source: Source,
@@ -124,7 +124,7 @@ impl Images {
         dataset.skipped.extend(skipped);
         dataset.notices.extend(notices);
         let labels: Vec<u32> = kept.iter().map(|&i| dataset.samples[i].label).collect();
-        let (mapped, decoded_anew) = pixels.apart();
+        let (left_in_cache, decoded_anew) = pixels.apart();
         let pixels = Arc::new(pixels);
         let source = source(&pixels, labels)?;
         Ok(Images {
@@ -135,7 +135,7 @@ impl Images {
             decoded,
             decode_time: start.elapsed(),
             source,
-            mapped,
+            left_in_cache,
             decoded_anew,
             pixels,
             statistics: OnceLock::new(),
@@ -175,7 +175,7 @@ impl Images {
             decoded: 0,
             decode_time: start.elapsed(),
             source,
-            mapped: 0,
+            left_in_cache: 0,
             decoded_anew: 0,
             pixels,
             statistics: OnceLock::new(),
@@ -240,8 +240,8 @@ impl Images {
 
     /// Where they came from and where they are held.
     pub fn read(&self) -> ImagesRead {
-        let &Images { from_cache, decoded, mapped, decoded_anew, .. } = self;
-        ImagesRead { from_cache, decoded, mapped, decoded_anew }
+        let &Images { from_cache, decoded, left_in_cache, decoded_anew, .. } = self;
+        ImagesRead { from_cache, decoded, left_in_cache, decoded_anew }
     }
 
     /// Height, width and channels of every image.

@@ -16,7 +16,7 @@ use crate::{Cache, Dataset, LoadError, Notice, OnBadImage, ResizeRule, Sample};
 /// Bytes of pixels that are decoded at a time, before they are written into the cache.
 const CHUNK: usize = 128 << 20;
 
-/// Loads without holding: what the cache lacks is decoded piece by piece and put there, and then what it has is mapped. Every image is
+/// Loads without holding: what the cache lacks is decoded piece by piece and put there. Every image is
 /// looked at once, so that bad ones and damaged packs are known before the work begins.
 pub(super) fn load_apart(
     dataset: &Dataset,

@@ -60,10 +60,10 @@ pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
         count(images.decoded),
         count(images.from_cache),
     ));
-    if images.mapped > 0 {
+    if images.left_in_cache > 0 {
         output.say(format_args!(
             "  {} images stay in the cache and are read as they are needed",
-            count(images.mapped)
+            count(images.left_in_cache)
         ));
     }
 }
@@ -72,7 +72,8 @@ pub(crate) fn decoding(output: Output, images: &Images, rule: &ResizeRule) {
 fn sized(rule: &ResizeRule) -> String {
     let ResizeRule { width, height, interpolation, .. } = rule;
     let color = if rule.channels == 1 { "gray" } else { "color" };
-    let input = format!("{width}x{height} px {color}");
+    let order = if width == height { "" } else { " (width x height)" };
+    let input = format!("{width}x{height} px{order} {color}");
     let way = match rule.fit {
         Fit::Squash => format!("resized to {input}"),
         Fit::Crop { cover: [rows, columns] } => match rows == columns {

@@ -437,6 +437,7 @@ fn refused(key: &str) -> Option<&'static str> {
         "input.show" => {
             Some("trials would be judged on other pictures; `pupila study controls` compares them")
         }
+        "data.hold" | "data.cache" => Some("it changes no result"),
         key if key.starts_with("tracking.") => Some("it changes no result"),
         key if key.starts_with("data.") && !TRAINING.contains(&key) => {
             Some("trials would be judged on other images, or learn from other labels")

@@ -60,8 +60,8 @@ pub struct Data {
     /// File with paths, relative to the data's folder, one in each line, that are left out too; `pupila inspect --exclude-list` writes one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exclude_list: Option<PathBuf>,
-    /// Where decoded images are held; the results are the same. `auto`, and left out: in memory where half of it is enough for them, otherwise mapped.
-    /// `mapped`: in packs of the cache, read as they are needed (see `PUPILA_CACHE_GB`). `files`: nowhere, files are
+    /// Where decoded images are held; the results are the same. `auto`, and left out: in memory where half of it is enough for them, otherwise in the cache.
+    /// `cache`: in packs of the cache, read as they are needed (see `PUPILA_CACHE_GB`). `files`: nowhere, files are
     /// decoded whenever they are needed.
     #[serde(skip_serializing_if = "HoldName::is_auto")]
     pub hold: HoldName,
@@ -239,7 +239,7 @@ pub enum HoldName {
     /// In memory.
     Memory,
     /// In packs of the cache, read as they are needed.
-    Mapped,
+    Cache,
     /// Nowhere.
     Files,
 }
@@ -252,9 +252,9 @@ impl HoldName {
     /// Where images are held that take so many bytes, of so many that are there, if anybody knows.
     pub fn resolved(self, bytes: u64, available: Option<u64>) -> Hold {
         match self {
-            HoldName::Auto if available.is_some_and(|available| bytes > available / 2) => Hold::Mapped,
+            HoldName::Auto if available.is_some_and(|available| bytes > available / 2) => Hold::Cache,
             HoldName::Auto | HoldName::Memory => Hold::Memory,
-            HoldName::Mapped => Hold::Mapped,
+            HoldName::Cache => Hold::Cache,
             HoldName::Files => Hold::Files,
         }
     }

@@ -45,12 +45,6 @@ impl From<u32> for Size {
     }
 }
 
-impl PartialEq<u32> for Size {
-    fn eq(&self, side: &u32) -> bool {
-        self.side() == Some(*side)
-    }
-}
-
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.side() {
@@ -124,15 +118,6 @@ impl JsonSchema for Size {
 /// At which size images are kept: a number of pixels on the shorter side, or `"whole"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptSize(pub Keep);
-
-impl fmt::Display for KeptSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Keep::ShorterSide(side) => write!(f, "{side}"),
-            Keep::Whole => f.write_str("whole"),
-        }
-    }
-}
 
 impl Serialize for KeptSize {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
