@@ -16,6 +16,8 @@ pub enum Form {
     ClassFolders,
     /// A CSV file with a row for each image.
     Manifest,
+    /// Tar files with the files of each sample side by side, as WebDataset writes them.
+    Shards,
     /// The IDX files of the MNIST family.
     Idx,
     /// NumPy arrays: `.npz` or `.npy` files.
@@ -32,6 +34,7 @@ impl fmt::Display for Form {
             Form::SplitFolders => "split folders",
             Form::ClassFolders => "class folders",
             Form::Manifest => "manifest",
+            Form::Shards => "shards",
             Form::Idx => "IDX files",
             Form::Arrays => "arrays",
             Form::PixelTable => "table of pixels",

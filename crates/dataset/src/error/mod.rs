@@ -340,6 +340,14 @@ pub enum ScanError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A shard of WebDataset is wrong.
+    #[error("{}: {reason}", path.display())]
+    Shard {
+        /// The shard, or the folder of the shards.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An IDX file is wrong.
     #[error("{path}: {source}", path = path.display())]
     Idx {

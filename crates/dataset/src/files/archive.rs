@@ -83,8 +83,9 @@ pub(super) struct Archive {
     /// For each folder, the root being empty: what is directly in it, and whether that is a folder.
     folders: HashMap<PathBuf, BTreeMap<String, bool>>,
     zip: Option<ZipArchive<Window>>,
-    /// The archive; unpacked, if it was compressed as a whole.
-    file: Arc<File>,
+    /// The archive; unpacked, if it was compressed as a whole. `None` for plain tar files, of which there may be thousands, as
+    /// shards are: they are opened whenever one of their files is read, as files of a folder are.
+    file: Option<Arc<File>>,
 }
 
 fn damaged(error: impl std::fmt::Display) -> io::Error {
@@ -104,17 +105,20 @@ impl Archive {
             members: HashMap::new(),
             folders: HashMap::from([(PathBuf::new(), BTreeMap::new())]),
             zip: None,
-            file,
+            file: None,
         };
         match kind {
-            Kind::Zip => archive.list_zip()?,
-            Kind::Tar => archive.list_tar()?,
+            Kind::Zip => {
+                archive.list_zip(&file)?;
+                archive.file = Some(file);
+            }
+            Kind::Tar => archive.list_tar(&file)?,
             Kind::TarGz => {
                 // Its files cannot be read in any order while they are packed.
                 let mut unpacked = tempfile::tempfile()?;
                 let place = std::env::temp_dir();
                 let mut packed =
-                    MultiGzDecoder::new(BufReader::new(Window::of(&archive.file)?)).take(MAX_UNPACKED + 1);
+                    MultiGzDecoder::new(BufReader::new(Window::of(&file)?)).take(MAX_UNPACKED + 1);
                 let bytes = io::copy(&mut packed, &mut unpacked).map_err(|error| {
                     let place = place.display();
                     let said =
@@ -126,8 +130,9 @@ impl Archive {
                         "it unpacks to more than {MAX_UNPACKED} bytes; unpack it by `tar -xzf`"
                     )));
                 }
-                archive.file = Arc::new(unpacked);
-                archive.list_tar()?;
+                let unpacked = Arc::new(unpacked);
+                archive.list_tar(&unpacked)?;
+                archive.file = Some(unpacked);
             }
             Kind::Unread(what, command) => {
                 let name = path.display();
@@ -139,8 +144,8 @@ impl Archive {
         Ok(archive)
     }
 
-    fn list_zip(&mut self) -> io::Result<()> {
-        let zip = ZipArchive::new(Window::of(&self.file)?).map_err(|error| damaged(explain(&error)))?;
+    fn list_zip(&mut self, file: &Arc<File>) -> io::Result<()> {
+        let zip = ZipArchive::new(Window::of(file)?).map_err(|error| damaged(explain(&error)))?;
         // Programs for Windows may write backslashes. They may also be part of a name, where slashes separate.
         let names: Vec<String> = (0..zip.len())
             .map(|number| match zip.name_for_index(number) {
@@ -158,11 +163,12 @@ impl Archive {
         Ok(())
     }
 
-    fn list_tar(&mut self) -> io::Result<()> {
+    fn list_tar(&mut self, file: &Arc<File>) -> io::Result<()> {
         const BLOCK: u64 = 512;
-        let whole = Window::of(&self.file)?;
+        let whole = Window::of(file)?;
         let len = whole.end;
-        let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 16, whole));
+        // A header and a small file: what is read ahead of a large one is thrown away.
+        let mut tar = tar::Archive::new(BufReader::with_capacity(1 << 11, whole));
         // The end of the last file, and links with what they name.
         let (mut end, mut links) = (0, Vec::new());
         for entry in tar.entries_with_seek()? {
@@ -196,7 +202,7 @@ impl Archive {
         }
         // Every program writes two blocks of zeros at the end: without one the rest is missing, and nobody knows of what.
         let mut mark = [1; BLOCK as usize];
-        let whole = end < len && crate::cache::read_at(&self.file, &mut mark, end)? == mark.len();
+        let whole = end < len && crate::cache::read_at(file, &mut mark, end)? == mark.len();
         if !whole || mark != [0; BLOCK as usize] {
             return Err(damaged(
                 "it ends too early: it was cut, so get it again; `tar -xf` unpacks what is there",
@@ -228,6 +234,11 @@ impl Archive {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether its file stays open.
+    pub(super) fn keeps_open(&self) -> bool {
+        self.file.is_some()
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -290,7 +301,17 @@ impl Archive {
                 let wanted = start.unwrap_or(len).min(len);
                 check_length(wanted, most)?;
                 bytes.reserve(wanted.min(1 << 24) as usize);
-                let window = Window { file: Arc::clone(&self.file), at: offset, end: offset + len };
+                let file = match &self.file {
+                    Some(file) => Arc::clone(file),
+                    None => {
+                        let file = File::open(&self.path)?;
+                        if Stamp::of(&file.metadata()?) != self.stamp {
+                            return Err(damaged("the archive has changed since its files were listed"));
+                        }
+                        Arc::new(file)
+                    }
+                };
+                let window = Window { file, at: offset, end: offset + len };
                 window.take(wanted).read_to_end(&mut bytes)?;
                 if (bytes.len() as u64) < wanted {
                     return Err(damaged(format!(

@@ -6,11 +6,12 @@
 
 mod archive;
 
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use archive::Archive;
 pub(crate) use archive::Kind;
@@ -227,40 +228,72 @@ fn within<T>(
 type Slot = Arc<OnceLock<Result<Option<Arc<Archive>>, (io::ErrorKind, String)>>>;
 
 /// Archives whose contents were listed. They decide no result: an archive that changed is listed anew.
-static OPENED: Mutex<Vec<(PathBuf, Stamp, Slot)>> = Mutex::new(Vec::new());
+#[derive(Default)]
+struct Opened {
+    listed: BTreeMap<PathBuf, (Stamp, Slot)>,
+    /// Those that keep their file open, the oldest first; there are so many of them, and shards are none of them.
+    open: VecDeque<PathBuf>,
+}
 
-/// So many stay open.
+static OPENED: Mutex<Opened> = Mutex::new(Opened { listed: BTreeMap::new(), open: VecDeque::new() });
+
+/// So many stay open: a process may often have no more than 256 open files.
 const MOST_OPEN: usize = 8;
+
+impl Opened {
+    fn lock() -> MutexGuard<'static, Opened> {
+        OPENED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&mut self, path: &Path, stamp: Stamp) -> Slot {
+        match self.listed.get(path) {
+            Some((of, slot)) if *of == stamp => Arc::clone(slot),
+            _ => {
+                let slot = Slot::default();
+                self.listed.insert(path.to_owned(), (stamp, Arc::clone(&slot)));
+                slot
+            }
+        }
+    }
+
+    fn forget(&mut self, path: &Path, slot: &Slot) {
+        if self.listed.get(path).is_some_and(|(_, other)| Arc::ptr_eq(other, slot)) {
+            self.listed.remove(path);
+        }
+    }
+
+    /// Notes that an archive keeps its file open.
+    fn keeps_open(&mut self, path: &Path) {
+        self.open.retain(|other| other != path);
+        self.open.push_back(path.to_owned());
+        if self.open.len() > MOST_OPEN
+            && let Some(oldest) = self.open.pop_front()
+        {
+            self.listed.remove(&oldest);
+        }
+    }
+}
 
 /// The archive at a path; `None` where the file is none.
 fn open(path: &Path) -> io::Result<Option<Arc<Archive>>> {
     let stamp = Stamp::of(&std::fs::metadata(path)?);
-    let slot = {
-        let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let known = opened.iter().find(|(other, of, _)| other == path && *of == stamp);
-        match known {
-            Some((.., slot)) => Arc::clone(slot),
-            None => {
-                opened.retain(|(other, ..)| other != path);
-                if opened.len() == MOST_OPEN {
-                    opened.remove(0);
-                }
-                let slot = Slot::default();
-                opened.push((path.to_owned(), stamp, Arc::clone(&slot)));
-                slot
-            }
-        }
-    };
+    let slot = Opened::lock().slot(path, stamp);
+    let mut is_first = false;
     let listed = slot.get_or_init(|| {
+        is_first = true;
         let archive = archive_kind(path).map(|kind| Archive::open(path, kind).map(Arc::new)).transpose();
         archive.map_err(|error| (error.kind(), error.to_string()))
     });
     match listed {
-        Ok(archive) => Ok(archive.clone()),
+        Ok(archive) => {
+            if is_first && archive.as_ref().is_some_and(|archive| archive.keeps_open()) {
+                Opened::lock().keeps_open(path);
+            }
+            Ok(archive.clone())
+        }
         Err((kind, said)) => {
             // Not kept: a disk that was full may have room again.
-            let mut opened = OPENED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            opened.retain(|(.., other)| !Arc::ptr_eq(other, &slot));
+            Opened::lock().forget(path, &slot);
             Err(io::Error::new(*kind, said.clone()))
         }
     }

@@ -213,7 +213,7 @@ pub(super) fn name_of(path: &Path) -> Option<&str> {
     path.file_name().and_then(OsStr::to_str)
 }
 
-fn is_image(path: &Path) -> bool {
+pub(super) fn is_image(path: &Path) -> bool {
     let Some(extension) = path.extension().and_then(OsStr::to_str) else { return false };
     Format::ALL
         .iter()
@@ -222,7 +222,7 @@ fn is_image(path: &Path) -> bool {
 }
 
 /// The extension of a picture of a kind that is not read here, in lower case.
-fn unread_extension(path: &Path) -> Option<String> {
+pub(super) fn unread_extension(path: &Path) -> Option<String> {
     let extension = path.extension().and_then(OsStr::to_str)?;
     UnreadKind::of_extension(extension).map(|_| extension.to_ascii_lowercase())
 }

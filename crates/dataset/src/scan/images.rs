@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::arrays::Arrays;
 use super::examine::{Candidate, Memory, samples, several_pages};
 use super::labelled::check_bad;
+use super::shards::Shards;
 use super::{Beside, folders, is_folder, root_of};
 use crate::files;
 use crate::pattern::Patterns;
@@ -98,7 +99,10 @@ fn list(paths: &[PathBuf]) -> Result<Vec<Given<'_>>, ScanError> {
                 all.push(Given { folder: Some(path), images: Vec::new(), arrays, beside: Beside::default() });
                 continue;
             }
-            let (images, beside) = folders::images_below(&root)?;
+            let (images, beside) = match Shards::at(&root)? {
+                Some(shards) => (shards.images()?, Beside::default()),
+                None => folders::images_below(&root)?,
+            };
             let images = images.into_iter().filter(|image| seen.insert(image)).collect();
             all.push(Given { folder: Some(path), images, arrays: Vec::new(), beside });
         } else if seen.insert(path) {

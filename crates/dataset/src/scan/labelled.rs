@@ -58,6 +58,7 @@ pub fn scan_labelled(
     check_layout(&data, layout)?;
     let (Labelled { mut dataset, split }, partial) = match data {
         Data::Arrays(arrays) => arrays.judge(path, classes, wanted, layout, &patterns)?,
+        Data::Shards(shards) => of_files(shards.list_one(path, &patterns, layout, classes, wanted)?)?,
         Data::Tables(tables) => {
             let mut listing = list_tables(path, &tables, &of_table)?;
             // A hint for training.

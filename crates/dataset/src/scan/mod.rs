@@ -1,7 +1,7 @@
 //! A path to a [`Dataset`](crate::Dataset).
 //!
 //! Each form of data lists its files with a class and a split ([`folders`], whose splits [`arrange`] finds by [`names`],
-//! [`manifest`]; [`arrays`] bring their pixels), and
+//! [`manifest`]; [`shards`]; [`arrays`] bring their pixels), and
 //! every file is read once ([`examine`]). What is made of them depends on what they are for: to train on ([`training`]),
 //! to judge a model on ([`labelled`]), or to be labelled by one ([`images`]).
 
@@ -11,8 +11,10 @@ mod examine;
 mod folders;
 mod images;
 mod labelled;
+mod labels;
 mod manifest;
 mod names;
+mod shards;
 mod training;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,7 @@ use crate::taken::add_pictures;
 use crate::{Cache, Dataset, Form, Layout, Notice, OtherPictures, ScanError, Split, Taken};
 
 use arrays::Arrays;
+use shards::Shards;
 
 pub use images::{leave_out, list_images, scan_images};
 pub use labelled::{Labelled, scan_labelled};
@@ -100,6 +103,7 @@ enum Data {
     /// A table, or the tables of a folder, each with the split that it is for, if it is for one.
     Tables(Vec<(Option<Split>, PathBuf)>),
     Arrays(Arrays),
+    Shards(Shards),
     /// A folder, and a table in it that knows other classes.
     Folder(Option<PathBuf>),
 }
@@ -108,6 +112,9 @@ impl Data {
     fn at(path: &Path, wanted: &manifest::Wanted<'_>) -> Result<Data, ScanError> {
         let layout = wanted.layout;
         if is_folder(path)? {
+            if let Some(shards) = Shards::at(path)? {
+                return Ok(Data::Shards(shards));
+            }
             if let Some(arrays) = Arrays::in_folder(path, layout)? {
                 return Ok(Data::Arrays(arrays));
             }
@@ -137,6 +144,10 @@ fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
             layout.key_of_tables().map(|key| (key, "left out: there is no table in the folder"))
         }
         Data::Arrays(arrays) => arrays.wrong_key(layout),
+        Data::Shards(_) => layout
+            .key_of_folders()
+            .or_else(|| layout.key_of_tables())
+            .map(|key| (key, "left out: the data are shards, which say themselves what is what")),
     };
     match wrong {
         Some(((key, got), expected)) => Err(ScanError::Option { key, got, expected }),

@@ -36,6 +36,7 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
             return Err(ScanError::Option { key: "group", got, expected });
         }
         Data::Arrays(arrays) => arrays.train(path, layout, &patterns)?,
+        Data::Shards(shards) => from_files(path, shards.list(path, &patterns, layout)?, options, cache)?,
         Data::Folder(table) => {
             let mut listing = folders::list(path, &patterns, layout)?;
             listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));

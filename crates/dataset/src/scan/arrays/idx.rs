@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Contents, Label, MAX_BYTES};
+use super::super::labels::Label;
+use super::{Contents, MAX_BYTES};
 use crate::files;
 use crate::{ArrayImages, IdxError, ScanError, Split, Taken};
 

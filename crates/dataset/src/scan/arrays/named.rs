@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::labels::Label;
 use super::npy::Array;
-use super::{Arrays, Contents, Label, MAX_BYTES, Part};
+use super::{Arrays, Contents, MAX_BYTES, Part};
 use crate::files;
 use crate::scan::names::{split_of, words};
 use crate::{Form, Notice, ScanError, Split, Taken};

@@ -2,7 +2,7 @@
 //!
 //! Format: NumPy, "The NPY format", versions 1.0 to 3.0 (numpy.lib.format). Pickled objects are not read: they are programs.
 
-use super::Label;
+use super::super::labels::Label;
 use crate::ArrayImages;
 
 /// An array, `shape` values one after the other, the last dimension fastest.

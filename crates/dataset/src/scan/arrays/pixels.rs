@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::{Arrays, Contents, Label, Part};
+use super::super::labels::Label;
+use super::{Arrays, Contents, Part};
 use crate::files;
 use crate::scan::manifest::{
     Lines, is_label_name, is_path_name, is_pixel_name, is_split_name, table_reason, table_text, tables_of,
