@@ -92,15 +92,16 @@ def main():
         for setting in (f"input.size={options.side}", f"data.hold={hold}", *options.set):
             words += ["--set", setting]
         result, seconds, anonymous, charged = run(words, environment, limit)
-        times = result["times"]
+        times = result["timing"]
         kinds = result.get("images")
         print(f"{hold}: {times['images_per_s']:.0f} images/s of training, {seconds:.0f} s in all (scan {times['scan_s']:.1f}, "
               f"decode {times['decode_s']:.1f}), anonymous {anonymous} MB, charged {charged} MB, {json.dumps(kinds)}", flush=True)
         return times["images_per_s"], anonymous
 
-    print("with an empty cache, nothing in the system's page cache:", flush=True)
-    drop_caches()
-    train("cache", 1, limit)
+    if not cache.exists():
+        print("with an empty cache, nothing in the system's page cache:", flush=True)
+        drop_caches()
+        train("cache", 1, limit)
     ratios, peaks = [], []
     for _ in range(options.repetitions):
         drop_caches()
@@ -115,6 +116,8 @@ def main():
         subprocess.run(["dd", f"if={path}", "of=/dev/null", "bs=1M"], check=True, stderr=subprocess.DEVNULL)
     speed = size / (time.perf_counter() - start)
     per_image = options.side**2 * 3
+    print("the scan once more, warm:")
+    train("memory", 1)
     print(f"under {options.limit_gb:g} GB / in memory: median {statistics.median(ratios):.2f} of {['%.2f' % ratio for ratio in ratios]}; "
           f"anonymous at most {max(peaks)} MB; dd reads the packs at {speed / 1e6:.0f} MB/s = {speed / per_image:.0f} images/s")
 

@@ -1,4 +1,5 @@
-//! docs/studies.md: what a study is, and every built-in one on the sample photographs.
+//! docs/studies.md: what a study is, and every built-in one on the sample photographs. It holds no times: so it is the same whenever
+//! and wherever it is made.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -52,8 +53,8 @@ fn section(name: &str, description: &str, result: &Value, remark: &str) -> Strin
         "\n### {name}\n\n{} ({description})\n\n```sh\npupila study {name} samples/skin\n```\n\n",
         text(&result["question"])
     );
-    section += "| variant | accuracy | 95 % interval | difference | 95 % interval | verdict | gap | epochs to loss | core s a run | findings |\n";
-    section += "|---|---|---|---|---|---|---|---|---|---|\n";
+    section += "| variant | accuracy | 95 % interval | difference | 95 % interval | verdict | gap | epochs to loss | findings |\n";
+    section += "|---|---|---|---|---|---|---|---|---|\n";
     let percent = |value: &Value| value.as_f64().map_or("–".to_owned(), |v| format!("{:.1} %", 100.0 * v));
     let points = |value: &Value| value.as_f64().map_or("–".to_owned(), |v| format!("{:+.1}", 100.0 * v));
     let range =
@@ -77,7 +78,7 @@ fn section(name: &str, description: &str, result: &Value, remark: &str) -> Strin
         let of_difference = |cell: String| if difference.is_null() { String::new() } else { cell };
         let _ = writeln!(
             section,
-            "| {} | {} | {} | {} | {} | {verdict} | {} | {} ({} of {}) | {:.1} | {} |",
+            "| {} | {} | {} | {} | {} | {verdict} | {} | {} ({} of {}) | {} |",
             text(&variant["name"]).replace('|', "\\|"),
             percent(&variant["mean"]),
             range(&variant["interval"], &|v| v
@@ -89,7 +90,6 @@ fn section(name: &str, description: &str, result: &Value, remark: &str) -> Strin
             variant["epochs_to"].as_f64().map_or("–".to_owned(), |v| format!("{v}")),
             variant["reached"],
             variant["ended"],
-            variant["time_s"].as_f64().unwrap_or(f64::NAN),
             findings.join(", "),
         );
     }
