@@ -76,8 +76,14 @@ fn squared_distances(thumbs: &[&[u8]]) -> Vec<f64> {
 
 /// The places of `n` points whose squared distances are given.
 fn embed(distances: &[f64], n: usize, interrupted: &dyn Fn() -> bool) -> Option<Vec<[f64; 2]>> {
-    let attraction = attraction(distances, n);
+    // Rows are as long as whole vectors; what fills them up attracts nothing, and is so far away that it pushes nothing.
+    let row = n.next_multiple_of(LANES);
+    let mut padded = vec![0.0; n * row];
+    for (padded, of) in padded.chunks_exact_mut(row).zip(attraction(distances, n).chunks_exact(n)) {
+        padded[..n].copy_from_slice(of);
+    }
     let mut places = classical_scaling(distances, n);
+    let mut axes = [vec![FAR; row], vec![FAR; row]];
     let (mut speed, mut gain) = (vec![[0.0; 2]; n], vec![[1.0f64; 2]; n]);
     // Belkina et al. 2019.
     let rate = (n as f64 / EXAGGERATION).max(50.0);
@@ -87,9 +93,13 @@ fn embed(distances: &[f64], n: usize, interrupted: &dyn Fn() -> bool) -> Option<
         }
         let exaggeration = if step < EXAGGERATED { EXAGGERATION } else { 1.0 };
         let momentum = if step < EXAGGERATED { 0.5 } else { 0.8 };
+        for (axis, values) in axes.iter_mut().enumerate() {
+            values.iter_mut().zip(&places).for_each(|(value, place)| *value = place[axis]);
+        }
+        let [xs, ys] = &axes;
         // Each row by itself, so that the sums do not depend on the threads.
         let rows: Vec<([f64; 2], [f64; 2], f64)> =
-            (0..n).into_par_iter().map(|i| forces(&attraction[i * n..][..n], &places, i)).collect();
+            (0..n).into_par_iter().map(|i| forces(&padded[i * row..][..row], xs, ys, i)).collect();
         let total: f64 = rows.iter().map(|(_, _, sum)| sum).sum();
         for (i, (attracted, repelled, _)) in rows.iter().enumerate() {
             for axis in 0..2 {
@@ -107,23 +117,38 @@ fn embed(distances: &[f64], n: usize, interrupted: &dyn Fn() -> bool) -> Option<
     Some(places)
 }
 
-/// What pulls point `i`, what pushes it, and the sum of its kernels.
-fn forces(attraction: &[f64], places: &[[f64; 2]], i: usize) -> ([f64; 2], [f64; 2], f64) {
-    let [x, y] = places[i];
-    let (mut attracted, mut repelled, mut sum) = ([0.0; 2], [0.0; 2], 0.0);
-    for (j, (&[other_x, other_y], &pull)) in places.iter().zip(attraction).enumerate() {
-        if j == i {
-            continue;
-        }
-        let (dx, dy) = (x - other_x, y - other_y);
-        let kernel = 1.0 / (1.0 + dx * dx + dy * dy);
-        sum += kernel;
-        attracted[0] += pull * kernel * dx;
-        attracted[1] += pull * kernel * dy;
-        repelled[0] += kernel * kernel * dx;
-        repelled[1] += kernel * kernel * dy;
-    }
-    (attracted, repelled, sum)
+/// Sums are kept in so many parts, as wide as the widest vectors: the same on every machine.
+const LANES: usize = 8;
+/// A place that fills up a row: the square of a distance to it is finite, and the square of its kernel is 0.
+const FAR: f64 = 1e100;
+
+/// What pulls point `i`, what pushes it, and the sum of its kernels; all three rows are of whole vectors.
+fn forces(attraction: &[f64], xs: &[f64], ys: &[f64], i: usize) -> ([f64; 2], [f64; 2], f64) {
+    let (x, y) = (xs[i], ys[i]);
+    // The point itself adds 1 to the sum and nothing else, since it is at no distance from itself.
+    let sums = pupila_isa::dispatch(
+        #[inline(always)]
+        || {
+            let mut sums = [[0.0; LANES]; 5];
+            let rows = attraction.as_chunks::<LANES>().0.iter();
+            let places = xs.as_chunks::<LANES>().0.iter().zip(ys.as_chunks::<LANES>().0);
+            for (pull, (xs, ys)) in rows.zip(places) {
+                for lane in 0..LANES {
+                    let (dx, dy) = (x - xs[lane], y - ys[lane]);
+                    let kernel = 1.0 / (1.0 + dx * dx + dy * dy);
+                    let (pulled, pushed) = (pull[lane] * kernel, kernel * kernel);
+                    sums[0][lane] += kernel;
+                    sums[1][lane] += pulled * dx;
+                    sums[2][lane] += pulled * dy;
+                    sums[3][lane] += pushed * dx;
+                    sums[4][lane] += pushed * dy;
+                }
+            }
+            sums
+        },
+    );
+    let [sum, pulled_x, pulled_y, pushed_x, pushed_y] = sums.map(|lanes| lanes.iter().sum::<f64>());
+    ([pulled_x, pulled_y], [pushed_x, pushed_y], sum - 1.0)
 }
 
 /// The joint probabilities of t-SNE: each point's neighbours by a Gaussian whose width gives the perplexity. `[n, n]`

@@ -113,12 +113,17 @@ pub(crate) fn nearest(
 /// The sum of the absolute differences.
 #[inline(never)]
 fn distance(a: &[u8], b: &[u8]) -> u32 {
-    let sum = |a: &[u8], b: &[u8]| -> u32 {
-        a.iter().zip(b).map(|(&x, &y)| (i32::from(x) - i32::from(y)).unsigned_abs()).sum()
-    };
-    // In this form, and by 32, the compiler takes the instruction that is made for it: three times as fast.
-    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
-    a.iter().zip(b).map(|(a, b)| sum(a, b)).sum::<u32>() + sum(rest_a, rest_b)
+    pupila_isa::dispatch(
+        #[inline(always)]
+        || {
+            let sum = |a: &[u8], b: &[u8]| -> u32 {
+                a.iter().zip(b).map(|(&x, &y)| (i32::from(x) - i32::from(y)).unsigned_abs()).sum()
+            };
+            // In this form, and by 32, the compiler takes the instruction that is made for it: three times as fast.
+            let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
+            a.iter().zip(b).map(|(a, b)| sum(a, b)).sum::<u32>() + sum(rest_a, rest_b)
+        },
+    )
 }
 
 /// The most frequent label; of equal ones that of the nearest.

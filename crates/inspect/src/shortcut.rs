@@ -15,7 +15,7 @@ use crate::Looked;
 use crate::facts::{Fact, facts};
 use crate::finding::{Finding, Kind, Severity};
 use crate::one_class::set_apart;
-use crate::tree::Tree;
+use crate::tree::{Sorted, Tree};
 use crate::units::{folds, units};
 
 const FOLDS: u32 = 5;
@@ -102,7 +102,8 @@ pub fn shortcuts(dataset: &Dataset, looked: &Looked) -> Vec<Shortcut> {
     let mut found: Vec<Shortcut> = facts
         .par_iter()
         .filter_map(|fact| {
-            let of = Trial { fact, labels: &labels, fold: &fold, units: &units, groups };
+            let sorted = &Sorted::new(&fact.features);
+            let of = Trial { fact, sorted, labels: &labels, fold: &fold, units: &units, groups };
             let answers = of.answers(&labels, &plain.weights);
             let accuracy = plain.interval(&answers, &labels, groups)?;
             let by_class = || by_class(dataset, &fact.features[0], &labels);
@@ -204,6 +205,7 @@ impl Score {
 /// A fact that is tried.
 struct Trial<'a> {
     fact: &'a Fact,
+    sorted: &'a Sorted<'a>,
     labels: &'a [u32],
     fold: &'a [u32],
     units: &'a [u32],
@@ -215,11 +217,11 @@ impl Trial<'_> {
     fn answers(&self, labels: &[u32], weights: &[f64]) -> Vec<u32> {
         let mut answers = vec![0; labels.len()];
         for judged in 0..FOLDS {
-            let mut which: Vec<usize> = (0..labels.len()).filter(|&at| self.fold[at] != judged).collect();
-            if which.is_empty() {
+            let others = |at: usize| self.fold[at] != judged;
+            if !(0..labels.len()).any(others) {
                 continue;
             }
-            let tree = Tree::fit(&self.fact.features, labels, weights, &mut which);
+            let tree = Tree::fit(self.sorted, labels, weights, others);
             for at in (0..labels.len()).filter(|&at| self.fold[at] == judged) {
                 answers[at] = tree.predict(&self.fact.features, at);
             }

@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let rates = pool.install(|| -> Result<Vec<f64>, String> {
         let told = |error: &dyn std::fmt::Display| error.to_string();
-        let mut dataset = scan(&data, &ScanOptions::default(), cache.as_ref()).map_err(|error| told(&error))?;
+        let mut dataset =
+            scan(&data, &ScanOptions::default(), cache.as_ref()).map_err(|error| told(&error))?;
         dataset.samples.iter_mut().for_each(|sample| sample.split = Split::Train);
         let which = dataset.indices(Split::Train);
         let (rule, policy, hold) = (recipe.input.rule(), recipe.data.on_bad_image, hold.resolved(0, None));
