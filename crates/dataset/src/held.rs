@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use memmap2::Mmap;
-use pupila_image::Image;
+use pupila_image::{Image, Window};
 use rayon::prelude::*;
 
 use crate::cache::{checksum, read_exact_at};
@@ -193,6 +193,18 @@ impl Pixels {
     /// # Errors
     /// An image that is decoded when it is asked for cannot be read any more.
     pub fn image(&self, i: usize) -> Result<Cow<'_, [u8]>, Gone> {
+        self.image_in(i, None)
+    }
+
+    /// The same where nothing outside of a window will be looked at: it may be anything, where the image is decoded.
+    ///
+    /// # Errors
+    /// As those of [`Self::image`].
+    pub fn image_within(&self, i: usize, window: &Window) -> Result<Cow<'_, [u8]>, Gone> {
+        self.image_in(i, Some(window))
+    }
+
+    fn image_in(&self, i: usize, window: Option<&Window>) -> Result<Cow<'_, [u8]>, Gone> {
         let place = &self.places[i];
         let apart = match &self.store {
             Store::Block(data) => return Ok(Cow::Borrowed(&data[place.bytes(self.rule.channels)])),
@@ -208,7 +220,7 @@ impl Pixels {
             Some(pixels) => pixels,
             None => {
                 let gone = |reason| Gone { path: apart.samples[i].path.clone(), reason };
-                decoded(&apart.samples[i], &self.rule, place).map_err(gone)?
+                decoded(&apart.samples[i], &self.rule, place, window).map_err(gone)?
             }
         };
         let ResizeRule { width, height, channels, show, .. } = self.rule;

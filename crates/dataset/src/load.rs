@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use pupila_image::{DecodeError, Image, Limits, NEARLY_ONE, Reading, why_flat};
+use pupila_image::{DecodeError, Image, Limits, NEARLY_ONE, Reading, Window, why_flat};
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
@@ -128,7 +128,7 @@ pub fn load(
                 }
                 damaged[number].store(true, Ordering::Relaxed);
             }
-            match pixels_of(sample, rule, place.kept) {
+            match pixels_of(sample, rule, place.kept, None) {
                 Ok((decoded, _)) if [decoded.height(), decoded.width()] != [place.height, place.width] => {
                     Slot::Bad(OTHER_SIZE.to_owned())
                 }
@@ -290,7 +290,14 @@ impl From<DecodeError> for Unusable {
 }
 
 /// The sample's pixels by the rule, as an input or as it is kept, `[H, W, C]`, and of a damaged image that was filled what is wrong with it.
-fn pixels_of(sample: &Sample, rule: &ResizeRule, kept: bool) -> Result<(Image, Option<String>), Unusable> {
+/// The pixels of a sample, and what is wrong with it where it was filled. Where no more than a window will be looked at, what is outside of
+/// it may be anything.
+fn pixels_of(
+    sample: &Sample,
+    rule: &ResizeRule,
+    kept: bool,
+    window: Option<&Window>,
+) -> Result<(Image, Option<String>), Unusable> {
     let bad = |error: &dyn fmt::Display| Unusable::Bad(error.to_string());
     match &sample.source {
         Source::File => {
@@ -304,6 +311,11 @@ fn pixels_of(sample: &Sample, rule: &ResizeRule, kept: bool) -> Result<(Image, O
             // Its pixels would be kept in the cache under the name of what the file held before.
             if XxHash3_128::oneshot(&content.bytes) != sample.content {
                 return Err(Unusable::Bad("it changed while it was in use".to_owned()));
+            }
+            if kept
+                && let Some(image) = window.and_then(|window| rule.window_of_whole(&content.bytes, window))
+            {
+                return Ok((image?, None));
             }
             let (image, damage) = rule.pixels_and_damage(&content.bytes, kept)?;
             Ok((image, damage.map(|damage| damage.to_string())))
@@ -452,8 +464,13 @@ fn flat_images(dataset: &Dataset, kept: &[usize], flat: &[usize], reading: Readi
 }
 
 /// The pixels of a sample, which was decoded before to the size of `place`.
-pub(crate) fn decoded(sample: &Sample, rule: &ResizeRule, place: &Place) -> Result<Vec<u8>, String> {
-    match pixels_of(sample, rule, place.kept) {
+pub(crate) fn decoded(
+    sample: &Sample,
+    rule: &ResizeRule,
+    place: &Place,
+    window: Option<&Window>,
+) -> Result<Vec<u8>, String> {
+    match pixels_of(sample, rule, place.kept, window) {
         Ok((image, _)) if [image.height(), image.width()] == [place.height, place.width] => {
             Ok(image.into_data())
         }

@@ -1,8 +1,8 @@
 //! How a file becomes pixels: how large it is kept, and how what is kept becomes an input. The one way, in training as in prediction.
 
 use pupila_image::{
-    DecodeError, Fit, Framing, Image, Interpolation, Limits, Reading, Resampling, decode_resized,
-    decode_shrunk, probe, resize_by, shorter_side_at_most,
+    DecodeError, Fit, Framing, Image, Interpolation, Limits, Reading, Resampling, Window, decode_resized,
+    decode_shrunk, decode_window, probe, resize_by, shorter_side_at_most,
 };
 
 use crate::{LoadError, Show};
@@ -152,6 +152,16 @@ impl ResizeRule {
             }
             whole => Ok((whole?, None)),
         }
+    }
+
+    /// A picture that is kept whole, of which no more than a window will be looked at; `None` where it is not kept so, or may be filled.
+    pub(crate) fn window_of_whole(
+        &self,
+        bytes: &[u8],
+        window: &Window,
+    ) -> Option<Result<Image, DecodeError>> {
+        let whole = self.keep == Some(Keep::Whole) && !self.reading.fill_damaged;
+        whole.then(|| decode_window(bytes, self.channels, window, &Limits::default(), &self.reading))
     }
 
     /// Rows and columns that a picture is resized to first: to be kept, or on its way to an input.

@@ -1,6 +1,7 @@
 //! A file's bytes to an [`Image`]. Broken and hostile files are the normal case: every way out is an error value.
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader};
@@ -185,7 +186,32 @@ pub fn decode_as(
     limits: &Limits,
     reading: &Reading,
 ) -> Result<Image, DecodeError> {
-    decode_in(bytes, channels, limits, reading, &mut Memory::default())
+    decode_in(bytes, channels, limits, reading, None, &mut Memory::default())
+}
+
+/// A part of a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Its rows.
+    pub rows: Range<u32>,
+    /// Its columns.
+    pub columns: Range<u32>,
+}
+
+/// As [`decode_as`], where no more than a window will be looked at: the picture has its size, and pixels outside of the window are
+/// anything. It saves work with JPEG files that are not turned, which are not read beyond the window: only for files that have been decoded
+/// whole before, since what is damaged behind it is not noticed.
+///
+/// # Errors
+/// As those of [`decode`].
+pub fn decode_window(
+    bytes: &[u8],
+    channels: u8,
+    window: &Window,
+    limits: &Limits,
+    reading: &Reading,
+) -> Result<Image, DecodeError> {
+    decode_in(bytes, channels, limits, reading, Some(window), &mut Memory::default())
 }
 
 /// Decodes, and leaves in `memory` what the picture holds of the budget of all decoding.
@@ -194,6 +220,7 @@ fn decode_in(
     channels: u8,
     limits: &Limits,
     reading: &Reading,
+    window: Option<&Window>,
     memory: &mut Memory,
 ) -> Result<Image, DecodeError> {
     if !matches!(channels, 1 | 3) {
@@ -203,7 +230,7 @@ fn decode_in(
     contained(format, || {
         let hold = |bytes| memory.hold(bytes);
         let (image, orientation) = match format {
-            Format::Jpeg => jpeg::decode(bytes, limits, reading.fill_damaged, hold)?,
+            Format::Jpeg => jpeg::decode(bytes, limits, reading.fill_damaged, window, hold)?,
             Format::Png => png::decode(bytes, limits, *reading, hold)?,
             Format::Tiff => tiff::decode(bytes, limits, *reading, hold)?,
             _ => decode_other(bytes, format, limits, *reading, hold)?,
@@ -227,7 +254,7 @@ pub fn decode_resized(
     reading: &Reading,
 ) -> Result<Image, DecodeError> {
     let mut memory = Memory::default();
-    let image = decode_in(bytes, channels, limits, reading, &mut memory)?;
+    let image = decode_in(bytes, channels, limits, reading, None, &mut memory)?;
     let (width, height) = target(image.width(), image.height());
     Ok(resize_by(&image, width, height, resampling))
 }

@@ -19,7 +19,7 @@ use image::metadata::Orientation;
 
 use crate::decode::{check_size, header};
 use crate::orient::{orient, swaps_sides};
-use crate::{DecodeError, Format, Header, Image, Limits, exif};
+use crate::{DecodeError, Format, Header, Image, Limits, Window, exif};
 use headers::{Color, Frame, Headers, NATURAL, Next, Scan};
 use rows::Output;
 use scans::{Block, Known, Reader};
@@ -35,11 +35,13 @@ pub(crate) fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
 }
 
 /// The picture as it is stored, and how it is to be turned. `hold` is told how many bytes it takes before there is memory for it. With
-/// `fill` what is lost of a damaged picture is gray.
+/// `fill` what is lost of a damaged picture is gray. Where no more than a window is wanted, and the picture is not to be turned, pixels
+/// outside of it are anything, and what is behind it in the file is not looked at.
 pub(crate) fn decode(
     bytes: &[u8],
     limits: &Limits,
     fill: bool,
+    window: Option<&Window>,
     hold: impl FnOnce(u64) -> Result<(), DecodeError>,
 ) -> Result<(Image, Orientation), DecodeError> {
     let file = File::open(bytes)?;
@@ -47,7 +49,8 @@ pub(crate) fn decode(
     file.check_size(limits, fill)?;
     hold(file.memory())?;
     let orientation = file.orientation();
-    let (samples, data) = file.pixels(fill)?;
+    let window = window.filter(|_| !fill && orientation == Orientation::NoTransforms);
+    let (samples, data) = file.pixels(fill, window)?;
     Ok((Image::new(width, height, samples as u8, data)?, orientation))
 }
 
@@ -155,8 +158,8 @@ impl<'a> File<'a> {
     }
 
     /// All pixels, and how many samples each has.
-    fn pixels(self, fill: bool) -> Result<(usize, Vec<u8>), DecodeError> {
-        let output = Output::new(&self.frame, self.color)?;
+    fn pixels(self, fill: bool, window: Option<&Window>) -> Result<(usize, Vec<u8>), DecodeError> {
+        let output = Output::new(&self.frame, self.color, window)?;
         if self.is_in_one_scan() { self.in_one_scan(output, fill) } else { self.in_many_scans(output, fill) }
     }
 
@@ -192,7 +195,7 @@ impl<'a> File<'a> {
             }
         };
         let mut failed = false;
-        for row in 0..frame.units.1 {
+        for row in 0..output.units().end {
             rows.iter_mut().for_each(|(_, blocks, ..)| blocks.fill([0; 64]));
             for column in 0..frame.units.0 {
                 if failed {
@@ -207,6 +210,9 @@ impl<'a> File<'a> {
                     Ok(()) => {}
                 }
             }
+            if row < output.units().start {
+                continue;
+            }
             for (steps, blocks, component, (across, _)) in &rows {
                 for (y, blocks) in blocks.chunks_exact(frame.units.0 * across).enumerate() {
                     output.transform(*component, y, blocks, steps);
@@ -214,7 +220,7 @@ impl<'a> File<'a> {
             }
             output.finish_row(row);
         }
-        if fill {
+        if fill || output.units().end < frame.units.1 {
             return Ok(output.into_data());
         }
         self.headers.go_on_at(reader.end()?);
@@ -245,7 +251,7 @@ impl<'a> File<'a> {
         }
         // What has none is of zeros.
         let quantization: Vec<[u16; 64]> = quantization.into_iter().map(|q| q.unwrap_or([1; 64])).collect();
-        for row in 0..frame.units.1 {
+        for row in output.units() {
             for (component, of) in frame.components.iter().enumerate() {
                 for y in 0..of.blocks.1 {
                     let first = (row * of.blocks.1 + y) * across(component);

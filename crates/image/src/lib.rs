@@ -30,8 +30,8 @@ mod unread;
 
 pub use budget::{Budget, Held};
 pub use decode::{
-    DecodeError, Header, Limits, decode, decode_as, decode_resized, decode_shrunk, exif_block, jpeg_quality,
-    probe, why_flat,
+    DecodeError, Header, Limits, Window, decode, decode_as, decode_resized, decode_shrunk, decode_window,
+    exif_block, jpeg_quality, probe, why_flat,
 };
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use fit::{Fit, Framing, PADDING, shorter_side_at_most};

@@ -139,14 +139,16 @@ impl Recipe {
 
     /// One image, varied and normalised, and its class.
     fn render(&self, turn: Turn, memory: &mut FrameMemory, out: &mut [f32]) -> Result<u32, LoaderError> {
-        let stored = self.source.stored(turn.sample).map_err(LoaderError::Gone)?;
+        let key = self.key(turn);
+        let part = |shape| self.pipeline.window(shape, key);
+        let stored = self.source.stored(turn.sample, part).map_err(LoaderError::Gone)?;
         let Stored { pixels, shape, framing, label } = stored;
         if self.pipeline.is_empty() && framing.is_none() {
             self.normalization.apply(&pixels, out);
             return Ok(label);
         }
         let mut frame = Frame::new(shape, &pixels, memory).map_err(LoaderError::Transform)?;
-        self.pipeline.apply(&mut frame, self.key(turn));
+        self.pipeline.apply(&mut frame, key);
         if let Some(framing) = framing.filter(|_| self.frames) {
             let pixels = frame.pixels().to_vec();
             let input = framed(framing, frame.shape(), pixels);

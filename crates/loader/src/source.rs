@@ -1,7 +1,7 @@
 //! Where the images are.
 
 use pupila_image::{Framing, Image};
-use pupila_transforms::Shape;
+use pupila_transforms::{CropBox, Shape};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -27,6 +27,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// It cannot be had any more: which, and why.
     fn pixels(&self, position: u32) -> Result<Cow<'_, [u8]>, String>;
+
+    /// The same where pixels outside of a part of it will not be looked at: they may be anything.
+    ///
+    /// # Errors
+    /// As those of [`Self::pixels`].
+    fn pixels_within(&self, position: u32, _part: CropBox) -> Result<Cow<'_, [u8]>, String> {
+        self.pixels(position)
+    }
 
     /// Says that images will be asked for soon.
     fn ahead(&self, _positions: &[u32]) {}
@@ -157,7 +165,7 @@ impl Source {
     /// # Errors
     /// It cannot be had any more: which, and why.
     pub fn input(&self, position: u32) -> Result<Cow<'_, [u8]>, String> {
-        let Stored { pixels, shape, framing, .. } = self.stored(position)?;
+        let Stored { pixels, shape, framing, .. } = self.stored(position, |_| None)?;
         Ok(match framing {
             None => pixels,
             Some(framing) => Cow::Owned(framed(framing, shape, pixels.into_owned())),
@@ -176,8 +184,12 @@ impl Source {
         self.labels[sample as usize]
     }
 
-    /// An image below N.
-    pub(crate) fn stored(&self, sample: u32) -> Result<Stored<'_>, String> {
+    /// An image below N; `part` says of its shape outside of which part no pixel is looked at.
+    pub(crate) fn stored(
+        &self,
+        sample: u32,
+        part: impl FnOnce(Shape) -> Option<CropBox>,
+    ) -> Result<Stored<'_>, String> {
         let label = self.labels[sample as usize];
         Ok(match &self.images {
             Images::Block(pixels) => {
@@ -188,7 +200,11 @@ impl Source {
             Images::Store(store) => {
                 let (shape, kept) = store.shape(sample);
                 let framing = self.framing.as_ref().filter(|_| kept);
-                Stored { pixels: store.pixels(sample)?, shape, framing, label }
+                let pixels = match part(shape) {
+                    Some(part) => store.pixels_within(sample, part)?,
+                    None => store.pixels(sample)?,
+                };
+                Stored { pixels, shape, framing, label }
             }
         })
     }

@@ -5,10 +5,11 @@ use pupila_dataset::{
     Cache, Dataset, Hold, LoadError, Loaded, Notice, OnBadImage, PixelStatistics, Pixels, Place, ResizeRule,
     ScanError, Show, Skipped, Split, load_held, pixel_statistics, scan,
 };
+use pupila_image::Window;
 use pupila_inspect::near::Near;
 use pupila_loader::{Loader, LoaderError, Order, Source, SourceError};
 use pupila_run::ImagesRead;
-use pupila_transforms::{Normalization, NormalizationError, Normalize, Pipeline, Shape};
+use pupila_transforms::{CropBox, Normalization, NormalizationError, Normalize, Pipeline, Shape};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -382,6 +383,12 @@ impl pupila_loader::Store for Held {
 
     fn pixels(&self, position: u32) -> Result<Cow<'_, [u8]>, String> {
         self.0.image(position as usize).map_err(|gone| gone.to_string())
+    }
+
+    fn pixels_within(&self, position: u32, part: CropBox) -> Result<Cow<'_, [u8]>, String> {
+        let CropBox { x_min, y_min, x_max, y_max } = part;
+        let window = Window { rows: y_min as u32..y_max as u32, columns: x_min as u32..x_max as u32 };
+        self.0.image_within(position as usize, &window).map_err(|gone| gone.to_string())
     }
 
     fn ahead(&self, positions: &[u32]) {

@@ -79,6 +79,10 @@ impl Transform for CenterCrop {
         PadAndCrop { padding, crop }
     }
 
+    fn window(&self, drawn: &PadAndCrop) -> Option<CropBox> {
+        (drawn.padding == Padding::default()).then_some(drawn.crop)
+    }
+
     fn apply(&self, drawn: &PadAndCrop, frame: &mut Frame) {
         pad(frame, drawn.padding, self.border_mode, &self.fill);
         crop(frame, drawn.crop);

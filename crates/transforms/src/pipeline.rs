@@ -1,8 +1,8 @@
 //! The transforms of a recipe, one after the other.
 
 use crate::{
-    AnyTransform, ConfigErrors, DrawKey, Frame, FrameMemory, Problem, Problems, SampleKey, Shape, ShapeError,
-    TransformConfig,
+    AnyTransform, ConfigErrors, CropBox, DrawKey, Frame, FrameMemory, Problem, Problems, SampleKey, Shape,
+    ShapeError, TransformConfig,
 };
 use pupila_image::{Image, ImageError};
 
@@ -48,6 +48,12 @@ impl Pipeline {
             shape = transform.output_shape(shape);
         }
         shape
+    }
+
+    /// The part of an image of shape `input` outside of which no pixel has an influence on what [`Self::apply`] makes of it by this key;
+    /// `None` where all of it may have. It is that of the first transform, if that cuts one out.
+    pub fn window(&self, input: Shape, key: SampleKey) -> Option<CropBox> {
+        self.transforms.first()?.window(input, DrawKey::new(key, 0))
     }
 
     /// Transforms the image in the frame.

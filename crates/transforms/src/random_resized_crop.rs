@@ -101,6 +101,10 @@ impl Transform for RandomResizedCrop {
         Cropped { crop: CropBox::centered(input, height.max(1), width.max(1)), size: self.sides(input) }
     }
 
+    fn window(&self, drawn: &Cropped) -> Option<CropBox> {
+        Some(drawn.crop)
+    }
+
     fn apply(&self, drawn: &Cropped, frame: &mut Frame) {
         let area = self.area_for_downscale.is_some() && drawn.shrinks();
         drawn.take(frame, if area { Interpolation::Area } else { self.interpolation });

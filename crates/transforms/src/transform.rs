@@ -1,6 +1,6 @@
 //! What a transform is.
 
-use crate::{DrawKey, Frame, Problems, Shape};
+use crate::{CropBox, DrawKey, Frame, Problems, Shape};
 use pupila_random::Stream;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -46,6 +46,12 @@ pub trait Transform:
     /// transform, sample and epoch alone.
     fn draw(&self, input: Shape, stream: &mut Stream) -> Self::Drawn;
 
+    /// The part of the image outside of which no pixel has an influence on the result, where what was drawn cuts one out.
+    fn window(&self, drawn: &Self::Drawn) -> Option<CropBox> {
+        let _ = drawn;
+        None
+    }
+
     /// Changes the image as drawn for its shape.
     fn apply(&self, drawn: &Self::Drawn, frame: &mut Frame);
 
@@ -88,6 +94,13 @@ pub trait AnyTransform: Debug + Send + Sync {
 
     /// The same, given that it is applied.
     fn output_shape_applied(&self, input: Option<Shape>) -> Option<Shape>;
+
+    /// The part of an image of shape `input` outside of which no pixel has an influence on what [`Self::run_by_chance`] makes of it;
+    /// `None` where all of it may have.
+    fn window(&self, input: Shape, key: DrawKey) -> Option<CropBox> {
+        let _ = (input, key);
+        None
+    }
 
     /// Draws and applies, to a mask too if there is one. `stream` is the key's own, from which `p` has been drawn; the
     /// children of a composition draw from the streams of keys below.
@@ -148,6 +161,12 @@ impl<T: Transform> AnyTransform for T {
 
     fn output_shape_applied(&self, input: Option<Shape>) -> Option<Shape> {
         Transform::output_shape(self, input)
+    }
+
+    fn window(&self, input: Shape, key: DrawKey) -> Option<CropBox> {
+        let mut stream = key.stream();
+        let applies = stream.chance(Transform::p(self));
+        applies.then(|| Transform::window(self, &self.draw(input, &mut stream))).flatten()
     }
 
     fn run(&self, frame: &mut Frame, mask: Option<&mut Frame>, _: DrawKey, stream: &mut Stream) {

@@ -85,7 +85,7 @@ pub(super) fn load_apart(
                 stopped.store(true, Ordering::Relaxed);
                 return None;
             }
-            let result = pixels_of(&dataset.samples[which[place]], rule, places[place].kept);
+            let result = pixels_of(&dataset.samples[which[place]], rule, places[place].kept, None);
             progress(1);
             Some(result)
         };

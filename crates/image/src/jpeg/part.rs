@@ -29,5 +29,5 @@ pub(crate) fn decode_part(
         return Err(malformed("it is of another size than the part that it is of".to_owned()));
     }
     file.color = if ycc && file.frame.components.len() == 3 { Color::YCbCr } else { Color::AsStored };
-    Ok(file.pixels(false)?.1)
+    Ok(file.pixels(false, None)?.1)
 }

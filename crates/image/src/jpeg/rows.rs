@@ -1,12 +1,14 @@
 //! Samples of components to pixels: brought to one resolution, and to one color. Equal to libjpeg-turbo's fancy upsampling
 //! (`jdsample.c`) and color conversion (`jdcolor.c`) to the bit.
 
+use std::ops::Range;
+
 use pupila_isa::{BLOCK, write_planes};
 
 use super::headers::{Color, Frame};
 use super::scans::Block;
 use super::{idct, malformed};
-use crate::DecodeError;
+use crate::{DecodeError, Window};
 
 /// How a component comes to the resolution of the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,7 @@ enum Upsampling {
 
 /// Rows of a component, a few at a time.
 struct Plane {
+    blocks_across: usize,
     blocks_down: usize,
     width: usize,
     height: usize,
@@ -50,11 +53,15 @@ pub(super) struct Output {
     channels: usize,
     next: usize,
     data: Vec<u8>,
+    /// Rows of units, and units of a row, that pixels are made of.
+    units: [Range<usize>; 2],
+    /// Rows and columns of pixels that are made.
+    made: [Range<usize>; 2],
 }
 
 impl Output {
-    /// `color` says what the samples are.
-    pub(super) fn new(frame: &Frame, color: Color) -> Result<Self, DecodeError> {
+    /// `color` says what the samples are. Where no more than a window is wanted, pixels outside of it are anything.
+    pub(super) fn new(frame: &Frame, color: Color, window: Option<&Window>) -> Result<Self, DecodeError> {
         let mut planes = Vec::new();
         for component in &frame.components {
             let (across, down) = component.blocks;
@@ -79,6 +86,7 @@ impl Output {
             // A row above and the rows of the last lines are needed again.
             let kept = down + 1;
             planes.push(Plane {
+                blocks_across: across,
                 blocks_down: down,
                 width: component.size.0,
                 height: component.size.1,
@@ -97,18 +105,43 @@ impl Output {
             _ => 3,
         };
         let data = vec![0; frame.size.0 * frame.size.1 * channels];
-        Ok(Output { size: frame.size, unit_lines: frame.unit.1, planes, color, channels, next: 0, data })
+        let (units, made) = match window {
+            None => ([0..frame.units.1, 0..frame.units.0], [0..frame.size.1, 0..frame.size.0]),
+            Some(window) => within(frame, window),
+        };
+        let (unit_lines, next) = (frame.unit.1, made[0].start);
+        let mut output =
+            Output { size: frame.size, unit_lines, planes, color, channels, next, data, units, made };
+        output.begin_at(output.units[0].start);
+        Ok(output)
+    }
+
+    /// The rows of units that pixels are made of.
+    pub(super) fn units(&self) -> Range<usize> {
+        self.units[0].clone()
+    }
+
+    /// The next row of units is this one.
+    fn begin_at(&mut self, row: usize) {
+        for plane in &mut self.planes {
+            let (kept, rows) = (plane.blocks_down + 1, 8 * plane.blocks_down);
+            plane.first = (rows * row) as isize - kept as isize;
+        }
     }
 
     /// Turns a row of a component's blocks, of which a row of units has one or more, into its samples.
     pub(super) fn transform(&mut self, component: usize, row: usize, blocks: &[Block], steps: &[u16; 64]) {
+        let columns = &self.units[1];
         let plane = &mut self.planes[component];
         let stride = plane.stride;
+        // Blocks of a unit, across.
+        let across = plane.blocks_across;
+        let columns = columns.start * across..columns.end * across;
         let rows = &mut plane.rows[(plane.blocks_down + 1 + 8 * row) * stride..];
         pupila_isa::dispatch(
             #[inline(always)]
             || {
-                for (column, block) in blocks.iter().enumerate() {
+                for (column, block) in columns.clone().zip(&blocks[columns.clone()]) {
                     idct::samples(block, steps, &mut rows[8 * column..], stride);
                 }
             },
@@ -119,6 +152,7 @@ impl Output {
     pub(super) fn finish_row(&mut self, row: usize) {
         let all = 8 * self.unit_lines * (row + 1);
         let until = if all >= self.size.1 { self.size.1 } else { all - self.unit_lines };
+        let until = until.min(self.made[0].end);
         let next = self.next;
         pupila_isa::dispatch(
             #[inline(always)]
@@ -130,11 +164,9 @@ impl Output {
         );
         self.next = until.max(next);
         for plane in &mut self.planes {
-            let kept = plane.blocks_down + 1;
-            let rows = 8 * plane.blocks_down;
-            plane.rows.copy_within(rows * plane.stride.., 0);
-            plane.first = (rows * (row + 1)) as isize - kept as isize;
+            plane.rows.copy_within(8 * plane.blocks_down * plane.stride.., 0);
         }
+        self.begin_at(row + 1);
     }
 
     /// The samples of all pixels, `[height, width, channels]`, and how many a pixel has.
@@ -147,10 +179,11 @@ impl Output {
         for plane in &mut self.planes {
             plane.upsample(line);
         }
-        let width = self.size.0;
-        let out = &mut self.data[line * width * self.channels..][..width * self.channels];
+        let columns = self.made[1].clone();
+        let first = (line * self.size.0 + columns.start) * self.channels;
+        let out = &mut self.data[first..][..columns.len() * self.channels];
         let planes = &self.planes;
-        let row = |component: usize| &planes[component].line(line)[..width];
+        let row = |component: usize| &planes[component].line(line)[columns.clone()];
         match self.color {
             Color::Gray => out.copy_from_slice(row(0)),
             Color::YCbCr => convert([row(0), row(1), row(2)], out, ycc_to_rgb),
@@ -159,7 +192,7 @@ impl Output {
             Color::AsStored => {
                 for (component, plane) in planes.iter().enumerate() {
                     for (pixel, &sample) in
-                        out.chunks_exact_mut(self.channels).zip(&plane.line(line)[..width])
+                        out.chunks_exact_mut(self.channels).zip(&plane.line(line)[columns.clone()])
                     {
                         pixel[component] = sample;
                     }
@@ -171,6 +204,20 @@ impl Output {
             }),
         }
     }
+}
+
+/// The units that the pixels of a window are made of, with those around them, whose samples go into them where components have another
+/// resolution; and the rows and columns that are made.
+fn within(frame: &Frame, window: &Window) -> ([Range<usize>; 2], [Range<usize>; 2]) {
+    let range = |wanted: &Range<u32>, size: usize, unit: usize, units: usize| {
+        let end = (wanted.end as usize).clamp(1, size);
+        let start = (wanted.start as usize).min(end - 1);
+        let of_units = (start / unit).saturating_sub(1)..(end.div_ceil(unit) + 1).min(units);
+        (of_units, start..end)
+    };
+    let (rows, lines) = range(&window.rows, frame.size.1, 8 * frame.unit.1, frame.units.1);
+    let (across, columns) = range(&window.columns, frame.size.0, 8 * frame.unit.0, frame.units.0);
+    ([rows, across], [lines, columns])
 }
 
 impl Plane {
