@@ -100,6 +100,21 @@ fn training_judging_and_answering_see_the_same_pixels() {
     assert!(told.iter().any(|told| (told - share).abs() < 1e-6), "{share} is not in {line}");
 }
 
+/// Of a JPEG file that is decoded for each crop only the crop is worked out.
+#[test]
+fn crops_of_files_are_those_of_pictures_in_memory() {
+    let sandbox = Sandbox::new();
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/skin");
+    let train = |hold: &str| {
+        let hold = format!("data.hold={hold}");
+        let more = ["input.keep=whole", "data.max_per_class=5", "train.epochs=3", hold.as_str()];
+        let ran = sandbox.run(&typed(&["train", samples, "--model", "cnn", "--name", &hold[10..]], &more));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        fs::read(sandbox.path("runs").join(&hold[10..]).join("best.safetensors")).unwrap()
+    };
+    assert!(train("files") == train("memory"));
+}
+
 /// What `augment` writes of a picture without augmentation is the input.
 #[test]
 fn augment_shows_inputs_of_what_is_kept() {
