@@ -9,7 +9,7 @@ use super::{Place, Study};
 use crate::error::Error;
 use pupila_dataset::{Dataset, Source, Split};
 use pupila_image::Reading;
-use pupila_inspect::tree::Tree;
+use pupila_inspect::tree::{Sorted, Tree};
 use pupila_inspect::{LookError, file_facts as facts_of_files, look};
 use pupila_metrics::{Predictions, group_numbers, interval};
 use pupila_study::FileFacts;
@@ -57,8 +57,8 @@ pub(super) fn file_facts(study: &Study, image_groups: &ImageGroups) -> Result<Op
 fn judged(dataset: &Dataset, facts: &[(&'static str, Vec<f32>)], classes: usize) -> Predictions {
     let features: Vec<Vec<f32>> = facts.iter().map(|(_, values)| values.clone()).collect();
     let labels: Vec<u32> = dataset.samples.iter().map(|sample| sample.label).collect();
-    let mut train = dataset.indices(Split::Train);
-    let tree = Tree::fit(&features, &labels, &vec![1.0; classes], &mut train);
+    let trained = |at: usize| dataset.samples[at].split == Split::Train;
+    let tree = Tree::fit(&Sorted::new(&features), &labels, &vec![1.0; classes], trained);
     let mut predictions = Predictions::new(classes);
     for at in dataset.indices(Split::Val) {
         // Labels are below the number of classes, and shares sum to 1.
