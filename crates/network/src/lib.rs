@@ -10,6 +10,7 @@ mod init;
 mod network;
 mod op;
 mod parameter;
+mod part;
 mod summary;
 
 pub use config::{ConfigError, ModelConfig};
@@ -17,4 +18,5 @@ pub use init::{Init, InitEntry};
 pub use network::{Builder, Network, Node, NodeId, ShapeError};
 pub use op::{Activation, Convolution, Op, PaddingMode, Shape, Window};
 pub use parameter::{FlattenedMap, ParameterSpec, Role, StateDict, StateError, Tensor};
+pub use part::Part;
 pub use summary::Summary;

@@ -74,18 +74,30 @@ impl Weights {
         Weights::read(path).map_err(|fault| WeightsError { path: path.to_owned(), fault })
     }
 
+    /// The same of bytes that somebody has, of a file of this name.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Weights, WeightsError> {
+        Weights::unpack(path, None, bytes).map_err(|fault| WeightsError { path: path.to_owned(), fault })
+    }
+
     fn read(path: &Path) -> Result<Weights, Fault> {
         let (file, inner) = archive_on_the_way(path);
-        let bytes = read_file(&file)?;
-        if !is_zip(&bytes) {
+        Weights::unpack(path, inner, &read_file(&file)?)
+    }
+
+    /// What a file has, or the file at a path inside of it.
+    fn unpack(path: &Path, inner: Option<String>, bytes: &[u8]) -> Result<Weights, Fault> {
+        if !is_zip(bytes) {
             return match inner {
                 Some(_) => Err(Fault::Io(io::ErrorKind::NotFound.into())),
-                None => Weights::of(path, None, &bytes),
+                None => Weights::of(path, None, bytes),
             };
         }
-        let mut zip = Packed::open(&bytes)?;
+        let mut zip = Packed::open(bytes)?;
         if inner.is_none() && torch::is_torch(&zip) {
-            return Weights::of(path, None, &bytes);
+            return Weights::of(path, None, bytes);
         }
         let member = match inner {
             Some(inner) => inner,

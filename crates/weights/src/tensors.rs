@@ -22,8 +22,8 @@ impl View {
         self.shape.iter().try_fold(1usize, |len, &side| len.checked_mul(side))
     }
 
-    /// The elements, out of a storage's bytes.
-    pub(crate) fn read(&self, name: &str, storage: &[u8]) -> Result<Tensor, Fault> {
+    /// That it lies within a storage's bytes, and shows no element twice.
+    pub(crate) fn check(&self, name: &str, storage: &[u8]) -> Result<usize, Fault> {
         let wrong = |problem: String| Fault::tensor(name, problem);
         if self.shape.len() != self.strides.len() {
             return Err(wrong(format!(
@@ -43,7 +43,7 @@ impl View {
             || wrong(format!("has shape {:?}, but its storage holds {held} elements", self.shape));
         let len = self.len().ok_or_else(too_large)?;
         if len == 0 {
-            return Ok(Tensor { shape: self.shape.clone(), data: Vec::new() });
+            return Ok(0);
         }
         // A view that shows an element more than once is no weight; so no tensor is larger than what is there.
         let last = self.shape.iter().zip(&self.strides).try_fold(self.offset, |last, (&side, &stride)| {
@@ -52,15 +52,21 @@ impl View {
         if last.is_none_or(|last| last >= held) || len > held {
             return Err(too_large());
         }
+        Ok(len)
+    }
+
+    /// The elements, out of a storage's bytes.
+    pub(crate) fn read(&self, name: &str, storage: &[u8]) -> Result<Tensor, Fault> {
+        let len = self.check(name, storage)?;
         let width = self.dtype.bytes();
         let mut data = Vec::with_capacity(len);
         let mut index = vec![0; self.shape.len()];
         let mut at = self.offset;
         for _ in 0..len {
             let value = self.dtype.value(storage, at * width);
-            data.push(
-                value.ok_or_else(|| wrong(format!("is {}, expected floating-point numbers", self.dtype)))?,
-            );
+            data.push(value.ok_or_else(|| {
+                Fault::tensor(name, format!("is {}, expected floating-point numbers", self.dtype))
+            })?);
             // The next element in row-major order.
             for side in (0..index.len()).rev() {
                 index[side] += 1;

@@ -15,12 +15,32 @@ use std::ops::Range;
 impl<T: Float> Engine<T> {
     /// The forward pass of `images: [batch, input]`, in training mode with a context.
     pub(super) fn run(&mut self, images: &[T], batch: usize, training: Option<&StepContext>) {
+        let pass = self.pass();
+        if pass.start > 0
+            && let Some(stage) = self.feature_stage()
+        {
+            let len = batch * self.stages[stage].shape.len();
+            assert_eq!(images.len(), len, "features are [batch, feature_len]");
+            self.memory[self.buffers[stage].output.clone()][..len].copy_from_slice(images);
+        } else {
+            assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
+        }
+        self.run_stages(images, batch, training, pass);
+    }
+
+    /// The forward pass of some stages, whose other inputs are there.
+    pub(super) fn run_stages(
+        &mut self,
+        images: &[T],
+        batch: usize,
+        training: Option<&StepContext>,
+        pass: Range<usize>,
+    ) {
         assert!(
             0 < batch && batch <= self.capacity,
             "a batch of {batch}, laid out for up to {}",
             self.capacity
         );
-        assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
         self.workspaces.reserve(0);
         self.prepare();
         let Engine {
@@ -35,11 +55,13 @@ impl<T: Float> Engine<T> {
             partial,
             profile,
             probe,
+            learning,
             ..
         } = self;
-        for index in 0..stages.len() {
+        for index in pass {
             let watch = Watch::start(profile);
             let stage = &stages[index];
+            let training = training.filter(|_| !learning.of(stage.tensors).evaluates);
             let place = |source| match source {
                 Some(Source::Stage(from)) => buffers[from].output.clone(),
                 _ => 0..0,
@@ -140,12 +162,23 @@ impl<T: Float> Engine<T> {
             partial,
             profile,
             probe,
+            learning,
+            first: first_learning,
             ..
         } = self;
         let explain = matches!(sink, Sink::Explain);
-        for index in (0..stages.len()).rev() {
+        let looks = matches!(sink, Sink::Look);
+        let first_learning = if explain || looks { 0 } else { *first_learning };
+        for index in (first_learning..stages.len()).rev() {
             let watch = Watch::start(profile);
             let stage = &stages[index];
+            let learns = learning.of(stage.tensors);
+            // An explanation is behind a forward pass in evaluation mode, whatever learns.
+            let evaluated = explain || learns.evaluates;
+            let learn = !explain && (looks || learns.rate > 0.0);
+            if learn {
+                sink.follow(learns);
+            }
             let of = |source| match source {
                 Some(Source::Stage(from)) => (buffers[from].output.clone(), buffers[from].delta.clone()),
                 _ => (0..0, 0..0),
@@ -154,8 +187,13 @@ impl<T: Float> Engine<T> {
                 (of(Some(stage.input)), of(stage.residual));
             let Buffers { trained, delta, saved, temporary, adds, norm, .. } = &mut buffers[index];
             let [first, second] = trained;
-            // The images need no gradient.
-            let wanted = stage.input != Source::Images;
+            // The images need no gradient, nor does what no learning stage is behind. The other kinds give it all the same, where nobody
+            // reads it.
+            let spared = matches!(stage.kind, Kind::Linear { .. } | Kind::Conv2d(_) | Kind::Grouped(_));
+            let wanted = match stage.input {
+                Source::Images => false,
+                Source::Stage(from) => from >= first_learning || !spared,
+            };
             let same = stage.residual == Some(stage.input);
             let separate = temporary.start < temporary.end;
             let again = stage.reads_inputs_again();
@@ -193,12 +231,14 @@ impl<T: Float> Engine<T> {
                         // Before the weight changes under the update.
                         linear.backward_input(dy, &values[first.clone()], dx, scratch);
                     }
-                    if !stage.bias_cancels && !explain {
+                    if !stage.bias_cancels && learn {
                         linear.backward_bias(dy, &mut gradients[second.clone()]);
                     }
-                    let memory = Memory { scratch, workspaces, nonzeros };
-                    linear_weight(linear, x, dy, first.clone(), values, gradients, memory, &sink);
-                    sink.update(values, gradients, [0..0, second.clone()], true);
+                    if learn {
+                        let memory = Memory { scratch, workspaces, nonzeros };
+                        linear_weight(linear, x, dy, first.clone(), values, gradients, memory, &sink);
+                        sink.update(values, gradients, [0..0, second.clone()], true);
+                    }
                 }
                 Kind::Conv2d(convolution) => {
                     if wanted {
@@ -206,29 +246,33 @@ impl<T: Float> Engine<T> {
                         convolution
                             .backward_input(batch, dy, weight, zeros, adds[0], dx, scratch, workspaces);
                     }
-                    if !stage.bias_cancels && !explain {
+                    if !stage.bias_cancels && learn {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
-                    if !explain {
+                    if learn {
                         let dw = &mut gradients[first.clone()];
                         convolution.backward_weight(batch, x, saved, dy, zeros, dw, scratch, workspaces);
                     }
-                    sink.update(values, gradients, [first.clone(), second.clone()], true);
+                    if learn {
+                        sink.update(values, gradients, [first.clone(), second.clone()], true);
+                    }
                 }
                 Kind::Grouped(convolution) => {
                     if wanted {
                         convolution.backward_input(batch, dy, &values[first.clone()], adds[0], dx);
                     }
-                    if !stage.bias_cancels && !explain {
+                    if !stage.bias_cancels && learn {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
-                    if !explain {
+                    if learn {
                         convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
                     }
-                    sink.update(values, gradients, [first.clone(), second.clone()], true);
+                    if learn {
+                        sink.update(values, gradients, [first.clone(), second.clone()], true);
+                    }
                 }
                 Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, dx),
-                Kind::Dropout { .. } if wanted && explain => dx.copy_from_slice(dy),
+                Kind::Dropout { .. } if wanted && evaluated => dx.copy_from_slice(dy),
                 Kind::Dropout { .. } if wanted => dropout::backward(dy, &saved[..dy.len()], dx),
                 Kind::AvgPool(_) | Kind::Dropout { .. } => {}
                 Kind::Pointwise { pointwise, norm: constants } => {
@@ -259,7 +303,10 @@ impl<T: Float> Engine<T> {
                     let (sums, partial) = partial.split_at_mut(2 * features);
                     let operands = Operands { x, residual: r, affine };
                     pointwise.backward(batch, operands, moments, dy, dz, residual_gradient, partial, sums);
-                    if explain {
+                    if constants.is_some() && learn {
+                        give(sums, gradients, [first, second]);
+                    }
+                    if evaluated {
                         // Running statistics don't follow the input: without these sums, what is left is the affine map.
                         sums.fill(0.0);
                     }
@@ -271,12 +318,7 @@ impl<T: Float> Engine<T> {
                         // Both inputs of the sum are one: twice the gradient. A norm never stands before such a sum.
                         dz.iter_mut().for_each(|d| *d += *d);
                     }
-                    if constants.is_some() && !explain {
-                        let sums = sums.split_at(features);
-                        let shift = gradients[second.clone()].iter_mut().zip(sums.0);
-                        shift.for_each(|(to, &sum)| *to = T::of(sum));
-                        let scale = gradients[first.clone()].iter_mut().zip(sums.1);
-                        scale.for_each(|(to, &sum)| *to = T::of(sum));
+                    if constants.is_some() && learn {
                         sink.update(values, gradients, [first.clone(), second.clone()], false);
                     }
                 }
@@ -302,7 +344,7 @@ fn linear_weight<T: Float>(
     let at = |first: usize, piece: &[T]| start + first..start + first + piece.len();
     match sink {
         Sink::Explain => {}
-        Sink::Keep => {
+        Sink::Keep | Sink::Look => {
             let gradients = Shared::new(gradients);
             linear.backward_weight(
                 x,
@@ -332,6 +374,14 @@ fn linear_weight<T: Float>(
                 }
             });
         }
+    }
+}
+
+/// Sums over all rows into the gradients of scale and shift: `sums: [2, features]`, the shift's first.
+fn give<T: Float>(sums: &[f64], gradients: &mut [T], [scale, shift]: [&Range<usize>; 2]) {
+    let (shift_sums, scale_sums) = sums.split_at(sums.len() / 2);
+    for (range, sums) in [(scale, scale_sums), (shift, shift_sums)] {
+        gradients[range.clone()].iter_mut().zip(sums).for_each(|(to, &sum)| *to = T::of(sum));
     }
 }
 

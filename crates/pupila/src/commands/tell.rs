@@ -1,6 +1,7 @@
 //! What a person reads of the data, the model, the training and the result.
 
 use super::tell_judgement;
+use super::tell_runs::wrapped;
 use crate::failure::Failure;
 use crate::output::{Output, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,7 +13,7 @@ use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
 use pupila::run_files::RunSummary;
 use pupila::train::Images;
-use pupila::{EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
+use pupila::{Beginning, EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
 use std::path::Path;
 
 /// The bar of the images that are read.
@@ -209,6 +210,14 @@ fn show_groups(output: Output, dataset: &Dataset, groups: &[DuplicateGroup]) {
 pub(crate) fn model(output: Output, network: &Network) {
     output.heading(format_args!("Model: {}, input {}", network.architecture, network.input()));
     output.say(network.summary());
+}
+
+/// What the run begins from, and what of it fitted.
+pub(crate) fn learnt(output: Output, learnt: &Beginning) {
+    output.heading(format_args!("Weights: {}", learnt.record.path));
+    for said in learnt.record.sentences().iter().chain(&learnt.taken).chain(&learnt.fitted) {
+        wrapped(said, output.width(), "  ").iter().for_each(|line| output.say(line));
+    }
 }
 
 /// What the network takes while it is trained, besides the images.

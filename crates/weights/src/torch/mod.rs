@@ -77,6 +77,7 @@ fn contents<'s>(
                 .and_then(|(start, len)| bytes.get(start..start.checked_add(len)?)),
         };
         let bytes = bytes.ok_or_else(|| wrong("is of a part that its storage does not have".into()))?;
+        view.check(name, bytes)?;
         viewed = view.len().and_then(|len| viewed.checked_add(len.checked_mul(width)?)).unwrap_or(usize::MAX);
         if viewed / 4 > held {
             return Err(wrong(
