@@ -79,11 +79,11 @@ fn a_run_begins_from_another_and_is_repeated() {
     let again =
         sandbox.run(&["train", data, "--recipe", "runs/second/recipe.toml", "--name", "third", "--json"]);
     assert_eq!(again.code, Some(0), "{}", again.stderr);
-    let model = |name: &str| tensors(&sandbox.path(&format!("runs/{name}/model.safetensors")));
+    let model = |name: &str| tensors(&sandbox.path(&format!("runs/{name}/best.safetensors")));
     assert!(model("second") == model("third"));
     assert!(sandbox.read("runs/second/report.html").contains("Learnt from"));
     // Other weights in the same place are refused.
-    fs::copy(sandbox.path("runs/second/model.safetensors"), sandbox.path("runs/first/model.safetensors"))
+    fs::copy(sandbox.path("runs/second/best.safetensors"), sandbox.path("runs/first/best.safetensors"))
         .unwrap();
     let other = sandbox.run(&["train", data, "--recipe", "runs/second/recipe.toml", "--name", "fourth"]);
     assert_eq!(other.code, Some(2));
@@ -98,7 +98,7 @@ fn a_file_of_tensors_is_recognized_and_its_head_starts_anew() {
     let data = data.to_str().unwrap();
     let ran = sandbox.run(&[&["train", data, "--name", "first"][..], &more].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    plain(&sandbox.path("runs/first/model.safetensors"), &sandbox.path("weights.safetensors"));
+    plain(&sandbox.path("runs/first/best.safetensors"), &sandbox.path("weights.safetensors"));
     // Two of the classes, in gray.
     let two = sandbox.path("two");
     for class in ["melanoma", "nevus"] {
@@ -144,7 +144,7 @@ fn a_file_of_tensors_is_recognized_and_its_head_starts_anew() {
     }
     let (before, after) = (
         tensors(&sandbox.path("weights.safetensors")),
-        tensors(&sandbox.path("runs/second/model.safetensors")),
+        tensors(&sandbox.path("runs/second/best.safetensors")),
     );
     for (name, tensor) in &after {
         match name.as_str() {
@@ -161,8 +161,7 @@ fn a_file_of_tensors_is_recognized_and_its_head_starts_anew() {
 #[test]
 fn kept_features_give_the_model_of_the_slow_way_to_the_bit() {
     let sandbox = Sandbox::new();
-    let more =
-        ["--model", "cnn", "--set", "model.batch_norm=true", "--set", "model.dropout=0.2", "--epochs", "1"];
+    let more = ["--model", "cnn", "--set", "model.batch_norm=true", "--set", "model.dropout=0.2"];
     assert_eq!(sandbox.train(&skin(), "first", &more).code, Some(0));
     let data = skin();
     for (what, more) in [
@@ -210,7 +209,7 @@ fn kept_features_give_the_model_of_the_slow_way_to_the_bit() {
             let ran = sandbox.run(&[&arguments[..], frozen, more].concat());
             assert_eq!(ran.code, Some(0), "{}", ran.stderr);
             models.push((
-                tensors(&sandbox.path(&format!("runs/{name}/model.safetensors"))),
+                tensors(&sandbox.path(&format!("runs/{name}/best.safetensors"))),
                 sandbox.read(&format!("runs/{name}/predictions.csv")),
             ));
         }
@@ -221,10 +220,10 @@ fn kept_features_give_the_model_of_the_slow_way_to_the_bit() {
 #[test]
 fn what_cannot_be_begun_from_is_told_with_what_to_type() {
     let sandbox = Sandbox::new();
-    assert_eq!(sandbox.train(&skin(), "first", &["--epochs", "1"]).code, Some(0));
+    assert_eq!(sandbox.train(&skin(), "first", &[]).code, Some(0));
     fs::write(sandbox.path("notes.txt"), "hello").unwrap();
     fs::create_dir(sandbox.path("folder")).unwrap();
-    plain(&sandbox.path("runs/first/model.safetensors"), &sandbox.path("mlp.safetensors"));
+    plain(&sandbox.path("runs/first/best.safetensors"), &sandbox.path("mlp.safetensors"));
     let data = skin();
     let mut told = Vec::new();
     for more in [

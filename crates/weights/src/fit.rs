@@ -63,6 +63,8 @@ pub struct FitError {
     pub architecture: String,
     /// Tensors of the network that the file does not have.
     pub missing: Vec<String>,
+    /// Tensors that fit.
+    pub fitting: usize,
     /// Tensors of the file that the network does not have.
     pub surplus: Vec<String>,
     /// Tensors of another shape, or with values that are no numbers: what is wrong with each.
@@ -101,7 +103,8 @@ impl fmt::Display for FitError {
             Some(name) if name != self.architecture => {
                 write!(f, "; they are those of {name}: type --model {name}")
             }
-            _ if self.wrong.is_empty() => f.write_str(
+            // Where hardly anything fits, another network is meant.
+            _ if self.wrong.is_empty() && self.fitting > self.missing.len() => f.write_str(
                 "; --set transfer.strict=false starts the missing ones anew and leaves the surplus out",
             ),
             _ => Ok(()),
@@ -198,6 +201,7 @@ impl Fitted {
             return Err(FitError {
                 architecture: network.architecture.clone(),
                 missing: fitted.missing,
+                fitting: fitted.taken,
                 surplus: fitted.surplus,
                 wrong,
                 recognized: recognized(&weights.tensors),

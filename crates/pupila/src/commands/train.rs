@@ -128,6 +128,7 @@ impl Observer for Terminal<'_> {
         tell::model(output, ready.plan.network);
         tell::memory(output, ready.engine, &self.recipe.optimizer.name);
         tell::plan(output, self.recipe, (steps, ready.plan.train.left_out()), ready.threads);
+        tell::learning(output, ready.plan);
         let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr_with_hz(10));
         if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps  {msg}") {
             bar.set_style(style);

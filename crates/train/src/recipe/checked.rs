@@ -112,10 +112,10 @@ impl CheckedRecipe {
         CheckedRecipe { taken, ..self }
     }
 
-    /// The recipe, with the SHA-256 of the weights that it begins from.
+    /// The recipe, with the SHA-256 of the weights that it begins from, unless it names one.
     #[must_use]
     pub fn with_sha256(mut self, path: PathBuf, sha256: String) -> Self {
-        self.recipe.transfer.sha256 = Some(sha256);
+        self.recipe.transfer.sha256.get_or_insert(sha256);
         self.origins.entry("transfer.sha256".into()).or_insert(Origin::Weights(path));
         self
     }

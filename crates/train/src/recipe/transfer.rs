@@ -1,7 +1,8 @@
 //! `[transfer]`: learnt weights to begin from.
 
+use super::Names;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::PathBuf;
 
 /// Learnt weights to begin from.
@@ -22,6 +23,7 @@ pub struct Transfer {
     pub strict: bool,
     /// What stays as it is, to the bit: `none`; `backbone`, everything but the last layer; or a stage by its name, such as `layer3`, which stays with
     /// all before it. It works as in evaluation: BatchNorm by its running statistics, no dropout.
+    #[serde(deserialize_with = "name")]
     pub freeze: String,
     /// Whether BatchNorm learns where its stage does: `learn`; or `frozen`, where its scale, shift and running statistics stay as they are and
     /// it normalises by these.
@@ -38,6 +40,11 @@ pub struct Transfer {
     /// is varied in another way in every epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub views: Option<u32>,
+}
+
+/// A name that may be a number, which on the command line needs no quotes.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Names::deserialize(deserializer).map(|names| names.0.concat())
 }
 
 /// Whether BatchNorm learns where its stage does.
