@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(of("layer4"), None);
         let told = of("layer5").unwrap().to_string();
         assert!(
-            told.ends_with("did you mean `layer1`?; its stages are conv1, layer1, layer2, layer3, layer4"),
+            told.ends_with("did you mean `layer4`?; its stages are conv1, layer1, layer2, layer3, layer4"),
             "{told}"
         );
         // The head would leave nothing to learn.
