@@ -205,7 +205,7 @@ impl<T: Float> Engine<T> {
                 }
                 planner.extend(ids[from].1, backward(index));
                 adds[index][slot] = std::mem::replace(&mut given[from], true);
-                let by_itself = matches!(stage.kind, Kind::Conv2d(_) | Kind::Grouped(_));
+                let by_itself = matches!(stage.kind, Kind::Conv2d(_) | Kind::Grouped(_) | Kind::AvgPool(_));
                 if slot == 0 && adds[index][0] && !by_itself {
                     len = stage.input_shape.len() * capacity;
                 }
@@ -240,8 +240,9 @@ impl<T: Float> Engine<T> {
                     zeros = convolution.zeros_len();
                     partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
                 }
-                Kind::Grouped(_) => {
-                    partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
+                Kind::Grouped(convolution) => {
+                    partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape)
+                        .max(convolution.partial_len(capacity));
                 }
                 Kind::Pointwise { pointwise, norm } => {
                     partial = pointwise.partial_len(capacity);
@@ -256,10 +257,14 @@ impl<T: Float> Engine<T> {
                     }
                     norm_len = 7 * features;
                 }
-                Kind::AvgPool(_) | Kind::Dropout { .. } => {}
+                Kind::LayerNorm(norm) => partial = norm.partial_len(capacity) + 2 * features,
+                Kind::Multiply(_) | Kind::AvgPool(_) | Kind::Dropout { .. } => {}
             }
             let buffers = Buffers {
-                trained: [range(&[Role::Weight, Role::Scale]), range(&[Role::Bias, Role::Shift])],
+                trained: [
+                    range(&[Role::Weight, Role::Scale, Role::LayerScale]),
+                    range(&[Role::Bias, Role::Shift]),
+                ],
                 tracked: [range(&[Role::RunningMean]), range(&[Role::RunningVar])],
                 output: place(ids[index].0),
                 delta: place(ids[index].1),

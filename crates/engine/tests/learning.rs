@@ -14,7 +14,7 @@ fn network(name: &str) -> Network {
     let config = ModelConfig {
         name: name.into(),
         batch_norm: cnn,
-        dropout: if cnn { 0.2 } else { 0.0 },
+        dropout: cnn.then_some(0.2),
         ..ModelConfig::default()
     };
     architectures::build(&config, INPUT, 3).unwrap()

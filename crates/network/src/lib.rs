@@ -7,6 +7,7 @@
 pub mod architectures;
 mod config;
 mod init;
+pub mod names;
 mod network;
 mod op;
 mod parameter;
@@ -16,7 +17,7 @@ mod summary;
 pub use config::{ConfigError, ModelConfig};
 pub use init::{Init, InitEntry};
 pub use network::{Builder, Network, Node, NodeId, ShapeError};
-pub use op::{Activation, Convolution, Op, PaddingMode, Shape, Window};
+pub use op::{Activation, Convolution, Op, Padding, PaddingMode, Shape, Window};
 pub use parameter::{FlattenedMap, ParameterSpec, Role, StateDict, StateError, Tensor};
 pub use part::Part;
 pub use summary::Summary;

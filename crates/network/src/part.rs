@@ -26,8 +26,8 @@ impl Network {
         let mut parts: Vec<Part> = Vec::new();
         for (id, node) in self.nodes().iter().enumerate().take(head) {
             let name = name_of(&node.name);
-            let goes_on =
-                parts.last().is_some_and(|part| part.name == name) || matches!(node.op, Op::BatchNorm { .. });
+            let goes_on = parts.last().is_some_and(|part| part.name == name)
+                || matches!(node.op, Op::BatchNorm { .. } | Op::LayerNorm { .. });
             if !goes_on && specs.iter().any(|spec| spec.node == id) {
                 parts.push(Part { name, nodes: id..id + 1 });
             }

@@ -227,6 +227,9 @@ pub fn fitted_in_words(fitted: &Fitted) -> Vec<String> {
         crate::count(fitted.tensors),
         crate::count(fitted.values)
     )];
+    if let Some(package) = fitted.package {
+        said.push(format!("its names are those of {package}, and are taken for ours"));
+    }
     let classes = fitted.classes;
     match fitted.head {
         Head::Taken => {}

@@ -2,8 +2,9 @@
 
 use crate::file::Weights;
 use crate::pretrained::recognized;
+use pupila_network::names::renaming;
 use pupila_network::{Network, Op, ParameterSpec, Role, StateDict, Tensor};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The names of classes on both sides.
@@ -44,6 +45,8 @@ pub struct Fitted {
     pub tensors: usize,
     /// Values in the tensors that were taken.
     pub values: usize,
+    /// The package whose names the file has, where they are not the architecture's own.
+    pub package: Option<&'static str>,
     /// What became of the head.
     pub head: Head,
     /// Logits of the network.
@@ -150,6 +153,7 @@ impl Fitted {
             taken: 0,
             tensors: specs.len(),
             values: 0,
+            package: None,
             head: Head::Absent,
             classes: network.classes(),
             folded: None,
@@ -157,10 +161,17 @@ impl Fitted {
             surplus: Vec::new(),
         };
         let mut wrong = Vec::new();
-        let rows = head_order(weights, &specs, head, classes);
+        let renaming = renaming(network, weights.tensors.keys().map(String::as_str));
+        fitted.package = renaming.package;
+        let found: BTreeMap<&str, &Tensor> = renaming
+            .names
+            .iter()
+            .filter_map(|(theirs, ours)| Some((ours.as_str(), weights.tensors.get(theirs)?)))
+            .collect();
+        let rows = head_order(&found, &specs, head, classes);
         for spec in &specs {
             let is_head = Some(spec.node) == head;
-            let Some(tensor) = weights.tensors.get(&spec.name) else {
+            let Some(&tensor) = found.get(spec.name.as_str()) else {
                 if !is_head {
                     fitted.missing.push(spec.name.clone());
                 }
@@ -191,9 +202,8 @@ impl Fitted {
             fitted.state.insert(spec.name.clone(), value);
         }
         fitted.head = rows.told(classes);
-        let known: BTreeSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-        fitted.surplus =
-            weights.tensors.keys().filter(|name| !known.contains(name.as_str())).cloned().collect();
+        let unnamed = weights.tensors.keys().filter(|name| !renaming.names.contains_key(*name));
+        fitted.surplus = unnamed.cloned().collect();
         if !wrong.is_empty()
             || strict && !(fitted.missing.is_empty() && fitted.surplus.is_empty())
             || fitted.taken == 0
@@ -219,13 +229,13 @@ enum HeadRows {
 }
 
 fn head_order(
-    weights: &Weights,
+    found: &BTreeMap<&str, &Tensor>,
     specs: &[ParameterSpec],
     head: Option<usize>,
     classes: Classes<'_>,
 ) -> HeadRows {
     let weight = specs.iter().find(|spec| Some(spec.node) == head && spec.role == Role::Weight);
-    let Some(was) = weight.and_then(|spec| weights.tensors.get(&spec.name)?.shape.first().copied()) else {
+    let Some(was) = weight.and_then(|spec| found.get(spec.name.as_str())?.shape.first().copied()) else {
         return HeadRows::Absent;
     };
     let order = match classes.of_file {
@@ -282,7 +292,6 @@ mod tests {
     use super::*;
     use crate::file::Format;
     use pupila_network::{Init, ModelConfig, Shape, architectures};
-    use std::collections::BTreeMap;
 
     fn names(of: &str) -> Vec<String> {
         of.chars().map(String::from).collect()

@@ -4,7 +4,9 @@
 //! of its results (`results/results-imagenet.csv`) and of its configurations (version 1.0.31). The SHA-256 of PyTorch's files begins with the digits
 //! that their names end with.
 
-use pupila_network::{ModelConfig, Op, Shape, StateDict, architectures};
+use pupila_network::names::renaming;
+use pupila_network::{ModelConfig, Op, Shape, StateDict, Tensor, architectures};
+use std::collections::BTreeMap;
 
 /// Weights that are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -290,12 +292,14 @@ pub fn recognized(tensors: &StateDict) -> Option<&'static str> {
         let head = specs.last().map(|spec| spec.node);
         let is_head =
             |node: usize| Some(node) == head && matches!(network.nodes()[node].op, Op::Linear { .. });
-        let backbone = specs.iter().filter(|spec| !is_head(spec.node));
-        backbone.clone().count() > 0
+        let names = renaming(&network, tensors.keys().map(String::as_str)).names;
+        let ours: BTreeMap<&str, &Tensor> =
+            names.iter().filter_map(|(theirs, ours)| Some((ours.as_str(), tensors.get(theirs)?))).collect();
+        let mut backbone = specs.iter().filter(|spec| !is_head(spec.node)).peekable();
+        names.len() == tensors.len()
+            && backbone.peek().is_some()
             && backbone
-                .clone()
-                .all(|spec| tensors.get(&spec.name).is_some_and(|tensor| tensor.shape == spec.shape))
-            && tensors.keys().all(|name| specs.iter().any(|spec| spec.name == *name))
+                .all(|spec| ours.get(spec.name.as_str()).is_some_and(|tensor| tensor.shape == spec.shape))
     };
     let mut found = architectures::REGISTRY.iter().filter(|a| fits(a.name, 3) || fits(a.name, 1));
     let first = found.next()?;

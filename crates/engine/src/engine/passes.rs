@@ -4,11 +4,12 @@ use super::profile::Watch;
 use super::{Buffers, Engine, Sink, parts};
 use crate::float::Float;
 use crate::kernels::linear::{Linear, Memory};
+use crate::kernels::multiply::FactorGradient;
 use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
 use crate::kernels::prefetch::Ask;
-use crate::kernels::{batch_norm, column_sums, dropout};
+use crate::kernels::{batch_norm, column_sums, dropout, layer_norm};
 use crate::parallel::Shared;
-use crate::stage::{Kind, Source};
+use crate::stage::{Kind, Norm, Source};
 use pupila_backend::StepContext;
 use std::ops::Range;
 
@@ -79,7 +80,7 @@ impl<T: Float> Engine<T> {
                 None => &[],
                 Some(_) if same => x,
                 Some(Source::Images) => images,
-                Some(Source::Stage(_)) => &r[..x.len()],
+                Some(Source::Stage(_)) => &r[..batch * stage.residual_len],
             };
             let y = &mut y[..batch * stage.shape.len()];
             let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
@@ -93,6 +94,10 @@ impl<T: Float> Engine<T> {
                 }
                 Kind::Grouped(convolution) => convolution.forward(batch, x, first, second, y),
                 Kind::AvgPool(pool) => pool.forward(batch, x, y),
+                Kind::Multiply(multiply) => multiply.forward(batch, x, r, y),
+                Kind::LayerNorm(norm) => {
+                    norm.forward(batch, x, layer_norm::Affine { scale: first, shift: second }, y);
+                }
                 &Kind::Dropout { p } => match training {
                     Some(context) => {
                         let key = dropout::Key { seed: context.seed, layer: stage.node, step: context.step };
@@ -104,23 +109,27 @@ impl<T: Float> Engine<T> {
                     let affine = Affine { multiply: &[], add: &[] };
                     pointwise.forward(batch, Operands { x, residual: r, affine }, y);
                 }
-                Kind::Pointwise { pointwise, norm: Some(constants) } => {
+                Kind::Pointwise { pointwise, norm: Some(kind) } => {
                     let features = pointwise.features;
-                    if training.is_some() {
+                    if let Norm::Batch { eps, momentum } = *kind
+                        && training.is_some()
+                    {
                         let (moments, partial) = partial.split_at_mut(2 * features);
                         let (mean, var) = moments.split_at_mut(features);
                         batch_norm::statistics(x, features, mean, var, partial);
                         let [running_mean, running_var] = running;
                         let rows = x.len() / features;
-                        track(&mut tracked[running_mean.clone()], mean, constants.momentum, 1.0);
+                        track(&mut tracked[running_mean.clone()], mean, momentum, 1.0);
                         let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
-                        track(&mut tracked[running_var.clone()], var, constants.momentum, unbiased);
+                        track(&mut tracked[running_var.clone()], var, momentum, unbiased);
                         let moments = mean.iter().copied().zip(var.iter().copied());
-                        prepare(moments, constants.eps, first, second, norm);
-                    } else {
+                        prepare(moments, eps, first, second, norm);
+                    } else if let Norm::Batch { eps, .. } = *kind {
                         let mean = tracked[running[0].clone()].iter().map(|x| x.to_f64());
                         let var = tracked[running[1].clone()].iter().map(|x| x.to_f64());
-                        prepare(mean.zip(var), constants.eps, first, second, norm);
+                        prepare(mean.zip(var), eps, first, second, norm);
+                    } else {
+                        prepare_scale(first, norm);
                     }
                     let (multiply, add) = norm[2 * features..4 * features].split_at(features);
                     let affine = Affine { multiply, add };
@@ -265,16 +274,43 @@ impl<T: Float> Engine<T> {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
                     if learn {
-                        convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
+                        let dw = &mut gradients[first.clone()];
+                        convolution.backward_weight(batch, x, dy, dw, partial);
                     }
                     if learn {
                         sink.update(values, gradients, [first.clone(), second.clone()], true);
                     }
                 }
-                Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, dx),
+                Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, adds[0], dx),
                 Kind::Dropout { .. } if wanted && evaluated => dx.copy_from_slice(dy),
                 Kind::Dropout { .. } if wanted => dropout::backward(dy, &saved[..dy.len()], dx),
                 Kind::AvgPool(_) | Kind::Dropout { .. } => {}
+                Kind::Multiply(multiply) => {
+                    let factors = match stage.residual {
+                        _ if same => x,
+                        Some(Source::Stage(_)) => &r[..batch * stage.residual_len],
+                        _ => images,
+                    };
+                    let towards_factors = matches!(stage.residual, Some(Source::Stage(_))) && !same;
+                    let factor_gradient = towards_factors.then(|| FactorGradient {
+                        values: &mut other[..batch * stage.residual_len],
+                        add: adds[1],
+                    });
+                    multiply.backward(batch, x, factors, dy, dx, factor_gradient);
+                    if same {
+                        // A square: twice the gradient.
+                        dx.iter_mut().for_each(|d| *d += *d);
+                    }
+                }
+                Kind::LayerNorm(norm) => {
+                    let features = norm.features;
+                    let (sums, partial) = partial.split_at_mut(2 * features);
+                    norm.backward(batch, x, &values[first.clone()], dy, dx, partial, sums);
+                    if learn {
+                        give(sums, gradients, [first, second]);
+                        sink.update(values, gradients, [first.clone(), second.clone()], false);
+                    }
+                }
                 Kind::Pointwise { pointwise, norm: constants } => {
                     let features = pointwise.features;
                     let r = match stage.residual {
@@ -306,8 +342,9 @@ impl<T: Float> Engine<T> {
                     if constants.is_some() && learn {
                         give(sums, gradients, [first, second]);
                     }
-                    if evaluated {
-                        // Running statistics don't follow the input: without these sums, what is left is the affine map.
+                    if evaluated || matches!(constants, Some(Norm::LayerScale)) {
+                        // Neither running statistics nor a layer scale follow the input: without these sums, what is left is
+                        // the affine map.
                         sums.fill(0.0);
                     }
                     if let Some(moments) = moments.filter(|_| wanted) {
@@ -400,6 +437,17 @@ fn prepare<T: Float>(
         let values = [mean, inv_std, multiply, shift[f].to_f64() - mean * multiply];
         values.into_iter().enumerate().for_each(|(row, value)| norm[row * features + f] = T::of(value));
     }
+}
+
+/// As [`prepare`], for a layer scale: mean 0, deviation 1, shift 0.
+fn prepare_scale<T: Float>(scale: &[T], norm: &mut [T]) {
+    let features = scale.len();
+    let (moments, affine) = norm[..4 * features].split_at_mut(2 * features);
+    let ((mean, inv_std), (multiply, add)) = (moments.split_at_mut(features), affine.split_at_mut(features));
+    mean.fill(T::ZERO);
+    inv_std.fill(T::ONE);
+    multiply.copy_from_slice(scale);
+    add.fill(T::ZERO);
 }
 
 /// Moves running statistics towards those of a batch.
