@@ -38,19 +38,31 @@ def cnn(size, classes, act):
     )
 
 
-def resnet18(size, classes, _):
-    import torchvision
+def of_torchvision(name):
+    def model(size, classes, _):
+        import torchvision
 
-    return torchvision.models.resnet18(num_classes=classes)
+        return getattr(torchvision.models, name)(num_classes=classes)
 
-
-def mobilenet_v2(size, classes, _):
-    import torchvision
-
-    return torchvision.models.mobilenet_v2(num_classes=classes)
+    return model
 
 
-MODELS = {function.__name__: function for function in (mlp, cnn, resnet18, mobilenet_v2)}
+def of_timm(name):
+    def model(size, classes, _):
+        import timm
+
+        return timm.create_model(name, num_classes=classes)
+
+    return model
+
+
+MODELS = {"mlp": mlp, "cnn": cnn}
+MODELS |= {
+    name: of_torchvision(name)
+    for name in ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0")
+}
+MODELS |= {f"efficientnet_lite{i}": of_timm(f"tf_efficientnet_lite{i}") for i in range(5)}
+MODELS |= {"convnext_atto": of_timm("convnext_atto")}
 
 
 def main():

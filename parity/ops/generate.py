@@ -32,6 +32,47 @@ class Add(nn.Module):
         return self.chain(x) + x
 
 
+class Same(nn.Module):
+    """TensorFlow's SAME padding before a module without any: as many windows as strides fit, the surplus behind."""
+
+    def __init__(self, module, filling=0.0):
+        super().__init__()
+        self.module, self.filling = module, filling
+
+    def forward(self, x):
+        pads = []
+        for side in (x.shape[3], x.shape[2]):
+            kernel, stride = (np.ravel(s)[0].item() for s in (self.module.kernel_size, self.module.stride))
+            total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+            pads += [total // 2, total - total // 2]
+        return self.module(nn.functional.pad(x, pads, value=self.filling))
+
+
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, squeezed):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Conv2d(channels, squeezed, 1), nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x):
+        return x * self.fc2(self.fc1(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+
+
+class ChannelsLast(nn.LayerNorm):
+    """LayerNorm over the channels of a map."""
+
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class LayerScale(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        return x * self.gamma[:, None, None]
+
+
 def convolution(inputs, outputs, kernel, stride=1, padding=0, mode="zeros", groups=1, bias=True):
     return nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias, padding_mode=mode)
 
@@ -47,6 +88,11 @@ def pool_case(kind, kernel, stride, padding):
     module = (nn.MaxPool2d if kind == "max_pool" else nn.AvgPool2d)(kernel, stride, padding)
     spec = {"op": kind, "kernel": kernel, "stride": stride, "padding": padding}
     return f"{kind} {kernel}x{kernel}, stride {stride}, padding {padding}", [spec], STEM, [module]
+
+
+def same_case(inputs, outputs, kernel, stride, groups=1):
+    name, [spec], _, [module] = conv_case(inputs, outputs, kernel, stride, 0, "zeros", groups)
+    return name.replace("padding 0 zeros", "padding same"), [spec | {"padding": "same"}], inputs, [Same(module)]
 
 
 def cases():
@@ -73,13 +119,37 @@ def cases():
            [nn.Flatten(), nn.LazyLinear(9), nn.BatchNorm1d(9)])
     yield "linear", [{"op": "flatten"}, {"op": "linear", "outputs": 37}], STEM, [nn.Flatten(), nn.LazyLinear(37)]
     for name, module in [("relu", nn.ReLU()), ("relu6", nn.ReLU6()), ("leaky_relu", nn.LeakyReLU()), ("sigmoid", nn.Sigmoid()),
-                         ("tanh", nn.Tanh()), ("gelu", nn.GELU()), ("silu", nn.SiLU())]:
+                         ("tanh", nn.Tanh()), ("gelu", nn.GELU()), ("silu", nn.SiLU()), ("hardswish", nn.Hardswish()),
+                         ("hardsigmoid", nn.Hardsigmoid())]:
         # Times a scale, so that ReLU6 meets its upper bound.
         yield (name, [{"op": "batch_norm"}, {"op": "activation", "name": name}], STEM, [nn.BatchNorm2d(STEM), module])
     yield "dropout", [{"op": "dropout"}], STEM, [nn.Dropout(0.0)]
     chain = [convolution(STEM, STEM, 3, 1, 1), nn.BatchNorm2d(STEM)]
     yield ("add", [{"op": "residual", "chain": [conv_case(STEM, STEM, 3, 1, 1, "zeros")[1][0], {"op": "batch_norm"}]}], STEM,
            [Add(*chain)])
+    for kernel in (5, 7):
+        for stride in (1, 2):
+            yield conv_case(STEM, STEM, kernel, stride, kernel // 2, "zeros", STEM, bias=kernel == 7)
+    for kernel, stride in [(1, 2), (2, 2), (3, 1), (3, 2), (5, 2), (5, 3)]:
+        yield same_case(STEM, 5, kernel, stride)
+        yield same_case(13, 34, kernel, stride)
+        yield same_case(STEM, STEM, kernel, stride, STEM)
+    yield same_case(16, 16, 3, 1)
+    for kind, filling in (("max_pool", -torch.inf), ("avg_pool", 0.0)):
+        for kernel, stride in [(2, 2), (3, 2)]:
+            name, [spec], channels, [module] = pool_case(kind, kernel, stride, 0)
+            yield name.replace("padding 0", "padding same"), [spec | {"padding": "same"}], channels, [Same(module, filling)]
+    yield "layer_norm", [{"op": "layer_norm"}], STEM, [ChannelsLast(STEM, eps=1e-6)]
+    yield "layer_norm of many channels", [{"op": "layer_norm"}], 37, [ChannelsLast(37, eps=1e-6)]
+    yield ("layer_norm of a vector", [{"op": "flatten"}, {"op": "linear", "outputs": 9}, {"op": "layer_norm"}], STEM,
+           [nn.Flatten(), nn.LazyLinear(9), nn.LayerNorm(9, eps=1e-6)])
+    yield "layer_scale", [{"op": "layer_scale"}], STEM, [LayerScale(STEM)]
+    chain = [conv_case(STEM, STEM, 1, 1, 0, "zeros"), ("", [{"op": "layer_scale"}], STEM, [LayerScale(STEM)])]
+    yield ("add behind a layer_scale", [{"op": "residual", "chain": [spec for part in chain for spec in part[1]]}], STEM,
+           [Add(*(module for part in chain for module in part[3]))])
+    yield ("squeeze and excitation", [{"op": "squeeze_excitation", "squeezed": 4}, {"op": "activation", "name": "tanh"}], STEM,
+           [SqueezeExcitation(STEM, 4), nn.Tanh()])
+    yield "squeeze and excitation of many channels", [{"op": "squeeze_excitation", "squeezed": 9}], 37, [SqueezeExcitation(37, 9)]
 
 
 def fill(module, rng):

@@ -1,8 +1,8 @@
 //! The boundary: what a training loop asks of whatever computes a network.
 
 use crate::{
-    Activations, Explanation, LossSum, MemoryBytes, NotFinite, OptimizerConfig, OptimizerError, RestoreError,
-    Snapshot, Spread, StepContext, Targets, TensorMemory, TrainingState,
+    Activations, Explanation, Learning, LossSum, MemoryBytes, NotFinite, OptimizerConfig, OptimizerError,
+    RestoreError, Snapshot, Spread, StepContext, Targets, TensorMemory, TrainingState,
 };
 use pupila_network::{Network, StateDict, StateError, Tensor};
 use std::fmt::Debug;
@@ -44,6 +44,28 @@ pub trait Backend: Debug + Send {
     /// # Panics
     /// With another number of weights than classes.
     fn set_class_weights(&mut self, weights: &[f64]);
+
+    /// Which nodes learn from now on, and how fast. The optimizer stays as it is.
+    ///
+    /// # Panics
+    /// With another number of nodes than the network's, unless there are none.
+    fn set_learning(&mut self, learning: &Learning);
+
+    /// Values of an image's features: what the nodes that learn read of the others, where those depend on the image alone. None where
+    /// nothing is frozen, or where they read more than one output.
+    fn feature_len(&self) -> Option<usize>;
+
+    /// The features of `images: [batch, input]`: `[batch, feature_len]`.
+    ///
+    /// # Panics
+    /// Where there are none.
+    fn features(&mut self, images: &[f32], batch: usize) -> &[f32];
+
+    /// Whether all passes take features in place of images from now on, until nodes are told to learn otherwise.
+    ///
+    /// # Panics
+    /// Where there are none.
+    fn read_features(&mut self, reads: bool);
 
     /// Gives the backend an optimizer that has taken no step. Gradients that wait for an update are dropped.
     ///

@@ -5,6 +5,7 @@
 //! are the plain values that cross it. [`suite`] holds the tests that any backend must pass.
 
 mod backend;
+mod learning;
 mod look;
 mod loss;
 pub mod optimizer;
@@ -12,6 +13,7 @@ mod state;
 pub mod suite;
 
 pub use backend::Backend;
+pub use learning::{Learning, NodeLearning};
 pub use look::{Activations, Explanation, MemoryBytes, Method, NotFinite, Spread, TensorMemory};
 pub use loss::{LossSum, StepContext, Targets};
 pub use optimizer::{OptimizerConfig, OptimizerError};

@@ -18,7 +18,7 @@ const CONTEXT: StepContext = StepContext { seed: 0, step: 0, label_smoothing: 0.
 /// A network of one op behind a 1x1 convolution to `channels`, so that there is a gradient of its input to work out.
 fn network(side: usize, channels: usize, op: Op) -> Network {
     let mut builder = Builder::new(Shape::Map { height: side, width: side, channels: 3 });
-    let one = Window { kernel: 1, stride: 1, padding: 0 };
+    let one = Window::new(1, 1, 0);
     builder.push("stem", Op::Conv2d(Convolution::new(3, channels, one))).unwrap();
     builder.push("op", op).unwrap();
     builder.push("pool", Op::GlobalAvgPool).unwrap();
@@ -70,7 +70,7 @@ fn linears(criterion: &mut Criterion) {
 }
 
 fn convolutions(criterion: &mut Criterion) {
-    let window = |kernel, stride| Window { kernel, stride, padding: kernel / 2 };
+    let window = |kernel, stride| Window::new(kernel, stride, kernel / 2);
     let dense = |inputs, outputs, kernel, stride| Convolution::new(inputs, outputs, window(kernel, stride));
     for (name, side, convolution) in [
         ("conv2d 3x3, 32 to 64 (Winograd)", 32, dense(32, 64, 3, 1)),
@@ -89,7 +89,7 @@ fn convolutions(criterion: &mut Criterion) {
 }
 
 fn pointwise(criterion: &mut Criterion) {
-    let half = Window { kernel: 2, stride: 2, padding: 0 };
+    let half = Window::new(2, 2, 0);
     for (name, op) in [
         ("batch_norm", Op::batch_norm(64)),
         ("max_pool", Op::MaxPool(half)),

@@ -3,8 +3,8 @@
 use crate::optimizer::OptimizerEntry;
 use crate::{Engine, Optimizer};
 use pupila_backend::{
-    Activations, Backend, Explanation, LossSum, MemoryBytes, NotFinite, OptimizerConfig, OptimizerError,
-    RestoreError, Snapshot, Spread, StepContext, Targets, TensorMemory, TrainingState,
+    Activations, Backend, Explanation, Learning, LossSum, MemoryBytes, NotFinite, OptimizerConfig,
+    OptimizerError, RestoreError, Snapshot, Spread, StepContext, Targets, TensorMemory, TrainingState,
 };
 use pupila_network::{Network, StateDict, StateError, Tensor};
 use rayon::prelude::*;
@@ -83,6 +83,22 @@ impl Backend for CpuBackend {
 
     fn set_class_weights(&mut self, weights: &[f64]) {
         self.engine.set_class_weights(weights);
+    }
+
+    fn set_learning(&mut self, learning: &Learning) {
+        self.engine.set_learning(learning);
+    }
+
+    fn feature_len(&self) -> Option<usize> {
+        self.engine.feature_len()
+    }
+
+    fn features(&mut self, images: &[f32], batch: usize) -> &[f32] {
+        self.engine.features(images, batch)
+    }
+
+    fn read_features(&mut self, reads: bool) {
+        self.engine.read_features(reads);
     }
 
     fn set_optimizer(&mut self, config: &OptimizerConfig) -> Result<(), OptimizerError> {

@@ -1,6 +1,7 @@
 //! A network with its values: forward, backward and the step, over buffers that are laid out once.
 
 mod explain;
+mod features;
 mod gradient;
 mod passes;
 mod probe;
@@ -21,8 +22,8 @@ use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::Workspaces;
 use crate::plan::{BufferId, Planner};
 use crate::stage::{Kind, Source, Stage, stages};
-use pupila_backend::{LossSum, RestoreError, Snapshot, StepContext, Targets, TensorMemory};
-use pupila_network::{Network, ParameterSpec, Role, StateDict, StateError, Tensor};
+use pupila_backend::{Learning, LossSum, RestoreError, Snapshot, StepContext, Targets, TensorMemory};
+use pupila_network::{Network, Op, ParameterSpec, Role, StateDict, StateError, Tensor};
 use std::ops::Range;
 
 /// A network ready to run on the threads of the current rayon pool.
@@ -49,6 +50,14 @@ pub struct Engine<T> {
     partial: Vec<f64>,
     /// One for each class, or none.
     class_weights: Vec<f64>,
+    /// How each node learns.
+    learning: Learning,
+    /// The first stage that learns: the backward pass ends there.
+    first: usize,
+    /// Whether passes take features in place of images.
+    reads_features: bool,
+    /// Whether the gradients of what is frozen may hold those of a look.
+    looked: bool,
     /// Gradients that wait for [`Engine::apply`], once there have been any.
     accumulated: Option<gradient::Accumulated<T>>,
     /// Looks into passes while something is asked for.
@@ -92,6 +101,8 @@ struct Buffers<T> {
 enum Sink<'a, 'b, T> {
     Keep,
     Update(&'a mut Updates<'b, T>),
+    /// They are looked at, those of what is frozen too.
+    Look,
     /// Nobody wants them: only the gradients of maps and inputs count, behind a forward pass in evaluation mode. There
     /// BatchNorm is an affine map and dropout does nothing.
     Explain,
@@ -140,6 +151,10 @@ impl<T: Float> Engine<T> {
             zeros: Vec::new(),
             partial: Vec::new(),
             class_weights: Vec::new(),
+            learning: Learning::default(),
+            first: 0,
+            reads_features: false,
+            looked: false,
             accumulated: None,
             probe: probe::Probe::default(),
             profile: Vec::new(),
@@ -190,7 +205,7 @@ impl<T: Float> Engine<T> {
                 }
                 planner.extend(ids[from].1, backward(index));
                 adds[index][slot] = std::mem::replace(&mut given[from], true);
-                let by_itself = matches!(stage.kind, Kind::Conv2d(_) | Kind::Grouped(_));
+                let by_itself = matches!(stage.kind, Kind::Conv2d(_) | Kind::Grouped(_) | Kind::AvgPool(_));
                 if slot == 0 && adds[index][0] && !by_itself {
                     len = stage.input_shape.len() * capacity;
                 }
@@ -225,8 +240,9 @@ impl<T: Float> Engine<T> {
                     zeros = convolution.zeros_len();
                     partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
                 }
-                Kind::Grouped(_) => {
-                    partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape);
+                Kind::Grouped(convolution) => {
+                    partial = column_sums::partial_len(capacity * stage.shape.len(), stage.shape)
+                        .max(convolution.partial_len(capacity));
                 }
                 Kind::Pointwise { pointwise, norm } => {
                     partial = pointwise.partial_len(capacity);
@@ -241,10 +257,14 @@ impl<T: Float> Engine<T> {
                     }
                     norm_len = 7 * features;
                 }
-                Kind::AvgPool(_) | Kind::Dropout { .. } => {}
+                Kind::LayerNorm(norm) => partial = norm.partial_len(capacity) + 2 * features,
+                Kind::Multiply(_) | Kind::AvgPool(_) | Kind::Dropout { .. } => {}
             }
             let buffers = Buffers {
-                trained: [range(&[Role::Weight, Role::Scale]), range(&[Role::Bias, Role::Shift])],
+                trained: [
+                    range(&[Role::Weight, Role::Scale, Role::LayerScale]),
+                    range(&[Role::Bias, Role::Shift]),
+                ],
                 tracked: [range(&[Role::RunningMean]), range(&[Role::RunningVar])],
                 output: place(ids[index].0),
                 delta: place(ids[index].1),
@@ -269,6 +289,44 @@ impl<T: Float> Engine<T> {
     pub fn set_class_weights(&mut self, weights: &[f64]) {
         assert!(weights.is_empty() || weights.len() == self.network.classes(), "one weight for each class");
         self.class_weights = weights.to_vec();
+    }
+
+    /// Which nodes learn from now on, and how fast.
+    ///
+    /// # Panics
+    /// With another number of nodes than the network's, unless there are none.
+    pub fn set_learning(&mut self, learning: &Learning) {
+        let nodes = self.network.nodes().len();
+        assert!(learning.nodes.is_empty() || learning.nodes.len() == nodes, "one for each node");
+        self.learning = learning.clone();
+        self.reads_features = false;
+        let nodes = self.network.nodes();
+        for stage in &mut self.stages {
+            // A norm takes a bias off again by the batch's mean alone, not by a running one.
+            let behind = nodes.iter().position(|node| node.inputs.contains(&stage.node));
+            let norm = behind.filter(|&behind| matches!(nodes[behind].op, Op::BatchNorm { .. }));
+            if matches!(stage.kind, Kind::Linear { .. } | Kind::Conv2d(_) | Kind::Grouped(_)) {
+                stage.bias_cancels = norm.is_some_and(|norm| !learning.of(norm).evaluates);
+            }
+        }
+        let learns = |stage: &Stage| {
+            let has_tensors = self.slots.iter().any(|slot| slot.spec.node == stage.tensors);
+            has_tensors && learning.of(stage.tensors).rate > 0.0
+        };
+        self.first = self.stages.iter().position(learns).unwrap_or(self.stages.len());
+        self.looked = true;
+    }
+
+    /// Lets the gradients of what is frozen be zero.
+    fn clear_frozen(&mut self) {
+        if !std::mem::take(&mut self.looked) || self.gradients.is_empty() {
+            return;
+        }
+        for Slot { spec, range, .. } in self.slots.iter().filter(|slot| slot.spec.role.trained()) {
+            if self.learning.of(spec.node).rate == 0.0 {
+                self.gradients[range.clone()].fill(T::ZERO);
+            }
+        }
     }
 
     /// The network.
@@ -395,7 +453,10 @@ impl<T: Float> Engine<T> {
         }
         let (keep, take) = (T::of(decay), T::of(1.0 - decay));
         gradient::combine(&mut snapshot.trained, &self.values, |average, value| {
-            *average = keep * *average + take * value;
+            // What does not change stays as it is, without rounding.
+            if *average != value {
+                *average = keep * *average + take * value;
+            }
         });
         snapshot.tracked.copy_from_slice(&self.tracked);
     }
@@ -449,6 +510,7 @@ impl<T: Float> Engine<T> {
         let batch = targets.classes.len();
         self.run(images, batch, Some(context));
         let loss = self.loss(targets, context);
+        self.clear_frozen();
         self.backward(images, batch, Sink::Keep);
         loss
     }

@@ -3,6 +3,8 @@
 use crate::kernels::avg_pool::AvgPool;
 use crate::kernels::conv2d::Conv2d;
 use crate::kernels::grouped::Grouped;
+use crate::kernels::layer_norm::LayerNorm;
+use crate::kernels::multiply::Multiply;
 use crate::kernels::pointwise::Pointwise;
 use pupila_network::{Activation, Network, NodeId, Op, Shape, Window};
 
@@ -22,8 +24,10 @@ pub(crate) struct Stage {
     pub(crate) tensors: NodeId,
     pub(crate) kind: Kind,
     pub(crate) input: Source,
-    /// The other input of a residual sum.
+    /// The other input of a residual sum, or the factors of a product.
     pub(crate) residual: Option<Source>,
+    /// Elements of a sample of it; 0 where there is none.
+    pub(crate) residual_len: usize,
     pub(crate) input_shape: Shape,
     pub(crate) shape: Shape,
     /// A linear map whose bias the BatchNorm behind it takes off again: the bias has no effect, and its gradient is zero.
@@ -38,14 +42,18 @@ pub(crate) enum Kind {
     Grouped(Grouped),
     Pointwise { pointwise: Pointwise, norm: Option<Norm> },
     AvgPool(AvgPool),
+    Multiply(Multiply),
+    LayerNorm(LayerNorm),
     Dropout { p: f64 },
 }
 
-/// A BatchNorm's constants.
+/// What gives a pointwise stage its factor and its summand for each feature.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Norm {
-    pub(crate) eps: f64,
-    pub(crate) momentum: f64,
+pub(crate) enum Norm {
+    /// A BatchNorm, with its constants.
+    Batch { eps: f64, momentum: f64 },
+    /// A layer scale, which is a BatchNorm of mean 0, deviation 1 and shift 0 that looks at no batch.
+    LayerScale,
 }
 
 impl Stage {
@@ -65,18 +73,25 @@ struct Gathered {
 }
 
 impl Gathered {
-    /// Takes a node in behind `tail`, if it may stand there.
-    fn take(&mut self, network: &Network, id: NodeId, tail: NodeId) -> bool {
+    /// Takes a node in behind `tail`, if it may stand there. `input` is what the stage reads.
+    fn take(&mut self, network: &Network, id: NodeId, tail: NodeId, input: NodeId) -> bool {
         let node = &network.nodes()[id];
         let behind_activation = self.activation.is_some() || self.pool.is_some();
         match node.op {
             Op::BatchNorm { eps, momentum, .. }
                 if self.norm.is_none() && self.add.is_none() && !behind_activation =>
             {
-                self.norm = Some((id, Norm { eps, momentum }));
+                self.norm = Some((id, Norm::Batch { eps, momentum }));
+            }
+            Op::LayerScale { .. } if self.norm.is_none() && self.add.is_none() && !behind_activation => {
+                self.norm = Some((id, Norm::LayerScale));
             }
             Op::Add if self.add.is_none() && !behind_activation => {
                 let other = if node.inputs[0] == tail { node.inputs[1] } else { node.inputs[0] };
+                // The gradient of a norm's input is worked out in place: it cannot be the residual's as well.
+                if self.norm.is_some() && other == input {
+                    return false;
+                }
                 self.add = Some(other);
             }
             Op::Activation(activation) if !behind_activation => self.activation = Some(activation),
@@ -103,12 +118,12 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
         let mut gathered = Gathered::default();
         let mut tail = id;
         let input = node.inputs[0];
-        if gathered.take(network, id, input) {
+        if gathered.take(network, id, input, input) {
             while let [next] = consumers[tail][..] {
                 // The same input twice is not a chain.
                 if nodes[next].inputs.iter().filter(|&&input| input == tail).count() != 1
                     || taken[next]
-                    || !gathered.take(network, next, tail)
+                    || !gathered.take(network, next, tail, input)
                 {
                     break;
                 }
@@ -134,7 +149,8 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
         let kind = match nodes[id].op {
             Op::Linear { inputs, outputs } => Kind::Linear { inputs, outputs },
             Op::Conv2d(convolution) if convolution.groups > 1 => {
-                Kind::Grouped(Grouped::new(convolution, input_shape, nodes[id].shape))
+                let wanted = training.is_some() && input != Source::Images;
+                Kind::Grouped(Grouped::new(convolution, input_shape, nodes[id].shape, wanted))
             }
             Op::Conv2d(convolution) => {
                 let wanted = input != Source::Images;
@@ -148,6 +164,8 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
             }
             Op::AvgPool(window) => Kind::AvgPool(AvgPool::new(input_shape, nodes[id].shape, Some(window))),
             Op::GlobalAvgPool => Kind::AvgPool(AvgPool::new(input_shape, nodes[id].shape, None)),
+            Op::Multiply => Kind::Multiply(Multiply::new(input_shape)),
+            Op::LayerNorm { eps, .. } => Kind::LayerNorm(LayerNorm::new(input_shape, eps)),
             Op::Dropout { p } => Kind::Dropout { p },
             _ => Kind::Pointwise {
                 pointwise: Pointwise::new(input_shape, gathered.activation, gathered.pool),
@@ -155,7 +173,7 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
             },
         };
         let tensors = gathered.norm.map_or(id, |(node, _)| node);
-        let residual = gathered.add.map(source);
+        let other = gathered.add.or((nodes[id].op == Op::Multiply).then(|| nodes[id].inputs[1]));
         let bias_cancels = matches!(nodes[id].op, Op::Conv2d(_) | Op::Linear { .. })
             && matches!(consumers[id][..], [next] if matches!(nodes[next].op, Op::BatchNorm { .. }));
         Stage {
@@ -163,7 +181,8 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
             tensors,
             kind,
             input,
-            residual,
+            residual: other.map(source),
+            residual_len: other.map_or(0, |other| nodes[other].shape.len()),
             input_shape,
             shape: nodes[tail].shape,
             bias_cancels,

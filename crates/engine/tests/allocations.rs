@@ -65,7 +65,7 @@ fn a_step_allocates_nothing() {
     for architecture in architectures::REGISTRY {
         let mut config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
         config.batch_norm = architecture.keys.contains(&"batch_norm");
-        config.dropout = if architecture.keys.contains(&"dropout") { 0.2 } else { 0.0 };
+        config.dropout = architecture.keys.contains(&"dropout").then_some(0.2);
         steps_of(&architectures::build(&config, input, 7).unwrap(), input, 16);
     }
     // Of a batch whose gradients have enough zeros to be listed.

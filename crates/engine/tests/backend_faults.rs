@@ -5,8 +5,8 @@
 
 use pupila_backend::suite::{self, Make};
 use pupila_backend::{
-    Activations, Backend, Explanation, LossSum, MemoryBytes, NotFinite, OptimizerConfig, OptimizerError,
-    RestoreError, Snapshot, Spread, StepContext, Targets, TensorMemory, TrainingState,
+    Activations, Backend, Explanation, Learning, LossSum, MemoryBytes, NotFinite, OptimizerConfig,
+    OptimizerError, RestoreError, Snapshot, Spread, StepContext, Targets, TensorMemory, TrainingState,
 };
 use pupila_engine::CpuBackend;
 use pupila_network::{Network, StateDict, StateError, Tensor};
@@ -169,6 +169,22 @@ impl Backend for Faulty {
 
     fn set_class_weights(&mut self, weights: &[f64]) {
         self.inner.set_class_weights(if self.has(Fault::IgnoresClassWeights) { &[] } else { weights });
+    }
+
+    fn set_learning(&mut self, learning: &Learning) {
+        self.inner.set_learning(learning);
+    }
+
+    fn feature_len(&self) -> Option<usize> {
+        self.inner.feature_len()
+    }
+
+    fn features(&mut self, images: &[f32], batch: usize) -> &[f32] {
+        self.inner.features(images, batch)
+    }
+
+    fn read_features(&mut self, reads: bool) {
+        self.inner.read_features(reads);
     }
 
     fn set_optimizer(&mut self, config: &OptimizerConfig) -> Result<(), OptimizerError> {

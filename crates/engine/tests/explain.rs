@@ -36,7 +36,7 @@ fn the_input_gradient_is_the_numerical_one() {
         hidden: Some(vec![9, 7]),
         activation: Activation::Tanh,
         batch_norm: true,
-        dropout: 0.5,
+        dropout: Some(0.5),
         ..ModelConfig::default()
     };
     let network = architectures::build(&config, MAP, 4).unwrap();
@@ -109,7 +109,8 @@ fn explaining_changes_nothing() {
     for (name, layer) in [("mlp", None), ("cnn", Some(())), ("mobilenet_v2", Some(()))] {
         // MobileNetV2 has a BatchNorm behind every convolution in any case.
         let batch_norm = name != "mobilenet_v2";
-        let config = ModelConfig { name: name.into(), batch_norm, dropout: 0.3, ..ModelConfig::default() };
+        let config =
+            ModelConfig { name: name.into(), batch_norm, dropout: Some(0.3), ..ModelConfig::default() };
         let network =
             architectures::build(&config, Shape::Map { height: 32, width: 32, channels: 3 }, 3).unwrap();
         let mut engine = Engine::<f32>::new(&network, 4, true);

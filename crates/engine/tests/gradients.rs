@@ -4,7 +4,7 @@
 
 use pupila_engine::{Engine, StepContext, cross_entropy};
 use pupila_network::{
-    Activation, Builder, Convolution, Init, ModelConfig, Network, Op, PaddingMode, Shape, Window,
+    Activation, Builder, Convolution, Init, ModelConfig, Network, Op, PaddingMode, Shape, StateDict, Window,
     architectures,
 };
 use pupila_random::{Purpose, Stream};
@@ -29,10 +29,25 @@ fn check_network(network: &Network, batch: usize) {
     pupila_engine::thread_pool(1).unwrap().install(|| check_every_value(network, batch));
 }
 
+/// With layer scales of another size than their first values, which are so small that the layers before them hardly count.
+fn check_scaled(network: &Network, batch: usize) {
+    let mut state = Init::Pytorch.state(network, 1);
+    for (name, tensor) in &mut state {
+        if name.ends_with(".gamma") {
+            tensor.data.iter_mut().enumerate().for_each(|(i, factor)| *factor = 0.5 + i as f32 / 4.0);
+        }
+    }
+    pupila_engine::thread_pool(1).unwrap().install(|| check_values_from(network, &state, batch));
+}
+
 fn check_every_value(network: &Network, batch: usize) {
+    check_values_from(network, &Init::Pytorch.state(network, 1), batch);
+}
+
+fn check_values_from(network: &Network, state: &StateDict, batch: usize) {
     let (input, classes) = (network.input(), network.classes());
     let mut engine = Engine::<f64>::new(network, batch, true);
-    engine.load(&Init::Pytorch.state(network, 1)).unwrap();
+    engine.load(state).unwrap();
     let mut stream = Stream::new(9, Purpose::Bootstrap, 0, 0);
     let images: Vec<f64> = (0..batch * input.len()).map(|_| stream.uniform(-1.0, 1.0)).collect();
     let targets: Vec<u32> = (0..batch).map(|i| (i % classes) as u32).collect();
@@ -77,7 +92,7 @@ fn batch_norm_and_dropout() {
             hidden: Some(vec![6, 5]),
             activation,
             batch_norm: true,
-            dropout: 0.4,
+            dropout: Some(0.4),
             ..ModelConfig::default()
         };
         check(&config, Shape::Vector(5), 4, 9);
@@ -191,7 +206,7 @@ fn around(input: Shape, ops: &[Op]) -> Network {
         index += 1;
         builder.push(index.to_string(), op).unwrap()
     };
-    let stem = Window { kernel: 1, stride: 1, padding: 0 };
+    let stem = Window::new(1, 1, 0);
     push(&mut builder, Op::Conv2d(Convolution::new(input.features(), 6, stem)));
     push(&mut builder, Op::Activation(Activation::Tanh));
     for op in ops {
@@ -212,7 +227,7 @@ fn convolutions_of_every_kernel_stride_padding_and_group() {
     {
         for padding_mode in [PaddingMode::Zeros, PaddingMode::Reflect] {
             for (groups, outputs) in [(1, 5), (2, 4), (6, 6), (6, 12)] {
-                let window = Window { kernel, stride, padding };
+                let window = Window::new(kernel, stride, padding);
                 let convolution =
                     Convolution { padding_mode, groups, ..Convolution::new(6, outputs, window) };
                 let bias = groups != 2;
@@ -221,9 +236,9 @@ fn convolutions_of_every_kernel_stride_padding_and_group() {
         }
     }
     // Many channels on both sides: past the copy with padding, past a panel, past a tile's rows.
-    let window = Window { kernel: 3, stride: 2, padding: 1 };
+    let window = Window::new(3, 2, 1);
     for padding_mode in [PaddingMode::Zeros, PaddingMode::Reflect] {
-        let wide = Op::Conv2d(Convolution::new(6, 13, Window { kernel: 1, stride: 1, padding: 0 }));
+        let wide = Op::Conv2d(Convolution::new(6, 13, Window::new(1, 1, 0)));
         let convolution = Convolution { padding_mode, ..Convolution::new(13, 34, window) };
         check_network(&around(MAP, &[wide, Op::Conv2d(convolution)]), 2);
     }
@@ -233,8 +248,7 @@ fn convolutions_of_every_kernel_stride_padding_and_group() {
 /// that is added to another.
 #[test]
 fn convolutions_by_winograd() {
-    let (one, three) =
-        (Window { kernel: 1, stride: 1, padding: 0 }, Window { kernel: 3, stride: 1, padding: 1 });
+    let (one, three) = (Window::new(1, 1, 0), Window::new(3, 1, 1));
     for (height, width, padding_mode, outputs) in [
         (4, 4, PaddingMode::Zeros, 16),
         (5, 7, PaddingMode::Reflect, 16),
@@ -261,7 +275,7 @@ fn convolutions_by_winograd() {
 #[test]
 fn poolings() {
     for (kernel, stride, padding) in [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0), (4, 3, 2)] {
-        let window = Window { kernel, stride, padding };
+        let window = Window::new(kernel, stride, padding);
         for op in [Op::MaxPool(window), Op::AvgPool(window)] {
             check_network(
                 &around(MAP, &[Op::batch_norm(6), Op::Activation(Activation::Silu), op.clone()]),
@@ -275,11 +289,120 @@ fn poolings() {
     check_network(&around(MAP, &[Op::GlobalAvgPool]), 3);
 }
 
+/// Windows whose padding follows the size of the input, on sides that a stride divides and on others.
+#[test]
+fn padding_that_follows_the_size() {
+    for (height, width) in [(7, 6), (8, 5)] {
+        let map = Shape::Map { height, width, channels: 2 };
+        for (kernel, stride) in [(1, 1), (1, 2), (2, 2), (3, 1), (3, 2), (5, 2), (5, 3), (7, 2)] {
+            let window = Window::same(kernel, stride);
+            assert_eq!(window.count(height), height.div_ceil(stride));
+            for (groups, outputs) in [(1, 5), (6, 6)] {
+                let convolution = Convolution { groups, ..Convolution::new(6, outputs, window) };
+                check_network(&around(map, &[Op::Conv2d(convolution)]), 2);
+            }
+            check_network(&around(map, &[Op::MaxPool(window)]), 2);
+            check_network(&around(map, &[Op::AvgPool(window)]), 2);
+        }
+    }
+    let wide = Op::Conv2d(Convolution::new(6, 13, Window::new(1, 1, 0)));
+    let mirrored = Convolution::new(13, 34, Window::same(3, 2));
+    let mirrored = Op::Conv2d(Convolution { padding_mode: PaddingMode::Reflect, ..mirrored });
+    check_network(&around(MAP, &[wide, mirrored]), 2);
+}
+
+#[test]
+fn depthwise_convolutions_with_large_kernels() {
+    for (kernel, stride) in [(5, 1), (5, 2), (7, 1), (7, 2)] {
+        let convolution = Convolution::new(6, 6, Window::new(kernel, stride, kernel / 2));
+        check_network(&around(MAP, &[Op::Conv2d(Convolution { groups: 6, ..convolution })]), 2);
+    }
+}
+
+#[test]
+fn layer_norms_of_maps_and_vectors() {
+    let norm = |features| Op::LayerNorm { features, eps: 1e-6 };
+    check_network(&around(MAP, &[norm(6)]), 3);
+    let wide = Op::Conv2d(Convolution::new(6, 37, Window::new(1, 1, 0)));
+    check_network(&around(MAP, &[wide, norm(37), Op::Activation(Activation::Gelu)]), 2);
+    check_network(&around(MAP, &[Op::GlobalAvgPool, norm(6)]), 4);
+    // On the images, which want no gradient.
+    let mut builder = Builder::new(MAP);
+    builder.push("a", norm(2)).unwrap();
+    builder.push("b", Op::Flatten).unwrap();
+    builder.push("c", Op::Linear { inputs: MAP.len(), outputs: 3 }).unwrap();
+    check_network(&builder.finish("test"), 3);
+}
+
+/// A factor for each channel, with and without a residual sum behind it, one with what it multiplies itself among them.
+#[test]
+fn layer_scales() {
+    let scale = Op::LayerScale { features: 6 };
+    for other in 0..3 {
+        let mut builder = Builder::new(MAP);
+        builder.push("a", Op::Conv2d(Convolution::new(2, 6, Window::new(1, 1, 0)))).unwrap();
+        let start = builder.push("b", Op::Activation(Activation::Tanh)).unwrap();
+        builder.push("c", Op::Conv2d(Convolution::new(6, 6, Window::new(3, 1, 1)))).unwrap();
+        let main = builder.last();
+        let scaled = builder.push("d", scale.clone()).unwrap();
+        match other {
+            0 => scaled,
+            1 => builder.push_at("e", Op::Add, &[scaled, start]).unwrap(),
+            _ => builder.push_at("e", Op::Add, &[main, scaled]).unwrap(),
+        };
+        builder.push("f", Op::Flatten).unwrap();
+        builder.push("g", Op::Linear { inputs: builder.shape().len(), outputs: 3 }).unwrap();
+        check_scaled(&builder.finish("test"), 3);
+    }
+}
+
+/// Factors that a network works out of the map they are for, or of another, or that are a map of one pixel themselves.
+#[test]
+fn products_of_a_map_and_its_channels_factors() {
+    let one = Window::new(1, 1, 0);
+    for kind in 0..4 {
+        let mut builder = Builder::new(MAP);
+        builder.push("a", Op::Conv2d(Convolution::new(2, 6, one))).unwrap();
+        let map = builder.push("b", Op::Activation(Activation::Tanh)).unwrap();
+        let pooled = builder.push("c", Op::GlobalAvgPool).unwrap();
+        builder.push("d", Op::Conv2d(Convolution::new(6, 6, one))).unwrap();
+        let gates = builder.push("e", Op::Activation(Activation::Hardsigmoid)).unwrap();
+        let product = match kind {
+            0 => builder.push_at("f", Op::Multiply, &[map, gates]).unwrap(),
+            // The factors are read by another too.
+            1 => {
+                let product = builder.push_at("f", Op::Multiply, &[map, gates]).unwrap();
+                builder.push_at("g", Op::Multiply, &[product, gates]).unwrap()
+            }
+            2 => builder.push_at("f", Op::Multiply, &[gates, gates]).unwrap(),
+            _ => {
+                let product = builder.push_at("f", Op::Multiply, &[gates, pooled]).unwrap();
+                builder.push_at("g", Op::Multiply, &[map, product]).unwrap()
+            }
+        };
+        if kind < 2 {
+            builder.push_at("h", Op::Add, &[product, map]).unwrap();
+        }
+        builder.push("i", Op::Activation(Activation::Tanh)).unwrap();
+        builder.push("j", Op::Flatten).unwrap();
+        builder.push("k", Op::Linear { inputs: builder.shape().len(), outputs: 3 }).unwrap();
+        check_network(&builder.finish("test"), 3);
+    }
+    // Factors for the images, which want no gradient.
+    let mut builder = Builder::new(MAP);
+    builder.push("a", Op::GlobalAvgPool).unwrap();
+    let gates = builder.push("b", Op::Conv2d(Convolution::new(2, 2, one))).unwrap();
+    builder.push_at("c", Op::Multiply, &[0, gates]).unwrap();
+    builder.push("d", Op::Flatten).unwrap();
+    builder.push("e", Op::Linear { inputs: MAP.len(), outputs: 3 }).unwrap();
+    check_network(&builder.finish("test"), 3);
+}
+
 /// The images want no gradient; what stands right behind them still does.
 #[test]
 fn pointwise_ops_on_the_images_themselves() {
-    let window = Window { kernel: 2, stride: 2, padding: 0 };
-    let convolution = Op::Conv2d(Convolution::new(2, 2, Window { kernel: 3, stride: 1, padding: 1 }));
+    let window = Window::new(2, 2, 0);
+    let convolution = Op::Conv2d(Convolution::new(2, 2, Window::new(3, 1, 1)));
     for swapped in [false, true] {
         let mut builder = Builder::new(MAP);
         builder.push("a", Op::batch_norm(2)).unwrap();
@@ -298,7 +421,7 @@ fn pointwise_ops_on_the_images_themselves() {
 
 #[test]
 fn residual_sums_of_every_kind() {
-    let window = Window { kernel: 3, stride: 1, padding: 1 };
+    let window = Window::new(3, 1, 1);
     for (around, activation) in [(true, None), (false, None), (true, Some(Activation::Gelu))] {
         let mut builder = Builder::new(MAP);
         builder.push("a", Op::Conv2d(Convolution::new(2, 6, window).without_bias())).unwrap();

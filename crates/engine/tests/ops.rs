@@ -17,7 +17,7 @@ const TENSORS: &[u8] = include_bytes!("../../../parity/ops/tensors.safetensors")
 /// the engine's own rounding in float32: 7e-6 has been seen.
 const TOLERANCE: f64 = 1e-5;
 /// Cases in the file: none is passed over.
-const COUNT: usize = 111;
+const COUNT: usize = 183;
 
 #[derive(Deserialize)]
 struct Case {
@@ -45,6 +45,11 @@ enum Described {
     AvgPool(Sides),
     GlobalAvgPool,
     BatchNorm,
+    LayerNorm,
+    LayerScale,
+    SqueezeExcitation {
+        squeezed: usize,
+    },
     Flatten,
     Linear {
         outputs: usize,
@@ -62,12 +67,29 @@ enum Described {
 struct Sides {
     kernel: usize,
     stride: usize,
-    padding: usize,
+    padding: Around,
+}
+
+/// A number of rows and columns, or `same`.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(untagged)]
+enum Around {
+    Each(usize),
+    Same(Same),
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum Same {
+    Same,
 }
 
 impl From<Sides> for Window {
     fn from(Sides { kernel, stride, padding }: Sides) -> Window {
-        Window { kernel, stride, padding }
+        match padding {
+            Around::Each(padding) => Window::new(kernel, stride, padding),
+            Around::Same(Same::Same) => Window::same(kernel, stride),
+        }
     }
 }
 
@@ -87,6 +109,12 @@ fn push(builder: &mut Builder, ops: &[Described], prefix: &str, first: usize) ->
             Described::AvgPool(window) => Op::AvgPool((*window).into()),
             Described::GlobalAvgPool => Op::GlobalAvgPool,
             Described::BatchNorm => Op::batch_norm(shape.features()),
+            Described::LayerNorm => Op::LayerNorm { features: shape.features(), eps: 1e-6 },
+            Described::LayerScale => Op::LayerScale { features: shape.features() },
+            Described::SqueezeExcitation { squeezed } => {
+                squeeze_excitation(builder, &name, *squeezed);
+                continue;
+            }
             Described::Flatten => Op::Flatten,
             Described::Linear { outputs } => Op::Linear { inputs: shape.len(), outputs: *outputs },
             Described::Activation { name } => Op::Activation(*name),
@@ -103,10 +131,24 @@ fn push(builder: &mut Builder, ops: &[Described], prefix: &str, first: usize) ->
     builder.last()
 }
 
+fn squeeze_excitation(builder: &mut Builder, name: &str, squeezed: usize) {
+    let (map, channels, one) = (builder.last(), builder.shape().features(), Window::new(1, 1, 0));
+    for (part, op) in [
+        ("pool", Op::GlobalAvgPool),
+        ("fc1", Op::Conv2d(Convolution::new(channels, squeezed, one))),
+        ("relu", Op::Activation(Activation::Relu)),
+        ("fc2", Op::Conv2d(Convolution::new(squeezed, channels, one))),
+        ("gate", Op::Activation(Activation::Sigmoid)),
+    ] {
+        builder.push(format!("{name}.{part}"), op).unwrap();
+    }
+    builder.push_at(name, Op::Multiply, &[map, builder.last()]).unwrap();
+}
+
 fn network(case: &Case) -> Network {
     let [height, width, channels] = case.input;
     let mut builder = Builder::new(Shape::Map { height, width, channels });
-    let one = Window { kernel: 1, stride: 1, padding: 0 };
+    let one = Window::new(1, 1, 0);
     builder.push("0", Op::Conv2d(Convolution::new(channels, case.channels, one))).unwrap();
     builder.push("1", Op::Activation(Activation::Tanh)).unwrap();
     push(&mut builder, &case.ops, "", 2);
@@ -120,13 +162,13 @@ fn network(case: &Case) -> Network {
     builder.finish("test")
 }
 
-/// All tensors of a case under a prefix, by what is left of their names.
+/// All tensors of a case under a prefix, by what is left of their names. What pads a module in PyTorch is no layer here.
 fn tensors(all: &SafeTensors<'_>, prefix: &str) -> StateDict {
     let names = all.names().into_iter().filter_map(|name| Some((name, name.strip_prefix(prefix)?)));
     let read = |(full, name): (&str, &str)| {
         let view = all.tensor(full).unwrap();
         let data = view.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
-        (name.to_owned(), Tensor { shape: view.shape().to_vec(), data })
+        (name.replace(".module.", "."), Tensor { shape: view.shape().to_vec(), data })
     };
     names.map(read).collect()
 }

@@ -13,7 +13,7 @@ const STEPS: usize = 10;
 
 fn network() -> Network {
     let hidden = Some(vec![20, 9]);
-    let config = ModelConfig { hidden, batch_norm: true, dropout: 0.3, ..ModelConfig::default() };
+    let config = ModelConfig { hidden, batch_norm: true, dropout: Some(0.3), ..ModelConfig::default() };
     architectures::build(&config, INPUT, 3).unwrap()
 }
 

@@ -11,7 +11,8 @@ const INPUT: Shape = Shape::Map { height: 8, width: 8, channels: 3 };
 const CONTEXT: StepContext = StepContext { seed: 1, step: 0, label_smoothing: 0.0 };
 
 fn network(name: &str, batch_norm: bool, dropout: f64) -> Network {
-    let config = ModelConfig { name: name.into(), batch_norm, dropout, ..ModelConfig::default() };
+    let config =
+        ModelConfig { name: name.into(), batch_norm, dropout: Some(dropout), ..ModelConfig::default() };
     architectures::build(&config, INPUT, 3).unwrap()
 }
 

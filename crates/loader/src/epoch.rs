@@ -72,6 +72,8 @@ pub(crate) struct Recipe {
     pub frames: bool,
     /// The threads that prepare a batch, where it is more than this one.
     pub pool: Option<ThreadPool>,
+    /// Whether batches are without images: targets and samples alone.
+    pub bare: bool,
 }
 
 /// Images on their way into a batch, where each is mixed with the one before it.
@@ -102,6 +104,9 @@ impl Recipe {
         };
         let memories = Mutex::new(vec![memory]);
         let soon = |from: usize, batches: usize| {
+            if self.bare {
+                return;
+            }
             let to = (from + batches * self.batch).min(turns.len());
             let samples: Vec<u32> = turns[from.min(to)..to].iter().map(|turn| turn.sample).collect();
             self.source.ahead(&samples);
@@ -177,6 +182,16 @@ impl Recipe {
             shape,
         });
         batch.shape = shape;
+        if self.bare {
+            batch.images.clear();
+            batch.partners.clear();
+            batch.shares.clear();
+            batch.samples.clear();
+            batch.samples.extend(turns.iter().map(|turn| turn.sample));
+            batch.targets.clear();
+            batch.targets.extend(turns.iter().map(|turn| self.source.label(turn.sample)));
+            return Ok(batch);
+        }
         batch.images.resize(turns.len() * shape.values(), 0.0);
         batch.targets.clear();
         batch.partners.clear();

@@ -25,6 +25,8 @@ pub struct Loader {
     normalization: Arc<Normalization>,
     shape: Shape,
     mixing: Option<Mixing>,
+    /// In how many ways each image is varied, one an epoch; none for another one in each.
+    views: Option<u32>,
     /// Whether what is kept becomes an input here, after the pipeline.
     frames: bool,
     /// Threads that prepare a batch where that is work.
@@ -109,6 +111,7 @@ impl Loader {
             normalization: Arc::new(normalization),
             shape,
             mixing: None,
+            views: None,
             frames,
             threads: 1,
             spare: Arc::default(),
@@ -139,6 +142,13 @@ impl Loader {
     #[must_use]
     pub fn with_mixing(mut self, mixing: Option<Mixing>) -> Self {
         self.mixing = mixing;
+        self
+    }
+
+    /// Varies each image in so many ways alone, one an epoch, over and over: epoch e has the draws of epoch `(e - 1) % views + 1`.
+    #[must_use]
+    pub fn with_views(mut self, views: Option<u32>) -> Self {
+        self.views = views.filter(|&views| views > 0);
         self
     }
 
@@ -194,6 +204,38 @@ impl Loader {
         self.order.samples(&self.samples, |sample| self.source.label(sample), self.seed, epoch)
     }
 
+    /// How many different inputs an image becomes over all epochs, where they are few: 1 where it is not varied, or as many as there are views.
+    pub fn versions(&self) -> Option<u32> {
+        if self.mixing.is_some() {
+            None
+        } else if self.pipeline.is_empty() {
+            Some(1)
+        } else {
+            // A sample that comes twice in an epoch is varied in two ways.
+            self.views.filter(|_| matches!(self.order, Order::Shuffled | Order::Undersampled))
+        }
+    }
+
+    /// Which of its versions an image is in an epoch, from 0.
+    pub fn version(&self, epoch: u32) -> u32 {
+        self.versions().map_or(0, |versions| epoch.saturating_sub(1) % versions)
+    }
+
+    /// The epoch whose draws an epoch has.
+    fn drawn(&self, epoch: u32) -> u32 {
+        self.views.filter(|_| epoch > 0).map_or(epoch, |views| (epoch - 1) % views + 1)
+    }
+
+    /// Images of the source, whether they are of the loader's samples or not.
+    pub fn source_len(&self) -> usize {
+        self.source.len()
+    }
+
+    /// The samples that epochs are made of, as positions in the source.
+    pub fn given(&self) -> &[u32] {
+        &self.samples
+    }
+
     /// The pixels of an image as an input that was not varied, by its position in the source, and their shape; none where the source
     /// has no such image, or has it no more. `[H, W, C]`
     pub fn pixels(&self, position: u32) -> Option<(Cow<'_, [u8]>, Shape)> {
@@ -214,6 +256,18 @@ impl Loader {
     /// # Errors
     /// [`LoaderError::Thread`] only.
     pub fn epoch_from(&self, epoch: u32, done: usize) -> Result<Epoch, LoaderError> {
+        self.start(epoch, done, false)
+    }
+
+    /// The same batches without images, for whoever has kept what it makes of them: samples and targets alone.
+    ///
+    /// # Errors
+    /// [`LoaderError::Thread`] only.
+    pub fn bare_epoch_from(&self, epoch: u32, done: usize) -> Result<Epoch, LoaderError> {
+        self.start(epoch, done, true)
+    }
+
+    fn start(&self, epoch: u32, done: usize, bare: bool) -> Result<Epoch, LoaderError> {
         let mut order = self.order(epoch);
         order.truncate(self.epoch_len);
         let turns = turns(&order, self.source.len());
@@ -225,10 +279,11 @@ impl Loader {
             shape: self.shape,
             batch: self.batch,
             seed: self.seed,
-            epoch,
+            epoch: self.drawn(epoch),
             mixing: self.mixing,
             frames: self.frames,
-            pool: self.pool()?,
+            pool: if bare { None } else { self.pool()? },
+            bare,
         };
         Epoch::start(recipe, turns, done, Arc::clone(&self.spare)).map_err(LoaderError::Thread)
     }

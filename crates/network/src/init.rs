@@ -8,8 +8,8 @@ use pupila_random::{Purpose, Stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the weights of linear maps start. Biases start at zero, except with `pytorch`; BatchNorm starts at scale 1,
-/// shift 0 whatever is chosen here.
+/// How the weights of linear maps start. Biases start at zero, except with `pytorch`; normalisations start at scale 1,
+/// shift 0, and a layer scale at 1e-6, whatever is chosen here.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Init {
@@ -134,6 +134,7 @@ impl Init {
         match (spec.role, self) {
             (Role::Scale | Role::RunningVar, _) => vec![1.0; n],
             (Role::Shift | Role::RunningMean, _) => vec![0.0; n],
+            (Role::LayerScale, _) => vec![LAYER_SCALE; n],
             (Role::Bias, Init::Pytorch) => uniform(n, 1.0 / (spec.fan_in as f64).sqrt(), stream),
             (Role::Bias, _) => vec![0.0; n],
             (Role::Weight, init) => {
@@ -153,6 +154,9 @@ impl Init {
         }
     }
 }
+
+/// The first value of a layer scale (Liu et al. 2022, "A ConvNet for the 2020s", table 5).
+const LAYER_SCALE: f32 = 1e-6;
 
 fn uniform(n: usize, bound: f64, stream: &mut Stream) -> Vec<f32> {
     // 24 random bits fill an f32; half the generator's work of a 53-bit draw counts with millions of weights.
@@ -177,7 +181,7 @@ fn gain_behind(network: &Network, spec: &ParameterSpec) -> f64 {
         let next = network.nodes().iter().position(|node| node.inputs.contains(&id));
         match next.map(|next| (next, &network.nodes()[next].op)) {
             Some((_, Op::Activation(activation))) => return Activation::gain(*activation),
-            Some((next, Op::BatchNorm { .. } | Op::Dropout { .. })) => id = next,
+            Some((next, Op::BatchNorm { .. } | Op::LayerNorm { .. } | Op::Dropout { .. })) => id = next,
             _ => return 1.0,
         }
     }

@@ -7,14 +7,17 @@
 pub mod architectures;
 mod config;
 mod init;
+pub mod names;
 mod network;
 mod op;
 mod parameter;
+mod part;
 mod summary;
 
 pub use config::{ConfigError, ModelConfig};
 pub use init::{Init, InitEntry};
 pub use network::{Builder, Network, Node, NodeId, ShapeError};
-pub use op::{Activation, Convolution, Op, PaddingMode, Shape, Window};
+pub use op::{Activation, Convolution, Op, Padding, PaddingMode, Shape, Window};
 pub use parameter::{FlattenedMap, ParameterSpec, Role, StateDict, StateError, Tensor};
+pub use part::Part;
 pub use summary::Summary;

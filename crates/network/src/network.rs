@@ -1,6 +1,6 @@
 //! A network: a list of ops whose inputs stand before them, with the shape of every output.
 
-use crate::op::{Convolution, Op, PaddingMode, Shape, Window};
+use crate::op::{Convolution, Op, Padding, PaddingMode, Shape, Window};
 use crate::parameter::{FlattenedMap, ParameterSpec, Role};
 
 /// The place of a node in [`Network::nodes`].
@@ -65,6 +65,11 @@ impl Builder {
         self.nodes[self.last()].shape
     }
 
+    /// The shape of a node's output.
+    pub(crate) fn shape_of(&self, node: NodeId) -> Shape {
+        self.nodes[node].shape
+    }
+
     /// Appends an op to the last node.
     ///
     /// # Errors
@@ -73,7 +78,7 @@ impl Builder {
         self.push_at(name, op, &[self.last()])
     }
 
-    /// Appends an op to any nodes: one, or two for [`Op::Add`].
+    /// Appends an op to any nodes: one, or two for [`Op::Add`] and [`Op::Multiply`].
     ///
     /// # Errors
     /// The op cannot take those shapes.
@@ -109,6 +114,12 @@ fn output_shape(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
             _ => Err("it adds two inputs of one shape".into()),
         };
     }
+    if let Op::Multiply = op {
+        return match inputs {
+            [map @ Shape::Map { .. }, factors] if factors.len() == map.features() => Ok(*map),
+            _ => Err("it multiplies a map and a factor for each of its channels".into()),
+        };
+    }
     let &[input] = inputs else { return Err("it takes one input".into()) };
     match *op {
         Op::Input => Err("the input stands first and only once".into()),
@@ -122,11 +133,14 @@ fn output_shape(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
                 if groups == 0 || inputs % groups != 0 || outputs % groups != 0 {
                     return Err(format!("{groups} groups must divide {inputs} and {outputs} channels"));
                 }
-                if padding_mode == PaddingMode::Reflect && window.padding >= height.min(width) {
-                    return Err(format!(
-                        "to be mirrored by {} it needs more rows and columns",
-                        window.padding
-                    ));
+                for side in [height, width] {
+                    let (before, behind) = window.around(side);
+                    if padding_mode == PaddingMode::Reflect && before.max(behind) >= side {
+                        return Err(format!(
+                            "to be mirrored by {} it needs more rows and columns",
+                            before.max(behind)
+                        ));
+                    }
                 }
                 let (height, width) = windows(window, height, width)?;
                 Ok(Shape::Map { height, width, channels: outputs })
@@ -135,7 +149,7 @@ fn output_shape(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
         },
         Op::MaxPool(window) | Op::AvgPool(window) => match input {
             Shape::Map { height, width, channels } => {
-                if window.padding * 2 > window.kernel {
+                if matches!(window.padding, Padding::Each(padding) if padding * 2 > window.kernel) {
                     return Err("its padding may be half its window at most".into());
                 }
                 let (height, width) = windows(window, height, width)?;
@@ -147,10 +161,13 @@ fn output_shape(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
             Shape::Map { channels, .. } => Ok(Shape::Map { height: 1, width: 1, channels }),
             Shape::Vector(_) => Err("it needs a map".into()),
         },
-        Op::BatchNorm { features, .. } if features != input.features() => {
+        Op::BatchNorm { features, .. } | Op::LayerNorm { features, .. } | Op::LayerScale { features }
+            if features != input.features() =>
+        {
             Err(format!("it needs {features} features"))
         }
-        Op::BatchNorm { .. } | Op::Activation(_) | Op::Dropout { .. } | Op::Add => Ok(input),
+        Op::BatchNorm { .. } | Op::LayerNorm { .. } | Op::LayerScale { .. } => Ok(input),
+        Op::Activation(_) | Op::Dropout { .. } | Op::Add | Op::Multiply => Ok(input),
     }
 }
 
@@ -209,8 +226,13 @@ impl Network {
                         add(role, vec![features], None, 0, 0);
                     }
                 }
+                Op::LayerNorm { features, .. } => {
+                    add(Role::Scale, vec![features], None, 0, 0);
+                    add(Role::Shift, vec![features], None, 0, 0);
+                }
+                Op::LayerScale { features } => add(Role::LayerScale, vec![features], None, 0, 0),
                 Op::Input | Op::Flatten | Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool => {}
-                Op::Add | Op::Activation(_) | Op::Dropout { .. } => {}
+                Op::Add | Op::Multiply | Op::Activation(_) | Op::Dropout { .. } => {}
             }
         }
         specs
@@ -229,7 +251,8 @@ impl Network {
                     });
                 }
                 // What works element by element keeps the order.
-                Op::Activation(_) | Op::Dropout { .. } | Op::BatchNorm { .. } | Op::Add => {}
+                Op::Activation(_) | Op::Dropout { .. } | Op::BatchNorm { .. } | Op::Add | Op::Multiply => {}
+                Op::LayerNorm { .. } | Op::LayerScale { .. } => {}
                 Op::Input | Op::Linear { .. } | Op::Conv2d(_) => return None,
                 Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool => return None,
             }

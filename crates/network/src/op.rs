@@ -74,11 +74,15 @@ pub enum Activation {
     Gelu,
     /// x sigmoid(x) (Elfwing, Uchibe and Doya 2017)
     Silu,
+    /// x min(max(0, x + 3), 6) / 6 (Howard et al. 2019)
+    Hardswish,
+    /// min(max(0, x + 3), 6) / 6 (Courbariaux, Bengio and David 2015, with the slope of Howard et al. 2019)
+    Hardsigmoid,
 }
 
 impl Activation {
     /// Every activation.
-    pub const ALL: [Activation; 7] = [
+    pub const ALL: [Activation; 9] = [
         Activation::Relu,
         Activation::Relu6,
         Activation::LeakyRelu,
@@ -86,6 +90,8 @@ impl Activation {
         Activation::Tanh,
         Activation::Gelu,
         Activation::Silu,
+        Activation::Hardswish,
+        Activation::Hardsigmoid,
     ];
 
     /// The slope that LeakyReLU has below zero.
@@ -95,9 +101,13 @@ impl Activation {
     /// ReLU, for which PyTorch names none.
     pub fn gain(self) -> f64 {
         match self {
-            Activation::Relu | Activation::Relu6 | Activation::Gelu | Activation::Silu => 2f64.sqrt(),
+            Activation::Relu
+            | Activation::Relu6
+            | Activation::Gelu
+            | Activation::Silu
+            | Activation::Hardswish => 2f64.sqrt(),
             Activation::LeakyRelu => (2.0 / (1.0 + Self::LEAKY_SLOPE * Self::LEAKY_SLOPE)).sqrt(),
-            Activation::Sigmoid => 1.0,
+            Activation::Sigmoid | Activation::Hardsigmoid => 1.0,
             Activation::Tanh => 5.0 / 3.0,
         }
     }
@@ -112,6 +122,8 @@ impl Activation {
             Activation::Tanh => "Tanh",
             Activation::Gelu => "GELU",
             Activation::Silu => "SiLU",
+            Activation::Hardswish => "Hardswish",
+            Activation::Hardsigmoid => "Hardsigmoid",
         }
     }
 }
@@ -127,6 +139,16 @@ pub enum PaddingMode {
     Reflect,
 }
 
+/// How many rows and columns stand around the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// So many on each side.
+    Each(usize),
+    /// As many as it takes for a window at every `stride`-th row and column: side / stride windows, rounded up. An odd one stands
+    /// behind. (TensorFlow's `SAME`, timm's `pad_same`.)
+    Same,
+}
+
 /// The window of a convolution or of pooling: square, the same in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -134,14 +156,37 @@ pub struct Window {
     pub kernel: usize,
     /// Rows and columns from one window to the next.
     pub stride: usize,
-    /// Rows and columns added on each side of the input.
-    pub padding: usize,
+    /// Rows and columns added around the input.
+    pub padding: Padding,
 }
 
 impl Window {
+    /// A window of `kernel` x `kernel` at every `stride`-th row and column, with `padding` of them on each side of the input.
+    pub const fn new(kernel: usize, stride: usize, padding: usize) -> Self {
+        Window { kernel, stride, padding: Padding::Each(padding) }
+    }
+
+    /// A window whose padding follows the size of the input: [`Padding::Same`].
+    pub const fn same(kernel: usize, stride: usize) -> Self {
+        Window { kernel, stride, padding: Padding::Same }
+    }
+
+    /// Rows (or columns) added before the first and behind the last of an input of `side` of them.
+    pub fn around(self, side: usize) -> (usize, usize) {
+        match self.padding {
+            Padding::Each(padding) => (padding, padding),
+            Padding::Same => {
+                let last = (side.div_ceil(self.stride) - usize::from(side > 0)) * self.stride;
+                let total = (last + self.kernel).saturating_sub(side);
+                (total / 2, total - total / 2)
+            }
+        }
+    }
+
     /// Number of windows along a side; 0 where the input is smaller than one.
     pub fn count(self, side: usize) -> usize {
-        let padded = side + 2 * self.padding;
+        let (before, behind) = self.around(side);
+        let padded = before + side + behind;
         if padded < self.kernel { 0 } else { (padded - self.kernel) / self.stride + 1 }
     }
 }
@@ -205,6 +250,9 @@ pub enum Op {
     GlobalAvgPool,
     /// The sum of two inputs of one shape: the residual connection (He et al. 2016).
     Add,
+    /// A map times one factor for each of its channels, which a second input gives: a map of 1 x 1 or a vector. What
+    /// squeeze-and-excitation does with its gates (Hu, Shen and Sun 2018).
+    Multiply,
     /// Batch normalisation over every dimension but the features (Ioffe and Szegedy 2015; PyTorch's BatchNorm1d and 2d).
     BatchNorm {
         /// Features, each with its own statistics.
@@ -213,6 +261,19 @@ pub enum Op {
         eps: f64,
         /// Share of the new batch in the running statistics.
         momentum: f64,
+    },
+    /// Normalisation of each pixel over its channels, with a scale and a shift for each channel (Ba, Kiros and Hinton 2016;
+    /// PyTorch's LayerNorm over the innermost dimension, timm's LayerNorm2d).
+    LayerNorm {
+        /// Features that are normalised together.
+        features: usize,
+        /// Added to the variance.
+        eps: f64,
+    },
+    /// A learnt factor for each feature, near zero in the beginning (Touvron et al. 2021, "Going Deeper with Image Transformers").
+    LayerScale {
+        /// Features, each with its own factor.
+        features: usize,
     },
     /// An elementwise activation.
     Activation(Activation),
@@ -240,7 +301,10 @@ impl Op {
             Op::AvgPool(_) => "AvgPool2d",
             Op::GlobalAvgPool => "AdaptiveAvgPool2d",
             Op::Add => "Add",
+            Op::Multiply => "Multiply",
             Op::BatchNorm { .. } => "BatchNorm",
+            Op::LayerNorm { .. } => "LayerNorm",
+            Op::LayerScale { .. } => "LayerScale",
             Op::Activation(activation) => activation.module(),
             Op::Dropout { .. } => "Dropout",
         }

@@ -10,10 +10,12 @@ pub enum Role {
     Weight,
     /// An added bias.
     Bias,
-    /// The scale of a normalisation (PyTorch's `weight` of BatchNorm).
+    /// The scale of a normalisation (PyTorch's `weight` of BatchNorm and LayerNorm).
     Scale,
-    /// The shift of a normalisation (PyTorch's `bias` of BatchNorm).
+    /// The shift of a normalisation (PyTorch's `bias` of BatchNorm and LayerNorm).
     Shift,
+    /// The factors of a layer scale (timm's `gamma` of ConvNeXt).
+    LayerScale,
     /// Running mean: tracked, not trained.
     RunningMean,
     /// Running variance: tracked, not trained.
@@ -31,6 +33,7 @@ impl Role {
         match self {
             Role::Weight | Role::Scale => "weight",
             Role::Bias | Role::Shift => "bias",
+            Role::LayerScale => "gamma",
             Role::RunningMean => "running_mean",
             Role::RunningVar => "running_var",
         }

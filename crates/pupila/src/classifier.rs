@@ -80,7 +80,7 @@ impl Answers {
 }
 
 /// Why a folder has no model, and what to do.
-fn without_model(folder: &RunFolder) -> String {
+pub(crate) fn without_model(folder: &RunFolder) -> String {
     let path = folder.path().display();
     if folder.is_study() {
         let run =
@@ -202,9 +202,10 @@ impl Classifier {
             .as_ref()
             .and_then(|folder| Some((folder.file(RunFolder::RECIPE), folder.recipe().ok()??)));
         match recipe {
-            Some(file) => {
-                Layers { file: Some(file), settings: Vec::new() }.resolve_what_is_known().0.controls()
-            }
+            Some(file) => Layers { file: Some(file), settings: Vec::new(), learnt: None }
+                .resolve_what_is_known()
+                .0
+                .controls(),
             None => self.card.input.control().into_iter().collect(),
         }
     }

@@ -55,6 +55,9 @@ pub(crate) struct Train {
     pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) choice: RecipeChoice,
+    /// Learnt weights to begin from: a run, or a file of weights (safetensors, .pt, .pth, a wheel) [transfer.from]
+    #[arg(long, value_name = "RUN_OR_FILE")]
+    pub(crate) init_from: Option<PathBuf>,
     /// Passes over the training images [train.epochs]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) epochs: Option<String>,
@@ -145,6 +148,9 @@ pub(crate) struct Search {
     pub(crate) study: Option<String>,
     #[command(flatten)]
     pub(crate) choice: RecipeChoice,
+    /// Learnt weights to begin from: a run, or a file of weights (safetensors, .pt, .pth, a wheel) [transfer.from]
+    #[arg(long, value_name = "RUN_OR_FILE")]
+    pub(crate) init_from: Option<PathBuf>,
     /// Passes over the training images [train.epochs]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) epochs: Option<String>,
@@ -182,6 +188,9 @@ pub(crate) struct Study {
     pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) choice: RecipeChoice,
+    /// Learnt weights to begin from: a run, or a file of weights (safetensors, .pt, .pth, a wheel) [transfer.from]
+    #[arg(long, value_name = "RUN_OR_FILE")]
+    pub(crate) init_from: Option<PathBuf>,
     /// Passes over the training images [train.epochs]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) epochs: Option<String>,
@@ -447,6 +456,8 @@ pub(crate) enum Listed {
     Transforms,
     /// Optimizers, for optimizer.name
     Optimizers,
+    /// Learnt weights that are known, for --init-from
+    Pretrained,
     /// Learning-rate schedules, for schedule.name
     Schedules,
     /// Initialisers, for model.init

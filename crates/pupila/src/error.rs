@@ -10,6 +10,7 @@ use pupila_search::storage::StorageError;
 use pupila_study::StudyErrors;
 use pupila_train::{DataError, EvaluateError, ModelFileError, RecipeErrors, TrainError};
 use pupila_transforms::NormalizationError;
+use pupila_weights::WeightsError;
 use std::io;
 use std::path::PathBuf;
 
@@ -60,6 +61,9 @@ pub enum Error {
     /// A model file cannot be read.
     #[error(transparent)]
     ModelFile(ModelFileError),
+    /// Learnt weights cannot be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// The model file cannot be written.
     #[error(transparent)]
     ModelNotWritten(ModelFileError),
@@ -228,6 +232,7 @@ impl Error {
             | Error::Model { .. }
             | Error::Files(_)
             | Error::ModelFile(_)
+            | Error::Weights(_)
             | Error::Values { .. }
             | Error::Request(_)
             | Error::Folder(RunFolderError::Exists(_) | RunFolderError::Name(_))

@@ -423,7 +423,7 @@ fn same(a: &Path, b: &Path) -> bool {
 fn layout_of(folder: &RunFolder) -> Result<Layout, Error> {
     let Some(text) = folder.recipe()? else { return Ok(Layout::default()) };
     let file = Some((folder.file(RunFolder::RECIPE), text));
-    let (recipe, _) = Layers { file, settings: Vec::new() }.resolve_what_is_known();
+    let (recipe, _) = Layers { file, settings: Vec::new(), learnt: None }.resolve_what_is_known();
     Ok(recipe.data.layout())
 }
 

@@ -78,6 +78,7 @@ mod source;
 mod stop_signal;
 pub mod study;
 mod trained;
+mod transfer;
 
 pub use augmentation::{Alone, AugmentationOptions, Augmented, augmented};
 pub use benchmark::{Benchmark, BenchmarkOptions, Times, Work};
@@ -101,11 +102,13 @@ pub use pupila_train::{
 };
 pub use search::Search;
 pub use session::{
-    FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, cache_bound, user_cache,
+    Beginning, FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, cache_bound,
+    user_cache,
 };
 pub use shared_data::SharedData;
 pub use stop_signal::StopSignal;
 pub use study::Study;
+pub use transfer::Learnt;
 
 /// The sections of a recipe, how it is read from TOML, and what can be wrong with it.
 pub mod recipe {
@@ -114,8 +117,8 @@ pub mod recipe {
     pub use pupila_train::schedule::ScheduleConfig as Schedule;
     pub use pupila_train::{
         Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Layers,
-        Loss, Monitor, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting,
-        TrackingConfig as Tracking, Train, json_schema, key_docs, key_meant, keys, keys_page,
+        LearntKeys, Loss, Monitor, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting,
+        TrackingConfig as Tracking, Train, Transfer, json_schema, key_docs, key_meant, keys, keys_page,
     };
     pub use pupila_transforms::{Normalize, TransformConfig};
 }
@@ -132,3 +135,4 @@ pub use pupila_run as run_files;
 pub use pupila_trackers as trackers;
 pub use pupila_train as train;
 pub use pupila_transforms as transforms;
+pub use pupila_weights as weights;

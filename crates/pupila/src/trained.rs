@@ -143,7 +143,8 @@ pub(crate) fn scan_again(
             file.display()
         ))
     })?;
-    let (recipe, faults) = Layers { file: Some((file, text)), settings: Vec::new() }.resolve_what_is_known();
+    let (recipe, faults) =
+        Layers { file: Some((file, text)), settings: Vec::new(), learnt: None }.resolve_what_is_known();
     let (dataset, _) = scan_for(&recipe, data, cache)?;
     let warning = |fault: pupila_train::Fault| {
         if fault.key.starts_with("augment.") {

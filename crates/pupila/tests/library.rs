@@ -24,7 +24,7 @@ fn samples() -> PathBuf {
 fn recipe() -> Recipe {
     Recipe {
         input: Input { size: 8.into(), ..Input::default() },
-        model: Model { hidden: Some(vec![8]), dropout: 0.2, ..Model::default() },
+        model: Model { hidden: Some(vec![8]), dropout: Some(0.2), ..Model::default() },
         train: Train { epochs: 3, ..Train::default() },
         ..Recipe::default()
     }

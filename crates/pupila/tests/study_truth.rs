@@ -22,7 +22,7 @@ const IMAGES: usize = 60;
 fn recipe(seed: u64) -> Recipe {
     Recipe {
         input: Input { size: 8.into(), ..Input::default() },
-        model: Model { hidden: Some(vec![8]), dropout: 0.2, ..Model::default() },
+        model: Model { hidden: Some(vec![8]), dropout: Some(0.2), ..Model::default() },
         optimizer: Optimizer { lr: 0.003, ..Optimizer::default() },
         augment: Augment::none(),
         train: Train { epochs: 4, seed, ..Train::default() },

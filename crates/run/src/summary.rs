@@ -3,6 +3,7 @@
 use crate::error::{RunFileError, damaged};
 use crate::finding::Finding;
 use crate::leaks::Leaks;
+use crate::learnt::LearntFrom;
 use crate::looks_summary::LooksSummary;
 use crate::named::Named;
 use crate::run_end::RunEnd;
@@ -104,6 +105,9 @@ pub struct RunSummary {
     /// Transforms of the caller's own, which a recipe cannot name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub own_transforms: Vec<String>,
+    /// The weights that it began from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learnt_from: Option<LearntFrom>,
     /// `train.seed`.
     pub seed: u64,
     /// Threads of the run.

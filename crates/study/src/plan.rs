@@ -11,7 +11,7 @@ pub const SEEDS: usize = 5;
 /// The metric where nobody says which.
 pub const METRIC: &str = "val/accuracy";
 /// Keys that change no result: variants that differ in nothing else are the same.
-const WITHOUT_EFFECT: [&str; 2] = ["tracking.", "data.cache"];
+const WITHOUT_EFFECT: [&str; 3] = ["tracking.", "data.cache", "transfer.sha256"];
 /// Keys that a study sets by itself.
 pub(crate) const SEEDED: [&str; 3] = ["train.seed", "data.split_seed", "data.subset_seed"];
 

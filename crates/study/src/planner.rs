@@ -161,7 +161,7 @@ impl Planner<'_> {
             settings.push(setting(key, value, "the study's [set]"));
         }
         settings.extend(self.request.layers.settings.clone());
-        let shared = Layers { file: self.layers.file.clone(), settings };
+        let shared = Layers { settings, ..self.layers.clone() };
         let named = self.named(base);
         self.check_keys(&named);
         let slugs = slugs(named.iter().map(|named| named.name.as_str()));

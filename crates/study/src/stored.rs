@@ -8,7 +8,11 @@ use toml::Value;
 impl Plan {
     /// The keys in which a variant's recipe is another than a stored one, but for the seeds and what changes no result.
     pub fn changed_keys(&self, variant: &Variant, stored: &str) -> Vec<String> {
-        let stored = Layers { file: Some(("study.json".into(), stored.to_owned())), settings: Vec::new() };
+        let stored = Layers {
+            file: Some(("study.json".into(), stored.to_owned())),
+            settings: Vec::new(),
+            learnt: None,
+        };
         different_keys(&[effective(&variant.recipe), effective(&stored.resolve_what_is_known().0)])
     }
 
@@ -38,7 +42,11 @@ impl Plan {
         recipe: &str,
         values: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), StudyFault> {
-        let layers = Layers { file: Some(("study.json".into(), recipe.to_owned())), settings: Vec::new() };
+        let layers = Layers {
+            file: Some(("study.json".into(), recipe.to_owned())),
+            settings: Vec::new(),
+            learnt: None,
+        };
         let seeds = Seeding {
             seed: self.seeds.first().copied().unwrap_or(0),
             split: self.splits.first().copied().unwrap_or(0),

@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "augment.transforms=[{ random_resized_crop = {} }, { horizontal_flip = {} }]".to_owned(),
     ];
     let settings = sets.map(|assignment| Setting { option: format!("--set {assignment}"), assignment });
-    let recipe = Layers { file: None, settings: settings.into() }.resolve()?;
+    let recipe = Layers { file: None, settings: settings.into(), learnt: None }.resolve()?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let rates = pool.install(|| -> Result<Vec<f64>, String> {
         let told = |error: &dyn std::fmt::Display| error.to_string();

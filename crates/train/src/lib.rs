@@ -9,7 +9,9 @@ mod data;
 pub mod diagnosis;
 mod early_shortcuts;
 mod evaluate;
+mod features;
 mod insight;
+mod learning;
 mod model_file;
 mod near_copies;
 mod observer;
@@ -28,13 +30,15 @@ pub use evaluate::{EvaluateError, evaluate};
 pub use insight::{
     Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
 };
+pub use learning::check_freeze;
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
 pub use near_copies::MOST_COMPARED;
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
     Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName, HoldName, Input,
-    KeptSize, KeyDoc, Labels, Layers, LeakPolicy, Loss, Monitor, MonitorError, NamedWeights, Names, Origin,
-    Recipe, RecipeErrors, Sampler, Setting, Size, Train, json_schema, key_docs, key_meant, keys, keys_page,
+    KeptSize, KeyDoc, Labels, Layers, LeakPolicy, LearntKeys, Loss, Monitor, MonitorError, NamedWeights,
+    Names, NormPolicy, Origin, Recipe, RecipeErrors, Sampler, Setting, Size, Train, Transfer, json_schema,
+    key_docs, key_meant, keys, keys_page,
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};

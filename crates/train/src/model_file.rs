@@ -5,7 +5,7 @@ use crate::recipe::Input;
 use pupila_dataset::ResizeRule;
 use pupila_image::{DecodeError, Image};
 use pupila_network::{ModelConfig, Network, Shape, StateDict, Tensor, architectures};
-use pupila_run::write_whole;
+use pupila_run::{LearntFrom, write_whole};
 use pupila_transforms::{Normalization, NormalizationError, PerImage};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// The one key of the file's metadata. One alone, since safetensors writes several in any order and a model file is to
 /// be the same to the byte.
-const KEY: &str = "pupila";
+const KEY: &str = ModelCard::KEY;
 /// The version of the metadata.
 const FORMAT: u32 = 1;
 
@@ -38,6 +38,9 @@ pub struct ModelCard {
     pub model: ModelConfig,
     /// The epoch that the values are of, from 1.
     pub epoch: u32,
+    /// The weights that the training began from, with their licence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learnt_from: Option<LearntFrom>,
 }
 
 /// A normalisation as the file holds it: (pixel / max_pixel_value - mean) / std for each channel, or each image by itself.
@@ -93,6 +96,9 @@ pub enum ModelFileError {
 }
 
 impl ModelCard {
+    /// The key of the safetensors metadata that holds it.
+    pub const KEY: &'static str = "pupila";
+
     /// The card of a model.
     pub fn new(
         classes: Vec<String>,
@@ -107,7 +113,16 @@ impl ModelCard {
             per_image: normalization.per_image(),
         };
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        ModelCard { format: FORMAT, version, classes, input, normalization, model, epoch: 0 }
+        ModelCard {
+            format: FORMAT,
+            version,
+            classes,
+            input,
+            normalization,
+            model,
+            epoch: 0,
+            learnt_from: None,
+        }
     }
 
     /// The shape of one image as the network sees it.
@@ -127,8 +142,8 @@ impl ModelCard {
     /// A number that changes with any change of what the model answers: its values, input, normalisation, classes. In hexadecimal.
     pub fn fingerprint(&self, state: &StateDict) -> String {
         let mut hasher = twox_hash::XxHash3_128::new();
-        // Which version wrote it, and in which epoch, changes no answer.
-        let card = ModelCard { version: String::new(), epoch: 0, ..self.clone() };
+        // Which version wrote it, in which epoch, and what it began from, changes no answer.
+        let card = ModelCard { version: String::new(), epoch: 0, learnt_from: None, ..self.clone() };
         hasher.write(serde_json::to_string(&card).unwrap_or_default().as_bytes());
         for (name, tensor) in state {
             hasher.write(name.as_bytes());

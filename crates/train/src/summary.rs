@@ -6,7 +6,7 @@ use crate::trainer::Outcome;
 use pupila_dataset::{OtherPictures, Skipped, Taken};
 use pupila_network::Network;
 use pupila_run::{
-    FORMAT, ImagesRead, Intervals, Leaks, OtherPicture, RunEnd, RunSummary, SkippedImage, Timing,
+    FORMAT, ImagesRead, Intervals, Leaks, LearntFrom, OtherPicture, RunEnd, RunSummary, SkippedImage, Timing,
     TrainScores, finite,
 };
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub struct SummaryContext<'a> {
     pub decode: Duration,
     /// From the start to now.
     pub total: Duration,
+    /// The weights that the run began from.
+    pub learnt_from: Option<&'a LearntFrom>,
     /// Threads of the run.
     pub threads: usize,
     /// What the engine took of memory while training, in bytes.
@@ -89,6 +91,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         other_pictures: other_pictures_of(other_pictures),
         negative_controls: recipe.controls(),
         own_transforms: recipe.own_transforms(),
+        learnt_from: context.learnt_from.cloned(),
         seed: recipe.train.seed,
         threads: context.threads,
         version: env!("CARGO_PKG_VERSION").to_owned(),

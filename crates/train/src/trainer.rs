@@ -2,13 +2,15 @@
 
 use crate::best::Best;
 use crate::diagnosis::{Diagnosis, Finding};
-use crate::evaluate::{EvaluateError, evaluate};
+use crate::evaluate::{EvaluateError, evaluate_on};
+use crate::features::Features;
+use crate::learning::learning;
 use crate::observer::{Begin, EpochRecord, Look, Observer, StepRecord, Stop};
 use crate::recipe::{CheckedRecipe, Recipe};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::state::{LoopState, Start};
 use pupila_backend::{
-    Backend, LossSum, NotFinite, OptimizerError, RestoreError, Snapshot, StepContext, Targets,
+    Backend, Learning, LossSum, NotFinite, OptimizerError, RestoreError, Snapshot, StepContext, Targets,
 };
 use pupila_loader::{Batch, Epoch, Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError, summary};
@@ -37,6 +39,11 @@ impl Plan<'_> {
     /// The values that the recipe's initialiser draws by its seed.
     pub fn initial_values(&self) -> StateDict {
         self.recipe.model.init.state(self.network, self.recipe.train.seed)
+    }
+
+    /// Which parts learn in an epoch, from 1, and how fast.
+    pub fn learning(&self, epoch: u32) -> Learning {
+        learning(self.recipe, self.network, epoch, self.updates_per_epoch())
     }
 
     /// Optimizer updates in an epoch.
@@ -103,7 +110,7 @@ pub enum TrainError {
     State(#[from] RestoreError),
 }
 
-/// Trains a network from its first values to its best ones, which `engine` has afterwards.
+/// Trains a network from where it begins to its best values, which `engine` has afterwards.
 ///
 /// Runs on the threads of the current rayon pool; the result is the same to the bit for any number of them.
 ///
@@ -112,9 +119,10 @@ pub enum TrainError {
 pub fn train(
     plan: &Plan<'_>,
     engine: &mut dyn Backend,
+    start: Start<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Outcome, TrainError> {
-    let mut training = Training::begin(plan, engine, Start::Values(&plan.initial_values()))?;
+    let mut training = Training::begin(plan, engine, start)?;
     training.run(observer)?;
     training.finish(observer)
 }
@@ -127,6 +135,8 @@ pub struct Training<'a> {
     schedule: Schedule<'a>,
     best: Best,
     diagnosis: Diagnosis<'a>,
+    /// What a frozen part makes of the images, where it always makes the same of them.
+    features: Option<Features>,
     average: Snapshot<f32>,
     /// The values themselves while the engine has their average.
     raw: Snapshot<f32>,
@@ -174,6 +184,7 @@ impl<'a> Training<'a> {
             schedule: Schedule::new(schedule, rule.lr, config.epochs, updates, monitor.direction)?,
             best: Best::new(monitor, early_stopping),
             diagnosis: Diagnosis::new(plan, Default::default()),
+            features: None,
             average: Snapshot::default(),
             raw: Snapshot::default(),
             begun: false,
@@ -270,17 +281,32 @@ impl<'a> Training<'a> {
         Ok(self.ended.insert(end).name())
     }
 
+    /// The batches of an epoch behind the first `done`, without images where their features are known.
+    fn epoch_of(&self, epoch: u32, done: usize) -> Result<Epoch, LoaderError> {
+        let loader = self.plan.train;
+        let known = self.features.as_ref().is_some_and(|features| {
+            features.are_of(&self.plan.learning(epoch)) && features.know(loader, loader.version(epoch))
+        });
+        if known { loader.bare_epoch_from(epoch, done) } else { loader.epoch_from(epoch, done) }
+    }
+
     /// Learns from the rest of the epoch's batches.
     fn learn(&mut self, observer: &mut dyn Observer) -> Result<Option<End>, TrainError> {
         let Recipe { train: config, loss, .. } = self.plan.recipe.recipe();
         let batches_per_epoch = self.plan.train.batches();
+        let version = self.plan.train.version(self.epoch);
         // Without either, the update can follow each gradient at once.
         let whole_gradient = config.accumulate > 1 || config.clip_norm.is_some();
+        let learning = self.plan.learning(self.epoch);
+        self.engine.set_learning(&learning);
+        if !self.features.as_ref().is_some_and(|features| features.are_of(&learning)) {
+            self.features = Features::new(self.engine, self.plan.train, &learning);
+        }
         let start = Instant::now();
         let (time_before, waited_before) = (self.train_time, self.waited);
         let mut batches = match self.prepared.take() {
             Some(batches) => batches,
-            None => self.plan.train.epoch_from(self.epoch, self.batches)?,
+            None => self.epoch_of(self.epoch, self.batches)?,
         };
         while self.batches < batches_per_epoch {
             if let Some(stop) = observer.stop() {
@@ -299,20 +325,34 @@ impl<'a> Training<'a> {
             let updates = self.engine.updates();
             self.lr = self.schedule.lr(self.epoch - 1, updates);
             let targets = targets_of(&batch);
+            let images = match &mut self.features {
+                Some(features) => {
+                    let rows = features.of(self.engine, &batch, version);
+                    self.engine.read_features(true);
+                    rows
+                }
+                None => &batch.images,
+            };
             let (loss, norm) = if whole_gradient {
-                let loss = self.engine.accumulate(&batch.images, targets, &context);
+                let loss = self.engine.accumulate(images, targets, &context);
                 let done = self.batches + 1;
                 let due = done.is_multiple_of(config.accumulate) || done == batches_per_epoch;
                 let apply = due && loss.loss.is_finite();
                 let norm = if apply { self.engine.apply(self.lr, config.clip_norm) } else { 0.0 };
                 (loss, norm)
             } else {
-                (self.engine.step(&batch.images, targets, &context, self.lr), 0.0)
+                (self.engine.step(images, targets, &context, self.lr), 0.0)
             };
             if !(loss.loss.is_finite() && norm.is_finite()) {
-                let place = self.engine.find_not_finite(&batch.images, batch.targets.len(), &context);
+                let place = self.engine.find_not_finite(images, batch.targets.len(), &context);
                 let step = self.engine.updates() + 1;
+                if self.features.is_some() {
+                    self.engine.read_features(false);
+                }
                 return Ok(Some(End::Diverged { epoch: self.epoch, step, place }));
+            }
+            if self.features.is_some() {
+                self.engine.read_features(false);
             }
             batches.recycle(batch);
             if let Some(decay) = config.ema_decay.filter(|_| self.engine.updates() > updates) {
@@ -339,7 +379,7 @@ impl<'a> Training<'a> {
         let Recipe { train: config, .. } = self.plan.recipe.recipe();
         let start = Instant::now();
         if self.epoch < config.epochs {
-            self.prepared = Some(self.plan.train.epoch(self.epoch + 1)?);
+            self.prepared = Some(self.epoch_of(self.epoch + 1, 0)?);
         }
         let averaged = config.ema_decay.is_some();
         if averaged {
@@ -347,7 +387,7 @@ impl<'a> Training<'a> {
             self.engine.restore(&self.average);
         }
         let mut stop = None;
-        let evaluated = evaluate(self.engine, self.plan.val, &mut || {
+        let evaluated = evaluate_on(self.engine, self.plan.val, self.features.as_mut(), &mut || {
             stop = stop.take().or_else(|| observer.stop());
             stop.is_some()
         });
@@ -433,7 +473,8 @@ impl<'a> Training<'a> {
         outcome.best_epoch = self.best.restore(self.engine);
         self.engine.end_training();
         if outcome.best_epoch.is_some() {
-            outcome.predictions = Some(evaluate(self.engine, self.plan.val, &mut || false)?);
+            let features = self.features.as_mut();
+            outcome.predictions = Some(evaluate_on(self.engine, self.plan.val, features, &mut || false)?);
         }
         outcome.findings = self.diagnosis.state.findings;
         observer.event(&Event::End { end: outcome.end, best_epoch: outcome.best_epoch });

@@ -24,7 +24,7 @@ fn recipe(settings: &[&str]) -> CheckedRecipe {
         ["input.size=8", "train.batch=4", "train.epochs=4", "tracking.steps_every=2", "train.seed=3"];
     let setting = |s: &&str| Setting { assignment: (*s).to_owned(), option: format!("--set {s}") };
     let settings = common.iter().chain(settings).map(setting).collect();
-    Layers { file: None, settings }.resolve().unwrap()
+    Layers { file: None, settings, learnt: None }.resolve().unwrap()
 }
 
 /// Images that can be learnt a little: noise, brighter in one channel for each class.
@@ -195,7 +195,8 @@ fn whole(recipe: &CheckedRecipe) -> Result {
     let tracking = started(&plan, folder.path());
     let mut watcher = Watcher { tracking, steps: None };
     let mut engine = parts.engine();
-    let outcome = pupila_train::train(&plan, &mut engine, &mut watcher).unwrap();
+    let outcome =
+        pupila_train::train(&plan, &mut engine, Start::Values(&plan.initial_values()), &mut watcher).unwrap();
     result(outcome, &engine, watcher, folder.path())
 }
 
@@ -330,8 +331,10 @@ impl Observer for Impatient {
 #[test]
 fn an_observer_ends_a_run_with_its_best_values() {
     let parts = Parts::new(&recipe(&["model.hidden=[8]"]));
-    let mut engine = parts.engine();
-    let outcome = pupila_train::train(&parts.plan(), &mut engine, &mut Impatient(2)).unwrap();
+    let (plan, mut engine) = (parts.plan(), parts.engine());
+    let outcome =
+        pupila_train::train(&plan, &mut engine, Start::Values(&plan.initial_values()), &mut Impatient(2))
+            .unwrap();
     assert_eq!((outcome.end.name(), outcome.epochs.len()), ("ended", 2));
     assert_eq!(outcome.ended_because.as_deref(), Some("enough"));
     assert!(outcome.best_epoch.is_some() && outcome.predictions.is_some());
@@ -342,7 +345,8 @@ fn learnt_values_are_another_way_to_begin() {
     let parts = Parts::new(&recipe(&["model.hidden=[8]", "train.epochs=3"]));
     let plan = parts.plan();
     let mut engine = parts.engine();
-    let first = pupila_train::train(&plan, &mut engine, &mut ()).unwrap();
+    let first =
+        pupila_train::train(&plan, &mut engine, Start::Values(&plan.initial_values()), &mut ()).unwrap();
     let learnt = engine.state();
     let mut engine = parts.engine();
     let mut training = Training::begin(&plan, &mut engine, Start::Values(&learnt)).unwrap();

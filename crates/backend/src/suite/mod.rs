@@ -69,8 +69,14 @@ const CONTEXT: StepContext = StepContext { seed: 1, step: 0, label_smoothing: 0.
 fn network(name: &str, batch_norm: bool, dropout: f64) -> Network {
     let filters = (name == "cnn").then(|| vec![5, 9]);
     let hidden = Some(vec![20, 7]);
-    let config =
-        ModelConfig { name: name.into(), hidden, filters, batch_norm, dropout, ..ModelConfig::default() };
+    let config = ModelConfig {
+        name: name.into(),
+        hidden,
+        filters,
+        batch_norm,
+        dropout: Some(dropout),
+        ..ModelConfig::default()
+    };
     architectures::build(&config, INPUT, CLASSES).unwrap()
 }
 

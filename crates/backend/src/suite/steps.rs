@@ -15,7 +15,10 @@ pub fn logits_depend_on_their_image_alone(make: Make<'_>) {
         let config = ModelConfig { name: name.into(), ..ModelConfig::default() };
         architectures::build(&config, Shape::Map { height: 32, width: 32, channels: 3 }, CLASSES).unwrap()
     };
-    let all = networks().into_iter().chain(["cnn", "resnet18", "mobilenet_v2"].map(built));
+    let all = networks().into_iter().chain(
+        ["cnn", "resnet18", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_lite0", "convnext_atto"]
+            .map(built),
+    );
     for network in all {
         let len = network.input().len();
         let images: Vec<f32> =

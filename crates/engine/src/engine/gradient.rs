@@ -5,7 +5,7 @@ use crate::arena::Arena;
 use crate::float::Float;
 use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::{Shared, for_each};
-use pupila_backend::{LossSum, RestoreError, StepContext, Targets, Waiting};
+use pupila_backend::{LossSum, NodeLearning, RestoreError, StepContext, Targets, Waiting};
 use pupila_network::Role;
 use std::ops::Range;
 
@@ -77,6 +77,7 @@ impl<T: Float> Engine<T> {
         if !loss.loss.is_finite() {
             return loss;
         }
+        self.clear_frozen();
         self.backward(images, batch, Sink::Keep);
         let len = self.gradients.len();
         let accumulated = self.accumulated.get_or_insert_with(|| Accumulated::new(len));
@@ -107,6 +108,11 @@ impl<T: Float> Engine<T> {
         let sum = &self.gradients;
         let mut updates = optimizer.begin(lr);
         for Slot { spec, range, .. } in self.slots.iter().filter(|slot| slot.spec.role.trained()) {
+            let learning = self.learning.of(spec.node);
+            if learning.rate == 0.0 {
+                continue;
+            }
+            updates.follow(learning);
             let (values, gradient) = (&mut self.values[range.clone()], &sum[range.clone()]);
             updates.apply_all(range.start, values, gradient, spec.role == Role::Weight);
         }
@@ -154,6 +160,13 @@ impl<T: Float> Engine<T> {
 }
 
 impl<T: Float> Sink<'_, '_, T> {
+    /// What is updated from here on learns so.
+    pub(super) fn follow(&mut self, learning: NodeLearning) {
+        if let Sink::Update(updates) = self {
+            updates.follow(learning);
+        }
+    }
+
     /// Updates some tensors with their gradients, if that is what becomes of them. The first is a weight, or not, as `weight`
     /// says; the second never is.
     pub(super) fn update(

@@ -4,23 +4,44 @@ use super::profile::Watch;
 use super::{Buffers, Engine, Sink, parts};
 use crate::float::Float;
 use crate::kernels::linear::{Linear, Memory};
+use crate::kernels::multiply::FactorGradient;
 use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
 use crate::kernels::prefetch::Ask;
-use crate::kernels::{batch_norm, column_sums, dropout};
+use crate::kernels::{batch_norm, column_sums, dropout, layer_norm};
 use crate::parallel::Shared;
-use crate::stage::{Kind, Source};
+use crate::stage::{Kind, Norm, Source};
 use pupila_backend::StepContext;
 use std::ops::Range;
 
 impl<T: Float> Engine<T> {
     /// The forward pass of `images: [batch, input]`, in training mode with a context.
     pub(super) fn run(&mut self, images: &[T], batch: usize, training: Option<&StepContext>) {
+        let pass = self.pass();
+        if pass.start > 0
+            && let Some(stage) = self.feature_stage()
+        {
+            let len = batch * self.stages[stage].shape.len();
+            assert_eq!(images.len(), len, "features are [batch, feature_len]");
+            self.memory[self.buffers[stage].output.clone()][..len].copy_from_slice(images);
+        } else {
+            assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
+        }
+        self.run_stages(images, batch, training, pass);
+    }
+
+    /// The forward pass of some stages, whose other inputs are there.
+    pub(super) fn run_stages(
+        &mut self,
+        images: &[T],
+        batch: usize,
+        training: Option<&StepContext>,
+        pass: Range<usize>,
+    ) {
         assert!(
             0 < batch && batch <= self.capacity,
             "a batch of {batch}, laid out for up to {}",
             self.capacity
         );
-        assert_eq!(images.len(), batch * self.network.input().len(), "images are [batch, input]");
         self.workspaces.reserve(0);
         self.prepare();
         let Engine {
@@ -35,11 +56,13 @@ impl<T: Float> Engine<T> {
             partial,
             profile,
             probe,
+            learning,
             ..
         } = self;
-        for index in 0..stages.len() {
+        for index in pass {
             let watch = Watch::start(profile);
             let stage = &stages[index];
+            let training = training.filter(|_| !learning.of(stage.tensors).evaluates);
             let place = |source| match source {
                 Some(Source::Stage(from)) => buffers[from].output.clone(),
                 _ => 0..0,
@@ -57,7 +80,7 @@ impl<T: Float> Engine<T> {
                 None => &[],
                 Some(_) if same => x,
                 Some(Source::Images) => images,
-                Some(Source::Stage(_)) => &r[..x.len()],
+                Some(Source::Stage(_)) => &r[..batch * stage.residual_len],
             };
             let y = &mut y[..batch * stage.shape.len()];
             let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
@@ -71,6 +94,10 @@ impl<T: Float> Engine<T> {
                 }
                 Kind::Grouped(convolution) => convolution.forward(batch, x, first, second, y),
                 Kind::AvgPool(pool) => pool.forward(batch, x, y),
+                Kind::Multiply(multiply) => multiply.forward(batch, x, r, y),
+                Kind::LayerNorm(norm) => {
+                    norm.forward(batch, x, layer_norm::Affine { scale: first, shift: second }, y);
+                }
                 &Kind::Dropout { p } => match training {
                     Some(context) => {
                         let key = dropout::Key { seed: context.seed, layer: stage.node, step: context.step };
@@ -82,23 +109,27 @@ impl<T: Float> Engine<T> {
                     let affine = Affine { multiply: &[], add: &[] };
                     pointwise.forward(batch, Operands { x, residual: r, affine }, y);
                 }
-                Kind::Pointwise { pointwise, norm: Some(constants) } => {
+                Kind::Pointwise { pointwise, norm: Some(kind) } => {
                     let features = pointwise.features;
-                    if training.is_some() {
+                    if let Norm::Batch { eps, momentum } = *kind
+                        && training.is_some()
+                    {
                         let (moments, partial) = partial.split_at_mut(2 * features);
                         let (mean, var) = moments.split_at_mut(features);
                         batch_norm::statistics(x, features, mean, var, partial);
                         let [running_mean, running_var] = running;
                         let rows = x.len() / features;
-                        track(&mut tracked[running_mean.clone()], mean, constants.momentum, 1.0);
+                        track(&mut tracked[running_mean.clone()], mean, momentum, 1.0);
                         let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
-                        track(&mut tracked[running_var.clone()], var, constants.momentum, unbiased);
+                        track(&mut tracked[running_var.clone()], var, momentum, unbiased);
                         let moments = mean.iter().copied().zip(var.iter().copied());
-                        prepare(moments, constants.eps, first, second, norm);
-                    } else {
+                        prepare(moments, eps, first, second, norm);
+                    } else if let Norm::Batch { eps, .. } = *kind {
                         let mean = tracked[running[0].clone()].iter().map(|x| x.to_f64());
                         let var = tracked[running[1].clone()].iter().map(|x| x.to_f64());
-                        prepare(mean.zip(var), constants.eps, first, second, norm);
+                        prepare(mean.zip(var), eps, first, second, norm);
+                    } else {
+                        prepare_scale(first, norm);
                     }
                     let (multiply, add) = norm[2 * features..4 * features].split_at(features);
                     let affine = Affine { multiply, add };
@@ -140,12 +171,23 @@ impl<T: Float> Engine<T> {
             partial,
             profile,
             probe,
+            learning,
+            first: first_learning,
             ..
         } = self;
         let explain = matches!(sink, Sink::Explain);
-        for index in (0..stages.len()).rev() {
+        let looks = matches!(sink, Sink::Look);
+        let first_learning = if explain || looks { 0 } else { *first_learning };
+        for index in (first_learning..stages.len()).rev() {
             let watch = Watch::start(profile);
             let stage = &stages[index];
+            let learns = learning.of(stage.tensors);
+            // An explanation is behind a forward pass in evaluation mode, whatever learns.
+            let evaluated = explain || learns.evaluates;
+            let learn = !explain && (looks || learns.rate > 0.0);
+            if learn {
+                sink.follow(learns);
+            }
             let of = |source| match source {
                 Some(Source::Stage(from)) => (buffers[from].output.clone(), buffers[from].delta.clone()),
                 _ => (0..0, 0..0),
@@ -154,8 +196,13 @@ impl<T: Float> Engine<T> {
                 (of(Some(stage.input)), of(stage.residual));
             let Buffers { trained, delta, saved, temporary, adds, norm, .. } = &mut buffers[index];
             let [first, second] = trained;
-            // The images need no gradient.
-            let wanted = stage.input != Source::Images;
+            // The images need no gradient, nor does what no learning stage is behind. The other kinds give it all the same, where nobody
+            // reads it.
+            let spared = matches!(stage.kind, Kind::Linear { .. } | Kind::Conv2d(_) | Kind::Grouped(_));
+            let wanted = match stage.input {
+                Source::Images => false,
+                Source::Stage(from) => from >= first_learning || !spared,
+            };
             let same = stage.residual == Some(stage.input);
             let separate = temporary.start < temporary.end;
             let again = stage.reads_inputs_again();
@@ -193,12 +240,14 @@ impl<T: Float> Engine<T> {
                         // Before the weight changes under the update.
                         linear.backward_input(dy, &values[first.clone()], dx, scratch);
                     }
-                    if !stage.bias_cancels && !explain {
+                    if !stage.bias_cancels && learn {
                         linear.backward_bias(dy, &mut gradients[second.clone()]);
                     }
-                    let memory = Memory { scratch, workspaces, nonzeros };
-                    linear_weight(linear, x, dy, first.clone(), values, gradients, memory, &sink);
-                    sink.update(values, gradients, [0..0, second.clone()], true);
+                    if learn {
+                        let memory = Memory { scratch, workspaces, nonzeros };
+                        linear_weight(linear, x, dy, first.clone(), values, gradients, memory, &sink);
+                        sink.update(values, gradients, [0..0, second.clone()], true);
+                    }
                 }
                 Kind::Conv2d(convolution) => {
                     if wanted {
@@ -206,31 +255,62 @@ impl<T: Float> Engine<T> {
                         convolution
                             .backward_input(batch, dy, weight, zeros, adds[0], dx, scratch, workspaces);
                     }
-                    if !stage.bias_cancels && !explain {
+                    if !stage.bias_cancels && learn {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
-                    if !explain {
+                    if learn {
                         let dw = &mut gradients[first.clone()];
                         convolution.backward_weight(batch, x, saved, dy, zeros, dw, scratch, workspaces);
                     }
-                    sink.update(values, gradients, [first.clone(), second.clone()], true);
+                    if learn {
+                        sink.update(values, gradients, [first.clone(), second.clone()], true);
+                    }
                 }
                 Kind::Grouped(convolution) => {
                     if wanted {
                         convolution.backward_input(batch, dy, &values[first.clone()], adds[0], dx);
                     }
-                    if !stage.bias_cancels && !explain {
+                    if !stage.bias_cancels && learn {
                         column_sums::of(dy, &mut gradients[second.clone()], partial);
                     }
-                    if !explain {
-                        convolution.backward_weight(batch, x, dy, &mut gradients[first.clone()]);
+                    if learn {
+                        let dw = &mut gradients[first.clone()];
+                        convolution.backward_weight(batch, x, dy, dw, partial);
                     }
-                    sink.update(values, gradients, [first.clone(), second.clone()], true);
+                    if learn {
+                        sink.update(values, gradients, [first.clone(), second.clone()], true);
+                    }
                 }
-                Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, dx),
-                Kind::Dropout { .. } if wanted && explain => dx.copy_from_slice(dy),
+                Kind::AvgPool(pool) if wanted => pool.backward(batch, dy, adds[0], dx),
+                Kind::Dropout { .. } if wanted && evaluated => dx.copy_from_slice(dy),
                 Kind::Dropout { .. } if wanted => dropout::backward(dy, &saved[..dy.len()], dx),
                 Kind::AvgPool(_) | Kind::Dropout { .. } => {}
+                Kind::Multiply(multiply) => {
+                    let factors = match stage.residual {
+                        _ if same => x,
+                        Some(Source::Stage(_)) => &r[..batch * stage.residual_len],
+                        _ => images,
+                    };
+                    let towards_factors = matches!(stage.residual, Some(Source::Stage(_))) && !same;
+                    let factor_gradient = towards_factors.then(|| FactorGradient {
+                        values: &mut other[..batch * stage.residual_len],
+                        add: adds[1],
+                    });
+                    multiply.backward(batch, x, factors, dy, dx, factor_gradient);
+                    if same {
+                        // A square: twice the gradient.
+                        dx.iter_mut().for_each(|d| *d += *d);
+                    }
+                }
+                Kind::LayerNorm(norm) => {
+                    let features = norm.features;
+                    let (sums, partial) = partial.split_at_mut(2 * features);
+                    norm.backward(batch, x, &values[first.clone()], dy, dx, partial, sums);
+                    if learn {
+                        give(sums, gradients, [first, second]);
+                        sink.update(values, gradients, [first.clone(), second.clone()], false);
+                    }
+                }
                 Kind::Pointwise { pointwise, norm: constants } => {
                     let features = pointwise.features;
                     let r = match stage.residual {
@@ -259,8 +339,12 @@ impl<T: Float> Engine<T> {
                     let (sums, partial) = partial.split_at_mut(2 * features);
                     let operands = Operands { x, residual: r, affine };
                     pointwise.backward(batch, operands, moments, dy, dz, residual_gradient, partial, sums);
-                    if explain {
-                        // Running statistics don't follow the input: without these sums, what is left is the affine map.
+                    if constants.is_some() && learn {
+                        give(sums, gradients, [first, second]);
+                    }
+                    if evaluated || matches!(constants, Some(Norm::LayerScale)) {
+                        // Neither running statistics nor a layer scale follow the input: without these sums, what is left is
+                        // the affine map.
                         sums.fill(0.0);
                     }
                     if let Some(moments) = moments.filter(|_| wanted) {
@@ -271,12 +355,7 @@ impl<T: Float> Engine<T> {
                         // Both inputs of the sum are one: twice the gradient. A norm never stands before such a sum.
                         dz.iter_mut().for_each(|d| *d += *d);
                     }
-                    if constants.is_some() && !explain {
-                        let sums = sums.split_at(features);
-                        let shift = gradients[second.clone()].iter_mut().zip(sums.0);
-                        shift.for_each(|(to, &sum)| *to = T::of(sum));
-                        let scale = gradients[first.clone()].iter_mut().zip(sums.1);
-                        scale.for_each(|(to, &sum)| *to = T::of(sum));
+                    if constants.is_some() && learn {
                         sink.update(values, gradients, [first.clone(), second.clone()], false);
                     }
                 }
@@ -302,7 +381,7 @@ fn linear_weight<T: Float>(
     let at = |first: usize, piece: &[T]| start + first..start + first + piece.len();
     match sink {
         Sink::Explain => {}
-        Sink::Keep => {
+        Sink::Keep | Sink::Look => {
             let gradients = Shared::new(gradients);
             linear.backward_weight(
                 x,
@@ -335,6 +414,14 @@ fn linear_weight<T: Float>(
     }
 }
 
+/// Sums over all rows into the gradients of scale and shift: `sums: [2, features]`, the shift's first.
+fn give<T: Float>(sums: &[f64], gradients: &mut [T], [scale, shift]: [&Range<usize>; 2]) {
+    let (shift_sums, scale_sums) = sums.split_at(sums.len() / 2);
+    for (range, sums) in [(scale, scale_sums), (shift, shift_sums)] {
+        gradients[range.clone()].iter_mut().zip(sums).for_each(|(to, &sum)| *to = T::of(sum));
+    }
+}
+
 /// What a BatchNorm does with given moments, into `norm: [4.., features]`: mean, inverse deviation, multiplier, summand.
 fn prepare<T: Float>(
     moments: impl Iterator<Item = (f64, f64)>,
@@ -350,6 +437,17 @@ fn prepare<T: Float>(
         let values = [mean, inv_std, multiply, shift[f].to_f64() - mean * multiply];
         values.into_iter().enumerate().for_each(|(row, value)| norm[row * features + f] = T::of(value));
     }
+}
+
+/// As [`prepare`], for a layer scale: mean 0, deviation 1, shift 0.
+fn prepare_scale<T: Float>(scale: &[T], norm: &mut [T]) {
+    let features = scale.len();
+    let (moments, affine) = norm[..4 * features].split_at_mut(2 * features);
+    let ((mean, inv_std), (multiply, add)) = (moments.split_at_mut(features), affine.split_at_mut(features));
+    mean.fill(T::ZERO);
+    inv_std.fill(T::ONE);
+    multiply.copy_from_slice(scale);
+    add.fill(T::ZERO);
 }
 
 /// Moves running statistics towards those of a batch.

@@ -1,8 +1,8 @@
 //! A look into a pass: where a value that is not finite comes from, and how activations and gradients spread layer by layer.
 
-use super::Engine;
+use super::{Engine, Sink};
 use crate::float::Float;
-use pupila_backend::{NotFinite, Spread, StepContext};
+use pupila_backend::{NotFinite, Spread, StepContext, Targets};
 use pupila_network::NodeId;
 
 /// Looks at every stage while a pass runs.
@@ -127,7 +127,11 @@ impl<T: Float> Engine<T> {
         };
         self.probe = Probe { spreads: self.stages.iter().map(spread).collect(), ..Probe::default() };
         let tracked = self.tracked.clone();
-        self.gradients(images, targets, context);
+        let targets = Targets::from(targets);
+        self.run(images, targets.classes.len(), Some(context));
+        self.loss(targets, context);
+        self.backward(images, targets.classes.len(), Sink::Look);
+        self.looked = true;
         self.tracked = tracked;
         std::mem::take(&mut self.probe).spreads
     }

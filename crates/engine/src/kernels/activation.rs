@@ -20,6 +20,8 @@ pub(crate) struct Sigmoid;
 pub(crate) struct Tanh;
 pub(crate) struct Gelu;
 pub(crate) struct Silu;
+pub(crate) struct Hardswish;
+pub(crate) struct Hardsigmoid;
 
 impl Elementwise for Identity {
     #[inline(always)]
@@ -119,6 +121,34 @@ impl Elementwise for Silu {
     }
 }
 
+impl Elementwise for Hardsigmoid {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        Relu6::value(z + T::of(3.0)) * T::of(1.0 / 6.0)
+    }
+    #[inline(always)]
+    fn slope<T: Float>(z: T, _: T) -> T {
+        if z > T::of(-3.0) && z < T::of(3.0) { T::of(1.0 / 6.0) } else { T::ZERO }
+    }
+}
+
+impl Elementwise for Hardswish {
+    #[inline(always)]
+    fn value<T: Float>(z: T) -> T {
+        z * Hardsigmoid::value(z)
+    }
+    #[inline(always)]
+    fn slope<T: Float>(z: T, _: T) -> T {
+        if z <= T::of(-3.0) {
+            T::ZERO
+        } else if z < T::of(3.0) {
+            z * T::of(1.0 / 3.0) + T::of(0.5)
+        } else {
+            T::ONE
+        }
+    }
+}
+
 /// Calls a function that is generic over the float and the activation with the activation that is wanted.
 macro_rules! with_activation {
     ($activation:expr, $function:ident::<$t:ty>($($argument:expr),* $(,)?)) => {
@@ -131,6 +161,12 @@ macro_rules! with_activation {
             Some(pupila_network::Activation::Tanh) => $function::<$t, $crate::kernels::activation::Tanh>($($argument),*),
             Some(pupila_network::Activation::Gelu) => $function::<$t, $crate::kernels::activation::Gelu>($($argument),*),
             Some(pupila_network::Activation::Silu) => $function::<$t, $crate::kernels::activation::Silu>($($argument),*),
+            Some(pupila_network::Activation::Hardswish) => {
+                $function::<$t, $crate::kernels::activation::Hardswish>($($argument),*)
+            }
+            Some(pupila_network::Activation::Hardsigmoid) => {
+                $function::<$t, $crate::kernels::activation::Hardsigmoid>($($argument),*)
+            }
         }
     };
 }

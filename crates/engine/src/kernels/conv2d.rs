@@ -82,7 +82,7 @@ impl Conv2d {
             Way::Direct(Direct::new(convolution, input, output, training, wanted))
         };
         let mut this = Conv2d { convolution, input: sides(input), way, edges: Vec::new() };
-        if wanted && convolution.padding_mode != PaddingMode::Zeros && convolution.window.padding > 0 {
+        if wanted && convolution.padding_mode != PaddingMode::Zeros {
             this.lay_out_edges(sides(output));
         }
         this
@@ -91,15 +91,15 @@ impl Conv2d {
     /// What windows have seen in the mirror, which comes on top of the gradient of the input.
     fn lay_out_edges(&mut self, (out_height, out_width): (usize, usize)) {
         let Convolution { inputs, outputs, window, .. } = self.convolution;
-        let (side, stride, padding) = (window.kernel, window.stride, window.padding);
+        let (side, stride) = (window.kernel, window.stride);
         let (height, width) = self.input;
+        let ((above, _), (left, _)) = (window.around(height), window.around(width));
         let dy_image = out_height * out_width * outputs;
         for tap in 0..side * side {
             let mut pairs = Vec::new();
             for window in 0..out_height * out_width {
                 let at = (window / out_width * stride + tap / side, window % out_width * stride + tap % side);
-                let find =
-                    |mode| Some((place(at.0, padding, height, mode)?, place(at.1, padding, width, mode)?));
+                let find = |mode| Some((place(at.0, above, height, mode)?, place(at.1, left, width, mode)?));
                 if let (None, Some((row, column))) = (find(PaddingMode::Zeros), find(PaddingMode::Reflect)) {
                     pairs.push((window, row * width + column));
                 }
@@ -212,6 +212,7 @@ impl Conv2d {
         let Convolution { inputs, window, padding_mode, .. } = self.convolution;
         let (height, width) = self.input;
         let (image, len) = (height * width * inputs, self.padded_len());
+        let ((above, _), (before, _)) = (window.around(height), window.around(width));
         let padded = Shared::new(&mut padded[..batch * len]);
         for_each(batch, |index| {
             // SAFETY: each job has its own image.
@@ -219,18 +220,18 @@ impl Conv2d {
             let padded = unsafe { padded.part(index * len..(index + 1) * len) };
             let x = &x[index * image..][..image];
             for (row, to) in padded.chunks_exact_mut(wide * inputs).enumerate() {
-                let Some(y) = place(row, window.padding, height, padding_mode) else {
+                let Some(y) = place(row, above, height, padding_mode) else {
                     to.fill(T::ZERO);
                     continue;
                 };
                 let from = &x[y * width * inputs..][..width * inputs];
-                let (left, rest) = to.split_at_mut(window.padding * inputs);
+                let (left, rest) = to.split_at_mut(before * inputs);
                 let (middle, right) = rest.split_at_mut(width * inputs);
                 middle.copy_from_slice(from);
                 let edges = left.chunks_exact_mut(inputs).chain(right.chunks_exact_mut(inputs));
-                let columns = (0..window.padding).chain(window.padding + width..wide);
+                let columns = (0..before).chain(before + width..wide);
                 for (to, column) in edges.zip(columns) {
-                    match place(column, window.padding, width, padding_mode) {
+                    match place(column, before, width, padding_mode) {
                         Some(at) => to.copy_from_slice(&from[at * inputs..][..inputs]),
                         None => to.fill(T::ZERO),
                     }
@@ -341,9 +342,10 @@ impl Direct {
     ) -> Self {
         let Convolution { inputs, outputs, window, .. } = convolution;
         let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
-        let (side, stride, padding) = (window.kernel, window.stride, window.padding);
+        let (side, stride) = (window.kernel, window.stride);
         let windows = out_height * out_width;
-        let padded = (inputs < FEW_CHANNELS).then_some((height + 2 * padding, width + 2 * padding));
+        let padded = |side: usize| window.around(side).0 + side + window.around(side).1;
+        let padded = (inputs < FEW_CHANNELS).then_some((padded(height), padded(width)));
         let forward = match padded {
             Some((tall, wide)) => {
                 let depth = (side * inputs, inputs);
@@ -371,27 +373,30 @@ impl Direct {
 /// The phases of the gradient of the input.
 fn input_gradient(convolution: Convolution, input: Shape, output: Shape) -> Vec<Phase> {
     let Convolution { inputs, outputs, window, .. } = convolution;
-    let (side, stride, padding) = (window.kernel, window.stride, window.padding);
+    let (side, stride) = (window.kernel, window.stride);
     let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
+    let ((above, _), (left, _)) = (window.around(height), window.around(width));
     let dy_image = out_height * out_width * outputs;
     // The window that sees a pixel at a tap, along one direction.
-    let seen = |at: usize, tap: usize, count: usize| {
+    let seen = |at: usize, padding: usize, tap: usize, count: usize| {
         let start = (at + padding).checked_sub(tap)?;
         (start % stride == 0 && start / stride < count).then_some(start / stride)
     };
     let phase = |phase: usize| {
         let rows: Vec<_> = (phase / stride..height).step_by(stride).collect();
         let columns: Vec<_> = (phase % stride..width).step_by(stride).collect();
-        let meets = |at: usize, tap: usize| (at + padding) % stride == tap % stride;
+        let meets = |at: usize, tap: usize| at % stride == tap % stride;
         let taps: Vec<_> = (0..side * side)
-            .filter(|tap| meets(phase / stride, tap / side) && meets(phase % stride, tap % side))
+            .filter(|tap| {
+                meets(phase / stride + above, tap / side) && meets(phase % stride + left, tap % side)
+            })
             .collect();
         let windows = rows.len() * columns.len();
         let pixel = |index: usize| (rows[index / columns.len()], columns[index % columns.len()]);
         let gather = Gather::new(windows, taps.len(), (outputs, outputs), dy_image, inputs, |index, tap| {
             let (row, column) = pixel(index);
-            let y = seen(row, taps[tap] / side, out_height)?;
-            let x = seen(column, taps[tap] % side, out_width)?;
+            let y = seen(row, above, taps[tap] / side, out_height)?;
+            let x = seen(column, left, taps[tap] % side, out_width)?;
             Some(y * out_width + x)
         });
         let places = (0..windows).map(|index| pixel(index).0 * width + pixel(index).1);

@@ -221,11 +221,12 @@ pub(crate) fn taps_of(
 ) -> impl Iterator<Item = Option<usize>> {
     let Convolution { window, padding_mode: mode, .. } = convolution;
     let ((height, width), (out_height, out_width)) = (sides(input), sides(output));
+    let ((above, _), (left, _)) = (window.around(height), window.around(width));
     (0..out_height * out_width).flat_map(move |index| {
         (0..window.kernel * window.kernel).map(move |tap| {
             let at = |start: usize, tap: usize| start * window.stride + tap;
-            let row = place(at(index / out_width, tap / window.kernel), window.padding, height, mode)?;
-            let column = place(at(index % out_width, tap % window.kernel), window.padding, width, mode)?;
+            let row = place(at(index / out_width, tap / window.kernel), above, height, mode)?;
+            let column = place(at(index % out_width, tap % window.kernel), left, width, mode)?;
             Some(row * width + column)
         })
     })

@@ -11,8 +11,10 @@ pub(crate) mod grouped;
 #[cfg(target_arch = "x86_64")]
 mod interleave;
 pub(crate) mod lanes;
+pub(crate) mod layer_norm;
 pub(crate) mod linear;
 pub(crate) mod loss;
+pub(crate) mod multiply;
 mod packing;
 pub(crate) mod pointwise;
 pub(crate) mod prefetch;

@@ -57,7 +57,8 @@ impl Winograd {
     pub(crate) fn suits(convolution: &Convolution, input: Shape) -> bool {
         let Convolution { inputs, outputs, window, groups, .. } = *convolution;
         let (height, width) = sides(input);
-        (window.kernel, window.stride, window.padding, groups) == (3, 1, 1, 1)
+        (window.kernel, window.stride, groups) == (3, 1, 1)
+            && [height, width].iter().all(|&side| window.around(side) == (1, 1))
             && inputs.is_multiple_of(CHANNELS)
             && outputs.is_multiple_of(CHANNELS)
             && height.min(width) >= LEAST_SIDE

@@ -11,7 +11,7 @@ use crate::arena::Arena;
 use crate::float::Float;
 use crate::kernels::prefetch::Ask;
 use crate::parallel::{Shared, for_each};
-use pupila_backend::{OptimizerState, RestoreError};
+use pupila_backend::{NodeLearning, OptimizerState, RestoreError};
 use std::ops::Range;
 
 pub use pupila_backend::optimizer::{OptimizerConfig, OptimizerEntry, OptimizerError, REGISTRY};
@@ -117,7 +117,17 @@ impl<T: Float> Optimizer<T> {
         let kept = self.moments.len();
         let mut moments = self.moments.iter_mut();
         let mut next = || Shared::new(moments.next().map_or(&mut [][..], |arena| &mut **arena));
-        Updates { rule, others, moments: [next(), next()], kept }
+        let moments = [next(), next()];
+        Updates {
+            rule,
+            others,
+            moments,
+            kept,
+            configs: [&self.config, &self.others],
+            of: self.rule,
+            lr,
+            step: self.steps,
+        }
     }
 }
 
@@ -129,6 +139,11 @@ pub(crate) struct Updates<'a, T> {
     moments: [Shared<'a, T>; 2],
     /// How many of them there are.
     kept: usize,
+    /// What the rules are made of.
+    configs: [&'a OptimizerConfig; 2],
+    of: RuleOf,
+    lr: f64,
+    step: u64,
 }
 
 /// Below this a gradient counts as zero where its square is kept: the square would leave the normal numbers, on which some
@@ -159,6 +174,12 @@ impl<T: Float> Least<T> {
 const BLOCK: usize = 16 << 10;
 
 impl<T: Float> Updates<'_, T> {
+    /// What is updated from here on learns at a factor of the learning rate, and has had so many updates less.
+    pub(crate) fn follow(&mut self, learning: NodeLearning) {
+        let (lr, step) = (self.lr * learning.rate, self.step.saturating_sub(learning.since).max(1));
+        [self.rule, self.others] = self.configs.map(|config| (self.of)(config, lr, step));
+    }
+
     /// Updates the values at `range` of the parameters with their gradient. `weight` tells weights from biases, scales and
     /// shifts.
     ///

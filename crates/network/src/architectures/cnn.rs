@@ -12,6 +12,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     keys: &["filters", "hidden", "padding", "activation", "batch_norm", "dropout"],
     hidden: &HIDDEN,
     filters: &FILTERS,
+    dropout: 0.0,
     build,
 };
 
@@ -20,9 +21,9 @@ const FILTERS: [usize; 3] = [16, 32, 64];
 /// Its hidden layer.
 const HIDDEN: [usize; 1] = [128];
 /// Keeps height and width.
-const WINDOW: Window = Window { kernel: 3, stride: 1, padding: 1 };
+const WINDOW: Window = Window::new(3, 1, 1);
 /// Halves them.
-const POOL: Window = Window { kernel: 2, stride: 2, padding: 0 };
+const POOL: Window = Window::new(2, 2, 0);
 
 fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, ConfigError> {
     let filters = config.filters.as_deref().unwrap_or(&FILTERS);
@@ -53,8 +54,8 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
             push(Op::batch_norm(filters))?;
         }
         push(Op::Activation(config.activation))?;
-        if config.dropout > 0.0 {
-            push(Op::Dropout { p: config.dropout })?;
+        if let Some(p) = config.dropout.filter(|&p| p > 0.0) {
+            push(Op::Dropout { p })?;
         }
         (_, shape) = push(Op::MaxPool(POOL))?;
         channels = filters;

@@ -12,6 +12,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     keys: &["hidden", "activation", "batch_norm", "dropout"],
     hidden: &HIDDEN,
     filters: &[],
+    dropout: 0.0,
     build,
 };
 
@@ -34,8 +35,8 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
             push(Op::batch_norm(hidden))?;
         }
         push(Op::Activation(config.activation))?;
-        if config.dropout > 0.0 {
-            push(Op::Dropout { p: config.dropout })?;
+        if let Some(p) = config.dropout.filter(|&p| p > 0.0) {
+            push(Op::Dropout { p })?;
         }
         width = hidden;
     }
@@ -68,8 +69,12 @@ mod tests {
     #[test]
     fn norm_and_dropout_stand_where_the_course_puts_them() {
         let input = Shape::Vector(4);
-        let config =
-            ModelConfig { hidden: Some(vec![8]), batch_norm: true, dropout: 0.5, ..ModelConfig::default() };
+        let config = ModelConfig {
+            hidden: Some(vec![8]),
+            batch_norm: true,
+            dropout: Some(0.5),
+            ..ModelConfig::default()
+        };
         let network = build(&config, input, 2).unwrap();
         let modules: Vec<_> = network.nodes().iter().map(|n| n.op.module()).collect();
         assert_eq!(modules, ["Input", "Flatten", "Linear", "BatchNorm", "ReLU", "Dropout", "Linear"]);

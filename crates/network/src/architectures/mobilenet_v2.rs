@@ -2,9 +2,10 @@
 //! state dicts load and its logits come out.
 
 use super::Architecture;
+use super::blocks::{Norm, convolution, dense, depthwise, dropout};
 use crate::config::{ConfigError, ModelConfig};
 use crate::network::{Builder, Network, NodeId, ShapeError};
-use crate::op::{Activation, Convolution, Op, Shape, Window};
+use crate::op::{Activation, Op, Shape, Window};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "mobilenet_v2",
@@ -12,6 +13,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     keys: &["dropout"],
     hidden: &[],
     filters: &[],
+    dropout: 0.0,
     build,
 };
 
@@ -27,11 +29,15 @@ const RUNS: [(usize, usize, usize, usize); 7] = [
 ];
 /// Channels behind the first convolution and before the classifier.
 const ENDS: (usize, usize) = (32, 1280);
+const NORM: Norm = Norm::PYTORCH;
+const ACTIVATION: Option<Activation> = Some(Activation::Relu6);
+const ONE: Window = Window::new(1, 1, 0);
 
 fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, ConfigError> {
     let mut builder = Builder::new(input);
     let (first, last) = ENDS;
-    convolution(&mut builder, "features.0", first, 3, 2, 1)?;
+    let stem = dense(&builder, first, Window::new(3, 2, 1));
+    convolution(&mut builder, "features.0", stem, NORM, ACTIVATION)?;
     let mut index = 1;
     for (expansion, channels, blocks, stride) in RUNS {
         for block in 0..blocks {
@@ -40,30 +46,13 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
             index += 1;
         }
     }
-    convolution(&mut builder, &format!("features.{index}"), last, 1, 1, 1)?;
+    let head = dense(&builder, last, ONE);
+    convolution(&mut builder, &format!("features.{index}"), head, NORM, ACTIVATION)?;
     builder.push("pool", Op::GlobalAvgPool)?;
     builder.push("flatten", Op::Flatten)?;
-    if config.dropout > 0.0 {
-        builder.push("classifier.0", Op::Dropout { p: config.dropout })?;
-    }
+    dropout(&mut builder, "classifier.0", config.dropout)?;
     builder.push("classifier.1", Op::Linear { inputs: last, outputs: classes })?;
     Ok(builder.finish(ARCHITECTURE.name))
-}
-
-/// Convolution, BatchNorm, ReLU6 (torchvision's `Conv2dNormActivation`).
-fn convolution(
-    builder: &mut Builder,
-    name: &str,
-    outputs: usize,
-    kernel: usize,
-    stride: usize,
-    groups: usize,
-) -> Result<NodeId, ShapeError> {
-    let window = Window { kernel, stride, padding: kernel / 2 };
-    let convolution = Convolution::new(builder.shape().features(), outputs, window).without_bias();
-    builder.push(format!("{name}.0"), Op::Conv2d(Convolution { groups, ..convolution }))?;
-    builder.push(format!("{name}.1"), Op::batch_norm(outputs))?;
-    builder.push(format!("{name}.2"), Op::Activation(Activation::Relu6))
 }
 
 /// Widen, convolve each channel by itself, narrow again without an activation; around it all where the shapes allow.
@@ -78,14 +67,15 @@ fn inverted_residual(
     let wide = inputs * expansion;
     let mut index = 0;
     if expansion != 1 {
-        convolution(builder, &format!("{name}.0"), wide, 1, 1, 1)?;
+        let widen = dense(builder, wide, ONE);
+        convolution(builder, &format!("{name}.0"), widen, NORM, ACTIVATION)?;
         index = 1;
     }
-    convolution(builder, &format!("{name}.{index}"), wide, 3, stride, wide)?;
-    let window = Window { kernel: 1, stride: 1, padding: 0 };
-    let narrow = Op::Conv2d(Convolution::new(wide, channels, window).without_bias());
+    let alone = depthwise(builder, Window::new(3, stride, 1));
+    convolution(builder, &format!("{name}.{index}"), alone, NORM, ACTIVATION)?;
+    let narrow = dense(builder, channels, ONE);
     builder.push(format!("{name}.{}", index + 1), narrow)?;
-    let end = builder.push(format!("{name}.{}", index + 2), Op::batch_norm(channels))?;
+    let end = builder.push(format!("{name}.{}", index + 2), NORM.of(channels))?;
     if stride == 1 && inputs == channels {
         builder.push_at(format!("{name}.add"), Op::Add, &[end, start])
     } else {

@@ -19,6 +19,10 @@ pub(crate) fn run(arguments: &List) -> Result<(), Failure> {
             tell_keys(output, arguments.json.json);
             return Ok(());
         }
+        Listed::Pretrained => {
+            tell_pretrained(output, arguments.json.json);
+            return Ok(());
+        }
         Listed::Models => {
             let row = |a: &pupila::network::architectures::Architecture| {
                 (a.name.to_owned(), with_keys(a.description, a.keys))
@@ -109,6 +113,53 @@ fn tell_keys(output: Output, json: bool) {
     }
     let object = |doc: &KeyDoc| json!({ "key": doc.key, "default": doc.default, "meaning": doc.meaning });
     output.object(&json!({ "keys": docs.iter().map(object).collect::<Vec<_>>() }));
+}
+
+/// Every known file of learnt weights whose architecture there is.
+fn tell_pretrained(output: Output, json: bool) {
+    use pupila::weights::{PRETRAINED, Pretrained};
+    let is_built = |known: &&Pretrained| pupila::network::architectures::find(known.architecture).is_ok();
+    let known: Vec<&Pretrained> = PRETRAINED.iter().filter(is_built).collect();
+    if !json {
+        output.say(format_args!(
+            "All are trained on {}. Nothing is downloaded by itself.",
+            Pretrained::TRAINED_ON
+        ));
+        for known in &known {
+            let accuracy = known.accuracy.map_or_else(String::new, |accuracy| {
+                format!(", top-1 accuracy {accuracy:.1} % at {} px", known.accuracy_px)
+            });
+            let sha256 = match known.sha256.len() {
+                0 => "SHA-256 not published".to_owned(),
+                64 => format!("SHA-256 {}", known.sha256),
+                _ => format!("SHA-256 begins {}", known.sha256),
+            };
+            output.heading(known.name);
+            output.say(format_args!("  {}, {:.0} MB{accuracy}", known.architecture, known.size_mb));
+            output.say(format_args!("  licence: {}; {sha256}", known.licence));
+            let keys: Vec<_> =
+                known.keys().iter().skip(1).map(|(key, value)| format!("{key}={value}")).collect();
+            wrapped(&format!("brings {}", keys.join(" ")), output.width(), "  ")
+                .iter()
+                .for_each(|line| output.say(line));
+            output.say(format_args!("  get it: {}", known.get));
+        }
+    }
+    let object = |known: &&Pretrained| {
+        json!({
+            "name": known.name,
+            "architecture": known.architecture,
+            "accuracy": known.accuracy,
+            "accuracy_px": known.accuracy_px,
+            "size_mb": known.size_mb,
+            "trained_on": Pretrained::TRAINED_ON,
+            "licence": known.licence,
+            "sha256": known.sha256,
+            "keys": known.keys().into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect::<serde_json::Map<_, _>>(),
+            "get": known.get,
+        })
+    };
+    output.object(&json!({ "pretrained": known.iter().map(object).collect::<Vec<_>>() }));
 }
 
 /// A description with the keys that are used, if any.

@@ -3,8 +3,8 @@
 use crate::cli::{RecipeChoice, Trackers};
 use crate::failure::Failure;
 use anyhow::Context;
-use pupila::CheckedRecipe;
 use pupila::recipe::{Layers, Setting, key_meant};
+use pupila::{CheckedRecipe, Learnt};
 use std::path::{Path, PathBuf};
 
 /// The keys that say what of the data is what.
@@ -47,7 +47,33 @@ pub(super) fn resolve(
     choice: &RecipeChoice,
     more: impl IntoIterator<Item = Option<Setting>>,
 ) -> Result<CheckedRecipe, Failure> {
-    chosen(choice, more)?.resolve().map_err(Failure::request)
+    begun(chosen(choice, more)?)?.resolve().map_err(Failure::request)
+}
+
+/// The layers with what learnt weights ask for below them, where there are some to begin from.
+pub(super) fn begun(layers: Layers) -> Result<Layers, Failure> {
+    let from = layers.typed("transfer.from");
+    let Some(from) = from.as_ref().and_then(toml::Value::as_str).filter(|from| !from.is_empty()) else {
+        return Ok(layers);
+    };
+    let learnt = Learnt::open(Path::new(from))?;
+    let model = layers.typed("model.name");
+    match (learnt.architecture(), model.as_ref().and_then(toml::Value::as_str)) {
+        (Some(theirs), Some(typed)) if theirs != typed => Err(Failure::wrong(format_args!(
+            "{from} holds the weights of {theirs}, and model.name is {typed}: leave it out, or begin from other weights (`pupila list pretrained`)"
+        ))),
+        (None, None) => Err(Failure::wrong(format_args!(
+            "the tensors of {from} are of no architecture that is known by their names: say which by --model NAME (`pupila list models`)"
+        ))),
+        _ => Ok(Layers { learnt: Some(learnt.keys()), ..layers }),
+    }
+}
+
+/// What `--init-from` sets, if it was typed.
+pub(super) fn init_from(path: &Option<PathBuf>) -> Option<Setting> {
+    let path = path.as_ref()?.to_string_lossy().into_owned();
+    let option = format!("--init-from {path}");
+    Some(Setting { assignment: format!("transfer.from={}", toml::Value::String(path)), option })
 }
 
 /// The same, not yet put over one another.
@@ -95,5 +121,5 @@ pub(super) fn layers(file: Option<&Path>, settings: Vec<Setting>) -> Result<Laye
             .map_err(Failure::Request)?;
         Ok((path.to_owned(), text))
     };
-    Ok(Layers { file: file.map(read).transpose()?, settings })
+    Ok(Layers { file: file.map(read).transpose()?, settings, learnt: None })
 }

@@ -1,6 +1,6 @@
 //! `pupila search`: many trials over a space of recipes, and an honest score of the best.
 
-use super::recipe::{chosen, flag, trackers};
+use super::recipe::{begun, chosen, flag, init_from, trackers};
 use super::study_table::wrapped;
 use super::{tell, typed};
 use crate::cli;
@@ -25,9 +25,9 @@ const SHOWN: usize = 8;
 
 pub(crate) fn run(arguments: &cli::Search) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let flags = [flag("epochs", "train.epochs", &arguments.epochs)];
+    let flags = [flag("epochs", "train.epochs", &arguments.epochs), init_from(&arguments.init_from)];
     let flags = flags.into_iter().chain(trackers(&arguments.trackers));
-    let layers = chosen(&arguments.choice, flags)?;
+    let layers = begun(chosen(&arguments.choice, flags)?)?;
     let text = std::fs::read_to_string(&arguments.space)
         .with_context(|| format!("cannot read the space {}", arguments.space.display()))
         .map_err(Failure::request)?;

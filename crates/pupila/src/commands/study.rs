@@ -1,6 +1,6 @@
 //! `pupila study`: many runs as one piece of work, and what they say.
 
-use super::recipe::{chosen, flag, trackers};
+use super::recipe::{begun, chosen, flag, init_from, trackers};
 use super::tell_study::{Live, after, before};
 use super::{tell, typed};
 use crate::cli;
@@ -12,10 +12,10 @@ use pupila::study::{Keep, Request, StudyPlan, Unfinished, definition};
 
 pub(crate) fn run(arguments: &cli::Study) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
-    let flags = [flag("epochs", "train.epochs", &arguments.epochs)];
+    let flags = [flag("epochs", "train.epochs", &arguments.epochs), init_from(&arguments.init_from)];
     let flags = flags.into_iter().chain(trackers(&arguments.trackers));
     let request = Request {
-        layers: chosen(&arguments.choice, flags)?,
+        layers: begun(chosen(&arguments.choice, flags)?)?,
         seeds: arguments.seeds.map(usize::from),
         splits: arguments.splits.map(usize::from),
         metric: arguments.metric.clone(),

@@ -1,6 +1,7 @@
 //! What a person reads of the data, the model, the training and the result.
 
 use super::tell_judgement;
+use super::tell_runs::wrapped;
 use crate::failure::Failure;
 use crate::output::{Output, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,8 +12,8 @@ use pupila::dataset::{
 use pupila::network::Network;
 use pupila::recipe::{CheckedRecipe, ClassWeights};
 use pupila::run_files::RunSummary;
-use pupila::train::Images;
-use pupila::{EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
+use pupila::train::{Images, Plan};
+use pupila::{Beginning, EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
 use std::path::Path;
 
 /// The bar of the images that are read.
@@ -209,6 +210,38 @@ fn show_groups(output: Output, dataset: &Dataset, groups: &[DuplicateGroup]) {
 pub(crate) fn model(output: Output, network: &Network) {
     output.heading(format_args!("Model: {}, input {}", network.architecture, network.input()));
     output.say(network.summary());
+}
+
+/// What the run begins from, and what of it fitted.
+pub(crate) fn learnt(output: Output, learnt: &Beginning) {
+    output.heading(format_args!("Weights: {}", learnt.record.path));
+    for said in learnt.record.sentences().iter().chain(&learnt.taken).chain(&learnt.fitted) {
+        wrapped(said, output.width(), "  ").iter().for_each(|line| output.say(line));
+    }
+}
+
+/// How many of the network's values learn, where not all of them do in every epoch.
+pub(crate) fn learning(output: Output, plan: &Plan<'_>) {
+    let specs = plan.network.parameters();
+    let all: usize = specs.iter().filter(|spec| spec.role.trained()).map(|spec| spec.len()).sum();
+    let of = |epoch: u32| -> usize {
+        let learning = plan.learning(epoch);
+        let learns = specs.iter().filter(|spec| spec.role.trained() && learning.of(spec.node).rate > 0.0);
+        learns.map(|spec| spec.len()).sum()
+    };
+    let (first, last) = (of(1), of(plan.recipe.train.epochs));
+    if first < all || last < all {
+        let later = if last == first {
+            String::new()
+        } else {
+            format!(" in the first epoch, {} in the last", count(last))
+        };
+        output.say(format_args!(
+            "  {} of {} values learn{later}; the others stay as they are",
+            count(first),
+            count(all)
+        ));
+    }
 }
 
 /// What the network takes while it is trained, besides the images.

@@ -1,6 +1,6 @@
 //! `pupila train`: from a path to a judged classifier.
 
-use super::recipe::{flag, resolve, trackers};
+use super::recipe::{flag, init_from, resolve, trackers};
 use super::{tell, tell_data, typed};
 use crate::cli;
 use crate::failure::Failure;
@@ -26,7 +26,8 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
         flag("lr", "optimizer.lr", &arguments.lr),
         flag("seed", "train.seed", &arguments.seed),
     ];
-    let flags = flags.into_iter().chain(trackers(&arguments.trackers));
+    let flags =
+        flags.into_iter().chain([init_from(&arguments.init_from)]).chain(trackers(&arguments.trackers));
     let recipe = resolve(&arguments.choice, flags)?;
     if RunFolder::open(&arguments.data).is_ok_and(|folder| folder.is_study()) {
         return Err(Failure::wrong(format_args!(
@@ -50,6 +51,9 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
         builder = builder.name(name);
     }
     let mut session = builder.open()?;
+    if let Some(learnt) = session.learnt() {
+        tell::learnt(output, learnt);
+    }
     tell_data::dataset(output, session.dataset(), &arguments.data, &recipe);
     let decoded = session.decode();
     bar.finish_and_clear();
@@ -124,6 +128,7 @@ impl Observer for Terminal<'_> {
         tell::model(output, ready.plan.network);
         tell::memory(output, ready.engine, &self.recipe.optimizer.name);
         tell::plan(output, self.recipe, (steps, ready.plan.train.left_out()), ready.threads);
+        tell::learning(output, ready.plan);
         let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr_with_hz(10));
         if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} steps  {msg}") {
             bar.set_style(style);

@@ -112,7 +112,7 @@ pub(super) fn add_pictures(
 fn reading_of(folder: &RunFolder) -> Reading {
     let Ok(Some(text)) = folder.recipe() else { return Reading::default() };
     let file = Some((folder.file(RunFolder::RECIPE), text));
-    Layers { file, settings: Vec::new() }.resolve_what_is_known().0.input.rule().reading
+    Layers { file, settings: Vec::new(), learnt: None }.resolve_what_is_known().0.input.rule().reading
 }
 
 /// The file of a path that a run has written: as it is, or below the data's folder, since runs may have been made elsewhere.

@@ -1,14 +1,16 @@
 //! A session that is being put together.
 
-use super::{OnProgress, Progress, Session, Stage, available_threads};
+use super::{Beginning, OnProgress, Progress, Session, Stage, available_threads};
 use crate::error::{Error, Tried};
 use crate::memory_need;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
+use crate::transfer::{Learnt, fitted_in_words};
 use pupila_dataset::{Cache, Split};
 use pupila_engine::thread_pool;
+use pupila_network::Network;
 use pupila_run::{Group, RunFolder};
-use pupila_train::{CheckedRecipe, Fault, ModelCard, RecipeErrors, scan_for};
+use pupila_train::{CheckedRecipe, Fault, ModelCard, RecipeErrors, check_freeze, scan_for};
 use pupila_transforms::Normalization;
 use std::fmt;
 use std::path::PathBuf;
@@ -156,6 +158,8 @@ impl SessionBuilder {
         if let Some(name) = &self.name {
             RunFolder::check_name(&self.runs, name)?;
         }
+        // Before the data, which may take long.
+        let learnt = recipe.transfer.source().map(|from| Learnt::open(from)).transpose()?;
         let pool = thread_pool(self.threads.unwrap_or_else(available_threads))
             .map_err(|error| Error::Threads(error.to_string()))?;
         let threads = pool.current_num_threads();
@@ -185,6 +189,14 @@ impl SessionBuilder {
             recipe.model.clone(),
         );
         let network = card.network()?;
+        if let Some(fault) = check_freeze(&recipe, &network) {
+            return Err(RecipeErrors(vec![fault]).into());
+        }
+        let recipe = match &learnt {
+            Some(learnt) => recipe.with_sha256(learnt.path().to_owned(), learnt.sha256().to_owned()),
+            None => recipe,
+        };
+        let learnt = learnt.map(|learnt| begin(&recipe, &network, &dataset.classes, &learnt)).transpose()?;
         let train_images = dataset.indices(Split::Train).len();
         if recipe.train.batch.min(train_images) == 1 && network.normalizes_over_batch_alone() {
             return Err(Error::request(format_args!(
@@ -217,8 +229,26 @@ impl SessionBuilder {
             started: self.started,
             scan_time,
             network,
+            learnt,
             images: Stage::Scanned(dataset),
             ran: false,
         })
     }
+}
+
+/// The values that a run begins from: learnt ones where they fit, first values where not.
+fn begin(
+    recipe: &CheckedRecipe,
+    network: &Network,
+    classes: &[String],
+    learnt: &Learnt,
+) -> Result<Beginning, Error> {
+    let initial = recipe.model.init.state(network, recipe.train.seed);
+    let fitted = learnt.fit(network, initial, classes, &recipe.transfer)?;
+    Ok(Beginning {
+        record: learnt.record(&fitted),
+        fitted: fitted_in_words(&fitted),
+        taken: learnt.taken(),
+        values: fitted.state,
+    })
 }

@@ -30,7 +30,11 @@ impl Session {
             let loader = self.training_loader(prepared)?;
             let largest = batch.min(loader.samples());
             let mut engine = Engine::<f32>::new(&self.network, largest, true);
-            engine.load(&recipe.model.init.state(&self.network, seed)).map_err(TrainError::from)?;
+            match &self.learnt {
+                Some(learnt) => engine.load(&learnt.values),
+                None => engine.load(&recipe.model.init.state(&self.network, seed)),
+            }
+            .map_err(TrainError::from)?;
             let mut optimizer =
                 Optimizer::new(&recipe.optimizer, engine.values().len()).map_err(TrainError::from)?;
             let Some(first) = loader.epoch(1)?.next().transpose()? else { return Ok(Vec::new()) };

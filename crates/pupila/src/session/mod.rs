@@ -16,18 +16,19 @@ use crate::{describe, source};
 use pupila_dataset::{Cache, Dataset, Hold, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
 use pupila_loader::Loader;
-use pupila_network::Network;
+use pupila_network::{Network, StateDict};
 use pupila_run::{
-    Data, Environment, FORMAT, Group, Intervals, Leaks, RunFolder, RunFolderError, RunSummary, Summary,
-    TrainingCopy, leaks_csv, predictions_csv, trained_on,
+    Data, Environment, FORMAT, Group, Intervals, Leaks, LearntFrom, RunFolder, RunFolderError, RunSummary,
+    Summary, TrainingCopy, leaks_csv, predictions_csv, trained_on,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
-    CheckedRecipe, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors, SummaryContext,
-    Tracking, changed_keys, fingerprint, fingerprint_of, flat_recipe, run_summary,
+    CheckedRecipe, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors, Start,
+    SummaryContext, Tracking, changed_keys, fingerprint, fingerprint_of, flat_recipe, run_summary,
 };
 use pupila_transforms::Normalization;
 use rayon::ThreadPool;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,6 +94,7 @@ pub struct Session {
     started: Instant,
     scan_time: Duration,
     network: Network,
+    learnt: Option<Beginning>,
     images: Stage,
     /// Whether it has run before: the times of the next run are its own.
     ran: bool,
@@ -105,6 +107,19 @@ impl fmt::Debug for Session {
             .field("recipe", &self.recipe)
             .finish_non_exhaustive()
     }
+}
+
+/// Learnt weights that the run begins from.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    /// The values of every tensor of the network.
+    pub values: StateDict,
+    /// What is known of them.
+    pub record: LearntFrom,
+    /// What fitted, what did not and why, a sentence each.
+    pub fitted: Vec<String>,
+    /// What was taken as what, a sentence each.
+    pub taken: Vec<String>,
 }
 
 /// How far the data are.
@@ -171,6 +186,11 @@ impl Session {
     /// The network.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The learnt weights that it begins from, if any.
+    pub fn learnt(&self) -> Option<&Beginning> {
+        self.learnt.as_ref()
     }
 
     /// Decodes the training and validation images, or reads them from the cache, unless that was done before.
@@ -243,6 +263,7 @@ impl Session {
         let labels = images.training_labels(recipe.data.labels, seed);
         let loader =
             images.training_loader(positions, labels, pipeline, normalization, order, batch, seed)?;
+        let loader = loader.with_views(recipe.transfer.views);
         // One value has no variance.
         Ok(if self.network.normalizes_over_batch_alone() { loader.without_single() } else { loader })
     }
@@ -302,10 +323,19 @@ impl Session {
         if self.sends {
             tracking.send();
         }
-        let card = ModelCard::new(classes.clone(), recipe.input.clone(), normalization, recipe.model.clone());
+        let record = self.learnt.as_ref().map(|learnt| learnt.record.clone());
+        let card = ModelCard {
+            learnt_from: record,
+            ..ModelCard::new(classes.clone(), recipe.input.clone(), normalization, recipe.model.clone())
+        };
         let mut recorder =
             Recorder::new(&plan, self.saves, &folder, card, tracking, normalization, &self.stop, observer);
-        let outcome = pupila_train::train(&plan, &mut engine, &mut recorder)?;
+        let initial = match &self.learnt {
+            Some(learnt) => Cow::Borrowed(&learnt.values),
+            None => Cow::Owned(plan.initial_values()),
+        };
+        let outcome = pupila_train::train(&plan, &mut engine, Start::Values(&initial), &mut recorder)?;
+        drop(initial);
 
         let model_saved = outcome.best_epoch.map_or(Ok(()), |epoch| recorder.save(&engine, epoch));
         let times = Times {
@@ -399,6 +429,7 @@ impl Session {
                 scan,
                 decode,
                 total,
+                learnt_from: self.learnt.as_ref().map(|learnt| &learnt.record),
                 threads: self.threads,
                 engine_bytes,
                 peak_memory_bytes,

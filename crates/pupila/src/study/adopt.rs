@@ -36,7 +36,8 @@ pub(super) fn runs_of(folder: &Path, plan: &StudyPlan) -> Result<usize, Error> {
             continue;
         };
         let text = run.recipe()?.unwrap_or_default();
-        let stored = Layers { file: Some((run.file(RunFolder::RECIPE), text)), settings: Vec::new() };
+        let stored =
+            Layers { file: Some((run.file(RunFolder::RECIPE), text)), settings: Vec::new(), learnt: None };
         let changed = plan.changed_keys_of(place, &stored.resolve_what_is_known().0)?;
         if !changed.is_empty() {
             otherwise.push(format!("{} ({})", run.name(), changed.join(", ")));

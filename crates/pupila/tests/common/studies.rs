@@ -19,7 +19,7 @@ pub const SMALL: [&str; 6] = [
 pub fn request(more: &[&str]) -> Request {
     let setting = |s: &&str| Setting { assignment: (*s).to_owned(), option: format!("--set {s}") };
     let settings = SMALL.iter().chain(more).map(setting).collect();
-    Request { layers: Layers { file: None, settings }, ..Request::default() }
+    Request { layers: Layers { file: None, settings, learnt: None }, ..Request::default() }
 }
 
 pub fn parse(text: &str) -> Definition {

@@ -124,6 +124,13 @@ pub(crate) fn environment(environment: &Environment, summary: &Summary) -> Strin
         return String::new();
     }
     let mut html = table(&rows);
+    if let Summary::Run(run) = summary
+        && let Some(learnt) = &run.learnt_from
+    {
+        let sentences: String =
+            learnt.sentences().iter().map(|said| format!("<li>{}</li>", escape(said))).collect();
+        let _ = write!(html, "<h3>Learnt from</h3><ul>{sentences}<li>{}</li></ul>", escape(&learnt.fitted));
+    }
     html += "<p class=\"note\">The fingerprint changes with any change of the images, their labels or their splits. Results don't depend on the number of threads.</p>\n";
     let pictures = summary.other_pictures();
     if !pictures.is_empty() {

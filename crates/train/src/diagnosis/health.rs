@@ -103,7 +103,8 @@ fn normalised(network: &Network, layer: &str) -> bool {
     let nodes = network.nodes();
     let Some(id) = nodes.iter().position(|node| node.name == layer) else { return false };
     let mut consumers = nodes.iter().filter(|node| node.inputs.contains(&id)).peekable();
-    consumers.peek().is_some() && consumers.all(|node| matches!(node.op, Op::BatchNorm { .. }))
+    consumers.peek().is_some()
+        && consumers.all(|node| matches!(node.op, Op::BatchNorm { .. } | Op::LayerNorm { .. }))
 }
 
 fn norm(values: &[f32]) -> f64 {

@@ -67,7 +67,7 @@ fn suggestion(situation: &Situation<'_>) -> String {
     let varied = recipe.augment.transforms.len() > Recipe::default().augment.transforms.len();
     let what = if !varied {
         "vary the images more: --set 'augment.transforms=[{ horizontal_flip = {} }, { trivial_augment = {} }]'"
-    } else if recipe.model.dropout == 0.0 && advice::uses(recipe, "dropout") {
+    } else if recipe.model.dropout.is_none_or(|p| p == 0.0) && advice::uses(recipe, "dropout") {
         "drop units while training: --set model.dropout=0.3"
     } else if recipe.augment.mixup.is_none() {
         "mix the images: --set augment.mixup=0.2"
@@ -126,7 +126,7 @@ mod tests {
             recipe.augment.transforms.push(again);
         };
         assert!(tried(&third).contains("model.dropout=0.3"));
-        assert!(tried(&|recipe| recipe.model.dropout = 0.3).contains("augment.mixup"));
+        assert!(tried(&|recipe| recipe.model.dropout = Some(0.3)).contains("augment.mixup"));
         assert!(tried(&|recipe| recipe.augment.mixup = Some(0.2)).contains("weight_decay=0.01"));
         assert!(tried(&|recipe| recipe.optimizer.weight_decay = 0.01).contains("early_stopping.patience"));
         assert!(tried(&|recipe| recipe.early_stopping.patience = Some(5)).contains("add training images"));

@@ -7,6 +7,7 @@ use pupila_network::architectures;
 use pupila_transforms::{Pipeline, RandomResizedCrop, SampleKey, Transform, TransformConfig};
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use toml::Value;
 
@@ -111,6 +112,14 @@ impl CheckedRecipe {
         CheckedRecipe { taken, ..self }
     }
 
+    /// The recipe, with the SHA-256 of the weights that it begins from, unless it names one.
+    #[must_use]
+    pub fn with_sha256(mut self, path: PathBuf, sha256: String) -> Self {
+        self.recipe.transfer.sha256.get_or_insert(sha256);
+        self.origins.entry("transfer.sha256".into()).or_insert(Origin::Weights(path));
+        self
+    }
+
     /// The recipe.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
@@ -197,7 +206,8 @@ mod tests {
         };
         let in_code = recipe.clone().checked().unwrap();
         let text = "[train]\nepochs = 3\n[augment]\ntransforms = [{ horizontal_flip = { p = 0.25 } }]\n";
-        let layers = Layers { file: Some(("r.toml".into(), text.into())), settings: Vec::new() };
+        let layers =
+            Layers { file: Some(("r.toml".into(), text.into())), settings: Vec::new(), learnt: None };
         assert_eq!(in_code.recipe(), layers.resolve().unwrap().recipe());
         assert_eq!(
             (in_code.origin("train.epochs"), in_code.origin("train.batch")),

@@ -23,6 +23,8 @@ pub enum Origin {
     },
     /// The program that called the library.
     Code,
+    /// Learnt weights that the run begins from.
+    Weights(PathBuf),
     /// An option of the command line, such as `--lr` or `--set optimizer.lr=0.01`.
     CommandLine(String),
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("default"),
             Origin::Code => f.write_str("set in code"),
+            Origin::Weights(path) => write!(f, "of {}", path.display()),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
             // An address may hold a password, and origins are written into the run folder.
             Origin::CommandLine(option) => {
@@ -60,6 +63,17 @@ pub struct Layers {
     pub file: Option<(PathBuf, String)>,
     /// `key=value` pairs, the value in TOML (a bare word counts as a string), with the option they came by.
     pub settings: Vec<Setting>,
+    /// What learnt weights ask for, below everything that was typed.
+    pub learnt: Option<LearntKeys>,
+}
+
+/// The values of keys that learnt weights ask for: their network, and what it sees of an image.
+#[derive(Debug, Clone)]
+pub struct LearntKeys {
+    /// Where the weights are.
+    pub path: PathBuf,
+    /// Keys with their values.
+    pub keys: Vec<(String, Value)>,
 }
 
 /// One value of the command line.
@@ -118,6 +132,13 @@ impl Layers {
         }
     }
 
+    /// What was typed for a key, if anything was: that of the command line over that of the file.
+    pub fn typed(&self, key: &str) -> Option<Value> {
+        let typed = Layers { learnt: None, ..self.clone() };
+        let (entries, _) = typed.entries(&mut Vec::new());
+        entries.into_iter().rfind(|entry| entry.key == key).map(|entry| entry.value)
+    }
+
     fn resolve_but(&self, allowed: impl Fn(&Fault) -> bool) -> Result<CheckedRecipe, RecipeErrors> {
         let mut faults = Vec::new();
         let (entries, taken) = self.entries(&mut faults);
@@ -135,6 +156,14 @@ impl Layers {
     /// Every value of all layers, weakest first, and what was taken for what.
     fn entries(&self, faults: &mut Vec<Fault>) -> (Vec<Entry>, Vec<String>) {
         let mut entries = Vec::new();
+        if let Some(LearntKeys { path, keys }) = &self.learnt {
+            let entry = |(key, value): &(String, Value)| Entry {
+                key: key.clone(),
+                value: value.clone(),
+                origin: Origin::Weights(path.clone()),
+            };
+            entries.extend(keys.iter().map(entry));
+        }
         if let Some((path, text)) = &self.file {
             read_file(path, text, &mut entries, faults);
         }
@@ -350,7 +379,7 @@ mod tests {
     fn resolve(file: &str, settings: &[&str]) -> Result<CheckedRecipe, RecipeErrors> {
         let setting = |s: &&str| Setting { assignment: (*s).to_owned(), option: format!("--set {s}") };
         let file = (!file.is_empty()).then(|| (PathBuf::from("r.toml"), file.to_owned()));
-        Layers { file, settings: settings.iter().map(setting).collect() }.resolve()
+        Layers { file, settings: settings.iter().map(setting).collect(), learnt: None }.resolve()
     }
 
     #[test]
@@ -472,7 +501,11 @@ mod tests {
     fn what_another_version_wrote_is_read_as_far_as_it_is_known() {
         let file = "[optimizer]\nlr = 0.01\nmomentun = 0.5\n[train]\nbatch = 0\nepochs = 7\n[augment]\n\
             transforms = [{ my_own = { p = 1.0 } }]\n[serving]\nport = 1\n";
-        let layers = Layers { file: Some((PathBuf::from("r.toml"), file.to_owned())), settings: Vec::new() };
+        let layers = Layers {
+            file: Some((PathBuf::from("r.toml"), file.to_owned())),
+            settings: Vec::new(),
+            learnt: None,
+        };
         let (recipe, faults) = layers.resolve_what_is_known();
         assert_eq!((recipe.optimizer.lr, recipe.train.epochs, recipe.train.batch), (0.01, 7, 32));
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -484,7 +517,8 @@ mod tests {
             );
         }
         assert_eq!(told.len(), 4, "{told:?}");
-        let (same, faults) = Layers { file: None, settings: Vec::new() }.resolve_what_is_known();
+        let (same, faults) =
+            Layers { file: None, settings: Vec::new(), learnt: None }.resolve_what_is_known();
         assert!(faults.is_empty() && same.recipe() == resolve("", &[]).unwrap().recipe());
     }
 }

@@ -11,17 +11,19 @@ mod monitor;
 mod names;
 mod schema;
 mod size;
+mod transfer;
 mod words;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use checked::CheckedRecipe;
 pub use data::{Data, HoldName, Labels, LeakPolicy};
 pub use input::{Decode, FitName, Input};
-pub use layers::{Layers, Origin, Setting};
+pub use layers::{Layers, LearntKeys, Origin, Setting};
 pub use monitor::{Monitor, MonitorError};
 pub use names::Names;
 pub use schema::{KeyDoc, json_schema, key_docs, keys, keys_page};
 pub use size::{KeptSize, Size};
+pub use transfer::{NormPolicy, Transfer};
 pub use words::key as key_meant;
 
 use crate::schedule::ScheduleConfig;
@@ -47,6 +49,8 @@ pub struct Recipe {
     pub augment: Augment,
     /// The network.
     pub model: ModelConfig,
+    /// Learnt weights to begin from.
+    pub transfer: Transfer,
     /// How the network's values change.
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes over the run.
@@ -245,6 +249,7 @@ impl Recipe {
             input,
             augment,
             model,
+            transfer,
             optimizer,
             schedule,
             loss,
@@ -331,6 +336,9 @@ impl Recipe {
         }
         for error in model.check() {
             refuse(format!("model.{}", error.key()), error.to_string());
+        }
+        for (key, message) in transfer.faults() {
+            refuse(format!("transfer.{key}"), message);
         }
         for error in optimizer.check() {
             refuse(format!("optimizer.{}", error.key), error.message);

@@ -171,7 +171,7 @@ mod tests {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "toml") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let layers = crate::Layers { file: Some((path, text)), settings: Vec::new() };
+                let layers = crate::Layers { file: Some((path, text)), settings: Vec::new(), learnt: None };
                 layers.resolve().unwrap();
                 count += 1;
             }

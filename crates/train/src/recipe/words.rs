@@ -295,7 +295,7 @@ mod tests {
 
     fn resolve(settings: &[&str]) -> Result<CheckedRecipe, RecipeErrors> {
         let setting = |s: &&str| Setting { assignment: (*s).to_owned(), option: format!("--set {s}") };
-        Layers { file: None, settings: settings.iter().map(setting).collect() }.resolve()
+        Layers { file: None, settings: settings.iter().map(setting).collect(), learnt: None }.resolve()
     }
 
     #[test]
@@ -387,7 +387,7 @@ mod tests {
     #[test]
     fn a_list_without_commas_is_shown_with_them() {
         let file = Some(("r.toml".into(), "[model]\nhidden = [512 128]\n".to_owned()));
-        let told = Layers { file, settings: Vec::new() }.resolve().unwrap_err().to_string();
+        let told = Layers { file, settings: Vec::new(), learnt: None }.resolve().unwrap_err().to_string();
         assert!(told.contains("r.toml:2") && told.contains("by commas: hidden = [512, 128]"), "{told}");
     }
 }

@@ -110,7 +110,7 @@ mod tests {
         assert!(changed_keys(&CheckedRecipe::default()).is_empty());
         let mut recipe = crate::recipe::Recipe::default();
         recipe.input.size = 32.into();
-        recipe.model.dropout = 0.5;
+        recipe.model.dropout = Some(0.5);
         let checked = recipe.checked().unwrap();
         assert_eq!(changed_keys(&checked), ["model.dropout", "input.size"]);
     }

@@ -4,7 +4,7 @@ use super::{BLOCK, Moments, Operands, Pointwise, affine_block, channels, pre_act
 use crate::float::Float;
 use crate::isa::per_isa;
 use crate::kernels::activation::{Elementwise, with_activation};
-use pupila_network::Window;
+use pupila_network::{Padding, Window};
 use std::ops::Range;
 
 /// A max-pooling: its window and the map behind it.
@@ -17,12 +17,12 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn overlaps(self) -> bool {
-        self.window.stride < self.window.kernel || self.window.padding > 0
+        self.window.stride < self.window.kernel || self.window.padding != Padding::Each(0)
     }
 
     /// Whether windows of 2 x 2 lie side by side: the usual case, which is worth loops of a known length.
     fn halves(self) -> bool {
-        matches!(self.window, Window { kernel: 2, stride: 2, padding: 0 })
+        matches!(self.window, Window { kernel: 2, stride: 2, padding: Padding::Each(0) })
     }
 
     /// The rows or columns of the input that a window covers. `HALVES` is [`Pool::halves`], or false for any pooling.
@@ -31,9 +31,8 @@ impl Pool {
         if HALVES {
             return 2 * index..2 * index + 2;
         }
-        let first = index * self.window.stride;
-        first.saturating_sub(self.window.padding)
-            ..side.min((first + self.window.kernel).saturating_sub(self.window.padding))
+        let (first, (padding, _)) = (index * self.window.stride, self.window.around(side));
+        first.saturating_sub(padding)..side.min((first + self.window.kernel).saturating_sub(padding))
     }
 }
 

