@@ -286,6 +286,7 @@ fn a_run_that_diverges_is_a_result_in_its_row() {
                 .filter(|s| !s.assignment.starts_with("model.hidden"))
                 .collect(),
             file: None,
+            learnt: None,
         },
         ..Request::default()
     };
