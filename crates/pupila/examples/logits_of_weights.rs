@@ -11,12 +11,15 @@ use std::path::Path;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, side, classes, images, out] = &arguments[..] else { panic!("WEIGHTS SIDE CLASSES IMAGES OUT") };
+    let [weights, side, classes, images, out] = &arguments[..] else {
+        panic!("WEIGHTS SIDE CLASSES IMAGES OUT")
+    };
     let (side, classes): (usize, usize) = (side.parse().unwrap(), classes.parse().unwrap());
     let learnt = Learnt::open(Path::new(weights)).unwrap();
     let config = ModelConfig { name: learnt.architecture().unwrap().to_owned(), ..ModelConfig::default() };
     let network =
-        architectures::build(&config, Shape::Map { height: side, width: side, channels: 3 }, classes).unwrap();
+        architectures::build(&config, Shape::Map { height: side, width: side, channels: 3 }, classes)
+            .unwrap();
     let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
     let fitted =
         learnt.fit(&network, Init::Pytorch.state(&network, 0), &names, &Transfer::default()).unwrap();
