@@ -229,13 +229,6 @@ pub const PRETRAINED: &[Pretrained] = &[
     timm!("resnet34.a1_in1k", "resnet34", (Some(77.918), 288), 87.3, lite(224, 0.95, IMAGENET)),
     timm!("convnext_atto.d2_in1k", "convnext_atto", (Some(77.008), 288), 14.8, lite(224, 0.875, IMAGENET)),
     timm!(
-        "efficientnet_lite0.ra_in1k",
-        "efficientnet_lite0",
-        (Some(75.48), 224),
-        18.7,
-        lite(224, 0.875, IMAGENET)
-    ),
-    timm!(
         "tf_efficientnet_lite0.in1k",
         "efficientnet_lite0",
         (Some(74.83), 224),
