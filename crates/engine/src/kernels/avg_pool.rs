@@ -9,7 +9,7 @@ use pupila_network::{Shape, Window};
 use std::ops::Range;
 
 /// Channels that are summed side by side.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 /// Pixels whose sum is taken in single precision, before it goes on in double.
 const SUM_ROWS: usize = 64;
 

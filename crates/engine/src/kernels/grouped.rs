@@ -12,8 +12,10 @@ use std::ops::Range;
 
 /// Pixels of the result that one job works on.
 const PIXEL_BLOCK: usize = 128;
-/// Channels that are summed side by side.
+/// Channels whose gradients of the weight one job sums.
 const CHANNEL_BLOCK: usize = 32;
+/// Channels that are summed side by side: of more, the compiler leaves the sums in memory.
+const REGISTERED: usize = 16;
 /// Windows whose products are summed in single precision, before the sum goes on in double.
 const SUM_BLOCK: usize = 64;
 /// Parts of a batch whose gradients of the weight are summed apart, so that few channels are work for several threads too.
@@ -259,9 +261,9 @@ per_isa! {
             let terms = terms.of(pixel);
             let mut first = 0;
             // Blocks of a length that is known, whose sums stay in registers, and what is left.
-            while channels - first >= CHANNEL_BLOCK {
-                sum_channels::<T, CHANNEL_BLOCK>(terms, x, weight, begin, first, y);
-                first += CHANNEL_BLOCK;
+            while channels - first >= REGISTERED {
+                sum_channels::<T, REGISTERED>(terms, x, weight, begin, first, y);
+                first += REGISTERED;
             }
             while channels - first >= 8 {
                 sum_channels::<T, 8>(terms, x, weight, begin, first, y);
@@ -404,19 +406,27 @@ fn products<T: Float, const WHOLE: bool>(
 ) -> [T; CHANNEL_BLOCK] {
     let outputs = this.convolution.outputs;
     let mut sums = [T::ZERO; CHANNEL_BLOCK];
+    let (mut low, mut high) = ([T::ZERO; REGISTERED], [T::ZERO; REGISTERED]);
     for window in windows {
         let Some(at) = this.offsets[window * this.taps + tap] else { continue };
         let (x, dy) = (&x[at as usize..][columns.clone()], &dy[window * outputs..][columns.clone()]);
         if WHOLE {
             let (x, dy) = (&x[..CHANNEL_BLOCK], &dy[..CHANNEL_BLOCK]);
-            for j in 0..CHANNEL_BLOCK {
-                sums[j] += dy[j] * x[j];
+            for j in 0..REGISTERED {
+                low[j] += dy[j] * x[j];
+            }
+            for j in 0..REGISTERED {
+                high[j] += dy[REGISTERED + j] * x[REGISTERED + j];
             }
         } else {
             for ((sum, &d), &x) in sums.iter_mut().zip(dy).zip(x) {
                 *sum += d * x;
             }
         }
+    }
+    if WHOLE {
+        sums[..REGISTERED].copy_from_slice(&low);
+        sums[REGISTERED..].copy_from_slice(&high);
     }
     sums
 }

@@ -6,7 +6,7 @@ use crate::parallel::{Shared, for_each};
 use pupila_network::Shape;
 
 /// Channels that are worked on side by side.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 /// Pixels whose products are summed in single precision, before the sum goes on in double.
 const SUM_ROWS: usize = 64;
 
