@@ -279,7 +279,6 @@ fn a_run_that_diverges_is_a_result_in_its_row() {
         [variants.small]\n\"model.hidden\" = [4]\n";
     let request = Request {
         layers: Layers {
-            learnt: None,
             settings: request(&[])
                 .layers
                 .settings
