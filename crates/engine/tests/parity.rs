@@ -80,7 +80,10 @@ fn logits_losses_gradients_and_running_statistics_are_pytorchs() {
     losses64.below(DOUBLE, "losses in f64");
     assert_eq!(fixtures.passes.len(), 19);
     assert_eq!(tensors, 138);
-    assert_eq!(activations.len(), Activation::ALL.len());
+    let others: Vec<Activation> =
+        Activation::ALL.into_iter().filter(|other| !activations.contains(&format!("{other:?}"))).collect();
+    // These are in parity/ops, and in no pass of a whole network.
+    assert_eq!(others, [Activation::Hardswish, Activation::Hardsigmoid]);
 }
 
 /// The losses of all steps, and the logits of the first samples in evaluation mode afterwards.
