@@ -63,18 +63,30 @@ def test_a_search_is_a_parent_with_its_trials(tmp_path, server, client):
     assert lr[f"trial-{found['best']['number']:04}"] == pytest.approx(found["best"]["params"]["optimizer.lr"], rel=1e-6)
 
 
+def under_way(study):
+    """The folder of a run that has not ended, and of which the server has something."""
+    for folder in sorted(study.glob("*-seed*")):
+        sent = [json.loads(path.read_text())["acknowledged"] for path in folder.glob("mlflow/*.json")]
+        if not (folder / "summary.json").exists() and any(sent):
+            return folder
+    return None
+
+
 def test_a_run_that_was_killed_and_made_anew_is_one_child(tmp_path, server, client):
     file = tmp_path / "study.toml"
     file.write_text(STUDY)
-    command = ["study", file, SKIN, "--epochs", "150", "--jobs", "1", "--threads", "1"]
+    command = ["study", file, SKIN, "--epochs", "600", "--jobs", "1", "--threads", "1"]
     first = start(tmp_path, server, "study", *command)
-    killed = tmp_path / "runs/s/dropout-0.0-seed1"
-    end = time.time() + 120
-    # Until the server has something of it.
-    while not any(json.loads(path.read_text())["acknowledged"] > 2000 for path in killed.glob("mlflow/*.json")):
-        assert time.time() < end and first.poll() is None, first.communicate()
+    # A run that has not ended, and of which the server has something. It is looked at again while the process stands still, since a run may end
+    # between the look and the kill.
+    killed = None
+    while killed is None:
+        assert first.poll() is None, first.communicate()
+        if under_way(tmp_path / "runs/s"):
+            first.send_signal(signal.SIGSTOP)
+            killed = under_way(tmp_path / "runs/s")
+            first.send_signal(signal.SIGCONT if killed is None else signal.SIGKILL)
         time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)
     first.communicate()
     finished(start(tmp_path, server, "study", *command))
     (parent,), children = family(client, "study")
