@@ -115,6 +115,8 @@ fn numbers_are_named_by_a_file_beside_them() {
     assert!(error.contains("is of class 1") && error.contains("names 1 classes"), "{error}");
     data.write("classnames.txt", "tench\n\nshark\n");
     assert!(data.scan().unwrap_err().to_string().contains("line 2 is empty"));
+    data.write("classnames.txt", "shark\nshark\n");
+    assert!(data.scan().unwrap_err().to_string().contains("two lines name the class \"shark\""));
     // A label may be the name itself.
     let image = [png(1), png(2)];
     let names = ["nevus", "mel"];
@@ -140,6 +142,12 @@ fn wrong_shards_are_told() {
         (vec![("2.png".to_owned(), image)], "1 of its images have no .cls beside them, the first is 2.png"),
         (vec![("2.png".to_owned(), image), file("2.cls", b" \n")], "2.cls is empty"),
         (vec![("2.png".to_owned(), image), file("2.cls", b"\xff\xfe")], "2.cls is no text"),
+        (vec![("0.png".to_owned(), image), file("0.cls", b"1")], "it has 0.png more than once"),
+        (vec![("2.png".to_owned(), image), file("2.cls", b"-1")], "2.png is of class -1"),
+        (
+            vec![("2.png".to_owned(), image), file("2.cls", b"nevus")],
+            "the name \"nevus\": write all of them alike",
+        ),
         (
             vec![("2.png".to_owned(), image), ("2.jpg".to_owned(), image), file("2.cls", b"0")],
             "several images, 2.jpg, 2.png",

@@ -80,6 +80,8 @@ pub(super) struct Archive {
     path: PathBuf,
     stamp: Stamp,
     members: HashMap<PathBuf, Member>,
+    /// The first file of a name that another one has too.
+    repeated: Option<String>,
     /// For each folder, the root being empty: what is directly in it, and whether that is a folder.
     folders: HashMap<PathBuf, BTreeMap<String, bool>>,
     zip: Option<ZipArchive<Window>>,
@@ -103,6 +105,7 @@ impl Archive {
             path: path.to_owned(),
             stamp,
             members: HashMap::new(),
+            repeated: None,
             folders: HashMap::from([(PathBuf::new(), BTreeMap::new())]),
             zip: None,
             file: None,
@@ -226,7 +229,11 @@ impl Archive {
             self.folders.entry(folder.clone()).or_default().insert((*part).to_owned(), file.is_none());
             folder.push(part);
             match file {
-                Some(member) => _ = self.members.insert(folder.clone(), member),
+                Some(member) => {
+                    if self.members.insert(folder.clone(), member).is_some() {
+                        self.repeated.get_or_insert_with(|| name.to_owned());
+                    }
+                }
                 None => _ = self.folders.entry(folder.clone()).or_default(),
             }
         }
@@ -239,6 +246,11 @@ impl Archive {
     /// Whether its file stays open.
     pub(super) fn keeps_open(&self) -> bool {
         self.file.is_some()
+    }
+
+    /// The first file of a name that another one has too.
+    pub(super) fn repeated(&self) -> Option<&str> {
+        self.repeated.as_deref()
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {

@@ -192,14 +192,22 @@ pub(crate) fn archive_kind(path: &Path) -> Option<Kind> {
 
 /// The names of all files in the archive at `path`.
 pub(crate) fn names_in(path: &Path) -> io::Result<Vec<String>> {
+    Ok(archive_at(path)?.names().map(str::to_owned).collect())
+}
+
+/// The name of a file in the archive at `path` that another one has too.
+pub(crate) fn repeated_in(path: &Path) -> io::Result<Option<String>> {
+    Ok(archive_at(path)?.repeated().map(str::to_owned))
+}
+
+fn archive_at(path: &Path) -> io::Result<Arc<Archive>> {
     let archive = open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotADirectory => {
             io::Error::other("archives in archives are not read: unpack the outer one")
         }
         _ => error,
     })?;
-    let archive = archive.ok_or_else(|| io::Error::other("its content is no archive"))?;
-    Ok(archive.names().map(str::to_owned).collect())
+    archive.ok_or_else(|| io::Error::other("its content is no archive"))
 }
 
 /// Does something with the archive that a path goes through, and the path inside; the system's `error` where it is another,

@@ -151,6 +151,19 @@ fn listing(
     for one in &read {
         add_pictures(&mut beside.other_pictures, &one.unread, None);
     }
+    let all = || read.iter().flat_map(|read| &read.files);
+    let (number, name) = (
+        all().find(|(_, label)| matches!(label, Label::Number(_))),
+        all().find(|(_, label)| matches!(label, Label::Name(_))),
+    );
+    if let (Some((number, _)), Some((name, Label::Name(text)))) = (number, name) {
+        let reason = format!(
+            "the class of {} is a number, and that of {} the name \"{text}\": write all of them alike",
+            number.display(),
+            name.display()
+        );
+        return Err(ScanError::Shard { path: root.to_owned(), reason });
+    }
     let named = class_names(root)?;
     let labels = read.iter().flat_map(|read| &read.files).map(|(_, label)| label);
     let names = Names::of(labels, layout);
@@ -203,6 +216,11 @@ impl Read {
     fn of(root: &Path, shard: &Path, patterns: &Patterns<'_>) -> Result<Read, ScanError> {
         let failed = |reason: String| ScanError::Shard { path: shard.to_owned(), reason };
         let names = names_in(shard)?;
+        let repeated =
+            files::repeated_in(shard).map_err(|source| ScanError::Read { path: shard.to_owned(), source })?;
+        if let Some(name) = repeated {
+            return Err(failed(format!("it has {name} more than once: give each sample a key of its own")));
+        }
         let mut read = Read { files: Vec::new(), unread: Tally::new(), others: 0, excluded: 0 };
         let mut unlabelled: Vec<String> = Vec::new();
         for (key, parts) in samples(&names) {
@@ -240,6 +258,11 @@ impl Read {
                 "" => return Err(failed(format!("{label} is empty: it should hold the number of a class"))),
                 text => text.parse().map_or_else(|_| Label::Name(text.to_owned()), Label::Number),
             };
+            if let Label::Number(number @ ..0) = label {
+                return Err(failed(format!(
+                    "{image} is of class {number}: classes count from 0, so leave out what has none (data.exclude)"
+                )));
+            }
             read.files.push((path, label));
         }
         if let Some(first) = unlabelled.first() {
@@ -337,6 +360,11 @@ fn class_names(root: &Path) -> Result<Option<(PathBuf, Vec<String>)>, ScanError>
         text.trim_start_matches('\u{feff}').lines().map(|line| line.trim().to_owned()).collect();
     if let Some(line) = names.iter().position(String::is_empty) {
         let reason = format!("line {} is empty, and each line names a class", line + 1);
+        return Err(ScanError::Shard { path, reason });
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
+        let reason = format!("two lines name the class \"{twice}\"; data.rename makes one class of two");
         return Err(ScanError::Shard { path, reason });
     }
     Ok(Some((path, names)))
