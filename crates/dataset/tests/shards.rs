@@ -171,6 +171,9 @@ fn wrong_shards_are_told() {
     let whole = tar_of(good());
     data.write("b.tar", &whole[..whole.len() - 1024]);
     assert!(data.scan().unwrap_err().to_string().contains("ends too early"));
+    // Also where it is the first.
+    data.write("0.tar", &whole[..whole.len() - 1024]);
+    assert!(data.scan().unwrap_err().to_string().contains("0.tar: it ends too early"));
     // A key of folders is passed over nowhere.
     let options = ScanOptions {
         layout: pupila_dataset::Layout { train: vec!["x".into()], ..Default::default() },

@@ -103,6 +103,11 @@ impl Weights {
             Some(inner) => inner,
             None => only_weights(&zip)?,
         };
+        // Before all of it is unpacked: an archive of a few kilobytes may hold gigabytes of zeros.
+        let start = zip.start(&member)?;
+        if !(is_zip(&start) || torch::is_legacy(&start) || is_safetensors(&start)) {
+            return Err(foreign(&start));
+        }
         let inside = zip.read(&member, MAX_FILE)?;
         let mut weights = Weights::of(path, Some(member.clone()), &inside)?;
         weights.taken.insert(0, format!("the tensors are those of {member} in the archive"));
@@ -116,7 +121,7 @@ impl Weights {
             (Format::TorchZip, torch::read_zip(&mut Packed::open(bytes)?)?)
         } else if torch::is_legacy(bytes) {
             (Format::TorchLegacy, torch::read_legacy(bytes)?)
-        } else if bytes.get(8) == Some(&b'{') {
+        } else if is_safetensors(bytes) {
             (Format::SafeTensors, safetensors(bytes, &mut metadata)?)
         } else {
             return Err(foreign(bytes));
@@ -170,7 +175,12 @@ fn archive_on_the_way(path: &Path) -> (PathBuf, Option<String>) {
 
 /// Reads at most [`MAX_FILE`] bytes.
 fn read_file(path: &Path) -> Result<Vec<u8>, Fault> {
-    if fs::metadata(path)?.is_dir() {
+    let metadata = fs::metadata(path)?;
+    // Opening a pipe would wait for its other end for ever.
+    if !metadata.is_dir() && !metadata.is_file() {
+        return Err(Fault::Foreign("is no regular file".into()));
+    }
+    if metadata.is_dir() {
         return Err(Fault::Foreign(
             "is a folder, and no run's: give a run of yours, or a .safetensors, .pt or .pth file".into(),
         ));
@@ -232,6 +242,11 @@ fn safetensors(bytes: &[u8], metadata: &mut BTreeMap<String, String>) -> Result<
     Ok(contents)
 }
 
+/// Whether bytes begin as a safetensors file: with the length of a JSON object, and the object.
+fn is_safetensors(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{')
+}
+
 /// What a file is that holds no weights, where its first bytes tell.
 fn foreign(bytes: &[u8]) -> Fault {
     let start = bytes.trim_ascii_start();
@@ -245,6 +260,7 @@ fn foreign(bytes: &[u8]) -> Fault {
     } else if begins(b"\x89HDF") {
         "is an HDF5 file, as Keras writes; safetensors and PyTorch's .pt and .pth are read".into()
     } else {
-        "is no safetensors file and none that torch.save wrote, or its beginning is lost".into()
+        "is no safetensors file and none that torch.save wrote, or its beginning is lost: get it again, or one that `pupila list pretrained` names"
+            .into()
     })
 }

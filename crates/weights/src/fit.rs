@@ -88,7 +88,15 @@ fn some(names: &[String]) -> String {
 
 impl fmt::Display for FitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "its tensors are not those of {}", self.architecture)?;
+        if self.missing.is_empty()
+            && self.surplus.is_empty()
+            && !self.wrong.is_empty()
+            && self.recognized == Some(&self.architecture[..])
+        {
+            write!(f, "its tensors are those of {}, but", self.architecture)?;
+        } else {
+            write!(f, "its tensors are not those of {}", self.architecture)?;
+        }
         let one_or_more =
             |n: usize, one: &str, more: &str| if n == 1 { one.to_owned() } else { format!("{n} {more}") };
         if !self.wrong.is_empty() {

@@ -31,12 +31,24 @@ impl<'a> Packed<'a> {
         self.names.iter().map(String::as_str)
     }
 
-    /// The bytes of a file in it, which may be so many.
-    pub(crate) fn read(&mut self, name: &str, at_most: u64) -> Result<Vec<u8>, Fault> {
-        let file = self.zip.by_name(name).map_err(|error| match error {
+    fn file(&mut self, name: &str) -> Result<impl Read, Fault> {
+        self.zip.by_name(name).map_err(|error| match error {
             ZipError::FileNotFound => Fault::damaged(format!("it has no `{name}`")),
             error => Fault::damaged(format!("its `{name}` cannot be read ({error})")),
-        })?;
+        })
+    }
+
+    /// The first bytes of a file in it, by which its kind is told.
+    pub(crate) fn start(&mut self, name: &str) -> Result<Vec<u8>, Fault> {
+        let mut start = Vec::new();
+        let read = self.file(name)?.take(4096).read_to_end(&mut start);
+        read.map_err(|error| Fault::damaged(format!("its `{name}` cannot be read ({error})")))?;
+        Ok(start)
+    }
+
+    /// The bytes of a file in it, which may be so many.
+    pub(crate) fn read(&mut self, name: &str, at_most: u64) -> Result<Vec<u8>, Fault> {
+        let file = self.file(name)?;
         // The buffer grows with what is there, not with what the archive says of itself.
         let mut bytes = Vec::new();
         let read = file.take(at_most.saturating_add(1)).read_to_end(&mut bytes);

@@ -203,3 +203,12 @@ fn files_of_other_kinds_are_told_by_what_they_are() {
     assert!(matches!(folder_itself.fault, Fault::Foreign(_)), "{folder_itself}");
     assert!(matches!(Weights::open(Path::new("/nowhere/w.pt")).unwrap_err().fault, Fault::Io(_)));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(Weights::open(&pipe).unwrap_err().to_string().ends_with("is no regular file"));
+}

@@ -59,12 +59,11 @@ impl Shards {
     /// Where some shards name their split and others do not.
     pub(super) fn at(root: &Path) -> Result<Option<Shards>, ScanError> {
         let shards = if is_tar(root) { vec![root.to_owned()] } else { below(root) };
-        let Some(first) = shards.first() else { return Ok(None) };
-        // A damaged first one is told where it is read.
+        // One that has samples makes a folder one of shards: what is wrong with the others is told where they are read.
         let holds_samples = |names: Vec<String>| {
             samples(&names).values().any(|parts| parts.label.is_some() && !parts.images.is_empty())
         };
-        if !files::names_in(first).is_ok_and(holds_samples) {
+        if !shards.iter().any(|shard| files::names_in(shard).is_ok_and(holds_samples)) {
             return Ok(None);
         }
         let stems: Vec<&str> = shards.iter().map(|path| stem_of(path)).collect();
