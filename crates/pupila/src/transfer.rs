@@ -152,12 +152,14 @@ impl Learnt {
         classes: &[String],
         transfer: &Transfer,
     ) -> Result<Fitted, Error> {
-        if let Some(expected) =
-            transfer.sha256.as_deref().filter(|sha256| !sha256.eq_ignore_ascii_case(self.sha256()))
+        if let Some(expected) = transfer
+            .sha256
+            .as_deref()
+            .filter(|sha256| !sha256.is_empty() && !sha256.eq_ignore_ascii_case(self.sha256()))
         {
             return Err(Error::request(format_args!(
-                "{} holds other weights than the recipe was run with: its SHA-256 is {}, transfer.sha256 is {expected}; leave \
-                 transfer.sha256 out to begin from these",
+                "{} holds other weights than the recipe was run with: its SHA-256 is {}, transfer.sha256 is {expected}; type \
+                 --set transfer.sha256= to begin from these",
                 self.path.display(),
                 self.sha256()
             )));

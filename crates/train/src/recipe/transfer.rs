@@ -14,8 +14,8 @@ pub struct Transfer {
     /// these keys. Left out, or empty, every weight starts anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
-    /// SHA-256 of the file that has the tensors, in hexadecimal: a run records it, and weights with another one are refused. Left out, any are
-    /// taken.
+    /// SHA-256 of the file that has the tensors, in hexadecimal: a run records it, and weights with another one are refused. Left out, or
+    /// empty, any are taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// Whether all tensors must fit but the last layer's. If false, those of the network that the file does not have start anew, and the
@@ -90,7 +90,7 @@ impl Transfer {
     /// Everything about it that cannot be meant: the key below `transfer`, and what is wrong.
     pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
-        if let Some(sha256) = &self.sha256
+        if let Some(sha256) = self.sha256.as_ref().filter(|sha256| !sha256.is_empty())
             && !(sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit()))
         {
             faults.push(("sha256", format!("must be 64 hexadecimal digits, got {sha256:?}")));
