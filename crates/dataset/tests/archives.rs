@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use common::{Data, RULE, paths};
+use common::{Data, RULE, paths, tar_of};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pupila_dataset::{
@@ -44,17 +44,6 @@ fn zip_of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>, packed: bool
         zip.write_all(bytes).unwrap();
     }
     zip.finish().unwrap().into_inner()
-}
-
-fn tar_of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, bytes).unwrap();
-    }
-    tar.into_inner().unwrap()
 }
 
 fn gz(bytes: &[u8]) -> Vec<u8> {

@@ -6,23 +6,11 @@ mod common;
 
 use std::path::Path;
 
-use common::{Data, RULE, png};
+use common::{Data, RULE, png, tar_of};
 use pupila_dataset::{
     Cache, Dataset, Form, LabelledOptions, OnBadImage, ScanError, ScanOptions, Split, load, scan,
     scan_images, scan_labelled,
 };
-
-/// A tar file of these files.
-fn tar_of<'a>(files: impl IntoIterator<Item = (String, &'a [u8])>) -> Vec<u8> {
-    let mut tar = tar::Builder::new(Vec::new());
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, bytes).unwrap();
-    }
-    tar.into_inner().unwrap()
-}
 
 /// A shard of samples with these numbers; the class of number n is n modulo `classes`.
 fn shard(numbers: std::ops::Range<u32>, classes: u32) -> Vec<u8> {

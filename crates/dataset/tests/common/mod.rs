@@ -126,3 +126,15 @@ pub fn pair(n: u32, classes: u32) -> (Vec<u8>, Vec<u8>) {
     let labels: Vec<u8> = (0..n).map(|i| (i % classes) as u8).collect();
     (idx(0x803, &[n, 2, 3], &pixels), idx(0x801, &[n], &labels))
 }
+
+/// A tar file of these files.
+pub fn tar_of<'a>(files: impl IntoIterator<Item = (impl AsRef<Path>, &'a [u8])>) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, bytes).unwrap();
+    }
+    tar.into_inner().unwrap()
+}

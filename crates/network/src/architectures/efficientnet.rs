@@ -18,8 +18,8 @@ pub(super) const B0: Architecture = Architecture {
     build,
 };
 
-/// Expansion, channels, blocks, kernel and first stride of each stage (table 1 of the paper).
-const STAGES: [(usize, usize, usize, usize, usize); 7] = [
+/// Expansion, channels, blocks, kernel and first stride of each stage of B0 (table 1 of the paper), which the Lites are made from too.
+pub(super) const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (1, 16, 1, 3, 1),
     (6, 24, 2, 3, 2),
     (6, 40, 2, 5, 2),
@@ -29,7 +29,7 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (6, 320, 1, 3, 1),
 ];
 /// Channels behind the first convolution and before the classifier.
-const ENDS: (usize, usize) = (32, 1280);
+pub(super) const ENDS: (usize, usize) = (32, 1280);
 const ACTIVATION: Activation = Activation::Silu;
 
 fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, ConfigError> {

@@ -6,6 +6,7 @@
 
 use super::Architecture;
 use super::blocks::{Norm, dense, depthwise, divisible, dropout};
+use super::efficientnet::{ENDS, STAGES};
 use crate::config::{ConfigError, ModelConfig};
 use crate::network::{Builder, Network, NodeId, ShapeError};
 use crate::op::{Activation, Op, Shape, Window};
@@ -68,18 +69,6 @@ pub(super) const ARCHITECTURES: [Architecture; 5] = [
     ),
 ];
 
-/// Expansion, channels, blocks, kernel and first stride of each stage (table 1 of the paper).
-const STAGES: [(usize, usize, usize, usize, usize); 7] = [
-    (1, 16, 1, 3, 1),
-    (6, 24, 2, 3, 2),
-    (6, 40, 2, 5, 2),
-    (6, 80, 3, 3, 2),
-    (6, 112, 3, 5, 1),
-    (6, 192, 4, 5, 2),
-    (6, 320, 1, 3, 1),
-];
-/// Channels behind the first convolution and before the classifier.
-const ENDS: (usize, usize) = (32, 1280);
 /// TensorFlow's eps, and PyTorch's momentum, as in timm.
 const NORM: Norm = Norm { eps: 1e-3, momentum: 0.1 };
 const ACTIVATION: Op = Op::Activation(Activation::Relu6);
