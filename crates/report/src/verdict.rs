@@ -160,9 +160,10 @@ pub(crate) fn verdict(
 fn leaks_in_words(judged: &Judged<'_>) -> String {
     let Some(leaks) = judged.leaks else { return String::new() };
     let mut text = format!(
-        "<p class=\"lead\"><b>{} of {} were trained on too</b>, {}. ",
+        "<p class=\"lead\"><b>{} of {} {} trained on too</b>, {}. ",
         counted(leaks.images as u64, &judged.what),
         judged.predictions.len(),
+        if leaks.images == 1 { "was" } else { "were" },
         leaks.how()
     );
     match leaks.without.accuracy_in_words() {
