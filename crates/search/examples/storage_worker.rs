@@ -67,7 +67,7 @@ fn run(storage: &dyn Storage, space: &Space, sampler: &str, number: u64) -> Resu
     let sampler = sampler::by_name(sampler).ok_or("no such sampler")?;
     let chosen =
         sampler.suggest(&request).map_err(|fault| fault.to_string())?.ok_or("nothing is left to try")?;
-    storage.set_params(number, &space.params(&chosen))?;
+    storage.set_params(number, &space.params(&chosen), &[])?;
     let value = (chosen["x"].internal() - 1.0).powi(2)
         + chosen["lr"].internal().ln().abs()
         + chosen["kind"].internal();
@@ -80,9 +80,7 @@ fn run(storage: &dyn Storage, space: &Space, sampler: &str, number: u64) -> Resu
     for step in 0..2 {
         storage.report(number, step, value / (step + 1) as f64)?;
     }
-    storage.beat(number)?;
-    storage.set_attribute(number, false, "worker", &Value::from(std::process::id()))?;
-    storage.finish(number, State::Complete, Some(value))?;
+    storage.finish(number, State::Complete, Some(value), &[("worker", Value::from(std::process::id()))])?;
     Ok(value)
 }
 

@@ -101,14 +101,12 @@ pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<
 
 /// Ends a trial as failed.
 fn fail(storage: &dyn Storage, number: u64, why: &str) -> Result<(), Error> {
-    storage.set_attribute(number, false, WHY, &json!(why))?;
-    Ok(storage.finish(number, State::Fail, None)?)
+    Ok(storage.finish(number, State::Fail, None, &[(WHY, json!(why))])?)
 }
 
 /// Ends a trial as failed, and lets it wait to be tried once more.
 fn retry(storage: &dyn Storage, number: u64, why: &str) -> Result<(), Error> {
-    storage.set_attribute(number, false, WHY, &json!(why))?;
-    Ok(storage.retry(number, RETRIES)?)
+    Ok(storage.retry(number, RETRIES, &[(WHY, json!(why))])?)
 }
 
 /// Takes up every running trial, where it is known that nobody runs one.
@@ -117,6 +115,11 @@ pub(super) fn take_up_all(storage: &dyn Storage) -> Result<(), Error> {
         retry(storage, lost.number, INTERRUPTED)?;
     }
     Ok(())
+}
+
+/// The folder of a trial's run.
+fn run_name(number: u64) -> String {
+    format!("trial-{number:04}")
 }
 
 /// How a trial ended.
@@ -288,11 +291,12 @@ impl Shared<'_> {
                 return Err(Error::request(fault));
             }
         };
-        storage.set_params(number, &search.options.space.params(&chosen))?;
+        let params = search.options.space.params(&chosen);
+        storage.set_params(number, &params, &[(RUN, json!(run_name(number)))])?;
         // With what the storage has of it, such as how often it was tried.
         let known = trials.iter().find(|trial| trial.number == number).cloned();
         let mut trial = known.unwrap_or_else(|| Trial::new(number, State::Running));
-        trial.params = search.options.space.params(&chosen);
+        trial.params = params;
         let begun = Instant::now();
         self.observer.started(&trial);
         let ended = match catch_unwind(AssertUnwindSafe(|| self.train(&trial))) {
@@ -311,13 +315,10 @@ impl Shared<'_> {
             Ok(Err(error)) => Ended::failed(error.to_string()),
             Err(_) => Ended::failed("a fault of the program".to_owned()),
         };
-        if let Some(why) = &ended.why {
-            storage.set_attribute(number, false, WHY, &json!(why))?;
-        }
-        if let Some(epoch) = ended.epoch {
-            storage.set_attribute(number, false, EPOCH, &json!(epoch))?;
-        }
-        storage.finish(number, ended.state, ended.value)?;
+        let why = ended.why.as_ref().map(|why| (WHY, json!(why)));
+        let attributes: Vec<_> =
+            why.into_iter().chain(ended.epoch.map(|epoch| (EPOCH, json!(epoch)))).collect();
+        storage.finish(number, ended.state, ended.value, &attributes)?;
         trial.state = ended.state;
         trial.values = ended.value.into_iter().collect();
         self.observer.ended(&trial, ended.why.as_deref(), begun.elapsed());
@@ -350,7 +351,7 @@ impl Shared<'_> {
         let search = self.search;
         let settings = search.settings(trial);
         let recipe = with(&search.options.layers, &settings).resolve()?;
-        let name = format!("trial-{:04}", trial.number);
+        let name = run_name(trial.number);
         crate::runs::remove_unfinished(&search.folder.join(&name))?;
         let jobs = search.options.jobs.unwrap_or(1).max(1);
         let threads = search.options.threads.unwrap_or_else(crate::session::available_threads);
@@ -372,7 +373,6 @@ impl Shared<'_> {
             .stop_signal(&search.options.stop)
             .arguments(search.options.arguments.clone())
             .open()?;
-        search.storage.set_attribute(trial.number, false, RUN, &json!(name))?;
         let mut watcher = Watcher {
             shared: self,
             trial: trial.clone(),

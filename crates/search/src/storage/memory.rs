@@ -57,10 +57,11 @@ impl Storage for Memory {
         Ok((!is_full).then(|| Memory::add(&mut trials, State::Running, BTreeMap::new())))
     }
 
-    fn retry(&self, number: u64, retries: usize) -> Result<(), StorageError> {
+    fn retry(&self, number: u64, retries: usize, attributes: &[(&str, Value)]) -> Result<(), StorageError> {
         let mut trials = self.lock();
         let trial = Memory::open_trial(&mut trials, number)?;
         trial.state = State::Fail;
+        set_all(trial, attributes);
         if let Some(attributes) = attributes_of_retry(trial, retries) {
             Memory::add(&mut trials, State::Waiting, attributes);
         }
@@ -86,14 +87,22 @@ impl Storage for Memory {
         Ok(Memory::add(&mut self.lock(), State::Waiting, attributes))
     }
 
-    fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError> {
+    fn set_params(
+        &self,
+        number: u64,
+        params: &BTreeMap<String, Param>,
+        attributes: &[(&str, Value)],
+    ) -> Result<(), StorageError> {
         let clashes = params.iter().filter_map(|(name, param)| {
             let first = self.lock().iter().find_map(|trial| trial.params.get(name).cloned())?;
             let is_other = !first.distribution.is_compatible(&param.distribution);
             is_other.then(|| (name.clone(), first.distribution.to_json()))
         });
         StorageError::refuse_clashes("memory", "memory", clashes.collect())?;
-        self.change(number, |trial| trial.params.extend(params.clone()))
+        self.change(number, |trial| {
+            trial.params.extend(params.clone());
+            set_all(trial, attributes);
+        })
     }
 
     fn report(&self, number: u64, step: i64, value: f64) -> Result<(), StorageError> {
@@ -116,11 +125,18 @@ impl Storage for Memory {
         })
     }
 
-    fn finish(&self, number: u64, state: State, value: Option<f64>) -> Result<(), StorageError> {
+    fn finish(
+        &self,
+        number: u64,
+        state: State,
+        value: Option<f64>,
+        attributes: &[(&str, Value)],
+    ) -> Result<(), StorageError> {
         let (state, value) = ending(number, state, value)?;
         self.change(number, |trial| {
             trial.state = state;
             trial.values = value.into_iter().collect();
+            set_all(trial, attributes);
         })
     }
 
@@ -144,4 +160,10 @@ impl Storage for Memory {
     fn address(&self) -> String {
         "memory".to_owned()
     }
+}
+
+/// Sets user attributes.
+fn set_all(trial: &mut Trial, attributes: &[(&str, Value)]) {
+    let owned = attributes.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+    trial.user_attributes.extend(owned);
 }

@@ -51,11 +51,11 @@ pub trait Storage: fmt::Debug + Send + Sync {
     fn create_within(&self, most: u64) -> Result<Option<u64>, StorageError>;
 
     /// Ends a running trial as failed and puts its values into the queue once more, as Optuna's `RetryFailedTrialCallback` does, unless it has
-    /// been tried `retries` times beside the first. In one step: others see both or nothing.
+    /// been tried `retries` times beside the first. In one step, with user attributes of the trial that is ended: others see all or nothing.
     ///
     /// # Errors
     /// The storage cannot be written, or the trial has ended already.
-    fn retry(&self, number: u64, retries: usize) -> Result<(), StorageError>;
+    fn retry(&self, number: u64, retries: usize, attributes: &[(&str, Value)]) -> Result<(), StorageError>;
 
     /// Takes the first waiting trial, so that it runs and nobody else takes it; its number, and none where no trial waits. Its parameters may be
     /// given (`fixed_params` among the system attributes).
@@ -75,11 +75,16 @@ pub trait Storage: fmt::Debug + Send + Sync {
         attributes: &[(String, Value)],
     ) -> Result<u64, StorageError>;
 
-    /// What a running trial tries; added to what is known of it already.
+    /// What a running trial tries, and user attributes of it, in one write; added to what is known of it already.
     ///
     /// # Errors
     /// The storage cannot be written, the trial has ended, or the study has a parameter of that name with another kind of range.
-    fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError>;
+    fn set_params(
+        &self,
+        number: u64,
+        params: &BTreeMap<String, Param>,
+        attributes: &[(&str, Value)],
+    ) -> Result<(), StorageError>;
 
     /// A value that a running trial has reached at a step; a later report of the same step stands in for it.
     ///
@@ -100,11 +105,17 @@ pub trait Storage: fmt::Debug + Send + Sync {
     ) -> Result<(), StorageError>;
 
     /// Ends a running trial: complete with a value, pruned with one or without, failed without. As in Optuna a value that is NaN is none, and
-    /// makes of a complete trial a failed one.
+    /// makes of a complete trial a failed one. User attributes of it are written in the same step.
     ///
     /// # Errors
     /// The storage cannot be written, the trial has ended already (perhaps as a stale one), or the state is none in which a trial ends.
-    fn finish(&self, number: u64, state: State, value: Option<f64>) -> Result<(), StorageError>;
+    fn finish(
+        &self,
+        number: u64,
+        state: State,
+        value: Option<f64>,
+        attributes: &[(&str, Value)],
+    ) -> Result<(), StorageError>;
 
     /// Attributes of the study that users set.
     ///

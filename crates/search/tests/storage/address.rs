@@ -16,7 +16,7 @@ fn journals_have_two_forms() {
     ] {
         let storage = open(&address, "s", Direction::Maximize).unwrap();
         let number = storage.create().unwrap();
-        storage.finish(number, State::Complete, Some(1.0)).unwrap();
+        storage.finish(number, State::Complete, Some(1.0), &[]).unwrap();
         assert_eq!(storage.address(), shown);
         assert_eq!(
             open(&shown, "s", Direction::Maximize).unwrap().trials().unwrap(),

@@ -111,7 +111,7 @@ fn a_lock_points_to_the_journal_by_its_absolute_path() {
     let clock = Arc::new(Looking(folder.path().join("study.log.lock"), Mutex::default()));
     let storage = Journal::open_with(&path, "s", Direction::Minimize, Arc::<Looking>::clone(&clock)).unwrap();
     let number = storage.create().unwrap();
-    storage.finish(number, State::Fail, None).unwrap();
+    storage.finish(number, State::Fail, None, &[]).unwrap();
     let seen = clock.1.lock().unwrap();
     assert!(!seen.is_empty() && seen.iter().all(|seen| *seen == path), "{seen:?}");
 }

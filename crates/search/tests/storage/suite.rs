@@ -86,7 +86,7 @@ pub fn numbers_are_distinct_among_threads(open: &Open) {
                 let mut numbers = Vec::new();
                 for _ in 0..25 {
                     let number = storage.create().unwrap();
-                    storage.finish(number, State::Complete, Some(number as f64)).unwrap();
+                    storage.finish(number, State::Complete, Some(number as f64), &[]).unwrap();
                     numbers.push(number);
                 }
                 numbers
@@ -125,7 +125,7 @@ pub fn waiting_trials_are_taken_once(open: &Open) {
 pub fn no_trial_is_made_too_many(open: &Open) {
     let handles = [handle(open), handle(open)];
     let failed = handles[0].create().unwrap();
-    handles[0].finish(failed, State::Fail, None).unwrap();
+    handles[0].finish(failed, State::Fail, None, &[]).unwrap();
     handles[1].enqueue(&BTreeMap::new(), &[]).unwrap();
     let made: Vec<u64> = std::thread::scope(|scope| {
         let worker = |place: usize| {
@@ -134,7 +134,7 @@ pub fn no_trial_is_made_too_many(open: &Open) {
                 let mut made = Vec::new();
                 while let Some(number) = storage.create_within(30).unwrap() {
                     if number % 3 == 0 {
-                        storage.finish(number, State::Complete, Some(0.0)).unwrap();
+                        storage.finish(number, State::Complete, Some(0.0), &[]).unwrap();
                     }
                     made.push(number);
                 }
@@ -146,7 +146,7 @@ pub fn no_trial_is_made_too_many(open: &Open) {
     });
     // The one that waits counts, and the one that failed does not.
     assert_eq!(made.into_iter().collect::<BTreeSet<_>>(), (2..31).collect());
-    handles[0].finish(2, State::Fail, None).unwrap();
+    handles[0].finish(2, State::Fail, None, &[]).unwrap();
     assert_eq!(handles[1].create_within(30).unwrap(), Some(31));
     assert_eq!(handles[0].create_within(30).unwrap(), None);
     assert_eq!(handles[0].create_within(31).unwrap(), Some(32));
@@ -155,10 +155,11 @@ pub fn no_trial_is_made_too_many(open: &Open) {
 pub fn a_trial_that_is_given_back_waits(open: &Open) {
     let (a, b) = (handle(open), handle(open));
     let mut number = a.create_within(1).unwrap().unwrap();
-    a.set_params(number, &params()).unwrap();
+    a.set_params(number, &params(), &[]).unwrap();
     for tries in 1..4 {
-        a.retry(number, 3).unwrap();
-        assert!(b.retry(number, 3).unwrap_err().to_string().contains("has ended already"));
+        a.retry(number, 3, &[("why", json!(tries))]).unwrap();
+        assert_eq!(b.trials().unwrap()[number as usize].user_attributes["why"], json!(tries));
+        assert!(b.retry(number, 3, &[]).unwrap_err().to_string().contains("has ended already"));
         // It counts while it waits.
         assert_eq!(b.create_within(1).unwrap(), None);
         number = b.claim().unwrap().unwrap();
@@ -170,7 +171,7 @@ pub fn a_trial_that_is_given_back_waits(open: &Open) {
         assert_eq!(attributes["fixed_params"].as_object().unwrap().len(), params().len());
         assert_eq!(attributes["fixed_params"]["other"], json!("a \"b\" é\n"));
     }
-    b.retry(number, 3).unwrap();
+    b.retry(number, 3, &[]).unwrap();
     assert_eq!(a.claim().unwrap(), None);
     assert_eq!(a.create_within(1).unwrap(), Some(4));
 }
@@ -192,7 +193,7 @@ pub fn waiting_trials_may_be_given_values(open: &Open) {
 pub fn what_is_written_comes_back(open: &Open) {
     let (a, b) = (handle(open), handle(open));
     let number = a.create().unwrap();
-    a.set_params(number, &params()).unwrap();
+    a.set_params(number, &params(), &[("run", json!("trial-0000")), ("a", json!(0))]).unwrap();
     for (step, value) in [(1, 0.5), (3, 0.1 + 0.2), (1, 0.25), (-2, -1e300)] {
         a.report(number, step, value).unwrap();
     }
@@ -208,6 +209,7 @@ pub fn what_is_written_comes_back(open: &Open) {
         assert_eq!(trial.params, params());
         assert_eq!(trial.intermediate, BTreeMap::from([(-2, -1e300), (1, 0.25), (3, 0.1 + 0.2)]));
         assert_eq!(trial.user_attributes["a"], json!(false));
+        assert_eq!(trial.user_attributes["run"], json!("trial-0000"));
         assert_eq!(trial.user_attributes["b"], json!({"x": [1, null, 0.1]}));
         assert_eq!(trial.system_attributes["b"], json!([{"x": [1, null, 0.1]}]));
         let study = storage.study_attributes().unwrap();
@@ -215,10 +217,14 @@ pub fn what_is_written_comes_back(open: &Open) {
         trial.clone()
     };
     assert_eq!(check(&*b).state, State::Running);
-    b.finish(number, State::Pruned, Some(0.1)).unwrap();
+    b.finish(number, State::Pruned, Some(0.1), &[("why", json!("é")), ("epoch", json!(3))]).unwrap();
     for storage in [&a, &b, &handle(open)] {
         let trial = check(&**storage);
         assert_eq!((trial.state, trial.values), (State::Pruned, vec![0.1]));
+        assert_eq!(
+            (&trial.user_attributes["why"], &trial.user_attributes["epoch"]),
+            (&json!("é"), &json!(3))
+        );
     }
 }
 
@@ -230,7 +236,7 @@ pub fn numbers_that_json_does_not_have(open: &Open) {
     {
         a.report(number, step as i64, value).unwrap();
     }
-    a.finish(number, State::Complete, Some(f64::NEG_INFINITY)).unwrap();
+    a.finish(number, State::Complete, Some(f64::NEG_INFINITY), &[]).unwrap();
     // As Optuna has it, a trial is not complete with NaN.
     for (state, value) in [
         (State::Complete, Some(f64::NAN)),
@@ -239,7 +245,7 @@ pub fn numbers_that_json_does_not_have(open: &Open) {
         (State::Fail, Some(1.0)),
     ] {
         let number = a.create().unwrap();
-        a.finish(number, state, value).unwrap();
+        a.finish(number, state, value, &[]).unwrap();
     }
     let trials = b.trials().unwrap();
     let reported: Vec<f64> = trials[0].intermediate.values().copied().collect();
@@ -254,7 +260,7 @@ pub fn numbers_that_json_does_not_have(open: &Open) {
 pub fn what_has_ended_stays(open: &Open) {
     let (a, b) = (handle(open), handle(open));
     let number = a.create().unwrap();
-    a.finish(number, State::Complete, Some(1.0)).unwrap();
+    a.finish(number, State::Complete, Some(1.0), &[]).unwrap();
     let trial = b.trials().unwrap();
     let refused = |result: Result<(), StorageError>| {
         let error = result.unwrap_err();
@@ -262,17 +268,17 @@ pub fn what_has_ended_stays(open: &Open) {
         assert_eq!(error.to_string(), "trial 0 has ended already");
     };
     for storage in [&a, &b] {
-        refused(storage.finish(number, State::Complete, Some(2.0)));
-        refused(storage.finish(number, State::Fail, None));
+        refused(storage.finish(number, State::Complete, Some(2.0), &[]));
+        refused(storage.finish(number, State::Fail, None, &[("a", Value::Null)]));
         refused(storage.report(number, 0, 1.0));
-        refused(storage.set_params(number, &params()));
+        refused(storage.set_params(number, &params(), &[]));
         refused(storage.set_attribute(number, false, "a", &Value::Null));
     }
     assert_eq!(a.trials().unwrap(), trial);
     assert!(a.report(7, 0, 1.0).unwrap_err().to_string().contains("trial 7 is not there"));
     let other = b.create().unwrap();
-    assert!(b.finish(other, State::Waiting, None).is_err());
-    b.finish(other, State::Fail, None).unwrap();
+    assert!(b.finish(other, State::Waiting, None, &[]).is_err());
+    b.finish(other, State::Fail, None, &[]).unwrap();
 }
 
 pub fn a_study_has_one_space(open: &Open) {
@@ -287,15 +293,15 @@ pub fn a_study_has_one_space(open: &Open) {
             },
         )])
     };
-    a.set_params(number, &range(0.1, true)).unwrap();
+    a.set_params(number, &range(0.1, true), &[]).unwrap();
     let number = b.create().unwrap();
-    let error = b.set_params(number, &range(0.1, false)).unwrap_err().to_string();
+    let error = b.set_params(number, &range(0.1, false), &[]).unwrap_err().to_string();
     assert!(
         error.contains("`lr` is {\"name\":\"FloatDistribution\"") && error.contains("--study"),
         "{error}"
     );
     // Another length of the range goes with it.
-    b.set_params(number, &range(0.2, true)).unwrap();
+    b.set_params(number, &range(0.2, true), &[]).unwrap();
     assert_eq!(a.trials().unwrap()[1].params, range(0.2, true));
 }
 
@@ -334,7 +340,7 @@ pub fn a_silent_trial_fails_once(open: &Open) {
     assert_eq!(waiting, 2);
     // Whoever was taken for gone is told.
     assert!(worker.beat(created).is_err());
-    assert!(worker.finish(created, State::Complete, Some(1.0)).is_err());
+    assert!(worker.finish(created, State::Complete, Some(1.0), &[]).is_err());
 }
 
 pub fn a_lost_trial_waits_and_makes_no_room(open: &Open) {

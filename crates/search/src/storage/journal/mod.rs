@@ -299,6 +299,10 @@ impl Journal {
         self.of_trial(code, place).with(field, &json!({ key: value }))
     }
 
+    fn user_attributes(&self, place: usize, attributes: &[(&str, Value)]) -> impl Iterator<Item = Record> {
+        attributes.iter().map(move |(key, value)| self.attribute(place, false, key, value))
+    }
+
     fn end(&self, place: usize, state: State, value: Option<f64>) -> Record {
         let record = self.of_trial(operation::TRIAL_STATE, place).with("state", &json!(code_of(state)));
         record.numbers("values", value.as_slice()).with("datetime_complete", &json!(self.now()))
@@ -338,9 +342,10 @@ impl Storage for Journal {
         self.add_within(most, State::Running, &beat)
     }
 
-    fn retry(&self, number: u64, retries: usize) -> Result<(), StorageError> {
+    fn retry(&self, number: u64, retries: usize, attributes: &[(&str, Value)]) -> Result<(), StorageError> {
         self.change(number, |known, place| {
-            Ok(self.retried(place, &known.replay.trials[place].trial, retries))
+            let own = self.user_attributes(place, attributes);
+            Ok(own.chain(self.retried(place, &known.replay.trials[place].trial, retries)).collect())
         })
     }
 
@@ -379,7 +384,12 @@ impl Storage for Journal {
         self.add(State::Waiting, &attributes)
     }
 
-    fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError> {
+    fn set_params(
+        &self,
+        number: u64,
+        params: &BTreeMap<String, Param>,
+        attributes: &[(&str, Value)],
+    ) -> Result<(), StorageError> {
         self.change(number, |known, place| {
             let clashes = params.iter().filter_map(|(name, param)| {
                 let has = known.replay.clash(place, name, &param.distribution)?;
@@ -391,7 +401,7 @@ impl Storage for Journal {
                 let record = record.number("param_value_internal", param.value.internal());
                 record.with("distribution", &json!(param.distribution.to_json().to_string()))
             });
-            Ok(records.collect())
+            Ok(records.chain(self.user_attributes(place, attributes)).collect())
         })
     }
 
@@ -412,9 +422,17 @@ impl Storage for Journal {
         self.change(number, |_, place| Ok(vec![self.attribute(place, is_system, key, value)]))
     }
 
-    fn finish(&self, number: u64, state: State, value: Option<f64>) -> Result<(), StorageError> {
+    fn finish(
+        &self,
+        number: u64,
+        state: State,
+        value: Option<f64>,
+        attributes: &[(&str, Value)],
+    ) -> Result<(), StorageError> {
         let (state, value) = ending(number, state, value)?;
-        self.change(number, |_, place| Ok(vec![self.end(place, state, value)]))
+        self.change(number, |_, place| {
+            Ok(self.user_attributes(place, attributes).chain([self.end(place, state, value)]).collect())
+        })
     }
 
     fn study_attributes(&self) -> Result<BTreeMap<String, Value>, StorageError> {

@@ -361,6 +361,14 @@ fn set_attribute(
     database.run(&sql, &[Cell::Int(id), Cell::Text(key.to_owned()), Cell::Text(value.to_string())]).map(drop)
 }
 
+fn set_user_attributes(
+    database: &mut dyn Database,
+    id: i64,
+    attributes: &[(&str, Value)],
+) -> Result<(), String> {
+    attributes.iter().try_for_each(|(key, value)| set_attribute(database, Owner::TrialUser, id, key, value))
+}
+
 fn first_int(rows: &Rows) -> Result<i64, String> {
     let first = rows.first().and_then(|row| row[0].int());
     first.ok_or_else(|| "the database gave no number back".to_owned())
@@ -391,8 +399,11 @@ impl Storage for Rdb {
         })
     }
 
-    fn retry(&self, number: u64, retries: usize) -> Result<(), StorageError> {
-        self.change(number, |known, id| self.fail_and_retry(known, id, number, retries))
+    fn retry(&self, number: u64, retries: usize, attributes: &[(&str, Value)]) -> Result<(), StorageError> {
+        self.change(number, |known, id| {
+            set_user_attributes(&mut *known.database, id, attributes)?;
+            self.fail_and_retry(known, id, number, retries)
+        })
     }
 
     fn claim(&self) -> Result<Option<u64>, StorageError> {
@@ -430,7 +441,12 @@ impl Storage for Rdb {
         self.add(State::Waiting, &attributes)
     }
 
-    fn set_params(&self, number: u64, params: &BTreeMap<String, Param>) -> Result<(), StorageError> {
+    fn set_params(
+        &self,
+        number: u64,
+        params: &BTreeMap<String, Param>,
+        attributes: &[(&str, Value)],
+    ) -> Result<(), StorageError> {
         self.change(number, |Known { database, trials, kinds, .. }, id| {
             let mut clashes = Vec::new();
             for (name, param) in params {
@@ -464,7 +480,7 @@ impl Storage for Rdb {
                     ],
                 )?;
             }
-            Ok(())
+            Ok(set_user_attributes(&mut **database, id, attributes)?)
         })
     }
 
@@ -495,9 +511,18 @@ impl Storage for Rdb {
         })
     }
 
-    fn finish(&self, number: u64, state: State, value: Option<f64>) -> Result<(), StorageError> {
+    fn finish(
+        &self,
+        number: u64,
+        state: State,
+        value: Option<f64>,
+        attributes: &[(&str, Value)],
+    ) -> Result<(), StorageError> {
         let (state, value) = ending(number, state, value)?;
-        self.change(number, |Known { database, .. }, id| Ok(self.end(&mut **database, id, state, value)?))
+        self.change(number, |Known { database, .. }, id| {
+            set_user_attributes(&mut **database, id, attributes)?;
+            Ok(self.end(&mut **database, id, state, value)?)
+        })
     }
 
     fn study_attributes(&self) -> Result<BTreeMap<String, Value>, StorageError> {
