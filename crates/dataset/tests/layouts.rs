@@ -334,3 +334,44 @@ fn a_root_that_is_too_high_is_told() {
         );
     }
 }
+
+#[test]
+fn splits_within_the_classes_are_those_of_one_set() {
+    for seed in 0..60 {
+        let mut stream = Stream::new(seed, Purpose::Bootstrap, 2, 0);
+        let classes = ["melanoma", "nevus", "other 2"];
+        let data = Data::new();
+        for class in classes {
+            // Each class may call its splits otherwise.
+            let train = made_up(&mut stream, TRAIN, "");
+            let test = made_up(&mut stream, TEST, "");
+            data.add_classes(class, &[&train], 6);
+            data.add_classes(class, &[&test], 3);
+        }
+        let dataset = data.scan().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert_eq!((dataset.form, &dataset.classes[..]), (Form::SplitFolders, &classes.map(str::to_owned)[..]));
+        assert_eq!(dataset.class_counts(Split::Test), [3; 3]);
+        assert!(dataset.val_from_train);
+        let taken = dataset.taken.to_string();
+        assert!(taken.starts_with("splits within each class folder "), "{taken}");
+        let options = LabelledOptions { split: Some(Split::Test), ..Default::default() };
+        let judged = scan_labelled(data.path(), &classes.map(str::to_owned), &options, None).unwrap();
+        assert_eq!((judged.split, judged.dataset.samples.len()), (Some(Split::Test), 9));
+    }
+    // A class without a test set is one all the same, and one without a training set is told.
+    let data = Data::new();
+    data.add_classes("a", &["train", "test"], 4);
+    data.add_classes("b", &["train"], 4);
+    assert_eq!(data.scan().unwrap().class_counts(Split::Test), [4, 0]);
+    // Neither the names of things to classify, nor sets with classes of their own, are splits of classes.
+    let things = Data::new();
+    things.add_classes("wooden", &["train", "bus"], 4);
+    things.add_classes("plastic", &["train", "bus"], 4);
+    assert_eq!(things.scan().unwrap().form, Form::ClassFolders);
+    let sites = Data::new();
+    for site in ["site A", "site B"] {
+        sites.add_classes(&format!("{site}/train"), &["x", "y"], 4);
+        sites.add_classes(&format!("{site}/test"), &["x", "y"], 4);
+    }
+    assert_eq!(sites.scan().unwrap().form, Form::ClassFolders);
+}

@@ -8,7 +8,7 @@ mod deletion;
 mod order;
 mod searches;
 
-pub use deletion::{Deleted, Deletion, Refusal, Refusals, ToDelete, What};
+pub use deletion::{Deleted, Deletion, Refusal, Refusals, ToDelete, ToDeleteKind, What};
 pub use order::Order;
 pub use searches::{EndedTrials, SearchEntry, SearchStatus};
 
@@ -211,18 +211,13 @@ impl Listing {
         for entry in std::fs::read_dir(folder).map_err(Error::io(Tried::Read, folder))? {
             let entry = entry.map_err(Error::io(Tried::Read, folder))?;
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            let content = Content::of(&path);
-            let search = match content {
-                Content::Other | Content::Begun if !name.starts_with('.') => SearchEntry::read(&path),
-                _ => None,
-            };
-            let kind = match (search, content) {
-                (Some(search), _) => Kind::Search(search),
-                (None, Content::Run) => Kind::Run(RunEntry::read(&path, metric)),
-                (None, Content::Study(study)) => Kind::Study(StudyEntry::read(&path, *study)),
+            let kind = match Content::of(&path) {
+                Content::Run => Kind::Run(RunEntry::read(&path, metric)),
+                Content::Study(study) => Kind::Study(StudyEntry::read(&path, *study)),
+                Content::Search => Kind::Search(SearchEntry::read(&path)),
                 _ if name.starts_with('.') => continue,
-                (None, Content::Other) if !path.is_dir() => continue,
-                (None, Content::Other | Content::Begun | Content::Evaluation | Content::Link) => {
+                Content::Other if !path.is_dir() => continue,
+                Content::Other | Content::Begun | Content::Evaluation | Content::Link => {
                     others.push(name);
                     continue;
                 }

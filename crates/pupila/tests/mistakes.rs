@@ -45,6 +45,11 @@ fn mistakes_on_the_command_line() {
     )
     .unwrap();
     fs::write(sandbox.path("bad.toml"), "[train\n").unwrap();
+    fs::write(
+        sandbox.path("crop.toml"),
+        "[input]\nsize = 32\n\n[[augment.transforms]]\nrandom_crop = { height = 48, width = 48 }\n",
+    )
+    .unwrap();
     fs::write(sandbox.path("list.csv"), "path,label\nmissing.png,a\n").unwrap();
     let mut text = String::new();
     for arguments in [
@@ -71,6 +76,7 @@ fn mistakes_on_the_command_line() {
         &["train", "data", "--recipe", "nope.toml"],
         &["train", "data", "--recipe", "typos.toml"],
         &["train", "data", "--recipe", "bad.toml"],
+        &["train", "data", "--recipe", "crop.toml"],
         &["train", "data", "--name", "../up"],
         &["eval", "nope"],
         &["eval", "empty"],

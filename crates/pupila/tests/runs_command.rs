@@ -110,7 +110,7 @@ fn nothing_goes_unasked() {
     assert!(ran.stdout.contains("  a, 2 KB"), "{}", ran.stdout);
     assert!(ran.stderr.contains("add --yes"), "{}", ran.stderr);
     for (arguments, words) in [
-        (&["--delete", "a", "c", "--yes"][..], "no run or study `c` in runs"),
+        (&["--delete", "a", "c", "--yes"][..], "no run, study or search `c` in runs"),
         (&["--delete", "a", "--delete-models", "b", "--yes"], "cannot be used with"),
         (&["--yes"], "--yes is for --delete"),
     ] {

@@ -5,7 +5,7 @@ mod common;
 
 use common::made_runs::{Runs, SECOND, delete};
 use pupila::RunFolder;
-use pupila::runs::{Deletion, Listing, Refusal, Refusals, ToDelete, What};
+use pupila::runs::{Deletion, Listing, Refusal, Refusals, ToDelete, ToDeleteKind, What};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -256,4 +256,84 @@ fn a_folder_that_became_a_link_is_not_followed() {
     std::os::unix::fs::symlink(elsewhere.path("far"), runs.path("a")).unwrap();
     assert_eq!(deletion.carry_out().failures.len(), 1);
     assert!(elsewhere.path("far").join(RunFolder::SUMMARY).exists());
+}
+
+/// A search of two trials, one of them killed early, and the study of its best two.
+fn search(runs: &Runs, name: &str, time: u64) {
+    for file in ["search.lock", "again.lock", "trials.csv", "search.html", "best.toml", "trials.journal"] {
+        runs.write(name, file, "x", time);
+    }
+    let text = r#"{"study": "s", "storage": "postgresql://host/db", "format": 2}"#;
+    runs.write(name, "search.json", text, time);
+    runs.ended(&format!("{name}/trial-0000"), time, |_| {});
+    runs.write(&format!("{name}/trial-0001"), "recipe.toml", "[train]\n", time);
+    runs.study(&format!("{name}/again-0-1"), time, 1);
+    runs.ended(&format!("{name}/again-0-1/a-seed0"), time, |_| {});
+}
+
+#[test]
+fn searches_are_deleted_whole() {
+    let runs = Runs::new();
+    search(&runs, "one", 10);
+    let deletion = delete(&runs, &["one", "one/trial-0000"], What::Folders, 10_000).unwrap();
+    assert_eq!(deletion.items.len(), 1);
+    assert_eq!(deletion.items[0].kind, ToDeleteKind::Search { trials: 1, elsewhere: None });
+    assert_eq!(deletion.bytes(), runs.bytes("one"));
+    let deleted = deletion.carry_out();
+    assert!(deleted.failures.is_empty(), "{:?}", deleted.failures);
+    assert!(!runs.path("one").exists());
+
+    // Trials in a database outlive the folder, which is said before.
+    search(&runs, "far", 10);
+    fs::remove_file(runs.path("far/trials.journal")).unwrap();
+    let deletion = delete(&runs, &["far"], What::Folders, 10_000).unwrap();
+    let elsewhere = Some("postgresql://host/db".to_owned());
+    assert_eq!(deletion.items[0].kind, ToDeleteKind::Search { trials: 1, elsewhere });
+    drop(deletion);
+
+    // Of its models, those of the study in it are some.
+    let deletion = delete(&runs, &["far"], What::Models, 10_000).unwrap();
+    assert!(deletion.carry_out().failures.is_empty());
+    assert!(!runs.path("far/trial-0000").join(RunFolder::MODEL).exists());
+    assert!(!runs.path("far/again-0-1/a-seed0").join(RunFolder::MODEL).exists());
+    assert!(runs.path("far/trial-0000").join(RunFolder::PREDICTIONS).exists());
+
+    // One trial of it goes alone.
+    let deletion = delete(&runs, &["far/trial-0000"], What::Folders, 10_000).unwrap();
+    assert_eq!(deletion.items[0].kind, ToDeleteKind::Run);
+    deletion.carry_out();
+    assert!(!runs.path("far/trial-0000").exists() && runs.path("far/search.json").exists());
+}
+
+#[test]
+fn a_search_that_is_running_and_what_is_none_of_its_files_stay() {
+    let runs = Runs::new();
+    search(&runs, "s", 10);
+    let lock = File::create(runs.path("s/search.lock")).unwrap();
+    // Any number of workers hold it together.
+    lock.lock_shared().unwrap();
+    for what in [What::Folders, What::Models] {
+        for name in ["s", "s/trial-0000"] {
+            let refusals = delete(&runs, &[name], what, 10_000).unwrap_err().0;
+            assert!(matches!(refusals[..], [Refusal::Running(_)]), "{name}: {refusals:?}");
+        }
+    }
+    drop(lock);
+    for file in
+        ["notes.txt", "trial-0001/notes.txt", "again-0-1/notes.txt", "trial-best/notes.txt", "trials.db"]
+    {
+        runs.write("s", file, "mine", 10);
+        let refusals = delete(&runs, &["s"], What::Folders, 10_000).unwrap_err().0;
+        assert!(matches!(refusals[..], [Refusal::Foreign(..)]), "{file}: {refusals:?}");
+        fs::remove_file(runs.path("s").join(file)).unwrap();
+        let _ = fs::remove_dir(runs.path("s/trial-best"));
+    }
+    // Somebody's journal of Optuna's is no search.
+    runs.write("theirs", "trials.journal", "{}", 10);
+    assert!(matches!(refused(&runs, &["theirs"])[..], [Refusal::NoRun(..)]));
+    // A killed worker leaves the lock of the journal, a link to it.
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(runs.path("s/trials.journal"), runs.path("s/trials.journal.lock")).unwrap();
+    let deleted = delete(&runs, &["s"], What::Folders, 10_000).unwrap().carry_out();
+    assert!(deleted.failures.is_empty() && !runs.path("s").exists(), "{:?}", deleted.failures);
 }

@@ -1,6 +1,6 @@
 //! The middle of the image. Reference: `albumentations.CenterCrop`.
 
-use crate::crop::{CropBox, PadAndCrop, Padding, crop, pad};
+use crate::crop::{CropBox, PadAndCrop, Padding, crop, pad, too_large};
 use crate::{BorderMode, Fill, Frame, PadPosition, Problems, Shape, Transform};
 use pupila_random::Stream;
 use schemars::JsonSchema;
@@ -58,6 +58,11 @@ impl Transform for CenterCrop {
         let (height, width) = self.sides(input?);
         let side = |wanted: usize, own: usize| if self.pad_if_needed { wanted } else { wanted.min(own) };
         Some(Shape { height: side(height, input?.height), width: side(width, input?.width), ..input? })
+    }
+
+    fn misfit(&self, input: Shape) -> Option<String> {
+        let (height, width) = self.sides(input);
+        (!self.pad_if_needed).then(|| too_large(height, width, input)).flatten()
     }
 
     fn check(&self, problems: &mut Problems) {

@@ -66,6 +66,10 @@ impl<C: Composition> AnyTransform for Composed<C> {
         self.0.output_shape(input)
     }
 
+    fn misfit(&self, input: Shape) -> Option<String> {
+        self.0.children().all().iter().find_map(|child| child.misfit(input))
+    }
+
     fn run(&self, frame: &mut Frame, mask: Option<&mut Frame>, key: DrawKey, stream: &mut Stream) {
         self.0.run(frame, mask, key, stream);
     }

@@ -178,3 +178,13 @@ pub(crate) fn crop_and_resize(
         pupila_image::resize_window(from, shape.width, before, to, after, channels, interpolation.into());
     });
 }
+
+/// What is said of a crop that does not fit into the image.
+pub(crate) fn too_large(height: usize, width: usize, image: Shape) -> Option<String> {
+    (height > image.height || width > image.width).then(|| {
+        format!(
+            "cuts {height} x {width} pixels out of images of {} x {}, which leaves a side as it is: choose less, or set pad_if_needed = true",
+            image.height, image.width
+        )
+    })
+}

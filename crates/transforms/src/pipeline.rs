@@ -50,6 +50,18 @@ impl Pipeline {
         shape
     }
 
+    /// Transforms that cannot do what they are asked on images of shape `input`, by their places, and why. None is looked for behind one whose
+    /// results differ in shape.
+    pub fn misfits(&self, input: Shape) -> Vec<(usize, String)> {
+        let mut shape = Some(input);
+        let mut found = Vec::new();
+        for (place, transform) in self.transforms.iter().enumerate() {
+            found.extend(shape.and_then(|shape| Some((place, transform.misfit(shape)?))));
+            shape = transform.output_shape(shape);
+        }
+        found
+    }
+
     /// The part of an image of shape `input` outside of which no pixel has an influence on what [`Self::apply`] makes of it by this key;
     /// `None` where all of it may have. It is that of the first transform, if that cuts one out.
     pub fn window(&self, input: Shape, key: SampleKey) -> Option<CropBox> {

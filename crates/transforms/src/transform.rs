@@ -42,6 +42,12 @@ pub trait Transform:
         input
     }
 
+    /// Why it cannot do what it is asked on images of shape `input`, where it would leave them as they are.
+    fn misfit(&self, input: Shape) -> Option<String> {
+        let _ = input;
+        None
+    }
+
     /// Decides what to do with an image of shape `input`. That `p` has fired is settled before; `stream` belongs to this
     /// transform, sample and epoch alone.
     fn draw(&self, input: Shape, stream: &mut Stream) -> Self::Drawn;
@@ -94,6 +100,12 @@ pub trait AnyTransform: Debug + Send + Sync {
 
     /// The same, given that it is applied.
     fn output_shape_applied(&self, input: Option<Shape>) -> Option<Shape>;
+
+    /// [`Transform::misfit`], or that of what a composition is made of.
+    fn misfit(&self, input: Shape) -> Option<String> {
+        let _ = input;
+        None
+    }
 
     /// The part of an image of shape `input` outside of which no pixel has an influence on what [`Self::run_by_chance`] makes of it;
     /// `None` where all of it may have.
@@ -161,6 +173,10 @@ impl<T: Transform> AnyTransform for T {
 
     fn output_shape_applied(&self, input: Option<Shape>) -> Option<Shape> {
         Transform::output_shape(self, input)
+    }
+
+    fn misfit(&self, input: Shape) -> Option<String> {
+        Transform::misfit(self, input)
     }
 
     fn window(&self, input: Shape, key: DrawKey) -> Option<CropBox> {

@@ -117,3 +117,20 @@ fn a_mask_moves_with_its_image() {
     let key = SampleKey { seed: 1, epoch: 1, sample: 0 };
     assert!(pipeline.apply_with_mask(&mut image, &mut mask, key).is_err());
 }
+
+#[test]
+fn a_crop_that_is_larger_than_the_image_is_told() {
+    let image = Shape { height: 64, width: 48, channels: 3 };
+    let places = |json: &str| -> Vec<usize> {
+        pipeline(json).misfits(image).into_iter().map(|(place, _)| place).collect()
+    };
+    assert_eq!(places(r#"[{"random_crop": {"height": 64, "width": 48}}]"#), [0usize; 0]);
+    assert_eq!(places(r#"[{"random_crop": {"height": 65}}, {"center_crop": {"width": 49}}]"#), [0, 1]);
+    assert_eq!(places(r#"[{"random_crop": {"height": 65, "pad_if_needed": true}}]"#), [0usize; 0]);
+    // What comes before changes the size, and what is within a composition counts.
+    let within =
+        r#"[{"center_crop": {"height": 32}}, {"one_of": {"transforms": [{"random_crop": {"height": 33}}]}}]"#;
+    assert_eq!(places(within), [1]);
+    let why = &pipeline(r#"[{"random_crop": {"height": 65}}]"#).misfits(image)[0].1;
+    assert!(why.contains("65 x 48 pixels out of images of 64 x 48"), "{why}");
+}

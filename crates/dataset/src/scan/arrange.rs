@@ -1,4 +1,5 @@
-//! Which folders of a data set hold the class folders: those of the splits, those of the parts of one set, or the root itself.
+//! Which folders of a data set hold the class folders: those of the splits, those of the parts of one set, or the root itself. Or the class
+//! folders hold those of the splits.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +12,12 @@ use crate::{Layout, Notice, ScanError, Split, Taken};
 /// The keys that say which folder is what.
 const KEYS: [&str; 3] = ["data.train", "data.val", "data.test"];
 
-/// The folders that hold class folders.
+/// The folders that hold class folders, or that class folders hold.
 pub(super) struct Arrangement {
     /// Each with its split, if it is one's; none where the root holds the class folders.
     pub(super) sets: Vec<(Option<Split>, PathBuf)>,
+    /// Whether the sets are within class folders, as `cats/train`: each holds the images of one class.
+    pub(super) within_classes: bool,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -32,10 +35,17 @@ impl Arrangement {
         let splits = splits_in(root, top, known)?;
         let mut found = Arrangement {
             sets: splits.into_iter().map(|(split, path)| (Some(split), path)).collect(),
+            within_classes: false,
             notices: Vec::new(),
         };
         let is_known = |path: &PathBuf| is_class(path, known);
-        if !found.sets.is_empty() || top.folders.len() < 2 || top.folders.iter().any(is_known) {
+        if !found.sets.is_empty() || top.folders.len() < 2 {
+            return Ok(found);
+        }
+        if let Some(sets) = within_classes(top) {
+            return Ok(Arrangement { sets, within_classes: true, notices: Vec::new() });
+        }
+        if top.folders.iter().any(is_known) {
             return Ok(found);
         }
         let names: Vec<&str> = top.folders.iter().filter_map(|path| name_of(path)).collect();
@@ -65,6 +75,16 @@ impl Arrangement {
 
     /// What was taken for what.
     pub(super) fn taken(&self, root: &Path) -> Taken {
+        if self.within_classes {
+            // One name for each split, though one may be called otherwise in some class.
+            let names = Split::ALL.into_iter().filter_map(|split| {
+                let mut of_split = self.sets.iter().filter(|(of, _)| *of == Some(split));
+                let first = of_split.find_map(|(_, path)| name_of(path))?;
+                Some(format!("{first} -> {split}"))
+            });
+            let names: Vec<String> = names.collect();
+            return Taken::new(format!("splits within each class folder {}", names.join(", ")), &KEYS[..0]);
+        }
         let name = |path: &Path| match path.strip_prefix(root) {
             Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
             Ok(below) => below.display().to_string(),
@@ -85,6 +105,24 @@ impl Arrangement {
         };
         Taken::new(what, &KEYS)
     }
+}
+
+/// The folders of the splits where every class has its own, as `cats/train` beside `dogs/train`: each class folder holds nothing but folders of
+/// images that are called after splits, and one of them has a training set.
+fn within_classes(top: &Folder) -> Option<Vec<(Option<Split>, PathBuf)>> {
+    let mut sets = Vec::new();
+    for class in &top.folders {
+        let folders = folders_only(class).filter(|folders| !folders.is_empty())?;
+        let names: Vec<&str> = folders.iter().filter_map(|path| name_of(path)).collect();
+        let splits: Vec<Split> = splits_of(&names).into_iter().collect::<Option<_>>()?;
+        let are_distinct = splits.iter().enumerate().all(|(at, split)| !splits[..at].contains(split));
+        let hold_images = folders.iter().all(|path| folders_only(path).is_none_or(|inner| inner.is_empty()));
+        if splits.len() < folders.len() || !are_distinct || !hold_images {
+            return None;
+        }
+        sets.extend(splits.into_iter().map(Some).zip(folders));
+    }
+    sets.iter().any(|(split, _)| *split == Some(Split::Train)).then_some(sets)
 }
 
 fn is_class(path: &Path, known: Option<&[String]>) -> bool {
@@ -130,7 +168,7 @@ fn given(
         }
         sets.splice(0..0, train.into_iter().map(|path| (Some(Split::Train), path)));
     }
-    Ok(Arrangement { sets, notices: Vec::new() })
+    Ok(Arrangement { sets, within_classes: false, notices: Vec::new() })
 }
 
 /// Folders that all hold folders of the same names: those may be the classes.

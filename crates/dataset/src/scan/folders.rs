@@ -31,6 +31,10 @@ pub(super) fn list(root: &Path, patterns: &Patterns<'_>, layout: &Layout) -> Res
     } else {
         walk.beside_sets(&top);
         for (split, path) in &arrangement.sets {
+            if arrangement.within_classes {
+                walk.set_of_class(path, *split)?;
+                continue;
+            }
             let folder = Folder::read(root, path, patterns)?;
             if folder.folders.is_empty() && *split == Some(Split::Test) && !folder.images.is_empty() {
                 walk.beside.notices.push(Notice::Unlabelled { path: path.clone() });
@@ -85,7 +89,10 @@ pub(super) fn list_one(
     } else {
         walk.beside_sets(&top);
         for (split, path) in arrangement.sets.iter().filter(|(split, _)| *split == chosen) {
-            walk.set_folder(path, &Folder::read(root, path, patterns)?, *split)?;
+            match arrangement.within_classes {
+                true => walk.set_of_class(path, *split)?,
+                false => walk.set_folder(path, &Folder::read(root, path, patterns)?, *split)?,
+            }
         }
         form_of(&arrangement)
     };
@@ -322,27 +329,42 @@ impl<'a> Walk<'a> {
         let classes: Vec<&PathBuf> = folder.folders.iter().filter(|folder| !is_set(folder)).collect();
         let listed: Vec<(Folder, Vec<Notice>)> = classes
             .par_iter()
-            .map(|path| {
-                let (mut all, mut notices) = (Folder::default(), Vec::new());
-                descend(self.root, path, self.patterns, &mut all, &mut HashSet::new(), &mut notices)?;
-                Ok((all, notices))
-            })
+            .map(|path| self.below(path))
             .collect::<Result<_, ScanError>>()?;
-        for (path, (all, notices)) in classes.into_iter().zip(listed) {
-            let class = name_of(path).ok_or_else(|| ScanError::ClassName { path: path.clone() })?;
-            if all.images.is_empty() && all.excluded == 0 && matches!(split, None | Some(Split::Train)) {
-                self.empty_classes.push(path.clone());
-            }
-            self.beside.add(&all, Some(class));
-            self.beside.notices.extend(notices);
-            let files = all.images.into_iter().map(|path| Listed {
-                path,
-                class: class.to_owned(),
-                split,
-                group: None,
-            });
-            self.files.extend(files);
+        for (path, listed) in classes.into_iter().zip(listed) {
+            self.add_class(path, listed, split)?;
         }
+        Ok(())
+    }
+
+    /// Lists the images of one class and one split, below a folder in the class folder.
+    fn set_of_class(&mut self, path: &Path, split: Option<Split>) -> Result<(), ScanError> {
+        let listed = self.below(path)?;
+        self.add_class(path.parent().unwrap_or(path), listed, split)
+    }
+
+    fn below(&self, path: &Path) -> Result<(Folder, Vec<Notice>), ScanError> {
+        let (mut all, mut notices) = (Folder::default(), Vec::new());
+        descend(self.root, path, self.patterns, &mut all, &mut HashSet::new(), &mut notices)?;
+        Ok((all, notices))
+    }
+
+    /// Adds images to the class that a folder is called after.
+    fn add_class(
+        &mut self,
+        path: &Path,
+        (all, notices): (Folder, Vec<Notice>),
+        split: Option<Split>,
+    ) -> Result<(), ScanError> {
+        let class = name_of(path).ok_or_else(|| ScanError::ClassName { path: path.to_owned() })?;
+        if all.images.is_empty() && all.excluded == 0 && matches!(split, None | Some(Split::Train)) {
+            self.empty_classes.push(path.to_owned());
+        }
+        self.beside.add(&all, Some(class));
+        self.beside.notices.extend(notices);
+        let files =
+            all.images.into_iter().map(|path| Listed { path, class: class.to_owned(), split, group: None });
+        self.files.extend(files);
         Ok(())
     }
 }

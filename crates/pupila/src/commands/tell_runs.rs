@@ -2,7 +2,9 @@
 
 use super::tell_study::bytes;
 use pupila::count;
-use pupila::runs::{Deleted, Deletion, Entry, Kind, Listing, RunStatus, SearchStatus, StudyStatus, What};
+use pupila::runs::{
+    Deleted, Deletion, Entry, Kind, Listing, RunStatus, SearchStatus, StudyStatus, ToDeleteKind, What,
+};
 use pupila::study::Words;
 use std::time::{Duration, SystemTime};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -212,8 +214,17 @@ pub(crate) fn before(deletion: &Deletion, width: usize) -> Vec<String> {
         .items
         .iter()
         .map(|item| {
-            let runs = item.study.map(|runs| format!(", a study with {}", counted(runs, "run", "runs")));
-            format!("  {}, {}{}", printable(&item.name), bytes(item.bytes), runs.unwrap_or_default())
+            let what = match &item.kind {
+                ToDeleteKind::Run => String::new(),
+                ToDeleteKind::Study { runs } => format!(", a study with {}", counted(*runs, "run", "runs")),
+                ToDeleteKind::Search { trials, elsewhere } => {
+                    let stay = elsewhere.as_ref().filter(|_| deletion.what == What::Folders);
+                    let stay = stay.map(|place| format!("; its record in {} stays", printable(place)));
+                    let trials = counted(*trials, "trial", "trials");
+                    format!(", a search with {trials}{}", stay.unwrap_or_default())
+                }
+            };
+            format!("  {}, {}{what}", printable(&item.name), bytes(item.bytes))
         })
         .collect();
     let first = match deletion.what {
@@ -230,8 +241,12 @@ pub(crate) fn before(deletion: &Deletion, width: usize) -> Vec<String> {
 /// What was deleted.
 pub(crate) fn after(what: What, deleted: &Deleted) -> String {
     let size = bytes(deleted.bytes());
-    let (runs, studies): (Vec<_>, Vec<_>) = deleted.items.iter().partition(|item| item.study.is_none());
-    let parts = [(runs.len(), "run", "runs"), (studies.len(), "study", "studies")];
+    let of = |is: fn(&ToDeleteKind) -> bool| deleted.items.iter().filter(|item| is(&item.kind)).count();
+    let parts = [
+        (of(|kind| matches!(kind, ToDeleteKind::Run)), "run", "runs"),
+        (of(|kind| matches!(kind, ToDeleteKind::Study { .. })), "study", "studies"),
+        (of(|kind| matches!(kind, ToDeleteKind::Search { .. })), "search", "searches"),
+    ];
     let parts: Vec<String> =
         parts.into_iter().filter(|part| part.0 > 0).map(|(n, one, many)| counted(n, one, many)).collect();
     match what {

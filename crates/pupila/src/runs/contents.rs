@@ -1,5 +1,6 @@
 //! What a folder is by what it holds, what it takes on disk, and what in it is not ours.
 
+use crate::search::{AGAIN, JOURNAL_LOCK, is_of_a_search, is_run_name, is_search};
 use crate::study::{CLAIM, LOCK};
 use pupila_run::{RunFileError, RunFolder, StudyFile, Summary};
 use std::fs;
@@ -25,6 +26,8 @@ pub(super) enum Content {
     Evaluation,
     /// A study, or what is wrong with its `study.json`.
     Study(Box<Result<StudyFile, String>>),
+    /// A search.
+    Search,
     /// What the start of a study has left that failed before it wrote `study.json`: a lock, or a partial file.
     Begun,
     /// A link, to wherever.
@@ -48,6 +51,9 @@ impl Content {
                 Ok(None) => Err(format!("{} is gone", StudyFile::path(path).display())),
                 Err(error) => Err(error.to_string()),
             }));
+        }
+        if is_search(path) {
+            return Content::Search;
         }
         let has = |name: &str| is_file(&path.join(name));
         if (has(LOCK) || has(&format!("{}.partial", StudyFile::NAME))) && is_free(path) {
@@ -162,14 +168,32 @@ pub(super) fn foreign_in_study(folder: &Path, study: &StudyFile) -> io::Result<V
     })
 }
 
+/// The same for a search, in which runs and the study of the best two are its own.
+pub(super) fn foreign_in_search(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let is_ours = |name: &str| is_of_a_search(whole(name)) || whole(name) == RunFolder::METRICS;
+    foreign(folder, is_ours, &|path, name| {
+        if name == LEDGERS {
+            return foreign(path, is_ledger, &|_, _| Ok(None)).map(Some);
+        }
+        match Content::of(path) {
+            Content::Run => foreign_in_run(path).map(Some),
+            Content::Study(study) => foreign_in_study(path, &study.map_err(io::Error::other)?).map(Some),
+            // Those that were killed early have nothing but their names.
+            _ if is_run_name(name) => foreign_in_run(path).map(Some),
+            _ if name.starts_with(AGAIN) => foreign(path, is_of_a_study, &|_, _| Ok(None)).map(Some),
+            _ => Ok(None),
+        }
+    })
+}
+
 /// What is foreign in a folder; none where all of it is.
 type Foreign = io::Result<Option<Vec<PathBuf>>>;
 
-/// The entries of a folder that are no files of ours by their names. Of a folder in it, what `inside` says. A link is never
-/// ours.
+/// The entries of a folder that are no files of ours by their names. Of a folder in it, what `inside` says. No link is ours but the lock of a
+/// journal.
 fn foreign(
     folder: &Path,
-    is_ours: fn(&str) -> bool,
+    is_ours: impl Fn(&str) -> bool,
     inside: &dyn Fn(&Path, &str) -> Foreign,
 ) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
@@ -178,6 +202,8 @@ fn foreign(
         let (name, kind) = (entry.file_name(), entry.file_type()?);
         match name.to_str() {
             Some(text) if kind.is_file() && (is_ours(text) || SYSTEM_FILES.contains(&text)) => {}
+            // It leads to the journal beside it, and is removed itself.
+            Some(text) if kind.is_symlink() && text.starts_with(JOURNAL_LOCK) && is_ours(text) => {}
             Some(text) if kind.is_dir() => match inside(&entry.path(), text)? {
                 Some(within) => found.extend(within.into_iter().map(|path| Path::new(&name).join(path))),
                 None => found.push(name.into()),

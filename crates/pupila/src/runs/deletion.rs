@@ -1,10 +1,11 @@
-//! The deletion of runs and studies, or of their models alone.
+//! The deletion of runs, studies and searches, or of their models alone.
 //!
 //! In: names. Out: either every reason why something of it must not be deleted, or a plan that can be carried out. What is not known to be
 //! ours is never deleted, and no link is followed.
 
-use super::contents::{Content, Measure, foreign_in_run, foreign_in_study, is_file};
+use super::contents::{Content, Measure, foreign_in_run, foreign_in_search, foreign_in_study, is_file};
 use super::runs_of;
+use crate::search::{FILE, JOURNAL, LOCK as SEARCH_LOCK};
 use crate::study::LOCK;
 use pupila_run::{RunFolder, StudyFile};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub enum What {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Nothing of that name is there.
-    #[error("there is no run or study `{0}` in {folder}: `pupila runs {folder}` lists what there is", folder = .1.display())]
+    #[error("there is no run, study or search `{0}` in {folder}: `pupila runs {folder}` lists what there is", folder = .1.display())]
     Missing(String, PathBuf),
     /// It is somewhere else.
     #[error("{} is not in {folder}: give the folder that it is in, as in `pupila runs FOLDER --delete NAME`", .0.display(), folder = .1.display())]
@@ -37,13 +38,13 @@ pub enum Refusal {
     /// It is a link.
     #[error("{} is a link, and links are not followed: remove it yourself", .0.display())]
     Link(PathBuf),
-    /// It is neither a run nor a study.
-    #[error("{} is neither a run nor a study, and stays: {}", .0.display(), .1)]
+    /// It is neither a run nor a study or a search.
+    #[error("{} is no run, study or search, and stays: {}", .0.display(), .1)]
     NoRun(PathBuf, &'static str),
     /// It holds what Pupila did not write.
     #[error("{} holds what Pupila did not write: {}; move it elsewhere first", .0.display(), some(.1))]
     Foreign(PathBuf, Vec<PathBuf>),
-    /// A process runs the study.
+    /// A process runs the study or the search.
     #[error("{} is being run by another process: wait for it, or stop it", .0.display())]
     Running(PathBuf),
     /// Its files cannot be read.
@@ -56,27 +57,46 @@ pub enum Refusal {
 #[error("{}", told(.0))]
 pub struct Refusals(pub Vec<Refusal>);
 
-/// Runs and studies that can be deleted. As long as it lives, no study among them can be begun or gone on with.
+/// Runs, studies and searches that can be deleted. As long as it lives, no study or search among them can be begun or gone on with.
 #[derive(Debug)]
 pub struct Deletion {
     /// What of them.
     pub what: What,
-    /// The runs and studies, in the order in which they were named, none twice.
+    /// The runs, studies and searches, in the order in which they were named, none twice.
     pub items: Vec<ToDelete>,
-    /// The names of runs and studies that were to lose their models and have none.
+    /// The names of those that were to lose their models and have none.
     pub without_model: Vec<String>,
     locks: BTreeMap<PathBuf, Lock>,
 }
 
-/// A run or a study that is to be deleted, or to lose its models.
+/// What is to be deleted, or to lose its models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToDeleteKind {
+    /// A run.
+    Run,
+    /// A study.
+    Study {
+        /// Its runs.
+        runs: usize,
+    },
+    /// A search.
+    Search {
+        /// The trials that have a run folder.
+        trials: usize,
+        /// Where its trials are kept, if not in its folder: there they stay.
+        elsewhere: Option<String>,
+    },
+}
+
+/// A run, a study or a search that is to be deleted, or to lose its models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToDelete {
-    /// The folder's name, in a study behind the study's and a slash.
+    /// The folder's name, in a study or a search behind its name and a slash.
     pub name: String,
     /// The folder.
     pub path: PathBuf,
-    /// The number of runs, if it is a study.
-    pub study: Option<usize>,
+    /// What it is.
+    pub kind: ToDeleteKind,
     /// What is deleted, in bytes.
     pub bytes: u64,
     /// How long ago it was last written, if within the last minute: then somebody may be writing it.
@@ -100,20 +120,20 @@ impl Deleted {
     }
 }
 
-/// The lock of a study.
+/// The lock of a study or a search.
 #[derive(Debug)]
 enum Lock {
     /// It is ours, until it is dropped.
     Held(#[expect(dead_code, reason = "held, not read")] File),
-    /// A process runs the study.
+    /// A process works on it.
     Running,
     /// There is none, or the file system has none.
     Unknown,
 }
 
 impl Deletion {
-    /// Checks that all of `names` can be deleted: names of runs and studies in `folder`, of runs in its studies (`STUDY/RUN`), or paths to
-    /// them. Nothing is deleted yet.
+    /// Checks that all of `names` can be deleted: names of runs, studies and searches in `folder`, of runs in them (`STUDY/RUN`), or
+    /// paths to them. Nothing is deleted yet.
     ///
     /// # Errors
     /// Every reason why something of it must not be.
@@ -153,12 +173,14 @@ impl Deletion {
     pub fn carry_out(self) -> Deleted {
         let mut deleted = Deleted { items: Vec::new(), failures: Vec::new() };
         for item in self.items {
-            let done = match (self.what, item.study) {
+            let done = match (self.what, &item.kind) {
                 (What::Models, _) => item.models.iter().try_for_each(|model| gone(fs::remove_file(model))),
-                (What::Folders, None) => unchanged(foreign_in_run(&item.path))
+                (What::Folders, ToDeleteKind::Run) => unchanged(foreign_in_run(&item.path))
                     .and_then(|()| remove(&item.path, &[RunFolder::ENVIRONMENT, RunFolder::RECIPE])),
-                (What::Folders, Some(_)) => unchanged(foreign_now(&item.path))
+                (What::Folders, ToDeleteKind::Study { .. }) => unchanged(foreign_now(&item.path))
                     .and_then(|()| remove(&item.path, &[StudyFile::NAME, LOCK])),
+                (What::Folders, ToDeleteKind::Search { .. }) => unchanged(foreign_in_search(&item.path))
+                    .and_then(|()| remove(&item.path, &[JOURNAL, FILE, SEARCH_LOCK])),
             };
             match done {
                 Ok(()) => deleted.items.push(item),
@@ -168,11 +190,11 @@ impl Deletion {
         deleted
     }
 
-    /// A run or a study, if it may be deleted.
+    /// A run, a study or a search, if it may be deleted.
     fn doomed(&mut self, name: String, path: PathBuf, now: SystemTime) -> Result<ToDelete, Refusal> {
         let measure = Measure::of(&path);
         let unreadable = |error: io::Error| Refusal::Unreadable(path.clone(), error.to_string());
-        let (runs, foreign, locked) = match Content::of(&path) {
+        let (kind, runs, foreign, locked) = match Content::of(&path) {
             Content::Link => return Err(Refusal::Link(path)),
             Content::Evaluation => return Err(Refusal::NoRun(path, "it is what `pupila eval` made")),
             Content::Other => {
@@ -183,21 +205,43 @@ impl Deletion {
             }
             Content::Study(study) => {
                 let study = study.map_err(|problem| Refusal::Unreadable(path.clone(), problem))?;
-                let locked = self.lock(&path)?;
+                let locked = self.lock(&path, LOCK)?;
                 let foreign = foreign_in_study(&path, &study).map_err(unreadable)?;
-                (Some(runs_of(&path).collect::<Vec<_>>()), foreign, locked)
+                let runs: Vec<PathBuf> = runs_of(&path).collect();
+                (ToDeleteKind::Study { runs: runs.len() }, runs, foreign, locked)
             }
-            Content::Begun => (Some(Vec::new()), Vec::new(), self.lock(&path)?),
+            Content::Search if !is_file(&path.join(FILE)) && !is_file(&path.join(SEARCH_LOCK)) => {
+                return Err(Refusal::NoRun(path, "it has a journal, and no search.json of Pupila's"));
+            }
+            Content::Search => {
+                let locked = self.lock(&path, SEARCH_LOCK)?;
+                let foreign = foreign_in_search(&path).map_err(unreadable)?;
+                let mut runs: Vec<PathBuf> = runs_of(&path).collect();
+                let trials = runs.len();
+                let folders = fs::read_dir(&path).map_err(unreadable)?.flatten().map(|entry| entry.path());
+                runs.extend(
+                    folders
+                        .filter(|folder| is_file(&StudyFile::path(folder)))
+                        .flat_map(|study| runs_of(&study).collect::<Vec<_>>()),
+                );
+                let elsewhere = storage_elsewhere(&path);
+                (ToDeleteKind::Search { trials, elsewhere }, runs, foreign, locked)
+            }
+            Content::Begun => {
+                let locked = self.lock(&path, LOCK)?;
+                (ToDeleteKind::Study { runs: 0 }, Vec::new(), Vec::new(), locked)
+            }
             Content::Run => {
-                if let Some(study) = path.parent().filter(|parent| is_file(&StudyFile::path(parent))) {
-                    self.lock(study)?;
+                match path.parent().map(|parent| (parent, Content::of(parent))) {
+                    Some((study, Content::Study(_))) => drop(self.lock(study, LOCK)?),
+                    Some((search, Content::Search)) => drop(self.lock(search, SEARCH_LOCK)?),
+                    _ => {}
                 }
-                (None, foreign_in_run(&path).map_err(unreadable)?, false)
+                let foreign = foreign_in_run(&path).map_err(unreadable)?;
+                (ToDeleteKind::Run, vec![path.clone()], foreign, false)
             }
         };
-        let study = runs.as_ref().map(Vec::len);
         let models: Vec<PathBuf> = runs
-            .unwrap_or_else(|| vec![path.clone()])
             .iter()
             // The second is left where a run was killed while it wrote the first.
             .flat_map(|run| [run.join(RunFolder::MODEL), run.join(format!("{}.partial", RunFolder::MODEL))])
@@ -216,15 +260,15 @@ impl Deletion {
         };
         // Of a clock that says that it is yet to come, nothing is known.
         let ago = measure.touched.map(|touched| now.duration_since(touched).unwrap_or_default());
-        // Nobody runs a study whose lock is ours.
+        // Nobody runs a study or a search whose lock is ours.
         let recent = ago.filter(|ago| !locked && *ago < RECENT);
-        Ok(ToDelete { name, path, study, bytes, recent, models })
+        Ok(ToDelete { name, path, kind, bytes, recent, models })
     }
 
-    /// Takes the lock of a study, unless it was taken before. Whether it is held: a file system may have none.
-    fn lock(&mut self, study: &Path) -> Result<bool, Refusal> {
-        let lock = self.locks.entry(study.to_owned()).or_insert_with(|| {
-            let path = study.join(LOCK);
+    /// Takes the lock of a study or a search, unless it was taken before. Whether it is held: a file system may have none.
+    fn lock(&mut self, folder: &Path, name: &str) -> Result<bool, Refusal> {
+        let lock = self.locks.entry(folder.to_owned()).or_insert_with(|| {
+            let path = folder.join(name);
             let file = File::options().read(true).write(true).open(&path);
             match file.ok().filter(|_| is_file(&path)).map(|file| (file.try_lock(), file)) {
                 Some((Ok(()), file)) => Lock::Held(file),
@@ -234,13 +278,23 @@ impl Deletion {
         });
         match lock {
             Lock::Held(_) => Ok(true),
-            Lock::Running => Err(Refusal::Running(study.to_owned())),
+            Lock::Running => Err(Refusal::Running(folder.to_owned())),
             Lock::Unknown => Ok(false),
         }
     }
 }
 
-/// The name and the folder of a run or a study, in `folder` or in a study that is in it.
+/// Where a search keeps its trials, if not in its folder.
+fn storage_elsewhere(folder: &Path) -> Option<String> {
+    if is_file(&folder.join(JOURNAL)) {
+        return None;
+    }
+    let text = fs::read_to_string(folder.join(FILE)).ok()?;
+    let object: serde_json::Value = serde_json::from_str(&text).ok()?;
+    object["storage"].as_str().map(str::to_owned)
+}
+
+/// The name and the folder of a run, a study or a search, in `folder` or in a study or a search that is in it.
 fn find(folder: &Path, name: &Path) -> Result<(String, PathBuf), Refusal> {
     let text = name.to_string_lossy().into_owned();
     let missing = || Refusal::Missing(text.clone(), folder.to_owned());
@@ -259,7 +313,7 @@ fn find(folder: &Path, name: &Path) -> Result<(String, PathBuf), Refusal> {
     }
     let study = above.file_name().filter(|_| above.parent() == Some(root.as_path()));
     match study.map(|study| folder.join(study)) {
-        Some(study) if matches!(Content::of(&study), Content::Study(_)) => {
+        Some(study) if matches!(Content::of(&study), Content::Study(_) | Content::Search) => {
             let of = study.file_name().unwrap_or_default().to_string_lossy();
             Ok((format!("{of}/{last_text}"), study.join(last)))
         }
@@ -283,7 +337,7 @@ fn unchanged(foreign: io::Result<Vec<PathBuf>>) -> io::Result<()> {
     }
 }
 
-/// Removes a folder. What makes it a run or a study goes last: what is left of it by an interruption can be deleted by the same request.
+/// Removes a folder. What makes it a run, a study or a search goes last: what is left of it by an interruption can be deleted by the same request.
 fn remove(folder: &Path, last: &[&str]) -> io::Result<()> {
     if !fs::symlink_metadata(folder)?.is_dir() {
         return Err(io::Error::other("it has become a link or a file"));

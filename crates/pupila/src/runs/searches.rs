@@ -3,7 +3,6 @@
 //! No lock is asked and no storage opened: a database may be far away, and who works on a search shall not wait for who looks at it.
 
 use super::contents::{is_file, runs_of};
-use crate::search::is_search;
 use pupila_metrics::{Metric, metric};
 use serde_json::Value;
 use std::path::Path;
@@ -53,32 +52,29 @@ impl SearchEntry {
         metric(self.metric.as_deref()?).ok()
     }
 
-    /// Of a folder; none where it is no search's.
-    pub(super) fn read(folder: &Path) -> Option<SearchEntry> {
-        if !is_search(folder) {
-            return None;
-        }
+    /// Of a search's folder.
+    pub(super) fn read(folder: &Path) -> SearchEntry {
         let trials = runs_of(folder).count();
         let empty = |status| SearchEntry { trials, ended: None, best: None, metric: None, status };
         let path = folder.join(crate::search::FILE);
         if !is_file(&path) {
-            return Some(empty(SearchStatus::NoResult));
+            return empty(SearchStatus::NoResult);
         }
         let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
         let read = read.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
         let object: Value = match read {
             Ok(object) => object,
             Err(why) => {
-                return Some(empty(SearchStatus::Unreadable(format!(
+                return empty(SearchStatus::Unreadable(format!(
                     "{} cannot be read: {why}; the next `pupila search` of it writes it anew",
                     path.display()
-                ))));
+                )));
             }
         };
-        let Some(counts) = object["trials"].as_object() else { return Some(empty(SearchStatus::NoResult)) };
+        let Some(counts) = object["trials"].as_object() else { return empty(SearchStatus::NoResult) };
         let count = |key: &str| counts.get(key).and_then(Value::as_u64).unwrap_or(0);
         let named = object["metric"].as_str().map(|name| name.trim_start_matches("val/"));
-        Some(SearchEntry {
+        SearchEntry {
             trials,
             ended: Some(EndedTrials {
                 complete: count("complete"),
@@ -91,6 +87,6 @@ impl SearchEntry {
                 true => SearchStatus::Interrupted,
                 false => SearchStatus::Completed,
             },
-        })
+        }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// The name of the study in the search's folder.
-const FOLDER: &str = "again";
+pub(crate) const FOLDER: &str = "again";
 
 /// The first of the fresh seeds: far from those that anybody gives a recipe.
 const FIRST_SEED: u64 = 1_000_001;

@@ -5,13 +5,15 @@ mod page;
 mod record;
 mod trial;
 
+pub(crate) use honest::FOLDER as AGAIN;
 pub use honest::{Honest, Side};
 pub use pupila_search::pruner::PRUNERS;
 pub use pupila_search::sampler::SAMPLERS;
 pub use pupila_search::{
     Choice, Direction, Distribution, Parameter, SearchErrors, SearchFault, Space, State, Trial, importance,
 };
-pub(crate) use record::{FILE, is_search};
+pub(crate) use record::{FILE, JOURNAL, JOURNAL_LOCK, LOCK, is_of_a_search, is_search};
+pub(crate) use trial::is_run_name;
 
 use crate::error::{Error, ErrorKind, Tried};
 use crate::session::{Session, available_threads, canonical, plain_name};

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The trials, where no other storage is named.
-pub(super) const JOURNAL: &str = "trials.journal";
+pub(crate) const JOURNAL: &str = "trials.journal";
 /// What there is to know, for programs.
 pub(crate) const FILE: &str = "search.json";
 /// The page.
@@ -28,11 +28,19 @@ pub(super) const RECIPE: &str = "best.toml";
 pub(super) const TABLE: &str = "trials.csv";
 
 /// Locked by whoever works in the folder.
-const LOCK: &str = "search.lock";
+pub(crate) const LOCK: &str = "search.lock";
 /// Locked by whoever trains the best two again, or writes to the search's own record.
 const AGAIN_LOCK: &str = "again.lock";
 /// The attribute of a study that says what it was begun with.
 const BEGUN: &str = "pupila:begun_with";
+
+/// The lock of the journal, which is a link: a worker that was killed leaves it.
+pub(crate) const JOURNAL_LOCK: &str = "trials.journal.lock";
+
+/// Whether a search writes files of this name.
+pub(crate) fn is_of_a_search(name: &str) -> bool {
+    [JOURNAL, FILE, PAGE, RECIPE, TABLE, LOCK, AGAIN_LOCK].contains(&name) || name.starts_with(JOURNAL_LOCK)
+}
 
 /// Whether a folder is that of a search.
 pub(crate) fn is_search(folder: &Path) -> bool {

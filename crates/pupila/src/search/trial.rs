@@ -117,9 +117,17 @@ pub(super) fn take_up_all(storage: &dyn Storage) -> Result<(), Error> {
     Ok(())
 }
 
+/// What the names of trials' runs begin with.
+const RUN_PREFIX: &str = "trial-";
+
 /// The folder of a trial's run.
 fn run_name(number: u64) -> String {
-    format!("trial-{number:04}")
+    format!("{RUN_PREFIX}{number:04}")
+}
+
+/// Whether a folder of this name is a trial's run.
+pub(crate) fn is_run_name(name: &str) -> bool {
+    name.strip_prefix(RUN_PREFIX).is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
 /// How a trial ended.

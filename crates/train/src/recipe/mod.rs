@@ -324,8 +324,13 @@ impl Recipe {
             Ok(pipeline) => {
                 let shape = input.shape();
                 // What is kept becomes an input afterwards, whatever its shape.
-                if !input.rule().keeps() && pipeline.output_shape(shape) != Some(shape) {
-                    refuse("augment.transforms".into(), "must give images of the size they take".into());
+                if !input.rule().keeps() {
+                    for (place, why) in pipeline.misfits(shape) {
+                        refuse(format!("augment.transforms[{place}]"), why);
+                    }
+                    if pipeline.output_shape(shape) != Some(shape) {
+                        refuse("augment.transforms".into(), "must give images of the size they take".into());
+                    }
                 }
             }
             Err(errors) => {
