@@ -45,6 +45,12 @@ WORKLOADS += [
      False, "all", "")
     for activation in ("gelu", "silu", "tanh", "sigmoid")
 ]
+# Fine-tuning as people do it, all layers learning, and the pass that makes features. The third word is the size.
+LITE = ["--model", "efficientnet_lite0", "--size", "224"]
+WORKLOADS += [
+    ("EfficientNet-Lite0 at 224 px, batch 16", LITE, "efficientnet_lite0 relu 224", 16, 6, False, "all", 1.0),
+    ("EfficientNet-Lite0 at 224 px, inference, batch 16", LITE, "efficientnet_lite0 relu 224", 16, 12, True, "all", ""),
+]
 WAYS = {"plain": ([], {}), "channels_last": (["--channels-last"], {}), "keep": (["--channels-last"], KEEP)}
 
 
@@ -64,9 +70,9 @@ def pupila(binary, options, batch, steps, forward, threads):
 
 def torch(model, batch, steps, forward, threads, way, compiled):
     options, environment = WAYS[way]
-    model, activation = (model.split() + ["relu"])[:2]
+    model, activation, size = (model.split() + ["relu", "64"][len(model.split()) - 1 :])[:3]
     command = [sys.executable, str(ROOT / "benches/torch_step.py"), "--model", model, "--activation", activation]
-    command += ["--batch", str(batch)]
+    command += ["--batch", str(batch), "--size", size]
     command += ["--steps", str(steps), "--threads", str(threads), *options]
     command += (["--forward"] if forward else []) + (["--compile"] if compiled else [])
     result = run(command, environment)

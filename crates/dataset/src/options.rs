@@ -208,6 +208,8 @@ pub struct LabelledOptions {
     pub exclude: Vec<String>,
     /// What of the data is what.
     pub layout: Layout,
+    /// The column of a table whose values name groups, as [`ScanOptions::group`].
+    pub group: Option<String>,
 }
 
 pub(crate) fn check_exclude(exclude: &[String]) -> Result<(), ScanError> {

@@ -300,7 +300,7 @@ pub(crate) struct Runs {
     /// What the order goes by; the newest, best or largest stands last
     #[arg(long, value_name = "KEY", default_value = "age", conflicts_with_all = ["delete", "delete_models"])]
     pub(crate) sort: Sort,
-    /// Delete whole run folders, or a study with its runs
+    /// Delete whole run folders, or a study or a search with its runs
     #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "delete_models")]
     pub(crate) delete: Vec<PathBuf>,
     /// Delete the models alone: predict and eval no longer work with these runs, and their records stay

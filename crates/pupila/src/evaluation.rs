@@ -30,6 +30,8 @@ pub struct EvaluationOptions {
     pub exclude: Vec<String>,
     /// What of `data` is what, where its names do not say it; for the data that the run was trained on, what its recipe says.
     pub layout: Layout,
+    /// The column of a table whose values name groups, such as patients, over which the intervals go; `group` if left out, where there is one.
+    pub group: Option<String>,
     /// The folder of the results; one in the run's folder if left out.
     pub out: Option<PathBuf>,
     /// How images are judged.
@@ -169,11 +171,13 @@ impl<'a> Evaluation<'a> {
                 let exclude = options.exclude.clone();
                 let trained_on =
                     own.filter(|own| options.layout == Layout::default() && same(data, &own.path));
-                let layout = match trained_on {
+                let (layout, own_group) = match trained_on {
                     Some(own) => layout_of(&own.folder)?,
-                    None => options.layout.clone(),
+                    None => (options.layout.clone(), None),
                 };
-                let labelled = LabelledOptions { split, on_bad_image: OnBadImage::Skip, exclude, layout };
+                let group = options.group.clone().or(own_group);
+                let on_bad_image = OnBadImage::Skip;
+                let labelled = LabelledOptions { split, on_bad_image, exclude, layout, group };
                 let Labelled { dataset, split } = scan_labelled(data, model.classes(), &labelled, cache)?;
                 let which = (0..dataset.samples.len()).collect();
                 Target {
@@ -420,11 +424,11 @@ fn same(a: &Path, b: &Path) -> bool {
 }
 
 /// What the recipe of a run says of its data.
-fn layout_of(folder: &RunFolder) -> Result<Layout, Error> {
-    let Some(text) = folder.recipe()? else { return Ok(Layout::default()) };
+fn layout_of(folder: &RunFolder) -> Result<(Layout, Option<String>), Error> {
+    let Some(text) = folder.recipe()? else { return Ok((Layout::default(), None)) };
     let file = Some((folder.file(RunFolder::RECIPE), text));
     let (recipe, _) = Layers { file, settings: Vec::new(), learnt: None }.resolve_what_is_known();
-    Ok(recipe.data.layout())
+    Ok((recipe.data.layout(), recipe.data.group.clone()))
 }
 
 /// A split of the run's own data.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Sandbox, skin};
+use common::{Ran, Sandbox, skin};
 use pupila_image::{Image, encode_png};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -231,6 +231,32 @@ fn folds_are_disjoint_and_complete_and_are_found_again() {
     let ran = sandbox.train(&list, "given", &["--set", "data.group=patient"]);
     assert!(ran.stderr.contains("5 groups are in more than one split"), "{}", ran.stderr);
     assert!(ran.stderr.contains("p0: 1 in train, 1 in val"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_evaluation_goes_over_the_groups_that_it_is_told() {
+    let sandbox = Sandbox::new();
+    let list = manifest(&sandbox, ",split,patient", |i| {
+        format!(",{},p{}", if i % 2 == 0 { "val" } else { "train" }, i / 4)
+    });
+    let ran = sandbox.train(&list, "one", &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let other = list.with_file_name("other.csv");
+    fs::copy(&list, &other).unwrap();
+    let eval = |arguments: &[&str]| {
+        let ran = sandbox.run(&[&["eval", "runs/one", other.to_str().unwrap(), "--json"], arguments].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran
+    };
+    let plain = eval(&[]);
+    assert!(plain.stderr.contains("--set data.group=patient judges by groups"), "{}", plain.stderr);
+    let grouped = eval(&["--set", "data.group=patient"]);
+    assert!(!grouped.stderr.contains("looks like a group"), "{}", grouped.stderr);
+    let unit = |ran: &Ran| ran.json()["intervals_over"]["unit"].clone();
+    assert_eq!((unit(&plain), unit(&grouped)), ("image".into(), "group".into()));
+    assert_eq!(plain.json()["metrics"], grouped.json()["metrics"]);
+    let wrong = sandbox.run(&["eval", "runs/one", other.to_str().unwrap(), "--set", "data.group=patinet"]);
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("patient"), "{}", wrong.stderr);
 }
 
 #[test]

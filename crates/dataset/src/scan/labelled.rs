@@ -51,7 +51,7 @@ pub fn scan_labelled(
         let partial = listing.partial;
         Ok((from_files(path, listing, classes, options.on_bad_image, cache)?, partial))
     };
-    let of_table = manifest::Wanted { patterns: &patterns, layout, group: None };
+    let of_table = manifest::Wanted { patterns: &patterns, layout, group: options.group.as_deref() };
     let root = root_of(path)?;
     let path = root.as_path();
     let data = Data::at(path, &of_table)?;
@@ -61,8 +61,12 @@ pub fn scan_labelled(
         Data::Shards(shards) => of_files(shards.list_one(path, &patterns, layout, classes, wanted)?)?,
         Data::Tables(tables) => {
             let mut listing = list_tables(path, &tables, &of_table)?;
-            // A hint for training.
-            listing.beside.notices.retain(|notice| !matches!(notice, Notice::LooksLikeGroup { .. }));
+            // Nothing is split here: groups say what the intervals are over.
+            for notice in &mut listing.beside.notices {
+                if let Notice::LooksLikeGroup { split_given, .. } = notice {
+                    *split_given = true;
+                }
+            }
             of_files(one_split_of(path, listing, wanted)?)?
         }
         Data::Folder(table) => {

@@ -1,12 +1,13 @@
 //! `pupila eval`: a trained model judged on labelled images.
 
 use super::recipe::{LAYOUT_KEYS, layers};
+use pupila::recipe::CheckedRecipe;
 use super::{in_pool, tell, tell_data, tell_judgement, typed};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
 use crate::output::Output;
-use pupila::dataset::{Layout, Split};
+use pupila::dataset::Split;
 use pupila::recipe::Setting;
 use pupila::{Classifier, Evaluation, EvaluationOptions, Judging, write_whole};
 use serde_json::json;
@@ -20,22 +21,24 @@ pub(crate) fn run(arguments: &cli::Eval) -> Result<(), Failure> {
     })
 }
 
+/// The column of a table whose values name groups.
+const GROUP: &str = "data.group";
+
 /// What the settings say of the data.
-fn layout(arguments: &cli::Eval) -> Result<Layout, Failure> {
+fn settings(arguments: &cli::Eval) -> Result<CheckedRecipe, Failure> {
     let other = |setting: &&String| {
         let key = setting.split('=').next().unwrap_or_default().trim();
-        !LAYOUT_KEYS.contains(&key)
+        !LAYOUT_KEYS.contains(&key) && key != GROUP
     };
     if let Some(setting) = arguments.settings.iter().find(other) {
         return Err(Failure::wrong(format_args!(
-            "--set {setting}: eval takes the keys that say what of DATA is what: {}",
+            "--set {setting}: eval takes the keys that say what of DATA is what: {}, {GROUP}",
             LAYOUT_KEYS.join(", ")
         )));
     }
     let settings =
         arguments.settings.iter().map(|s| Setting { assignment: s.clone(), option: format!("--set {s}") });
-    let recipe = layers(None, settings.collect())?.resolve().map_err(Failure::request)?;
-    Ok(recipe.data.layout())
+    layers(None, settings.collect())?.resolve().map_err(Failure::request)
 }
 
 fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), Failure> {
@@ -45,11 +48,13 @@ fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), F
     let split = split.map_err(|error| Failure::wrong(format_args!("--split {error}")))?;
     let views = judging.views;
     let (judging, bar) = tell::reading(judging);
+    let given = settings(arguments)?;
     let options = EvaluationOptions {
         data: arguments.data.clone(),
         split,
         exclude: arguments.exclude.clone(),
-        layout: layout(arguments)?,
+        layout: given.data.layout(),
+        group: given.data.group.clone(),
         out: arguments.out.clone(),
         judging,
         arguments: typed(),

@@ -214,6 +214,7 @@ fn judged(run: &Path, metric: &str, search: &Search) -> Result<(f64, Option<f64>
         split: Some(Split::Test),
         exclude: Vec::new(),
         layout: pupila_dataset::Layout::default(),
+        group: None,
         out: None,
         judging,
         arguments: search.options.arguments.clone(),
