@@ -349,7 +349,10 @@ fn splits_within_the_classes_are_those_of_one_set() {
             data.add_classes(class, &[&test], 3);
         }
         let dataset = data.scan().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        assert_eq!((dataset.form, &dataset.classes[..]), (Form::SplitFolders, &classes.map(str::to_owned)[..]));
+        assert_eq!(
+            (dataset.form, &dataset.classes[..]),
+            (Form::SplitFolders, &classes.map(str::to_owned)[..])
+        );
         assert_eq!(dataset.class_counts(Split::Test), [3; 3]);
         assert!(dataset.val_from_train);
         let taken = dataset.taken.to_string();

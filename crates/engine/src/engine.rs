@@ -178,7 +178,9 @@ impl<T: Float> Engine<T> {
                 _ => 0,
             };
             let end = if training { backward(index) } else { index };
-            let output = planner.request(len, index, index);
+            // What works on the results of a convolution lies where these are written.
+            let first = index - usize::from(index > 0 && self.stages[index - 1].has_epilogue);
+            let output = planner.request(len, first, index);
             let saved = planner.request(saved, index, end);
             let delta = planner.request(if training { len } else { 0 }, backward(index), backward(index));
             ids.push((output, delta, saved));

@@ -32,6 +32,8 @@ pub(crate) struct Stage {
     pub(crate) shape: Shape,
     /// A linear map whose bias the BatchNorm behind it takes off again: the bias has no effect, and its gradient is zero.
     pub(crate) bias_cancels: bool,
+    /// A convolution on whose results the norm behind it, which is the next stage, may work where they lie: nobody else reads them.
+    pub(crate) has_epilogue: bool,
 }
 
 /// What a stage does, with whatever it works out once.
@@ -186,7 +188,33 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
             input_shape,
             shape: nodes[tail].shape,
             bias_cancels,
+            has_epilogue: false,
         }
     };
-    drafts.iter().map(make).collect()
+    let mut stages: Vec<Stage> = drafts.iter().map(make).collect();
+    for index in 0..stages.len() {
+        stages[index].has_epilogue = has_epilogue(&stages, index);
+    }
+    stages
+}
+
+fn has_epilogue(stages: &[Stage], index: usize) -> bool {
+    let [stage, next] = match stages.get(index..index + 2) {
+        Some([stage, next]) => [stage, next],
+        _ => return false,
+    };
+    let this = Source::Stage(index);
+    let works_in_place = match &next.kind {
+        Kind::Pointwise { pointwise, norm: Some(_) } => next.input == this && pointwise.works_in_place(),
+        _ => false,
+    };
+    // The memory of what both read cannot be lent twice.
+    let has_own_residual = next.residual.is_none_or(|residual| {
+        residual != stage.input && residual != this && matches!(residual, Source::Stage(_))
+    });
+    let reads = |stage: &Stage| stage.input == this || stage.residual == Some(this);
+    matches!(stage.kind, Kind::Conv2d(_) | Kind::Grouped(_))
+        && works_in_place
+        && has_own_residual
+        && stages.iter().filter(|stage| reads(stage)).count() == 1
 }

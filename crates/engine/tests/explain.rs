@@ -135,3 +135,29 @@ fn explaining_changes_nothing() {
         assert_eq!(engine.forward(&images, 4), logits);
     }
 }
+
+#[test]
+fn a_norm_behind_a_convolution_gives_the_same_bits_where_nobody_looks() {
+    let input = Shape::Map { height: 32, width: 36, channels: 3 };
+    for architecture in architectures::REGISTRY {
+        let config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
+        let network = architectures::build(&config, input, 5).unwrap();
+        let state = state(&network);
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        let images: Vec<f32> = images(&network, 3).into_iter().map(|x| x as f32).collect();
+        let mut seen: Vec<Vec<u32>> = Vec::new();
+        for (training, capacity) in [(false, 3), (true, 3), (false, 7)] {
+            let mut engine = Engine::<f32>::new(&network, capacity, training);
+            engine.load(&state).unwrap();
+            for batch in [3, 1] {
+                let images = &images[..batch * input.len()];
+                // Whoever looks at each layer makes each stage write its own output.
+                let apart = engine.activations(images, batch).pop().unwrap().values;
+                let joined = engine.forward(images, batch).to_vec();
+                assert_eq!(bits(&apart), bits(&joined), "{} {training} {batch}", architecture.name);
+                seen.push(bits(&joined[..5]));
+            }
+        }
+        assert!(seen.iter().all(|logits| *logits == seen[0]), "{}", architecture.name);
+    }
+}

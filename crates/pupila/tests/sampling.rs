@@ -244,7 +244,8 @@ fn an_evaluation_goes_over_the_groups_that_it_is_told() {
     let other = list.with_file_name("other.csv");
     fs::copy(&list, &other).unwrap();
     let eval = |arguments: &[&str]| {
-        let ran = sandbox.run(&[&["eval", "runs/one", other.to_str().unwrap(), "--json"], arguments].concat());
+        let ran =
+            sandbox.run(&[&["eval", "runs/one", other.to_str().unwrap(), "--json"], arguments].concat());
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         ran
     };

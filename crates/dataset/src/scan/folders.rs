@@ -327,10 +327,8 @@ impl<'a> Walk<'a> {
         // Where the root is a set by itself, the other sets are in it.
         let is_set = |folder: &&PathBuf| self.arrangement.sets.iter().any(|(_, set)| set.starts_with(folder));
         let classes: Vec<&PathBuf> = folder.folders.iter().filter(|folder| !is_set(folder)).collect();
-        let listed: Vec<(Folder, Vec<Notice>)> = classes
-            .par_iter()
-            .map(|path| self.below(path))
-            .collect::<Result<_, ScanError>>()?;
+        let listed: Vec<(Folder, Vec<Notice>)> =
+            classes.par_iter().map(|path| self.below(path)).collect::<Result<_, ScanError>>()?;
         for (path, listed) in classes.into_iter().zip(listed) {
             self.add_class(path, listed, split)?;
         }

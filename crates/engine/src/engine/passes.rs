@@ -5,7 +5,7 @@ use super::{Buffers, Engine, Sink, parts};
 use crate::float::Float;
 use crate::kernels::linear::{Linear, Memory};
 use crate::kernels::multiply::FactorGradient;
-use crate::kernels::pointwise::{Affine, Moments, Operands, ResidualGradient};
+use crate::kernels::pointwise::{Affine, Epilogue, Moments, Operands, ResidualGradient};
 use crate::kernels::prefetch::Ask;
 use crate::kernels::{batch_norm, column_sums, dropout, layer_norm};
 use crate::parallel::Shared;
@@ -44,6 +44,55 @@ impl<T: Float> Engine<T> {
         );
         self.workspaces.reserve(0);
         self.prepare();
+        // What nobody looks at need not be written.
+        let may_join = training.is_none() && !self.probe.looks() && self.profile.is_empty();
+        let mut index = pass.start;
+        while index < pass.end {
+            if may_join && index + 1 < pass.end && self.stages[index].has_epilogue {
+                self.run_joined(index, images, batch);
+                index += 2;
+            } else {
+                self.run_stage(index, images, batch, training);
+                index += 1;
+            }
+        }
+    }
+
+    /// A convolution in evaluation mode with the norm behind it, which works on the results while they are in the cache.
+    fn run_joined(&mut self, index: usize, images: &[T], batch: usize) {
+        let Engine { stages, buffers, memory, values, tracked, scratch, workspaces, zeros, .. } = self;
+        let [stage, next] = [&stages[index], &stages[index + 1]];
+        let place = |source| match source {
+            Some(Source::Stage(from)) => buffers[from].output.clone(),
+            _ => 0..0,
+        };
+        let (input, residual) = (place(Some(stage.input)), place(next.residual));
+        let (before, behind) = buffers.split_at_mut(index + 1);
+        let Buffers { trained, saved, prepared, .. } = &mut before[index];
+        let Buffers { trained: of_norm, tracked: running, norm, output, .. } = &mut behind[0];
+        let (Kind::Pointwise { pointwise, norm: Some(kind) }, features) = (&next.kind, next.shape.features())
+        else {
+            unreachable!("`has_epilogue` says that a norm is behind it");
+        };
+        let (scale, shift) = (&values[of_norm[0].clone()], &values[of_norm[1].clone()]);
+        prepare_evaluation(*kind, running, tracked, scale, shift, norm);
+        let [x, r, y, saved] = parts(memory, [&input, &residual, output, saved]);
+        let x = if stage.input == Source::Images { images } else { &*x };
+        let x = &x[..batch * stage.input_shape.len()];
+        let y = &mut y[..batch * next.shape.len()];
+        let (multiply, add) = norm[2 * features..4 * features].split_at(features);
+        let residual = &r[..batch * next.residual_len];
+        let epilogue = Some(Epilogue { pointwise, residual, affine: Affine { multiply, add } });
+        let (weight, bias) = (&values[trained[0].clone()], &values[trained[1].clone()]);
+        match &stage.kind {
+            Kind::Conv2d(convolution) => convolution
+                .forward(batch, x, weight, bias, prepared, zeros, saved, epilogue, y, scratch, workspaces),
+            Kind::Grouped(convolution) => convolution.forward(batch, x, weight, bias, epilogue, y),
+            _ => unreachable!("`has_epilogue` says that it is a convolution"),
+        }
+    }
+
+    fn run_stage(&mut self, index: usize, images: &[T], batch: usize, training: Option<&StepContext>) {
         let Engine {
             stages,
             buffers,
@@ -59,86 +108,79 @@ impl<T: Float> Engine<T> {
             learning,
             ..
         } = self;
-        for index in pass {
-            let watch = Watch::start(profile);
-            let stage = &stages[index];
-            let training = training.filter(|_| !learning.of(stage.tensors).evaluates);
-            let place = |source| match source {
-                Some(Source::Stage(from)) => buffers[from].output.clone(),
-                _ => 0..0,
-            };
-            let (input, residual) = (place(Some(stage.input)), place(stage.residual));
-            let Buffers { trained, tracked: running, output, saved, norm, prepared, .. } =
-                &mut buffers[index];
-            // One stage may be both inputs, which a residual sum of a map with itself is.
-            let same = stage.residual == Some(stage.input);
-            let residual = if same { 0..0 } else { residual };
-            let [x, r, y, saved] = parts(memory, [&input, &residual, output, saved]);
-            let x = if stage.input == Source::Images { images } else { &*x };
-            let x = &x[..batch * stage.input_shape.len()];
-            let r = match stage.residual {
-                None => &[],
-                Some(_) if same => x,
-                Some(Source::Images) => images,
-                Some(Source::Stage(_)) => &r[..batch * stage.residual_len],
-            };
-            let y = &mut y[..batch * stage.shape.len()];
-            let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
-            match &stage.kind {
-                &Kind::Linear { inputs, outputs } => {
-                    Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch, workspaces);
-                }
-                Kind::Conv2d(convolution) => {
-                    convolution
-                        .forward(batch, x, first, second, prepared, zeros, saved, y, scratch, workspaces);
-                }
-                Kind::Grouped(convolution) => convolution.forward(batch, x, first, second, y),
-                Kind::AvgPool(pool) => pool.forward(batch, x, y),
-                Kind::Multiply(multiply) => multiply.forward(batch, x, r, y),
-                Kind::LayerNorm(norm) => {
-                    norm.forward(batch, x, layer_norm::Affine { scale: first, shift: second }, y);
-                }
-                &Kind::Dropout { p } => match training {
-                    Some(context) => {
-                        let key = dropout::Key { seed: context.seed, layer: stage.node, step: context.step };
-                        dropout::forward(x, p, key, &mut saved[..y.len()], y);
-                    }
-                    None => y.copy_from_slice(x),
-                },
-                Kind::Pointwise { pointwise, norm: None } => {
-                    let affine = Affine { multiply: &[], add: &[] };
-                    pointwise.forward(batch, Operands { x, residual: r, affine }, y);
-                }
-                Kind::Pointwise { pointwise, norm: Some(kind) } => {
-                    let features = pointwise.features;
-                    if let Norm::Batch { eps, momentum } = *kind
-                        && training.is_some()
-                    {
-                        let (moments, partial) = partial.split_at_mut(2 * features);
-                        let (mean, var) = moments.split_at_mut(features);
-                        batch_norm::statistics(x, features, mean, var, partial);
-                        let [running_mean, running_var] = running;
-                        let rows = x.len() / features;
-                        track(&mut tracked[running_mean.clone()], mean, momentum, 1.0);
-                        let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
-                        track(&mut tracked[running_var.clone()], var, momentum, unbiased);
-                        let moments = mean.iter().copied().zip(var.iter().copied());
-                        prepare(moments, eps, first, second, norm);
-                    } else if let Norm::Batch { eps, .. } = *kind {
-                        let mean = tracked[running[0].clone()].iter().map(|x| x.to_f64());
-                        let var = tracked[running[1].clone()].iter().map(|x| x.to_f64());
-                        prepare(mean.zip(var), eps, first, second, norm);
-                    } else {
-                        prepare_scale(first, norm);
-                    }
-                    let (multiply, add) = norm[2 * features..4 * features].split_at(features);
-                    let affine = Affine { multiply, add };
-                    pointwise.forward(batch, Operands { x, residual: r, affine }, y);
-                }
+        let watch = Watch::start(profile);
+        let stage = &stages[index];
+        let training = training.filter(|_| !learning.of(stage.tensors).evaluates);
+        let place = |source| match source {
+            Some(Source::Stage(from)) => buffers[from].output.clone(),
+            _ => 0..0,
+        };
+        let (input, residual) = (place(Some(stage.input)), place(stage.residual));
+        let Buffers { trained, tracked: running, output, saved, norm, prepared, .. } = &mut buffers[index];
+        // One stage may be both inputs, which a residual sum of a map with itself is.
+        let same = stage.residual == Some(stage.input);
+        let residual = if same { 0..0 } else { residual };
+        let [x, r, y, saved] = parts(memory, [&input, &residual, output, saved]);
+        let x = if stage.input == Source::Images { images } else { &*x };
+        let x = &x[..batch * stage.input_shape.len()];
+        let r = match stage.residual {
+            None => &[],
+            Some(_) if same => x,
+            Some(Source::Images) => images,
+            Some(Source::Stage(_)) => &r[..batch * stage.residual_len],
+        };
+        let y = &mut y[..batch * stage.shape.len()];
+        let (first, second) = (&values[trained[0].clone()], &values[trained[1].clone()]);
+        match &stage.kind {
+            &Kind::Linear { inputs, outputs } => {
+                Linear { batch, inputs, outputs }.forward(x, first, second, y, scratch, workspaces);
             }
-            probe.forward(index, stage.node, y);
-            watch.stop(profile.get_mut(index).map(|stage| &mut stage.forward));
+            Kind::Conv2d(convolution) => {
+                convolution
+                    .forward(batch, x, first, second, prepared, zeros, saved, None, y, scratch, workspaces);
+            }
+            Kind::Grouped(convolution) => convolution.forward(batch, x, first, second, None, y),
+            Kind::AvgPool(pool) => pool.forward(batch, x, y),
+            Kind::Multiply(multiply) => multiply.forward(batch, x, r, y),
+            Kind::LayerNorm(norm) => {
+                norm.forward(batch, x, layer_norm::Affine { scale: first, shift: second }, y);
+            }
+            &Kind::Dropout { p } => match training {
+                Some(context) => {
+                    let key = dropout::Key { seed: context.seed, layer: stage.node, step: context.step };
+                    dropout::forward(x, p, key, &mut saved[..y.len()], y);
+                }
+                None => y.copy_from_slice(x),
+            },
+            Kind::Pointwise { pointwise, norm: None } => {
+                let affine = Affine { multiply: &[], add: &[] };
+                pointwise.forward(batch, Operands { x, residual: r, affine }, y);
+            }
+            Kind::Pointwise { pointwise, norm: Some(kind) } => {
+                let features = pointwise.features;
+                if let Norm::Batch { eps, momentum } = *kind
+                    && training.is_some()
+                {
+                    let (moments, partial) = partial.split_at_mut(2 * features);
+                    let (mean, var) = moments.split_at_mut(features);
+                    batch_norm::statistics(x, features, mean, var, partial);
+                    let [running_mean, running_var] = running;
+                    let rows = x.len() / features;
+                    track(&mut tracked[running_mean.clone()], mean, momentum, 1.0);
+                    let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
+                    track(&mut tracked[running_var.clone()], var, momentum, unbiased);
+                    let moments = mean.iter().copied().zip(var.iter().copied());
+                    prepare(moments, eps, first, second, norm);
+                } else {
+                    prepare_evaluation(*kind, running, tracked, first, second, norm);
+                }
+                let (multiply, add) = norm[2 * features..4 * features].split_at(features);
+                let affine = Affine { multiply, add };
+                pointwise.forward(batch, Operands { x, residual: r, affine }, y);
+            }
         }
+        probe.forward(index, stage.node, y);
+        watch.stop(profile.get_mut(index).map(|stage| &mut stage.forward));
     }
 
     /// Works out what convolutions make of their weights alone, if the values have changed. A network that trains does it in
@@ -448,6 +490,25 @@ fn prepare_scale<T: Float>(scale: &[T], norm: &mut [T]) {
     inv_std.fill(T::ONE);
     multiply.copy_from_slice(scale);
     add.fill(T::ZERO);
+}
+
+/// The factors and summands of a norm in evaluation mode.
+fn prepare_evaluation<T: Float>(
+    kind: Norm,
+    running: &[Range<usize>; 2],
+    tracked: &[T],
+    scale: &[T],
+    shift: &[T],
+    norm: &mut [T],
+) {
+    match kind {
+        Norm::Batch { eps, .. } => {
+            let [mean, var] =
+                running.each_ref().map(|range| tracked[range.clone()].iter().map(|x| x.to_f64()));
+            prepare(mean.zip(var), eps, scale, shift, norm);
+        }
+        Norm::LayerScale => prepare_scale(scale, norm),
+    }
 }
 
 /// Moves running statistics towards those of a batch.

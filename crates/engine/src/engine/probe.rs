@@ -38,6 +38,11 @@ impl Probe {
         Probe { capture: Some(capture), ..Probe::default() }
     }
 
+    /// Whether it looks at every stage's output.
+    pub(super) fn looks(&self) -> bool {
+        self.looking || self.capture.is_some() || !self.spreads.is_empty()
+    }
+
     pub(super) fn forward<T: Float>(&mut self, stage: usize, node: NodeId, output: &[T]) {
         if self.looking && self.found.is_none() && !output.iter().all(|x| x.finite()) {
             self.found = Some(node);

@@ -9,6 +9,7 @@
 
 use crate::float::Float;
 use crate::kernels::gather::{Gather, Results, place, sides, taps_of};
+use crate::kernels::pointwise::Epilogue;
 use crate::kernels::tile::COLUMNS;
 use crate::kernels::weight_gradient::WeightGradient;
 use crate::kernels::winograd::Winograd;
@@ -173,7 +174,7 @@ impl Conv2d {
 
     /// y = the linear map of every window. `x`: `[batch, H, W, inputs]`, `weight`: panels, `bias`: `[outputs]` or empty,
     /// `y`: `[batch, H', W', outputs]`; `padded` takes the copy with padding; `prepared` is what [`Conv2d::prepare`] has made of
-    /// the weight, or empty.
+    /// the weight, or empty; an `epilogue` works on the results.
     pub(crate) fn forward<T: Float>(
         &self,
         batch: usize,
@@ -183,6 +184,7 @@ impl Conv2d {
         prepared: &[T],
         zeros: &[T],
         padded: &mut [T],
+        epilogue: Option<Epilogue<'_, T>>,
         y: &mut [T],
         scratch: &mut [T],
         workspaces: &mut Workspaces<T>,
@@ -192,7 +194,7 @@ impl Conv2d {
             Way::Direct(direct) => {
                 self.pad(batch, x, padded);
                 let x = if direct.padded.is_some() { &*padded } else { x };
-                direct.forward.run(batch, x, weight, zeros, results, false, y);
+                direct.forward.run(batch, x, weight, zeros, results, false, epilogue, y);
             }
             Way::Winograd { forward, .. } => {
                 let transformed = if prepared.is_empty() {
@@ -202,6 +204,9 @@ impl Conv2d {
                     prepared
                 };
                 forward.run(batch, x, transformed, zeros, results, y, workspaces);
+                if let Some(epilogue) = epilogue {
+                    epilogue.apply_to_all(y);
+                }
             }
         }
     }
@@ -262,7 +267,7 @@ impl Conv2d {
                     let (turned, left) = rest.split_at_mut(panel * taps.len());
                     rest = left;
                     self.turn(weight, taps, turned);
-                    gather.run(batch, dy, turned, zeros, results, false, dx);
+                    gather.run(batch, dy, turned, zeros, results, false, None, dx);
                 }
             }
             Way::Winograd { input_gradient: Some(input), .. } => {
@@ -276,7 +281,7 @@ impl Conv2d {
         for (tap, gather) in &self.edges {
             let turned = &mut scratch[..panel];
             self.turn(weight, &[*tap], turned);
-            gather.run(batch, dy, turned, zeros, Results::Add, true, dx);
+            gather.run(batch, dy, turned, zeros, Results::Add, true, None, dx);
         }
     }
 

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use crate::float::Float;
+use crate::kernels::pointwise::Epilogue;
 use crate::kernels::tile::{COLUMNS, Finish, MAX_ROWS};
 use crate::parallel::{Shared, for_each};
 use pupila_network::{Convolution, PaddingMode, Shape};
@@ -13,6 +14,8 @@ use std::ops::Range;
 pub(crate) const NOWHERE: u32 = u32::MAX;
 /// Windows that one job works on, at most: with 64 channels of input and a panel of weights they fill the second-level cache.
 const WINDOW_BLOCK: usize = MAX_ROWS * 64;
+/// Results of a job that an epilogue works on again.
+const EPILOGUE_BLOCK: usize = 64 << 10;
 /// Jobs that a pass is cut into where it has enough windows or panels, so that no thread waits long for another.
 const JOBS: usize = 16;
 
@@ -97,7 +100,8 @@ impl Gather {
     /// `y` of every window of every image, from `x: [batch, image]` and the weight's panels of 32 outputs, each
     /// `[taps * depth, 32]`. `zeros` holds at least `depth` of them.
     ///
-    /// No two windows of an image have the same place, except where `by_image` keeps each image to one job.
+    /// No two windows of an image have the same place, except where `by_image` keeps each image to one job. An `epilogue` is for tables whose
+    /// results stand in the order of the windows.
     pub(crate) fn run<T: Float>(
         &self,
         batch: usize,
@@ -106,6 +110,7 @@ impl Gather {
         zeros: &[T],
         results: Results<'_, T>,
         by_image: bool,
+        epilogue: Option<Epilogue<'_, T>>,
         y: &mut [T],
     ) {
         if self.windows == 0 {
@@ -115,16 +120,32 @@ impl Gather {
         let total = batch * self.windows;
         let panels = self.outputs.div_ceil(COLUMNS);
         let block = if by_image { self.windows } else { WINDOW_BLOCK.min(total.div_ceil(JOBS)) };
+        // What it works on next shall be in the second-level cache.
+        let block = if epilogue.is_some() { block.min(EPILOGUE_BLOCK.div_ceil(self.outputs)) } else { block };
         // Whole tiles of any height.
         let block = if by_image { block } else { block.next_multiple_of(MAX_ROWS) };
         let blocks = total.div_ceil(block);
         let shares = if by_image { 1 } else { JOBS.div_ceil(blocks).min(panels) };
-        let y = Shared::new(&mut y[..batch * self.out_image]);
+        assert!(epilogue.is_none() || self.places.is_empty() && !by_image);
+        // A job that has all panels has whole rows.
+        let (at_once, afterwards) = if shares == 1 { (epilogue, None) } else { (None, epilogue) };
+        let all = &mut y[..batch * self.out_image];
+        let y = Shared::new(&mut *all);
         for_each(blocks * shares, |job| {
             let (first, share) = (job / shares * block, job % shares);
             let panels = share * panels / shares..(share + 1) * panels / shares;
-            self.block(first..total.min(first + block), panels, x, weight, zeros, results, &y);
+            let windows = first..total.min(first + block);
+            self.block(windows.clone(), panels, x, weight, zeros, results, &y);
+            if let Some(epilogue) = at_once {
+                let range = windows.start * self.outputs..windows.end * self.outputs;
+                // SAFETY: each job has its own windows, whose results stand in their order.
+                let y = unsafe { y.part(range.clone()) };
+                epilogue.apply(range, y);
+            }
         });
+        if let Some(epilogue) = afterwards {
+            epilogue.apply_to_all(all);
+        }
     }
 
     fn block<T: Float>(

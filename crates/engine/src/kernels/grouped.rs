@@ -6,6 +6,7 @@
 use crate::float::Float;
 use crate::isa::per_isa;
 use crate::kernels::gather::taps_of;
+use crate::kernels::pointwise::Epilogue;
 use crate::parallel::{Shared, for_each};
 use pupila_network::{Convolution, Shape};
 use std::ops::Range;
@@ -140,11 +141,19 @@ impl Grouped {
         Self::parts(batch) * self.taps * self.convolution.group_inputs() * self.convolution.outputs
     }
 
-    /// `x`: `[batch, H, W, inputs]`, `bias`: `[outputs]` or empty, `y`: `[batch, H', W', outputs]`.
-    pub(crate) fn forward<T: Float>(&self, batch: usize, x: &[T], weight: &[T], bias: &[T], y: &mut [T]) {
+    /// `x`: `[batch, H, W, inputs]`, `bias`: `[outputs]` or empty, `y`: `[batch, H', W', outputs]`; an `epilogue` works on the results.
+    pub(crate) fn forward<T: Float>(
+        &self,
+        batch: usize,
+        x: &[T],
+        weight: &[T],
+        bias: &[T],
+        epilogue: Option<Epilogue<'_, T>>,
+        y: &mut [T],
+    ) {
         if self.depthwise() {
             let begin = if bias.is_empty() { Begin::Zeros } else { Begin::Bias(bias) };
-            return self.run(&self.forward, batch, self.image, x, weight, begin, y);
+            return self.run(&self.forward, batch, self.image, x, weight, begin, epilogue, y);
         }
         let outputs = self.convolution.outputs;
         let blocks = self.windows.div_ceil(PIXEL_BLOCK);
@@ -156,7 +165,11 @@ impl Grouped {
             // SAFETY: each job has its own windows.
             #[allow(unsafe_code)]
             let y = unsafe { y.part(at(windows.start)..at(windows.end)) };
+            let range = at(windows.start)..at(windows.end);
             forward_windows(self, windows, &x[image * self.image..][..self.image], weight, bias, y);
+            if let Some(epilogue) = epilogue {
+                epilogue.apply(range, y);
+            }
         });
     }
 
@@ -169,6 +182,7 @@ impl Grouped {
         x: &[T],
         weight: &[T],
         begin: Begin<'_, T>,
+        epilogue: Option<Epilogue<'_, T>>,
         y: &mut [T],
     ) {
         let (channels, pixels) = (self.convolution.outputs, terms.pixels());
@@ -181,7 +195,11 @@ impl Grouped {
             // SAFETY: each job has its own pixels.
             #[allow(unsafe_code)]
             let y = unsafe { y.part(at(range.start)..at(range.end)) };
+            let results = at(range.start)..at(range.end);
             sum_terms(terms, range, &x[index * image..][..image], weight, begin, y);
+            if let Some(epilogue) = epilogue {
+                epilogue.apply(results, y);
+            }
         });
     }
 
@@ -197,7 +215,7 @@ impl Grouped {
         let len = self.windows * self.convolution.outputs;
         if self.depthwise() {
             let begin = if add { Begin::Values } else { Begin::Zeros };
-            return self.run(&self.backward, batch, len, dy, weight, begin, dx);
+            return self.run(&self.backward, batch, len, dy, weight, begin, None, dx);
         }
         let dx = Shared::new(&mut dx[..batch * self.image]);
         for_each(batch, |image| {

@@ -4,7 +4,10 @@
 //! With z = x multiply + add + residual the result is f(z), or the largest f(z) of each window. The backward pass works z out
 //! again from x instead of having kept it: reading x twice costs less than writing and reading z.
 
+mod epilogue;
 mod windows;
+
+pub(crate) use self::epilogue::Epilogue;
 
 use self::windows::{Pool, windows_backward, windows_forward};
 use crate::float::Float;
@@ -84,6 +87,11 @@ impl Pointwise {
             Pool { window, height, width }
         });
         Pointwise { features: input.features(), height, width, activation, pool }
+    }
+
+    /// Whether it may be an [`Epilogue`]: without a pooling each result stands where its input does.
+    pub(crate) fn works_in_place(&self) -> bool {
+        self.pool.is_none()
     }
 
     /// Elements of an input sample.

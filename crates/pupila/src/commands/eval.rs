@@ -1,13 +1,13 @@
 //! `pupila eval`: a trained model judged on labelled images.
 
 use super::recipe::{LAYOUT_KEYS, layers};
-use pupila::recipe::CheckedRecipe;
 use super::{in_pool, tell, tell_data, tell_judgement, typed};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
 use crate::output::Output;
 use pupila::dataset::Split;
+use pupila::recipe::CheckedRecipe;
 use pupila::recipe::Setting;
 use pupila::{Classifier, Evaluation, EvaluationOptions, Judging, write_whole};
 use serde_json::json;
