@@ -46,7 +46,9 @@ fn whole_runs_go_by_name_by_path_and_in_their_study() {
 
     // A study goes with its runs, which are not counted twice.
     let deletion = delete(&runs, &["s/a-seed1", "s"], What::Folders, 10_000).unwrap();
-    let [ToDelete { study: Some(1), bytes: all, .. }] = deletion.items[..] else { panic!("one study") };
+    let [ToDelete { kind: ToDeleteKind::Study { runs: 1 }, bytes: all, .. }] = deletion.items[..] else {
+        panic!("one study")
+    };
     assert_eq!(all, bytes("s"));
     deletion.carry_out();
     assert!(!runs.path("s").exists() && runs.path("c").exists());

@@ -221,7 +221,7 @@ impl Search {
         let has_test = !first.dataset().indices(Split::Test).is_empty();
         std::fs::create_dir_all(&folder).map_err(Error::io(Tried::MakeFolder, &folder))?;
         let lock = record::Lock::take(&folder)?;
-        let own = || format!("journal:{}", folder.join(record::JOURNAL).display());
+        let own = || format!("journal:{}", folder.join(JOURNAL).display());
         let address = options.storage.clone().unwrap_or_else(own);
         let storage = pupila_search::storage::open(&address, &study, direction)?;
         space.check_trials(place, &storage.trials()?).map_err(Error::Search)?;
