@@ -13,16 +13,27 @@ use pupila_train::{
 };
 use pupila_transforms::Normalization;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Weights and activations at the first and the last epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
-    first: Option<Distributions>,
+    first: Option<Arc<Distributions>>,
     last: Option<(u32, Distributions)>,
 }
 
 impl Collected {
+    /// As it was when a checkpoint was taken.
+    pub(crate) fn behind(first: Option<Arc<Distributions>>) -> Self {
+        Collected { first, last: None }
+    }
+
+    /// What it has of the first epoch.
+    pub(crate) fn first(&self) -> Option<Arc<Distributions>> {
+        self.first.clone()
+    }
+
     /// Looks at the first and the last epoch; others would cost time for nothing.
     pub(crate) fn look(&mut self, look: &mut Look<'_>, normalization: &Normalization) {
         let epoch = look.record.epoch;
@@ -33,7 +44,7 @@ impl Collected {
         if look.last {
             self.last = Some((epoch, seen));
         } else {
-            self.first = Some(seen);
+            self.first = Some(Arc::new(seen));
         }
     }
 }
@@ -112,7 +123,7 @@ pub(crate) fn of_run(
         (Vec::new(), Vec::new(), ("epoch 1".to_owned(), String::new()));
     if let Some((epoch, last)) = last {
         times.1 = format!("epoch {epoch}");
-        let first = first.filter(|_| epoch > 1).unwrap_or_default();
+        let first = first.filter(|_| epoch > 1).map_or_else(Distributions::default, Arc::unwrap_or_clone);
         weights = paired(first.weights, last.weights);
         activations = paired(first.activations, last.activations);
     }

@@ -1,6 +1,7 @@
 //! Whoever watches a run, and what it is told.
 
 use crate::best::BestState;
+use crate::state::LoopState;
 use crate::trainer::{Outcome, Plan};
 use pupila_backend::{Backend, LossSum};
 use pupila_metrics::Predictions;
@@ -83,6 +84,16 @@ pub trait Observer: Send {
     /// A batch has been learnt from.
     fn step(&mut self, step: &StepRecord) {
         let _ = step;
+    }
+
+    /// Asked behind every batch and every epoch: whether the loop's state is wanted now, to be kept.
+    fn wants_state(&mut self) -> bool {
+        false
+    }
+
+    /// The loop's state, where it was wanted.
+    fn state(&mut self, state: LoopState) {
+        let _ = state;
     }
 
     /// An epoch has ended. `engine` has its values.

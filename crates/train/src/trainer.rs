@@ -209,6 +209,11 @@ impl<'a> Training<'a> {
         Ok(training)
     }
 
+    /// The engine, as it is.
+    pub fn engine(&self) -> &dyn Backend {
+        self.engine
+    }
+
     /// Everything that the loop remembers between two steps.
     pub fn state(&self) -> LoopState {
         LoopState {
@@ -369,6 +374,7 @@ impl<'a> Training<'a> {
                 updates: self.engine.updates(),
                 so_far: self.sums,
             });
+            self.offer_state(observer);
         }
         self.train_time = time_before + start.elapsed();
         Ok(None)
@@ -441,7 +447,15 @@ impl<'a> Training<'a> {
         self.diagnosis.epoch(self.engine, &self.epochs, &predictions, observer);
         (self.epoch, self.batches, self.sums) = (self.epoch + 1, 0, LossSum::default());
         (self.train_time, self.waited) = (Duration::ZERO, Duration::ZERO);
+        self.offer_state(observer);
         Ok(None)
+    }
+
+    /// Hands the state to an observer that wants it.
+    fn offer_state(&self, observer: &mut dyn Observer) {
+        if observer.wants_state() {
+            observer.state(self.state());
+        }
     }
 
     /// Ends the run where it is: puts the best values back and judges them once more.
