@@ -8,7 +8,7 @@ use crate::error::{Error, Tried};
 use crate::session::{GoingOn, Session, SessionBuilder, canonical};
 use crate::study::has_ended;
 use pupila_engine::Isa;
-use pupila_run::{Environment, RunEnd, RunFolder, RunLock, Summary};
+use pupila_run::{CheckpointFolder, Environment, RunEnd, RunFolder, RunLock, Summary, SystemDisk};
 use pupila_trackers::mlflow::rewind;
 use pupila_train::{CheckedRecipe, Checkpoint, Fault, Layers, RecipeErrors, Setting, flat_recipe};
 use std::fs;
@@ -85,6 +85,7 @@ impl Resumption {
         let recipe = resolve(&folder, &text, settings)?;
         let found = newest(folder.path()).map_err(Error::request)?;
         if has_ended && recipe.train.epochs == before.train.epochs {
+            clear(&folder, &before)?;
             return Ok(None);
         }
         let mut faults = changed(&before, &recipe);
@@ -199,6 +200,15 @@ impl GoingOn {
         }
         Ok((folder, lock, environment, checkpoint))
     }
+}
+
+/// Removes what a process has left that was killed when all was written.
+fn clear(folder: &RunFolder, recipe: &CheckedRecipe) -> Result<(), Error> {
+    if !recipe.checkpoint.keep_final {
+        let removed = CheckpointFolder::of(folder.path()).remove(&SystemDisk);
+        removed.map_err(|(path, error)| Error::io(Tried::Write, path)(error))?;
+    }
+    Ok(())
 }
 
 /// Whether a file is one of TensorBoard's.

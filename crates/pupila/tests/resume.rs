@@ -145,7 +145,10 @@ impl World {
             names.sort();
             names
         };
-        assert_eq!(names(run), names(whole), "{what}: nothing is left over");
+        let left = names(run);
+        let inside = fs::read_dir(self.path(run).join("checkpoints"))
+            .map_or(Vec::new(), |entries| entries.map(|entry| entry.unwrap().file_name()).collect());
+        assert_eq!(left, names(whole), "{what}: nothing is left over, {inside:?}");
     }
 }
 
@@ -226,6 +229,7 @@ fn kill(moments: u64, seed: u64) -> (u64, u64) {
             let fault = draws.fault();
             what += &format!(", then {fault}");
             let output = world.resume(&run, threads, Some(&fault));
+            what += &said(&output);
             again += u64::from(was_killed(&output));
         }
         let output = world.resume(&run, 3 - threads, None);
