@@ -440,9 +440,8 @@ impl<T: Float> Engine<T> {
 
     /// Copies all values, tracked ones included, into `snapshot`.
     pub fn save_to(&self, snapshot: &mut Snapshot<T>) {
-        snapshot.trained.clear();
-        snapshot.trained.extend_from_slice(&self.values);
-        snapshot.tracked.clone_from(&self.tracked);
+        copy_into(&self.values, &mut snapshot.trained);
+        copy_into(&self.tracked, &mut snapshot.tracked);
     }
 
     /// Moves the snapshot's trained values to `decay` of what they are and the rest of what they are here, the exponential

@@ -5,11 +5,10 @@
 
 use pupila_run::{CheckpointError, CheckpointFile, CheckpointFolder, RunFolder, SystemDisk};
 use pupila_train::{
-    Checkpoint, CheckpointConfig, CheckpointOf, Distributions, LoopState, RecordPositions, TrackingState,
+    Checkpoint, CheckpointConfig, CheckpointOf, Looks, LoopState, RecordPositions, TrackingState,
 };
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -44,11 +43,13 @@ pub(crate) struct Checkpoints {
     /// Whether one was written.
     written: bool,
     failures: Vec<Failure>,
+    /// The memory of the last one: that of a large network takes longer to be had from the system than to be copied to.
+    spare: Option<LoopState>,
 }
 
 struct Thread {
     jobs: Sender<Job>,
-    done: Receiver<Result<u64, Failure>>,
+    done: Receiver<(Result<u64, Failure>, LoopState)>,
     handle: JoinHandle<()>,
 }
 
@@ -66,6 +67,7 @@ impl Checkpoints {
             busy: false,
             written: false,
             failures: Vec::new(),
+            spare: None,
         }
     }
 
@@ -74,8 +76,13 @@ impl Checkpoints {
         self.batches += 1;
     }
 
+    /// Where a state is to be copied to, if one is to be kept now.
+    pub(crate) fn due(&mut self) -> Option<LoopState> {
+        self.is_due().then(|| self.spare.take().unwrap_or_default())
+    }
+
     /// Whether one is to be taken now. Never while the one before is still being written: the loop waits for no disk.
-    pub(crate) fn is_due(&mut self) -> bool {
+    fn is_due(&mut self) -> bool {
         self.hear(false);
         let CheckpointConfig { minutes, steps, keep, .. } = self.config;
         if keep == 0 || self.busy {
@@ -92,14 +99,14 @@ impl Checkpoints {
         state: LoopState,
         tracking: TrackingState,
         positions: RecordPositions,
-        first: Option<Arc<Distributions>>,
+        looks: Looks,
     ) {
         // Where the record cannot be written there is nothing to go on with.
         let Some(metrics_bytes) = positions.metrics_bytes.filter(|_| self.config.keep > 0) else { return };
         let elapsed = (self.clock)();
         (self.last, self.batches) = (elapsed, 0);
         let checkpoint =
-            Checkpoint { of: self.of.clone(), state, tracking, metrics_bytes, board: None, first, elapsed };
+            Checkpoint { of: self.of.clone(), state, tracking, metrics_bytes, board: None, looks, elapsed };
         let job = Job { checkpoint, positions, keep: if alone { 1 } else { self.config.keep } };
         if self.thread.is_none() {
             match Thread::start(self.folder.clone()) {
@@ -121,9 +128,13 @@ impl Checkpoints {
         let Some(thread) = self.thread.as_ref().filter(|_| self.busy) else { return };
         let heard = match wait {
             // A thread that is gone says nothing any more.
-            true => thread.done.recv().ok().or_else(|| Some(Err(self.gone()))),
+            true => thread.done.recv().ok().or_else(|| Some((Err(self.gone()), LoopState::default()))),
             false => thread.done.try_recv().ok(),
         };
+        let heard = heard.map(|(written, state)| {
+            self.spare = Some(state);
+            written
+        });
         match heard {
             Some(Ok(_)) => (self.busy, self.written) = (false, true),
             Some(Err(failure)) => {
@@ -195,8 +206,19 @@ impl Thread {
 }
 
 impl Job {
-    fn write(self, folder: &CheckpointFolder) -> Result<u64, Failure> {
+    /// Writes it, and gives its memory back.
+    fn write(self, folder: &CheckpointFolder) -> (Result<u64, Failure>, LoopState) {
         let Job { mut checkpoint, positions, keep } = self;
+        let written = Job::write_to(folder, &mut checkpoint, positions, keep);
+        (written, checkpoint.state)
+    }
+
+    fn write_to(
+        folder: &CheckpointFolder,
+        checkpoint: &mut Checkpoint,
+        positions: RecordPositions,
+        keep: usize,
+    ) -> Result<u64, Failure> {
         // Behind all that was recorded when the state was taken; hung up where there is no event file any more.
         checkpoint.board = positions.board.and_then(|position| position.recv().ok());
         let mut before = vec![positions.metrics];

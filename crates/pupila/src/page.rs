@@ -8,8 +8,8 @@ use pupila_network::Network;
 use pupila_report::{Distribution, EpochPoint, Heat, Judged, Picture, Report, Training, ValueCounts, select};
 use pupila_run::{Environment, Intervals, Leaks, Summary};
 use pupila_train::{
-    Distributions, EarlyStopping, EpochRecord, Look, Monitor, Outcome, Recipe, ValueSpread, distributions,
-    explain_samples, first_filters, sample_image, stops_after,
+    Distributions, EarlyStopping, EpochRecord, Look, Looks, Monitor, Outcome, Recipe, ValueSpread,
+    distributions, explain_samples, first_filters, sample_image, stops_after,
 };
 use pupila_transforms::Normalization;
 use std::path::Path;
@@ -19,19 +19,18 @@ use std::time::Duration;
 /// Weights and activations at the first and the last epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
-    first: Option<Arc<Distributions>>,
-    last: Option<(u32, Distributions)>,
+    looks: Looks,
 }
 
 impl Collected {
     /// As it was when a checkpoint was taken.
-    pub(crate) fn behind(first: Option<Arc<Distributions>>) -> Self {
-        Collected { first, last: None }
+    pub(crate) fn behind(looks: Looks) -> Self {
+        Collected { looks }
     }
 
-    /// What it has of the first epoch.
-    pub(crate) fn first(&self) -> Option<Arc<Distributions>> {
-        self.first.clone()
+    /// What it has seen so far.
+    pub(crate) fn looks(&self) -> Looks {
+        self.looks.clone()
     }
 
     /// Looks at the first and the last epoch; others would cost time for nothing.
@@ -42,9 +41,9 @@ impl Collected {
         }
         let seen = distributions(look.engine, look.plan.val, normalization);
         if look.last {
-            self.last = Some((epoch, seen));
+            self.looks.last = Some((epoch, Arc::new(seen)));
         } else {
-            self.first = Some(Arc::new(seen));
+            self.looks.first = Some(Arc::new(seen));
         }
     }
 }
@@ -114,7 +113,8 @@ pub(crate) fn of_run(
         would_stop: would_stop(recipe, outcome),
     };
     // Where the run ended before its last epoch, the values that are kept stand in.
-    let Collected { first, last } = collected;
+    let Looks { first, last } = collected.looks;
+    let last = last.map(|(epoch, last)| (epoch, Arc::unwrap_or_clone(last)));
     let last = last.or_else(|| {
         let best = outcome.best_epoch?;
         Some((best, distributions(source.engine, source.loader, source.normalization)))

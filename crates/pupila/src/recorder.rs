@@ -160,7 +160,7 @@ impl<'a> Recorder<'a> {
 
     fn keep(&mut self, state: LoopState, alone: bool) {
         let (tracking, positions) = (self.tracking.state().clone(), self.tracking.positions());
-        self.checkpoints.keep(alone, state, tracking, positions, self.collected.first());
+        self.checkpoints.keep(alone, state, tracking, positions, self.collected.looks());
     }
 
     /// The run's checkpoints.
@@ -188,8 +188,8 @@ impl Observer for Recorder<'_> {
         let _ = fault("step");
     }
 
-    fn wants_state(&mut self) -> bool {
-        self.checkpoints.is_due()
+    fn wants_state(&mut self) -> Option<LoopState> {
+        self.checkpoints.due()
     }
 
     fn state(&mut self, state: LoopState) {

@@ -73,9 +73,11 @@ impl Resumption {
         };
         let environment = folder.environment()?.filter(|environment| environment.data.train_images.is_some());
         let environment = environment.ok_or_else(|| not_begun(&folder))?;
+        // The lock goes once all is written, the event file of TensorBoard's thread too.
+        let was_killed = folder.file(RunLock::NAME).exists();
         let lock = RunLock::take(folder.path()).map_err(Error::io(Tried::Write, folder.path()))?;
         let lock = lock.ok_or_else(|| in_use(folder.path()))?;
-        let has_ended = has_ended(folder.path())?;
+        let has_ended = !was_killed && has_ended(folder.path())?;
         let before = resolve(&folder, &text, Vec::new())?;
         let mut settings = options.settings.clone();
         settings.extend(options.epochs.map(|epochs| Setting {
@@ -83,13 +85,15 @@ impl Resumption {
             option: format!("--epochs {epochs}"),
         }));
         let recipe = resolve(&folder, &text, settings)?;
-        let found = newest(folder.path()).map_err(Error::request)?;
+        let mut found = newest(folder.path()).map_err(Error::request)?;
         if has_ended && recipe.train.epochs == before.train.epochs {
             clear(&folder, &before)?;
             return Ok(None);
         }
         let mut faults = changed(&before, &recipe);
         if recipe.train.epochs != before.train.epochs {
+            // Another epoch will be the last one.
+            found.checkpoint.iter_mut().for_each(|checkpoint| checkpoint.looks.last = None);
             faults.extend(extension(&folder, &before, &recipe, has_ended, found.checkpoint.as_ref())?);
         }
         if !faults.is_empty() {

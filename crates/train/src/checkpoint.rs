@@ -31,6 +31,15 @@ pub struct CheckpointOf {
     pub recipe: String,
 }
 
+/// What the report shows of weights and activations.
+#[derive(Debug, Clone, Default)]
+pub struct Looks {
+    /// Of the first epoch.
+    pub first: Option<Arc<Distributions>>,
+    /// The last epoch, and those of it.
+    pub last: Option<(u32, Arc<Distributions>)>,
+}
+
 /// All that a run goes on with.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
@@ -44,8 +53,8 @@ pub struct Checkpoint {
     pub metrics_bytes: u64,
     /// How far TensorBoard's event file is; none where there is none.
     pub board: Option<BoardPosition>,
-    /// Weights and activations of the first epoch, for the report.
-    pub first: Option<Arc<Distributions>>,
+    /// Weights and activations of the first epoch and, where it has ended, of the last one, for the report.
+    pub looks: Looks,
     /// Time of the run so far.
     pub elapsed: Duration,
 }
@@ -85,6 +94,7 @@ struct Header {
     steps: (u32, u64, Sums),
     system: u64,
     first: Option<[Vec<Spread>; 2]>,
+    last: Option<(u32, [Vec<Spread>; 2])>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,13 +177,22 @@ impl Spread {
     }
 }
 
+fn spreads(of: &Distributions) -> [Vec<Spread>; 2] {
+    [&of.weights, &of.activations].map(|part| part.iter().map(Spread::of).collect())
+}
+
+fn distributions_of([weights, activations]: [Vec<Spread>; 2]) -> Arc<Distributions> {
+    let values = |part: Vec<Spread>| part.into_iter().map(Spread::value).collect();
+    Arc::new(Distributions { weights: values(weights), activations: values(activations) })
+}
+
 impl Checkpoint {
     /// The header and the arrays of its file.
     ///
     /// # Errors
     /// Never, but for what JSON might not hold.
     pub fn parts(&self) -> serde_json::Result<(Vec<u8>, Vec<&[f32]>)> {
-        let Checkpoint { of, state, tracking, metrics_bytes, board, first, elapsed } = self;
+        let Checkpoint { of, state, tracking, metrics_bytes, board, looks, elapsed } = self;
         let (training, diagnosis) = (&state.training, &state.diagnosis);
         let sample = diagnosis.sample();
         let header = Header {
@@ -212,9 +231,8 @@ impl Checkpoint {
                 (epoch, updates, Sums::of(sums))
             },
             system: tracking.system(),
-            first: first.as_ref().map(|first| {
-                [&first.weights, &first.activations].map(|part| part.iter().map(Spread::of).collect())
-            }),
+            first: looks.first.as_deref().map(spreads),
+            last: looks.last.as_ref().map(|(epoch, last)| (*epoch, spreads(last))),
         };
         let mut arrays: Vec<&[f32]> = vec![&training.values.trained, &training.values.tracked];
         arrays.extend([&state.average.trained[..], &state.average.tracked]);
@@ -286,17 +304,17 @@ impl Checkpoint {
             train_time: header.train_time,
             waited: header.wait_time,
         };
-        let first = header.first.map(|[weights, activations]| {
-            let values = |part: Vec<Spread>| part.into_iter().map(Spread::value).collect();
-            Arc::new(Distributions { weights: values(weights), activations: values(activations) })
-        });
+        let looks = Looks {
+            first: header.first.map(distributions_of),
+            last: header.last.map(|(epoch, last)| (epoch, distributions_of(last))),
+        };
         Ok(Checkpoint {
             of: header.of,
             state,
             tracking,
             metrics_bytes: header.metrics_bytes,
             board: header.board,
-            first,
+            looks,
             elapsed: header.elapsed,
         })
     }

@@ -86,9 +86,10 @@ pub trait Observer: Send {
         let _ = step;
     }
 
-    /// Asked behind every batch and every epoch: whether the loop's state is wanted now, to be kept.
-    fn wants_state(&mut self) -> bool {
-        false
+    /// Asked behind every batch and every epoch: where the loop's state is to be copied to, if it is wanted now; memory that held one before
+    /// is used again.
+    fn wants_state(&mut self) -> Option<LoopState> {
+        None
     }
 
     /// The loop's state, where it was wanted.

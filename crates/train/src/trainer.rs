@@ -216,22 +216,22 @@ impl<'a> Training<'a> {
 
     /// Everything that the loop remembers between two steps.
     pub fn state(&self) -> LoopState {
-        LoopState {
-            begun: self.begun,
-            epoch: self.epoch,
-            batches: self.batches,
-            batches_in_all: self.batches_in_all,
-            lr: self.lr,
-            sums: self.sums,
-            training: self.engine.training_state(),
-            average: self.average.clone(),
-            schedule: self.schedule.state(),
-            best: self.best.state().clone(),
-            diagnosis: self.diagnosis.state.clone(),
-            epochs: self.epochs.clone(),
-            train_time: self.train_time,
-            waited: self.waited,
-        }
+        let mut state = LoopState::default();
+        self.state_into(&mut state);
+        state
+    }
+
+    /// The same, into a state whose memory is used again.
+    fn state_into(&self, state: &mut LoopState) {
+        self.engine.training_state_into(&mut state.training);
+        state.average.clone_from(&self.average);
+        state.best.clone_from(self.best.state());
+        state.diagnosis.clone_from(&self.diagnosis.state);
+        state.epochs.clone_from(&self.epochs);
+        state.schedule = self.schedule.state();
+        (state.begun, state.epoch, state.batches) = (self.begun, self.epoch, self.batches);
+        (state.batches_in_all, state.lr, state.sums) = (self.batches_in_all, self.lr, self.sums);
+        (state.train_time, state.waited) = (self.train_time, self.waited);
     }
 
     fn restore(&mut self, state: &LoopState) -> Result<(), TrainError> {
@@ -453,8 +453,9 @@ impl<'a> Training<'a> {
 
     /// Hands the state to an observer that wants it.
     fn offer_state(&self, observer: &mut dyn Observer) {
-        if observer.wants_state() {
-            observer.state(self.state());
+        if let Some(mut state) = observer.wants_state() {
+            self.state_into(&mut state);
+            observer.state(state);
         }
     }
 

@@ -81,6 +81,14 @@ impl<T: Float> Optimizer<T> {
         }
     }
 
+    /// The same, into a state whose memory is used again.
+    pub(crate) fn state_into(&self, state: &mut OptimizerState<T>) {
+        state.name.clone_from(&self.config.name);
+        state.steps = self.steps;
+        state.moments.resize_with(self.moments.len(), Vec::new);
+        self.moments.iter().zip(&mut state.moments).for_each(|(moment, into)| copy_into(moment, into));
+    }
+
     /// Goes on from a state as if it had taken those steps itself.
     ///
     /// # Errors

@@ -369,8 +369,8 @@ impl Session {
             checkpoint_of(recipe, &environment),
             Box::new(move || before + started.elapsed()),
         );
-        let collected =
-            Collected::behind(checkpoint.as_ref().and_then(|checkpoint| checkpoint.first.clone()));
+        let looks = checkpoint.as_ref().map(|checkpoint| checkpoint.looks.clone());
+        let collected = Collected::behind(looks.unwrap_or_default());
         let mut recorder = Recorder::new(
             &plan,
             self.saves,
@@ -468,14 +468,14 @@ impl Session {
         if self.durable || checkpoints.is_there() {
             folder.sync();
         }
-        // Only now is there nothing left to go on with them.
+        // That it is gone says that all is written; only now is there nothing left to go on with.
+        drop(lock);
         let kept = outcome.end == RunEnd::Interrupted || is_finished;
         if !kept {
             checkpoints.remove();
         }
         let state_bytes = if kept { checkpoints.bytes() } else { 0 };
         recorder.tell();
-        drop(lock);
         Ok(Run { folder, outcome, summary, classes, paths, state_bytes })
     }
 
