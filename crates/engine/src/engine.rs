@@ -19,7 +19,7 @@ use crate::kernels::sparse::Nonzeros;
 use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
-use crate::parallel::Workspaces;
+use crate::parallel::{Workspaces, copy_into};
 use crate::plan::{BufferId, Planner};
 use crate::stage::{Kind, Source, Stage, stages};
 use pupila_backend::{Learning, LossSum, RestoreError, Snapshot, StepContext, Targets, TensorMemory};

@@ -38,6 +38,8 @@ pub(crate) struct Recorder<'a> {
     /// Whether the best model is better than the one on disk.
     unsaved: bool,
     checkpoints: Checkpoints,
+    /// When the copy of a state began.
+    copying: Option<Instant>,
     /// What the engine takes of memory while training.
     pub(crate) engine_bytes: Option<u64>,
     /// What the page shows of the epochs.
@@ -72,6 +74,7 @@ impl<'a> Recorder<'a> {
             saved,
             unsaved: false,
             checkpoints,
+            copying: None,
             engine_bytes: None,
             collected,
         }
@@ -189,11 +192,16 @@ impl Observer for Recorder<'_> {
     }
 
     fn wants_state(&mut self) -> Option<LoopState> {
-        self.checkpoints.due()
+        let state = self.checkpoints.due();
+        self.copying = state.is_some().then(Instant::now);
+        state
     }
 
     fn state(&mut self, state: LoopState) {
         self.keep(state, false);
+        if let Some(start) = self.copying.take() {
+            tracing::debug!("training waited {:.1} ms for a checkpoint", 1e3 * start.elapsed().as_secs_f64());
+        }
     }
 
     fn epoch(&mut self, record: &EpochRecord, engine: &dyn Backend) {

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use crate::best::Best;
+use crate::best::{Best, BestState};
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::evaluate::{EvaluateError, evaluate_on};
 use crate::features::Features;
@@ -225,7 +225,9 @@ impl<'a> Training<'a> {
     fn state_into(&self, state: &mut LoopState) {
         self.engine.training_state_into(&mut state.training);
         state.average.clone_from(&self.average);
-        state.best.clone_from(self.best.state());
+        let BestState { best, reference, waited, values } = self.best.state();
+        (state.best.best, state.best.reference, state.best.waited) = (*best, *reference, *waited);
+        state.best.values.clone_from(values);
         state.diagnosis.clone_from(&self.diagnosis.state);
         state.epochs.clone_from(&self.epochs);
         state.schedule = self.schedule.state();

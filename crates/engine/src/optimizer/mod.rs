@@ -10,7 +10,7 @@ mod sgd;
 use crate::arena::Arena;
 use crate::float::Float;
 use crate::kernels::prefetch::Ask;
-use crate::parallel::{Shared, for_each};
+use crate::parallel::{Shared, copy_into, for_each};
 use pupila_backend::{NodeLearning, OptimizerState, RestoreError};
 use std::ops::Range;
 

@@ -92,6 +92,9 @@ pub struct Side {
     pub data: String,
 }
 
+/// Where in a file a difference is, and what it is.
+type Found = Option<(String, String)>;
+
 /// Compares a run with what it should be: the first difference of each file, and the files that were compared.
 ///
 /// # Errors
@@ -99,7 +102,7 @@ pub struct Side {
 pub fn differences(found: &Side, expected: &Side) -> io::Result<(Vec<Difference>, Vec<String>)> {
     let mut differences = Vec::new();
     let mut files = Vec::new();
-    let mut compare = |file: &str, difference: &dyn Fn(&[u8], &[u8]) -> Option<(String, String)>| {
+    let mut compare = |file: &str, difference: &dyn Fn(&[u8], &[u8]) -> Found| {
         let read = |side: &Side| match fs::read(side.folder.join(file)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -161,7 +164,7 @@ fn without_times(page: &[u8]) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn of_bytes(found: &[u8], expected: &[u8]) -> Option<(String, String)> {
+fn of_bytes(found: &[u8], expected: &[u8]) -> Found {
     if found == expected {
         return None;
     }
@@ -199,7 +202,7 @@ fn remove(value: &mut Value, fields: &[&str]) {
     }
 }
 
-fn of_json(found: &[u8], expected: &[u8], fields: &[&str]) -> Option<(String, String)> {
+fn of_json(found: &[u8], expected: &[u8], fields: &[&str]) -> Found {
     let parsed = |bytes: &[u8]| {
         serde_json::from_slice::<Value>(bytes).map(|mut value| {
             remove(&mut value, fields);
@@ -213,7 +216,7 @@ fn of_json(found: &[u8], expected: &[u8], fields: &[&str]) -> Option<(String, St
 }
 
 /// The first place at which two values differ, and how.
-fn first(a: &Value, b: &Value, place: String) -> Option<(String, String)> {
+fn first(a: &Value, b: &Value, place: String) -> Found {
     match (a, b) {
         (Value::Object(x), Value::Object(y)) => {
             let keys = y.keys().chain(x.keys().filter(|key| !y.contains_key(*key)));
@@ -233,7 +236,7 @@ fn first(a: &Value, b: &Value, place: String) -> Option<(String, String)> {
     }
 }
 
-fn of_lines(found: &[u8], expected: &[u8]) -> Option<(String, String)> {
+fn of_lines(found: &[u8], expected: &[u8]) -> Found {
     let [found, expected] = [found, expected].map(String::from_utf8_lossy);
     let (mut a, mut b) = (found.lines(), expected.lines());
     for number in 1.. {
@@ -258,7 +261,7 @@ fn of_lines(found: &[u8], expected: &[u8]) -> Option<(String, String)> {
     None
 }
 
-fn of_boards(found: &[BoardEvent], expected: &[BoardEvent]) -> Option<(String, String)> {
+fn of_boards(found: &[BoardEvent], expected: &[BoardEvent]) -> Found {
     let is_timed = |tag: &str| BOARD.iter().any(|of| tag.starts_with(of));
     for (number, (a, b)) in found.iter().zip(expected).enumerate() {
         let place = format!("event {number}, step {}: {}", b.step, b.tag);
