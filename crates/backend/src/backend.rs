@@ -98,6 +98,11 @@ pub trait Backend: Debug + Send {
     /// All that one step hands to the next, in the backend's own order.
     fn training_state(&self) -> TrainingState;
 
+    /// The same, into a state whose memory may be used again.
+    fn training_state_into(&self, state: &mut TrainingState) {
+        *state = self.training_state();
+    }
+
     /// Goes on from a state as if all that led to it had happened here.
     ///
     /// # Errors

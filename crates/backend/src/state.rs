@@ -4,12 +4,24 @@
 //! tensors. So it fits a backend of the same kind and the same network alone; what outlives a program is the state dict.
 
 /// A copy of a network's values in the backend's own order. An empty one is of no network.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, PartialEq, Default)]
 pub struct Snapshot<T> {
     /// What training updates.
     pub trained: Vec<T>,
     /// What follows the batches instead: BatchNorm's running statistics.
     pub tracked: Vec<T>,
+}
+
+impl<T: Clone> Clone for Snapshot<T> {
+    fn clone(&self) -> Self {
+        Snapshot { trained: self.trained.clone(), tracked: self.tracked.clone() }
+    }
+
+    /// Uses the memory again.
+    fn clone_from(&mut self, other: &Self) {
+        self.trained.clone_from(&other.trained);
+        self.tracked.clone_from(&other.tracked);
+    }
 }
 
 /// What an optimizer remembers from one step to the next.

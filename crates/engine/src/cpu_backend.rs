@@ -135,6 +135,15 @@ impl Backend for CpuBackend {
         TrainingState { values, optimizer, waiting: self.engine.waiting() }
     }
 
+    fn training_state_into(&self, state: &mut TrainingState) {
+        self.engine.save_to(&mut state.values);
+        match (&self.optimizer, &mut state.optimizer) {
+            (Some(optimizer), Some(state)) => optimizer.state_into(state),
+            (optimizer, state) => *state = optimizer.as_ref().map(Optimizer::state),
+        }
+        state.waiting = self.engine.waiting();
+    }
+
     fn restore_training(&mut self, state: &TrainingState) -> Result<(), RestoreError> {
         self.engine.check_snapshot(&state.values)?;
         if let Some(waiting) = &state.waiting {

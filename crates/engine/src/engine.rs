@@ -19,7 +19,7 @@ use crate::kernels::sparse::Nonzeros;
 use crate::kernels::tile::COLUMNS;
 use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
-use crate::parallel::Workspaces;
+use crate::parallel::{Workspaces, copy_into};
 use crate::plan::{BufferId, Planner};
 use crate::stage::{Kind, Source, Stage, stages};
 use pupila_backend::{Learning, LossSum, RestoreError, Snapshot, StepContext, Targets, TensorMemory};
@@ -442,9 +442,8 @@ impl<T: Float> Engine<T> {
 
     /// Copies all values, tracked ones included, into `snapshot`.
     pub fn save_to(&self, snapshot: &mut Snapshot<T>) {
-        snapshot.trained.clear();
-        snapshot.trained.extend_from_slice(&self.values);
-        snapshot.tracked.clone_from(&self.tracked);
+        copy_into(&self.values, &mut snapshot.trained);
+        copy_into(&self.tracked, &mut snapshot.tracked);
     }
 
     /// Moves the snapshot's trained values to `decay` of what they are and the rest of what they are here, the exponential

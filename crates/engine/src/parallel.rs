@@ -17,6 +17,20 @@ pub(crate) fn for_each(jobs: usize, job: impl Fn(usize) + Sync + Send) {
     }
 }
 
+/// Values that one job copies.
+const COPIED: usize = 1 << 18;
+
+/// Copies values, on all threads and into memory that is used again where there are as many.
+pub(crate) fn copy_into<T: Float>(from: &[T], into: &mut Vec<T>) {
+    if into.len() == from.len() {
+        let pieces = into.par_chunks_mut(COPIED).zip(from.par_chunks(COPIED));
+        pieces.for_each(|(into, from)| into.copy_from_slice(from));
+    } else {
+        into.clear();
+        into.extend_from_slice(from);
+    }
+}
+
 /// Memory for what a job needs while it runs, one piece for each thread, each from the beginning of a cache line.
 #[derive(Debug)]
 pub(crate) struct Workspaces<T> {

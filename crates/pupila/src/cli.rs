@@ -21,6 +21,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train a classifier on a folder of images
     Train(Train),
+    /// Go on with a run that was stopped or killed
+    Resume(Resume),
+    /// Run a run again, and say whether every byte is the same
+    Verify(Verify),
     /// Judge a trained model on labelled images
     Eval(Eval),
     /// Classify images with a trained model
@@ -77,6 +81,39 @@ pub(crate) struct Train {
     /// Name of the run's folder; otherwise the data's and the model's names and a number
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Run folder
+    pub(crate) run: PathBuf,
+    /// Train up to this epoch, beyond the last one that was asked for; a run that has ended must have kept its end
+    /// (checkpoint.keep_final)
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<u32>,
+    /// Where the data are now, if they have moved
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Set a key of the recipe that no result depends on, such as checkpoint.minutes=5; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) settings: Vec<String>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Run folder
+    pub(crate) run: PathBuf,
+    /// Where the data are now, if they have moved
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -57,6 +57,7 @@
 
 mod augmentation;
 mod benchmark;
+mod checkpoints;
 mod classifier;
 mod comparison;
 mod contact_sheet;
@@ -70,6 +71,7 @@ mod memory_need;
 mod notices;
 mod page;
 mod recorder;
+mod resume;
 pub mod runs;
 pub mod search;
 mod session;
@@ -79,6 +81,7 @@ mod stop_signal;
 pub mod study;
 mod trained;
 mod transfer;
+pub mod verify;
 
 pub use augmentation::{Alone, AugmentationOptions, Augmented, augmented};
 pub use benchmark::{Benchmark, BenchmarkOptions, Times, Work};
@@ -100,6 +103,7 @@ pub use pupila_train::{
     Begin, CheckedRecipe, EpochRecord, Finding, Look, Observer, Outcome, Preparation, Ready, Recipe,
     StepRecord, Stop, Views,
 };
+pub use resume::{Resumption, ResumptionOptions};
 pub use search::Search;
 pub use session::{
     Beginning, FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, cache_bound,
@@ -109,6 +113,7 @@ pub use shared_data::SharedData;
 pub use stop_signal::StopSignal;
 pub use study::Study;
 pub use transfer::Learnt;
+pub use verify::{Verification, VerificationOptions};
 
 /// The sections of a recipe, how it is read from TOML, and what can be wrong with it.
 pub mod recipe {

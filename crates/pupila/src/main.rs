@@ -33,6 +33,8 @@ fn main() -> ExitCode {
     }
     let outcome = match cli.command {
         cli::Command::Train(arguments) => commands::train::run(&arguments, started),
+        cli::Command::Resume(arguments) => commands::resume::run(&arguments, started),
+        cli::Command::Verify(arguments) => commands::verify::run(&arguments),
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
         cli::Command::Predict(arguments) => commands::predict::run(&arguments),
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),

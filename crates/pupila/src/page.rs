@@ -8,21 +8,31 @@ use pupila_network::Network;
 use pupila_report::{Distribution, EpochPoint, Heat, Judged, Picture, Report, Training, ValueCounts, select};
 use pupila_run::{Environment, Intervals, Leaks, Summary};
 use pupila_train::{
-    Distributions, EarlyStopping, EpochRecord, Look, Monitor, Outcome, Recipe, ValueSpread, distributions,
-    explain_samples, first_filters, sample_image, stops_after,
+    Distributions, EarlyStopping, EpochRecord, Look, Looks, Monitor, Outcome, Recipe, ValueSpread,
+    distributions, explain_samples, first_filters, sample_image, stops_after,
 };
 use pupila_transforms::Normalization;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Weights and activations at the first and the last epoch.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
-    first: Option<Distributions>,
-    last: Option<(u32, Distributions)>,
+    looks: Looks,
 }
 
 impl Collected {
+    /// As it was when a checkpoint was taken.
+    pub(crate) fn behind(looks: Looks) -> Self {
+        Collected { looks }
+    }
+
+    /// What it has seen so far.
+    pub(crate) fn looks(&self) -> Looks {
+        self.looks.clone()
+    }
+
     /// Looks at the first and the last epoch; others would cost time for nothing.
     pub(crate) fn look(&mut self, look: &mut Look<'_>, normalization: &Normalization) {
         let epoch = look.record.epoch;
@@ -31,9 +41,9 @@ impl Collected {
         }
         let seen = distributions(look.engine, look.plan.val, normalization);
         if look.last {
-            self.last = Some((epoch, seen));
+            self.looks.last = Some((epoch, Arc::new(seen)));
         } else {
-            self.first = Some(seen);
+            self.looks.first = Some(Arc::new(seen));
         }
     }
 }
@@ -103,7 +113,8 @@ pub(crate) fn of_run(
         would_stop: would_stop(recipe, outcome),
     };
     // Where the run ended before its last epoch, the values that are kept stand in.
-    let Collected { first, last } = collected;
+    let Looks { first, last } = collected.looks;
+    let last = last.map(|(epoch, last)| (epoch, Arc::unwrap_or_clone(last)));
     let last = last.or_else(|| {
         let best = outcome.best_epoch?;
         Some((best, distributions(source.engine, source.loader, source.normalization)))
@@ -112,7 +123,7 @@ pub(crate) fn of_run(
         (Vec::new(), Vec::new(), ("epoch 1".to_owned(), String::new()));
     if let Some((epoch, last)) = last {
         times.1 = format!("epoch {epoch}");
-        let first = first.filter(|_| epoch > 1).unwrap_or_default();
+        let first = first.filter(|_| epoch > 1).map_or_else(Distributions::default, Arc::unwrap_or_clone);
         weights = paired(first.weights, last.weights);
         activations = paired(first.activations, last.activations);
     }

@@ -1,14 +1,15 @@
 //! What a session does while its run goes on: it records, keeps the best model on disk, and collects what the page shows.
 
+use crate::checkpoints::Checkpoints;
 use crate::page::Collected;
 use crate::stop_signal::StopSignal;
 use pupila_backend::{Backend, Snapshot};
 use pupila_loader::Loader;
-use pupila_run::{Leaks, RunFolder};
+use pupila_run::{Leaks, RunFolder, fault};
 use pupila_trackers::Event;
 use pupila_train::{
-    Begin, EpochRecord, Look, ModelCard, ModelFile, ModelFileError, Observer, Outcome, Plan, StepRecord,
-    Stop, Tracking,
+    Begin, EpochRecord, Look, LoopState, ModelCard, ModelFile, ModelFileError, Observer, Outcome, Plan,
+    StepRecord, Stop, Tracking,
 };
 use pupila_transforms::Normalization;
 use std::time::{Duration, Instant};
@@ -36,6 +37,9 @@ pub(crate) struct Recorder<'a> {
     saved: (Instant, Duration),
     /// Whether the best model is better than the one on disk.
     unsaved: bool,
+    checkpoints: Checkpoints,
+    /// When the copy of a state began.
+    copying: Option<Instant>,
     /// What the engine takes of memory while training.
     pub(crate) engine_bytes: Option<u64>,
     /// What the page shows of the epochs.
@@ -49,12 +53,13 @@ impl<'a> Recorder<'a> {
         folder: &'a RunFolder,
         card: ModelCard,
         tracking: Tracking,
+        checkpoints: Checkpoints,
+        collected: Collected,
         normalization: &'a Normalization,
         stop: &'a StopSignal,
         observer: &'a mut dyn Observer,
     ) -> Self {
         let report = plan.recipe.tracking.report;
-        let collected = Collected::default();
         let bytes = 4.0 * plan.network.parameter_count() as f64;
         let saved = (Instant::now(), Duration::from_secs_f64(bytes / BYTES_PER_S));
         Recorder {
@@ -68,6 +73,8 @@ impl<'a> Recorder<'a> {
             observer,
             saved,
             unsaved: false,
+            checkpoints,
+            copying: None,
             engine_bytes: None,
             collected,
         }
@@ -123,10 +130,45 @@ impl<'a> Recorder<'a> {
         self.warn();
     }
 
+    /// Says what went wrong since the last time.
+    pub(crate) fn tell(&mut self) {
+        self.warn();
+    }
+
     fn warn(&mut self) {
-        for warning in self.tracking.warnings() {
+        for warning in self.tracking.warnings().into_iter().chain(self.checkpoints.failures()) {
             self.observer.warning(&warning);
         }
+    }
+
+    /// The run goes on from a state: the best model on the disk may be another than its best.
+    pub(crate) fn goes_on(&mut self, engine: &dyn Backend) {
+        self.unsaved = true;
+        self.count_memory(engine);
+    }
+
+    fn count_memory(&mut self, engine: &dyn Backend) {
+        let memory = engine.memory_bytes();
+        let bytes = memory.values + memory.gradients + memory.moments + memory.step;
+        self.engine_bytes = Some(bytes as u64);
+    }
+
+    /// Keeps a state, and waits until it is on the disk. `alone`: the older ones go.
+    pub(crate) fn keep_now(&mut self, state: LoopState, alone: bool) {
+        self.checkpoints.wait();
+        self.keep(state, alone);
+        self.checkpoints.wait();
+        self.warn();
+    }
+
+    fn keep(&mut self, state: LoopState, alone: bool) {
+        let (tracking, positions) = (self.tracking.state().clone(), self.tracking.positions());
+        self.checkpoints.keep(alone, state, tracking, positions, self.collected.looks());
+    }
+
+    /// The run's checkpoints.
+    pub(crate) fn checkpoints(&mut self) -> &mut Checkpoints {
+        &mut self.checkpoints
     }
 }
 
@@ -136,9 +178,7 @@ impl Observer for Recorder<'_> {
     }
 
     fn begin(&mut self, begin: Begin<'_>) {
-        let memory = begin.engine.memory_bytes();
-        let bytes = memory.values + memory.gradients + memory.moments + memory.step;
-        self.engine_bytes = Some(bytes as u64);
+        self.count_memory(begin.engine);
         self.tracking.begin(&begin);
         self.observer.begin(begin);
     }
@@ -146,9 +186,26 @@ impl Observer for Recorder<'_> {
     fn step(&mut self, step: &StepRecord) {
         self.tracking.step(step);
         self.observer.step(step);
+        self.checkpoints.step();
+        // Where tests end the process; nothing can fail here.
+        let _ = fault("step");
+    }
+
+    fn wants_state(&mut self) -> Option<LoopState> {
+        let state = self.checkpoints.due();
+        self.copying = state.is_some().then(Instant::now);
+        state
+    }
+
+    fn state(&mut self, state: LoopState) {
+        self.keep(state, false);
+        if let Some(start) = self.copying.take() {
+            tracing::debug!("training waited {:.1} ms for a checkpoint", 1e3 * start.elapsed().as_secs_f64());
+        }
     }
 
     fn epoch(&mut self, record: &EpochRecord, engine: &dyn Backend) {
+        self.warn();
         self.observer.epoch(record, engine);
     }
 

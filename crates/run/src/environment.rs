@@ -36,6 +36,9 @@ pub struct Environment {
 pub struct Data {
     /// Where they are.
     pub path: String,
+    /// The path as it was typed, with which the paths of images begin.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub given: String,
     /// How they are given, such as `class folders`.
     pub form: String,
     /// Whether the validation set was split off the training images.

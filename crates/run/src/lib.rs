@@ -6,6 +6,8 @@
 //! The files carry the number of their [`FORMAT`]. Folders of older formats open, and what they lack is absent; a folder of a
 //! newer format is refused with the version that wrote it.
 
+mod checkpoint;
+mod disk;
 mod environment;
 mod error;
 mod finding;
@@ -13,6 +15,7 @@ mod folder;
 mod intervals;
 mod leaks;
 mod learnt;
+mod lock;
 mod looks;
 mod looks_summary;
 mod named;
@@ -24,6 +27,8 @@ mod study_file;
 mod summary;
 mod write;
 
+pub use checkpoint::{CheckpointError, CheckpointFile, CheckpointFolder};
+pub use disk::{Disk, SystemDisk, fault};
 pub use environment::{ClassCounts, Data, Environment, Sampling};
 pub use error::RunFileError;
 pub use finding::Finding;
@@ -31,6 +36,7 @@ pub use folder::{RunFolder, RunFolderError};
 pub use intervals::{Against, Intervals, with_interval};
 pub use leaks::{Leaks, PartScores, TrainingCopy, leaks_csv, trained_on, was_trained_on};
 pub use learnt::LearntFrom;
+pub use lock::RunLock;
 pub use looks::{Look, Looks, StateFolder, note_look, read_looks};
 pub use looks_summary::LooksSummary;
 pub use named::{Named, Number, finite};

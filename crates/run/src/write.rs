@@ -1,5 +1,6 @@
 //! Files that are there whole or not at all.
 
+use crate::disk::fault;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -45,13 +46,19 @@ fn whole(path: &Path, content: &[u8], durably: bool) -> io::Result<()> {
     partial.push(".partial");
     let partial = PathBuf::from(partial);
     let write = || {
+        fault("open-file")?;
         let mut file = File::create(&partial)?;
         // Before there is anything to read.
         if let Some(there) = &there {
             file.set_permissions(there.permissions())?;
         }
+        fault("write-file")?;
         file.write_all(content)?;
-        if durably { file.sync_all() } else { Ok(()) }
+        if durably {
+            fault("fsync-file")?;
+            file.sync_all()?;
+        }
+        fault("rename-file")
     };
     let written = write().and_then(|()| fs::rename(&partial, &path));
     if written.is_err() {

@@ -1,6 +1,6 @@
 //! A tracker on a thread of its own, so that training never waits for it.
 
-use crate::{Event, Tracker};
+use crate::{BoardPosition, Event, Tracker};
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +12,17 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Background {
     name: &'static str,
-    queue: Option<Sender<(f64, Arc<Event>)>>,
+    queue: Option<Sender<Order>>,
     ended: Receiver<()>,
     failure: Arc<Mutex<Option<io::Error>>>,
+}
+
+/// What is asked of the thread.
+#[derive(Debug)]
+enum Order {
+    Record(f64, Arc<Event>),
+    /// To say where it stands.
+    Position(Sender<BoardPosition>),
 }
 
 impl Background {
@@ -23,14 +31,22 @@ impl Background {
     /// # Errors
     /// The operating system gives no thread.
     pub fn start(mut tracker: impl Tracker + Send + 'static) -> io::Result<Self> {
-        let (queue, events) = channel::<(f64, Arc<Event>)>();
+        let (queue, events) = channel::<Order>();
         let (end, ended) = channel();
         let failure: Arc<Mutex<Option<io::Error>>> = Arc::default();
         let (name, theirs) = (tracker.name(), Arc::clone(&failure));
         std::thread::Builder::new().name("tracker".into()).spawn(move || {
             // Dropped with the thread, however it ends.
             let _end: Sender<()> = end;
-            for (time, event) in events {
+            for order in events {
+                let (time, event) = match order {
+                    Order::Record(time, event) => (time, event),
+                    Order::Position(to) => {
+                        // Whoever has asked may have given up.
+                        let _ = tracker.position().map(|position| to.send(position));
+                        continue;
+                    }
+                };
                 if let Err(error) = tracker.record(time, &event) {
                     *theirs.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     return;
@@ -49,8 +65,15 @@ impl Background {
     pub fn record(&self, time: f64, event: Arc<Event>) {
         if let Some(queue) = &self.queue {
             // The thread has gone: its failure is told by `failure`.
-            let _ = queue.send((time, event));
+            let _ = queue.send(Order::Record(time, event));
         }
+    }
+
+    /// Told where the tracker stands, once all events so far are recorded; hung up where it has none to tell.
+    pub fn position(&self) -> Option<Receiver<BoardPosition>> {
+        let (to, position) = channel();
+        self.queue.as_ref()?.send(Order::Position(to)).ok()?;
+        Some(position)
     }
 
     /// Why the tracker has stopped, told once.

@@ -4,7 +4,7 @@
 //! it.
 
 use crate::{Event, RunInfo, Tracker};
-use pupila_run::{FORMAT, Named, Number, Record, StartRecord};
+use pupila_run::{FORMAT, Named, Number, Record, StartRecord, fault};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -13,6 +13,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Jsonl {
     file: File,
+    bytes: u64,
 }
 
 impl Jsonl {
@@ -27,7 +28,28 @@ impl Jsonl {
         // What a killed run has left of a line would make the next one unreadable.
         file.set_len(whole as u64)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Jsonl { file })
+        Ok(Jsonl { file, bytes: whole as u64 })
+    }
+
+    /// Goes on behind the first `bytes` of a file that is there; the rest is cut off.
+    ///
+    /// # Errors
+    /// The file is not there, is shorter, or cannot be written.
+    pub fn cut(path: &Path, bytes: u64) -> io::Result<Self> {
+        let mut file = File::options().write(true).open(path)?;
+        let there = file.metadata()?.len();
+        if there < bytes {
+            return Err(io::Error::other(format!("it has {there} bytes, and had {bytes}")));
+        }
+        fault("truncate")?;
+        file.set_len(bytes)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Jsonl { file, bytes })
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// A new file; one that is there already is an error.
@@ -35,7 +57,7 @@ impl Jsonl {
     /// # Errors
     /// The file cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Jsonl { file: File::options().write(true).create_new(true).open(path)? })
+        Ok(Jsonl { file: File::options().write(true).create_new(true).open(path)?, bytes: 0 })
     }
 }
 
@@ -49,7 +71,10 @@ impl Tracker for Jsonl {
         let mut line = serde_json::to_string(&record)?;
         line.push('\n');
         // One write for the whole line, so that a run that is killed leaves whole lines.
-        self.file.write_all(line.as_bytes())
+        fault("append")?;
+        self.file.write_all(line.as_bytes())?;
+        self.bytes += line.len() as u64;
+        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ pub use pr_curve::PrCurve;
 pub use pupila_run::{DataRecord, Group, RunEnd};
 pub use redact::redact;
 pub use system::SystemMetrics;
-pub use tensorboard::TensorBoard;
+pub use tensorboard::{BoardEvent, BoardPosition, TensorBoard, read_board};
 
 /// A sink of events.
 pub trait Tracker {
@@ -34,6 +34,11 @@ pub trait Tracker {
     /// # Errors
     /// It could not be written; the caller warns once and goes on.
     fn record(&mut self, time: f64, event: &Event) -> std::io::Result<()>;
+
+    /// Where it stands, if it can go on from there later.
+    fn position(&self) -> Option<BoardPosition> {
+        None
+    }
 }
 
 /// The time now, in seconds since 1970, UTC.

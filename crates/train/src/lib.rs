@@ -5,6 +5,7 @@
 
 mod best;
 mod cadence;
+mod checkpoint;
 mod data;
 pub mod diagnosis;
 mod early_shortcuts;
@@ -24,6 +25,7 @@ mod trainer;
 mod views;
 
 pub use best::{BestState, stops_after};
+pub use checkpoint::{Checkpoint, CheckpointOf, Looks};
 pub use data::{DataError, Images, check_leaks, fingerprint, fingerprint_of, scan_for};
 pub use diagnosis::{DiagnosisState, Finding};
 pub use evaluate::{EvaluateError, evaluate};
@@ -35,13 +37,15 @@ pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Pr
 pub use near_copies::MOST_COMPARED;
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
-    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName, HoldName, Input,
-    KeptSize, KeyDoc, Labels, Layers, LeakPolicy, LearntKeys, Loss, Monitor, MonitorError, NamedWeights,
-    Names, NormPolicy, Origin, Recipe, RecipeErrors, Sampler, Setting, Size, Train, Transfer, json_schema,
-    key_docs, key_meant, keys, keys_page,
+    Augment, CheckedRecipe, CheckpointConfig, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName,
+    HoldName, Input, KeptSize, KeyDoc, Labels, Layers, LeakPolicy, LearntKeys, Loss, Monitor, MonitorError,
+    NamedWeights, Names, NormPolicy, Origin, Recipe, RecipeErrors, Sampler, Setting, Size, Train, Transfer,
+    json_schema, key_docs, key_meant, keys, keys_page,
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};
-pub use tracking::{Tracking, TrackingConfig, TrackingState, changed_keys, flat_recipe, mlflow_target};
+pub use tracking::{
+    RecordPositions, Tracking, TrackingConfig, TrackingState, changed_keys, flat_recipe, mlflow_target,
+};
 pub use trainer::{Outcome, Plan, TrainError, Training, train};
 pub use views::{Views, evaluate_views};

@@ -1,6 +1,7 @@
 //! Whoever watches a run, and what it is told.
 
 use crate::best::BestState;
+use crate::state::LoopState;
 use crate::trainer::{Outcome, Plan};
 use pupila_backend::{Backend, LossSum};
 use pupila_metrics::Predictions;
@@ -83,6 +84,17 @@ pub trait Observer: Send {
     /// A batch has been learnt from.
     fn step(&mut self, step: &StepRecord) {
         let _ = step;
+    }
+
+    /// Asked behind every batch and every epoch: where the loop's state is to be copied to, if it is wanted now; memory that held one before
+    /// is used again.
+    fn wants_state(&mut self) -> Option<LoopState> {
+        None
+    }
+
+    /// The loop's state, where it was wanted.
+    fn state(&mut self, state: LoopState) {
+        let _ = state;
     }
 
     /// An epoch has ended. `engine` has its values.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// All that a training loop carries from one step to the next. With it, the recipe and the data a run goes on to the bit as if
 /// it had never stopped; what observers carry is theirs ([`crate::Tracking::state`]).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LoopState {
     /// Whether the observer was told that the run begins.
     pub begun: bool,

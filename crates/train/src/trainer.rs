@@ -1,6 +1,6 @@
 //! The training loop.
 
-use crate::best::Best;
+use crate::best::{Best, BestState};
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::evaluate::{EvaluateError, evaluate_on};
 use crate::features::Features;
@@ -209,24 +209,31 @@ impl<'a> Training<'a> {
         Ok(training)
     }
 
+    /// The engine, as it is.
+    pub fn engine(&self) -> &dyn Backend {
+        self.engine
+    }
+
     /// Everything that the loop remembers between two steps.
     pub fn state(&self) -> LoopState {
-        LoopState {
-            begun: self.begun,
-            epoch: self.epoch,
-            batches: self.batches,
-            batches_in_all: self.batches_in_all,
-            lr: self.lr,
-            sums: self.sums,
-            training: self.engine.training_state(),
-            average: self.average.clone(),
-            schedule: self.schedule.state(),
-            best: self.best.state().clone(),
-            diagnosis: self.diagnosis.state.clone(),
-            epochs: self.epochs.clone(),
-            train_time: self.train_time,
-            waited: self.waited,
-        }
+        let mut state = LoopState::default();
+        self.state_into(&mut state);
+        state
+    }
+
+    /// The same, into a state whose memory is used again.
+    fn state_into(&self, state: &mut LoopState) {
+        self.engine.training_state_into(&mut state.training);
+        state.average.clone_from(&self.average);
+        let BestState { best, reference, waited, values } = self.best.state();
+        (state.best.best, state.best.reference, state.best.waited) = (*best, *reference, *waited);
+        state.best.values.clone_from(values);
+        state.diagnosis.clone_from(&self.diagnosis.state);
+        state.epochs.clone_from(&self.epochs);
+        state.schedule = self.schedule.state();
+        (state.begun, state.epoch, state.batches) = (self.begun, self.epoch, self.batches);
+        (state.batches_in_all, state.lr, state.sums) = (self.batches_in_all, self.lr, self.sums);
+        (state.train_time, state.waited) = (self.train_time, self.waited);
     }
 
     fn restore(&mut self, state: &LoopState) -> Result<(), TrainError> {
@@ -369,6 +376,7 @@ impl<'a> Training<'a> {
                 updates: self.engine.updates(),
                 so_far: self.sums,
             });
+            self.offer_state(observer);
         }
         self.train_time = time_before + start.elapsed();
         Ok(None)
@@ -441,7 +449,16 @@ impl<'a> Training<'a> {
         self.diagnosis.epoch(self.engine, &self.epochs, &predictions, observer);
         (self.epoch, self.batches, self.sums) = (self.epoch + 1, 0, LossSum::default());
         (self.train_time, self.waited) = (Duration::ZERO, Duration::ZERO);
+        self.offer_state(observer);
         Ok(None)
+    }
+
+    /// Hands the state to an observer that wants it.
+    fn offer_state(&self, observer: &mut dyn Observer) {
+        if let Some(mut state) = observer.wants_state() {
+            self.state_into(&mut state);
+            observer.state(state);
+        }
     }
 
     /// Ends the run where it is: puts the best values back and judges them once more.

@@ -10,7 +10,7 @@ mod sgd;
 use crate::arena::Arena;
 use crate::float::Float;
 use crate::kernels::prefetch::Ask;
-use crate::parallel::{Shared, for_each};
+use crate::parallel::{Shared, copy_into, for_each};
 use pupila_backend::{NodeLearning, OptimizerState, RestoreError};
 use std::ops::Range;
 
@@ -79,6 +79,14 @@ impl<T: Float> Optimizer<T> {
             steps: self.steps,
             moments: self.moments.iter().map(|moment| moment.to_vec()).collect(),
         }
+    }
+
+    /// The same, into a state whose memory is used again.
+    pub(crate) fn state_into(&self, state: &mut OptimizerState<T>) {
+        state.name.clone_from(&self.config.name);
+        state.steps = self.steps;
+        state.moments.resize_with(self.moments.len(), Vec::new);
+        self.moments.iter().zip(&mut state.moments).for_each(|(moment, into)| copy_into(moment, into));
     }
 
     /// Goes on from a state as if it had taken those steps itself.

@@ -8,6 +8,7 @@ pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod predict;
 mod recipe;
+pub(crate) mod resume;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod search;
@@ -21,6 +22,7 @@ mod tell_judgement;
 mod tell_runs;
 mod tell_study;
 pub(crate) mod train;
+pub(crate) mod verify;
 
 use crate::failure::Failure;
 use pupila::trackers::redact;

@@ -512,7 +512,7 @@ fn has_events(folder: &RunFolder) -> bool {
 }
 
 /// The program as it was called, so that what is suggested can be copied.
-fn program() -> String {
+pub(super) fn program() -> String {
     std::env::args_os().next().map_or("pupila".into(), |name| name.to_string_lossy().into_owned())
 }
 

@@ -4,7 +4,7 @@ use super::recipe::{flag, init_from, resolve, trackers};
 use super::{tell, tell_data, typed};
 use crate::cli;
 use crate::failure::Failure;
-use crate::interrupt::listen;
+use crate::interrupt::listen_saying;
 use crate::memory::peak_rss_bytes;
 use crate::output::Output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,7 +13,10 @@ use pupila::dataset::Dataset;
 use pupila::recipe::CheckedRecipe;
 use pupila::run_files::{RunSummary, StudyFile};
 use pupila::trackers::Event;
-use pupila::{EpochRecord, Observer, Outcome, Ready, Run, RunEnd, RunFolder, Session, StepRecord};
+use pupila::{
+    EpochRecord, Observer, Outcome, Ready, Run, RunEnd, RunFolder, Session, SessionBuilder, StepRecord,
+};
+use std::path::Path;
 use std::time::Instant;
 
 /// The kind of the finding that ends a run.
@@ -43,29 +46,39 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
         .runs(&arguments.runs)
         .threads(arguments.threads.count())
         .memory(pupila::available_memory())
-        .stop_signal(&listen())
+        .stop_signal(&listen_saying("keeping where it is, and the best model so far"))
         .on_progress(move |progress| tell::advance(&shown, progress))
         .arguments(typed())
         .started(started);
     if let Some(name) = &arguments.name {
         builder = builder.name(name);
     }
+    go(output, builder, &recipe, &arguments.data, &bar)
+}
+
+/// Opens a session, tells what it is of, and runs it.
+pub(super) fn go(
+    output: Output,
+    builder: SessionBuilder,
+    recipe: &CheckedRecipe,
+    data: &Path,
+    bar: &ProgressBar,
+) -> Result<(), Failure> {
     let mut session = builder.open()?;
     if let Some(learnt) = session.learnt() {
         tell::learnt(output, learnt);
     }
-    tell_data::dataset(output, session.dataset(), &arguments.data, &recipe);
+    tell_data::dataset(output, session.dataset(), data, recipe);
     let decoded = session.decode();
     bar.finish_and_clear();
     let prepared = decoded?;
     tell::decoding(output, &prepared.images, &recipe.input.rule());
     tell::warnings(output, &prepared.images.dataset);
-    tell_data::in_memory(output, prepared, &recipe);
+    tell_data::in_memory(output, prepared, recipe);
     tell_data::near_copies(output, &prepared.images);
-    tell_data::shortcuts(output, &prepared.images, &arguments.data);
+    tell_data::shortcuts(output, &prepared.images, data);
     let dataset = prepared.images.dataset.clone();
-    let mut terminal =
-        Terminal { output, recipe: &recipe, dataset: &dataset, progress: ProgressBar::hidden() };
+    let mut terminal = Terminal { output, recipe, dataset: &dataset, progress: ProgressBar::hidden() };
     let run = session.run(&mut terminal)?;
     let mut object = run.summary().to_json();
     object["run"] = run.folder().path().to_string_lossy().into();
@@ -76,17 +89,31 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
 /// How it ended, as an exit code, and where everything is.
 fn ending(output: Output, run: &Run, session: &Session) -> Result<(), Failure> {
     let (outcome, folder) = (run.outcome(), run.folder());
+    let resume =
+        format!("{} resume {}", tell::program(), pupila::in_a_shell(&folder.path().display().to_string()));
     if outcome.best_epoch.is_some() {
         tell::where_it_is(output, folder, session.dataset(), session.recipe());
     }
     match (outcome.end, outcome.diverged) {
+        (RunEnd::Completed, _) if run.state_bytes() > 0 => {
+            output.say(format_args!(
+                "  train on from its end:       {resume} --epochs {}  (its state takes {:.1} MB)",
+                session.recipe().train.epochs * 2,
+                run.state_bytes() as f64 / 1e6
+            ));
+            Ok(())
+        }
         (RunEnd::Completed | RunEnd::StoppedEarly | RunEnd::Ended, _) => Ok(()),
-        (RunEnd::Interrupted, _) => Err(Failure::Interrupted(match outcome.best_epoch {
-            Some(epoch) => {
-                format!("interrupted; the model of epoch {epoch} is kept in {}", folder.path().display())
-            }
-            None => "interrupted before the first epoch ended, so there is no model to keep".into(),
-        })),
+        (RunEnd::Interrupted, _) => {
+            let what = match outcome.best_epoch {
+                Some(epoch) => {
+                    format!("interrupted; the model of epoch {epoch} is kept in {}", folder.path().display())
+                }
+                None => "interrupted before the first epoch ended, so there is no model to keep".into(),
+            };
+            let from = if run.state_bytes() > 0 { "go on with it" } else { "begin it anew" };
+            Err(Failure::Interrupted(format!("{what}\n{from}: {resume}")))
+        }
         (RunEnd::Diverged, place) => {
             let (epoch, step) = place.unwrap_or_default();
             let kept = match outcome.best_epoch {

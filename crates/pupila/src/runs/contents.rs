@@ -2,7 +2,7 @@
 
 use crate::search::{AGAIN, JOURNAL_LOCK, is_of_a_search, is_run_name, is_search};
 use crate::study::{CLAIM, LOCK};
-use pupila_run::{RunFileError, RunFolder, StudyFile, Summary};
+use pupila_run::{CheckpointFolder, RunFileError, RunFolder, RunLock, StudyFile, Summary};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -143,6 +143,9 @@ pub(crate) fn foreign_in_run(run: &Path) -> io::Result<Vec<PathBuf>> {
         if name == LEDGERS {
             return foreign(path, is_ledger, &|_, _| Ok(None)).map(Some);
         }
+        if name == CheckpointFolder::NAME {
+            return foreign(path, CheckpointFolder::is_its, &|_, _| Ok(None)).map(Some);
+        }
         // One that was killed early is known by its name alone.
         if name.starts_with(EVALUATION) || matches!(Content::of(path), Content::Evaluation) {
             return foreign(path, is_of_a_run, &|_, _| Ok(None)).map(Some);
@@ -219,7 +222,7 @@ fn foreign(
 fn is_of_a_run(name: &str) -> bool {
     let whole = whole(name);
     RunFolder::RESULTS.contains(&whole)
-        || [RunFolder::MODEL, RunFolder::METRICS, RunFolder::LOOKS].contains(&whole)
+        || [RunFolder::MODEL, RunFolder::METRICS, RunFolder::LOOKS, RunLock::NAME].contains(&whole)
         || name.starts_with(EVENTS)
 }
 

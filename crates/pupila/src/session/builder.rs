@@ -1,6 +1,6 @@
 //! A session that is being put together.
 
-use super::{Beginning, OnProgress, Progress, Session, Stage, available_threads};
+use super::{Beginning, GoingOn, OnProgress, Progress, Session, Stage, available_threads};
 use crate::error::{Error, Tried};
 use crate::memory_need;
 use crate::shared_data::SharedData;
@@ -35,6 +35,7 @@ pub struct SessionBuilder {
     pub(super) progress: Option<OnProgress>,
     pub(super) arguments: Vec<String>,
     pub(super) started: Instant,
+    pub(super) going_on: Option<GoingOn>,
 }
 
 impl fmt::Debug for SessionBuilder {
@@ -148,6 +149,12 @@ impl SessionBuilder {
         self
     }
 
+    /// The run goes on in a folder that is there.
+    pub(crate) fn going_on(mut self, going_on: GoingOn) -> Self {
+        self.going_on = Some(going_on);
+        self
+    }
+
     /// The session: the data scanned, and everything checked that can be before an image is read.
     ///
     /// # Errors
@@ -155,7 +162,9 @@ impl SessionBuilder {
     /// the input.
     pub fn open(self) -> Result<Session, Error> {
         let recipe = self.recipe?;
-        if let Some(name) = &self.name {
+        if let Some(name) = &self.name
+            && self.going_on.is_none()
+        {
             RunFolder::check_name(&self.runs, name)?;
         }
         // Before the data, which may take long.
@@ -231,6 +240,7 @@ impl SessionBuilder {
             network,
             learnt,
             images: Stage::Scanned(dataset),
+            going_on: self.going_on,
             ran: false,
         })
     }

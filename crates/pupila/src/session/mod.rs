@@ -6,10 +6,12 @@ mod first_steps;
 pub use builder::SessionBuilder;
 pub use first_steps::FirstStep;
 
+use crate::checkpoints::Checkpoints;
 use crate::error::{Error, Tried};
 use crate::memory_need::{available_memory, held_bytes};
-use crate::page;
+use crate::page::{self, Collected};
 use crate::recorder::Recorder;
+use crate::resume::in_use;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use crate::{describe, source};
@@ -18,13 +20,14 @@ use pupila_engine::{CpuBackend, Isa};
 use pupila_loader::Loader;
 use pupila_network::{Network, StateDict};
 use pupila_run::{
-    Data, Environment, FORMAT, Group, Intervals, Leaks, LearntFrom, RunFolder, RunFolderError, RunSummary,
-    Summary, TrainingCopy, leaks_csv, predictions_csv, trained_on,
+    Data, Environment, FORMAT, Group, Intervals, Leaks, LearntFrom, RunEnd, RunFolder, RunFolderError,
+    RunLock, RunSummary, Summary, TrainingCopy, leaks_csv, predictions_csv, trained_on,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
-    CheckedRecipe, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe, RecipeErrors, Start,
-    SummaryContext, Tracking, changed_keys, fingerprint, fingerprint_of, flat_recipe, run_summary,
+    CheckedRecipe, Checkpoint, CheckpointOf, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe,
+    RecipeErrors, Start, SummaryContext, Tracking, Training, changed_keys, fingerprint, fingerprint_of,
+    flat_recipe, run_summary,
 };
 use pupila_transforms::Normalization;
 use rayon::ThreadPool;
@@ -96,6 +99,7 @@ pub struct Session {
     network: Network,
     learnt: Option<Beginning>,
     images: Stage,
+    going_on: Option<GoingOn>,
     /// Whether it has run before: the times of the next run are its own.
     ran: bool,
 }
@@ -120,6 +124,17 @@ pub struct Beginning {
     pub fitted: Vec<String>,
     /// What was taken as what, a sentence each.
     pub taken: Vec<String>,
+}
+
+/// A run that goes on in its folder.
+#[derive(Debug)]
+pub(crate) struct GoingOn {
+    pub(crate) folder: RunFolder,
+    pub(crate) lock: RunLock,
+    /// Where it goes on; at the beginning without one.
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// What its folder says it was made on and of.
+    pub(crate) environment: Environment,
 }
 
 /// How far the data are.
@@ -167,6 +182,7 @@ impl Session {
             progress: None,
             arguments: Vec::new(),
             started: Instant::now(),
+            going_on: None,
         }
     }
 
@@ -248,8 +264,9 @@ impl Session {
             self.started = Instant::now();
         }
         self.decode()?;
+        let going_on = self.going_on.take();
         let prepared = self.prepared()?;
-        self.pool.install(|| self.train(prepared, observer))
+        self.pool.install(|| self.train(prepared, going_on, observer))
     }
 
     /// Batches of the training images, unmixed.
@@ -268,7 +285,12 @@ impl Session {
         Ok(if self.network.normalizes_over_batch_alone() { loader.without_single() } else { loader })
     }
 
-    fn train(&self, prepared: &Prepared, observer: &mut dyn Observer) -> Result<Run, Error> {
+    fn train(
+        &self,
+        prepared: &Prepared,
+        going_on: Option<GoingOn>,
+        observer: &mut dyn Observer,
+    ) -> Result<Run, Error> {
         let Prepared { images, normalization, .. } = prepared;
         let (recipe, network) = (&self.recipe, &self.network);
         let classes = images.dataset.classes.clone();
@@ -279,14 +301,9 @@ impl Session {
         let train_loader = self.training_loader(prepared)?.with_mixing(recipe.mixing());
         let val_loader = images.evaluation_loader(val_positions.clone(), normalization.clone(), batch)?;
 
-        let folder = RunFolder::create(&self.runs, self.name.as_deref(), &self.stem());
-        let folder = folder.map_err(|error| match error {
-            // A place for runs that cannot be written to is a matter of the request.
-            RunFolderError::Io { path, source } => Error::Io { tried: Tried::MakeFolder, path, source },
-            error => error.into(),
-        })?;
         let data = Data {
             path: canonical(&self.data).to_string_lossy().into_owned(),
+            given: self.data.to_string_lossy().into_owned(),
             form: images.dataset.form.to_string(),
             val_split_off: Some(images.dataset.val_from_train),
             fingerprint: fingerprint(&images.dataset),
@@ -298,11 +315,20 @@ impl Session {
             ..Data::default()
         };
         let environment = environment(data, self.threads, self.arguments.clone());
-        folder.write(RunFolder::RECIPE, recipe.to_toml())?;
-        folder.write_environment(&environment)?;
-        let trained = images.samples(&images.positions(Split::Train));
-        let contents = trained.iter().map(|&sample| images.dataset.samples[sample].content);
-        folder.write(RunFolder::TRAINED, trained_on(contents))?;
+        let (folder, lock, environment, checkpoint) = match going_on {
+            Some(there) => there.ready(&environment)?,
+            None => {
+                let (folder, lock) = self.make_folder()?;
+                (folder, lock, environment, None)
+            }
+        };
+        if checkpoint.is_none() {
+            folder.write(RunFolder::RECIPE, recipe.to_toml())?;
+            folder.write_environment(&environment)?;
+            let trained = images.samples(&images.positions(Split::Train));
+            let contents = trained.iter().map(|&sample| images.dataset.samples[sample].content);
+            folder.write(RunFolder::TRAINED, trained_on(contents))?;
+        }
 
         let class_weights = recipe.loss.class_weights.of(&classes, &class_images);
         let plan = Plan {
@@ -318,8 +344,15 @@ impl Session {
         let mut engine = CpuBackend::new(network, largest, true);
         observer.ready(&Ready { folder: &folder, plan: &plan, engine: &engine, threads: self.threads });
         let run = self.run_info(&folder, images, &environment);
-        let mut tracking = Tracking::start(&folder, &plan, normalization, run)
-            .map_err(Error::io(Tried::Write, folder.file(RunFolder::METRICS)))?;
+        let tracking = match &checkpoint {
+            Some(checkpoint) => Tracking::go_on(&folder, &plan, normalization, checkpoint),
+            None => Tracking::start(&folder, &plan, normalization, run),
+        };
+        let mut tracking = tracking.map_err(Error::io(Tried::Write, folder.file(RunFolder::METRICS)))?;
+        if checkpoint.is_some() {
+            // Behind the cut of the record, so that a run that is trained on is never taken for one that has ended.
+            folder.write(RunFolder::RECIPE, recipe.to_toml())?;
+        }
         if self.sends {
             tracking.send();
         }
@@ -328,14 +361,47 @@ impl Session {
             learnt_from: record,
             ..ModelCard::new(classes.clone(), recipe.input.clone(), normalization, recipe.model.clone())
         };
-        let mut recorder =
-            Recorder::new(&plan, self.saves, &folder, card, tracking, normalization, &self.stop, observer);
-        let initial = match &self.learnt {
-            Some(learnt) => Cow::Borrowed(&learnt.values),
-            None => Cow::Owned(plan.initial_values()),
+        let before = checkpoint.as_ref().map_or(Duration::ZERO, |checkpoint| checkpoint.elapsed);
+        let started = self.started;
+        let checkpoints = Checkpoints::new(
+            &recipe.checkpoint,
+            &folder,
+            checkpoint_of(recipe, &environment),
+            Box::new(move || before + started.elapsed()),
+        );
+        let looks = checkpoint.as_ref().map(|checkpoint| checkpoint.looks.clone());
+        let collected = Collected::behind(looks.unwrap_or_default());
+        let mut recorder = Recorder::new(
+            &plan,
+            self.saves,
+            &folder,
+            card,
+            tracking,
+            checkpoints,
+            collected,
+            normalization,
+            &self.stop,
+            observer,
+        );
+        let mut training = match checkpoint {
+            Some(checkpoint) => Training::begin(&plan, &mut engine, Start::State(&checkpoint.state))?,
+            None => {
+                let initial = match &self.learnt {
+                    Some(learnt) => Cow::Borrowed(&learnt.values),
+                    None => Cow::Owned(plan.initial_values()),
+                };
+                Training::begin(&plan, &mut engine, Start::Values(&initial))?
+            }
         };
-        let outcome = pupila_train::train(&plan, &mut engine, Start::Values(&initial), &mut recorder)?;
-        drop(initial);
+        if before > Duration::ZERO {
+            recorder.goes_on(training.engine());
+        }
+        let end = training.run(&mut recorder)?;
+        let is_finished = end == RunEnd::Completed && recipe.checkpoint.keep_final;
+        if end == RunEnd::Interrupted || is_finished {
+            recorder.keep_now(training.state(), is_finished);
+        }
+        let outcome = training.finish(&mut recorder)?;
 
         let model_saved = outcome.best_epoch.map_or(Ok(()), |epoch| recorder.save(&engine, epoch));
         let times = Times {
@@ -343,7 +409,7 @@ impl Session {
             scan: self.scan_time,
             // Of shared images somebody else has waited for.
             decode: if self.shared.is_some() { Duration::ZERO } else { images.decode_time },
-            total: self.started.elapsed(),
+            total: before + self.started.elapsed(),
         };
         let memory = (recorder.engine_bytes, recorder.observer().peak_memory_bytes());
         let paths = images.paths(&val_positions);
@@ -398,10 +464,32 @@ impl Session {
             folder.sync();
         }
         recorder.record_outcome(&outcome, summary.val_leaks.as_ref(), &val_loader);
-        if self.durable {
+        let checkpoints = recorder.checkpoints();
+        if self.durable || checkpoints.is_there() {
             folder.sync();
         }
-        Ok(Run { folder, outcome, summary, classes, paths })
+        // That it is gone says that all is written; only now is there nothing left to go on with.
+        drop(lock);
+        let kept = outcome.end == RunEnd::Interrupted || is_finished;
+        if !kept {
+            checkpoints.remove();
+        }
+        let state_bytes = if kept { checkpoints.bytes() } else { 0 };
+        recorder.tell();
+        Ok(Run { folder, outcome, summary, classes, paths, state_bytes })
+    }
+
+    /// Makes the run's folder, and has it.
+    fn make_folder(&self) -> Result<(RunFolder, RunLock), Error> {
+        let folder = RunFolder::create(&self.runs, self.name.as_deref(), &self.stem());
+        let folder = folder.map_err(|error| match error {
+            // A place for runs that cannot be written to is a matter of the request.
+            RunFolderError::Io { path, source } => Error::Io { tried: Tried::MakeFolder, path, source },
+            error => error.into(),
+        })?;
+        let lock = RunLock::take(folder.path()).map_err(Error::io(Tried::Write, folder.path()))?;
+        let lock = lock.ok_or_else(|| in_use(folder.path()))?;
+        Ok((folder, lock))
     }
 
     fn summary(
@@ -482,9 +570,15 @@ pub struct Run {
     summary: RunSummary,
     classes: Vec<String>,
     paths: Vec<String>,
+    state_bytes: u64,
 }
 
 impl Run {
+    /// Bytes of the checkpoints that were kept, with which the run can go on; 0 where none were.
+    pub fn state_bytes(&self) -> u64 {
+        self.state_bytes
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &RunFolder {
         &self.folder
@@ -593,6 +687,16 @@ pub(crate) fn environment(data: Data, threads: usize, arguments: Vec<String>) ->
         threads,
         instruction_set: Isa::detected().name().to_owned(),
         data,
+    }
+}
+
+/// Which run a checkpoint is of, and what makes it.
+fn checkpoint_of(recipe: &CheckedRecipe, environment: &Environment) -> CheckpointOf {
+    CheckpointOf {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        instruction_set: Isa::detected().name().to_owned(),
+        data: environment.data.fingerprint.clone(),
+        recipe: recipe.to_toml(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::collect::{ImageGroups, collect};
 use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, StudyPlan, Unfinished};
 use crate::error::{Error, ErrorKind, Tried};
 use crate::runs::{has_unfinished, remove_unfinished};
-use crate::session::{OnProgress, Session};
+use crate::session::{GoingOn, OnProgress, Session};
 use pupila_backend::Backend;
 use pupila_dataset::{Dataset, Show, Split};
 use pupila_engine::thread_pool;
@@ -286,7 +286,9 @@ impl Shared<'_> {
         let study = self.study;
         let folder = study.folder.join(name);
         // A study has one child for each run on a server: what was sent of one that was interrupted is taken off it.
-        if has_unfinished(&folder)? {
+        let recipe = study.plan.recipe(place)?;
+        let going_on = GoingOn::of(&folder, &recipe).filter(|_| !has_ended(&folder).unwrap_or(true));
+        if going_on.is_none() && has_unfinished(&folder)? {
             set_aside(&folder, &study.folder).map_err(Error::io(Tried::Write, &study.folder))?;
             remove_unfinished(&folder)?;
         }
@@ -294,20 +296,22 @@ impl Shared<'_> {
             super::record::delete_interrupted(study, self.observer);
         }
         self.observer.started(place, name);
-        let recipe = study.plan.recipe(place)?;
-        let mut session = Session::builder(recipe, &study.data)
+        let mut builder = Session::builder(recipe, &study.data)
             .runs(&study.folder)
             .name(name)
             .threads(threads)
-            // A run that is killed is begun anew.
+            // A run that is killed goes on from its checkpoint, or is begun anew.
             .save_while_running(false)
             .durable(true)
             .send(self.sends)
             .shared(&study.shared)
             .group(study.group(place))
             .stop_signal(&study.stop)
-            .arguments(study.arguments.clone())
-            .open()?;
+            .arguments(study.arguments.clone());
+        if let Some(going_on) = going_on {
+            builder = builder.going_on(going_on);
+        }
+        let mut session = builder.open()?;
         let mut watcher = Watcher { observer: self.observer, place, epochs: session.recipe().train.epochs };
         let run = session.run(&mut watcher)?;
         Ok(run.outcome().end)

@@ -93,6 +93,12 @@ impl Delivery {
     /// # Errors
     /// Nothing is lost then; the same call goes on from there.
     pub fn advance(&mut self) -> Result<bool, DeliveryError> {
+        if self.ledger.reopens {
+            let update = json!({ "run_id": self.run_id(), "status": "RUNNING" });
+            self.client.post("mlflow/runs/update", &update)?;
+            self.ledger.reopens = false;
+            self.remember()?;
+        }
         let path = self.folder.join(RunFolder::METRICS);
         let next = journal::next(&path, self.ledger.acknowledged);
         match next.map_err(|source| DeliveryError::Folder { path, source })? {
@@ -103,13 +109,14 @@ impl Delivery {
                 Ok(true)
             }
             Next::Metrics(metrics, end) => {
-                self.send_metrics(metrics, end)?;
+                self.send_metrics(metrics, end, self.ledger.replays)?;
                 self.acknowledge(end)?;
                 Ok(true)
             }
             Next::Result(mut metrics, end) => {
                 model::claim(self, &mut metrics)?;
-                self.send_metrics(metrics, end)?;
+                // All results stand at step 0, the last one counts.
+                self.send_metrics(metrics, end, false)?;
                 self.acknowledge(end)?;
                 Ok(true)
             }
@@ -154,9 +161,20 @@ impl Delivery {
         self.ledger.run_id.clone().unwrap_or_default()
     }
 
-    fn send_metrics(&mut self, mut metrics: Vec<Value>, end: u64) -> Result<(), DeliveryError> {
-        if self.ledger.in_doubt.is_some() {
-            metrics = self.missing(metrics)?;
+    /// `replays`: whether they may be there with another time.
+    fn send_metrics(
+        &mut self,
+        mut metrics: Vec<Value>,
+        end: u64,
+        replays: bool,
+    ) -> Result<(), DeliveryError> {
+        if replays {
+            let all = metrics.len();
+            metrics = self.missing(metrics, false)?;
+            // Lines come in order: behind one of which nothing is there, nothing is.
+            self.ledger.replays = metrics.len() < all;
+        } else if self.ledger.in_doubt.is_some() {
+            metrics = self.missing(metrics, true)?;
         }
         let count = metrics.len() as u64;
         if count > 0 {
@@ -171,11 +189,12 @@ impl Delivery {
         Ok(())
     }
 
-    /// Those metrics that the server does not have.
-    fn missing(&self, metrics: Vec<Value>) -> Result<Vec<Value>, ClientError> {
+    /// Those metrics that the server does not have: at their step, and if `timed` of their time.
+    fn missing(&self, metrics: Vec<Value>, timed: bool) -> Result<Vec<Value>, ClientError> {
         let key = |metric: &Value| metric["key"].as_str().unwrap_or_default().to_owned();
+        let time = |time: i64| if timed { time } else { 0 };
         let at = |metric: &Value| {
-            (metric["step"].as_i64().unwrap_or(0), metric["timestamp"].as_i64().unwrap_or(0))
+            (metric["step"].as_i64().unwrap_or(0), time(metric["timestamp"].as_i64().unwrap_or(0)))
         };
         let mut there: HashMap<String, HashSet<(i64, i64)>> = HashMap::new();
         for key in metrics.iter().map(key).collect::<HashSet<_>>() {
@@ -193,7 +212,7 @@ impl Delivery {
                     value.as_i64().or_else(|| value.as_str().and_then(|text| text.parse().ok())).unwrap_or(0)
                 };
                 let history = answer["metrics"].as_array().into_iter().flatten();
-                seen.extend(history.map(|m| (integer(&m["step"]), integer(&m["timestamp"]))));
+                seen.extend(history.map(|m| (integer(&m["step"]), time(integer(&m["timestamp"])))));
                 match answer["next_page_token"].as_str().filter(|next| !next.is_empty()) {
                     Some(next) => token = next.to_owned(),
                     None => break,

@@ -22,6 +22,10 @@ pub(super) struct Ledger {
     pub acknowledged: u64,
     /// Where the last request ended that may or may not have arrived.
     pub in_doubt: Option<u64>,
+    /// Whether the run goes on from before what is acknowledged: its lines come again, with other times, and what the server has of a step stays.
+    pub replays: bool,
+    /// Whether the server is to be told that the run goes on.
+    pub reopens: bool,
     /// The logged model, where the server has these.
     pub model_id: Option<String>,
     /// Whether the server was found to have no logged models.

@@ -18,7 +18,7 @@ const ALWAYS: [&str; 2] = ["model.name", "optimizer.lr"];
 const OTHERWISE: [&str; 3] = ["optimizer.name", "schedule.name", "train.epochs"];
 
 /// Sections and keys that say least of why one model does better than another.
-const UNTOLD: [&str; 5] = ["tracking.", "data.", "input.size", "train.seed", "train.batch"];
+const UNTOLD: [&str; 6] = ["tracking.", "checkpoint.", "data.", "input.size", "train.seed", "train.batch"];
 
 /// Columns that TensorBoard shows before anyone chooses (2.21, `_computeHParams` of its hparams page): those said to differ
 /// come first, and of what it is told of, so many are shown whether they differ or not.

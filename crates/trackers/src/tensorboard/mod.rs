@@ -7,13 +7,17 @@ mod image;
 mod layout;
 mod pr_curve;
 mod proto;
+mod reading;
 mod record;
 mod scalars;
 mod text;
 mod writer;
 
+pub use reading::{BoardEvent, read_board};
+
 use crate::{Event, Tracker};
 use proto::{Metadata, PluginData, Summary, Tensor, Value};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
@@ -28,7 +32,29 @@ pub struct TensorBoard {
     results: Vec<String>,
 }
 
+/// How far an event file is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoardPosition {
+    /// Its name in the folder.
+    pub file: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Other event files of the folder, which come before it.
+    pub earlier: Vec<String>,
+    /// Tags whose plugin was said, in order.
+    known: Vec<String>,
+}
+
 impl TensorBoard {
+    /// Goes on with an event file of `folder`; what is behind the position is cut off.
+    ///
+    /// # Errors
+    /// The file is not there, is shorter, or cannot be written.
+    pub fn go_on(folder: &Path, results: Vec<String>, at: &BoardPosition) -> io::Result<Self> {
+        let writer = writer::Writer::cut(folder, &at.file, at.bytes, at.earlier.clone())?;
+        Ok(TensorBoard { writer, known: at.known.iter().cloned().collect(), results })
+    }
+
     /// A new event file in `folder`. `results` are the tags of scalars by which runs are compared.
     ///
     /// # Errors
@@ -53,6 +79,13 @@ impl TensorBoard {
 impl Tracker for TensorBoard {
     fn name(&self) -> &'static str {
         "the TensorBoard event file"
+    }
+
+    fn position(&self) -> Option<BoardPosition> {
+        let (file, bytes, earlier) = self.writer.position();
+        let mut known: Vec<String> = self.known.iter().cloned().collect();
+        known.sort();
+        Some(BoardPosition { file: file.to_owned(), bytes, earlier: earlier.to_vec(), known })
     }
 
     fn record(&mut self, time: f64, event: &Event) -> io::Result<()> {

@@ -14,7 +14,7 @@ pub(super) fn record(data: &[u8]) -> Vec<u8> {
 
 /// CRC-32C, rotated and moved, so that a checksum of data that hold checksums stays a good one (TensorFlow's
 /// `crc32c::Mask`).
-fn masked_crc(data: &[u8]) -> u32 {
+pub(super) fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 

@@ -17,9 +17,9 @@ const ROUNDING: f32 = 1e-6;
 /// The images that every look of a run is at.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
-    images: Vec<f32>,
-    targets: Vec<u32>,
-    context: StepContext,
+    pub(super) images: Vec<f32>,
+    pub(super) targets: Vec<u32>,
+    pub(super) context: StepContext,
 }
 
 /// The layers of a network at one moment.

@@ -141,13 +141,32 @@ pub struct DiagnosisState {
     /// The batch that every look is at, once there was one.
     sample: Option<Sample>,
     /// Of each epoch, how many validation images were predicted as each class.
-    predicted: Vec<Vec<u64>>,
+    pub(crate) predicted: Vec<Vec<u64>>,
     /// How many validation images are of each class.
-    actual: Vec<u64>,
+    pub(crate) actual: Vec<u64>,
     /// The grade at which each check of the registry was told last; 0 for never.
-    grades: [u32; REGISTRY.len()],
+    pub(crate) grades: [u32; REGISTRY.len()],
     /// What was found so far.
     pub findings: Vec<Finding>,
+}
+
+impl DiagnosisState {
+    /// From its parts.
+    pub(crate) fn new(
+        sample: Option<(Vec<f32>, Vec<u32>, StepContext)>,
+        predicted: Vec<Vec<u64>>,
+        actual: Vec<u64>,
+        grades: [u32; REGISTRY.len()],
+        findings: Vec<Finding>,
+    ) -> Self {
+        let sample = sample.map(|(images, targets, context)| Sample { images, targets, context });
+        DiagnosisState { sample, predicted, actual, grades, findings }
+    }
+
+    /// The batch that every look is at: images, targets and context.
+    pub(crate) fn sample(&self) -> Option<(&[f32], &[u32], &StepContext)> {
+        self.sample.as_ref().map(|sample| (&sample.images[..], &sample.targets[..], &sample.context))
+    }
 }
 
 impl<'a> Diagnosis<'a> {

@@ -21,6 +21,8 @@ pub struct CheckedRecipe {
     monitor: Monitor,
     pipeline: Arc<Pipeline>,
     taken: Vec<String>,
+    /// The text that it was read from, where it is one of this program's own.
+    text: Option<String>,
 }
 
 impl Deref for CheckedRecipe {
@@ -100,7 +102,14 @@ impl CheckedRecipe {
             .map_err(|error| RecipeErrors(vec![Fault::new("train.monitor", error.to_string())]))?;
         let pipeline = Pipeline::from_config(&recipe.augment.transforms)
             .map_err(|error| RecipeErrors(vec![Fault::new("augment.transforms", error.to_string())]))?;
-        Ok(CheckedRecipe { recipe, origins, monitor, pipeline: Arc::new(pipeline), taken: Vec::new() })
+        Ok(CheckedRecipe {
+            recipe,
+            origins,
+            monitor,
+            pipeline: Arc::new(pipeline),
+            taken: Vec::new(),
+            text: None,
+        })
     }
 
     /// What was typed otherwise than a recipe has it, and what it was taken as: a sentence each.
@@ -110,6 +119,13 @@ impl CheckedRecipe {
 
     pub(super) fn with_taken(self, taken: Vec<String>) -> Self {
         CheckedRecipe { taken, ..self }
+    }
+
+    /// The recipe, written as the text that it was read from: that of a run's own `recipe.toml`, which says where each value came from when the run
+    /// began.
+    #[must_use]
+    pub fn with_text(self, text: String) -> Self {
+        CheckedRecipe { text: Some(text), ..self }
     }
 
     /// The recipe, with the SHA-256 of the weights that it begins from, unless it names one.
@@ -167,6 +183,9 @@ impl CheckedRecipe {
     /// The whole recipe as TOML, each value with a comment that says where it comes from. It reads back as the same
     /// recipe, but for transforms of the caller's own.
     pub fn to_toml(&self) -> String {
+        if let Some(text) = &self.text {
+            return text.clone();
+        }
         let mut text =
             String::from("# The recipe of this run, every value spelled out, with where it comes from.\n");
         for name in self.own_transforms() {

@@ -4,6 +4,7 @@
 
 mod balance;
 mod checked;
+mod checkpoint;
 mod data;
 mod input;
 mod layers;
@@ -16,6 +17,7 @@ mod words;
 
 pub use balance::{ClassWeights, NamedWeights, Sampler};
 pub use checked::CheckedRecipe;
+pub use checkpoint::CheckpointConfig;
 pub use data::{Data, HoldName, Labels, LeakPolicy};
 pub use input::{Decode, FitName, Input};
 pub use layers::{Layers, LearntKeys, Origin, Setting};
@@ -63,6 +65,8 @@ pub struct Recipe {
     pub early_stopping: EarlyStopping,
     /// What is recorded, where, and how often.
     pub tracking: TrackingConfig,
+    /// When all that the run goes on with is written to disk.
+    pub checkpoint: CheckpointConfig,
 }
 
 /// How training images are varied.
@@ -256,6 +260,7 @@ impl Recipe {
             train,
             early_stopping,
             tracking,
+            checkpoint,
         } = self;
         if !(data.fraction > 0.0 && data.fraction <= 1.0) {
             refuse("data.fraction".into(), format!("must be above 0 and at most 1, got {}", data.fraction));
@@ -399,6 +404,7 @@ impl Recipe {
             refuse("early_stopping.min_delta".into(), format!("must be at least 0, got {got}"));
         }
         faults.extend(tracking.check());
+        faults.extend(checkpoint.check());
         faults.extend(data.sampler.check(None));
         faults.extend(loss.class_weights.check(None));
         faults

@@ -12,6 +12,7 @@ pub use describe::{changed_keys, flat_recipe};
 pub(crate) use distributions::COUNTED;
 
 use crate::cadence::{Cadence, Costs};
+use crate::checkpoint::Checkpoint;
 use crate::observer::{Begin, EpochRecord, Look, StepRecord};
 use crate::recipe::Recipe;
 use crate::trainer::Plan;
@@ -21,10 +22,13 @@ use pupila_metrics::{ClassificationReport, Predictions};
 use pupila_run::{Leaks, RunFolder};
 use pupila_trackers::mlflow::{Sender, Target};
 use pupila_trackers::{
-    Background, Event, Histogram, Jsonl, PrCurve, RunInfo, SystemMetrics, TensorBoard, Tracker, now,
+    Background, BoardPosition, Event, Histogram, Jsonl, PrCurve, RunInfo, SystemMetrics, TensorBoard,
+    Tracker, now,
 };
 use pupila_transforms::Normalization;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 /// Classes that get a precision-recall curve, at most.
@@ -60,6 +64,43 @@ pub struct TrackingState {
     epochs: Vec<EpochMetrics>,
     /// Samples of the system so far.
     system: u64,
+}
+
+impl TrackingState {
+    /// What was recorded of the steps (epoch, updates, sums when it was last), samples of the system, and the epochs.
+    pub(crate) fn new(
+        (epoch, updates, recorded): (u32, u64, LossSum),
+        system: u64,
+        epochs: &[EpochRecord],
+    ) -> Self {
+        let metrics = |record: &EpochRecord| {
+            let val = record.val.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
+            (record.epoch, record.step, val)
+        };
+        let steps = StepMeans { epoch, updates, recorded };
+        TrackingState { steps, epochs: epochs.iter().map(metrics).collect(), system }
+    }
+
+    /// Epoch, updates, and the sums when the steps were last recorded.
+    pub(crate) fn steps(&self) -> (u32, u64, &LossSum) {
+        (self.steps.epoch, self.steps.updates, &self.steps.recorded)
+    }
+
+    /// Samples of the system so far.
+    pub(crate) fn system(&self) -> u64 {
+        self.system
+    }
+}
+
+/// Where the files that tracking appends to stand.
+#[derive(Debug)]
+pub struct RecordPositions {
+    /// Bytes of `metrics.jsonl`; none where it cannot be written any more.
+    pub metrics_bytes: Option<u64>,
+    /// Told where TensorBoard's event file stands, once all events so far are in it.
+    pub board: Option<Receiver<BoardPosition>>,
+    /// The files.
+    pub metrics: PathBuf,
 }
 
 /// Epoch, step and the validation's metrics.
@@ -145,7 +186,7 @@ impl Tracking {
         run: RunInfo,
     ) -> std::io::Result<Self> {
         let jsonl = Jsonl::create(&folder.file(RunFolder::METRICS))?;
-        let mut tracking = Tracking::open(folder, plan, normalization, jsonl, TrackingState::default());
+        let mut tracking = Tracking::open(folder, plan, normalization, jsonl, None, TrackingState::default());
         tracking.event(Event::Start(Box::new(run)));
         tracking.event(Event::Graph(describe::graph(plan.network)));
         tracking.event(Event::Layout(describe::charts()));
@@ -168,7 +209,31 @@ impl Tracking {
         state: &TrackingState,
     ) -> std::io::Result<Self> {
         let jsonl = Jsonl::append(&folder.file(RunFolder::METRICS))?;
-        Ok(Tracking::open(folder, plan, normalization, jsonl, state.clone()))
+        Ok(Tracking::open(folder, plan, normalization, jsonl, None, state.clone()))
+    }
+
+    /// Goes on recording a run from a checkpoint: what was recorded behind it is cut off, and recorded again.
+    ///
+    /// # Errors
+    /// `metrics.jsonl` is shorter than it was, or cannot be written. Where TensorBoard's file is, another one is begun.
+    pub fn go_on(
+        folder: &RunFolder,
+        plan: &Plan<'_>,
+        normalization: &Normalization,
+        checkpoint: &Checkpoint,
+    ) -> std::io::Result<Self> {
+        let jsonl = Jsonl::cut(&folder.file(RunFolder::METRICS), checkpoint.metrics_bytes)?;
+        let (board, state) = (checkpoint.board.as_ref(), checkpoint.tracking.clone());
+        Ok(Tracking::open(folder, plan, normalization, jsonl, board, state))
+    }
+
+    /// Where the files stand that it appends to.
+    pub fn positions(&self) -> RecordPositions {
+        RecordPositions {
+            metrics_bytes: self.jsonl.as_ref().map(Jsonl::bytes),
+            board: self.tensorboard.as_ref().and_then(Background::position),
+            metrics: self.folder.file(RunFolder::METRICS),
+        }
     }
 
     /// What it remembers besides what is in the files.
@@ -181,6 +246,7 @@ impl Tracking {
         plan: &Plan<'_>,
         normalization: &Normalization,
         jsonl: Jsonl,
+        board: Option<&BoardPosition>,
         state: TrackingState,
     ) -> Self {
         let config = plan.recipe.tracking.clone();
@@ -198,7 +264,17 @@ impl Tracking {
             config,
         };
         if tracking.config.tensorboard {
-            let board = TensorBoard::create(folder.path(), describe::results());
+            let opened = board.map(|at| TensorBoard::go_on(folder.path(), describe::results(), at));
+            let opened = match opened {
+                Some(Err(error)) => {
+                    let warning =
+                        "TensorBoard's event file is not as it was, so the rest of the run goes into another";
+                    tracking.warnings.push(format!("{warning}: {error}"));
+                    None
+                }
+                opened => opened.and_then(Result::ok),
+            };
+            let board = opened.map_or_else(|| TensorBoard::create(folder.path(), describe::results()), Ok);
             match board.and_then(Background::start) {
                 Ok(board) => tracking.tensorboard = Some(board),
                 Err(error) => {

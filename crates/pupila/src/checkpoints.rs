@@ -1,0 +1,259 @@
+//! When a run's state is kept, and the thread that writes it.
+//!
+//! In: the loop's state at a step's boundary, where it is due. Out: files in the run folder's `checkpoints`, and what could not be written. The
+//! loop waits for the copy of its state alone; the thread turns it into a file. Nothing that a run leaves depends on when that was.
+
+use pupila_run::{CheckpointError, CheckpointFile, CheckpointFolder, RunFolder, SystemDisk};
+use pupila_train::{
+    Checkpoint, CheckpointConfig, CheckpointOf, Looks, LoopState, RecordPositions, TrackingState,
+};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Time since a run began, all its parts together.
+pub(crate) type Clock = Box<dyn Fn() -> Duration + Send>;
+
+/// A file that could not be written, and why.
+type Failure = (PathBuf, io::Error);
+
+/// What is to be written.
+struct Job {
+    checkpoint: Checkpoint,
+    positions: RecordPositions,
+    /// How many stay.
+    keep: usize,
+}
+
+/// Keeps the states of a run.
+pub(crate) struct Checkpoints {
+    config: CheckpointConfig,
+    folder: CheckpointFolder,
+    of: CheckpointOf,
+    clock: Clock,
+    /// When the last one was taken.
+    last: Duration,
+    /// Batches since then.
+    batches: u64,
+    thread: Option<Thread>,
+    /// Whether the thread has one that it has not written yet.
+    busy: bool,
+    /// Whether one was written.
+    written: bool,
+    failures: Vec<Failure>,
+    /// The memory of the last one: that of a large network takes longer to be had from the system than to be copied to.
+    spare: Option<LoopState>,
+}
+
+struct Thread {
+    jobs: Sender<Job>,
+    done: Receiver<(Result<u64, Failure>, LoopState)>,
+    handle: JoinHandle<()>,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(config: &CheckpointConfig, run: &RunFolder, of: CheckpointOf, clock: Clock) -> Self {
+        let last = clock();
+        Checkpoints {
+            config: config.clone(),
+            folder: CheckpointFolder::of(run.path()),
+            of,
+            clock,
+            last,
+            batches: 0,
+            thread: None,
+            busy: false,
+            written: false,
+            failures: Vec::new(),
+            spare: None,
+        }
+    }
+
+    /// A batch has been learnt from.
+    pub(crate) fn step(&mut self) {
+        self.batches += 1;
+    }
+
+    /// Where a state is to be copied to, if one is to be kept now.
+    pub(crate) fn due(&mut self) -> Option<LoopState> {
+        self.is_due().then(|| self.spare.take().unwrap_or_default())
+    }
+
+    /// Whether one is to be taken now. Never while the one before is still being written: the loop waits for no disk.
+    fn is_due(&mut self) -> bool {
+        self.hear(false);
+        let CheckpointConfig { minutes, steps, keep, .. } = self.config;
+        if keep == 0 || self.busy {
+            return false;
+        }
+        let by_steps = steps > 0 && self.batches >= steps;
+        by_steps || minutes > 0.0 && ((self.clock)() - self.last).as_secs_f64() >= 60.0 * minutes
+    }
+
+    /// Hands a state to the thread. `alone`: the older ones go.
+    pub(crate) fn keep(
+        &mut self,
+        alone: bool,
+        state: LoopState,
+        tracking: TrackingState,
+        positions: RecordPositions,
+        looks: Looks,
+    ) {
+        // Where the record cannot be written there is nothing to go on with.
+        let Some(metrics_bytes) = positions.metrics_bytes.filter(|_| self.config.keep > 0) else { return };
+        let elapsed = (self.clock)();
+        (self.last, self.batches) = (elapsed, 0);
+        let checkpoint =
+            Checkpoint { of: self.of.clone(), state, tracking, metrics_bytes, board: None, looks, elapsed };
+        let job = Job { checkpoint, positions, keep: if alone { 1 } else { self.config.keep } };
+        if self.thread.is_none() {
+            match Thread::start(self.folder.clone()) {
+                Ok(thread) => self.thread = Some(thread),
+                Err(error) => return self.failures.push((self.folder.path().to_owned(), error)),
+            }
+        }
+        self.busy = self.thread.as_ref().is_some_and(|thread| thread.jobs.send(job).is_ok());
+    }
+
+    /// Waits until what was handed over is on the disk.
+    pub(crate) fn wait(&mut self) {
+        while self.busy {
+            self.hear(true);
+        }
+    }
+
+    fn hear(&mut self, wait: bool) {
+        let Some(thread) = self.thread.as_ref().filter(|_| self.busy) else { return };
+        let heard = match wait {
+            // A thread that is gone says nothing any more.
+            true => thread.done.recv().ok().or_else(|| Some((Err(self.gone()), LoopState::default()))),
+            false => thread.done.try_recv().ok(),
+        };
+        let heard = heard.map(|(written, state)| {
+            self.spare = Some(state);
+            written
+        });
+        match heard {
+            Some(Ok(_)) => (self.busy, self.written) = (false, true),
+            Some(Err(failure)) => {
+                self.busy = false;
+                self.failures.push(failure);
+            }
+            None => {}
+        }
+    }
+
+    fn gone(&self) -> Failure {
+        (self.folder.path().to_owned(), io::Error::other("the thread that writes checkpoints is gone"))
+    }
+
+    /// What could not be written since it was last asked.
+    pub(crate) fn failures(&mut self) -> Vec<String> {
+        self.hear(false);
+        let told = |(path, error): Failure| {
+            format!(
+                "a checkpoint could not be written: {}: {error}; those before it are as they were",
+                path.display()
+            )
+        };
+        self.failures.drain(..).map(told).collect()
+    }
+
+    /// Whether there is one on the disk to go on with.
+    pub(crate) fn is_there(&self) -> bool {
+        !self.folder.files().is_empty()
+    }
+
+    /// Bytes of those on the disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.folder.bytes()
+    }
+
+    /// Removes all of them.
+    pub(crate) fn remove(&mut self) {
+        self.wait();
+        if let Err(failure) = self.folder.remove(&SystemDisk) {
+            self.failures.push(failure);
+        }
+    }
+}
+
+impl Drop for Checkpoints {
+    fn drop(&mut self) {
+        if let Some(Thread { jobs, handle, .. }) = self.thread.take() {
+            drop(jobs);
+            // What it is writing is written.
+            let _ = handle.join();
+        }
+    }
+}
+
+impl Thread {
+    fn start(folder: CheckpointFolder) -> io::Result<Thread> {
+        let (jobs, wanted) = channel::<Job>();
+        let (say, done) = channel();
+        let handle = std::thread::Builder::new().name("checkpoints".into()).spawn(move || {
+            for job in wanted {
+                if say.send(job.write(&folder)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Thread { jobs, done, handle })
+    }
+}
+
+impl Job {
+    /// Writes it, and gives its memory back.
+    fn write(self, folder: &CheckpointFolder) -> (Result<u64, Failure>, LoopState) {
+        let Job { mut checkpoint, positions, keep } = self;
+        let written = Job::write_to(folder, &mut checkpoint, positions, keep);
+        (written, checkpoint.state)
+    }
+
+    fn write_to(
+        folder: &CheckpointFolder,
+        checkpoint: &mut Checkpoint,
+        positions: RecordPositions,
+        keep: usize,
+    ) -> Result<u64, Failure> {
+        // Behind all that was recorded when the state was taken; hung up where there is no event file any more.
+        checkpoint.board = positions.board.and_then(|position| position.recv().ok());
+        let mut before = vec![positions.metrics];
+        if let (Some(board), Some(run)) = (&checkpoint.board, folder.path().parent()) {
+            before.push(run.join(&board.file));
+        }
+        let name = CheckpointFolder::name(checkpoint.state.epoch, checkpoint.state.batches);
+        let (header, arrays) =
+            checkpoint.parts().map_err(|error| (folder.path().join(&name), io::Error::other(error)))?;
+        folder.write(&SystemDisk, &name, &header, &arrays, keep, &before)
+    }
+}
+
+/// The newest checkpoint of a run that is whole, and what is to be told of those that are not.
+pub(crate) struct Newest {
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// Damaged ones, and why.
+    pub(crate) damaged: Vec<String>,
+}
+
+/// Reads the newest checkpoint of a run folder that is whole.
+///
+/// # Errors
+/// Another version's format.
+pub(crate) fn newest(run: &Path) -> Result<Newest, CheckpointError> {
+    let mut damaged = Vec::new();
+    for path in CheckpointFolder::of(run).files().into_iter().rev() {
+        let read = CheckpointFile::read(&path).and_then(|file| {
+            Checkpoint::of_file(file).map_err(|what| CheckpointError::Damaged { path: path.clone(), what })
+        });
+        match read {
+            Ok(checkpoint) => return Ok(Newest { checkpoint: Some(checkpoint), damaged }),
+            Err(error @ CheckpointError::Format { .. }) => return Err(error),
+            Err(error) => damaged.push(error.to_string()),
+        }
+    }
+    Ok(Newest { checkpoint: None, damaged })
+}

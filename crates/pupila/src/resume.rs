@@ -1,0 +1,346 @@
+//! A run that was stopped, or killed, goes on in its folder.
+//!
+//! In: a run folder. Out: a session that leaves there what the run would have left if it had never been stopped. It goes on from the newest
+//! checkpoint that is whole; a run without one begins anew, which is the same.
+
+use crate::checkpoints::newest;
+use crate::error::{Error, Tried};
+use crate::session::{GoingOn, Session, SessionBuilder, canonical};
+use crate::study::has_ended;
+use pupila_engine::Isa;
+use pupila_run::{CheckpointFolder, Environment, RunEnd, RunFolder, RunLock, Summary, SystemDisk};
+use pupila_trackers::mlflow::rewind;
+use pupila_train::{CheckedRecipe, Checkpoint, Fault, Layers, RecipeErrors, Setting, flat_recipe};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What may be asked of a run that goes on.
+#[derive(Debug, Clone, Default)]
+pub struct ResumptionOptions {
+    /// Train up to this epoch, beyond the last one that was asked for.
+    pub epochs: Option<u32>,
+    /// Other keys of the recipe. Most cannot change on the way, and are refused one by one.
+    pub settings: Vec<Setting>,
+    /// Where the data are now, if they have moved.
+    pub data: Option<PathBuf>,
+}
+
+/// A run that can go on.
+#[derive(Debug)]
+pub struct Resumption {
+    recipe: CheckedRecipe,
+    data: PathBuf,
+    going_on: GoingOn,
+    notes: Vec<String>,
+}
+
+/// Keys that may change on the way, since no result depends on them.
+const MAY_CHANGE: [&str; 8] = [
+    "checkpoint.",
+    "data.cache",
+    "data.hold",
+    "tracking.alias",
+    "tracking.experiment",
+    "tracking.mlflow",
+    "tracking.register",
+    "tracking.wait_s",
+];
+
+/// That another process has a run folder.
+pub(crate) fn in_use(folder: &Path) -> Error {
+    Error::request(format_args!(
+        "another process is running {}: wait for it, or stop it (once by Ctrl-C or SIGTERM, which keeps where it is)",
+        folder.display()
+    ))
+}
+
+impl Resumption {
+    /// Opens a run folder to go on; none where the run has ended and nothing more is asked for.
+    ///
+    /// # Errors
+    /// It is no run's folder, another process has it, the run cannot go on as it is asked for, or a newer Pupila wrote it.
+    pub fn open(run: &Path, options: &ResumptionOptions) -> Result<Option<Resumption>, Error> {
+        let folder = RunFolder::open(run)?;
+        if folder.is_study() {
+            return Err(Error::request(format_args!(
+                "{} is the folder of a study: give the command again that began it, and it goes on",
+                run.display()
+            )));
+        }
+        let text = match fs::read_to_string(folder.file(RunFolder::RECIPE)) {
+            Ok(text) => text,
+            Err(_) => return Err(not_begun(&folder)),
+        };
+        let environment = folder.environment()?.filter(|environment| environment.data.train_images.is_some());
+        let environment = environment.ok_or_else(|| not_begun(&folder))?;
+        // The lock goes once all is written, the event file of TensorBoard's thread too.
+        let was_killed = folder.file(RunLock::NAME).exists();
+        let lock = RunLock::take(folder.path()).map_err(Error::io(Tried::Write, folder.path()))?;
+        let lock = lock.ok_or_else(|| in_use(folder.path()))?;
+        let has_ended = !was_killed && has_ended(folder.path())?;
+        let before = resolve(&folder, &text, Vec::new())?;
+        let mut settings = options.settings.clone();
+        settings.extend(options.epochs.map(|epochs| Setting {
+            assignment: format!("train.epochs={epochs}"),
+            option: format!("--epochs {epochs}"),
+        }));
+        let recipe = resolve(&folder, &text, settings)?;
+        let mut found = newest(folder.path()).map_err(Error::request)?;
+        if has_ended && recipe.train.epochs == before.train.epochs {
+            clear(&folder, &before)?;
+            return Ok(None);
+        }
+        let mut faults = changed(&before, &recipe);
+        if recipe.train.epochs != before.train.epochs {
+            // Another epoch will be the last one.
+            found.checkpoint.iter_mut().for_each(|checkpoint| checkpoint.looks.last = None);
+            faults.extend(extension(&folder, &before, &recipe, has_ended, found.checkpoint.as_ref())?);
+        }
+        if !faults.is_empty() {
+            return Err(RecipeErrors(faults).into());
+        }
+        // What follows from nothing that was changed is written as it was.
+        let is_as_it_was = flat_recipe(&before) == flat_recipe(&recipe);
+        let recipe = if is_as_it_was { recipe.with_text(text) } else { recipe };
+        let mut notes = found.damaged;
+        match &found.checkpoint {
+            Some(checkpoint) if !notes.is_empty() => {
+                notes.push(format!("the one before is used: {}", place(checkpoint)));
+            }
+            None if !notes.is_empty() => notes.push("there is no other, so the run begins anew".into()),
+            _ => {}
+        }
+        notes.extend(found.checkpoint.as_ref().and_then(made_otherwise));
+        let data = match &options.data {
+            Some(data) => data.clone(),
+            None => data_of(&environment),
+        };
+        let going_on = GoingOn { folder, lock, checkpoint: found.checkpoint, environment };
+        Ok(Some(Resumption { recipe, data, going_on, notes }))
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &CheckedRecipe {
+        &self.recipe
+    }
+
+    /// The data.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Where it goes on, in words.
+    pub fn place(&self) -> String {
+        self.going_on.checkpoint.as_ref().map_or_else(|| "the beginning".to_owned(), place)
+    }
+
+    /// What a person should know: damaged checkpoints, another version or instruction set.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The session that goes on.
+    pub fn into_builder(self) -> SessionBuilder {
+        let folder = self.going_on.folder.path();
+        let runs = folder.parent().unwrap_or(Path::new("")).to_owned();
+        let name = self.going_on.folder.name();
+        Session::builder(self.recipe, self.data).runs(runs).name(name).going_on(self.going_on)
+    }
+}
+
+impl GoingOn {
+    /// The run of a folder that was stopped in the middle, if it is of this very recipe and has a checkpoint; none where it is to begin anew.
+    pub(crate) fn of(folder: &Path, recipe: &CheckedRecipe) -> Option<GoingOn> {
+        let folder = RunFolder::open(folder).ok()?;
+        let text = fs::read_to_string(folder.file(RunFolder::RECIPE)).ok()?;
+        let before = resolve(&folder, &text, Vec::new()).ok()?;
+        if flat_recipe(&before) != flat_recipe(recipe) {
+            return None;
+        }
+        let environment = folder.environment().ok()??;
+        let checkpoint = newest(folder.path()).ok()?.checkpoint?;
+        let of = &checkpoint.of;
+        // Runs that are compared are all made alike.
+        if of.version != env!("CARGO_PKG_VERSION") || of.instruction_set != Isa::detected().name() {
+            return None;
+        }
+        let lock = RunLock::take(folder.path()).ok()??;
+        Some(GoingOn { folder, lock, checkpoint: Some(checkpoint), environment })
+    }
+
+    /// The folder as it was where the run goes on, if these are the data that it was made of.
+    pub(crate) fn ready(
+        self,
+        now: &Environment,
+    ) -> Result<(RunFolder, RunLock, Environment, Option<Checkpoint>), Error> {
+        let GoingOn { folder, lock, checkpoint, environment } = self;
+        if now.data.fingerprint != environment.data.fingerprint {
+            return Err(Error::request(format_args!(
+                "the images, their labels or their splits are not those that {} was trained on so far (fingerprint {} instead of {}), so it would be the \
+                 run of neither: put them back, say where they are by --data, or begin a run of its own from its weights: pupila train DATA --init-from {}",
+                folder.path().display(),
+                now.data.fingerprint,
+                environment.data.fingerprint,
+                folder.path().display()
+            )));
+        }
+        let cut = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.metrics_bytes);
+        rewind(folder.path(), cut).map_err(Error::io(Tried::Write, folder.path()))?;
+        let kept = checkpoint.as_ref().and_then(|checkpoint| checkpoint.board.as_ref());
+        let metrics = folder.file(RunFolder::METRICS);
+        for entry in fs::read_dir(folder.path()).map_err(Error::io(Tried::Read, folder.path()))? {
+            let path = entry.map_err(Error::io(Tried::Read, folder.path()))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            // What was begun and not finished; and what is recorded again.
+            let is_partial = name.ends_with(".partial");
+            // What is not known to the checkpoint is of a part of the run that comes again.
+            let comes_again = match kept {
+                Some(kept) => is_board(&name) && kept.file != name && !kept.earlier.contains(&name),
+                None => checkpoint.is_none() && (is_board(&name) || path == metrics),
+            };
+            if is_partial || comes_again {
+                fs::remove_file(&path).map_err(Error::io(Tried::Write, &path))?;
+            }
+        }
+        Ok((folder, lock, environment, checkpoint))
+    }
+}
+
+/// Removes what a process has left that was killed when all was written.
+fn clear(folder: &RunFolder, recipe: &CheckedRecipe) -> Result<(), Error> {
+    if !recipe.checkpoint.keep_final {
+        let removed = CheckpointFolder::of(folder.path()).remove(&SystemDisk);
+        removed.map_err(|(path, error)| Error::io(Tried::Write, path)(error))?;
+    }
+    Ok(())
+}
+
+/// Whether a file is one of TensorBoard's.
+fn is_board(name: &str) -> bool {
+    name.starts_with("events.out.tfevents.")
+}
+
+/// Where a checkpoint is, in words.
+fn place(checkpoint: &Checkpoint) -> String {
+    let state = &checkpoint.state;
+    match state.batches {
+        0 if state.epoch > 1 => format!("the end of epoch {}", state.epoch - 1),
+        0 => "the beginning".to_owned(),
+        batches => format!("epoch {}, step {batches}", state.epoch),
+    }
+}
+
+/// That a checkpoint was made by another version or with another instruction set, and what follows.
+fn made_otherwise(checkpoint: &Checkpoint) -> Option<String> {
+    let of = &checkpoint.of;
+    let now = (env!("CARGO_PKG_VERSION"), Isa::detected().name());
+    let mut what = Vec::new();
+    if of.version != now.0 {
+        what.push(format!("by Pupila {}, and this is {}", of.version, now.0));
+    }
+    if of.instruction_set != now.1 {
+        what.push(format!("with {}, and this machine has {}", of.instruction_set, now.1));
+    }
+    (!what.is_empty()).then(|| {
+        format!(
+            "so far it was trained {}: what was learnt is kept to the bit, and what follows may differ in its last digits from a run that never \
+             stopped",
+            what.join("; ")
+        )
+    })
+}
+
+fn not_begun(folder: &RunFolder) -> Error {
+    Error::request(format_args!(
+        "{} holds no run that had begun to train: give the command of `pupila train` again, with another --name",
+        folder.path().display()
+    ))
+}
+
+/// The path as it was typed, if it leads to the data from here; otherwise the whole path.
+pub(crate) fn data_of(environment: &Environment) -> PathBuf {
+    let given = PathBuf::from(&environment.data.given);
+    let whole = PathBuf::from(&environment.data.path);
+    if !environment.data.given.is_empty() && canonical(&given) == whole { given } else { whole }
+}
+
+pub(crate) fn resolve(
+    folder: &RunFolder,
+    text: &str,
+    settings: Vec<Setting>,
+) -> Result<CheckedRecipe, Error> {
+    let file = Some((folder.file(RunFolder::RECIPE), text.to_owned()));
+    Ok(Layers { file, settings, learnt: None }.resolve()?)
+}
+
+/// A fault for each key that is changed and cannot be.
+fn changed(before: &CheckedRecipe, now: &CheckedRecipe) -> Vec<Fault> {
+    let (before, now) = (flat_recipe(before), flat_recipe(now));
+    let keys = before.keys().chain(now.keys().filter(|key| !before.contains_key(*key)));
+    keys.filter(|key| before.get(*key) != now.get(*key))
+        .filter(|key| *key != "train.epochs" && !MAY_CHANGE.iter().any(|may| key.starts_with(may)))
+        .map(|key| Fault {
+            key: key.clone(),
+            message: format!(
+                "cannot change on the way ({} so far): the run would be one of neither recipe; begin one of its own from its weights: pupila train DATA \
+                 --init-from RUN",
+                before.get(key).map_or_else(|| "left out".to_owned(), ToString::to_string)
+            ),
+            origin: None,
+        })
+        .collect()
+}
+
+/// What stands against another number of epochs.
+fn extension(
+    folder: &RunFolder,
+    before: &CheckedRecipe,
+    now: &CheckedRecipe,
+    has_ended: bool,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Vec<Fault>, Error> {
+    let fault = |key: &str, message: String| Fault { key: key.into(), message, origin: None };
+    let mut faults = Vec::new();
+    let (from, to) = (before.train.epochs, now.train.epochs);
+    if to < from {
+        faults.push(fault(
+            "train.epochs",
+            format!("must be more than the {from} that were asked for, got {to}"),
+        ));
+    }
+    if matches!(now.schedule.name.as_str(), "cosine" | "one_cycle") {
+        faults.push(fault(
+            "schedule.name",
+            format!(
+                "is {}, whose learning rate is planned for {from} epochs and has come to its end with them: only runs with another schedule can be \
+                 trained on",
+                now.schedule.name
+            ),
+        ));
+    }
+    if has_ended {
+        let status = match folder.summary()? {
+            Some(Summary::Run(summary)) => summary.status,
+            _ => RunEnd::Completed,
+        };
+        match status {
+            RunEnd::StoppedEarly => faults.push(fault(
+                "early_stopping.patience",
+                "has ended the run before its last epoch: more epochs change nothing".into(),
+            )),
+            RunEnd::Diverged => {
+                faults.push(fault("train.epochs", "cannot be more: the run has diverged".into()));
+            }
+            _ if checkpoint.is_none() => faults.push(fault(
+                "checkpoint.keep_final",
+                format!(
+                    "was not set when {} was trained, so the state of its end is gone: train it again with --set checkpoint.keep_final=true, or begin a run of \
+                     its own from its weights: pupila train DATA --init-from {0}",
+                    folder.path().display()
+                ),
+            )),
+            _ => {}
+        }
+    }
+    Ok(faults)
+}
