@@ -10,11 +10,14 @@ pub mod diagnosis;
 mod early_shortcuts;
 mod evaluate;
 mod features;
+mod fitted;
 mod insight;
+mod kept_features;
 mod learning;
 mod model_file;
 mod near_copies;
 mod observer;
+mod probe;
 mod recipe;
 pub mod schedule;
 mod state;
@@ -30,12 +33,13 @@ pub use evaluate::{EvaluateError, evaluate};
 pub use insight::{
     Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
 };
-pub use learning::check_freeze;
+pub use kept_features::KeptFeatures;
+pub use learning::{check_freeze, learns_at_most};
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
 pub use near_copies::MOST_COMPARED;
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
-    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName, HoldName, Input,
+    Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName, Head, HoldName, Input,
     KeptSize, KeyDoc, Labels, Layers, LeakPolicy, LearntKeys, Loss, Monitor, MonitorError, NamedWeights,
     Names, NormPolicy, Origin, Recipe, RecipeErrors, Sampler, Setting, Size, Train, Transfer, json_schema,
     key_docs, key_meant, keys, keys_page,

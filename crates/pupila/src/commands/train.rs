@@ -64,8 +64,13 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
     tell_data::near_copies(output, &prepared.images);
     tell_data::shortcuts(output, &prepared.images, &arguments.data);
     let dataset = prepared.images.dataset.clone();
-    let mut terminal =
-        Terminal { output, recipe: &recipe, dataset: &dataset, progress: ProgressBar::hidden() };
+    let mut terminal = Terminal {
+        output,
+        recipe: &recipe,
+        dataset: &dataset,
+        progress: ProgressBar::hidden(),
+        layers: arguments.layers,
+    };
     let run = session.run(&mut terminal)?;
     let mut object = run.summary().to_json();
     object["run"] = run.folder().path().to_string_lossy().into();
@@ -113,6 +118,8 @@ struct Terminal<'a> {
     recipe: &'a CheckedRecipe,
     dataset: &'a Dataset,
     progress: ProgressBar,
+    /// Whether every layer is told.
+    layers: bool,
 }
 
 impl Terminal<'_> {
@@ -125,7 +132,7 @@ impl Terminal<'_> {
 impl Observer for Terminal<'_> {
     fn ready(&mut self, ready: &Ready<'_>) {
         let (output, steps) = (self.output, ready.plan.train.batches());
-        tell::model(output, ready.plan.network);
+        tell::model(output, ready.plan.network, self.layers);
         tell::memory(output, ready.engine, &self.recipe.optimizer.name);
         tell::plan(output, self.recipe, (steps, ready.plan.train.left_out()), ready.threads);
         tell::learning(output, ready.plan);
@@ -169,7 +176,7 @@ impl Observer for Terminal<'_> {
     }
 
     fn note(&mut self, message: &str) {
-        self.output.say(message);
+        self.say(|output| output.say(message));
     }
 
     fn peak_memory_bytes(&mut self) -> Option<u64> {
