@@ -27,6 +27,14 @@ pub(crate) fn page(folder: &Path, runs: &Path, run: &dyn Fn(&[&str]) -> Result<S
     for study in listed["studies"].as_array().into_iter().flatten() {
         let name = study["name"].as_str().unwrap_or_default();
         eprintln!("{name}");
+        if name == TRANSFER {
+            page += &without_numbers(
+                name,
+                study["description"].as_str().unwrap_or_default(),
+                remark(&remarks, name),
+            );
+            continue;
+        }
         let result: Value = serde_json::from_str(&run(&[
             "study",
             name,
@@ -45,6 +53,16 @@ pub(crate) fn page(folder: &Path, runs: &Path, run: &dyn Fn(&[&str]) -> Result<S
         );
     }
     Ok(page)
+}
+
+/// The study that needs learnt weights, which are no part of the project.
+const TRANSFER: &str = "transfer";
+
+fn without_numbers(name: &str, description: &str, remark: &str) -> String {
+    format!(
+        "\n### {name}\n\n{description}\n\n```sh\npupila study {name} DATA --init-from WEIGHTS\n```\n\nIt needs learnt weights, which are not kept with the project: \
+         `pupila list pretrained`. What it gave on Caltech-101 stands in recipes/RESULTS.md.\n\n{remark}\n"
+    )
 }
 
 fn section(name: &str, description: &str, result: &Value, remark: &str) -> String {

@@ -67,6 +67,9 @@ pub trait Backend: Debug + Send {
     /// Where there are none.
     fn read_features(&mut self, reads: bool);
 
+    /// Whether passes take features now.
+    fn reads_features(&self) -> bool;
+
     /// Gives the backend an optimizer that has taken no step. Gradients that wait for an update are dropped.
     ///
     /// # Errors

@@ -26,10 +26,20 @@ impl CpuBackend {
         CpuBackend { engine: Engine::new(network, capacity, training), optimizer: None }
     }
 
-    /// What [`Backend::memory_bytes`] would say of one that trains with this optimizer on batches of up to `capacity` samples;
+    /// The same for training in which no more than `learning` says ever learns: for what is frozen no backward pass is laid out.
+    pub fn for_learning(network: &Network, capacity: usize, learning: &Learning) -> Self {
+        CpuBackend { engine: Engine::for_learning(network, capacity, learning), optimizer: None }
+    }
+
+    /// What [`Backend::memory_bytes`] would say of one [`for_learning`](CpuBackend::for_learning) with this optimizer;
     /// of it only small workspaces are made, of as many threads as the current pool has.
-    pub fn memory_needed(network: &Network, capacity: usize, optimizer: &OptimizerConfig) -> MemoryBytes {
-        let ([values, gradients, step], trained) = Engine::<f32>::memory_needed(network, capacity, true);
+    pub fn memory_needed(
+        network: &Network,
+        capacity: usize,
+        learning: &Learning,
+        optimizer: &OptimizerConfig,
+    ) -> MemoryBytes {
+        let ([values, gradients, step], trained) = Engine::<f32>::memory_needed(network, capacity, learning);
         let moments = OptimizerEntry::find(&optimizer.name).map_or(0, |entry| entry.moments);
         MemoryBytes { values, gradients, moments: moments * trained * size_of::<f32>(), step }
     }
@@ -99,6 +109,10 @@ impl Backend for CpuBackend {
 
     fn read_features(&mut self, reads: bool) {
         self.engine.read_features(reads);
+    }
+
+    fn reads_features(&self) -> bool {
+        self.engine.reads_features()
     }
 
     fn set_optimizer(&mut self, config: &OptimizerConfig) -> Result<(), OptimizerError> {

@@ -21,7 +21,7 @@ use crate::layout::Layout;
 use crate::optimizer::{Optimizer, Updates};
 use crate::parallel::{Workspaces, copy_into};
 use crate::plan::{BufferId, Planner};
-use crate::stage::{Kind, Source, Stage, stages};
+use crate::stage::{Kind, Source, Stage, Trained, stages};
 use pupila_backend::{Learning, LossSum, RestoreError, Snapshot, StepContext, Targets, TensorMemory};
 use pupila_network::{Network, Op, ParameterSpec, Role, StateDict, StateError, Tensor};
 use std::ops::Range;
@@ -54,6 +54,8 @@ pub struct Engine<T> {
     learning: Learning,
     /// The first stage that learns: the backward pass ends there.
     first: usize,
+    /// The first stage that a backward pass is laid out for.
+    floor: usize,
     /// Whether passes take features in place of images.
     reads_features: bool,
     /// Whether the gradients of what is frozen may hold those of a look.
@@ -114,17 +116,29 @@ const ALIGNMENT: usize = 16;
 impl<T: Float> Engine<T> {
     /// A network for batches of up to `capacity` samples, all its values zero. `training` lays out the backward pass too.
     pub fn new(network: &Network, capacity: usize, training: bool) -> Self {
-        Self::with(network, capacity, training, Arena::zeroed)
+        let all = Learning::default();
+        Self::with(network, capacity, training.then_some(&all), Arena::zeroed)
     }
 
-    /// What [`Engine::memory_bytes`] would say of such an engine, and how many values it would train. Of it only the small workspaces are made,
-    /// of as many threads as the current pool has.
-    pub fn memory_needed(network: &Network, capacity: usize, training: bool) -> ([usize; 3], usize) {
-        let engine = Self::with(network, capacity, training, Arena::counted);
+    /// The same for training in which no more than `learning` says ever learns: for what is frozen no backward pass is laid out.
+    pub fn for_learning(network: &Network, capacity: usize, learning: &Learning) -> Self {
+        Self::with(network, capacity, Some(learning), Arena::zeroed)
+    }
+
+    /// What [`Engine::memory_bytes`] would say of an engine [`Engine::for_learning`], and how many values it would train. Of it only the small
+    /// workspaces are made, of as many threads as the current pool has.
+    pub fn memory_needed(network: &Network, capacity: usize, learning: &Learning) -> ([usize; 3], usize) {
+        let engine = Self::with(network, capacity, Some(learning), Arena::counted);
         (engine.memory_bytes(), engine.values.length())
     }
 
-    fn with(network: &Network, capacity: usize, training: bool, arena: fn(usize) -> Arena<T>) -> Self {
+    fn with(
+        network: &Network,
+        capacity: usize,
+        learning: Option<&Learning>,
+        arena: fn(usize) -> Arena<T>,
+    ) -> Self {
+        let training = learning.is_some();
         let mut ends = [0, 0];
         let mut slots = Vec::new();
         for spec in network.parameters() {
@@ -134,13 +148,14 @@ impl<T: Float> Engine<T> {
             *end = range.end.next_multiple_of(ALIGNMENT);
             slots.push(Slot { spec, layout, range });
         }
+        let (stages, floor) = stages(network, learning.map(|learning| Trained { capacity, learning }));
         let mut engine = Engine {
             network: network.clone(),
             capacity,
             values: arena(ends[0]),
             gradients: arena(if training { ends[0] } else { 0 }),
             tracked: vec![T::ZERO; ends[1]],
-            stages: stages(network, training.then_some(capacity)),
+            stages,
             buffers: Vec::new(),
             stale: true,
             memory: Arena::zeroed(0),
@@ -152,26 +167,37 @@ impl<T: Float> Engine<T> {
             partial: Vec::new(),
             class_weights: Vec::new(),
             learning: Learning::default(),
-            first: 0,
+            first: floor,
+            floor,
             reads_features: false,
             looked: false,
             accumulated: None,
             probe: probe::Probe::default(),
             profile: Vec::new(),
         };
-        engine.plan(training, arena);
+        engine.plan(arena);
         engine
     }
 
     /// Lays out what lives for a part of a step. The forward pass of stage i is at time i, its backward pass at time
     /// 2 stages - i, the loss between them.
-    fn plan(&mut self, training: bool, arena: fn(usize) -> Arena<T>) {
-        let (count, capacity) = (self.stages.len(), self.capacity);
+    fn plan(&mut self, arena: fn(usize) -> Arena<T>) {
+        let (count, capacity, floor) = (self.stages.len(), self.capacity, self.floor);
         let backward = |stage: usize| 2 * count - stage;
+        // Those that the backward pass gives a gradient, read or not.
+        let mut reached: Vec<bool> = (0..count).map(|index| index >= floor).collect();
+        for stage in &self.stages[floor..] {
+            for source in [Some(stage.input), stage.residual].into_iter().flatten() {
+                if let Source::Stage(from) = source {
+                    reached[from] = true;
+                }
+            }
+        }
         let mut planner = Planner::default();
         let mut ids = Vec::new();
         for (index, stage) in self.stages.iter().enumerate() {
             let len = stage.shape.len() * capacity;
+            let training = index >= floor;
             let saved = match &stage.kind {
                 Kind::Conv2d(convolution) => convolution.padded_len() * capacity,
                 Kind::Dropout { .. } if training => len,
@@ -182,7 +208,8 @@ impl<T: Float> Engine<T> {
             let first = index - usize::from(index > 0 && self.stages[index - 1].has_epilogue);
             let output = planner.request(len, first, index);
             let saved = planner.request(saved, index, end);
-            let delta = planner.request(if training { len } else { 0 }, backward(index), backward(index));
+            let delta =
+                planner.request(if reached[index] { len } else { 0 }, backward(index), backward(index));
             ids.push((output, delta, saved));
         }
         let mut given = vec![false; count];
@@ -199,7 +226,7 @@ impl<T: Float> Engine<T> {
             for (slot, source) in [Some(stage.input), stage.residual].into_iter().enumerate() {
                 let Some(Source::Stage(from)) = source else { continue };
                 planner.extend(ids[from].0, index);
-                if !training {
+                if index < floor {
                     continue;
                 }
                 if stage.reads_inputs_again() {
@@ -225,6 +252,7 @@ impl<T: Float> Engine<T> {
             };
             let place = |id: BufferId| places[id.index()].clone();
             let features = stage.input_shape.features();
+            let training = index >= floor;
             let (mut scratch, mut zeros, mut partial, mut norm_len, mut prepared) = ([0, 0], 0, 0, 0, 0);
             match &stage.kind {
                 &Kind::Linear { inputs, outputs } => {
@@ -296,7 +324,7 @@ impl<T: Float> Engine<T> {
     /// Which nodes learn from now on, and how fast.
     ///
     /// # Panics
-    /// With another number of nodes than the network's, unless there are none.
+    /// With another number of nodes than the network's, unless there are none; where something is to learn that the engine was not made for.
     pub fn set_learning(&mut self, learning: &Learning) {
         let nodes = self.network.nodes().len();
         assert!(learning.nodes.is_empty() || learning.nodes.len() == nodes, "one for each node");
@@ -316,6 +344,8 @@ impl<T: Float> Engine<T> {
             has_tensors && learning.of(stage.tensors).rate > 0.0
         };
         self.first = self.stages.iter().position(learns).unwrap_or(self.stages.len());
+        let laid_out = self.first >= self.floor || self.gradients.is_empty();
+        assert!(laid_out, "the engine was made for less to learn");
         self.looked = true;
     }
 

@@ -6,6 +6,7 @@ use crate::kernels::grouped::Grouped;
 use crate::kernels::layer_norm::LayerNorm;
 use crate::kernels::multiply::Multiply;
 use crate::kernels::pointwise::Pointwise;
+use pupila_backend::Learning;
 use pupila_network::{Activation, Network, NodeId, Op, Shape, Window};
 
 /// Where a stage reads from.
@@ -46,7 +47,16 @@ pub(crate) enum Kind {
     AvgPool(AvgPool),
     Multiply(Multiply),
     LayerNorm(LayerNorm),
-    Dropout { p: f64 },
+    Dropout { p: f64, of: Dropped },
+}
+
+/// What is dropped together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dropped {
+    /// An element.
+    Elements,
+    /// All of a sample.
+    Samples,
 }
 
 /// What gives a pointwise stage its factor and its summand for each feature.
@@ -104,8 +114,18 @@ impl Gathered {
     }
 }
 
-/// The stages of a network, each behind those it reads from. `training` is the largest batch of a network that is to be trained.
-pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
+/// What of a network is to be trained.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trained<'a> {
+    /// The largest batch.
+    pub(crate) capacity: usize,
+    /// All that ever learns.
+    pub(crate) learning: &'a Learning,
+}
+
+/// The stages of a network, each behind those it reads from, and how many of them no backward pass ever goes through: they are frozen for good, and
+/// nothing that is explained lies in them.
+pub(crate) fn stages(network: &Network, trained: Option<Trained<'_>>) -> (Vec<Stage>, usize) {
     let nodes = network.nodes();
     let mut consumers = vec![Vec::new(); nodes.len()];
     for (id, node) in nodes.iter().enumerate() {
@@ -146,7 +166,18 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
             None => Source::Images,
         }
     };
-    let make = |&(tail, id, input, ref gathered): &(NodeId, NodeId, NodeId, Gathered)| {
+    let floor = trained.map_or(drafts.len(), |trained| {
+        let rests = |&(_, id, _, ref gathered): &(NodeId, NodeId, NodeId, Gathered)| {
+            let learning = trained.learning.of(gathered.norm.map_or(id, |(node, _)| node));
+            learning.rate == 0.0 && learning.evaluates
+        };
+        let learns = drafts.iter().position(|draft| !rests(draft)).unwrap_or(drafts.len());
+        // Grad-CAM asks for the gradient of the last map.
+        let explained = drafts.iter().rposition(|draft| matches!(nodes[draft.1].op, Op::Conv2d(_)));
+        learns.min(explained.unwrap_or(0))
+    });
+    let make = |(index, &(tail, id, input, ref gathered)): (usize, &(NodeId, NodeId, NodeId, Gathered))| {
+        let training = trained.filter(|_| index >= floor).map(|trained| trained.capacity);
         let (input_shape, input) = (nodes[input].shape, source(input));
         let kind = match nodes[id].op {
             Op::Linear { inputs, outputs } => Kind::Linear { inputs, outputs },
@@ -168,7 +199,8 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
             Op::GlobalAvgPool => Kind::AvgPool(AvgPool::new(input_shape, nodes[id].shape, None)),
             Op::Multiply => Kind::Multiply(Multiply::new(input_shape)),
             Op::LayerNorm { eps, .. } => Kind::LayerNorm(LayerNorm::new(input_shape, eps)),
-            Op::Dropout { p } => Kind::Dropout { p },
+            Op::Dropout { p } => Kind::Dropout { p, of: Dropped::Elements },
+            Op::StochasticDepth { p } => Kind::Dropout { p, of: Dropped::Samples },
             _ => Kind::Pointwise {
                 pointwise: Pointwise::new(input_shape, gathered.activation, gathered.pool),
                 norm: gathered.norm.map(|(_, norm)| norm),
@@ -191,11 +223,11 @@ pub(crate) fn stages(network: &Network, training: Option<usize>) -> Vec<Stage> {
             has_epilogue: false,
         }
     };
-    let mut stages: Vec<Stage> = drafts.iter().map(make).collect();
+    let mut stages: Vec<Stage> = drafts.iter().enumerate().map(make).collect();
     for index in 0..stages.len() {
         stages[index].has_epilogue = has_epilogue(&stages, index);
     }
-    stages
+    (stages, floor)
 }
 
 fn has_epilogue(stages: &[Stage], index: usize) -> bool {

@@ -187,6 +187,10 @@ impl Backend for Faulty {
         self.inner.read_features(reads);
     }
 
+    fn reads_features(&self) -> bool {
+        self.inner.reads_features()
+    }
+
     fn set_optimizer(&mut self, config: &OptimizerConfig) -> Result<(), OptimizerError> {
         let before = self.inner.training_state();
         if self.has(Fault::KeepsTheOptimizer) && before.optimizer.is_some() {

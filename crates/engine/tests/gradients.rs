@@ -454,3 +454,35 @@ fn residual_sums_of_every_kind() {
         check_network(&builder.finish("test"), 3);
     }
 }
+
+/// Some samples skip the block, and the others count for more.
+#[test]
+fn residual_blocks_that_samples_skip() {
+    let window = Window::new(3, 1, 1);
+    let mut builder = Builder::new(MAP);
+    builder.push("a", Op::Conv2d(Convolution::new(2, 6, window))).unwrap();
+    let start = builder.push("b", Op::Activation(Activation::Tanh)).unwrap();
+    builder.push("c", Op::Conv2d(Convolution::new(6, 6, window).without_bias())).unwrap();
+    builder.push("d", Op::batch_norm(6)).unwrap();
+    let end = builder.push("e", Op::StochasticDepth { p: 0.5 }).unwrap();
+    builder.push_at("f", Op::Add, &[end, start]).unwrap();
+    builder.push("g", Op::GlobalAvgPool).unwrap();
+    builder.push("h", Op::Flatten).unwrap();
+    builder.push("i", Op::Linear { inputs: 6, outputs: 3 }).unwrap();
+    let network = builder.finish("test");
+    check_network(&network, 6);
+    let mut engine = Engine::<f64>::new(&network, 200, true);
+    engine.load(&Init::Pytorch.state(&network, 1)).unwrap();
+    let images = vec![0.5; 200 * network.input().len()];
+    let logits = engine.forward_training(&images, 200, &CONTEXT).to_vec();
+    // All images are the same, so there are two kinds of answers: with the block, and without.
+    let kinds: std::collections::BTreeMap<Vec<u64>, usize> = logits
+        .chunks(3)
+        .map(|row| row.iter().map(|x| x.to_bits()).collect())
+        .fold(Default::default(), |mut kinds, row| {
+            *kinds.entry(row).or_default() += 1;
+            kinds
+        });
+    let counts: Vec<usize> = kinds.into_values().collect();
+    assert!(counts.len() == 2 && counts.iter().all(|&count| (70..=130).contains(&count)), "{counts:?}");
+}

@@ -302,3 +302,79 @@ fn a_training_with_frozen_parts_is_pytorchs() {
         }
     }
 }
+
+/// An engine that was made for what ever learns has no backward pass for the rest, and otherwise does the same to the bit.
+#[test]
+fn what_never_learns_needs_no_backward_pass() {
+    for (name, parts) in [
+        ("resnet18", 3),
+        ("mobilenet_v2", 19),
+        ("efficientnet_lite0", 9),
+        ("cnn", 2),
+        ("resnet18", 5),
+        ("mlp", 1),
+    ] {
+        let network = network(name);
+        let learning = frozen(&network, parts);
+        let mut whole = Engine::<f64>::new(&network, 4, true);
+        let mut short = Engine::<f64>::for_learning(&network, 4, &learning);
+        let (memory, needed) = (short.memory_bytes(), Engine::<f64>::memory_needed(&network, 4, &learning).0);
+        assert_eq!(memory[2], needed[2], "{name}");
+        assert!(memory[2] <= whole.memory_bytes()[2], "{name}");
+        if name == "resnet18" && parts == 5 {
+            assert!(2 * memory[2] < whole.memory_bytes()[2], "{memory:?} {:?}", whole.memory_bytes());
+        }
+        let mut results = Vec::new();
+        for engine in [&mut whole, &mut short] {
+            engine.load(&start(&network)).unwrap();
+            engine.set_learning(&learning);
+            let mut optimizer = Optimizer::new(&decaying("adamw"), engine.values().len()).unwrap();
+            for at in 0..3 {
+                step(engine, &mut optimizer, at, at == 1);
+            }
+            let context = StepContext { seed: 1, step: 9, label_smoothing: 0.0 };
+            let spreads = engine.spreads(&images(0), &TARGETS, &context);
+            let last = spreads.last().map(|spread| (spread.layer.clone(), spread.gradient_variance));
+            engine.gradients(&images(1), &TARGETS, &context);
+            let explained = engine.explain(&images(4), &TARGETS);
+            let explained = explained.map(|explained| (explained.maps, explained.logits));
+            let logits = engine.forward(&images(5), 4).to_vec();
+            results.push((engine.state(), last, engine.gradient_state(), explained, logits));
+        }
+        assert!(results[0] == results[1], "{name} {parts}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "made for less to learn")]
+fn what_was_not_laid_out_cannot_learn() {
+    let network = network("resnet18");
+    let mut engine = Engine::<f64>::for_learning(&network, 4, &frozen(&network, 5));
+    engine.set_learning(&Learning::default());
+}
+
+/// A block is skipped by whole samples, as often as it should be, and its gradient knows; in evaluation it never is.
+#[test]
+fn blocks_are_skipped_by_samples() {
+    let config = ModelConfig {
+        name: "efficientnet_lite0".into(),
+        stochastic_depth: Some(0.5),
+        ..ModelConfig::default()
+    };
+    let network = architectures::build(&config, INPUT, 3).unwrap();
+    let plain = ModelConfig { stochastic_depth: None, ..config };
+    let without = architectures::build(&plain, INPUT, 3).unwrap();
+    let is_skip =
+        |node: &&pupila_network::Node| matches!(node.op, pupila_network::Op::StochasticDepth { .. });
+    let skips: Vec<_> = network.nodes().iter().filter(is_skip).collect();
+    // Residual blocks: those of a stage but its first.
+    assert_eq!(skips.len(), 9);
+    assert!(!without.nodes().iter().any(|node| is_skip(&node)));
+    let mut engines = [&network, &without].map(|network| {
+        let mut engine = Engine::<f64>::new(network, 4, true);
+        engine.load(&start(network)).unwrap();
+        engine
+    });
+    let logits = engines.each_mut().map(|engine| engine.forward(&images(0), 4).to_vec());
+    assert_eq!(logits[0], logits[1]);
+}

@@ -25,14 +25,25 @@ pub struct Loader {
     normalization: Arc<Normalization>,
     shape: Shape,
     mixing: Option<Mixing>,
-    /// In how many ways each image is varied, one an epoch; none for another one in each.
-    views: Option<u32>,
+    /// In how many ways each image is varied, one an epoch, and by which keys; none for another one in each.
+    views: Option<Views>,
     /// Whether what is kept becomes an input here, after the pipeline.
     frames: bool,
     /// Threads that prepare a batch where that is work.
     threads: usize,
     spare: Arc<Mutex<Vec<Batch>>>,
 }
+
+/// The few ways in which each image is varied.
+#[derive(Debug, Clone)]
+struct Views {
+    count: u32,
+    /// What the draws of each image of the source are keyed by.
+    keys: Arc<[u32]>,
+}
+
+/// The seed of views: they are of the images, whatever the seed of the run.
+const VIEWS_SEED: u64 = 0;
 
 /// Why there is no loader, or no epoch.
 #[derive(Debug, thiserror::Error)]
@@ -145,10 +156,17 @@ impl Loader {
         self
     }
 
-    /// Varies each image in so many ways alone, one an epoch, over and over: epoch e has the draws of epoch `(e - 1) % views + 1`.
+    /// Varies each image in so many ways alone, one an epoch, over and over: epoch e has the draws of view `(e - 1) % views + 1`.
+    ///
+    /// They are drawn by `keys`, one for each image of the source, such as a hash of its content, and not by the seed: a view is the same in every
+    /// run, so that what is made of it can be kept.
+    ///
+    /// # Panics
+    /// With another number of keys than images.
     #[must_use]
-    pub fn with_views(mut self, views: Option<u32>) -> Self {
-        self.views = views.filter(|&views| views > 0);
+    pub fn with_views(mut self, views: Option<u32>, keys: &[u32]) -> Self {
+        assert!(views.is_none() || keys.len() == self.source.len(), "one key for each image");
+        self.views = views.filter(|&views| views > 0).map(|count| Views { count, keys: keys.into() });
         self
     }
 
@@ -212,8 +230,14 @@ impl Loader {
             Some(1)
         } else {
             // A sample that comes twice in an epoch is varied in two ways.
-            self.views.filter(|_| matches!(self.order, Order::Shuffled | Order::Undersampled))
+            let views = self.views.as_ref().map(|views| views.count);
+            views.filter(|_| matches!(self.order, Order::Shuffled | Order::Undersampled))
         }
+    }
+
+    /// Whether images are varied, so that even their one version is none of the images as they are.
+    pub fn varies(&self) -> bool {
+        !self.pipeline.is_empty()
     }
 
     /// Which of its versions an image is in an epoch, from 0.
@@ -223,7 +247,8 @@ impl Loader {
 
     /// The epoch whose draws an epoch has.
     fn drawn(&self, epoch: u32) -> u32 {
-        self.views.filter(|_| epoch > 0).map_or(epoch, |views| (epoch - 1) % views + 1)
+        let views = self.views.as_ref().filter(|_| epoch > 0);
+        views.map_or(epoch, |views| (epoch - 1) % views.count + 1)
     }
 
     /// Images of the source, whether they are of the loader's samples or not.
@@ -241,6 +266,19 @@ impl Loader {
     pub fn pixels(&self, position: u32) -> Option<(Cow<'_, [u8]>, Shape)> {
         let there = (position as usize) < self.source.len();
         there.then(|| self.source.input(position).ok().map(|pixels| (pixels, self.source.shape()))).flatten()
+    }
+
+    /// Up to so many images from everywhere among the loader's, normalised and not varied. `[N, H, W, C]`
+    pub fn normalized_sample(&self, count: usize) -> Vec<f32> {
+        let (all, mut images) = (self.samples.len(), Vec::new());
+        for at in (0..count.min(all)).map(|i| i * all / count.min(all)) {
+            if let Some((pixels, shape)) = self.pixels(self.samples[at]) {
+                let start = images.len();
+                images.resize(start + shape.values(), 0.0);
+                self.normalization.apply(&pixels, &mut images[start..]);
+            }
+        }
+        images
     }
 
     /// Starts an epoch.
@@ -270,7 +308,16 @@ impl Loader {
     fn start(&self, epoch: u32, done: usize, bare: bool) -> Result<Epoch, LoaderError> {
         let mut order = self.order(epoch);
         order.truncate(self.epoch_len);
-        let turns = turns(&order, self.source.len());
+        let mut turns = turns(&order, self.source.len());
+        let mut seed = self.seed;
+        if let Some(views) = self.views.as_ref().filter(|_| epoch > 0) {
+            seed = VIEWS_SEED;
+            for turn in &mut turns {
+                // An image that comes again in the epoch has another key, as ever.
+                let again = turn.key.wrapping_sub(turn.sample);
+                turn.key = views.keys[turn.sample as usize].wrapping_add(again);
+            }
+        }
         let done = done.saturating_mul(self.batch).min(turns.len());
         let recipe = Recipe {
             source: self.source.clone(),
@@ -278,7 +325,7 @@ impl Loader {
             normalization: Arc::clone(&self.normalization),
             shape: self.shape,
             batch: self.batch,
-            seed: self.seed,
+            seed,
             epoch: self.drawn(epoch),
             mixing: self.mixing,
             frames: self.frames,

@@ -167,7 +167,9 @@ fn output_shape(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
             Err(format!("it needs {features} features"))
         }
         Op::BatchNorm { .. } | Op::LayerNorm { .. } | Op::LayerScale { .. } => Ok(input),
-        Op::Activation(_) | Op::Dropout { .. } | Op::Add | Op::Multiply => Ok(input),
+        Op::Activation(_) | Op::Dropout { .. } | Op::StochasticDepth { .. } | Op::Add | Op::Multiply => {
+            Ok(input)
+        }
     }
 }
 
@@ -232,7 +234,8 @@ impl Network {
                 }
                 Op::LayerScale { features } => add(Role::LayerScale, vec![features], None, 0, 0),
                 Op::Input | Op::Flatten | Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool => {}
-                Op::Add | Op::Multiply | Op::Activation(_) | Op::Dropout { .. } => {}
+                Op::Add | Op::Multiply | Op::Activation(_) => {}
+                Op::Dropout { .. } | Op::StochasticDepth { .. } => {}
             }
         }
         specs
@@ -252,7 +255,7 @@ impl Network {
                 }
                 // What works element by element keeps the order.
                 Op::Activation(_) | Op::Dropout { .. } | Op::BatchNorm { .. } | Op::Add | Op::Multiply => {}
-                Op::LayerNorm { .. } | Op::LayerScale { .. } => {}
+                Op::LayerNorm { .. } | Op::LayerScale { .. } | Op::StochasticDepth { .. } => {}
                 Op::Input | Op::Linear { .. } | Op::Conv2d(_) => return None,
                 Op::MaxPool(_) | Op::AvgPool(_) | Op::GlobalAvgPool => return None,
             }

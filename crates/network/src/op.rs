@@ -282,6 +282,12 @@ pub enum Op {
         /// Probability of a zero.
         p: f64,
     },
+    /// Zeroes all of a sample with probability `p` while training and scales the others by 1 / (1 - p): a residual block that is skipped (Huang et al. 2016,
+    /// "Deep Networks with Stochastic Depth"; `torchvision.ops.stochastic_depth` by rows).
+    StochasticDepth {
+        /// Probability that a sample skips the block.
+        p: f64,
+    },
 }
 
 impl Op {
@@ -307,6 +313,7 @@ impl Op {
             Op::LayerScale { .. } => "LayerScale",
             Op::Activation(activation) => activation.module(),
             Op::Dropout { .. } => "Dropout",
+            Op::StochasticDepth { .. } => "StochasticDepth",
         }
     }
 

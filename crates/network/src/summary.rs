@@ -1,46 +1,89 @@
 //! What a network consists of, as a table for people.
 
-use crate::network::Network;
+use crate::network::{Network, Node};
+use crate::op::Shape;
+use crate::part::Part;
 use std::fmt;
+use std::ops::Range;
 
-/// A layer table with output shapes, parameters and FLOPs; `Display` prints it.
+/// A network with more layers than this is told part by part.
+const MOST_LAYERS: usize = 40;
+
+/// A table with output shapes, parameters and FLOPs, layer by layer or part by part; `Display` prints it.
 #[derive(Debug)]
 pub struct Summary<'a> {
     network: &'a Network,
+    parts: bool,
 }
 
 impl Network {
-    /// The layer table of this network.
+    /// The table of this network's layers, or of its parts where it has many layers.
     pub fn summary(&self) -> Summary<'_> {
-        Summary { network: self }
+        Summary { network: self, parts: self.nodes().len() > MOST_LAYERS }
+    }
+
+    /// The table of all its layers.
+    pub fn layers(&self) -> Summary<'_> {
+        Summary { network: self, parts: false }
+    }
+}
+
+/// A line of the table.
+struct Row {
+    name: String,
+    module: String,
+    output: Shape,
+    parameters: usize,
+    flops: u64,
+}
+
+impl Summary<'_> {
+    /// Whether each line is a part of several layers.
+    pub fn is_of_parts(&self) -> bool {
+        self.parts
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let (parameters, nodes) = (self.network.parameters(), self.network.nodes());
+        let row = |name: &str, module: String, of: Range<usize>| {
+            let trained = parameters.iter().filter(|p| of.contains(&p.node) && p.role.trained());
+            Row {
+                name: name.to_owned(),
+                module,
+                output: nodes[of.end - 1].shape,
+                parameters: trained.map(|p| p.len()).sum(),
+                flops: nodes[of.clone()].iter().map(|node| node.op.flops(node.shape)).sum(),
+            }
+        };
+        if self.parts {
+            let parts = self.network.parts();
+            let of_part =
+                |part: &Part| row(&part.name, format!("{} layers", part.nodes.len()), part.nodes.clone());
+            return parts.iter().map(of_part).collect();
+        }
+        let of_node = |(id, node): (usize, &Node)| row(&node.name, node.op.module().to_owned(), id..id + 1);
+        nodes.iter().enumerate().map(of_node).collect()
     }
 }
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (parameters, nodes) = (self.network.parameters(), self.network.nodes());
+        let rows = self.rows();
         // As wide as the longest entry, and never narrower than a small network's.
-        let names = nodes.iter().map(|node| node.name.len()).fold(10, usize::max);
-        let modules = nodes.iter().map(|node| node.op.module().len()).fold(12, usize::max);
+        let names = rows.iter().map(|row| row.name.len()).fold(10, usize::max);
+        let modules = rows.iter().map(|row| row.module.len()).fold(12, usize::max);
+        let (first, second) = if self.parts { ("stage", "") } else { ("layer", "module") };
         writeln!(
             f,
             "  {:<names$} {:<modules$} {:>12} {:>12} {:>10}",
-            "layer", "module", "output", "parameters", "MFLOPs"
+            first, second, "output", "parameters", "MFLOPs"
         )?;
-        for (id, node) in nodes.iter().enumerate() {
-            let count: usize =
-                parameters.iter().filter(|p| p.node == id && p.role.trained()).map(|p| p.len()).sum();
-            let flops = node.op.flops(node.shape);
+        for Row { name, module, output, parameters: count, flops } in rows {
             let (count, flops) = (
                 if count > 0 { grouped(count as u64) } else { String::new() },
                 if flops > 0 { format!("{:.2}", flops as f64 / 1e6) } else { String::new() },
             );
-            let line = format!(
-                "  {:<names$} {:<modules$} {:>12} {count:>12} {flops:>10}",
-                node.name,
-                node.op.module(),
-                node.shape
-            );
+            let line = format!("  {name:<names$} {module:<modules$} {output:>12} {count:>12} {flops:>10}");
             writeln!(f, "{}", line.trim_end())?;
         }
         let total = grouped(self.network.parameter_count() as u64);
@@ -78,13 +121,24 @@ mod tests {
         );
     }
 
+    /// What a line ends with, without the space that stands between.
+    fn total(line: &str) -> Vec<&str> {
+        line.split_whitespace().collect()
+    }
+
     /// Numbers are right-aligned: in every line each begins and ends where the heading's column does.
     #[test]
     fn long_names_keep_the_columns_apart() {
         let input = Shape::Map { height: 64, width: 64, channels: 3 };
         for name in ["mlp", "resnet18", "mobilenet_v2"] {
             let config = ModelConfig { name: name.into(), ..ModelConfig::default() };
-            let table = architectures::build(&config, input, 3).unwrap().summary().to_string();
+            let network = architectures::build(&config, input, 3).unwrap();
+            let table = network.layers().to_string();
+            let short = network.summary();
+            assert_eq!(short.is_of_parts(), name != "mlp");
+            let told = short.to_string();
+            assert!(told.lines().count() < 25, "{told}");
+            assert_eq!(told.lines().last().map(total), table.lines().last().map(total), "{told}");
             let mut lines = table.lines();
             let heading = lines.next().unwrap();
             let end = heading.find("parameters").unwrap() + "parameters".len();

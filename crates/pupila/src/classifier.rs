@@ -10,7 +10,7 @@ use pupila_engine::CpuBackend;
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
-use pupila_run::{RunFolder, Summary};
+use pupila_run::{FittedHead, RunFolder, Summary};
 use pupila_train::{
     EvaluateError, HoldName, Images, Layers, ModelCard, ModelFile, Preparation, Views, evaluate_views,
 };
@@ -89,6 +89,10 @@ pub(crate) fn without_model(folder: &RunFolder) -> String {
         return format!("{path} is a study: name one of its runs{such}");
     }
     match folder.summary() {
+        Ok(Some(Summary::Run(summary))) if matches!(summary.head, Some(FittedHead::Knn { .. })) => format!(
+            "{path} is of nearest neighbours (transfer.head=knn), which are a baseline and no model: its scores are in summary.json and report.html; \
+             for a model type --set transfer.head=probe"
+        ),
         Ok(Some(Summary::Run(summary))) if summary.best_epoch.is_some() => format!(
             "the model of {path} was removed (`pupila study --keep`, `pupila runs --delete-models`): train it again by `pupila train DATA --recipe {}`",
             folder.file(RunFolder::RECIPE).display()

@@ -71,6 +71,9 @@ pub(crate) struct Train {
     /// The number that every random draw follows from [train.seed]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) seed: Option<String>,
+    /// Print every layer of a large network, rather than its stages
+    #[arg(long)]
+    pub(crate) layers: bool,
     #[command(flatten)]
     pub(crate) trackers: Trackers,
     #[command(flatten)]

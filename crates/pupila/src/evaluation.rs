@@ -407,7 +407,7 @@ impl Judged<'_> {
         let loader = self.model.loader(&self.images)?;
         let mut engine = self.model.explainer()?;
         let normalization = self.model.preparation().normalization();
-        let source = page::Source { engine: &mut engine, loader: &loader, normalization };
+        let source = page::Source { engine: &mut engine, loader: &loader, normalization, answers: true };
         let (decode, total) = match summary {
             Summary::Evaluation(evaluation) => (evaluation.timing.decode_s, evaluation.timing.total_s),
             Summary::Run(run) => (run.timing.decode_s, run.timing.total_s),

@@ -121,8 +121,8 @@ pub mod recipe {
     pub use pupila_network::{Activation, Init, ModelConfig as Model};
     pub use pupila_train::schedule::ScheduleConfig as Schedule;
     pub use pupila_train::{
-        Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Input, KeyDoc, Layers,
-        LearntKeys, Loss, Monitor, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting,
+        Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Head, Input, KeyDoc,
+        Layers, LearntKeys, Loss, Monitor, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting,
         TrackingConfig as Tracking, Train, Transfer, json_schema, key_docs, key_meant, keys, keys_page,
     };
     pub use pupila_transforms::{Normalize, TransformConfig};

@@ -7,7 +7,7 @@ use pupila_dataset::{Dataset, Hold, ResizeRule, Split};
 use pupila_engine::CpuBackend;
 use pupila_image::Limits;
 use pupila_network::Network;
-use pupila_train::{CheckedRecipe, ModelCard, Recipe, Size};
+use pupila_train::{CheckedRecipe, ModelCard, Recipe, Size, learns_at_most};
 use pupila_transforms::Normalization;
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,8 @@ impl Need {
         let which = training_samples(dataset);
         let (images, pixels_held) = (which.len(), held_bytes(&recipe.input.rule(), dataset, &which));
         let batch = recipe.train.batch.min(images.max(1));
-        let bytes = CpuBackend::memory_needed(network, batch, &recipe.optimizer);
+        let bytes =
+            CpuBackend::memory_needed(network, batch, &learns_at_most(recipe, network), &recipe.optimizer);
         let values = bytes.values as u64;
         let averaged = if recipe.train.ema_decay.is_some() { 2 * values } else { 0 };
         // The best values, and half as much again for writing them.

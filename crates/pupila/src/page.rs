@@ -54,6 +54,8 @@ pub(crate) struct Source<'a> {
     pub(crate) engine: &'a mut dyn Backend,
     pub(crate) loader: &'a Loader,
     pub(crate) normalization: &'a Normalization,
+    /// Whether the answers are the network's, so that it can be asked where it looks.
+    pub(crate) answers: bool,
 }
 
 /// What a page says of images that were judged.
@@ -217,11 +219,12 @@ fn judged<'a>(judgement: &Judgement<'a>) -> Judged<'a> {
 fn pictures(judgement: Option<&Judgement<'_>>, source: &mut Source<'_>) -> (Vec<Picture>, Option<String>) {
     let Some(judgement) = judgement else { return (Vec::new(), None) };
     let selection = select(judgement.predictions, judgement.leaked);
-    let explained = selection.explained();
+    let explained = if source.answers { selection.explained() } else { Vec::new() };
     let predicted: Vec<u32> = judgement.predictions.predicted().collect();
     let classes: Vec<u32> = explained.iter().map(|&sample| predicted[sample]).collect();
-    let explanation =
-        explain_samples(source.engine, source.loader, source.normalization, &explained, &classes);
+    let explanation = (source.answers)
+        .then(|| explain_samples(source.engine, source.loader, source.normalization, &explained, &classes))
+        .flatten();
     let picture = |sample: usize| {
         let image = sample_image(source.loader, sample)?;
         let heat = explanation.as_ref().and_then(|explanation| {

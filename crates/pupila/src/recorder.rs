@@ -8,7 +8,7 @@ use pupila_loader::Loader;
 use pupila_run::{Leaks, RunFolder, fault};
 use pupila_trackers::Event;
 use pupila_train::{
-    Begin, EpochRecord, Look, LoopState, ModelCard, ModelFile, ModelFileError, Observer, Outcome, Plan,
+    Begin, EpochRecord, Head, Look, LoopState, ModelCard, ModelFile, ModelFileError, Observer, Outcome, Plan,
     StepRecord, Stop, Tracking,
 };
 use pupila_transforms::Normalization;
@@ -101,7 +101,9 @@ impl<'a> Recorder<'a> {
         let (last, took) = self.saved;
         self.unsaved |= look.record.improved;
         // The last epoch's is written right after.
-        if !self.saves || !self.unsaved || look.last || last.elapsed() < (took * SHARE).min(LONGEST) {
+        let votes = look.plan.recipe.transfer.head == Head::Knn;
+        if votes || !self.saves || !self.unsaved || look.last || last.elapsed() < (took * SHARE).min(LONGEST)
+        {
             return;
         }
         let Some((epoch, _)) = look.best.best else { return };
@@ -213,6 +215,14 @@ impl Observer for Recorder<'_> {
         self.observer.event(event);
         self.tracking.event(event.clone());
         self.warn();
+    }
+
+    fn note(&mut self, message: &str) {
+        self.observer.note(message);
+    }
+
+    fn warning(&mut self, message: &str) {
+        self.observer.warning(message);
     }
 
     fn look(&mut self, mut look: Look<'_>) {

@@ -5,7 +5,10 @@ use crate::error::Error;
 use pupila_network::{Network, StateDict};
 use pupila_run::{LearntFrom, RunFolder};
 use pupila_train::{Fault, LearntKeys, ModelCard, ModelFile, RecipeErrors, Transfer};
-use pupila_weights::{Classes, FitError, Fitted, Format, Head, Pretrained, Weights, by_sha256, recognized};
+use pupila_weights::{
+    Classes, FitError, Fitted, Format, Head, Pretrained, Resemblance, Weights, by_sha256, recognized,
+    resembled,
+};
 use std::path::{Path, PathBuf};
 use toml::Value;
 
@@ -43,6 +46,14 @@ impl Learnt {
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn open(path: &Path) -> Result<Learnt, Error> {
+        if let Some(file) = only_weights_in(path)? {
+            let mut learnt = Learnt::open(&file)?;
+            learnt
+                .weights
+                .taken
+                .insert(0, format!("{} is the one file of weights in the folder", file.display()));
+            return Ok(learnt);
+        }
         let folder = path.is_dir().then(|| RunFolder::open(path)).transpose()?;
         let file = match &folder {
             Some(folder) => {
@@ -56,10 +67,7 @@ impl Learnt {
         };
         let through_archive = path.ancestors().skip(1).any(Path::is_file);
         if !file.exists() && !through_archive {
-            return Err(Error::request(format_args!(
-                "transfer.from: {} does not exist; give a run's folder, or a file of weights: `pupila list pretrained` says how to get some",
-                path.display()
-            )));
+            return Err(Error::request(not_there(path)));
         }
         let weights = Weights::open(&file)?;
         let ours = weights.metadata.contains_key(ModelCard::KEY) && weights.format == Format::SafeTensors;
@@ -98,8 +106,9 @@ impl Learnt {
         }
     }
 
-    /// The recipe's keys that come with them: the network, and what it sees of an image. Defaults, for who says nothing else.
-    pub fn keys(&self) -> LearntKeys {
+    /// The recipe's keys that come with them: the network, and what it sees of an image. Defaults, for who says nothing else. `channels` are
+    /// those of the input where somebody has said so: normalisation is brought to their number.
+    pub fn keys(&self, channels: Option<i64>) -> LearntKeys {
         let mut keys = match &self.kind {
             Kind::Ours(card, _) => keys_of(card),
             Kind::Known(known, _) => typed(known.keys()),
@@ -113,8 +122,17 @@ impl Learnt {
             }
             Kind::Unknown => Vec::new(),
         };
+        if let Some(channels) = channels {
+            let normalize = keys.iter_mut().find(|(key, _)| key == "data.normalize");
+            normalize.into_iter().for_each(|(_, value)| for_channels(value, channels));
+        }
         keys.push(("transfer.sha256".into(), Value::String(self.sha256().to_owned())));
         LearntKeys { path: self.path.clone(), keys }
+    }
+
+    /// Why the architecture is not known, and what to type.
+    pub fn why_unknown(&self) -> String {
+        unknown(&self.path.display().to_string(), &self.weights.tensors)
     }
 
     /// What was taken as what, a sentence each.
@@ -258,6 +276,12 @@ pub fn fitted_in_words(fitted: &Fitted) -> Vec<String> {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         format!("{}{more}", names.iter().take(6).cloned().collect::<Vec<_>>().join(", "))
     };
+    if let Some(name) = &fitted.spread {
+        said.push(format!(
+            "{name} sees three channels: its weights for gray are given to red, green and blue by their shares in gray, which gives for an image in color \
+             what they gave for it in gray"
+        ));
+    }
     if !fitted.missing.is_empty() {
         said.push(format!("not in the file, start anew: {}", listed(&fitted.missing)));
     }
@@ -269,6 +293,82 @@ pub fn fitted_in_words(fitted: &Fitted) -> Vec<String> {
 
 fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The one file of weights in a folder that is no run's, if there is one.
+fn only_weights_in(path: &Path) -> Result<Option<PathBuf>, Error> {
+    if !path.is_dir() || RunFolder::open(path).is_ok() {
+        return Ok(None);
+    }
+    let is_weights = |file: &PathBuf| {
+        let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+        file.is_file() && ending.is_some_and(|ending| WEIGHTS_ENDINGS.contains(&ending.as_str()))
+    };
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_weights).collect();
+    found.sort();
+    match &found[..] {
+        [] => Ok(None),
+        [only] => Ok(Some(only.clone())),
+        [first, ..] => Err(Error::request(format_args!(
+            "transfer.from: {} is a folder with {} files of weights: name one of them, such as {}",
+            path.display(),
+            found.len(),
+            first.display()
+        ))),
+    }
+}
+
+/// Endings of what holds weights.
+const WEIGHTS_ENDINGS: [&str; 5] = ["safetensors", "pth", "pt", "whl", "zip"];
+
+/// Why there are no weights at a path, and what to type.
+fn not_there(path: &Path) -> String {
+    let path = path.display().to_string();
+    match pupila_weights::by_name(&path) {
+        Some(known) => format!(
+            "transfer.from: {path} is no file here; it is the name of weights that are to be had by\n    {}\nGive the file that this leaves.",
+            known.get
+        ),
+        None => format!(
+            "transfer.from: {path} does not exist; give a run's folder, or a file of weights: `pupila list pretrained` says how to get some"
+        ),
+    }
+}
+
+/// Brings a normalisation to a number of channels: of three the mean for gray, of one the same for each.
+fn for_channels(normalize: &mut Value, channels: i64) {
+    let Value::Table(table) = normalize else { return };
+    for (_, value) in table.iter_mut() {
+        let Value::Array(list) = value else { continue };
+        let numbers: Vec<f64> = list.iter().filter_map(Value::as_float).collect();
+        match (numbers.len(), channels) {
+            (3, 1) => *list = vec![Value::Float(numbers.iter().sum::<f64>() / 3.0)],
+            (1, 3) => *list = vec![Value::Float(numbers[0]); 3],
+            _ => {}
+        }
+    }
+}
+
+/// What is wrong with tensors that are of no architecture that is known, and what to type.
+fn unknown(path: &str, tensors: &StateDict) -> String {
+    let Some(Resemblance { architecture, missing, surplus }) = resembled(tensors) else {
+        return format!(
+            "the tensors of {path} are of no architecture that is known by their names: say which by --model NAME (`pupila list models`)"
+        );
+    };
+    let some = |names: &[String], what: &str| match names {
+        [] => None,
+        [one] => Some(format!("{one} {what}")),
+        [one, more @ ..] => Some(format!("{one} and {} more {}", more.len(), what.replace("is ", "are "))),
+    };
+    let exceptions =
+        [some(&missing, "is not there as the network has it"), some(&surplus, "is no tensor of it")];
+    let exceptions: Vec<String> = exceptions.into_iter().flatten().collect();
+    format!(
+        "the tensors of {path} look like those of {architecture}, but {}; type --model {architecture} --set transfer.strict=false to begin with what fits",
+        exceptions.join(", and ")
+    )
 }
 
 /// Weights of the table whose checksum is not known, by a part of the path that is called like them.

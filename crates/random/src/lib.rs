@@ -61,7 +61,8 @@ pub enum Purpose {
     Init,
     /// The order of the samples, and which ones an epoch takes; (epoch, 0), and (epoch, 1 + class) for the draws of a class.
     Shuffle,
-    /// Which samples go to which split; (class, 0), and (class, 1) for the folds of a cross-validation.
+    /// Which samples go to which split; (class, 0), and (class, 1) for the folds of a cross-validation; (class, 2) for those within the
+    /// training images.
     Split,
     /// The draw of one augmentation; (epoch, sample), and the place of the transform in the pipeline.
     Augment(u16),

@@ -2,6 +2,7 @@
 
 use crate::error::{RunFileError, damaged};
 use crate::finding::Finding;
+use crate::head::FittedHead;
 use crate::leaks::Leaks;
 use crate::learnt::LearntFrom;
 use crate::looks_summary::LooksSummary;
@@ -108,6 +109,9 @@ pub struct RunSummary {
     /// The weights that it began from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learnt_from: Option<LearntFrom>,
+    /// What was fitted to the features of a frozen backbone, where no loop has trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<FittedHead>,
     /// `train.seed`.
     pub seed: u64,
     /// Threads of the run.

@@ -51,6 +51,10 @@ pub const ALL: &[BuiltIn] = &[
         "negative controls: centre hidden, border, 4x4 thumbnail, file facts, shuffled labels"
     ),
     built_in!("normalization", "0 to 1, ImageNet's, the data's own, each image's own"),
+    built_in!(
+        "transfer",
+        "learnt weights (--init-from): scratch, nearest neighbours, linear probe, last layer, fine-tuning"
+    ),
 ];
 
 /// The study of a name.
@@ -91,14 +95,22 @@ pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
 mod tests {
     use super::*;
     use crate::{Plan, Request};
+    use pupila_train::Setting;
 
     #[test]
     fn every_built_in_study_can_be_planned() {
         for study in ALL {
             let definition = definition(study.name).unwrap();
             assert_eq!(definition.name, study.name);
-            let plan =
-                Plan::new(&definition, &Request::default()).unwrap_or_else(|e| panic!("{}: {e}", study.name));
+            let mut request = Request::default();
+            if study.name == "transfer" {
+                let error = Plan::new(&definition, &request).unwrap_err().to_string();
+                assert!(error.contains("--init-from"), "{error}");
+                let assignment = "transfer.from=weights.pth".to_owned();
+                request.layers.settings =
+                    vec![Setting { assignment, option: "--init-from weights.pth".into() }];
+            }
+            let plan = Plan::new(&definition, &request).unwrap_or_else(|e| panic!("{}: {e}", study.name));
             assert!(plan.variants.len() >= 2 && plan.question.ends_with('?'), "{}", study.name);
             assert_eq!(plan.places().len(), plan.variants.len() * plan.seeds.len());
             let names: std::collections::HashSet<String> =

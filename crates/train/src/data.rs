@@ -224,6 +224,11 @@ impl Images {
         positions.iter().map(|&p| self.kept[p as usize]).collect()
     }
 
+    /// The hash of each image's content, by its place.
+    pub fn contents(&self) -> Vec<u128> {
+        self.kept.iter().map(|&i| self.dataset.samples[i].content).collect()
+    }
+
     /// Number of images in memory.
     pub fn len(&self) -> usize {
         self.kept.len()

@@ -7,6 +7,7 @@ use pupila_network::{Network, Op};
 /// The parts that are never learnt, counted from the first: those that `transfer.freeze` names.
 fn frozen(transfer: &Transfer, parts: &[pupila_network::Part]) -> Option<usize> {
     match transfer.freeze.as_str() {
+        _ if transfer.fits_head() => Some(parts.len().saturating_sub(1)),
         "none" => Some(0),
         "backbone" => Some(parts.len().saturating_sub(1)),
         name => {
@@ -24,8 +25,11 @@ pub fn check_freeze(recipe: &Recipe, network: &Network) -> Option<Fault> {
     let names: Vec<&str> =
         parts[..parts.len().saturating_sub(1)].iter().map(|part| part.name.as_str()).collect();
     let typed = recipe.transfer.freeze.as_str();
-    let similar =
-        names.iter().map(|name| (strsim::jaro_winkler(typed, name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let similar = ["none", "backbone"]
+        .iter()
+        .chain(&names)
+        .map(|name| (strsim::jaro_winkler(typed, name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     let meant = similar
         .filter(|(score, _)| *score > 0.8)
         .map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"));
@@ -79,6 +83,11 @@ pub(crate) fn learning(recipe: &Recipe, network: &Network, epoch: u32, updates_p
         }
     }
     Learning { nodes }
+}
+
+/// All that ever learns in a run: parts join, and none leaves.
+pub fn learns_at_most(recipe: &Recipe, network: &Network) -> Learning {
+    learning(recipe, network, recipe.train.epochs, 1)
 }
 
 #[cfg(test)]

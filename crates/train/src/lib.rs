@@ -11,11 +11,14 @@ pub mod diagnosis;
 mod early_shortcuts;
 mod evaluate;
 mod features;
+mod fitted;
 mod insight;
+mod kept_features;
 mod learning;
 mod model_file;
 mod near_copies;
 mod observer;
+mod probe;
 mod recipe;
 pub mod schedule;
 mod state;
@@ -32,15 +35,16 @@ pub use evaluate::{EvaluateError, evaluate};
 pub use insight::{
     Distributions, ValueSpread, confusion_png, distributions, explain_samples, first_filters, sample_image,
 };
-pub use learning::check_freeze;
+pub use kept_features::KeptFeatures;
+pub use learning::{check_freeze, learns_at_most};
 pub use model_file::{CardNormalization, ModelCard, ModelFile, ModelFileError, Preparation};
 pub use near_copies::MOST_COMPARED;
 pub use observer::{Begin, EpochRecord, Look, Observer, Ready, StepRecord, Stop};
 pub use recipe::{
     Augment, CheckedRecipe, CheckpointConfig, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName,
-    HoldName, Input, KeptSize, KeyDoc, Labels, Layers, LeakPolicy, LearntKeys, Loss, Monitor, MonitorError,
-    NamedWeights, Names, NormPolicy, Origin, Recipe, RecipeErrors, Sampler, Setting, Size, Train, Transfer,
-    json_schema, key_docs, key_meant, keys, keys_page,
+    Head, HoldName, Input, KeptSize, KeyDoc, Labels, Layers, LeakPolicy, LearntKeys, Loss, Monitor,
+    MonitorError, NamedWeights, Names, NormPolicy, Origin, Recipe, RecipeErrors, Sampler, Setting, Size,
+    Train, Transfer, json_schema, key_docs, key_meant, keys, keys_page,
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};

@@ -92,6 +92,7 @@ pub fn run_summary(outcome: &Outcome, context: &SummaryContext<'_>) -> RunSummar
         negative_controls: recipe.controls(),
         own_transforms: recipe.own_transforms(),
         learnt_from: context.learnt_from.cloned(),
+        head: outcome.head.clone(),
         seed: recipe.train.seed,
         threads: context.threads,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -4,7 +4,9 @@ use crate::best::{Best, BestState};
 use crate::diagnosis::{Diagnosis, Finding};
 use crate::evaluate::{EvaluateError, evaluate_on};
 use crate::features::Features;
-use crate::learning::learning;
+use crate::fitted::{Fitted, evaluate_votes, fit};
+use crate::kept_features::KeptFeatures;
+use crate::learning::{learning, learns_at_most};
 use crate::observer::{Begin, EpochRecord, Look, Observer, StepRecord, Stop};
 use crate::recipe::{CheckedRecipe, Recipe};
 use crate::schedule::{Schedule, ScheduleError};
@@ -15,6 +17,7 @@ use pupila_backend::{
 use pupila_loader::{Batch, Epoch, Loader, LoaderError};
 use pupila_metrics::{Predictions, PredictionsError, summary};
 use pupila_network::{Network, StateDict, StateError};
+use pupila_run::FittedHead;
 use pupila_trackers::{Event, RunEnd};
 use std::time::{Duration, Instant};
 
@@ -33,6 +36,8 @@ pub struct Plan<'a> {
     pub class_weights: &'a [f64],
     /// The names of the classes, in the order of the logits.
     pub classes: &'a [String],
+    /// Where the features of a frozen part are kept for later runs, if anywhere.
+    pub kept: Option<&'a KeptFeatures<'a>>,
 }
 
 impl Plan<'_> {
@@ -44,6 +49,11 @@ impl Plan<'_> {
     /// Which parts learn in an epoch, from 1, and how fast.
     pub fn learning(&self, epoch: u32) -> Learning {
         learning(self.recipe, self.network, epoch, self.updates_per_epoch())
+    }
+
+    /// All that ever learns.
+    pub fn learns_at_most(&self) -> Learning {
+        learns_at_most(self.recipe, self.network)
     }
 
     /// Optimizer updates in an epoch.
@@ -73,6 +83,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// When the first step began.
     pub first_step: Option<Instant>,
+    /// What was fitted to the features, where nothing was trained.
+    pub head: Option<FittedHead>,
 }
 
 /// A run that cannot go on.
@@ -93,6 +105,12 @@ pub enum TrainError {
     /// The first values don't fit the network.
     #[error(transparent)]
     Values(#[from] StateError),
+    /// What is to be fitted to features has none.
+    #[error(
+        "transfer.head: the network has no features that are the same in every epoch, or they take more than the memory should hold; take fewer images \
+         or transfer.views"
+    )]
+    NoFeatures,
     /// The state stands where no run of this plan can.
     #[error(
         "this is not the state of such a run: it stands behind {batches} of {of} batches of epoch {epoch}"
@@ -137,6 +155,8 @@ pub struct Training<'a> {
     diagnosis: Diagnosis<'a>,
     /// What a frozen part makes of the images, where it always makes the same of them.
     features: Option<Features>,
+    /// What was fitted to them, where nothing is trained.
+    fitted: Option<Fitted>,
     average: Snapshot<f32>,
     /// The values themselves while the engine has their average.
     raw: Snapshot<f32>,
@@ -185,6 +205,7 @@ impl<'a> Training<'a> {
             best: Best::new(monitor, early_stopping),
             diagnosis: Diagnosis::new(plan, Default::default()),
             features: None,
+            fitted: None,
             average: Snapshot::default(),
             raw: Snapshot::default(),
             begun: false,
@@ -278,7 +299,9 @@ impl<'a> Training<'a> {
             if self.epoch > self.plan.recipe.train.epochs {
                 break End::Completed;
             }
-            if let Some(end) = self.learn(observer)? {
+            let fits = self.plan.recipe.transfer.fits_head();
+            let ended = if fits { self.fit_head(observer)? } else { self.learn(observer)? };
+            if let Some(end) = ended {
                 break end;
             }
             if let Some(end) = self.judge(observer)? {
@@ -307,7 +330,9 @@ impl<'a> Training<'a> {
         let learning = self.plan.learning(self.epoch);
         self.engine.set_learning(&learning);
         if !self.features.as_ref().is_some_and(|features| features.are_of(&learning)) {
-            self.features = Features::new(self.engine, self.plan.train, &learning);
+            let (train, val) = (self.plan.train, self.plan.val);
+            self.features = Features::new(self.engine, train, val, &learning, self.plan.kept);
+            self.tell_of_features(observer);
         }
         let start = Instant::now();
         let (time_before, waited_before) = (self.train_time, self.waited);
@@ -328,7 +353,6 @@ impl<'a> Training<'a> {
                 step: self.batches_in_all,
                 label_smoothing: loss.label_smoothing,
             };
-            self.diagnosis.first_batch(self.engine, &batch, &context, observer);
             let updates = self.engine.updates();
             self.lr = self.schedule.lr(self.epoch - 1, updates);
             let targets = targets_of(&batch);
@@ -340,6 +364,7 @@ impl<'a> Training<'a> {
                 }
                 None => &batch.images,
             };
+            self.diagnosis.first_batch(self.engine, (images, &batch.targets), &context, observer);
             let (loss, norm) = if whole_gradient {
                 let loss = self.engine.accumulate(images, targets, &context);
                 let done = self.batches + 1;
@@ -395,10 +420,11 @@ impl<'a> Training<'a> {
             self.engine.restore(&self.average);
         }
         let mut stop = None;
-        let evaluated = evaluate_on(self.engine, self.plan.val, self.features.as_mut(), &mut || {
+        let mut asked = || {
             stop = stop.take().or_else(|| observer.stop());
             stop.is_some()
-        });
+        };
+        let evaluated = self.evaluate(&mut asked);
         let end = match (&evaluated, stop) {
             (Ok(_), Some(stop)) => Some(End::Asked(stop)),
             // Finite losses, but a last update that made the logits overflow.
@@ -418,6 +444,7 @@ impl<'a> Training<'a> {
             self.engine.restore(&self.raw);
         }
         let predictions = evaluated?;
+        self.keep_features(observer);
         let val = summary(&predictions).values;
         let eval_time = start.elapsed();
         self.schedule.epoch_ended(self.plan.recipe.monitor().of(&val));
@@ -446,7 +473,18 @@ impl<'a> Training<'a> {
             self.engine.restore(&self.raw);
         }
         self.epochs.push(record);
+        // A look is at what the loop learns from.
+        let reads = self.features.is_some();
+        if reads {
+            self.engine.read_features(true);
+        }
         self.diagnosis.epoch(self.engine, &self.epochs, &predictions, observer);
+        if reads {
+            self.engine.read_features(false);
+        }
+        if self.plan.learning(self.epoch + 1) != self.plan.learning(self.epoch) {
+            self.diagnosis.forget_sample();
+        }
         (self.epoch, self.batches, self.sums) = (self.epoch + 1, 0, LossSum::default());
         (self.train_time, self.waited) = (Duration::ZERO, Duration::ZERO);
         self.offer_state(observer);
@@ -459,6 +497,59 @@ impl<'a> Training<'a> {
             self.state_into(&mut state);
             observer.state(state);
         }
+    }
+
+    /// Judges the validation images, by what is asked for.
+    fn evaluate(&mut self, stop: &mut dyn FnMut() -> bool) -> Result<Predictions, EvaluateError> {
+        let features = self.features.as_mut();
+        match (&self.fitted, features) {
+            (Some(Fitted::Neighbours(neighbours)), Some(features)) => {
+                evaluate_votes(self.engine, self.plan.val, features, neighbours, stop)
+            }
+            (_, features) => evaluate_on(self.engine, self.plan.val, features, stop),
+        }
+    }
+
+    /// Fits the last layer to the features, in place of training.
+    fn fit_head(&mut self, observer: &mut dyn Observer) -> Result<Option<End>, TrainError> {
+        let plan = self.plan;
+        let learning = plan.learning(self.epoch);
+        self.engine.set_learning(&learning);
+        let features = Features::new(self.engine, plan.train, plan.val, &learning, plan.kept);
+        let Some(mut features) = features else { return Err(TrainError::NoFeatures) };
+        let start = Instant::now();
+        self.first_step.get_or_insert(start);
+        let mut stop = None;
+        let fitted = fit(plan, self.engine, &mut features, &mut || {
+            stop = stop.take().or_else(|| observer.stop());
+            stop.is_some()
+        })?;
+        self.features = Some(features);
+        self.keep_features(observer);
+        let Some((fitted, scores)) = fitted else {
+            return Ok(Some(End::Asked(stop.unwrap_or(Stop::Interrupted))));
+        };
+        observer.note(&format!("the answers are those of {}", fitted.record()));
+        (self.sums, self.batches, self.batches_in_all) =
+            (scores, plan.train.batches(), plan.train.batches() as u64);
+        self.fitted = Some(fitted);
+        self.train_time = start.elapsed();
+        Ok(None)
+    }
+
+    /// Leaves the features that are new in the cache.
+    fn keep_features(&mut self, observer: &mut dyn Observer) {
+        if let (Some(features), Some(kept)) = (&mut self.features, self.plan.kept) {
+            features.keep(kept);
+        }
+        self.tell_of_features(observer);
+    }
+
+    fn tell_of_features(&mut self, observer: &mut dyn Observer) {
+        let Some(features) = &mut self.features else { return };
+        let said = std::mem::take(&mut features.said);
+        said.notes.iter().for_each(|note| observer.note(note));
+        said.warnings.iter().for_each(|warning| observer.warning(warning));
     }
 
     /// Ends the run where it is: puts the best values back and judges them once more.
@@ -477,7 +568,8 @@ impl<'a> Training<'a> {
             predictions: None,
             findings: Vec::new(),
             first_step: self.first_step,
-            epochs: self.epochs,
+            head: self.fitted.as_ref().map(Fitted::record),
+            epochs: std::mem::take(&mut self.epochs),
         };
         match end {
             End::Diverged { epoch, step, place } => {
@@ -490,10 +582,9 @@ impl<'a> Training<'a> {
         outcome.best_epoch = self.best.restore(self.engine);
         self.engine.end_training();
         if outcome.best_epoch.is_some() {
-            let features = self.features.as_mut();
-            outcome.predictions = Some(evaluate_on(self.engine, self.plan.val, features, &mut || false)?);
+            outcome.predictions = Some(self.evaluate(&mut || false)?);
         }
-        outcome.findings = self.diagnosis.state.findings;
+        outcome.findings = std::mem::take(&mut self.diagnosis.state.findings);
         observer.event(&Event::End { end: outcome.end, best_epoch: outcome.best_epoch });
         Ok(outcome)
     }

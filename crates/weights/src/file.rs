@@ -200,7 +200,15 @@ fn only_weights(zip: &Packed<'_>) -> Result<String, Fault> {
     found.sort_unstable();
     match found[..] {
         [only] => Ok(only.to_owned()),
-        [] => Err(Fault::Foreign(format!("an archive without a file that ends with {}", ENDINGS.join(", ")))),
+        [] if zip.names().any(|name| name.ends_with(".npy")) => Err(Fault::Foreign(
+            "is an archive of numpy's: in Python type safetensors.numpy.save_file(dict(numpy.load(\"FILE.npz\")), \"weights.safetensors\"), with \
+             PyTorch's names and layouts"
+                .into(),
+        )),
+        [] => Err(Fault::Foreign(format!(
+            "an archive without a file that ends with {}: `pupila list pretrained` names some that have one",
+            ENDINGS.join(", ")
+        ))),
         _ => Err(Fault::Foreign(format!(
             "an archive with {} files of weights: go on to one of them behind a slash, {}",
             found.len(),
@@ -211,7 +219,9 @@ fn only_weights(zip: &Packed<'_>) -> Result<String, Fault> {
 
 fn safetensors(bytes: &[u8], metadata: &mut BTreeMap<String, String>) -> Result<Contents, Fault> {
     let damaged = |error: safetensors::SafeTensorError| {
-        Fault::damaged(format!("no readable safetensors file, perhaps cut off ({error})"))
+        Fault::damaged(format!(
+            "no readable safetensors file, perhaps cut off ({error}): get or write it again"
+        ))
     };
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     metadata.extend(header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
@@ -258,7 +268,9 @@ fn foreign(bytes: &[u8]) -> Fault {
     } else if begins(b"<!doctype") || begins(b"<html") {
         "is a web page, not the weights: download the file itself".into()
     } else if begins(b"\x89HDF") {
-        "is an HDF5 file, as Keras writes; safetensors and PyTorch's .pt and .pth are read".into()
+        "is an HDF5 file, as Keras writes; safetensors and PyTorch's .pt and .pth are read: in Python bring its arrays to PyTorch's layout and write them by \
+         safetensors.numpy.save_file(arrays, \"weights.safetensors\")"
+            .into()
     } else {
         "is no safetensors file and none that torch.save wrote, or its beginning is lost: get it again, or one that `pupila list pretrained` names"
             .into()

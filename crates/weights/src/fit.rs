@@ -53,6 +53,8 @@ pub struct Fitted {
     pub classes: usize,
     /// The convolution whose three input channels were added up for gray images.
     pub folded: Option<String>,
+    /// The convolution whose one input channel was given to all three of a color image.
+    pub spread: Option<String>,
     /// Tensors of the network that start anew, other than the head's; only where that was allowed.
     pub missing: Vec<String>,
     /// Tensors of the file that the network has no use for; only where that was allowed.
@@ -165,6 +167,7 @@ impl Fitted {
             head: Head::Absent,
             classes: network.classes(),
             folded: None,
+            spread: None,
             missing: Vec::new(),
             surplus: Vec::new(),
         };
@@ -189,12 +192,25 @@ impl Fitted {
                 wrong.push(format!("{} holds {} at {place}", spec.name, tensor.data[place]));
                 continue;
             }
+            if spec.role == Role::RunningVar
+                && let Some(channel) = tensor.data.iter().position(|&variance| variance < 0.0)
+            {
+                wrong.push(format!(
+                    "{} holds {} for channel {channel}, and no variance is negative",
+                    spec.name, tensor.data[channel]
+                ));
+                continue;
+            }
             let value = match &rows {
                 HeadRows::New { .. } | HeadRows::Absent if is_head => continue,
                 HeadRows::Order(order) if is_head => permuted(tensor, order, &spec.shape),
                 _ if tensor.shape == spec.shape => Some(tensor.clone()),
                 _ if sees_image(network, spec) => {
-                    folded(tensor, &spec.shape).inspect(|_| fitted.folded = Some(spec.name.clone()))
+                    let gray =
+                        folded(tensor, &spec.shape).inspect(|_| fitted.folded = Some(spec.name.clone()));
+                    gray.or_else(|| {
+                        spread(tensor, &spec.shape).inspect(|_| fitted.spread = Some(spec.name.clone()))
+                    })
                 }
                 _ => None,
             };
@@ -295,6 +311,27 @@ fn folded(tensor: &Tensor, shape: &[usize]) -> Option<Tensor> {
     }
 }
 
+/// The shares of red, green and blue in gray (ITU-R BT.601).
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// The weight `[outputs, 3, k, k]` that gives of a color image what one of `[outputs, 1, k, k]` gives of the same image in gray.
+fn spread(tensor: &Tensor, shape: &[usize]) -> Option<Tensor> {
+    match (&tensor.shape[..], shape) {
+        (&[outputs, 1, height, width], &[needed, 3, h, w]) if (outputs, height, width) == (needed, h, w) => {
+            let filters = tensor.data.chunks_exact(height * width);
+            let of =
+                |filter: &[f32], share: f32| filter.iter().map(|value| value * share).collect::<Vec<_>>();
+            Some(Tensor {
+                shape: shape.to_vec(),
+                data: filters
+                    .flat_map(|filter| LUMA.into_iter().flat_map(move |share| of(filter, share)))
+                    .collect(),
+            })
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,12 +413,35 @@ mod tests {
         let (from, to) = (&learnt.tensors["conv1.weight"], &fitted.state["conv1.weight"]);
         assert_eq!(to.shape, [64, 1, 7, 7]);
         assert_eq!(to.data[50], from.data[3 * 49 + 1] + from.data[4 * 49 + 1] + from.data[5 * 49 + 1]);
-        let error = fit(&color, &weights(Init::Pytorch.state(&gray, 1)), "ab", None, false).unwrap_err();
+        let learnt = weights(Init::Pytorch.state(&gray, 1));
+        let fitted = fit(&color, &learnt, "ab", None, true).unwrap();
+        assert_eq!(fitted.spread.as_deref(), Some("conv1.weight"));
+        let (from, to) = (&learnt.tensors["conv1.weight"], &fitted.state["conv1.weight"]);
+        assert_eq!(to.shape, [64, 3, 7, 7]);
+        let of = |channel: usize| to.data[(5 * 3 + channel) * 49 + 2];
+        assert_eq!([of(0), of(1), of(2)], LUMA.map(|share| from.data[5 * 49 + 2] * share));
+        let mut other = learnt.clone();
+        other
+            .tensors
+            .insert("conv1.weight".into(), Tensor { shape: vec![64, 2, 7, 7], data: vec![0.0; 64 * 98] });
+        let error = fit(&color, &other, "ab", None, false).unwrap_err();
         assert!(
             error
                 .to_string()
-                .contains("conv1.weight has shape [64, 1, 7, 7], the network needs [64, 3, 7, 7]"),
+                .contains("conv1.weight has shape [64, 2, 7, 7], the network needs [64, 3, 7, 7]"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_negative_variance_is_named() {
+        let network = network("resnet18", 3, 2);
+        let mut learnt = weights(Init::Pytorch.state(&network, 1));
+        learnt.tensors.get_mut("bn1.running_var").unwrap().data[7] = -0.25;
+        let told = fit(&network, &learnt, "ab", None, true).unwrap_err().to_string();
+        assert!(
+            told.contains("bn1.running_var holds -0.25 for channel 7, and no variance is negative"),
+            "{told}"
         );
     }
 

@@ -8,6 +8,7 @@ mod dtype;
 mod error;
 mod file;
 mod fit;
+pub mod fuzz;
 mod names;
 mod packed;
 mod pickle;
@@ -18,4 +19,6 @@ mod torch;
 pub use error::{Fault, WeightsError};
 pub use file::{Format, Weights};
 pub use fit::{Classes, FitError, Fitted, Head};
-pub use pretrained::{PRETRAINED, Preprocessing, Pretrained, by_sha256, recognized};
+pub use pretrained::{
+    PRETRAINED, Preprocessing, Pretrained, Resemblance, by_name, by_sha256, recognized, resembled,
+};

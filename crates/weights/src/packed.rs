@@ -20,7 +20,7 @@ impl<'a> Packed<'a> {
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, Fault> {
         let zip = ZipArchive::new(Cursor::new(bytes));
         let zip = zip.map_err(|error| {
-            Fault::damaged(format!("a zip archive that cannot be read, perhaps cut off ({error})"))
+            Fault::damaged(format!("a zip archive that cannot be read, perhaps cut off ({error}): get it again, `pupila list pretrained` says how"))
         })?;
         // A name that is no text is none that is looked for.
         let names = zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();

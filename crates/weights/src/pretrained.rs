@@ -275,6 +275,60 @@ pub fn by_sha256(sha256: &str) -> Option<&'static Pretrained> {
     PRETRAINED.iter().find(|known| !known.sha256.is_empty() && sha256.starts_with(known.sha256))
 }
 
+/// An architecture whose tensors some nearly are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resemblance {
+    /// The architecture.
+    pub architecture: &'static str,
+    /// Tensors of it that are not there, or have another shape, by their names.
+    pub missing: Vec<String>,
+    /// Tensors that it does not have.
+    pub surplus: Vec<String>,
+}
+
+/// The share of an architecture's tensors that may be missing, and as many surplus, where it is still the one that is meant.
+const NEARLY_FRAC: f64 = 0.1;
+
+/// The architecture that these are nearly the tensors of, where nine tenths of its tensors are there: the one with the fewest that are not.
+pub fn resembled(tensors: &StateDict) -> Option<Resemblance> {
+    let of = |architecture: &'static architectures::Architecture| {
+        let config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
+        let input = Shape::Map { height: 224, width: 224, channels: 3 };
+        let network = architectures::build(&config, input, 2).ok()?;
+        let specs = network.parameters();
+        let head = specs.last().map(|spec| spec.node);
+        let names = renaming(&network, tensors.keys().map(String::as_str)).names;
+        let ours: BTreeMap<&str, &Tensor> =
+            names.iter().filter_map(|(theirs, ours)| Some((ours.as_str(), tensors.get(theirs)?))).collect();
+        let fits = |name: &str, shape: &[usize]| ours.get(name).is_some_and(|tensor| tensor.shape == *shape);
+        let backbone = specs.iter().filter(|spec| Some(spec.node) != head);
+        let missing: Vec<String> =
+            backbone.filter(|spec| !fits(&spec.name, &spec.shape)).map(|spec| spec.name.clone()).collect();
+        let surplus: Vec<String> =
+            tensors.keys().filter(|name| !names.contains_key(*name)).cloned().collect();
+        let most = (NEARLY_FRAC * specs.len() as f64).max(1.0) as usize;
+        (missing.len() <= most && surplus.len() <= most).then_some(Resemblance {
+            architecture: architecture.name,
+            missing,
+            surplus,
+        })
+    };
+    let named = architectures::REGISTRY.iter().filter(|a| !matches!(a.name, "mlp" | "cnn"));
+    named.filter_map(of).min_by_key(|like| like.missing.len() + like.surplus.len())
+}
+
+/// The weights of the table that a person calls so: by their name, its last component, or without regard to case, `-` and `_`.
+pub fn by_name(name: &str) -> Option<&'static Pretrained> {
+    let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
+    let last = |known: &Pretrained| known.name.rsplit('/').next().map(plain);
+    let wanted = plain(name);
+    PRETRAINED
+        .iter()
+        .find(|known| plain(known.name) == wanted)
+        .or_else(|| PRETRAINED.iter().find(|known| last(known).as_ref() == Some(&wanted)))
+        .or_else(|| PRETRAINED.iter().find(|known| plain(known.architecture) == wanted))
+}
+
 /// The architecture whose tensors these are, by names and shapes but for the last layer's, where there is only one.
 pub fn recognized(tensors: &StateDict) -> Option<&'static str> {
     let fits = |name: &str, channels: usize| {
@@ -338,6 +392,15 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_found_as_it_is_written() {
+        let of = |name: &str| by_name(name).map(|known| known.name);
+        assert_eq!(of("EfficientNet_Lite0"), Some("efficientnet-lite0"));
+        assert_eq!(of("tf_efficientnet_lite0.in1k"), Some("timm/tf_efficientnet_lite0.in1k"));
+        assert_eq!(of("resnet18"), Some("ResNet18_Weights.IMAGENET1K_V1"));
+        assert_eq!(of("runs/x"), None);
+    }
+
+    #[test]
     fn an_architecture_is_recognized_by_its_tensors_whatever_its_classes() {
         for architecture in architectures::REGISTRY.iter().filter(|a| !matches!(a.name, "mlp" | "cnn")) {
             let config = ModelConfig { name: architecture.name.into(), ..ModelConfig::default() };
@@ -346,6 +409,13 @@ mod tests {
                     architectures::build(&config, Shape::Map { height: 96, width: 96, channels }, 7).unwrap();
                 let mut state = Init::Pytorch.state(&network, 0);
                 assert_eq!(recognized(&state), Some(architecture.name));
+                if channels == 3 {
+                    let mut without = state.clone();
+                    let lost = network.parameters()[3].name.clone();
+                    without.remove(&lost);
+                    let like = resembled(&without).unwrap();
+                    assert_eq!((like.architecture, &like.missing[..]), (architecture.name, &[lost][..]));
+                }
                 // The last of them is of the head.
                 state.remove(&network.parameters()[0].name);
                 assert_eq!(recognized(&state), None);

@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 pub(crate) use pack::{Pack, PackWriter, Shelf, checksum, read_exact_at};
@@ -53,12 +53,14 @@ pub struct Cache {
     /// The time that is taken for now, where that isn't the system's.
     now: Option<SystemTime>,
     warnings: Mutex<Vec<String>>,
+    /// Damaged files and entries that were met since somebody asked.
+    damaged: AtomicUsize,
 }
 
 impl Clone for Cache {
     /// Another handle of the same folder, whose warnings are its own.
     fn clone(&self) -> Cache {
-        Cache { dir: self.dir.clone(), max_bytes: self.max_bytes, now: self.now, warnings: Mutex::default() }
+        Cache { now: self.now, ..Cache::open(&self.dir, self.max_bytes) }
     }
 }
 
@@ -69,7 +71,13 @@ impl Cache {
     /// The cache in the folder `dir`, which is made when something is first written. The least recently used packs are
     /// deleted where it would hold more than `max_bytes`.
     pub fn open(dir: impl Into<PathBuf>, max_bytes: u64) -> Cache {
-        Cache { dir: dir.into(), max_bytes, now: None, warnings: Mutex::default() }
+        Cache {
+            dir: dir.into(),
+            max_bytes,
+            now: None,
+            warnings: Mutex::default(),
+            damaged: AtomicUsize::default(),
+        }
     }
 
     /// The same cache, to which it is always `now`, whatever the system's clock says: for tests, in which files that were
@@ -109,6 +117,11 @@ impl Cache {
     /// What went wrong since this was last asked. It slowed the work down, but changed no result.
     pub fn take_warnings(&self) -> Vec<String> {
         self.warnings.lock().map(|mut warnings| std::mem::take(&mut *warnings)).unwrap_or_default()
+    }
+
+    /// How many damaged packs, or entries of them, were met since this was last asked. What they held is made anew.
+    pub fn take_damaged(&self) -> usize {
+        self.damaged.swap(0, Ordering::Relaxed)
     }
 
     pub(crate) fn warn(&self, path: &Path, error: &io::Error) {

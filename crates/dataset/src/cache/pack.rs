@@ -18,6 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use pupila_image::Fit;
@@ -343,7 +344,10 @@ impl Cache {
                     used[number] = true;
                     take(place, &record);
                 }
-                false => damaged[number] = true,
+                false => {
+                    self.damaged.fetch_add(1, Ordering::Relaxed);
+                    damaged[number] = true;
+                }
             }
         }
         for ((pack, used), damaged) in packs.iter().zip(used).zip(damaged) {
@@ -396,6 +400,7 @@ impl Cache {
         let open = |path: PathBuf| match Pack::open(&path, shelf.form) {
             Ok(pack) => Some(pack),
             Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData) => {
+                self.damaged.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!("deleting the damaged pack {}: {error}", path.display());
                 let _ = fs::remove_file(&path);
                 None

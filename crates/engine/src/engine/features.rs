@@ -65,6 +65,11 @@ impl<T: Float> Engine<T> {
         self.reads_features = reads;
     }
 
+    /// Whether passes take features now.
+    pub fn reads_features(&self) -> bool {
+        self.reads_features
+    }
+
     /// The stages of a whole pass.
     pub(super) fn pass(&self) -> Range<usize> {
         if self.reads_features { self.begin()..self.stages.len() } else { 0..self.stages.len() }

@@ -9,7 +9,7 @@ use crate::kernels::pointwise::{Affine, Epilogue, Moments, Operands, ResidualGra
 use crate::kernels::prefetch::Ask;
 use crate::kernels::{batch_norm, column_sums, dropout, layer_norm};
 use crate::parallel::Shared;
-use crate::stage::{Kind, Norm, Source};
+use crate::stage::{Dropped, Kind, Norm, Source};
 use pupila_backend::StepContext;
 use std::ops::Range;
 
@@ -145,10 +145,14 @@ impl<T: Float> Engine<T> {
             Kind::LayerNorm(norm) => {
                 norm.forward(batch, x, layer_norm::Affine { scale: first, shift: second }, y);
             }
-            &Kind::Dropout { p } => match training {
+            &Kind::Dropout { p, of } => match training {
                 Some(context) => {
                     let key = dropout::Key { seed: context.seed, layer: stage.node, step: context.step };
-                    dropout::forward(x, p, key, &mut saved[..y.len()], y);
+                    let mask = &mut saved[..y.len()];
+                    match of {
+                        Dropped::Elements => dropout::forward(x, p, key, mask, y),
+                        Dropped::Samples => dropout::forward_samples(x, batch, p, key, mask, y),
+                    }
                 }
                 None => y.copy_from_slice(x),
             },
@@ -198,8 +202,17 @@ impl<T: Float> Engine<T> {
         }
     }
 
+    /// The first stage of a backward pass that goes as far as it can.
+    pub(super) fn looked_from(&self) -> usize {
+        self.floor.max(self.pass().start)
+    }
+
     /// The backward pass, from the logits' gradient.
     pub(super) fn backward(&mut self, images: &[T], batch: usize, mut sink: Sink<'_, '_, T>) {
+        let first_learning = match sink {
+            Sink::Explain | Sink::Look => self.looked_from(),
+            Sink::Keep | Sink::Update(_) => self.first,
+        };
         let Engine {
             stages,
             buffers,
@@ -214,12 +227,10 @@ impl<T: Float> Engine<T> {
             profile,
             probe,
             learning,
-            first: first_learning,
             ..
         } = self;
         let explain = matches!(sink, Sink::Explain);
         let looks = matches!(sink, Sink::Look);
-        let first_learning = if explain || looks { 0 } else { *first_learning };
         for index in (first_learning..stages.len()).rev() {
             let watch = Watch::start(profile);
             let stage = &stages[index];

@@ -138,6 +138,6 @@ impl<T: Float> Engine<T> {
         self.backward(images, targets.classes.len(), Sink::Look);
         self.looked = true;
         self.tracked = tracked;
-        std::mem::take(&mut self.probe).spreads
+        std::mem::take(&mut self.probe).spreads.split_off(self.looked_from())
     }
 }

@@ -1,4 +1,4 @@
-//! Dropout: the mask is drawn from streams keyed by (seed, layer, block, step), so it depends on nothing else.
+//! Dropout of elements or of whole samples: the mask is drawn from streams keyed by (seed, layer, block, step), so it depends on nothing else.
 
 use crate::float::Float;
 use crate::isa::per_isa;
@@ -48,6 +48,33 @@ per_isa! {
             }
         }
     }
+}
+
+/// The same with one draw for all of a sample. `x: [batch, ..]`
+pub(crate) fn forward_samples<T: Float>(
+    x: &[T],
+    batch: usize,
+    p: f64,
+    key: Key,
+    mask: &mut [T],
+    y: &mut [T],
+) {
+    let (threshold, kept) = ((p * f64::from(u32::MAX)) as u32, T::of(1.0 / (1.0 - p)));
+    let (ones, mut of_sample, mut unread) = (vec![T::ONE; batch], vec![T::ZERO; batch], vec![T::ZERO; batch]);
+    let stream = Stream::new(key.seed, Purpose::Dropout, (key.layer as u32) << 16, key.step as u32);
+    // One draw each, in the order of the samples.
+    drop_some(&ones, stream, threshold, kept, &mut of_sample, &mut unread);
+    let len = x.len() / batch.max(1);
+    let (mask, y) = (Shared::new(mask), Shared::new(y));
+    for_each(batch, |sample| {
+        let range = sample * len..(sample + 1) * len;
+        // SAFETY: each job has its own sample.
+        #[allow(unsafe_code)]
+        let (mask, y) = unsafe { (mask.part(range.clone()), y.part(range.clone())) };
+        let factor = of_sample[sample];
+        mask.fill(factor);
+        y.iter_mut().zip(&x[range]).for_each(|(y, &x)| *y = x * factor);
+    });
 }
 
 /// dx = dy mask

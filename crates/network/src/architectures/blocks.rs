@@ -89,11 +89,13 @@ pub(super) struct InvertedResidual {
     pub(super) squeeze: Option<SqueezeExcitation>,
     pub(super) activation: Activation,
     pub(super) norm: Norm,
+    /// Probability of skipping it while training.
+    pub(super) skip: f64,
 }
 
 impl InvertedResidual {
     pub(super) fn push(self, builder: &mut Builder, name: &str) -> Result<NodeId, ShapeError> {
-        let InvertedResidual { kernel, stride, wide, outputs, squeeze, activation, norm } = self;
+        let InvertedResidual { kernel, stride, wide, outputs, squeeze, activation, norm, skip } = self;
         let (start, inputs) = (builder.last(), builder.shape().features());
         let one = Window::new(1, 1, 0);
         let mut next = (0..).map(|index| format!("{name}.block.{index}"));
@@ -110,6 +112,7 @@ impl InvertedResidual {
         let narrow = dense(builder, outputs, one);
         let end = convolution(builder, &name_of(), narrow, norm, None)?;
         if stride == 1 && inputs == outputs {
+            let end = stochastic_depth(builder, name, end, skip)?;
             builder.push_at(format!("{name}.add"), Op::Add, &[end, start])
         } else {
             Ok(end)
@@ -123,6 +126,20 @@ pub(super) fn dropout(builder: &mut Builder, name: &str, p: Option<f64>) -> Resu
         builder.push(name, Op::Dropout { p })?;
     }
     Ok(())
+}
+
+/// Stochastic depth behind a residual block's last layer, where there is any.
+pub(super) fn stochastic_depth(
+    builder: &mut Builder,
+    name: &str,
+    end: NodeId,
+    p: f64,
+) -> Result<NodeId, ShapeError> {
+    if p > 0.0 {
+        builder.push(format!("{name}.stochastic_depth"), Op::StochasticDepth { p })
+    } else {
+        Ok(end)
+    }
 }
 
 /// A number of channels rounded to a multiple of eight, and never down by more than a tenth (`_make_divisible` of Sandler et

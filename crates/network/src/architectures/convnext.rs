@@ -9,7 +9,7 @@ use crate::op::{Activation, Convolution, Op, Shape, Window};
 pub(super) const ATTO: Architecture = Architecture {
     name: "convnext_atto",
     description: "ConvNeXt-Atto for 224 pixels, 32 or more: depthwise 7x7, LayerNorm, GELU, as timm's",
-    keys: &["dropout"],
+    keys: &["dropout", "stochastic_depth"],
     hidden: &[],
     filters: &[],
     dropout: 0.0,
@@ -38,6 +38,8 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
     let (_, first) = STAGES[0];
     builder.push("stem.0", Op::Conv2d(Convolution::new(input.features(), first, Window::new(4, 4, 0))))?;
     builder.push("stem.1", norm(first))?;
+    let all: usize = STAGES.iter().map(|stage| stage.0).sum();
+    let mut before = 0;
     for (stage, (blocks, channels)) in STAGES.into_iter().enumerate() {
         let inputs = builder.shape().features();
         if stage > 0 {
@@ -46,7 +48,10 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
             builder.push(format!("stages.{stage}.downsample.1"), Op::Conv2d(halve))?;
         }
         for index in 0..blocks {
-            block(&mut builder, &format!("stages.{stage}.blocks.{index}"))?;
+            // As timm counts: evenly from 0 to all of it.
+            let skip = config.stochastic_depth.unwrap_or(0.0) * before as f64 / (all - 1) as f64;
+            block(&mut builder, &format!("stages.{stage}.blocks.{index}"), skip)?;
+            before += 1;
         }
     }
     let last = builder.shape().features();
@@ -60,7 +65,7 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
 
 /// Each channel by itself, then each pixel by itself, and around it all. The pixels' two maps are 1x1 convolutions (timm's
 /// `conv_mlp`).
-fn block(builder: &mut Builder, name: &str) -> Result<NodeId, ShapeError> {
+fn block(builder: &mut Builder, name: &str, skip: f64) -> Result<NodeId, ShapeError> {
     let (start, channels) = (builder.last(), builder.shape().features());
     let (wide, one) = (EXPANSION * channels, Window::new(1, 1, 0));
     let alone = Convolution::new(channels, channels, Window::new(7, 1, 3));
@@ -71,6 +76,7 @@ fn block(builder: &mut Builder, name: &str) -> Result<NodeId, ShapeError> {
     builder.push(format!("{name}.mlp.fc2"), Op::Conv2d(Convolution::new(wide, channels, one)))?;
     // Its tensor is `gamma` of the block itself.
     let end = builder.push(name, Op::LayerScale { features: channels })?;
+    let end = super::blocks::stochastic_depth(builder, name, end, skip)?;
     builder.push_at(format!("{name}.add"), Op::Add, &[end, start])
 }
 

@@ -1,6 +1,5 @@
 //! EfficientNet-B0 (Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"), with
-//! torchvision's names, so that its state dicts load and its logits come out. Stochastic depth, which torchvision trains it with,
-//! is not done.
+//! torchvision's names, so that its state dicts load and its logits come out.
 
 use super::Architecture;
 use super::blocks::{InvertedResidual, Norm, SqueezeExcitation, convolution, dense, dropout};
@@ -11,7 +10,7 @@ use crate::op::{Activation, Op, Shape, Window};
 pub(super) const B0: Architecture = Architecture {
     name: "efficientnet_b0",
     description: "EfficientNet-B0 for 224 pixels: inverted residuals with squeeze-and-excitation, as torchvision's",
-    keys: &["dropout"],
+    keys: &["dropout", "stochastic_depth"],
     hidden: &[],
     filters: &[],
     dropout: 0.2,
@@ -37,6 +36,8 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
     let (norm, (first, last)) = (Norm::PYTORCH, ENDS);
     let stem = dense(&builder, first, Window::new(3, 2, 1));
     convolution(&mut builder, "features.0", stem, norm, Some(ACTIVATION))?;
+    let all: usize = STAGES.iter().map(|stage| stage.2).sum();
+    let mut before = 0;
     for (stage, (expansion, outputs, blocks, kernel, stride)) in STAGES.into_iter().enumerate() {
         for index in 0..blocks {
             let inputs = builder.shape().features();
@@ -51,7 +52,10 @@ fn build(config: &ModelConfig, input: Shape, classes: usize) -> Result<Network, 
                 squeeze: Some(squeeze),
                 activation: ACTIVATION,
                 norm,
+                // As torchvision counts: the last block of n has the (n - 1)th part.
+                skip: config.stochastic_depth.unwrap_or(0.0) * before as f64 / all as f64,
             };
+            before += 1;
             block.push(&mut builder, &format!("features.{}.{index}", stage + 1))?;
         }
     }

@@ -5,7 +5,7 @@
 //! these are, so that its state dicts load and its logits come out.
 
 use super::Architecture;
-use super::blocks::{Norm, dense, depthwise, divisible, dropout};
+use super::blocks::{Norm, dense, depthwise, divisible, dropout, stochastic_depth};
 use super::efficientnet::{ENDS, STAGES};
 use crate::config::{ConfigError, ModelConfig};
 use crate::network::{Builder, Network, NodeId, ShapeError};
@@ -27,7 +27,15 @@ const fn entry(
     dropout: f64,
     build: fn(&ModelConfig, Shape, usize) -> Result<Network, ConfigError>,
 ) -> Architecture {
-    Architecture { name, description, keys: &["dropout"], hidden: &[], filters: &[], dropout, build }
+    Architecture {
+        name,
+        description,
+        keys: &["dropout", "stochastic_depth"],
+        hidden: &[],
+        filters: &[],
+        dropout,
+        build,
+    }
 }
 
 const LITE0: Scale = Scale { name: "efficientnet_lite0", width: 1.0, depth: 1.0 };
@@ -80,16 +88,21 @@ fn build(scale: Scale, config: &ModelConfig, input: Shape, classes: usize) -> Re
     builder.push("conv_stem", dense(&builder, first, Window::same(3, 2)))?;
     builder.push("bn1", NORM.of(first))?;
     builder.push("act1", ACTIVATION)?;
-    for (stage, (expansion, channels, blocks, kernel, stride)) in STAGES.into_iter().enumerate() {
-        // The first and the last stage are not deepened.
-        let blocks = match stage {
-            0 | 6 => blocks,
-            _ => (blocks as f64 * scale.depth).ceil() as usize,
-        };
+    // The first and the last stage are not deepened.
+    let deepened = |stage: usize| match stage {
+        0 | 6 => STAGES[stage].2,
+        _ => (STAGES[stage].2 as f64 * scale.depth).ceil() as usize,
+    };
+    let all: usize = (0..STAGES.len()).map(deepened).sum();
+    let mut before = 0;
+    for (stage, (expansion, channels, _, kernel, stride)) in STAGES.into_iter().enumerate() {
+        let blocks = deepened(stage);
         let outputs = divisible(channels as f64 * scale.width);
         for index in 0..blocks {
             let window = Window::same(kernel, if index == 0 { stride } else { 1 });
-            block(&mut builder, &format!("blocks.{stage}.{index}"), expansion, outputs, window)?;
+            let skip = config.stochastic_depth.unwrap_or(0.0) * before as f64 / all as f64;
+            block(&mut builder, &format!("blocks.{stage}.{index}"), expansion, outputs, window, skip)?;
+            before += 1;
         }
     }
     builder.push("conv_head", dense(&builder, last, ONE))?;
@@ -109,6 +122,7 @@ fn block(
     expansion: usize,
     outputs: usize,
     window: Window,
+    skip: f64,
 ) -> Result<NodeId, ShapeError> {
     let (start, inputs) = (builder.last(), builder.shape().features());
     let wide = inputs * expansion;
@@ -129,6 +143,7 @@ fn block(
     builder.push(format!("{name}.{narrow}"), dense(builder, outputs, ONE))?;
     let end = norm(builder, false)?;
     if window.stride == 1 && inputs == outputs {
+        let end = stochastic_depth(builder, name, end, skip)?;
         builder.push_at(format!("{name}.add"), Op::Add, &[end, start])
     } else {
         Ok(end)

@@ -85,7 +85,8 @@ fn build(
         let squeezed = divisible((wide / 4) as f64);
         let squeeze = SqueezeExcitation { squeezed, activation: Relu, gate: Hardsigmoid };
         let squeeze = squeezes.then_some(squeeze);
-        let block = InvertedResidual { kernel, stride, wide, outputs, squeeze, activation, norm: NORM };
+        let block =
+            InvertedResidual { kernel, stride, wide, outputs, squeeze, activation, norm: NORM, skip: 0.0 };
         block.push(&mut builder, &format!("features.{}", index + 1))?;
     }
     let wide = 6 * builder.shape().features();

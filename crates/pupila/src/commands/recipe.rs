@@ -62,10 +62,11 @@ pub(super) fn begun(layers: Layers) -> Result<Layers, Failure> {
         (Some(theirs), Some(typed)) if theirs != typed => Err(Failure::wrong(format_args!(
             "{from} holds the weights of {theirs}, and model.name is {typed}: leave it out, or begin from other weights (`pupila list pretrained`)"
         ))),
-        (None, None) => Err(Failure::wrong(format_args!(
-            "the tensors of {from} are of no architecture that is known by their names: say which by --model NAME (`pupila list models`)"
-        ))),
-        _ => Ok(Layers { learnt: Some(learnt.keys()), ..layers }),
+        (None, None) => Err(Failure::wrong(learnt.why_unknown())),
+        _ => {
+            let channels = layers.typed("input.channels").and_then(|channels| channels.as_integer());
+            Ok(Layers { learnt: Some(learnt.keys(channels)), ..layers })
+        }
     }
 }
 

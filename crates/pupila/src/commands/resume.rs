@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &cli::Resume, started: Instant) -> Result<(), Failu
         .stop_signal(&listen_saying("keeping where it is"))
         .on_progress(move |progress| tell::advance(&shown, progress))
         .started(started);
-    go(output, builder, &recipe, &data, &bar)
+    go(output, builder, &recipe, &data, &bar, false)
 }
 
 /// The run has ended, and nothing more is asked for: whoever gives the command until a run has ended has done so.

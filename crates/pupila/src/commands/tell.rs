@@ -10,7 +10,7 @@ use pupila::dataset::{
     Dataset, DuplicateGroup, Fit, Keep, OtherPictures, ResizeRule, Skipped, Split, conversion, list_pictures,
 };
 use pupila::network::Network;
-use pupila::recipe::{CheckedRecipe, ClassWeights};
+use pupila::recipe::{CheckedRecipe, ClassWeights, Head};
 use pupila::run_files::RunSummary;
 use pupila::train::{Images, Plan};
 use pupila::{Beginning, EpochRecord, Judging, Outcome, Progress, Recipe, RunEnd, RunFolder, count, images};
@@ -206,10 +206,10 @@ fn show_groups(output: Output, dataset: &Dataset, groups: &[DuplicateGroup]) {
     }
 }
 
-/// The layers.
-pub(crate) fn model(output: Output, network: &Network) {
+/// The network's layers, all of them or, where they are many, its stages.
+pub(crate) fn model(output: Output, network: &Network, layers: bool) {
     output.heading(format_args!("Model: {}, input {}", network.architecture, network.input()));
-    output.say(network.summary());
+    output.say(if layers { network.layers() } else { network.summary() });
 }
 
 /// What the run begins from, and what of it fitted.
@@ -275,7 +275,15 @@ pub(crate) fn plan(
     (steps, left_out): (usize, usize),
     threads: usize,
 ) {
-    let Recipe { train, optimizer, schedule, loss, early_stopping, augment, .. } = recipe.recipe();
+    let Recipe { train, optimizer, schedule, loss, early_stopping, augment, transfer, .. } = recipe.recipe();
+    if transfer.fits_head() {
+        let what = if transfer.head == Head::Knn { "nearest neighbours" } else { "a linear probe" };
+        output.heading(format_args!(
+            "Nothing is trained: {what} on the features of the backbone, seed {}",
+            train.seed
+        ));
+        return;
+    }
     output.heading(format_args!(
         "Training: {} epochs of {} steps, batch {}, {} at lr {}, seed {}, {} thread{}",
         train.epochs,
@@ -407,7 +415,11 @@ pub(crate) fn outcome(
     let (Some(best), Some(predictions)) = (outcome.best_epoch, &outcome.predictions) else { return };
     let Some(record) = outcome.epochs.iter().find(|record| record.epoch == best) else { return };
     let ran = outcome.epochs.len();
-    output.heading(format_args!("Result: epoch {best} of {ran}, the best by {}", recipe.train.monitor));
+    if recipe.transfer.fits_head() {
+        output.heading("Result");
+    } else {
+        output.heading(format_args!("Result: epoch {best} of {ran}, the best by {}", recipe.train.monitor));
+    }
     controls(output, &summary.negative_controls);
     let intervals = summary.val_intervals.clone().unwrap_or_default();
     let over = summary.val_intervals_over.clone().unwrap_or_default();

@@ -53,16 +53,17 @@ pub(crate) fn run(arguments: &cli::Train, started: Instant) -> Result<(), Failur
     if let Some(name) = &arguments.name {
         builder = builder.name(name);
     }
-    go(output, builder, &recipe, &arguments.data, &bar)
+    go(output, builder, &recipe, &arguments.data, &bar, arguments.layers)
 }
 
-/// Opens a session, tells what it is of, and runs it.
+/// Opens a session, tells what it is of, and runs it; `layers` lists all of them, however many.
 pub(super) fn go(
     output: Output,
     builder: SessionBuilder,
     recipe: &CheckedRecipe,
     data: &Path,
     bar: &ProgressBar,
+    layers: bool,
 ) -> Result<(), Failure> {
     let mut session = builder.open()?;
     if let Some(learnt) = session.learnt() {
@@ -78,7 +79,8 @@ pub(super) fn go(
     tell_data::near_copies(output, &prepared.images);
     tell_data::shortcuts(output, &prepared.images, data);
     let dataset = prepared.images.dataset.clone();
-    let mut terminal = Terminal { output, recipe, dataset: &dataset, progress: ProgressBar::hidden() };
+    let mut terminal =
+        Terminal { output, recipe, dataset: &dataset, progress: ProgressBar::hidden(), layers };
     let run = session.run(&mut terminal)?;
     let mut object = run.summary().to_json();
     object["run"] = run.folder().path().to_string_lossy().into();
@@ -140,6 +142,8 @@ struct Terminal<'a> {
     recipe: &'a CheckedRecipe,
     dataset: &'a Dataset,
     progress: ProgressBar,
+    /// Whether every layer is told.
+    layers: bool,
 }
 
 impl Terminal<'_> {
@@ -152,7 +156,7 @@ impl Terminal<'_> {
 impl Observer for Terminal<'_> {
     fn ready(&mut self, ready: &Ready<'_>) {
         let (output, steps) = (self.output, ready.plan.train.batches());
-        tell::model(output, ready.plan.network);
+        tell::model(output, ready.plan.network, self.layers);
         tell::memory(output, ready.engine, &self.recipe.optimizer.name);
         tell::plan(output, self.recipe, (steps, ready.plan.train.left_out()), ready.threads);
         tell::learning(output, ready.plan);
@@ -196,7 +200,7 @@ impl Observer for Terminal<'_> {
     }
 
     fn note(&mut self, message: &str) {
-        self.output.say(message);
+        self.say(|output| output.say(message));
     }
 
     fn peak_memory_bytes(&mut self) -> Option<u64> {

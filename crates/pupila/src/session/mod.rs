@@ -17,7 +17,7 @@ use crate::stop_signal::StopSignal;
 use crate::{describe, source};
 use pupila_dataset::{Cache, Dataset, Hold, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
-use pupila_loader::Loader;
+use pupila_loader::{Loader, Order};
 use pupila_network::{Network, StateDict};
 use pupila_run::{
     Data, Environment, FORMAT, Group, Intervals, Leaks, LearntFrom, RunEnd, RunFolder, RunFolderError,
@@ -25,9 +25,9 @@ use pupila_run::{
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
-    CheckedRecipe, Checkpoint, CheckpointOf, Images, ModelCard, Observer, Outcome, Plan, Ready, Recipe,
-    RecipeErrors, Start, SummaryContext, Tracking, Training, changed_keys, fingerprint, fingerprint_of,
-    flat_recipe, run_summary,
+    CheckedRecipe, Checkpoint, CheckpointOf, Head, Images, KeptFeatures, ModelCard, Observer, Outcome, Plan,
+    Ready, Recipe, RecipeErrors, Start, SummaryContext, Tracking, Training, changed_keys, fingerprint,
+    fingerprint_of, flat_recipe, run_summary,
 };
 use pupila_transforms::Normalization;
 use rayon::ThreadPool;
@@ -273,16 +273,22 @@ impl Session {
     fn training_loader(&self, prepared: &Prepared) -> Result<Loader, Error> {
         let Prepared { images, normalization, .. } = prepared;
         let recipe = &self.recipe;
-        let order = recipe.data.sampler.order(&images.dataset.classes);
-        let (pipeline, normalization) = (Arc::clone(recipe.pipeline()), normalization.clone());
+        // What is fitted sees each image once, as it is or in its views.
+        let fits = recipe.transfer.fits_head();
+        let order = if fits { Order::Shuffled } else { recipe.data.sampler.order(&images.dataset.classes) };
+        let varied = !fits || recipe.transfer.views.is_some();
+        let pipeline = if varied { Arc::clone(recipe.pipeline()) } else { Arc::default() };
+        let normalization = normalization.clone();
         let (positions, batch, seed) =
             (images.positions(Split::Train), recipe.train.batch, recipe.train.seed);
         let labels = images.training_labels(recipe.data.labels, seed);
         let loader =
             images.training_loader(positions, labels, pipeline, normalization, order, batch, seed)?;
-        let loader = loader.with_views(recipe.transfer.views);
+        // By content, so that a view of an image is the same in every run, whatever is beside it.
+        let keys: Vec<u32> = images.contents().iter().map(|&content| content as u32).collect();
+        let loader = loader.with_views(recipe.transfer.views, &keys);
         // One value has no variance.
-        Ok(if self.network.normalizes_over_batch_alone() { loader.without_single() } else { loader })
+        Ok(if self.network.normalizes_over_batch_alone() && !fits { loader.without_single() } else { loader })
     }
 
     fn train(
@@ -298,7 +304,8 @@ impl Session {
         let val_positions = images.positions(Split::Val);
         let order = recipe.data.sampler.order(&classes);
         let class_images = order.expected(&images.class_counts(Split::Train));
-        let train_loader = self.training_loader(prepared)?.with_mixing(recipe.mixing());
+        let mixing = recipe.mixing().filter(|_| !recipe.transfer.fits_head());
+        let train_loader = self.training_loader(prepared)?.with_mixing(mixing);
         let val_loader = images.evaluation_loader(val_positions.clone(), normalization.clone(), batch)?;
 
         let data = Data {
@@ -331,6 +338,9 @@ impl Session {
         }
 
         let class_weights = recipe.loss.class_weights.of(&classes, &class_images);
+        let numerics = Isa::detected().name();
+        let kept = self.cache.as_ref().filter(|_| recipe.transfer.source().is_some());
+        let kept = kept.map(|cache| KeptFeatures::new(cache, images, recipe, normalization, numerics));
         let plan = Plan {
             recipe,
             network,
@@ -338,10 +348,11 @@ impl Session {
             val: &val_loader,
             class_weights: &class_weights,
             classes: &classes,
+            kept: kept.as_ref(),
         };
         // No larger than the data asks for: a batch size beyond it costs no memory.
         let largest = batch.min(train_loader.samples().max(val_loader.samples()));
-        let mut engine = CpuBackend::new(network, largest, true);
+        let mut engine = CpuBackend::for_learning(network, largest, &plan.learns_at_most());
         observer.ready(&Ready { folder: &folder, plan: &plan, engine: &engine, threads: self.threads });
         let run = self.run_info(&folder, images, &environment);
         let tracking = match &checkpoint {
@@ -403,7 +414,12 @@ impl Session {
         }
         let outcome = training.finish(&mut recorder)?;
 
-        let model_saved = outcome.best_epoch.map_or(Ok(()), |epoch| recorder.save(&engine, epoch));
+        // Votes are in no network.
+        let votes = recipe.transfer.head == Head::Knn;
+        let model_saved = match outcome.best_epoch.filter(|_| !votes) {
+            Some(epoch) => recorder.save(&engine, epoch),
+            None => Ok(()),
+        };
         let times = Times {
             startup: outcome.first_step.map_or(self.started.elapsed(), |first| first - self.started),
             scan: self.scan_time,
@@ -451,7 +467,8 @@ impl Session {
                 environment: &environment,
             };
             let collected = std::mem::take(&mut recorder.collected);
-            let source = page::Source { engine: &mut engine, loader: &val_loader, normalization };
+            let source =
+                page::Source { engine: &mut engine, loader: &val_loader, normalization, answers: !votes };
             let phases = [times.scan, times.decode, times.total];
             let page =
                 page::of_run(&context, recipe, &outcome, judgement.as_ref(), collected, source, phases);

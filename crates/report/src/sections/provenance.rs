@@ -129,7 +129,16 @@ pub(crate) fn environment(environment: &Environment, summary: &Summary) -> Strin
     {
         let sentences: String =
             learnt.sentences().iter().map(|said| format!("<li>{}</li>", escape(said))).collect();
-        let _ = write!(html, "<h3>Learnt from</h3><ul>{sentences}<li>{}</li></ul>", escape(&learnt.fitted));
+        let head = run
+            .head
+            .as_ref()
+            .map(|head| format!("<li>the answers are those of {}</li>", escape(&head.to_string())));
+        let _ = write!(
+            html,
+            "<h3>Learnt from</h3><ul>{sentences}<li>{}</li>{}</ul>",
+            escape(&learnt.fitted),
+            head.unwrap_or_default()
+        );
     }
     html += "<p class=\"note\">The fingerprint changes with any change of the images, their labels or their splits. Results don't depend on the number of threads.</p>\n";
     let pictures = summary.other_pictures();

@@ -30,6 +30,9 @@ pub(super) fn shown(lr: f64) -> String {
 /// The initialiser that suits the activation: He et al. (2015) for ReLU and its relatives, Glorot and Bengio (2010) for
 /// those that saturate.
 pub(super) fn init(recipe: &Recipe) -> &'static str {
+    if recipe.transfer.source().is_some() {
+        return "they are those of the weights that were given: take other weights (`pupila list pretrained`), or leave --init-from out";
+    }
     match recipe.model.activation {
         Activation::Sigmoid | Activation::Tanh => "--set model.init=xavier_uniform",
         _ => "--set model.init=kaiming_normal",
@@ -43,7 +46,9 @@ pub(super) fn uses(recipe: &Recipe, key: &str) -> bool {
 
 /// Against values that are too large: smaller ones at the start where they were so `from_the_start`, else smaller steps.
 pub(super) fn smaller(recipe: &Recipe, from_the_start: bool) -> String {
-    if from_the_start {
+    if from_the_start && recipe.transfer.source().is_some() {
+        init(recipe).into()
+    } else if from_the_start {
         format!("begin with smaller values: {}", init(recipe))
     } else {
         format!("try a smaller learning rate: {}", smaller_lr(recipe))

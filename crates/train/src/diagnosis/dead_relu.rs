@@ -53,7 +53,10 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
             health.images,
         ),
         suggestion: if at_start || situation.found_at_start(CHECK.kind) {
-            format!("begin with values around zero: {}", advice::init(situation.recipe))
+            match situation.recipe.transfer.source() {
+                Some(_) => advice::init(situation.recipe).into(),
+                None => format!("begin with values around zero: {}", advice::init(situation.recipe)),
+            }
         } else {
             format!("try a smaller learning rate: {}", advice::smaller_lr(situation.recipe))
         },

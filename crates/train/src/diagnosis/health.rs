@@ -1,7 +1,7 @@
 //! A look into the layers at one batch: how outputs and gradients spread, and whether units are all alike.
 
-use pupila_backend::{Backend, Spread, StepContext, TensorMemory};
-use pupila_loader::Batch;
+use crate::trainer::Plan;
+use pupila_backend::{Backend, Learning, Spread, StepContext, TensorMemory};
 use pupila_network::{Network, Op, Role};
 use rayon::prelude::*;
 
@@ -31,6 +31,16 @@ pub(super) struct Health {
     pub(super) layers: Vec<Layer>,
     /// The weights, in the same order; the last one gives the logits.
     pub(super) weights: Vec<Weight>,
+    /// What frozen BatchNorm layers see; only in the look before the first update.
+    pub(super) norms: Vec<NormShift>,
+}
+
+/// What a frozen BatchNorm sees, against what it normalises by.
+#[derive(Debug)]
+pub(super) struct NormShift {
+    pub(super) layer: String,
+    /// Mean over the channels of the distance between the mean of these images and the running one, in running standard deviations.
+    pub(super) distance: f64,
 }
 
 /// The output of a layer.
@@ -64,19 +74,24 @@ impl Layer {
 }
 
 impl Sample {
-    /// The first images of a batch.
-    pub(super) fn of(batch: &Batch, context: StepContext) -> Self {
-        let images = batch.len().min(IMAGES);
-        let len = images * batch.images.len() / batch.len().max(1);
-        Sample { images: batch.images[..len].to_vec(), targets: batch.targets[..images].to_vec(), context }
+    /// The first images of a batch, or their features, and their classes.
+    pub(super) fn of((images, targets): (&[f32], &[u32]), context: StepContext) -> Self {
+        let count = targets.len().min(IMAGES);
+        let len = count * images.len() / targets.len().max(1);
+        Sample { images: images[..len].to_vec(), targets: targets[..count].to_vec(), context }
     }
 
-    /// One pass forward and backward, which leaves the engine's values as they are. `compare` compares the units too.
-    pub(super) fn look(&self, engine: &mut dyn Backend, compare: bool) -> Health {
+    /// One pass forward and backward, which leaves the engine's values as they are. Of what never learns nothing is said. `compare` compares the units
+    /// too.
+    pub(super) fn look(&self, engine: &mut dyn Backend, learns: &Learning, compare: bool) -> Health {
         let spreads = engine.spreads(&self.images, &self.targets, &self.context);
         let network = engine.network();
         let layer = |spread: Spread| Layer { normalised: normalised(network, &spread.layer), spread };
-        let layers = spreads.into_iter().map(layer).collect();
+        let learning = |name: &str| {
+            let node = network.nodes().iter().position(|node| node.name == name);
+            node.is_none_or(|node| learns.of(node).rate > 0.0)
+        };
+        let layers = spreads.into_iter().filter(|spread| learning(&spread.layer)).map(layer).collect();
         let weight = |tensor: TensorMemory<'_, f32>| {
             let (spec, node) = (tensor.spec, &network.nodes()[tensor.spec.node]);
             Weight {
@@ -92,11 +107,58 @@ impl Sample {
         let weights = engine
             .tensors()
             .into_iter()
-            .filter(|tensor| tensor.spec.role == Role::Weight)
+            .filter(|tensor| tensor.spec.role == Role::Weight && learns.of(tensor.spec.node).rate > 0.0)
             .map(weight)
             .collect();
-        Health { images: self.targets.len(), layers, weights }
+        Health { images: self.targets.len(), layers, weights, norms: Vec::new() }
     }
+}
+
+/// Images at which frozen norms are looked at, at most.
+const NORM_IMAGES: usize = 8;
+/// Outputs that are held for it, unless those of one image are more.
+const NORM_OUTPUTS: usize = 1 << 26;
+
+/// What the frozen BatchNorm layers of a network see of some training images, as they are before they are varied.
+pub(super) fn norm_shifts(engine: &mut dyn Backend, plan: &Plan<'_>, learns: &Learning) -> Vec<NormShift> {
+    let network = plan.network;
+    let frozen =
+        |node: usize| matches!(network.nodes()[node].op, Op::BatchNorm { .. }) && learns.of(node).rate == 0.0;
+    if plan.recipe.transfer.source().is_none() || !(0..network.nodes().len()).any(frozen) {
+        return Vec::new();
+    }
+    let most = (NORM_OUTPUTS / engine.activation_count().max(1)).clamp(1, NORM_IMAGES);
+    let images = plan.train.normalized_sample(most.min(engine.capacity()));
+    let count = images.len() / network.input().len().max(1);
+    if count == 0 {
+        return Vec::new();
+    }
+    let state = engine.state();
+    let read = engine.reads_features();
+    if read {
+        engine.read_features(false);
+    }
+    let outputs = engine.activations(&images, count);
+    if read {
+        engine.read_features(true);
+    }
+    let shift = |node: &pupila_network::Node| {
+        let input = &network.nodes()[*node.inputs.first()?].name;
+        let output = outputs.iter().find(|output| output.layer == *input)?;
+        let values = |name: &str| state.get(&format!("{}.{name}", node.name)).map(|tensor| &tensor.data);
+        let (mean, var) = (values("running_mean")?, values("running_var")?);
+        let Op::BatchNorm { eps, .. } = node.op else { return None };
+        let mut sums = vec![0.0f64; mean.len()];
+        let pixels = output.values.chunks_exact(mean.len());
+        let rows = pixels.len() as f64;
+        pixels.for_each(|pixel| sums.iter_mut().zip(pixel).for_each(|(sum, &x)| *sum += f64::from(x)));
+        let distance = |((sum, &mean), &var): ((&f64, &f32), &f32)| {
+            (sum / rows - f64::from(mean)).abs() / (f64::from(var) + eps).sqrt()
+        };
+        let distances = sums.iter().zip(mean).zip(var).map(distance);
+        Some(NormShift { layer: node.name.clone(), distance: distances.sum::<f64>() / mean.len() as f64 })
+    };
+    (0..network.nodes().len()).filter(|&id| frozen(id)).filter_map(|id| shift(&network.nodes()[id])).collect()
 }
 
 fn normalised(network: &Network, layer: &str) -> bool {
@@ -141,7 +203,11 @@ mod tests {
         let images = (0..4 * 48).map(|i| (i as f32 * 0.7).sin()).collect();
         let context = StepContext { seed: 0, step: 0, label_smoothing: 0.0 };
         let before = engine.state();
-        let health = Sample { images, targets: vec![0, 1, 2, 0], context }.look(&mut engine, true);
+        let health = Sample { images, targets: vec![0, 1, 2, 0], context }.look(
+            &mut engine,
+            &Learning::default(),
+            true,
+        );
         assert!(engine.state() == before, "a look changes nothing");
         health
     }

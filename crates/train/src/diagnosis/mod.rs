@@ -11,9 +11,12 @@ mod class_collapse;
 mod dead_relu;
 mod divergence;
 mod explosion;
+mod forgetting;
+mod frozen_limits;
 mod health;
 mod lr_too_high;
 mod lr_too_low;
+mod other_domain;
 mod overfitting;
 mod plateau;
 mod symmetric_weights;
@@ -26,8 +29,7 @@ use crate::observer::{EpochRecord, Observer};
 use crate::recipe::Recipe;
 use crate::trainer::{Outcome, Plan};
 use health::{Health, Sample};
-use pupila_backend::{Backend, StepContext};
-use pupila_loader::Batch;
+use pupila_backend::{Backend, Learning, StepContext};
 use pupila_metrics::Predictions;
 pub use pupila_run::Finding;
 use pupila_trackers::Event;
@@ -49,9 +51,11 @@ pub struct Check {
 }
 
 /// Every check, causes before what they cause: a check knows what those before it have found.
-pub const REGISTRY: [Check; 10] = [
+pub const REGISTRY: [Check; 13] = [
     divergence::CHECK,
     symmetric_weights::CHECK,
+    other_domain::CHECK,
+    forgetting::CHECK,
     lr_too_high::CHECK,
     explosion::CHECK,
     dead_relu::CHECK,
@@ -59,6 +63,7 @@ pub const REGISTRY: [Check; 10] = [
     lr_too_low::CHECK,
     class_collapse::CHECK,
     overfitting::CHECK,
+    frozen_limits::CHECK,
     plateau::CHECK,
 ];
 
@@ -132,6 +137,8 @@ impl Situation<'_> {
 pub(crate) struct Diagnosis<'a> {
     plan: &'a Plan<'a>,
     looks: Cadence,
+    /// All that ever learns: nothing else is looked at.
+    learns: Learning,
     pub(crate) state: DiagnosisState,
 }
 
@@ -172,22 +179,33 @@ impl DiagnosisState {
 impl<'a> Diagnosis<'a> {
     pub(crate) fn new(plan: &'a Plan<'a>, state: DiagnosisState) -> Self {
         let costs = Costs::of_run(plan);
-        Diagnosis { plan, looks: costs.cadence(costs.pass_s(health::IMAGES), LOOKS_FRAC), state }
+        let looks = costs.cadence(costs.pass_s(health::IMAGES), LOOKS_FRAC);
+        Diagnosis { plan, looks, learns: plan.learns_at_most(), state }
     }
 
-    /// A batch is about to be learnt from. The first one is looked at, and kept for later looks.
+    /// A batch is about to be learnt from: its images, or their features where the engine reads these, and their classes. The first one is looked at,
+    /// and kept for later looks.
     pub(crate) fn first_batch(
         &mut self,
         engine: &mut dyn Backend,
-        batch: &Batch,
+        batch: (&[f32], &[u32]),
         context: &StepContext,
         observer: &mut dyn Observer,
     ) {
         if self.state.sample.is_none() {
             let sample = self.state.sample.insert(Sample::of(batch, *context));
-            let health = sample.look(engine, true);
-            self.examine(&[], Some(&health), None, 0, observer);
+            // What begins to learn later is looked at from its first epoch on: its values now are none of the initialiser's.
+            if engine.updates() == 0 {
+                let mut health = sample.look(engine, &self.learns, true);
+                health.norms = health::norm_shifts(engine, self.plan, &self.learns);
+                self.examine(&[], Some(&health), None, 0, observer);
+            }
         }
+    }
+
+    /// Other parts learn from now on, which see other features: later looks are at another batch.
+    pub(crate) fn forget_sample(&mut self) {
+        self.state.sample = None;
     }
 
     /// An epoch has ended, whose values `engine` has; afterwards it has them still.
@@ -199,11 +217,15 @@ impl<'a> Diagnosis<'a> {
         observer: &mut dyn Observer,
     ) {
         let Some(record) = epochs.last() else { return };
+        // What is fitted has no course that could go wrong.
+        if self.plan.recipe.transfer.fits_head() {
+            return;
+        }
         self.state.predicted.push(predictions.confusion().predicted_counts());
         self.state.actual = predictions.confusion().true_counts();
         let due = self.looks.due(record.epoch) || record.epoch == self.plan.recipe.train.epochs;
         let sample = self.state.sample.as_ref().filter(|_| due);
-        let health = sample.map(|sample| sample.look(engine, false));
+        let health = sample.map(|sample| sample.look(engine, &self.learns, false));
         self.examine(epochs, health.as_ref(), None, record.step, observer);
     }
 

@@ -26,7 +26,10 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
             "symmetric weights: all {units} units of layer {layer} ({module}) begin with the same {inputs} weights{others}; \
              they learn the same and stay one unit"
         ),
-        suggestion: format!("begin with random weights: {}", advice::init(situation.recipe)),
+        suggestion: match situation.recipe.transfer.source() {
+            Some(_) => advice::init(situation.recipe).into(),
+            None => format!("begin with random weights: {}", advice::init(situation.recipe)),
+        },
     })
 }
 
@@ -46,5 +49,8 @@ mod tests {
         let found = case.check(&CHECK).unwrap();
         assert!(found.message.contains("all 64 units of layer l0 (Linear)"), "{}", found.message);
         assert!(found.suggestion.contains("model.init=kaiming_normal"));
+        case.recipe.transfer.from = Some("w.pth".into());
+        let suggestion = case.check(&CHECK).unwrap().suggestion;
+        assert!(suggestion.contains("other weights") && !suggestion.contains("model.init"), "{suggestion}");
     }
 }

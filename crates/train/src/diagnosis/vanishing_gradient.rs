@@ -49,6 +49,8 @@ fn suggestion(situation: &Situation<'_>) -> String {
         "use an activation that does not saturate: --set model.activation=relu --set model.init=kaiming_normal".into()
     } else if !recipe.model.batch_norm && advice::uses(recipe, "batch_norm") {
         "normalise between the layers: --set model.batch_norm=true".into()
+    } else if recipe.transfer.source().is_some() {
+        advice::init(recipe).into()
     } else if !matches!(recipe.model.init, Init::KaimingNormal | Init::KaimingUniform) {
         format!("begin with larger values: {}", advice::init(recipe))
     } else {

@@ -77,6 +77,10 @@ impl CheckedRecipe {
             }
         }
         let mut faults = recipe.faults();
+        if recipe.transfer.fits_head() {
+            // What is fitted is judged once.
+            (recipe.train.epochs, recipe.train.ema_decay) = (1, None);
+        }
         faults.retain(|fault| !allowed(fault));
         for fault in &mut faults {
             let of = |key: &&String| fault.key == **key || fault.key.starts_with(&format!("{key}["));

@@ -25,7 +25,7 @@ pub use monitor::{Monitor, MonitorError};
 pub use names::Names;
 pub use schema::{KeyDoc, json_schema, key_docs, keys, keys_page};
 pub use size::{KeptSize, Size};
-pub use transfer::{NormPolicy, Transfer};
+pub use transfer::{Head, NormPolicy, Transfer};
 pub use words::key as key_meant;
 
 use crate::schedule::ScheduleConfig;

@@ -25,6 +25,11 @@ pub struct Transfer {
     /// all before it. It works as in evaluation: BatchNorm by its running statistics, no dropout.
     #[serde(deserialize_with = "name")]
     pub freeze: String,
+    /// How the last layer comes about: `trained`, by the optimizer; or all else stays as it is, nothing is trained, and the features that it makes of the images
+    /// are judged: `probe`, a linear probe (multinomial logistic regression, its L2 penalty chosen by cross-validation); or `knn`, the votes of the nearest
+    /// training images, their number chosen by leaving each out, which gives scores but no model. Neither uses `optimizer`, `schedule` or `train.epochs`, and images
+    /// are varied only in `transfer.views` ways.
+    pub head: Head,
     /// Whether BatchNorm learns where its stage does: `learn`; or `frozen`, where its scale, shift and running statistics stay as they are and
     /// it normalises by these.
     pub batch_norm: NormPolicy,
@@ -47,6 +52,19 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     Names::deserialize(deserializer).map(|names| names.0.concat())
 }
 
+/// How the last layer comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// The optimizer trains it.
+    #[default]
+    Trained,
+    /// It is fitted to the features.
+    Probe,
+    /// The nearest training images vote.
+    Knn,
+}
+
 /// Whether BatchNorm learns where its stage does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +76,17 @@ pub enum NormPolicy {
     Frozen,
 }
 
+impl Head {
+    /// Its name in a recipe.
+    pub fn name(self) -> &'static str {
+        match self {
+            Head::Trained => "trained",
+            Head::Probe => "probe",
+            Head::Knn => "knn",
+        }
+    }
+}
+
 impl Default for Transfer {
     fn default() -> Self {
         Transfer {
@@ -65,6 +94,7 @@ impl Default for Transfer {
             sha256: None,
             strict: true,
             freeze: "none".into(),
+            head: Head::Trained,
             batch_norm: NormPolicy::Learn,
             lr_decay: 1.0,
             head_epochs: 0,
@@ -78,6 +108,11 @@ impl Transfer {
     /// The weights to begin from, if any.
     pub fn source(&self) -> Option<&PathBuf> {
         self.from.as_ref().filter(|from| !from.as_os_str().is_empty())
+    }
+
+    /// Whether nothing is trained: the last layer is fitted to the features of all else.
+    pub fn fits_head(&self) -> bool {
+        self.head != Head::Trained
     }
 
     /// Whether some parts learn otherwise than others, or not at all.
@@ -98,6 +133,32 @@ impl Transfer {
         if !(self.lr_decay > 0.0 && self.lr_decay <= 1.0) {
             faults.push(("lr_decay", format!("must be above 0 and at most 1, got {}", self.lr_decay)));
         }
+        let default = Transfer::default();
+        if self.fits_head() && !["none", "backbone"].contains(&self.freeze.as_str()) {
+            faults.push((
+                "freeze",
+                format!(
+                    "must be backbone or left out with transfer.head={}, got `{}`",
+                    self.head.name(),
+                    self.freeze
+                ),
+            ));
+        }
+        if self.fits_head() || self.freeze == "backbone" {
+            let why = match self.head {
+                Head::Trained => "transfer.freeze=backbone, where the last layer learns alone".to_owned(),
+                head => format!("transfer.head={}, where nothing is trained but the last layer", head.name()),
+            };
+            let without = [
+                ("lr_decay", self.lr_decay != default.lr_decay),
+                ("head_epochs", self.head_epochs != default.head_epochs),
+                ("unfreeze_epochs", self.unfreeze_epochs.is_some()),
+                ("batch_norm", self.batch_norm != default.batch_norm),
+            ];
+            for (key, _) in without.into_iter().filter(|(_, set)| *set) {
+                faults.push((key, format!("has no effect with {why}; leave one of the two out")));
+            }
+        }
         if self.unfreeze_epochs == Some(0) {
             faults.push((
                 "unfreeze_epochs",
@@ -108,9 +169,9 @@ impl Transfer {
             faults.push(("views", "must be at least 1; leave it out for another one in every epoch".into()));
         }
         if self.from.is_none() && self.restrains() {
-            let default = Transfer::default();
             let key = [
                 ("freeze", self.freeze != default.freeze),
+                ("head", self.fits_head()),
                 ("batch_norm", self.batch_norm != default.batch_norm),
                 ("lr_decay", self.lr_decay != default.lr_decay),
                 ("head_epochs", self.head_epochs != default.head_epochs),

@@ -14,7 +14,7 @@ pub(crate) use distributions::COUNTED;
 use crate::cadence::{Cadence, Costs};
 use crate::checkpoint::Checkpoint;
 use crate::observer::{Begin, EpochRecord, Look, StepRecord};
-use crate::recipe::Recipe;
+use crate::recipe::{Head, Recipe};
 use crate::trainer::Plan;
 use pupila_backend::{Backend, LossSum, StepContext};
 use pupila_loader::{Batch, Loader};
@@ -404,9 +404,12 @@ impl Tracking {
         }
         if images || last(pictures) {
             let (val, predictions) = (look.plan.val, look.predictions);
-            let explained =
-                pictures::explained(look.engine, val, predictions, &self.normalization, &self.classes);
-            if let Some((tag, image)) = explained {
+            // Votes are not the network's answers.
+            let answers = look.plan.recipe.transfer.head != Head::Knn;
+            let explained = answers.then(|| {
+                pictures::explained(look.engine, val, predictions, &self.normalization, &self.classes)
+            });
+            if let Some((tag, image)) = explained.flatten() {
                 self.image(&format!("val/{tag}"), look.record.step, image);
             }
             if let Some((name, image)) = pictures::first_filters(look.engine) {
