@@ -40,8 +40,8 @@ pub(crate) struct Checkpoints {
     thread: Option<Thread>,
     /// Whether the thread has one that it has not written yet.
     busy: bool,
-    /// Whether one was written.
-    written: bool,
+    /// Whether it was told that they cannot be written, and none was since.
+    is_told: bool,
     failures: Vec<Failure>,
     /// The memory of the last one: that of a large network takes longer to be had from the system than to be copied to.
     spare: Option<LoopState>,
@@ -65,7 +65,7 @@ impl Checkpoints {
             batches: 0,
             thread: None,
             busy: false,
-            written: false,
+            is_told: false,
             failures: Vec::new(),
             spare: None,
         }
@@ -81,15 +81,19 @@ impl Checkpoints {
         self.is_due().then(|| self.spare.take().unwrap_or_default())
     }
 
-    /// Whether one is to be taken now. Never while the one before is still being written: the loop waits for no disk.
+    /// Whether one is to be taken now. By the clock never while the one before is still being written: the loop waits for no disk. By steps it is
+    /// waited for, so that which there are depends on nothing but the steps.
     fn is_due(&mut self) -> bool {
         self.hear(false);
         let CheckpointConfig { minutes, steps, keep, .. } = self.config;
-        if keep == 0 || self.busy {
+        if keep == 0 {
             return false;
         }
-        let by_steps = steps > 0 && self.batches >= steps;
-        by_steps || minutes > 0.0 && ((self.clock)() - self.last).as_secs_f64() >= 60.0 * minutes
+        if steps > 0 && self.batches >= steps {
+            self.wait();
+            return true;
+        }
+        !self.busy && minutes > 0.0 && ((self.clock)() - self.last).as_secs_f64() >= 60.0 * minutes
     }
 
     /// Hands a state to the thread. `alone`: the older ones go.
@@ -136,7 +140,7 @@ impl Checkpoints {
             written
         });
         match heard {
-            Some(Ok(_)) => (self.busy, self.written) = (false, true),
+            Some(Ok(_)) => (self.busy, self.is_told) = (false, false),
             Some(Err(failure)) => {
                 self.busy = false;
                 self.failures.push(failure);
@@ -158,7 +162,10 @@ impl Checkpoints {
                 path.display()
             )
         };
-        self.failures.drain(..).map(told).collect()
+        let is_known = self.is_told;
+        self.is_told |= !self.failures.is_empty();
+        let untold = self.failures.drain(..).map(told).take(1).filter(|_| !is_known);
+        untold.collect()
     }
 
     /// Whether there is one on the disk to go on with.
