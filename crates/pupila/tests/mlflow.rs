@@ -192,7 +192,9 @@ fn a_run_that_was_killed_and_goes_on_is_one_run() {
     sync(&sandbox, "run", &uri, FOREVER);
     let recorded = sandbox.read("runs/run/metrics.jsonl").lines().count();
     assert_eq!(fake.store.lock().unwrap().runs[0].status, "RUNNING");
-    let resumed = sandbox.run(&["resume", "runs/run"]);
+    // User and password are nowhere in the folder.
+    let setting = format!("tracking.mlflow={uri}");
+    let resumed = sandbox.run(&["resume", "runs/run", "--set", &setting]);
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
     assert!(resumed.stdout.contains("has the whole run, as r1"), "{} {}", resumed.stdout, resumed.stderr);
     assert!(sandbox.read("runs/run/metrics.jsonl").lines().count() > recorded);
