@@ -63,6 +63,11 @@ const KINDS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// A large one, of which a checkpoint takes 180 MB: for the long test, one moment of so many.
+const RESNET: (&str, &[&str]) =
+    ("resnet", &["model.name=resnet18", "train.ema_decay=0.9", "augment.mixup=0.4", "optimizer.name=sgd"]);
+const RESNET_EVERY: u64 = 25;
+
 struct World {
     temporary: TempDir,
 }
@@ -196,11 +201,11 @@ impl Draws {
     }
 }
 
-/// Kills runs at so many moments, and lets them go on. How many were really killed, and how many of these again while they went on.
-fn kill(moments: u64, seed: u64) -> (u64, u64) {
+/// Kills runs at so many moments, `resnet` among them, and lets them go on. How many were really killed, and how many of these again while they went on.
+fn kill(moments: u64, seed: u64, resnet: bool) -> (u64, u64) {
     let world = World::new();
     let mut draws = Draws(seed);
-    for (kind, settings) in KINDS {
+    for (kind, settings) in KINDS.iter().chain(resnet.then_some(&RESNET)) {
         is_ok(&world.train("whole", kind, settings, 2, None), kind);
     }
     let (mut killed, mut again) = (0, 0);
@@ -208,7 +213,10 @@ fn kill(moments: u64, seed: u64) -> (u64, u64) {
     while killed < moments {
         moment += 1;
         assert!(moment < 4 * moments, "most moments are none");
-        let (kind, settings) = KINDS[moment as usize % KINDS.len()];
+        let (kind, settings) = match resnet && moment % RESNET_EVERY == 0 {
+            true => RESNET,
+            false => KINDS[moment as usize % KINDS.len()],
+        };
         let runs = format!("runs{moment}");
         let run = format!("{runs}/{kind}");
         let fault = draws.fault();
@@ -242,14 +250,14 @@ fn kill(moments: u64, seed: u64) -> (u64, u64) {
 
 #[test]
 fn killed_anywhere_the_same_bytes() {
-    let (killed, again) = kill(25, 1);
+    let (killed, again) = kill(25, 1, false);
     assert!(killed == 25 && again > 0, "{killed} {again}");
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn killed_at_500_moments_the_same_bytes() {
-    let (killed, again) = kill(500, 2);
+    let (killed, again) = kill(500, 2, true);
     println!(
         "result: {killed} kills, {again} of them followed by another while it went on: the same bytes behind all"
     );
