@@ -3,6 +3,7 @@
 //! In: the loop's state at a step's boundary, where it is due. Out: files in the run folder's `checkpoints`, and what could not be written. The
 //! loop waits for the copy of its state alone; the thread turns it into a file. Nothing that a run leaves depends on when that was.
 
+use pupila_backend::OptimizerState;
 use pupila_run::{CheckpointError, CheckpointFile, CheckpointFolder, RunFolder, SystemDisk};
 use pupila_train::{
     Checkpoint, CheckpointConfig, CheckpointOf, Looks, LoopState, RecordPositions, TrackingState,
@@ -18,6 +19,24 @@ pub(crate) type Clock = Box<dyn Fn() -> Duration + Send>;
 
 /// A file that could not be written, and why.
 type Failure = (PathBuf, io::Error);
+
+/// Before this share of the time to the first checkpoint the memory for it is not asked for: most runs end sooner.
+const PREPARED_FRAC: f64 = 0.9;
+
+/// Values of a network, and how many copies of them a state holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StateSize {
+    pub(crate) values: usize,
+    pub(crate) moments: usize,
+    pub(crate) has_average: bool,
+}
+
+/// What is asked of the thread.
+enum Order {
+    /// Memory for a state, of which the system has given every page: otherwise training would wait for that.
+    Prepare(StateSize),
+    Write(Box<Job>),
+}
 
 /// What is to be written.
 struct Job {
@@ -40,16 +59,19 @@ pub(crate) struct Checkpoints {
     thread: Option<Thread>,
     /// Whether the thread has one that it has not written yet.
     busy: bool,
-    /// Whether one was written.
-    written: bool,
+    /// Whether it was told that they cannot be written, and none was since.
+    is_told: bool,
     failures: Vec<Failure>,
     /// The memory of the last one: that of a large network takes longer to be had from the system than to be copied to.
     spare: Option<LoopState>,
+    /// How large a state is, until memory was asked for.
+    size: Option<StateSize>,
 }
 
 struct Thread {
-    jobs: Sender<Job>,
-    done: Receiver<(Result<u64, Failure>, LoopState)>,
+    jobs: Sender<Order>,
+    /// What became of a checkpoint, if one was written, and memory for the next.
+    done: Receiver<(Option<Result<u64, Failure>>, LoopState)>,
     handle: JoinHandle<()>,
 }
 
@@ -65,10 +87,40 @@ impl Checkpoints {
             batches: 0,
             thread: None,
             busy: false,
-            written: false,
+            is_told: false,
             failures: Vec::new(),
             spare: None,
+            size: None,
         }
+    }
+
+    /// Of how many values the states will be.
+    pub(crate) fn expect(&mut self, size: StateSize) {
+        self.size = Some(size);
+    }
+
+    /// Asks for memory before the first state is to be kept by the clock.
+    fn prepare(&mut self, waited_s: f64, interval_s: f64) {
+        if waited_s < PREPARED_FRAC * interval_s || waited_s >= interval_s {
+            return;
+        }
+        if let Some(size) = self.size.take()
+            && self.start()
+            && let Some(thread) = &self.thread
+        {
+            self.busy = thread.jobs.send(Order::Prepare(size)).is_ok();
+        }
+    }
+
+    /// Whether the thread is there, started if need be.
+    fn start(&mut self) -> bool {
+        if self.thread.is_none() {
+            match Thread::start(self.folder.clone()) {
+                Ok(thread) => self.thread = Some(thread),
+                Err(error) => self.failures.push((self.folder.path().to_owned(), error)),
+            }
+        }
+        self.thread.is_some()
     }
 
     /// A batch has been learnt from.
@@ -81,15 +133,24 @@ impl Checkpoints {
         self.is_due().then(|| self.spare.take().unwrap_or_default())
     }
 
-    /// Whether one is to be taken now. Never while the one before is still being written: the loop waits for no disk.
+    /// Whether one is to be taken now. By the clock never while the one before is still being written: the loop waits for no disk. By steps it is
+    /// waited for, so that which there are depends on nothing but the steps.
     fn is_due(&mut self) -> bool {
         self.hear(false);
         let CheckpointConfig { minutes, steps, keep, .. } = self.config;
-        if keep == 0 || self.busy {
+        if keep == 0 {
             return false;
         }
-        let by_steps = steps > 0 && self.batches >= steps;
-        by_steps || minutes > 0.0 && ((self.clock)() - self.last).as_secs_f64() >= 60.0 * minutes
+        if steps > 0 && self.batches >= steps {
+            self.wait();
+            return true;
+        }
+        if minutes <= 0.0 || self.busy {
+            return false;
+        }
+        let (waited_s, interval_s) = (((self.clock)() - self.last).as_secs_f64(), 60.0 * minutes);
+        self.prepare(waited_s, interval_s);
+        !self.busy && waited_s >= interval_s
     }
 
     /// Hands a state to the thread. `alone`: the older ones go.
@@ -108,13 +169,10 @@ impl Checkpoints {
         let checkpoint =
             Checkpoint { of: self.of.clone(), state, tracking, metrics_bytes, board: None, looks, elapsed };
         let job = Job { checkpoint, positions, keep: if alone { 1 } else { self.config.keep } };
-        if self.thread.is_none() {
-            match Thread::start(self.folder.clone()) {
-                Ok(thread) => self.thread = Some(thread),
-                Err(error) => return self.failures.push((self.folder.path().to_owned(), error)),
-            }
-        }
-        self.busy = self.thread.as_ref().is_some_and(|thread| thread.jobs.send(job).is_ok());
+        self.size = None;
+        self.start();
+        self.busy =
+            self.thread.as_ref().is_some_and(|thread| thread.jobs.send(Order::Write(Box::new(job))).is_ok());
     }
 
     /// Waits until what was handed over is on the disk.
@@ -128,7 +186,7 @@ impl Checkpoints {
         let Some(thread) = self.thread.as_ref().filter(|_| self.busy) else { return };
         let heard = match wait {
             // A thread that is gone says nothing any more.
-            true => thread.done.recv().ok().or_else(|| Some((Err(self.gone()), LoopState::default()))),
+            true => thread.done.recv().ok().or_else(|| Some((Some(Err(self.gone())), LoopState::default()))),
             false => thread.done.try_recv().ok(),
         };
         let heard = heard.map(|(written, state)| {
@@ -136,8 +194,9 @@ impl Checkpoints {
             written
         });
         match heard {
-            Some(Ok(_)) => (self.busy, self.written) = (false, true),
-            Some(Err(failure)) => {
+            Some(None) => self.busy = false,
+            Some(Some(Ok(_))) => (self.busy, self.is_told) = (false, false),
+            Some(Some(Err(failure))) => {
                 self.busy = false;
                 self.failures.push(failure);
             }
@@ -158,7 +217,10 @@ impl Checkpoints {
                 path.display()
             )
         };
-        self.failures.drain(..).map(told).collect()
+        let is_known = self.is_told;
+        self.is_told |= !self.failures.is_empty();
+        let untold = self.failures.drain(..).map(told).take(1).filter(|_| !is_known);
+        untold.collect()
     }
 
     /// Whether there is one on the disk to go on with.
@@ -192,16 +254,42 @@ impl Drop for Checkpoints {
 
 impl Thread {
     fn start(folder: CheckpointFolder) -> io::Result<Thread> {
-        let (jobs, wanted) = channel::<Job>();
+        let (jobs, wanted) = channel::<Order>();
         let (say, done) = channel();
         let handle = std::thread::Builder::new().name("checkpoints".into()).spawn(move || {
-            for job in wanted {
-                if say.send(job.write(&folder)).is_err() {
+            for order in wanted {
+                let done = match order {
+                    Order::Prepare(size) => (None, size.touched()),
+                    Order::Write(job) => {
+                        let (written, state) = job.write(&folder);
+                        (Some(written), state)
+                    }
+                };
+                if say.send(done).is_err() {
                     return;
                 }
             }
         })?;
         Ok(Thread { jobs, done, handle })
+    }
+}
+
+impl StateSize {
+    /// A state whose memory has been written to.
+    fn touched(self) -> LoopState {
+        // Zeros would be promised by the system and given only later.
+        let values = || vec![1.0; self.values];
+        let mut state = LoopState::default();
+        state.training.values.trained = values();
+        state.training.optimizer = Some(OptimizerState {
+            moments: (0..self.moments).map(|_| values()).collect(),
+            ..OptimizerState::default()
+        });
+        state.best.values.trained = values();
+        if self.has_average {
+            state.average.trained = values();
+        }
+        state
     }
 }
 

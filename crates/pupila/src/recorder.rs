@@ -1,6 +1,6 @@
 //! What a session does while its run goes on: it records, keeps the best model on disk, and collects what the page shows.
 
-use crate::checkpoints::Checkpoints;
+use crate::checkpoints::{Checkpoints, StateSize};
 use crate::page::Collected;
 use crate::stop_signal::StopSignal;
 use pupila_backend::{Backend, Snapshot};
@@ -38,6 +38,8 @@ pub(crate) struct Recorder<'a> {
     /// Whether the best model is better than the one on disk.
     unsaved: bool,
     checkpoints: Checkpoints,
+    /// Whether the run keeps an average of its values.
+    has_average: bool,
     /// When the copy of a state began.
     copying: Option<Instant>,
     /// What the engine takes of memory while training.
@@ -74,6 +76,7 @@ impl<'a> Recorder<'a> {
             saved,
             unsaved: false,
             checkpoints,
+            has_average: plan.recipe.train.ema_decay.is_some(),
             copying: None,
             engine_bytes: None,
             collected,
@@ -153,6 +156,11 @@ impl<'a> Recorder<'a> {
         let memory = engine.memory_bytes();
         let bytes = memory.values + memory.gradients + memory.moments + memory.step;
         self.engine_bytes = Some(bytes as u64);
+        self.checkpoints.expect(StateSize {
+            values: memory.values / size_of::<f32>(),
+            moments: memory.moments.checked_div(memory.values).unwrap_or(0),
+            has_average: self.has_average,
+        });
     }
 
     /// Keeps a state, and waits until it is on the disk. `alone`: the older ones go.

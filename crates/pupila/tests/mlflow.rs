@@ -163,3 +163,52 @@ fn what_is_no_server_is_told_at_once_and_the_environment_is_used() {
     assert_complete(&fake, &sandbox, "run");
     assert_no_secret(&sandbox, &ran);
 }
+
+#[test]
+fn a_run_that_was_killed_and_goes_on_is_one_run() {
+    let (sandbox, fake) = (Sandbox::new(), Fake::start(Manner::Well));
+    let (data, uri, wait) = (skin(), fake.uri(), format!("tracking.wait_s={FOREVER}"));
+    let arguments = [
+        "train",
+        data.to_str().unwrap(),
+        "--name",
+        "run",
+        "--epochs",
+        "4",
+        "--size",
+        "16",
+        "--mlflow",
+        &uri,
+        "--set",
+        &wait,
+        "--set",
+        "checkpoint.steps=5",
+        "--set",
+        "tracking.steps_every=1",
+    ];
+    let killed = sandbox.command(&arguments).env("PUPILA_TEST_FAULT", "abort@step:22").output().unwrap();
+    assert_eq!(killed.status.code(), None);
+    // All that was recorded is there, also what is behind the last checkpoint.
+    sync(&sandbox, "run", &uri, FOREVER);
+    let recorded = sandbox.read("runs/run/metrics.jsonl").lines().count();
+    assert_eq!(fake.store.lock().unwrap().runs[0].status, "RUNNING");
+    // User and password are nowhere in the folder.
+    let setting = format!("tracking.mlflow={uri}");
+    let resumed = sandbox.run(&["resume", "runs/run", "--set", &setting]);
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert!(resumed.stdout.contains("has the whole run, as r1"), "{} {}", resumed.stdout, resumed.stderr);
+    assert!(sandbox.read("runs/run/metrics.jsonl").lines().count() > recorded);
+    let store = fake.store.lock().unwrap();
+    assert_eq!((store.runs.len(), store.runs[0].status.as_str()), (1, "FINISHED"));
+    let mut steps: Vec<(&str, i64)> =
+        store.metrics.keys().map(|(_, key, step, _)| (key.as_str(), *step)).collect();
+    steps.sort_unstable();
+    let all = steps.len();
+    steps.dedup();
+    assert_eq!(steps.len(), all, "each step once");
+    for (key, expected) in [("step/loss", (1..=32).collect::<Vec<i64>>()), ("val/loss", vec![8, 16, 24, 32])]
+    {
+        let found: Vec<i64> = steps.iter().filter(|(k, _)| *k == key).map(|(_, step)| *step).collect();
+        assert_eq!(found, expected, "{key}");
+    }
+}

@@ -63,6 +63,11 @@ const KINDS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// A large one, of which a checkpoint takes 180 MB: for the long test, one moment of so many.
+const RESNET: (&str, &[&str]) =
+    ("resnet", &["model.name=resnet18", "train.ema_decay=0.9", "augment.mixup=0.4", "optimizer.name=sgd"]);
+const RESNET_EVERY: u64 = 25;
+
 struct World {
     temporary: TempDir,
 }
@@ -196,11 +201,11 @@ impl Draws {
     }
 }
 
-/// Kills runs at so many moments, and lets them go on. How many were really killed, and how many of these again while they went on.
-fn kill(moments: u64, seed: u64) -> (u64, u64) {
+/// Kills runs at so many moments, `resnet` among them, and lets them go on. How many were really killed, and how many of these again while they went on.
+fn kill(moments: u64, seed: u64, resnet: bool) -> (u64, u64) {
     let world = World::new();
     let mut draws = Draws(seed);
-    for (kind, settings) in KINDS {
+    for (kind, settings) in KINDS.iter().chain(resnet.then_some(&RESNET)) {
         is_ok(&world.train("whole", kind, settings, 2, None), kind);
     }
     let (mut killed, mut again) = (0, 0);
@@ -208,7 +213,10 @@ fn kill(moments: u64, seed: u64) -> (u64, u64) {
     while killed < moments {
         moment += 1;
         assert!(moment < 4 * moments, "most moments are none");
-        let (kind, settings) = KINDS[moment as usize % KINDS.len()];
+        let (kind, settings) = match resnet && moment % RESNET_EVERY == 0 {
+            true => RESNET,
+            false => KINDS[moment as usize % KINDS.len()],
+        };
         let runs = format!("runs{moment}");
         let run = format!("{runs}/{kind}");
         let fault = draws.fault();
@@ -242,14 +250,14 @@ fn kill(moments: u64, seed: u64) -> (u64, u64) {
 
 #[test]
 fn killed_anywhere_the_same_bytes() {
-    let (killed, again) = kill(25, 1);
+    let (killed, again) = kill(25, 1, false);
     assert!(killed == 25 && again > 0, "{killed} {again}");
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn killed_at_500_moments_the_same_bytes() {
-    let (killed, again) = kill(500, 2);
+    let (killed, again) = kill(500, 2, true);
     println!(
         "result: {killed} kills, {again} of them followed by another while it went on: the same bytes behind all"
     );
@@ -500,4 +508,55 @@ fn every_signal_keeps_where_it_is() {
 
 fn is_there(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|entries| entries.count() > 0)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn another_instruction_set_is_told() {
+    let world = World::new();
+    let (kind, settings) = KINDS[0];
+    assert!(was_killed(&world.train("runs", kind, settings, 2, Some("abort@step:7"))));
+    let run = format!("runs/{kind}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pupila"));
+    command.args(["resume", &run]).current_dir(world.temporary.path()).env("PUPILA_ISA", "baseline");
+    let output = command.env("PUPILA_CACHE_DIR", world.path("cache")).output().unwrap();
+    is_ok(&output, "baseline");
+    let told = said(&output);
+    assert!(told.contains("this machine has baseline: what was learnt is kept to the bit"), "{told}");
+}
+
+#[test]
+fn a_study_goes_on_in_the_middle_of_a_run() {
+    let world = World::new();
+    let file = "question = \"Does dropout help?\"\nbaseline = \"a\"\n[variants.a]\n\"model.dropout\" = 0.0\n[variants.b]\n\"model.dropout\" = 0.3\n";
+    fs::write(world.path("study.toml"), file).unwrap();
+    let study = |runs: &str, fault: Option<&str>| {
+        let common =
+            ["study", "study.toml", "data", "--name", "s", "--seeds", "2", "--jobs", "1", "--threads", "1"];
+        let own =
+            ["--runs", runs, "--epochs", "3", "--size", "8", "--batch", "5", "--set", "checkpoint.steps=2"];
+        world.pupila(fault, &[&common[..], &own, &["--set", "model.hidden=[8]", "--keep", "all"]].concat())
+    };
+    is_ok(&study("whole", None), "whole");
+    let runs = |runs: &str| {
+        let mut names: Vec<String> = fs::read_dir(world.path(runs).join("s"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.join(RunFolder::SUMMARY).exists())
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(runs("whole").len(), 4);
+    assert!(was_killed(&study("killed", Some("abort@step:12"))));
+    assert!(runs("killed").is_empty());
+    // Anew it would not come so far.
+    assert!(was_killed(&study("killed", Some("abort@step:10"))));
+    assert_eq!(runs("killed").len(), 1, "the first run has ended");
+    is_ok(&study("killed", None), "the rest");
+    assert_eq!(runs("killed"), runs("whole"));
+    for run in runs("whole") {
+        world.assert_same(&format!("killed/s/{run}"), &format!("whole/s/{run}"), &run);
+    }
 }

@@ -157,15 +157,16 @@ impl StudyObserver for StopsWithin {
 }
 
 #[test]
-fn a_run_that_was_interrupted_and_made_anew_is_one_child() {
+fn a_run_that_was_interrupted_is_one_child_whether_it_goes_on_or_is_made_anew() {
     let fake = Fake::start(Manner::Well);
     let server = format!("tracking.mlflow=\"{}\"", fake.uri());
     // A server that is away meanwhile is told later.
-    for is_away in [false, true] {
+    for (is_away, checkpoints) in [(false, 0), (true, 0), (false, 2), (true, 2)] {
         let folder = tempfile::tempdir().unwrap();
         *fake.store.lock().unwrap() = Default::default();
         let watcher = StopsWithin { stop: StopSignal::new(), begun: 0.into() };
-        let recipe = ["train.epochs=4", &server];
+        let keep = format!("checkpoint.keep={checkpoints}");
+        let recipe = ["train.epochs=4", &server, &keep];
         let mut study = builder(plan(TWO, &request(&recipe)), folder.path())
             .jobs(1)
             .stop_signal(&watcher.stop)
@@ -191,7 +192,8 @@ fn a_run_that_was_interrupted_and_made_anew_is_one_child() {
         }
         let deleted: Vec<&str> =
             store.runs.iter().filter(|run| run.is_deleted).map(|run| &run.name[..]).collect();
-        assert_eq!(deleted, ["dropout-0.3-seed0"]);
+        let anew: &[&str] = if checkpoints == 0 { &["dropout-0.3-seed0"] } else { &[] };
+        assert_eq!(deleted, anew);
     }
 }
 
