@@ -339,6 +339,13 @@ impl<T: Float> Engine<T> {
                 stage.bias_cancels = norm.is_some_and(|norm| !learning.of(norm).evaluates);
             }
         }
+        let cancelled = self.stages.iter().zip(&self.buffers).filter(|(stage, _)| stage.bias_cancels);
+        for (_, buffers) in cancelled {
+            // Nobody works it out, and a look may have while the norm was frozen.
+            if let Some(gradient) = self.gradients.get_mut(buffers.trained[1].clone()) {
+                gradient.fill(T::ZERO);
+            }
+        }
         let learns = |stage: &Stage| {
             let has_tensors = self.slots.iter().any(|slot| slot.spec.node == stage.tensors);
             has_tensors && learning.of(stage.tensors).rate > 0.0

@@ -322,7 +322,7 @@ fn what_never_learns_needs_no_backward_pass() {
         assert_eq!(memory[2], needed[2], "{name}");
         assert!(memory[2] <= whole.memory_bytes()[2], "{name}");
         if name == "resnet18" && parts == 5 {
-            assert!(2 * memory[2] < whole.memory_bytes()[2], "{memory:?} {:?}", whole.memory_bytes());
+            assert!(memory[2] < whole.memory_bytes()[2], "{memory:?} {:?}", whole.memory_bytes());
         }
         let mut results = Vec::new();
         for engine in [&mut whole, &mut short] {

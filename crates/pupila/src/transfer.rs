@@ -297,7 +297,8 @@ fn file_name(path: &Path) -> String {
 
 /// The one file of weights in a folder that is no run's, if there is one.
 fn only_weights_in(path: &Path) -> Result<Option<PathBuf>, Error> {
-    if !path.is_dir() || RunFolder::open(path).is_ok() {
+    let of_ours = [RunFolder::MODEL, RunFolder::ENVIRONMENT, RunFolder::RECIPE];
+    if !path.is_dir() || of_ours.iter().any(|name| path.join(name).exists()) {
         return Ok(None);
     }
     let is_weights = |file: &PathBuf| {

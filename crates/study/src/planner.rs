@@ -354,7 +354,7 @@ impl Planner<'_> {
         for (key, _) in self.definition.set.iter().filter(|(key, _)| SEEDED.contains(&key.as_str())) {
             self.wrong(format!("set.{key}"), "a study varies it by itself: use `seeds` and `splits`");
         }
-        for key in named.iter().flat_map(|named| &named.values).map(|(key, _)| key) {
+        for (key, value) in named.iter().flat_map(|named| &named.values) {
             if told.contains(key) {
                 continue;
             }
@@ -364,6 +364,8 @@ impl Planner<'_> {
             } else if key.starts_with("tracking.") {
                 told.push(key.clone());
                 self.wrong(key, "changes no result, so there is nothing to compare; set it for all by --set");
+            } else if key == "transfer.from" && value.as_str() == Some("") {
+                // A variant without the learnt weights that the others begin from.
             } else if fixed.contains(key) {
                 told.push(key.clone());
                 self.wrong(format!("--set {key}"), "the study varies this key; leave one of the two out");

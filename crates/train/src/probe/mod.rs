@@ -56,7 +56,7 @@ const FOLDS: usize = 5;
 /// choice.
 const POWERS: std::ops::RangeInclusive<i32> = -8..=4;
 /// A derivative that counts as zero while C is chosen, and in the end.
-const TOLERANCES: [f64; 2] = [1e-4, 1e-6];
+const TOLERANCES: [f64; 2] = [5e-4, 1e-6];
 /// So many values of C in a row that are worse than the best end the search, as the held-out loss has one lowest point.
 const PATIENCE: usize = 2;
 

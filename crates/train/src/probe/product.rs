@@ -5,24 +5,26 @@
 use pupila_isa::dispatch;
 use rayon::prelude::*;
 
-/// Columns of a panel.
-pub(super) const COLUMNS: usize = 32;
+/// Columns of a panel: the fewest of these that hold all columns, or the most.
+const WIDTHS: [usize; 3] = [8, 16, 32];
 /// Rows whose sums are in registers at once.
 const ROWS: usize = 4;
 /// Rows of one job; fixed, so that the work is cut alike for any number of threads.
 const JOB: usize = 32;
 
-/// A matrix of f64 whose columns stand in panels of [`COLUMNS`]: `[panels, rows, COLUMNS]`, filled up with zeros.
+/// A matrix of f64 whose columns stand in panels: `[panels, rows, width]`, filled up with zeros.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Panels {
     pub(super) rows: usize,
     pub(super) columns: usize,
+    width: usize,
     pub(super) values: Vec<f64>,
 }
 
 impl Panels {
     pub(super) fn zeros(rows: usize, columns: usize) -> Self {
-        Panels { rows, columns, values: vec![0.0; columns.div_ceil(COLUMNS) * COLUMNS * rows] }
+        let width = WIDTHS.into_iter().find(|&width| width >= columns).unwrap_or(WIDTHS[2]);
+        Panels { rows, columns, width, values: vec![0.0; columns.div_ceil(width) * width * rows] }
     }
 
     /// Of a function of row and column.
@@ -37,8 +39,13 @@ impl Panels {
         panels
     }
 
+    /// A matrix of the same form with other values, padded alike.
+    pub(super) fn with(&self, values: Vec<f64>) -> Self {
+        Panels { values, ..*self }
+    }
+
     pub(super) fn place(&self, row: usize, column: usize) -> usize {
-        (column / COLUMNS * self.rows + row) * COLUMNS + column % COLUMNS
+        (column / self.width * self.rows + row) * self.width + column % self.width
     }
 
     pub(super) fn at(&self, row: usize, column: usize) -> f64 {
@@ -59,30 +66,39 @@ pub(super) fn product(a: &[f32], b: &Panels) -> Panels {
     if rows == 0 || b.rows == 0 {
         return out;
     }
-    let panels = b.values.par_chunks(b.rows * COLUMNS).zip(out.values.par_chunks_mut(rows * COLUMNS));
+    match b.width {
+        8 => panels::<8>(a, inner, &b.values, &mut out.values),
+        16 => panels::<16>(a, inner, &b.values, &mut out.values),
+        _ => panels::<32>(a, inner, &b.values, &mut out.values),
+    }
+    out
+}
+
+fn panels<const WIDTH: usize>(a: &[f32], inner: usize, b: &[f64], out: &mut [f64]) {
+    let rows = a.len() / inner;
+    let panels = b.par_chunks(inner * WIDTH).zip(out.par_chunks_mut(rows * WIDTH));
     panels.for_each(|(b, out)| {
-        let jobs = a.par_chunks(JOB * inner).zip(out.par_chunks_mut(JOB * COLUMNS));
+        let jobs = a.par_chunks(JOB * inner).zip(out.par_chunks_mut(JOB * WIDTH));
         jobs.for_each(|(a, out)| {
             dispatch(
                 #[inline(always)]
-                || part(a, inner, b, out),
+                || part::<WIDTH>(a, inner, b, out),
             );
         });
     });
-    out
 }
 
 /// Some rows of one panel.
 #[inline(always)]
-fn part(a: &[f32], inner: usize, b: &[f64], out: &mut [f64]) {
-    for (a, out) in a.chunks(ROWS * inner).zip(out.chunks_mut(ROWS * COLUMNS)) {
-        let mut sums = [[0.0f64; COLUMNS]; ROWS];
+fn part<const WIDTH: usize>(a: &[f32], inner: usize, b: &[f64], out: &mut [f64]) {
+    for (a, out) in a.chunks(ROWS * inner).zip(out.chunks_mut(ROWS * WIDTH)) {
+        let mut sums = [[0.0f64; WIDTH]; ROWS];
         if a.len() == ROWS * inner {
             let (first, rest) = a.split_at(inner);
             let (second, rest) = rest.split_at(inner);
             let (third, fourth) = rest.split_at(inner);
             let rows = first.iter().zip(second).zip(third.iter().zip(fourth));
-            for (((&p, &q), (&r, &s)), b) in rows.zip(b.as_chunks::<COLUMNS>().0) {
+            for (((&p, &q), (&r, &s)), b) in rows.zip(b.as_chunks::<WIDTH>().0) {
                 let factors = [p, q, r, s].map(f64::from);
                 for (sums, factor) in sums.iter_mut().zip(factors) {
                     for (sum, b) in sums.iter_mut().zip(b) {
@@ -92,14 +108,14 @@ fn part(a: &[f32], inner: usize, b: &[f64], out: &mut [f64]) {
             }
         } else {
             for (sums, a) in sums.iter_mut().zip(a.chunks(inner)) {
-                for (&factor, b) in a.iter().zip(b.as_chunks::<COLUMNS>().0) {
+                for (&factor, b) in a.iter().zip(b.as_chunks::<WIDTH>().0) {
                     for (sum, b) in sums.iter_mut().zip(b) {
                         *sum += f64::from(factor) * b;
                     }
                 }
             }
         }
-        out.as_chunks_mut::<COLUMNS>().0.iter_mut().zip(sums).for_each(|(out, sums)| *out = sums);
+        out.as_chunks_mut::<WIDTH>().0.iter_mut().zip(sums).for_each(|(out, sums)| *out = sums);
     }
 }
 
@@ -109,7 +125,9 @@ mod tests {
 
     #[test]
     fn it_is_the_sum_in_order_for_any_shape() {
-        for (rows, inner, columns) in [(1, 1, 1), (7, 5, 33), (70, 13, 3), (4, 0, 2), (37, 64, 100)] {
+        for (rows, inner, columns) in
+            [(1, 1, 1), (7, 5, 33), (70, 13, 3), (4, 0, 2), (37, 64, 100), (9, 6, 8), (5, 3, 16)]
+        {
             let a: Vec<f32> = (0..rows * inner).map(|i| (i as f32 * 0.37).sin()).collect();
             let b = Panels::of(inner, columns, |row, column| ((row * 31 + column) as f64 * 0.11).cos());
             let c = product(&a, &b);

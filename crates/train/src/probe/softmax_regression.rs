@@ -124,7 +124,7 @@ impl<'a> Problem<'a> {
         let mut at = start.weight.values.clone();
         at.extend((0..classes).map(|class| start.bias[class] + self.through_mean(&start.weight, class)));
         let Lowest { at, iterations, .. } = minimize(at, tolerance, ITERATIONS, |at, gradient| {
-            let weight = Panels { rows: features, columns: classes, values: at[..weights].to_vec() };
+            let weight = start.weight.with(at[..weights].to_vec());
             let bias =
                 (0..classes).map(|class| at[weights + class] - self.through_mean(&weight, class)).collect();
             let map = Linear { weight, bias };
@@ -142,7 +142,7 @@ impl<'a> Problem<'a> {
             gradient[weights..].copy_from_slice(&sums);
             loss + 0.5 * penalty * at[..weights].iter().map(|w| w * w).sum::<f64>()
         });
-        let weight = Panels { rows: features, columns: classes, values: at[..weights].to_vec() };
+        let weight = start.weight.with(at[..weights].to_vec());
         let bias =
             (0..classes).map(|class| at[weights + class] - self.through_mean(&weight, class)).collect();
         (Linear { weight, bias }, iterations)
