@@ -91,11 +91,16 @@ impl Features {
                     continue;
                 };
                 let (rows, known, len) = (&mut self.rows, &mut self.known, self.len);
-                damaged += kept.read(&kind, len, places, |place, row| {
+                let mut found = Vec::new();
+                let here = kept.read(&kind, len, places, |place, row| {
                     let at = first + place as usize;
                     rows[at * len..(at + 1) * len].copy_from_slice(row);
                     known[at] = true;
+                    found.push(at);
                 });
+                // The file that a damaged one stood in is gone, with what was whole in it.
+                self.fresh.extend(found.into_iter().filter(|_| here > 0));
+                damaged += here;
             }
         }
         let asked = train.len() * versions as usize + val.len();
