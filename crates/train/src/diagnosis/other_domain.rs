@@ -13,8 +13,7 @@ pub(super) const CHECK: Check = Check {
     check,
 };
 
-/// Mean distance of the channels' means from the running ones, in running standard deviations, that is far, and the one that is told again. For 8 photographs
-/// with the weights of EfficientNet-Lite0 it is below 0.5 in every layer.
+/// Mean distance of the channels' means from the running ones, in running standard deviations, that is far, and the one that is told again.
 const FAR: [f64; 2] = [1.0, 3.0];
 /// The share of the layers that are so far.
 const LAYERS: f64 = 0.25;
