@@ -1,9 +1,14 @@
 //! What can be typed. Values of the recipe are taken as text here and checked with the recipe, so that all mistakes are
 //! told at once.
 
+mod hint;
+mod many;
+
+pub(crate) use hint::hint;
+pub(crate) use many::{Keep, Level, Runs, Search, Sort, Study};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pupila::Views;
-use std::num::{NonZeroU8, NonZeroU64};
 use std::path::PathBuf;
 
 /// Train, judge and use image classifiers from folders of images.
@@ -156,135 +161,6 @@ pub(crate) struct Inspect {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Search {
-    /// Data as for `train`
-    pub(crate) data: PathBuf,
-    /// What is tried (TOML): [space] with lines such as "optimizer.lr" = { float = [1e-4, 1e-2], log = true }
-    #[arg(long, value_name = "FILE")]
-    pub(crate) space: PathBuf,
-    /// End once so many trials are complete or were ended early, those of earlier calls and other workers among them [50, without --minutes]
-    #[arg(long, value_name = "N")]
-    pub(crate) trials: Option<NonZeroU64>,
-    /// Begin no trial after so many minutes
-    #[arg(long, value_name = "N")]
-    pub(crate) minutes: Option<f64>,
-    /// Who chooses: tpe, random, grid or qmc
-    #[arg(long, value_name = "NAME", default_value = "tpe")]
-    pub(crate) sampler: String,
-    /// Who ends trials early: none, median, successive_halving or hyperband
-    #[arg(long, value_name = "NAME", default_value = "median")]
-    pub(crate) pruner: String,
-    /// Seed of the choices
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Seeds with which the best two trials are trained again; 0 for not
-    #[arg(long, value_name = "N", default_value_t = pupila::search::SEEDS)]
-    pub(crate) seeds: usize,
-    /// Where trials are kept, as Optuna names it: a journal file, sqlite:///FILE or postgresql://...; a journal in the search's folder if left out
-    #[arg(long, value_name = "URL")]
-    pub(crate) storage: Option<String>,
-    /// Name of the study in the storage; that of the folder if left out
-    #[arg(long, value_name = "NAME")]
-    pub(crate) study: Option<String>,
-    #[command(flatten)]
-    pub(crate) choice: RecipeChoice,
-    /// Learnt weights to begin from: a run, or a file of weights (safetensors, .pt, .pth, a wheel) [transfer.from]
-    #[arg(long, value_name = "RUN_OR_FILE")]
-    pub(crate) init_from: Option<PathBuf>,
-    /// Passes over the training images [train.epochs]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub(crate) epochs: Option<String>,
-    /// Folder in which the search's folder is made
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub(crate) runs: PathBuf,
-    /// Name of the search's folder; that of a search that is there goes on
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    /// Trials at a time
-    #[arg(long, value_name = "N")]
-    pub(crate) jobs: Option<NonZeroU8>,
-    #[command(flatten)]
-    pub(crate) trackers: Trackers,
-    #[command(flatten)]
-    pub(crate) threads: Threads,
-    #[command(flatten)]
-    pub(crate) json: Json,
-}
-
-/// How much harm a finding can do.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Level {
-    Note,
-    Warning,
-    Error,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Study {
-    /// A study from `pupila list studies`, such as regularization, or a study file (TOML)
-    #[arg(value_name = "NAME_OR_FILE")]
-    pub(crate) study: String,
-    /// Data as for `train`
-    pub(crate) data: PathBuf,
-    #[command(flatten)]
-    pub(crate) choice: RecipeChoice,
-    /// Learnt weights to begin from: a run, or a file of weights (safetensors, .pt, .pth, a wheel) [transfer.from]
-    #[arg(long, value_name = "RUN_OR_FILE")]
-    pub(crate) init_from: Option<PathBuf>,
-    /// Passes over the training images [train.epochs]
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub(crate) epochs: Option<String>,
-    /// Seeds of each variant; otherwise the study's own, mostly 5
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) seeds: Option<u16>,
-    /// Splits of the data, each with all seeds: tells what the split does from what the seed does
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) splits: Option<u16>,
-    /// Metric that is compared, from `pupila list metrics`; otherwise val/accuracy
-    #[arg(long, value_name = "METRIC")]
-    pub(crate) metric: Option<String>,
-    /// Variant that the others are compared with
-    #[arg(long, value_name = "VARIANT")]
-    pub(crate) baseline: Option<String>,
-    /// Begin no run after so many minutes
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub(crate) minutes: Option<f64>,
-    /// Begin no run beyond so many, in whole rounds of one seed of every variant
-    #[arg(long, value_name = "N")]
-    pub(crate) max_runs: Option<usize>,
-    /// Models that stay on disk: all, best (that of the best run of each variant) or none; otherwise as before, or best
-    #[arg(long, value_name = "WHICH")]
-    pub(crate) keep: Option<Keep>,
-    /// Runs at a time; otherwise what is fastest. Results don't depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) jobs: Option<u16>,
-    /// Say what would be run and what it would take, and run nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) trackers: Trackers,
-    #[command(flatten)]
-    pub(crate) threads: Threads,
-    /// Folder that the study's folder is made in
-    #[arg(long, value_name = "DIR", default_value = "runs")]
-    pub(crate) runs: PathBuf,
-    /// Name of the study's folder; otherwise the study's and the data's names. A study that is there is gone on with
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-    #[command(flatten)]
-    pub(crate) json: Json,
-}
-
-/// Models that a study keeps.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Keep {
-    // Without a help of their own, which would spread the whole help over twice the lines.
-    All,
-    Best,
-    None,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Eval {
     /// Run folder, or a model file
     pub(crate) run: PathBuf,
@@ -331,36 +207,6 @@ pub(crate) struct Compare {
     pub(crate) different_data: bool,
     #[command(flatten)]
     pub(crate) json: Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Runs {
-    /// Folder of runs, or that of one study; otherwise runs
-    pub(crate) dir: Option<PathBuf>,
-    /// What the order goes by; the newest, best or largest stands last
-    #[arg(long, value_name = "KEY", default_value = "age", conflicts_with_all = ["delete", "delete_models"])]
-    pub(crate) sort: Sort,
-    /// Delete whole run folders, or a study or a search with its runs
-    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "delete_models")]
-    pub(crate) delete: Vec<PathBuf>,
-    /// Delete the models alone: predict and eval no longer work with these runs, and their records stay
-    #[arg(long, value_name = "NAME", num_args = 1..)]
-    pub(crate) delete_models: Vec<PathBuf>,
-    /// Delete without asking, and what was written within the last minute too
-    #[arg(long)]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) json: Json,
-}
-
-/// What runs are ordered by.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Sort {
-    // Without a help of their own, which would spread the whole help over twice the lines.
-    Age,
-    Score,
-    Size,
-    Name,
 }
 
 #[derive(Debug, Args)]
@@ -562,90 +408,4 @@ pub(crate) struct Json {
     /// Print one JSON object on standard output, and everything else on standard error
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Options of other programs, and what stands for them here.
-const OPTIONS: &[(&[&str], &str)] = &[
-    (&["patience"], "early stopping is a key of the recipe: type --set early_stopping.patience=5"),
-    (
-        &["device", "gpu", "cuda", "accelerator"],
-        "it trains on the processor; --threads N says on how many of its cores",
-    ),
-    (&["workers", "num-workers"], "--threads N says on how many cores it works"),
-    (
-        &["val-split", "validation-split", "val-frac"],
-        "the share of the validation set is a key of the recipe: type --set data.val_frac=0.2",
-    ),
-    (&["grayscale", "gray", "greyscale"], "channels are a key of the recipe: type --set input.channels=1"),
-    (&["image-size", "img-size", "resolution", "tama\u{f1}o"], "the side of the images is --size PX"),
-    (
-        &["pretrained", "weights"],
-        "every model begins from drawn values; pupila list models has the architectures",
-    ),
-];
-
-/// What other programs call the place of their results.
-const OUTPUT_OPTIONS: &[&str] =
-    &["out", "output", "output-dir", "out-dir", "logdir", "log-dir", "save-dir", "project", "run-dir", "dir"];
-
-/// What to type instead, where an option that does not exist, or a value without one, says what was meant.
-pub(crate) fn hint(error: &clap::Error, typed: &[String]) -> Option<String> {
-    use clap::error::{ContextKind, ContextValue, ErrorKind};
-    let (ErrorKind::UnknownArgument, Some(ContextValue::String(unknown))) =
-        (error.kind(), error.get(ContextKind::InvalidArg))
-    else {
-        return None;
-    };
-    let at = typed.iter().position(|word| word == unknown || word.starts_with(&format!("{unknown}=")))?;
-    if let Some(name) = unknown.strip_prefix("--") {
-        let makes_runs = ["train", "study"].contains(&typed.first()?.as_str());
-        if let Some((_, said)) = OPTIONS.iter().find(|(names, _)| makes_runs && names.contains(&name)) {
-            return Some((*said).to_owned());
-        }
-        if makes_runs && OUTPUT_OPTIONS.contains(&name) {
-            return Some(
-                "the folder that runs are made in is --runs DIR, and a run's own name --name NAME".to_owned(),
-            );
-        }
-        let takes_settings = ["train", "study", "augment", "bench"].contains(&typed.first()?.as_str());
-        let key = pupila::recipe::key_meant(name).filter(|_| takes_settings)?;
-        let inline = typed[at].split_once('=').map(|(_, value)| value.to_owned());
-        let next = || typed.get(at + 1).filter(|next| !next.starts_with("--")).cloned();
-        let value = inline.or_else(next).unwrap_or_else(|| "VALUE".to_owned());
-        return Some(format!("{name} is a key of the recipe: type --set {key}={value}"));
-    }
-    let [.., option, key] = &typed[..at] else { return None };
-    let is_setting = option == "--set" && !key.contains('=');
-    is_setting.then(|| format!("--set takes the key and its value in one word: type --set {key}={unknown}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mistyped_options_are_answered_with_what_to_type() {
-        let said = |line: &str| {
-            let typed: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            let error = Cli::try_parse_from(std::iter::once("pupila").chain(line.split(' '))).unwrap_err();
-            hint(&error, &typed)
-        };
-        for (line, words) in [
-            ("train d --early-stopping 5", "--set early_stopping.patience=5"),
-            ("train d --early-stopping=5", "--set early_stopping.patience=5"),
-            ("train d --dropout 0.5", "--set model.dropout=0.5"),
-            ("train d --hidden 512,256", "--set model.hidden=512,256"),
-            ("bench --optimizer SGD", "--set optimizer.name=SGD"),
-            ("train d --patience 3", "early_stopping.patience=5"),
-            ("train d --gpu", "how many of its cores"),
-            ("train d --out x", "--runs DIR, and a run's own name --name NAME"),
-            ("train d --mixup", "--set augment.mixup=VALUE"),
-            ("train d --set model.dropout 0.5", "type --set model.dropout=0.5"),
-        ] {
-            assert!(said(line).is_some_and(|hint| hint.ends_with(words)), "{line}: {:?}", said(line));
-        }
-        for line in ["train d --nonsense 5", "runs d --dropout 0.5", "train d e"] {
-            assert_eq!(said(line), None, "{line}");
-        }
-    }
 }

@@ -1,10 +1,20 @@
 //! A recipe with its data, checked, that can be run.
 
 mod builder;
+mod decoding;
+mod environment;
 mod first_steps;
+mod run;
 
 pub use builder::SessionBuilder;
+pub use decoding::{cache_bound, user_cache};
+pub(crate) use decoding::{decode_for_training, decode_images, training_samples};
+pub(crate) use environment::environment;
 pub use first_steps::FirstStep;
+pub use run::Run;
+
+use environment::checkpoint_of;
+use run::Times;
 
 use crate::checkpoints::Checkpoints;
 use crate::error::{Error, Tried};
@@ -15,19 +25,19 @@ use crate::resume::in_use;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use crate::{describe, source};
-use pupila_dataset::{Cache, Dataset, Hold, PixelStatistics, Split};
+use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
 use pupila_loader::{Loader, Order};
 use pupila_network::{Network, StateDict};
 use pupila_run::{
-    Data, Environment, FORMAT, Group, Intervals, Leaks, LearntFrom, RunEnd, RunFolder, RunFolderError,
-    RunLock, RunSummary, Summary, TrainingCopy, leaks_csv, predictions_csv, trained_on,
+    Data, Environment, Group, Intervals, Leaks, LearntFrom, RunEnd, RunFolder, RunFolderError, RunLock,
+    RunSummary, Summary, TrainingCopy, leaks_csv, predictions_csv, trained_on,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
-    CheckedRecipe, Checkpoint, CheckpointOf, Head, Images, KeptFeatures, ModelCard, Observer, Outcome, Plan,
-    Ready, Recipe, RecipeErrors, Start, SummaryContext, Tracking, Training, changed_keys, fingerprint,
-    fingerprint_of, flat_recipe, run_summary,
+    CheckedRecipe, Checkpoint, Head, Images, KeptFeatures, ModelCard, Observer, Outcome, Plan, Ready, Recipe,
+    RecipeErrors, Start, SummaryContext, Tracking, Training, changed_keys, fingerprint, fingerprint_of,
+    flat_recipe, run_summary,
 };
 use pupila_transforms::Normalization;
 use rayon::ThreadPool;
@@ -569,158 +579,6 @@ impl Session {
     fn stem(&self) -> String {
         stem(&self.data, &self.recipe.model.name)
     }
-}
-
-/// Times of a session.
-struct Times {
-    startup: Duration,
-    scan: Duration,
-    decode: Duration,
-    total: Duration,
-}
-
-/// A run that has ended: what [`Session::run`] leaves.
-#[derive(Debug)]
-pub struct Run {
-    folder: RunFolder,
-    outcome: Outcome,
-    summary: RunSummary,
-    classes: Vec<String>,
-    paths: Vec<String>,
-    state_bytes: u64,
-}
-
-impl Run {
-    /// Bytes of the checkpoints that were kept, with which the run can go on; 0 where none were.
-    pub fn state_bytes(&self) -> u64 {
-        self.state_bytes
-    }
-
-    /// Its folder.
-    pub fn folder(&self) -> &RunFolder {
-        &self.folder
-    }
-
-    /// How it went, epoch by epoch, and the validation set's predictions.
-    pub fn outcome(&self) -> &Outcome {
-        &self.outcome
-    }
-
-    /// What `summary.json` holds.
-    pub fn summary(&self) -> &RunSummary {
-        &self.summary
-    }
-
-    /// The classes, in the order of the logits.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    /// The paths of the validation images, in the order of the predictions.
-    pub fn paths(&self) -> &[String] {
-        &self.paths
-    }
-
-    /// A metric of the validation set at the best epoch by its bare name, such as `accuracy`; none where it is undefined or no
-    /// epoch ended.
-    pub fn val(&self, metric: &str) -> Option<f64> {
-        self.summary.val.as_ref()?.get(metric).copied().flatten()
-    }
-}
-
-/// The user's cache of decoded images, where there is a place for it. It may hold what [`cache_bound`] says.
-pub fn user_cache() -> Option<Cache> {
-    Some(Cache::open(Cache::default_dir()?, cache_bound().unwrap_or(Cache::DEFAULT_MAX_BYTES)))
-}
-
-/// How many bytes the user's cache may hold: those of `PUPILA_CACHE_GB`, or 4 GiB.
-///
-/// # Errors
-/// The variable holds no number of gigabytes.
-pub fn cache_bound() -> Result<u64, Error> {
-    let Ok(text) = std::env::var("PUPILA_CACHE_GB") else { return Ok(Cache::DEFAULT_MAX_BYTES) };
-    match text.trim().parse::<f64>() {
-        // More than any disk has is no bound.
-        Ok(gb) if gb >= 0.0 => Ok((gb * 1e9) as u64),
-        _ => Err(Error::request(format_args!(
-            "PUPILA_CACHE_GB is {text:?}, and says how many gigabytes the cache may hold: a number such as 40 or 0.5"
-        ))),
-    }
-}
-
-/// Decodes the images that a run trains on and validates with. Training images come first: their places are the coordinates of
-/// their augmentation.
-pub(crate) fn decode_for_training(
-    dataset: Dataset,
-    rule: &pupila_dataset::ResizeRule,
-    cache: Option<&Cache>,
-    policy: pupila_dataset::OnBadImage,
-    hold: Hold,
-    progress: Option<&OnProgress>,
-    stop: &StopSignal,
-) -> Result<Images, Error> {
-    let which = training_samples(&dataset);
-    decode_images(dataset, &which, rule, cache, policy, hold, progress, stop)
-}
-
-/// The samples of a run in the order in which they are held: those to train on, then those to validate with.
-pub(crate) fn training_samples(dataset: &Dataset) -> Vec<usize> {
-    let mut which = dataset.indices(Split::Train);
-    which.extend(dataset.indices(Split::Val));
-    which
-}
-
-/// Decodes with progress and a way to stop.
-pub(crate) fn decode_images(
-    dataset: Dataset,
-    which: &[usize],
-    rule: &pupila_dataset::ResizeRule,
-    cache: Option<&Cache>,
-    policy: pupila_dataset::OnBadImage,
-    hold: Hold,
-    progress: Option<&OnProgress>,
-    stop: &StopSignal,
-) -> Result<Images, Error> {
-    let (done, total) = (std::sync::atomic::AtomicUsize::new(0), which.len());
-    let told = |n: usize| {
-        if let Some(progress) = progress {
-            let done = n + done.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
-            progress(Progress { done, total });
-        }
-    };
-    Ok(Images::decode(dataset, which, rule, cache, policy, hold, &told, &|| stop.is_set())?)
-}
-
-/// What a result was made on: versions, system, processor, data.
-pub(crate) fn environment(data: Data, threads: usize, arguments: Vec<String>) -> Environment {
-    Environment {
-        format: FORMAT,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        arguments,
-        os: std::env::consts::OS.to_owned(),
-        architecture: std::env::consts::ARCH.to_owned(),
-        processor: processor(),
-        cores: std::thread::available_parallelism().map_or(0, usize::from),
-        threads,
-        instruction_set: Isa::detected().name().to_owned(),
-        data,
-    }
-}
-
-/// Which run a checkpoint is of, and what makes it.
-fn checkpoint_of(recipe: &CheckedRecipe, environment: &Environment) -> CheckpointOf {
-    CheckpointOf {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        instruction_set: Isa::detected().name().to_owned(),
-        data: environment.data.fingerprint.clone(),
-        recipe: recipe.to_toml(),
-    }
-}
-
-fn processor() -> Option<String> {
-    let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = info.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 pub(crate) fn canonical(path: &Path) -> PathBuf {
