@@ -162,10 +162,13 @@ impl Checkpoints {
         positions: RecordPositions,
         looks: Looks,
     ) {
-        // Where the record cannot be written there is nothing to go on with.
-        let Some(metrics_bytes) = positions.metrics_bytes.filter(|_| self.config.keep > 0) else { return };
         let elapsed = (self.clock)();
         (self.last, self.batches) = (elapsed, 0);
+        // Where the record cannot be written there is nothing to go on with.
+        let Some(metrics_bytes) = positions.metrics_bytes.filter(|_| self.config.keep > 0) else {
+            self.spare = Some(state);
+            return;
+        };
         let checkpoint =
             Checkpoint { of: self.of.clone(), state, tracking, metrics_bytes, board: None, looks, elapsed };
         let job = Job { checkpoint, positions, keep: if alone { 1 } else { self.config.keep } };
@@ -330,7 +333,7 @@ pub(crate) struct Newest {
 /// Reads the newest checkpoint of a run folder that is whole.
 ///
 /// # Errors
-/// Another version's format.
+/// Another version's format, or a file that cannot be read: it may be whole.
 pub(crate) fn newest(run: &Path) -> Result<Newest, CheckpointError> {
     let mut damaged = Vec::new();
     for path in CheckpointFolder::of(run).files().into_iter().rev() {
@@ -339,7 +342,9 @@ pub(crate) fn newest(run: &Path) -> Result<Newest, CheckpointError> {
         });
         match read {
             Ok(checkpoint) => return Ok(Newest { checkpoint: Some(checkpoint), damaged }),
-            Err(error @ CheckpointError::Format { .. }) => return Err(error),
+            // A disk that is back tomorrow has it still.
+            Err(CheckpointError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(error @ (CheckpointError::Format { .. } | CheckpointError::Io { .. })) => return Err(error),
             Err(error) => damaged.push(error.to_string()),
         }
     }

@@ -90,7 +90,10 @@ impl Resumption {
             clear(&folder, &before)?;
             return Ok(None);
         }
-        let mut faults = changed(&before, &recipe);
+        // The recipe in the folder may have been edited since the state was kept.
+        let learnt_by =
+            found.checkpoint.as_ref().map(|checkpoint| resolve(&folder, &checkpoint.of.recipe, Vec::new()));
+        let mut faults = changed(learnt_by.transpose()?.as_ref().unwrap_or(&before), &recipe);
         if recipe.train.epochs != before.train.epochs {
             // Another epoch will be the last one.
             found.checkpoint.iter_mut().for_each(|checkpoint| checkpoint.looks.last = None);
@@ -202,6 +205,15 @@ impl GoingOn {
                 fs::remove_file(&path).map_err(Error::io(Tried::Write, &path))?;
             }
         }
+        // Begun anew it is made here and now; what was typed was typed then.
+        let environment = match &checkpoint {
+            Some(_) => environment,
+            None => {
+                let anew = Environment { arguments: environment.arguments, ..now.clone() };
+                folder.write_environment(&anew)?;
+                anew
+            }
+        };
         Ok((folder, lock, environment, checkpoint))
     }
 }

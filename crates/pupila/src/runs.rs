@@ -13,11 +13,12 @@ pub use order::Order;
 pub use searches::{EndedTrials, SearchEntry, SearchStatus};
 
 use crate::error::{Error, Tried};
+use crate::resume::in_use;
 use crate::study::{LOCK, has_ended};
 use contents::{Content, Measure, is_file, runs_of};
 pub(crate) use contents::{foreign_in_run, is_free};
 use pupila_metrics::{METRICS, Metric, metric};
-use pupila_run::{RunEnd, RunFolder, StudyFile, Summary};
+use pupila_run::{RunEnd, RunFolder, RunLock, StudyFile, Summary};
 use serde_json::{Value, json};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -49,6 +50,9 @@ pub(crate) fn has_unfinished(folder: &Path) -> Result<bool, Error> {
             )));
         }
         Ok(_) => {}
+    }
+    if RunLock::is_taken(folder) {
+        return Err(in_use(folder));
     }
     let foreign = foreign_in_run(folder).map_err(Error::io(Tried::Read, folder))?;
     if let Some(file) = foreign.first() {

@@ -333,6 +333,8 @@ fn a_search_that_is_running_and_what_is_none_of_its_files_stay() {
     // Somebody's journal of Optuna's is no search.
     runs.write("theirs", "trials.journal", "{}", 10);
     assert!(matches!(refused(&runs, &["theirs"])[..], [Refusal::NoRun(..)]));
+    runs.write("theirs", "search.json", r#"{"query": "cats"}"#, 10);
+    assert!(matches!(refused(&runs, &["theirs"])[..], [Refusal::NoRun(..)]));
     // A killed worker leaves the lock of the journal, a link to it.
     #[cfg(unix)]
     std::os::unix::fs::symlink(runs.path("s/trials.journal"), runs.path("s/trials.journal.lock")).unwrap();

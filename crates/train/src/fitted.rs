@@ -92,7 +92,7 @@ fn rows(
         for &place in &places {
             rows.values.extend_from_slice(features.row(place, version));
             rows.labels.push(labels[place as usize]);
-            rows.units.push(plan.kept.map_or(u128::from(place), |kept| kept.content(place)));
+            rows.units.push(plan.contents.get(place as usize).copied().unwrap_or(u128::from(place)));
         }
     }
     Ok(Some(rows))

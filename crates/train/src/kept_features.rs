@@ -47,11 +47,6 @@ impl<'a> KeptFeatures<'a> {
         }
     }
 
-    /// The hash of an image's content, by its place.
-    pub(crate) fn content(&self, place: u32) -> u128 {
-        self.contents[place as usize]
-    }
-
     /// What all features of a frozen part are kept by: its ops, and every value of them.
     pub(crate) fn frozen_part(engine: &dyn Backend, learning: &Learning, len: usize) -> String {
         let (network, state) = (engine.network(), engine.state());
@@ -91,6 +86,8 @@ impl<'a> KeptFeatures<'a> {
     ) -> usize {
         let wanted: Vec<u128> = places.iter().map(|&place| self.contents[place as usize]).collect();
         let mut row = vec![0.0; len];
+        // What was met before is of others.
+        self.cache.take_damaged();
         self.cache.read_records(kind, len * size_of::<f32>(), &wanted, |at, bytes| {
             let values = bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value));
             row.iter_mut().zip(values).for_each(|(to, value)| *to = value);

@@ -38,6 +38,8 @@ pub struct Plan<'a> {
     pub class_weights: &'a [f64],
     /// The names of the classes, in the order of the logits.
     pub classes: &'a [String],
+    /// The content of each image, by its place: the copies of one image belong together. None where that is not known, and each is by itself.
+    pub contents: &'a [u128],
     /// Where the features of a frozen part are kept for later runs, if anywhere.
     pub kept: Option<&'a KeptFeatures<'a>>,
 }
@@ -495,6 +497,10 @@ impl<'a> Training<'a> {
 
     /// Hands the state to an observer that wants it.
     fn offer_state(&self, observer: &mut dyn Observer) {
+        // What was fitted is in no state, and is fitted again in seconds.
+        if self.plan.recipe.transfer.fits_head() {
+            return;
+        }
         if let Some(mut state) = observer.wants_state() {
             self.state_into(&mut state);
             observer.state(state);

@@ -82,6 +82,7 @@ impl Parts {
             val: &self.val,
             class_weights: &[],
             classes: &self.classes,
+            contents: &[],
             kept: None,
         }
     }

@@ -69,6 +69,7 @@ impl Arrangement {
     /// The splits that there are.
     pub(super) fn splits(&self) -> Vec<Split> {
         let mut splits: Vec<Split> = self.sets.iter().filter_map(|(split, _)| *split).collect();
+        splits.sort_unstable();
         splits.dedup();
         splits
     }

@@ -7,7 +7,7 @@ use super::contents::{Content, Measure, foreign_in_run, foreign_in_search, forei
 use super::runs_of;
 use crate::search::{FILE, JOURNAL, LOCK as SEARCH_LOCK};
 use crate::study::LOCK;
-use pupila_run::{RunFolder, StudyFile};
+use pupila_run::{RunFolder, RunLock, StudyFile};
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -44,7 +44,7 @@ pub enum Refusal {
     /// It holds what Pupila did not write.
     #[error("{} holds what Pupila did not write: {}; move it elsewhere first", .0.display(), some(.1))]
     Foreign(PathBuf, Vec<PathBuf>),
-    /// A process runs the study or the search.
+    /// A process runs the run, the study or the search.
     #[error("{} is being run by another process: wait for it, or stop it", .0.display())]
     Running(PathBuf),
     /// Its files cannot be read.
@@ -210,8 +210,8 @@ impl Deletion {
                 let runs: Vec<PathBuf> = runs_of(&path).collect();
                 (ToDeleteKind::Study { runs: runs.len() }, runs, foreign, locked)
             }
-            Content::Search if !is_file(&path.join(FILE)) && !is_file(&path.join(SEARCH_LOCK)) => {
-                return Err(Refusal::NoRun(path, "it has a journal, and no search.json of Pupila's"));
+            Content::Search if !is_file(&path.join(SEARCH_LOCK)) && search_file(&path).is_none() => {
+                return Err(Refusal::NoRun(path, "it has no search.json that says that Pupila wrote it"));
             }
             Content::Search => {
                 let locked = self.lock(&path, SEARCH_LOCK)?;
@@ -241,6 +241,9 @@ impl Deletion {
                 (ToDeleteKind::Run, vec![path.clone()], foreign, false)
             }
         };
+        if let Some(run) = runs.iter().find(|run| RunLock::is_taken(run)) {
+            return Err(Refusal::Running(run.clone()));
+        }
         let models: Vec<PathBuf> = runs
             .iter()
             // The second is left where a run was killed while it wrote the first.
@@ -289,9 +292,14 @@ fn storage_elsewhere(folder: &Path) -> Option<String> {
     if is_file(&folder.join(JOURNAL)) {
         return None;
     }
-    let text = fs::read_to_string(folder.join(FILE)).ok()?;
+    search_file(folder)?["storage"].as_str().map(str::to_owned)
+}
+
+/// What `search.json` says, if it is one of ours: a file of that name may be anybody's.
+fn search_file(folder: &Path) -> Option<serde_json::Value> {
+    let text = fs::read_to_string(folder.join(FILE)).ok().filter(|_| is_file(&folder.join(FILE)))?;
     let object: serde_json::Value = serde_json::from_str(&text).ok()?;
-    object["storage"].as_str().map(str::to_owned)
+    (object["format"].is_number() && object["study"].is_string()).then_some(object)
 }
 
 /// The name and the folder of a run, a study or a search, in `folder` or in a study or a search that is in it.

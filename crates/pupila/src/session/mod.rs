@@ -347,6 +347,7 @@ impl Session {
             folder.write(RunFolder::TRAINED, trained_on(contents))?;
         }
 
+        let contents = images.contents();
         let class_weights = recipe.loss.class_weights.of(&classes, &class_images);
         let numerics = Isa::detected().name();
         let kept = self.cache.as_ref().filter(|_| recipe.transfer.source().is_some());
@@ -358,6 +359,7 @@ impl Session {
             val: &val_loader,
             class_weights: &class_weights,
             classes: &classes,
+            contents: &contents,
             kept: kept.as_ref(),
         };
         // No larger than the data asks for: a batch size beyond it costs no memory.
@@ -419,7 +421,8 @@ impl Session {
         }
         let end = training.run(&mut recorder)?;
         let is_finished = end == RunEnd::Completed && recipe.checkpoint.keep_final;
-        if end == RunEnd::Interrupted || is_finished {
+        // What is fitted in place of training is fitted again.
+        if (end == RunEnd::Interrupted || is_finished) && !recipe.transfer.fits_head() {
             recorder.keep_now(training.state(), is_finished);
         }
         let outcome = training.finish(&mut recorder)?;

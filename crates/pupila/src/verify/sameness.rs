@@ -141,9 +141,21 @@ pub fn differences(found: &Side, expected: &Side) -> io::Result<(Vec<Difference>
 
 /// The text without the path of the data before the paths of images.
 fn without_root(bytes: &[u8], data: &str) -> Vec<u8> {
-    let root = data.trim_end_matches('/');
+    let root = data.trim_end_matches('/').to_owned() + "/";
     let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
-    if root.is_empty() { bytes.to_vec() } else { text.replace(root, "DATA").into_bytes() }
+    // A page's second line.
+    let text = &text.replace(&format!("trained on {data}<"), "trained on DATA<");
+    let mut without = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(&root) {
+        // Where a path begins: not `mydata/` for `data/`, nor the word in a section's name.
+        let begins = !rest[..at].ends_with(|c: char| c.is_alphanumeric() || "._-/\\".contains(c));
+        without.push_str(&rest[..at]);
+        without.push_str(if begins { "DATA/" } else { &root });
+        rest = &rest[at + root.len()..];
+    }
+    without.push_str(rest);
+    without.into_bytes()
 }
 
 /// A page without where the time went and what it was run on.
@@ -278,4 +290,21 @@ fn of_boards(found: &[BoardEvent], expected: &[BoardEvent]) -> Found {
             format!("{} values instead of {}", found.len(), expected.len()),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_root;
+
+    #[test]
+    fn paths_alone_lose_their_root() {
+        let said = |text: &str, root: &str| String::from_utf8(without_root(text.as_bytes(), root)).unwrap();
+        assert_eq!(
+            said("data/a.jpg,nevus\n\"data/b c.jpg\",x", "data"),
+            "DATA/a.jpg,nevus\n\"DATA/b c.jpg\",x"
+        );
+        assert_eq!(said("[data]\nmydata/a.jpg x/data/b.jpg", "data/"), "[data]\nmydata/a.jpg x/data/b.jpg");
+        assert_eq!(said("0.5,./a.jpg", "."), "0.5,DATA/a.jpg");
+        assert_eq!(said("/tmp/x/a.jpg", "/tmp/x"), "DATA/a.jpg");
+    }
 }

@@ -13,6 +13,11 @@ pub(super) fn send(
     step: u64,
     time_ms: i64,
 ) -> Result<(), DeliveryError> {
+    // Votes of neighbours are in no file, and a model may have been deleted.
+    if !delivery.folder.join(path).is_file() {
+        delivery.ledger.skipped.push(format!("{path}: there is no such file"));
+        return Ok(());
+    }
     let logged = logged_model(delivery)?;
     let root = match &logged {
         Some(model) => plain(&model["info"]["artifact_uri"]),
