@@ -144,9 +144,9 @@ fn without_root(bytes: &[u8], data: &str) -> Vec<u8> {
     let root = data.trim_end_matches('/').to_owned() + "/";
     let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
     // A page's second line.
-    let text = &text.replace(&format!("trained on {data}<"), "trained on DATA<");
+    let text = text.replace(&format!("trained on {data}<"), "trained on DATA<");
     let mut without = String::with_capacity(text.len());
-    let mut rest = text;
+    let mut rest = text.as_str();
     while let Some(at) = rest.find(&root) {
         // Where a path begins: not `mydata/` for `data/`, nor the word in a section's name.
         let begins = !rest[..at].ends_with(|c: char| c.is_alphanumeric() || "._-/\\".contains(c));
