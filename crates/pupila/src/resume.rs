@@ -76,7 +76,9 @@ impl Resumption {
         // The lock goes once all is written, the event file of TensorBoard's thread too.
         let was_killed = folder.file(RunLock::NAME).exists();
         let lock = RunLock::take(folder.path()).map_err(Error::io(Tried::Write, folder.path()))?;
-        let lock = lock.ok_or_else(|| in_use(folder.path()))?;
+        let mut lock = lock.ok_or_else(|| in_use(folder.path()))?;
+        // Until it goes on, it is still one that was killed.
+        lock.leave(was_killed);
         let has_ended = !was_killed && has_ended(folder.path())?;
         let before = resolve(&folder, &text, Vec::new())?;
         let mut settings = options.settings.clone();
@@ -88,7 +90,19 @@ impl Resumption {
         let mut found = newest(folder.path()).map_err(Error::request)?;
         if has_ended && recipe.train.epochs == before.train.epochs {
             clear(&folder, &before)?;
+            lock.leave(false);
             return Ok(None);
+        }
+        if let Some(checkpoint) = &found.checkpoint {
+            let metrics = folder.file(RunFolder::METRICS);
+            if fs::metadata(&metrics).map_or(0, |file| file.len()) < checkpoint.metrics_bytes {
+                return Err(Error::request(format_args!(
+                    "{} is gone or was cut, and with it the record of the epochs so far: put it back, or begin a run of its own from the weights: \
+                     pupila train DATA --init-from {}",
+                    metrics.display(),
+                    folder.path().display()
+                )));
+            }
         }
         // The recipe in the folder may have been edited since the state was kept.
         let learnt_by =
@@ -176,7 +190,7 @@ impl GoingOn {
         self,
         now: &Environment,
     ) -> Result<(RunFolder, RunLock, Environment, Option<Checkpoint>), Error> {
-        let GoingOn { folder, lock, checkpoint, environment } = self;
+        let GoingOn { folder, mut lock, checkpoint, environment } = self;
         if now.data.fingerprint != environment.data.fingerprint {
             return Err(Error::request(format_args!(
                 "the images, their labels or their splits are not those that {} was trained on so far (fingerprint {} instead of {}), so it would be the \
@@ -187,6 +201,7 @@ impl GoingOn {
                 folder.path().display()
             )));
         }
+        lock.leave(false);
         let cut = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.metrics_bytes);
         rewind(folder.path(), cut).map_err(Error::io(Tried::Write, folder.path()))?;
         let kept = checkpoint.as_ref().and_then(|checkpoint| checkpoint.board.as_ref());

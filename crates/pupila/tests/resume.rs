@@ -407,6 +407,28 @@ fn what_cannot_be_meant_is_refused_key_by_key_and_a_kept_end_is_trained_on() {
 }
 
 #[test]
+fn an_edited_recipe_is_refused_key_by_key() {
+    let world = World::new();
+    let (kind, settings) = KINDS[0];
+    assert!(was_killed(&world.train("runs", kind, settings, 2, Some("abort@step:7"))));
+    let run = format!("runs/{kind}");
+    let recipe = world.path(&run).join(RunFolder::RECIPE);
+    let text = fs::read_to_string(&recipe).unwrap();
+    let edited = text.replace("dropout = 0.3", "dropout = 0.4");
+    assert_ne!(text, edited);
+    fs::write(&recipe, edited).unwrap();
+    let output = world.resume(&run, 2, None);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said(&output).contains("model.dropout cannot change on the way (0.3 so far)"),
+        "{}",
+        said(&output)
+    );
+    fs::write(&recipe, text).unwrap();
+    is_ok(&world.resume(&run, 2, None), "as it was");
+}
+
+#[test]
 fn data_that_have_changed_are_told() {
     let world = World::new();
     let (kind, settings) = KINDS[0];

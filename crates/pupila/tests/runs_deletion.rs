@@ -341,3 +341,25 @@ fn a_search_that_is_running_and_what_is_none_of_its_files_stay() {
     let deleted = delete(&runs, &["s"], What::Folders, 10_000).unwrap().carry_out();
     assert!(deleted.failures.is_empty() && !runs.path("s").exists(), "{:?}", deleted.failures);
 }
+
+#[test]
+fn a_run_that_a_process_has_stays() {
+    let runs = Runs::new();
+    runs.ended("run", 10, |_| {});
+    runs.study("s", 10, 1);
+    runs.ended("s/a-seed0", 10, |_| {});
+    for (run, names) in [("run", &["run"][..]), ("s/a-seed0", &["s", "s/a-seed0"])] {
+        let lock = File::create(runs.path(run).join("run.lock")).unwrap();
+        lock.lock().unwrap();
+        for name in names {
+            for what in [What::Folders, What::Models] {
+                let refusals = delete(&runs, &[name], what, 10_000).unwrap_err().0;
+                assert!(matches!(refusals[..], [Refusal::Running(_)]), "{name}: {refusals:?}");
+            }
+        }
+        // Of one that was killed the file is left, and nobody has it.
+        drop(lock);
+        let deleted = delete(&runs, &names[..1], What::Folders, 10_000).unwrap().carry_out();
+        assert!(deleted.failures.is_empty() && !runs.path(names[0]).exists(), "{:?}", deleted.failures);
+    }
+}

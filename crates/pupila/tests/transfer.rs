@@ -361,6 +361,10 @@ fn what_is_fitted_is_a_run_like_any_other() {
     let judged = sandbox.run(&["eval", "runs/probe", val.to_str().unwrap(), "--json"]);
     assert_eq!(judged.code, Some(0), "{}", judged.stderr);
     assert_eq!(judged.json()["metrics"]["accuracy"], summary["val"]["accuracy"], "{}", judged.stdout);
+    // Where features are kept changes nothing, the folds neither.
+    let (bare, _) = run("bare", &["--set", "transfer.head=probe", "--set", "data.cache=false"]);
+    assert_eq!(bare["head"], summary["head"]);
+    assert_eq!(tensors(&sandbox.path("runs/bare/best.safetensors")), after);
     // Views are rows too, and the seed deals out the folds alone.
     let (views, _) = run("views", &["--set", "transfer.head=probe", "--set", "transfer.views=3"]);
     assert!(views["head"]["held_out_loss"].as_f64().unwrap() > 0.0);

@@ -180,7 +180,8 @@ impl CheckpointFolder {
     pub fn files(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.path());
         let mut files: Vec<PathBuf> =
-            entries.filter(|path| path.extension().is_some_and(|end| end == Self::EXTENSION)).collect();
+            // A pipe would be waited for, and a folder is nothing that was written here.
+            entries.filter(|path| path.extension().is_some_and(|end| end == Self::EXTENSION) && path.is_file()).collect();
         files.sort();
         files
     }

@@ -10,6 +10,7 @@ pub struct RunLock {
     path: PathBuf,
     /// None where the file system has no locks.
     file: Option<File>,
+    leaves: bool,
 }
 
 impl RunLock {
@@ -29,13 +30,18 @@ impl RunLock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(_)) => return Ok(Some(RunLock { path, file: None })),
+                Err(TryLockError::Error(_)) => return Ok(Some(RunLock { path, file: None, leaves: false })),
             }
             // Whoever had it may have removed it between opening and locking: then this is the lock of nothing.
             if is_at(&file, &path) {
-                return Ok(Some(RunLock { path, file: Some(file) }));
+                return Ok(Some(RunLock { path, file: Some(file), leaves: false }));
             }
         }
+    }
+
+    /// Whether the file stays when this is dropped, as the sign of a run that was killed.
+    pub fn leave(&mut self, leaves: bool) {
+        self.leaves = leaves;
     }
 
     /// Whether another process has the folder's lock.
@@ -47,8 +53,10 @@ impl RunLock {
 
 impl Drop for RunLock {
     fn drop(&mut self) {
-        // While it is locked, so that nobody has locked this very file.
-        let _ = fs::remove_file(&self.path);
+        if !self.leaves {
+            // While it is locked, so that nobody has locked this very file.
+            let _ = fs::remove_file(&self.path);
+        }
         drop(self.file.take());
     }
 }
@@ -79,8 +87,12 @@ mod tests {
         assert!(RunLock::is_taken(folder.path()));
         drop(first);
         assert!(!RunLock::is_taken(folder.path()));
-        // What a killed process has left keeps nobody away.
+        // What a killed process has left keeps nobody away, and stays where nothing came of it.
         fs::write(folder.path().join(RunLock::NAME), "").unwrap();
+        let mut again = RunLock::take(folder.path()).unwrap().unwrap();
+        again.leave(true);
+        drop(again);
+        assert!(folder.path().join(RunLock::NAME).exists());
         drop(RunLock::take(folder.path()).unwrap().unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         assert!(RunLock::take(&folder.path().join("none")).is_err());

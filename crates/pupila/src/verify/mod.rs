@@ -8,9 +8,8 @@ use crate::error::{Error, Tried};
 use crate::resume::{data_of, resolve};
 use crate::session::{OnProgress, Session};
 use crate::stop_signal::StopSignal;
-use crate::study::has_ended;
 use pupila_engine::Isa;
-use pupila_run::{RunEnd, RunFolder, Summary};
+use pupila_run::{RunEnd, RunFolder, RunLock, Summary};
 use sameness::{Difference, Side, differences};
 use std::fmt;
 use std::fs;
@@ -65,7 +64,9 @@ impl Verification {
             Some(Summary::Run(summary)) => summary.status,
             _ => return Err(Error::request(format_args!("{shown} holds no run that has ended"))),
         };
-        if !has_ended(folder.path())? || matches!(status, RunEnd::Interrupted | RunEnd::Ended) {
+        // What is wrong with its files is found by comparing them. The lock is left where a process was killed, or works on it.
+        let goes_on = folder.file(RunLock::NAME).exists();
+        if goes_on || matches!(status, RunEnd::Interrupted | RunEnd::Ended) {
             return Err(Error::request(format_args!(
                 "{shown} has not come to its own end, so nobody knows where to stop: go on with it by `pupila resume {shown}`, and verify it then"
             )));
@@ -73,12 +74,21 @@ impl Verification {
         let path = folder.file(RunFolder::RECIPE);
         let text = fs::read_to_string(&path).map_err(Error::io(Tried::Read, &path))?;
         let recipe = resolve(&folder, &text, Vec::new())?.with_text(text);
-        let environment = folder.environment()?.unwrap_or_default();
+        let environment = folder.environment().ok().flatten().unwrap_or_default();
+        if options.data.is_none() && environment.data.path.is_empty() {
+            return Err(Error::request(format_args!(
+                "{} is gone or damaged, and it says where the data are: give them by --data",
+                folder.file(RunFolder::ENVIRONMENT).display()
+            )));
+        }
         let data = options.data.clone().unwrap_or_else(|| data_of(&environment));
+        let start = folder.start().ok().flatten();
+        // By the name that it had: a copy is called otherwise.
+        let name = start.as_ref().map_or_else(|| folder.name(), |start| start.run.clone());
         let temporary = tempfile::tempdir().map_err(Error::io(Tried::MakeFolder, std::env::temp_dir()))?;
         let mut builder = Session::builder(recipe, &data)
             .runs(temporary.path())
-            .name(folder.name())
+            .name(&name)
             .save_while_running(false)
             .send(false)
             .stop_signal(&options.stop);
@@ -88,7 +98,7 @@ impl Verification {
         if let Some(progress) = options.progress.clone() {
             builder = builder.on_progress(move |now| progress(now));
         }
-        if let Some(group) = folder.start()?.and_then(|start| start.group) {
+        if let Some(group) = start.and_then(|start| start.group) {
             builder = builder.group(group);
         }
         let again = builder.open()?.run(&mut ())?;

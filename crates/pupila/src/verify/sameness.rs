@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Fields of `summary.json` that come from the clock or the machine.
 const SUMMARY: &[&str] = &["timing", "images", "peak_rss_bytes", "engine_bytes", "threads", "version"];
@@ -103,7 +103,7 @@ pub fn differences(found: &Side, expected: &Side) -> io::Result<(Vec<Difference>
     let mut differences = Vec::new();
     let mut files = Vec::new();
     let mut compare = |file: &str, difference: &dyn Fn(&[u8], &[u8]) -> Found| {
-        let read = |side: &Side| match fs::read(side.folder.join(file)) {
+        let read = |side: &Side| match read_file(&side.folder.join(file)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
@@ -137,6 +137,14 @@ pub fn differences(found: &Side, expected: &Side) -> io::Result<(Vec<Difference>
     }
     files.push("events.out.tfevents".into());
     Ok((differences, files))
+}
+
+/// The bytes of a file, and of nothing else: a pipe would be waited for.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("is no file"));
+    }
+    fs::read(path)
 }
 
 /// The text without the path of the data before the paths of images.
