@@ -4,6 +4,7 @@ mod builder;
 mod decoding;
 mod environment;
 mod first_steps;
+mod naming;
 mod run;
 
 pub use builder::SessionBuilder;
@@ -11,9 +12,11 @@ pub use decoding::{cache_bound, user_cache};
 pub(crate) use decoding::{decode_for_training, decode_images, training_samples};
 pub(crate) use environment::environment;
 pub use first_steps::FirstStep;
+pub(crate) use naming::{canonical, plain_name};
 pub use run::Run;
 
 use environment::checkpoint_of;
+use naming::stem;
 use run::Times;
 
 use crate::checkpoints::Checkpoints;
@@ -581,31 +584,5 @@ impl Session {
     /// The name of a run: of its data and its model.
     fn stem(&self) -> String {
         stem(&self.data, &self.recipe.model.name)
-    }
-}
-
-pub(crate) fn canonical(path: &Path) -> PathBuf {
-    pupila_dataset::real(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// The name of a file or folder, of characters that a folder's name may have everywhere.
-pub(crate) fn plain_name(path: &Path) -> String {
-    let name =
-        canonical(path).file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    name.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect()
-}
-
-fn stem(data: &Path, model: &str) -> String {
-    format!("{}-{model}", plain_name(data))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_is_named_after_its_data_and_model() {
-        assert_eq!(stem(Path::new("some/skin photos"), "mlp"), "skin_photos-mlp");
-        assert_eq!(stem(Path::new("labels.csv"), "mlp"), "labels-mlp");
     }
 }

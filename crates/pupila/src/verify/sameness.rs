@@ -198,7 +198,10 @@ fn of_bytes(found: &[u8], expected: &[u8]) -> Found {
         (Some((number, a)), Some((_, b))) => (format!("line {number}"), format!("{a:?} instead of {b:?}")),
         _ => (
             format!("byte {at}"),
-            format!("differs; {} bytes, and should have {}", found.len(), expected.len()),
+            match (found.len(), expected.len()) {
+                (a, b) if a == b => "another value".to_owned(),
+                (a, b) => format!("another value; the file has {a} bytes, and should have {b}"),
+            },
         ),
     })
 }
