@@ -54,11 +54,12 @@ pub struct Layout {
     /// The same for the test set.
     pub test: Vec<String>,
     /// Folders that the paths of a table start from or, where they are not there, that are searched for its files; relative
-    /// to the table's own folder. Without one, that folder.
+    /// to the table's own folder. Without one, that folder. Of NumPy's arrays, the one that holds the images, without the
+    /// word for its split.
     pub images: Vec<String>,
     /// The column of a table that names the files.
     pub path_column: Option<String>,
-    /// The column of a table that names the classes.
+    /// The column of a table that names the classes; of NumPy's arrays, the one that holds them, without the word for its split.
     pub label_column: Option<String>,
     /// The column of a table that names the splits.
     pub split_column: Option<String>,
@@ -94,6 +95,11 @@ impl Layout {
 
     /// The first key that says how a table is read, and its value.
     pub(crate) fn key_of_tables(&self) -> Option<(&'static str, String)> {
+        self.keys_of_tables().into_iter().next()
+    }
+
+    /// All keys that say how a table is read, with their values.
+    pub(crate) fn keys_of_tables(&self) -> Vec<(&'static str, String)> {
         let names = [
             ("path_column", &self.path_column),
             ("label_column", &self.label_column),
@@ -105,7 +111,7 @@ impl Layout {
         let lists = [("images", &self.images), ("one_hot", &self.one_hot)];
         let lists =
             lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, list.join(", ")));
-        names.chain(lists).next()
+        names.chain(lists).collect()
     }
 
     /// The first key that says which folder is what, and its value.

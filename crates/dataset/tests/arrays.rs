@@ -5,58 +5,14 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::io::{Cursor, Write as _};
-use std::path::Path;
 
+use common::numpy::{images, labels, npy, npz, pixels, scan_at};
 use common::{Data, paths};
 use pupila_dataset::{
-    Dataset, Form, LabelledOptions, Layout, Notice, OnBadImage, ResizeRule, ScanError, ScanOptions, Split,
-    load, scan, scan_images, scan_labelled,
+    Form, LabelledOptions, Layout, Notice, OnBadImage, ResizeRule, ScanError, ScanOptions, Split, load, scan,
+    scan_images, scan_labelled,
 };
 use pupila_image::Reading;
-use zip::write::SimpleFileOptions;
-
-/// A file as `numpy.save` writes it.
-fn npy(shape: &[usize], data: &[u8]) -> Vec<u8> {
-    let sides: String = shape.iter().map(|side| format!("{side},")).collect();
-    let mut header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({sides}), }}");
-    while (10 + header.len() + 1) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
-    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
-}
-
-/// A file as `numpy.savez` writes it.
-fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in arrays {
-        zip.start_file(format!("{name}.npy"), SimpleFileOptions::default()).unwrap();
-        zip.write_all(bytes).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
-}
-
-/// `n` different images of `[H, W, C]`, none of them of one value.
-fn images(n: usize, side: usize, channels: usize, seed: usize) -> Vec<u8> {
-    let len = side * side * channels;
-    (0..n * len).map(|at| ((at * 37 + (at / len) * 101 + seed * 7) % 251) as u8).collect()
-}
-
-fn labels(n: usize, classes: usize) -> Vec<u8> {
-    (0..n).map(|at| (at % classes) as u8).collect()
-}
-
-fn scan_at(path: &Path) -> Result<Dataset, ScanError> {
-    scan(path, &ScanOptions::default(), None)
-}
-
-fn pixels(dataset: &Dataset, side: u32, channels: u8) -> Vec<u8> {
-    let which: Vec<usize> = (0..dataset.samples.len()).collect();
-    let rule = ResizeRule::squash(side, side, channels);
-    let none: &(dyn Fn() -> bool + Sync) = &|| false;
-    load(dataset, &which, &rule, None, OnBadImage::Fail, &|_| {}, none).unwrap().pixels.into_data()
-}
 
 #[test]
 fn medmnist_files_bring_splits_and_pixels() {

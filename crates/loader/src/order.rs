@@ -57,15 +57,8 @@ impl Order {
                 let masses: Vec<f64> = classes.iter().enumerate().map(mass).collect();
                 let total: f64 = masses.iter().sum();
                 let draw = |_| {
-                    let mut left = stream.unit() * total;
-                    let fits = |&(_, &mass): &(usize, &f64)| {
-                        left -= mass;
-                        left < 0.0
-                    };
-                    // Rounding may leave a rest at the very end, which belongs to the last class that can be drawn.
-                    let class = masses.iter().enumerate().find(fits);
-                    let class = class.or_else(|| masses.iter().enumerate().rfind(|(_, mass)| **mass > 0.0));
-                    let members = class.map_or(given, |(class, _)| classes[class].as_slice());
+                    let class = class_at(stream.unit() * total, &masses);
+                    let members = class.map_or(given, |class| classes[class].as_slice());
                     members[stream.below(members.len() as u32) as usize]
                 };
                 return given.iter().map(draw).collect();
@@ -118,6 +111,17 @@ impl Order {
     pub fn replaces(&self) -> bool {
         matches!(self, Order::Balanced | Order::Weighted(_))
     }
+}
+
+/// The class that holds the point `at` where masses are laid end to end from 0; `None` where all are 0. Rounding may leave a rest
+/// at the very end, which belongs to the last class that can be drawn.
+fn class_at(at: f64, masses: &[f64]) -> Option<usize> {
+    let mut left = at;
+    let holds = |mass: &f64| {
+        left -= mass;
+        left < 0.0
+    };
+    masses.iter().position(holds).or_else(|| masses.iter().rposition(|&mass| mass > 0.0))
 }
 
 /// The samples of each class, in the order given.
@@ -252,6 +256,31 @@ mod tests {
             }
         }
         assert_eq!(pooled[1][3], 0);
+    }
+
+    #[test]
+    fn no_class_without_mass_is_drawn_even_at_the_ends() {
+        let masses = [0.0, 2.0, 0.0, 3.0, 0.0];
+        for (at, class) in [(0.0, 1), (1.5, 1), (2.0, 3), (4.5, 3), (5.0, 3), (5.000_001, 3)] {
+            assert_eq!(class_at(at, &masses), Some(class), "{at}");
+        }
+        assert_eq!(class_at(0.0, &[0.0, 0.0]), None);
+    }
+
+    /// Runs of earlier versions go on with the same orders.
+    #[test]
+    fn orders_stay_as_they_are() {
+        let of = |order: Order| order.samples(&given(), label, 7, 3);
+        assert_eq!(of(Order::Oversampled)[..12], [17, 11, 2, 12, 15, 19, 18, 17, 7, 10, 19, 12]);
+        assert_eq!(of(Order::Undersampled), [12, 19, 2, 1, 14, 18, 15, 0, 17]);
+    }
+
+    #[test]
+    fn only_drawn_orders_replace() {
+        for order in [Order::AsGiven, Order::Shuffled, Order::Oversampled, Order::Undersampled] {
+            assert!(!order.replaces(), "{order:?}");
+        }
+        assert!(Order::Balanced.replaces() && Order::Weighted(vec![1.0]).replaces());
     }
 
     #[test]

@@ -61,12 +61,7 @@ pub fn scan_labelled(
         Data::Shards(shards) => of_files(shards.list_one(path, &patterns, layout, classes, wanted)?)?,
         Data::Tables(tables) => {
             let mut listing = list_tables(path, &tables, &of_table)?;
-            // Nothing is split here: groups say what the intervals are over.
-            for notice in &mut listing.beside.notices {
-                if let Notice::LooksLikeGroup { split_given, .. } = notice {
-                    *split_given = true;
-                }
-            }
+            nothing_is_split(&mut listing.beside.notices);
             of_files(one_split_of(path, listing, wanted)?)?
         }
         Data::Folder(table) => {
@@ -84,6 +79,15 @@ pub fn scan_labelled(
     }
     dataset.notices.extend(super::warnings(cache));
     Ok(Labelled { dataset, split })
+}
+
+/// Nothing is split here: groups say what the intervals are over.
+pub(super) fn nothing_is_split(notices: &mut [Notice]) {
+    for notice in notices {
+        if let Notice::LooksLikeGroup { split_given, .. } = notice {
+            *split_given = true;
+        }
+    }
 }
 
 /// What samples of data without splits are for.

@@ -110,12 +110,11 @@ enum Data {
 
 impl Data {
     fn at(path: &Path, wanted: &manifest::Wanted<'_>) -> Result<Data, ScanError> {
-        let layout = wanted.layout;
         if is_folder(path)? {
             if let Some(shards) = Shards::at(path)? {
                 return Ok(Data::Shards(shards));
             }
-            if let Some(arrays) = Arrays::in_folder(path, layout)? {
+            if let Some(arrays) = Arrays::in_folder(path, wanted)? {
                 return Ok(Data::Arrays(arrays));
             }
             return Ok(match manifest::look(path, wanted)? {
@@ -124,7 +123,7 @@ impl Data {
                 manifest::Found::Beside(table) => Data::Folder(Some(table)),
             });
         }
-        if let Some(arrays) = Arrays::in_file(path, layout)? {
+        if let Some(arrays) = Arrays::in_file(path, wanted)? {
             return Ok(Data::Arrays(arrays));
         }
         if manifest::is_table(path) {

@@ -30,9 +30,12 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
     check_layout(&data, layout)?;
     let mut dataset = match data {
         Data::Tables(tables) => from_files(path, list_tables(path, &tables, &of_table)?, options, cache)?,
+        Data::Arrays(arrays) if options.group.is_none() || arrays.knows_groups() => {
+            arrays.train(path, layout, &patterns)?
+        }
         _ if options.group.is_some() => {
             let got = options.group.clone().unwrap_or_default();
-            let expected = "left out: only a manifest has columns that name groups";
+            let expected = "left out: only tables and NumPy's arrays say which images belong together";
             return Err(ScanError::Option { key: "group", got, expected });
         }
         Data::Arrays(arrays) => arrays.train(path, layout, &patterns)?,

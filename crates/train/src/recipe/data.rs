@@ -31,13 +31,14 @@ pub struct Data {
     #[serde(skip_serializing_if = "Names::is_empty")]
     pub test: Names,
     /// Folder, or folders, that the paths of a table start from, or that are searched for its files. Left out, the folder
-    /// that the table is in.
+    /// that the table is in. Of NumPy's arrays the one that holds the images: `x` for `x_train` and `x_test`.
     #[serde(skip_serializing_if = "Names::is_empty")]
     pub images: Names,
     /// Column of a table that names the files. Left out, the one that is called so, such as `path`, `file_name` or `image_id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_column: Option<String>,
-    /// Column of a table that names the classes. Left out, the one that is called so, such as `label`, `class` or `dx`.
+    /// Column of a table that names the classes, or of NumPy's arrays the one that holds them. Left out, the one that is called
+    /// so, such as `label`, `class` or `dx`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
     /// Column of a table that names the splits. Left out, the one that is called so, such as `split`.
@@ -79,8 +80,8 @@ pub struct Data {
     /// Which of the folds is the validation set, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fold: Option<usize>,
-    /// Column of a manifest, such as `patient`: images with the same value are never on two sides of a split. Left out, the
-    /// column `group`, if there is one.
+    /// Column of a table, or of NumPy's arrays one, such as `patient`: images with the same value are never on two sides of a
+    /// split. Left out, the column or array `group`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// The number that the split follows from: which images are set aside for validation, into which fold an image comes, which

@@ -5,6 +5,7 @@ mod idx;
 mod named;
 mod npy;
 mod pixels;
+mod roles;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -15,8 +16,9 @@ use twox_hash::XxHash3_128;
 
 pub(super) use named::is_array_file;
 
-use super::labelled::{UNSPLIT, all_known, choose};
+use super::labelled::{UNSPLIT, all_known, choose, nothing_is_split};
 use super::labels::{Label, Names, label_in};
+use super::manifest::Wanted;
 use super::training::classes_of;
 use crate::pattern::Patterns;
 use crate::{
@@ -31,8 +33,6 @@ pub(super) struct Arrays {
     form: Form,
     taken: Taken,
     parts: Vec<Part>,
-    /// A table whose columns may be named by a recipe.
-    is_table: bool,
     notices: Vec<Notice>,
 }
 
@@ -69,8 +69,11 @@ struct Contents {
     /// The label of each image, as its place in `values`.
     labels: Vec<u32>,
     values: Vec<Label>,
+    /// The group of each image; empty where the data knows none.
+    groups: Vec<Option<Arc<str>>>,
     /// How the values were made pixels, where that is not plain.
     said: Option<String>,
+    notices: Vec<Notice>,
 }
 
 impl Contents {
@@ -93,7 +96,16 @@ impl Contents {
         }
         let labels = labels.iter().map(|label| places[label]).collect();
         let values = places.into_keys().collect();
-        Contents { split, name, images: Arc::new(images), labels, values, said: None }
+        Contents {
+            split,
+            name,
+            images: Arc::new(images),
+            labels,
+            values,
+            groups: Vec::new(),
+            said: None,
+            notices: Vec::new(),
+        }
     }
 
     /// Adds the samples to a data set; `label_of` is the label of each of the values.
@@ -116,7 +128,7 @@ impl Contents {
                 width: images.width,
                 height: images.height,
                 channels: images.channels,
-                group: None,
+                group: self.groups.get(index).cloned().flatten(),
             });
         }
     }
@@ -124,31 +136,32 @@ impl Contents {
 
 impl Arrays {
     /// The arrays in a folder; `None` where there are none, or where there is also something else to train on.
-    pub(super) fn in_folder(root: &Path, layout: &Layout) -> Result<Option<Arrays>, ScanError> {
+    pub(super) fn in_folder(root: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays>, ScanError> {
         if let Some(pairs) = idx::find(root)? {
             let taken = idx::taken(&pairs);
             let parts = pairs.into_iter().map(Part::Idx).collect();
-            let (form, is_table, notices) = (Form::Idx, false, Vec::new());
-            return Ok(Some(Arrays { form, taken, parts, is_table, notices }));
+            return Ok(Some(Arrays { form: Form::Idx, taken, parts, notices: Vec::new() }));
         }
-        if let Some(found) = named::in_folder(root)? {
+        if let Some(found) = named::in_folder(root, wanted)? {
             return Ok(Some(found.into()));
         }
-        pixels::in_folder(root, layout)
+        pixels::in_folder(root, wanted)
     }
 
     /// Those of a file; `None` where it holds none.
-    pub(super) fn in_file(path: &Path, layout: &Layout) -> Result<Option<Arrays>, ScanError> {
+    pub(super) fn in_file(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays>, ScanError> {
         if is_array_file(path) {
-            return Ok(Some(named::in_file(path)?.into()));
+            return Ok(Some(named::in_file(path, wanted)?.into()));
         }
-        if super::manifest::is_table(path) { pixels::in_table(path, layout) } else { Ok(None) }
+        if super::manifest::is_table(path) { pixels::in_table(path, wanted) } else { Ok(None) }
     }
 
     /// The images of a file, for a model to label; `None` where it holds no arrays.
     pub(super) fn images(path: &Path) -> Result<Option<Vec<Sample>>, ScanError> {
         let contents: Vec<Contents> = if super::is_folder(path)? {
-            let Some(found) = Arrays::in_folder(path, &Layout::default())? else { return Ok(None) };
+            let (patterns, layout) = (Patterns::new(&[]), Layout::default());
+            let wanted = Wanted { patterns: &patterns, layout: &layout, group: None };
+            let Some(found) = Arrays::in_folder(path, &wanted)? else { return Ok(None) };
             found.parts.into_par_iter().map(Part::read).collect::<Result<_, _>>()?
         } else if is_array_file(path) {
             named::images(path)?
@@ -166,17 +179,25 @@ impl Arrays {
         Ok(Some(dataset.samples))
     }
 
+    /// Whether the data can say which images belong together.
+    pub(super) fn knows_groups(&self) -> bool {
+        self.form != Form::Idx
+    }
+
     /// Why a key of a recipe makes no sense here.
     pub(super) fn wrong_key(&self, layout: &Layout) -> Option<((&'static str, String), &'static str)> {
         if let Some(key) = layout.key_of_folders() {
             return Some((key, "left out: the data are arrays, and have no folders"));
         }
-        let of_pixels = ["label_column", "split_column"];
-        let key = layout.key_of_tables().filter(|(key, _)| !self.is_table || !of_pixels.contains(key))?;
-        let expected = match self.is_table {
-            true => "left out: the columns of the table are pixels, and not names of files",
-            false => "left out: the data are arrays, and no table",
+        let (known, expected): (&[&str], _) = match self.form {
+            Form::PixelTable => (
+                &["label_column", "split_column"],
+                "left out: the columns of the table are pixels, and not names of files",
+            ),
+            Form::Arrays => (&["images", "label_column"], "left out: the data are arrays, and no table"),
+            _ => (&[], "left out: the data are arrays, and no table"),
         };
+        let key = layout.keys_of_tables().into_iter().find(|(key, _)| !known.contains(key))?;
         Some((key, expected))
     }
 
@@ -217,6 +238,10 @@ impl Arrays {
             let labels: Vec<u32> = contents.values.iter().map(|value| label_of[&names.name(value)]).collect();
             contents.add_to(&mut dataset, &labels, split(contents), patterns);
             said.extend(contents.said.clone().filter(|words| !said.contains(words)));
+            // What one split's array was said to look like, another's does too.
+            if !dataset.notices.iter().any(|told| matches!(told, Notice::LooksLikeGroup { .. })) {
+                dataset.notices.extend(contents.notices.iter().cloned());
+            }
         }
         dataset.taken.what.extend(said);
         if dataset.indices(Split::Train).is_empty() {
@@ -254,7 +279,9 @@ impl Arrays {
             let labels: Vec<u32> = labels.into_iter().flatten().collect();
             contents.add_to(&mut dataset, &labels, split.unwrap_or(UNSPLIT), patterns);
             dataset.taken.what.extend(contents.said);
+            dataset.notices.extend(contents.notices);
         }
+        nothing_is_split(&mut dataset.notices);
         if dataset.samples.is_empty() {
             let found = "data.exclude leaves out every image".to_owned();
             return Err(ScanError::NoImages { path: root.to_owned(), found });

@@ -1,17 +1,17 @@
-//! NumPy arrays that belong together by their names: `train_images` and `train_labels`, `x_test` and `y_test`, `X` and `y`.
+//! NumPy arrays that belong together by their names ([`roles`]): `train_images` and `train_labels`, `x_test` and `y_test`, `X`
+//! and `y`.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::super::labels::Label;
 use super::npy::Array;
+use super::roles::{Role, Roles, role, without_split};
 use super::{Arrays, Contents, MAX_BYTES, Part};
 use crate::files;
-use crate::scan::names::{split_of, words};
+use crate::scan::manifest::Wanted;
 use crate::{Form, Notice, ScanError, Split, Taken};
-
-/// Words for arrays of images, and for arrays of labels.
-const IMAGES: &[&str] = &["images", "image", "imgs", "img", "x", "data", "pixels", "inputs", "imagenes"];
-const LABELS: &[&str] = &["labels", "label", "y", "targets", "target", "classes", "etiquetas"];
 
 /// So many bytes hold the header of an array.
 const HEADER_BYTES: u64 = 1 << 16;
@@ -21,6 +21,9 @@ pub(super) struct Pair {
     pub(super) split: Option<Split>,
     images: Named,
     labels: Named,
+    groups: Option<Named>,
+    /// An array that seems to say which images belong together, where none does.
+    like_groups: Option<Named>,
 }
 
 /// An array that was not read yet.
@@ -42,14 +45,15 @@ impl From<Found> for Arrays {
     fn from(found: Found) -> Arrays {
         let of = |pair: &Pair| {
             let split = pair.split.map_or(String::new(), |split| format!(" -> {split}"));
-            format!("{} with {}{split}", pair.images.name, pair.labels.name)
+            let groups = pair.groups.as_ref().map_or(String::new(), |of| format!(", groups {}", of.name));
+            format!("{} with {}{groups}{split}", pair.images.name, pair.labels.name)
         };
         let pairs: Vec<String> = found.pairs.iter().map(of).collect();
-        let taken = Taken::new(format!("arrays {}", pairs.join(", ")), &[]);
+        let taken = Taken::new(format!("arrays {}", pairs.join(", ")), &["data.images", "data.label_column"]);
         let parts = found.pairs.into_iter().map(Part::Named).collect();
         let notice = |array: Named| Notice::UnlabelledArray { name: array.name };
         let notices = found.unlabelled.into_iter().map(notice).collect();
-        Arrays { form: Form::Arrays, taken, parts, is_table: false, notices }
+        Arrays { form: Form::Arrays, taken, parts, notices }
     }
 }
 
@@ -58,6 +62,23 @@ impl Named {
         let failed = |reason: String| ScanError::Array { path: self.path.clone(), reason };
         let bytes = files::read_up_to(&self.path, MAX_BYTES);
         Array::parse(bytes.map_err(|error| failed(format!("it cannot be read: {error}")))?).map_err(failed)
+    }
+
+    /// The group of each of `count` images of the array `images`.
+    fn groups(&self, count: usize, images: &str) -> Result<Vec<Option<Arc<str>>>, String> {
+        let values = self.read().map_err(|error| error.to_string())?.labels()?;
+        if values.len() != count {
+            return Err(format!("it has {} groups for the {count} images of {images}", values.len()));
+        }
+        let mut names: BTreeMap<Label, Arc<str>> = BTreeMap::new();
+        let mut name = |value: Label| {
+            let known = names.entry(value).or_insert_with_key(|value| match value {
+                Label::Number(number) => number.to_string().into(),
+                Label::Name(name) => name.as_str().into(),
+            });
+            Arc::clone(known)
+        };
+        Ok(values.into_iter().map(|value| Some(name(value))).collect())
     }
 }
 
@@ -72,8 +93,23 @@ impl Pair {
                 format!("it has {} labels for the {count} images of {}", labels.len(), self.images.name);
             return Err(failed(&self.labels, reason));
         }
+        let groups = match &self.groups {
+            None => Vec::new(),
+            Some(of) => of.groups(count, &self.images.name).map_err(|reason| failed(of, reason))?,
+        };
+        // What cannot be read as groups is something else.
+        let like = self.like_groups.as_ref().and_then(|of| Some((of, of.groups(count, "").ok()?)));
+        let notice = like.and_then(|(of, groups)| {
+            let distinct = groups.iter().flatten().collect::<HashSet<_>>().len();
+            (2..count).contains(&distinct).then_some(Notice::LooksLikeGroup {
+                column: without_split(&of.name),
+                groups: distinct,
+                images: count,
+                split_given: self.split.is_some(),
+            })
+        });
         let contents = Contents::new(self.split, self.images.name.clone(), images, labels.into_iter());
-        Ok(Contents { said, ..contents })
+        Ok(Contents { said, groups, notices: notice.into_iter().collect(), ..contents })
     }
 }
 
@@ -88,7 +124,7 @@ pub(in crate::scan) fn is_array_file(path: &Path) -> bool {
 }
 
 /// The arrays of a `.npz` file.
-pub(super) fn in_file(path: &Path) -> Result<Found, ScanError> {
+pub(super) fn in_file(path: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
     let failed = |reason: String| ScanError::Array { path: path.to_owned(), reason };
     if is_npy(path) {
         return Err(failed(
@@ -96,14 +132,14 @@ pub(super) fn in_file(path: &Path) -> Result<Found, ScanError> {
                 .to_owned(),
         ));
     }
-    pair(path, arrays_of(path)?)
+    pair(path, arrays_of(path)?, wanted)
 }
 
 /// The images of a file, without their labels.
 pub(super) fn images(path: &Path) -> Result<Vec<Contents>, ScanError> {
     let mut arrays = arrays_of(path)?;
     if arrays.len() > 1 {
-        arrays.retain(|array| role(&array.name).is_none_or(|(is_images, _)| is_images));
+        arrays.retain(|array| role(&array.name).is_none_or(|(of, _)| of == Role::Images));
     }
     let mut all = Vec::new();
     for array in arrays {
@@ -127,7 +163,7 @@ pub(super) fn images(path: &Path) -> Result<Vec<Contents>, ScanError> {
 }
 
 /// The arrays of a folder that holds nothing else to train on; `None` where there are none.
-pub(super) fn in_folder(root: &Path) -> Result<Option<Found>, ScanError> {
+pub(super) fn in_folder(root: &Path, wanted: &Wanted<'_>) -> Result<Option<Found>, ScanError> {
     let entries = files::entries(root).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries
         .filter(|entry| !entry.is_folder && is_array_file(&entry.path))
@@ -140,10 +176,12 @@ pub(super) fn in_folder(root: &Path) -> Result<Option<Found>, ScanError> {
     match &paths[..] {
         [] => Ok(None),
         _ if has_images() => Ok(None),
-        [one] if one.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) => in_file(one).map(Some),
+        [one] if one.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) => {
+            in_file(one, wanted).map(Some)
+        }
         _ => {
             let all: Vec<Vec<Named>> = paths.iter().map(|path| arrays_of(path)).collect::<Result<_, _>>()?;
-            pair(root, all.concat()).map(Some)
+            pair(root, all.concat(), wanted).map(Some)
         }
     }
 }
@@ -171,30 +209,19 @@ fn arrays_of(path: &Path) -> Result<Vec<Named>, ScanError> {
     Ok(arrays)
 }
 
-/// Whether an array has images or labels, and of which split, by its name.
-fn role(name: &str) -> Option<(bool, Option<Split>)> {
-    let words = words(name);
-    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-    let is_images = match (has(IMAGES), has(LABELS)) {
-        (true, false) => true,
-        (_, true) => false,
-        (false, false) => return None,
-    };
-    let mut splits = words.iter().filter_map(|word| split_of(word));
-    Some((is_images, splits.next()))
-}
-
 /// Images with their labels, for each split.
-fn pair(path: &Path, mut arrays: Vec<Named>) -> Result<Found, ScanError> {
+fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
     let failed = |reason: String| ScanError::Array { path: path.to_owned(), reason };
     let list = |arrays: &[Named]| {
         let names: Vec<&str> = arrays.iter().map(|array| array.name.as_str()).collect();
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     };
+    let names: Vec<&str> = arrays.iter().map(|array| array.name.as_str()).collect();
+    let roles = Roles::of(&names, wanted).map_err(failed)?;
     let names = list(&arrays);
     let mut found = Found { pairs: Vec::new(), unlabelled: Vec::new() };
     // Nameless arrays are told by their shapes.
-    if arrays.len() == 2 && arrays.iter().all(|array| array.name.starts_with("arr_")) {
+    if !roles.any_asked() && arrays.len() == 2 && arrays.iter().all(|array| array.name.starts_with("arr_")) {
         let rank = |array: &Named| {
             let start = files::read_start(&array.path, HEADER_BYTES);
             let start = start.map_err(|error| failed(format!("it cannot be read: {error}")))?;
@@ -204,17 +231,29 @@ fn pair(path: &Path, mut arrays: Vec<Named>) -> Result<Found, ScanError> {
             arrays.swap(0, 1);
         }
         let [images, labels] = [arrays.swap_remove(0), arrays.swap_remove(0)];
-        found.pairs.push(Pair { split: None, images, labels });
+        found.pairs.push(Pair { split: None, images, labels, groups: None, like_groups: None });
         return Ok(found);
     }
     for split in [None, Some(Split::Train), Some(Split::Val), Some(Split::Test)] {
-        let of = |wanted: bool| -> Vec<Named> {
-            arrays.iter().filter(|array| role(&array.name) == Some((wanted, split))).cloned().collect()
+        let of = |wanted: Role| -> Vec<Named> {
+            arrays
+                .iter()
+                .filter(|array| roles.of_array(&array.name) == Some((wanted, split)))
+                .cloned()
+                .collect()
         };
-        match (&of(true)[..], &of(false)[..]) {
+        let groups = match &of(Role::Groups)[..] {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => return Err(failed(format!("data.group may be {}", list(several)))),
+        };
+        let like_groups = || of(Role::LikeGroups).into_iter().next();
+        match (&of(Role::Images)[..], &of(Role::Labels)[..]) {
             ([], []) => {}
             ([images], [labels]) => {
-                found.pairs.push(Pair { split, images: images.clone(), labels: labels.clone() });
+                let like_groups = if groups.is_none() { like_groups() } else { None };
+                let (images, labels) = (images.clone(), labels.clone());
+                found.pairs.push(Pair { split, images, labels, groups, like_groups });
             }
             ([images], []) if split == Some(Split::Test) => found.unlabelled.push(images.clone()),
             (images, labels) => {
@@ -229,9 +268,18 @@ fn pair(path: &Path, mut arrays: Vec<Named>) -> Result<Found, ScanError> {
                     )));
                 }
                 let of = split.map_or(String::new(), |split| format!(" of {split}"));
+                let said = |key: &str, arrays: &[Named]| match arrays {
+                    [first, _, ..] => format!("--set {key}={}", first.name),
+                    _ => String::new(),
+                };
+                let keys = [said("data.images", images), said("data.label_column", labels)];
+                let keys: Vec<String> = keys.into_iter().filter(|key| !key.is_empty()).collect();
+                let how = match keys.is_empty() {
+                    true => "a pair is called such as train_images and train_labels".to_owned(),
+                    false => format!("say which, such as {}", keys.join(" ")),
+                };
                 return Err(failed(format!(
-                    "which arrays belong together cannot be told: images{of} may be {}, labels {}; a pair is called such as \
-                     train_images and train_labels",
+                    "which arrays belong together cannot be told: images{of} may be {}, labels {}; {how}",
                     list(images),
                     list(labels)
                 )));
@@ -241,26 +289,9 @@ fn pair(path: &Path, mut arrays: Vec<Named>) -> Result<Found, ScanError> {
     let splits = found.pairs.iter().filter(|pair| pair.split.is_some()).count();
     if found.pairs.is_empty() || (splits > 0 && splits < found.pairs.len()) {
         return Err(failed(format!(
-            "its arrays are {names}; images and labels are called such as x_train and y_train, or images and labels"
+            "its arrays are {names}; images and labels are called such as x_train and y_train, or images and labels, or are \
+             named by --set data.images=... --set data.label_column=..."
         )));
     }
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_say_what_arrays_hold() {
-        for name in ["train_images", "x_train", "X_train", "kmnist-train-imgs", "Training data"] {
-            assert_eq!(role(name), Some((true, Some(Split::Train))), "{name}");
-        }
-        for name in ["test_labels", "y_test", "test_y", "k49-test-labels", "image_labels_test"] {
-            assert_eq!(role(name), Some((false, Some(Split::Test))), "{name}");
-        }
-        assert_eq!(role("X"), Some((true, None)));
-        assert_eq!(role("labels"), Some((false, None)));
-        assert_eq!(role("weights"), None);
-    }
 }

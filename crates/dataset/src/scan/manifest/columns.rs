@@ -9,7 +9,7 @@ use crate::suggest::nearest;
 use crate::{Layout, Split};
 
 /// The column that names groups where none is asked for.
-const GROUP: &str = "group";
+pub(in crate::scan) const GROUP: &str = "group";
 
 /// Names of columns that hold the files, the surest first, without separators.
 const PATHS: &[&str] = &[
@@ -118,7 +118,7 @@ pub(super) struct Columns {
 
 /// What a column says of the splits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SplitColumn {
+pub(in crate::scan) enum SplitColumn {
     /// Their names.
     Named(usize),
     /// Whether a row is of one of them, as `is_valid` does; else it is of the other.
@@ -126,14 +126,14 @@ pub(super) enum SplitColumn {
 }
 
 impl SplitColumn {
-    pub(super) fn column(self) -> usize {
+    pub(in crate::scan) fn column(self) -> usize {
         match self {
             SplitColumn::Named(column) | SplitColumn::Flag { column, .. } => column,
         }
     }
 
     /// The split of a row whose value in the column is this.
-    pub(super) fn split(self, value: &str) -> Result<Split, String> {
+    pub(in crate::scan) fn split(self, value: &str) -> Result<Split, String> {
         match self {
             SplitColumn::Named(_) => value.parse::<Split>().map_err(|error| error.to_string()),
             SplitColumn::Flag { yes, no, .. } => match truth(value) {
@@ -146,7 +146,7 @@ impl SplitColumn {
 }
 
 /// What a value says that can say yes and no alone.
-fn truth(value: &str) -> Option<bool> {
+pub(in crate::scan) fn truth(value: &str) -> Option<bool> {
     match value.to_lowercase().as_str() {
         "true" | "1" | "yes" | "y" | "t" | "1.0" => Some(true),
         "false" | "0" | "no" | "n" | "f" | "0.0" => Some(false),
@@ -233,18 +233,7 @@ impl Columns {
         }
         let others = (0..table.header.len())
             .filter(|&c| c != self.path && Some(c) != self.split.map(SplitColumn::column) && !is_label(c));
-        let named = others.filter(|&c| {
-            // `case_id` and `patient`, not `site of the lesion`: a text about it is no group.
-            let words = words(&table.header[c]);
-            let of_groups = words.iter().filter(|word| GROUP_WORDS.contains(&word.as_str())).count();
-            let ids = |word: &String| {
-                matches!(
-                    word.as_str(),
-                    "id" | "ids" | "no" | "nr" | "num" | "number" | "code" | "uid" | "name"
-                )
-            };
-            of_groups == 1 && words.iter().all(|word| GROUP_WORDS.contains(&word.as_str()) || ids(word))
-        });
+        let named = others.filter(|&c| names_groups(&table.header[c]));
         let counted = named.filter_map(|column| {
             let filled: Vec<&str> = table.values(column).filter(|value| !value.is_empty()).collect();
             let values: HashSet<&str> = filled.iter().copied().collect();
@@ -363,12 +352,29 @@ pub(in crate::scan) fn is_split_name(name: &str) -> bool {
     rank(SPLITS, name).is_some()
 }
 
-/// A column that says whether a row is of a split, as `is_valid`, where it says yes and no and nothing else.
-fn flag(table: &Table, column: usize) -> Option<SplitColumn> {
-    let name = plain(&table.header[column]);
+/// Whether a column says by its name which images belong together: `case_id` and `patient`, not `site of the lesion`, since a
+/// text about it is no group.
+pub(in crate::scan) fn names_groups(name: &str) -> bool {
+    let words = words(name);
+    let is_group = |word: &String| GROUP_WORDS.contains(&word.as_str()) || word == "groups";
+    let is_id = |word: &String| {
+        matches!(word.as_str(), "id" | "ids" | "no" | "nr" | "num" | "number" | "code" | "uid" | "name")
+    };
+    words.iter().filter(|word| is_group(word)).count() == 1
+        && words.iter().all(|word| is_group(word) || is_id(word))
+}
+
+/// The split of the rows in which a column such as `is_valid` says yes, by its name, and that of the others.
+pub(in crate::scan) fn flagged_splits(name: &str) -> Option<(Split, Split)> {
+    let name = plain(name);
     let yes = crate::scan::split_of(name.strip_prefix("is").unwrap_or(&name))?;
+    Some((yes, if yes == Split::Train { Split::Val } else { Split::Train }))
+}
+
+/// A column that says whether a row is of a split, where it says yes and no and nothing else.
+fn flag(table: &Table, column: usize) -> Option<SplitColumn> {
+    let (yes, no) = flagged_splits(&table.header[column])?;
     let values: HashSet<Option<bool>> = table.values(column).map(truth).collect();
-    let no = if yes == Split::Train { Split::Val } else { Split::Train };
     (values.len() == 2 && !values.contains(&None)).then_some(SplitColumn::Flag { column, yes, no })
 }
 

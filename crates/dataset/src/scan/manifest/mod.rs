@@ -23,7 +23,10 @@ use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
 pub(super) use beside::{Found, look, tables_of};
-pub(super) use columns::{is_label_name, is_path_name, is_pixel_name, is_split_name};
+pub(super) use columns::{
+    GROUP, SplitColumn, flagged_splits, is_label_name, is_path_name, is_pixel_name, is_split_name,
+    names_groups, truth,
+};
 pub(super) use table::{Lines, reason_of as table_reason, text_of as table_text};
 
 /// Whether a file is a table by its name.

@@ -1,0 +1,284 @@
+//! Which columns of a table are pixels, and which of the others is the class, the split, the group.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::files;
+use crate::scan::labels::Label;
+use crate::scan::manifest::{
+    GROUP, Wanted, flagged_splits, is_label_name, is_path_name, is_pixel_name, is_split_name, names_groups,
+    table_text, truth,
+};
+use crate::scan::names::{split_of, words};
+use crate::{ScanError, Split};
+
+pub(super) use crate::scan::manifest::SplitColumn;
+
+/// So much of a table is read to see what it is, and more where its lines are longer.
+const GLANCE_BYTES: u64 = 1 << 18;
+const MOST_GLANCED: u64 = 1 << 26;
+/// Fewer columns of numbers are no picture.
+const LEAST_PIXELS: usize = 16;
+/// The column of all pixels of an image.
+const PIXELS: &str = "pixels";
+
+/// How the columns of a table are pixels.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Columns {
+    pub(super) header: bool,
+    /// The columns of pixels; one that holds them all where `packed`.
+    pub(super) pixels: Vec<usize>,
+    pub(super) packed: bool,
+    pub(super) label: Option<usize>,
+    pub(super) split: Option<SplitColumn>,
+    pub(super) group: Option<usize>,
+    /// Columns that say by their names which images belong together, where none was asked for.
+    pub(super) like_groups: Vec<usize>,
+    pub(super) names: Vec<String>,
+    /// Whether pixels are fractions of white.
+    pub(super) unit: bool,
+}
+
+/// What a row says.
+pub(super) struct Row {
+    pub(super) split: Option<Split>,
+    pub(super) label: Label,
+    pub(super) group: Option<Arc<str>>,
+    pub(super) pixels: Vec<u8>,
+}
+
+impl Columns {
+    fn none() -> Columns {
+        Columns {
+            header: false,
+            pixels: Vec::new(),
+            packed: false,
+            label: None,
+            split: None,
+            group: None,
+            like_groups: Vec::new(),
+            names: Vec::new(),
+            unit: false,
+        }
+    }
+
+    /// The split, the label and the pixels of a row; `values` is how many pixels the rows before it had.
+    pub(super) fn row(
+        &self,
+        record: &csv::StringRecord,
+        columns: Option<usize>,
+        values: &mut Option<usize>,
+    ) -> Result<Row, String> {
+        if Some(record.len()) != columns {
+            return Err(format!(
+                "it has {} fields, and the first line has {}",
+                record.len(),
+                columns.unwrap_or(0)
+            ));
+        }
+        let field = |column: usize| record.get(column).unwrap_or_default();
+        let pixel = |text: &str| {
+            if self.unit {
+                let value: f64 = text.parse().map_err(|_| format!("{text:?} is no pixel"))?;
+                return match (0.0..=1.001).contains(&value) {
+                    true => Ok((value * 255.0).round().min(255.0) as u8),
+                    false => {
+                        Err(format!("{text} is no pixel: the first row has fractions, so they are 0 to 1"))
+                    }
+                };
+            }
+            let value: f64 = text.parse().map_err(|_| format!("{text:?} is no pixel"))?;
+            let whole = value.fract() == 0.0 && (0.0..=255.0).contains(&value);
+            if whole { Ok(value as u8) } else { Err(format!("{text} is no pixel: they are 0 to 255")) }
+        };
+        let fast = |text: &str| match text.parse::<u8>() {
+            Ok(value) if !self.unit => Ok(value),
+            _ => pixel(text),
+        };
+        let pixels: Vec<u8> = match self.packed {
+            true => field(self.pixels[0]).split_ascii_whitespace().map(fast).collect::<Result<_, _>>()?,
+            false => self.pixels.iter().map(|&column| fast(field(column))).collect::<Result<_, _>>()?,
+        };
+        if *values.get_or_insert(pixels.len()) != pixels.len() {
+            return Err(format!(
+                "it has {} pixels, and the rows before have {}",
+                pixels.len(),
+                values.unwrap_or(0)
+            ));
+        }
+        let label = match self.label.map(field) {
+            None => Label::Number(0),
+            Some("") => return Err("the class is empty".to_owned()),
+            Some(text) => match text.parse::<f64>() {
+                Ok(value) if value.fract() == 0.0 && value.abs() < 1e15 => Label::Number(value as i64),
+                _ => Label::Name(text.to_owned()),
+            },
+        };
+        let split = match self.split {
+            None => None,
+            Some(SplitColumn::Named(column)) => {
+                let text = field(column);
+                let unknown = || format!("unknown split \"{text}\": use train, val or test");
+                Some(split_in(text).ok_or_else(unknown)?)
+            }
+            Some(flag) => Some(flag.split(field(flag.column()))?),
+        };
+        // A row without a group is a group of its own.
+        let group = self.group.map(field).filter(|name| !name.is_empty()).map(Arc::from);
+        Ok(Row { split, label, group, pixels })
+    }
+}
+
+/// The header and the first row of a table, whole; `None` where a line is longer than any picture's.
+fn first_lines(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = GLANCE_BYTES;
+    while bytes <= MOST_GLANCED {
+        let mut start = files::read_start(path, bytes)?;
+        let whole = (start.len() as u64) < bytes;
+        let ends: Vec<usize> = (0..start.len()).filter(|&at| start[at] == b'\n').take(2).collect();
+        match ends[..] {
+            [_, second] => {
+                start.truncate(second + 1);
+                return Ok(Some(start));
+            }
+            _ if whole => return Ok(Some(start)),
+            _ => bytes *= 16,
+        }
+    }
+    Ok(None)
+}
+
+/// What a table's first lines say of its columns; `None` where they are no pixels.
+pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, ScanError> {
+    let layout = wanted.layout;
+    let read = |source| ScanError::Read { path: path.to_owned(), source };
+    let Some(start) = first_lines(path).map_err(read)? else { return Ok(None) };
+    let Ok((text, separator)) = table_text(&start) else { return Ok(None) };
+    let mut records = super::reader(&text, separator).into_records();
+    let (Some(Ok(first)), second) = (records.next(), records.next()) else { return Ok(None) };
+    // Fractions in a row: pixels of 0 to 1.
+    let unit =
+        second.as_ref().unwrap_or(&Ok(first.clone())).as_ref().is_ok_and(|row| row.iter().any(is_fraction));
+    let names: Vec<String> = first.iter().map(str::to_owned).collect();
+    // A row of numbers is data.
+    let all_numbers = |record: &csv::StringRecord| record.iter().all(|value| value.parse::<f64>().is_ok());
+    let named = names.iter().filter(|name| is_pixel_name(name)).count();
+    let header =
+        !(all_numbers(&first) && second.as_ref().is_none_or(|second| second.as_ref().is_ok_and(all_numbers)));
+    let column = |key: &str, name: &Option<String>| -> Result<Option<usize>, ScanError> {
+        let Some(name) = name else { return Ok(None) };
+        let found = names.iter().position(|column| column.eq_ignore_ascii_case(name));
+        let missing = || {
+            let others: Vec<&str> =
+                names.iter().filter(|name| !is_pixel_name(name)).map(String::as_str).collect();
+            let others = match others.is_empty() || !header {
+                true => String::new(),
+                false => format!("; beside its pixels the table has {}", others.join(", ")),
+            };
+            super::bad_header(
+                path,
+                format!("data.{key} asks for the column `{name}`, which is not there{others}"),
+            )
+        };
+        found.filter(|_| header).map(Some).ok_or_else(missing)
+    };
+    let packed = names.iter().position(|name| name.eq_ignore_ascii_case(PIXELS)).filter(|_| header);
+    let is_pixels = if header {
+        packed.is_some() || (named >= LEAST_PIXELS && named + 4 >= names.len())
+    } else {
+        names.len() > LEAST_PIXELS && super::sides(names.len() - 1).is_some()
+    };
+    if !is_pixels {
+        return Ok(None);
+    }
+    let group = match wanted.group {
+        Some(name) => column("group", &Some(name.to_owned()))?,
+        None => names.iter().position(|name| name.eq_ignore_ascii_case(GROUP)),
+    };
+    if !header {
+        let plain =
+            Columns { header, pixels: (1..names.len()).collect(), label: Some(0), unit, ..Columns::none() };
+        return Ok(Some(plain));
+    }
+    let pixels: Vec<usize> = match packed {
+        Some(packed) => vec![packed],
+        None => in_order(&names, (0..names.len()).filter(|&column| is_pixel_name(&names[column])).collect()),
+    };
+    let of_pixels: HashSet<usize> = pixels.iter().copied().collect();
+    let mut others: Vec<usize> =
+        (0..names.len()).filter(|column| !of_pixels.contains(column) && Some(*column) != group).collect();
+    let flag = |column: usize| {
+        let (yes, no) = flagged_splits(&names[column])?;
+        let first = second.as_ref()?.as_ref().ok()?.get(column)?;
+        truth(first).map(|_| SplitColumn::Flag { column, yes, no })
+    };
+    let split = match column("split_column", &layout.split_column)? {
+        Some(split) => Some(flag(split).unwrap_or(SplitColumn::Named(split))),
+        None => {
+            let named = others.iter().copied().find(|&column| is_split_name(&names[column]));
+            named.map(SplitColumn::Named).or_else(|| others.iter().find_map(|&column| flag(column)))
+        }
+    };
+    others.retain(|column| Some(*column) != split.map(SplitColumn::column));
+    let like_groups: Vec<usize> = match group {
+        Some(_) => Vec::new(),
+        None => others.iter().copied().filter(|&column| names_groups(&names[column])).collect(),
+    };
+    let label = match column("label_column", &layout.label_column)? {
+        Some(label) => Some(label),
+        None => {
+            let known = others.iter().copied().find(|&column| is_label_name(&names[column]));
+            let rest: Vec<usize> =
+                others.iter().copied().filter(|column| !like_groups.contains(column)).collect();
+            known.or(match rest[..] {
+                // An `id` is no class.
+                [only] if !is_path_name(&names[only]) => Some(only),
+                _ => None,
+            })
+        }
+    };
+    let like_groups = like_groups.into_iter().filter(|column| Some(*column) != label).collect();
+    Ok(Some(Columns {
+        header,
+        pixels,
+        packed: packed.is_some(),
+        label,
+        split,
+        group,
+        like_groups,
+        names,
+        unit,
+    }))
+}
+
+/// Columns in the order of the numbers in their names, such as `pixel10` after `pixel9`; as they are where those tell nothing.
+fn in_order(names: &[String], columns: Vec<usize>) -> Vec<usize> {
+    let numbers = |column: &usize| -> Vec<u64> {
+        words(&names[*column]).iter().filter_map(|word| word.parse().ok()).collect()
+    };
+    let keys: Vec<Vec<u64>> = columns.iter().map(numbers).collect();
+    let distinct: HashSet<&Vec<u64>> = keys.iter().collect();
+    let alike = keys.iter().all(|key| key.len() == keys[0].len());
+    if distinct.len() < keys.len() || !alike {
+        return columns;
+    }
+    let mut sorted: Vec<(Vec<u64>, usize)> = keys.into_iter().zip(columns).collect();
+    sorted.sort();
+    sorted.into_iter().map(|(_, column)| column).collect()
+}
+
+/// Whether a text is a number that is not whole.
+fn is_fraction(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(|value| value.fract() != 0.0)
+}
+
+/// The split of a value. Competitions call the set that they show results on while they run `PublicTest`, and the one that
+/// decides `PrivateTest`.
+fn split_in(text: &str) -> Option<Split> {
+    match text.to_lowercase().as_str() {
+        "publictest" | "public" => Some(Split::Val),
+        "privatetest" | "private" => Some(Split::Test),
+        _ => split_of(text),
+    }
+}

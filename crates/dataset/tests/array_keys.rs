@@ -1,0 +1,186 @@
+//! Which arrays and columns of pixels are what: by keys, and by their names.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fmt::Write as _;
+
+use common::Data;
+use common::numpy::{images, labels, npy, npy_of, npz, pixels, scan_at};
+use pupila_dataset::{
+    Dataset, LabelledOptions, Layout, Notice, ScanError, ScanOptions, Split, scan, scan_labelled,
+};
+
+fn whole(dataset: &Dataset) -> Vec<(String, Split)> {
+    dataset.samples.iter().map(|s| (s.group.as_deref().unwrap_or("-").to_owned(), s.split)).collect()
+}
+
+/// A file of two arrays of images, two of labels, and one of patients, each for two splits.
+fn several_arrays() -> Vec<u8> {
+    let of = |n: usize, seed: usize| npy(&[n, 4, 4], &images(n, 4, 1, seed));
+    npz(&[
+        ("x_raw_train", of(24, 1)),
+        ("x_raw_test", of(12, 2)),
+        ("x_masked_train", of(24, 3)),
+        ("x_masked_test", of(12, 4)),
+        ("fine_labels_train", npy(&[24], &labels(24, 4))),
+        ("fine_labels_test", npy(&[12], &labels(12, 4))),
+        ("coarse_labels_train", npy(&[24], &labels(24, 2))),
+        ("coarse_labels_test", npy(&[12], &labels(12, 2))),
+        ("patient_ids_train", npy(&[24], &labels(24, 6))),
+        ("patient_ids_test", npy(&[12], &labels(12, 3))),
+    ])
+}
+
+#[test]
+fn keys_say_which_of_several_arrays_are_meant() {
+    let data = Data::new();
+    data.write("d.npz", several_arrays());
+    let path = data.join("d.npz");
+    let words = scan_at(&path).unwrap_err().to_string();
+    let line = "--set data.images=x_masked_train --set data.label_column=coarse_labels_train";
+    assert!(words.contains(line), "{words}");
+    // With or without the word for the split, in any case.
+    for (images_key, label_key) in [("x_raw", "coarse_labels"), ("X_raw_train", "coarseLabels_test")] {
+        let layout = Layout {
+            images: vec![images_key.into()],
+            label_column: Some(label_key.into()),
+            ..Layout::default()
+        };
+        let options = ScanOptions { layout: layout.clone(), ..ScanOptions::default() };
+        let dataset = scan(&path, &options, None).unwrap();
+        assert_eq!(dataset.classes, ["0", "1"]);
+        assert_eq!(dataset.class_counts(Split::Test), [6, 6]);
+        let expected = [images(24, 4, 1, 1), images(12, 4, 1, 2)].concat();
+        assert_eq!(pixels(&dataset, 4, 1), expected);
+        let said = dataset.taken.to_string();
+        assert!(said.contains("x_raw_train with coarse_labels_train -> train"), "{said}");
+        // The patients are not used, which is told.
+        let like: Vec<_> = dataset
+            .notices
+            .iter()
+            .filter_map(|notice| match notice {
+                Notice::LooksLikeGroup { column, groups, images, split_given } => {
+                    Some((column.as_str(), *groups, *images, *split_given))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(like, [("patient_ids", 6, 24, true)]);
+        let options =
+            LabelledOptions { layout, group: Some("patient_ids".into()), ..LabelledOptions::default() };
+        let judged = scan_labelled(&path, &dataset.classes, &options, None).unwrap();
+        let groups: std::collections::BTreeSet<_> = whole(&judged.dataset).into_iter().collect();
+        let expected = ["0", "1", "2"].map(|group| (group.to_owned(), Split::Test));
+        assert_eq!(groups, expected.into());
+    }
+    // A name that is not there.
+    let layout = Layout { label_column: Some("course_labels".into()), ..Layout::default() };
+    let words = scan(&path, &ScanOptions { layout, ..ScanOptions::default() }, None).unwrap_err().to_string();
+    assert!(words.contains("data.label_column asks for the array `course_labels`"), "{words}");
+    assert!(words.contains("did you mean `coarse_labels`"), "{words}");
+    // A key of tables alone.
+    let layout = Layout {
+        label_column: Some("fine_labels".into()),
+        images: vec!["x_raw".into()],
+        path_column: Some("x".into()),
+        ..Layout::default()
+    };
+    let error = scan(&path, &ScanOptions { layout, ..ScanOptions::default() }, None).unwrap_err();
+    assert!(matches!(error, ScanError::Option { key: "path_column", .. }), "{error}");
+}
+
+#[test]
+fn groups_of_arrays_stay_on_one_side() {
+    for (name, key) in [("group", None), ("groups", None), ("patient", Some("patient"))] {
+        let data = Data::new();
+        // Texts: of five letters, four bytes each.
+        let text = |n: usize| -> Vec<u8> {
+            let names: String = (0..n).map(|at| format!("p{:04}", at % 8)).collect();
+            names.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect()
+        };
+        let patients = npy_of("<U5", &[48], &text(48));
+        data.write(
+            "d.npz",
+            npz(&[
+                ("images", npy(&[48, 4, 4], &images(48, 4, 1, 1))),
+                ("labels", npy(&[48], &labels(48, 2))),
+                (name, patients),
+            ]),
+        );
+        let options = ScanOptions { group: key.map(str::to_owned), ..ScanOptions::default() };
+        let dataset = scan(&data.join("d.npz"), &options, None).unwrap();
+        let sides: std::collections::BTreeSet<_> = whole(&dataset).into_iter().collect();
+        assert_eq!(sides.len(), 8, "{name}: {sides:?}");
+        assert!(sides.iter().any(|(group, split)| group.starts_with("p000") && *split == Split::Val));
+        let said = dataset.taken.to_string();
+        assert!(said.contains(&format!("images with labels, groups {name}")), "{said}");
+    }
+    let data = Data::new();
+    data.write(
+        "d.npz",
+        npz(&[
+            ("images", npy(&[8, 4, 4], &images(8, 4, 1, 1))),
+            ("labels", npy(&[8], &labels(8, 2))),
+            ("groups", npy(&[7], &labels(7, 2))),
+        ]),
+    );
+    let words = scan_at(&data.join("d.npz")).unwrap_err().to_string();
+    assert!(words.contains("7 groups for the 8 images of images"), "{words}");
+}
+
+#[test]
+fn tables_of_pixels_say_their_splits_by_yes_and_no_and_their_groups() {
+    let table = |column: &str, yes: &str, no: &str| {
+        let mut text = format!("{column},patient_id,label");
+        (0..16).for_each(|at| write!(text, ",pixel{at}").unwrap());
+        text.push('\n');
+        for row in 0..40 {
+            write!(text, "{},p{},{}", if row % 5 == 0 { yes } else { no }, row % 10, row / 10 % 2).unwrap();
+            (0..16).for_each(|at| write!(text, ",{}", (row * 37 + at * 11) % 251).unwrap());
+            text.push('\n');
+        }
+        text
+    };
+    for (column, yes, no, split, counts) in [
+        ("is_valid", "True", "False", Split::Val, [32, 8, 0]),
+        ("is_test", "1", "0", Split::Test, [25, 7, 8]),
+        ("isTrain", "yes", "no", Split::Train, [8, 32, 0]),
+    ] {
+        let data = Data::new();
+        data.write("d.csv", table(column, yes, no));
+        let path = data.join("d.csv");
+        let dataset = scan_at(&path).unwrap();
+        let found = Split::ALL.map(|split| dataset.indices(split).len());
+        // Where the file brings no validation set, a part of the training set is one.
+        assert_eq!(found[2], counts[2], "{column}");
+        assert_eq!(found[0] + found[1], counts[0] + counts[1], "{column}");
+        if split != Split::Test {
+            assert_eq!(found, counts, "{column}");
+        }
+        let said = dataset.taken.to_string();
+        assert!(said.contains(&format!("{yes} -> {split}")), "{said}");
+        let told = dataset.notices.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        assert!(
+            told.contains("the column patient_id looks like a group (10 values for 40 images)"),
+            "{told}"
+        );
+        let options = ScanOptions { group: Some("patient_id".into()), ..ScanOptions::default() };
+        let dataset = scan(&path, &options, None).unwrap();
+        assert_eq!(whole(&dataset).iter().filter(|(group, _)| group == "p3").count(), 4);
+        assert!(dataset.taken.to_string().contains("patient_id the groups"));
+    }
+    // A row that says neither.
+    let data = Data::new();
+    data.write(
+        "d.csv",
+        table("is_valid", "1", "0").replacen("\n1,", "\nmaybe,", 2).replacen("\nmaybe,", "\n1,", 1),
+    );
+    let words = scan_at(&data.join("d.csv")).unwrap_err().to_string();
+    assert!(words.contains("line 7") && words.contains("\"maybe\" is neither true nor false"), "{words}");
+    let options = ScanOptions { group: Some("patientid".into()), ..ScanOptions::default() };
+    let words = scan(&data.join("d.csv"), &options, None).unwrap_err().to_string();
+    assert!(words.contains("data.group asks for the column `patientid`"), "{words}");
+    assert!(words.contains("beside its pixels the table has is_valid, patient_id, label"), "{words}");
+}
