@@ -53,6 +53,11 @@ pub enum Notice {
         /// The names, each with the number of its images; the first is the one with the most.
         classes: Vec<(String, usize)>,
     },
+    /// Classes of a table that are called as programs write missing values.
+    MissingLabels {
+        /// Their names, each with the number of its images.
+        classes: Vec<(String, usize)>,
+    },
     /// Files with several pictures, of which only the first is used.
     Pages {
         /// How many files.
@@ -306,6 +311,17 @@ impl fmt::Display for Notice {
                 path.display()
             ),
             Notice::SimilarClasses { classes } => similar_classes(f, classes),
+            Notice::MissingLabels { classes } => {
+                let images = |n: usize| if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
+                let list: Vec<String> =
+                    classes.iter().map(|(class, n)| format!("{} ({})", quoted(class), images(*n))).collect();
+                let (s, is) = if list.len() == 1 {
+                    ("", "looks like a missing label, and is a class")
+                } else {
+                    ("es", "look like missing labels, and are classes")
+                };
+                write!(f, "the class{s} {} {is} here: leave out the rows that have no label", list.join(", "))
+            }
             Notice::Pages { images, first } => {
                 let (s, has) = if *images == 1 { ("", "has") } else { ("s", "have") };
                 write!(

@@ -10,7 +10,7 @@ use common::{Data, RULE, files, idx, pair, paths};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use pupila_dataset::{
-    Dataset, Form, IdxError, OnBadImage, ResizeRule, ScanError, ScanOptions, Split, load, scan,
+    Dataset, Form, IdxError, Notice, OnBadImage, ResizeRule, ScanError, ScanOptions, Split, load, scan,
 };
 
 fn scan_manifest(data: &Data, text: &str) -> Result<Dataset, ScanError> {
@@ -76,14 +76,36 @@ fn a_manifest_that_cannot_be_one_is_explained() {
     assert!(message("path,label\n").contains("it has no rows"));
     assert!(message("path,label\nx.png,a\ny.png,b\n").contains("none of its 2 files exist"));
     assert!(message("path,label,split\nimages/0.png,a,val\n").contains("no training set, only val"));
-    data.write("latin1.csv", b"path,label\nimages/0.png,caf\xe9\n");
+    data.write("latin1.csv", b"path,label\nimages/0.png,caf\xe9\nimages/1.png,t\xe9\nimages/2.png,b\n");
     let error = scan(&data.join("latin1.csv"), &ScanOptions::default(), None).unwrap_err().to_string();
-    assert!(error.contains("line 2: it is not valid UTF-8"), "{error}");
+    assert!(error.contains("line 2: it is not UTF-8 (nor is 1 line below it)"), "{error}");
+    assert!(error.contains("iconv -f WINDOWS-1252 -t UTF-8 'latin1.csv' > 'utf8-latin1.csv'"), "{error}");
+    data.write("packed.csv.gz", gz(b"path,label\nimages/0.png,a\n"));
+    let error = scan(&data.join("packed.csv.gz"), &ScanOptions::default(), None).unwrap_err().to_string();
+    assert!(error.contains("; unpack it: gunzip -k '"), "{error}");
     // A few lost files are bad images.
     let rows = "path,label\nimages/0.png,a\nimages/1.png,b\nimages/lost.png,a\n";
     let dataset = scan_manifest(&data, rows).unwrap();
     assert_eq!(dataset.skipped.len(), 1);
     assert!(dataset.skipped[0].reason.contains("no such file"));
+}
+
+#[test]
+fn labels_that_say_missing_are_told() {
+    let data = files(8);
+    let told = |labels: [&str; 4]| {
+        let rows = (0..8).map(|at| format!("images/{at}.png,{}\n", labels[at % 4])).collect::<String>();
+        let dataset = scan_manifest(&data, &format!("path,label\n{rows}")).unwrap();
+        let found = dataset.notices.iter().find(|notice| matches!(notice, Notice::MissingLabels { .. }));
+        found.map(ToString::to_string)
+    };
+    assert_eq!(
+        told(["a", "nan", "b", "NULL"]).unwrap(),
+        "the classes \"NULL\" (2 images), \"nan\" (2 images) look like missing labels, and are classes here: leave out the rows that \
+         have no label"
+    );
+    assert!(told(["a", "None", "b", "b"]).unwrap().starts_with("the class \"None\" (2 images) looks like"));
+    assert_eq!(told(["a", "none", "nano", "Nancy"]), None);
 }
 
 fn gz(bytes: &[u8]) -> Vec<u8> {

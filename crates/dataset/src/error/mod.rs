@@ -92,7 +92,8 @@ pub enum ScanError {
     /// A file that is no manifest.
     #[error(
         "{path} is a file, but data is a folder of class folders, a folder with train/ and val/, a .zip or .tar of such a \
-         folder, a table whose name ends in .csv, a .npz file of arrays, or a folder with IDX files", path = path.display()
+         folder, a table whose name ends in .csv, a .npz file of arrays, or a folder with IDX files{}", words::packed(path),
+        path = path.display()
     )]
     NotData {
         /// The file.

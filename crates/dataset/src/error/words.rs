@@ -13,6 +13,18 @@ pub(super) fn of_classes(pictures: &[OtherPictures]) -> String {
     if classes.is_empty() { String::new() } else { format!(" of {}", list(classes)) }
 }
 
+/// What to type for a file that is data once it is unpacked.
+pub(super) fn packed(path: &Path) -> String {
+    let command = match path.extension().map(|extension| extension.to_ascii_lowercase()) {
+        Some(extension) if extension == "gz" => "gunzip -k",
+        Some(extension) if extension == "bz2" => "bunzip2 -k",
+        Some(extension) if extension == "xz" => "unxz -k",
+        Some(extension) if extension == "zst" => "unzstd",
+        _ => return String::new(),
+    };
+    format!("; unpack it: {command} '{}'", path.display())
+}
+
 pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
     let path = path.display();
     match archives {

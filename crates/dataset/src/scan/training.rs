@@ -8,7 +8,8 @@ use super::{Data, Listing, check_layout, folders, list_tables, manifest, rename,
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
-    Cache, Dataset, Notice, OnBadImage, Purpose, ScanError, ScanOptions, Split, UnknownClass, folds, split,
+    Cache, Dataset, Form, Notice, OnBadImage, Purpose, ScanError, ScanOptions, Split, UnknownClass, folds,
+    split,
 };
 
 /// Finds the samples at `path`, in whichever form it is (see [`Form`](crate::Form)). Each file is read once, on all
@@ -48,6 +49,7 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
     };
     let taken = std::mem::take(&mut dataset.taken);
     dataset.taken = taken.with_classes(&dataset.classes);
+    dataset.notices.extend(missing_labels(&dataset));
     dataset.notices.extend(super::unmatched(&patterns));
     finish(&mut dataset, options)?;
     dataset.notices.extend(super::warnings(cache));
@@ -90,6 +92,22 @@ fn from_files(
     beside.add_to(&mut dataset);
     dataset.notices.extend(pages.map(several_pages));
     Ok(dataset)
+}
+
+/// Classes that are called as programs write missing values, where a person did not name a folder so.
+fn missing_labels(dataset: &Dataset) -> Option<Notice> {
+    const MISSING: [&str; 5] = ["nan", "na", "n/a", "<na>", "null"];
+    if !matches!(dataset.form, Form::Manifest | Form::Arrays | Form::PixelTable) {
+        return None;
+    }
+    let counts = Split::ALL.map(|split| dataset.class_counts(split));
+    let images = |class: usize| counts.iter().map(|of| of[class]).sum();
+    // Python's `None`; `none` may well be a class.
+    let is_missing = |class: &str| class == "None" || MISSING.contains(&class.to_lowercase().as_str());
+    let all = dataset.classes.iter().enumerate();
+    let classes: Vec<(String, usize)> =
+        all.filter(|(_, class)| is_missing(class)).map(|(at, class)| (class.clone(), images(at))).collect();
+    (!classes.is_empty()).then_some(Notice::MissingLabels { classes })
 }
 
 /// The sorted classes of the training set, of which there are at least two, and which know every class elsewhere.

@@ -8,7 +8,7 @@ use pupila_network::architectures;
 use toml::{Table, Value};
 
 /// Keys by the names that other libraries give them.
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 17] = [
     ("learningrate", "optimizer.lr"),
     ("batchsize", "train.batch"),
     ("imagesize", "input.size"),
@@ -18,6 +18,14 @@ const KEYS: [(&str, &str); 9] = [
     ("scheduler", "schedule.name"),
     ("hiddenunits", "model.hidden"),
     ("hiddenlayers", "model.hidden"),
+    ("valsplit", "data.val_frac"),
+    ("valsize", "data.val_frac"),
+    ("valpct", "data.val_frac"),
+    ("validpct", "data.val_frac"),
+    ("validationsplit", "data.val_frac"),
+    ("validationsize", "data.val_frac"),
+    ("dropoutrate", "model.dropout"),
+    ("augmentations", "augment.transforms"),
 ];
 
 /// Values by the names that other libraries give them, without case and underscores.
@@ -311,6 +319,9 @@ mod tests {
             ("model.dropout 0.5", "model.dropout=0.5"),
             ("lr 0.1", "optimizer.lr=0.1"),
             ("learning_rate=0.1", "optimizer.lr=0.1"),
+            ("data.val_split=0.3", "data.val_frac=0.3"),
+            ("validation_split=0.3", "data.val_frac=0.3"),
+            ("model.dropout_rate=0.3", "model.dropout=0.3"),
             ("batch-size=8", "train.batch=8"),
             ("optimizer.name=Adam", "optimizer.name=adam"),
             ("optimizer.name=AdamW", "optimizer.name=adamw"),

@@ -56,6 +56,7 @@ impl Table {
         let header: Vec<String> = header.iter().map(str::to_owned).collect();
         let (mut rows, mut bad) = (Vec::new(), Vec::new());
         let mut lines = Lines::new(&text);
+        let mut not_utf8 = Vec::new();
         for record in reader.into_records() {
             match record {
                 Ok(record) => {
@@ -68,9 +69,27 @@ impl Table {
                 }
                 Err(error) => {
                     let line = lines.of(error.position());
-                    bad.push(BadLine { line, reason: reason_of(&error) });
+                    match error.kind() {
+                        csv::ErrorKind::Utf8 { .. } => not_utf8.push(line),
+                        _ => bad.push(BadLine { line, reason: reason_of(&error) }),
+                    }
                 }
             }
+        }
+        // An encoding is the whole file's: it is told once.
+        if let [line, more @ ..] = &not_utf8[..] {
+            let line = *line;
+            let others = match more.len() {
+                0 => String::new(),
+                1 => " (nor is 1 line below it)".to_owned(),
+                n => format!(" (nor are {n} lines below it)"),
+            };
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let reason = format!(
+                "it is not UTF-8{others}; save the file as \"CSV UTF-8\", or, where it comes from a spreadsheet on Windows, type \
+                 iconv -f WINDOWS-1252 -t UTF-8 '{name}' > 'utf8-{name}'"
+            );
+            bad.push(BadLine { line, reason });
         }
         Ok(Table { path: path.to_owned(), header, rows, bad })
     }
@@ -170,7 +189,7 @@ impl<'a> Lines<'a> {
 
 pub(in crate::scan) fn reason_of(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => "it is not valid UTF-8; save the file as UTF-8".to_owned(),
+        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8; save the file as UTF-8".to_owned(),
         _ => error.to_string(),
     }
 }
