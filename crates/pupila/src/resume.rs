@@ -148,7 +148,7 @@ impl Resumption {
 
     /// Where it goes on, in words.
     pub fn place(&self) -> String {
-        self.going_on.checkpoint.as_ref().map_or_else(|| "the beginning".to_owned(), place)
+        self.going_on.place()
     }
 
     /// What a person should know: damaged checkpoints, another version or instruction set.
@@ -168,21 +168,49 @@ impl Resumption {
 impl GoingOn {
     /// The run of a folder that was stopped in the middle, if it is of this very recipe and has a checkpoint; none where it is to begin anew.
     pub(crate) fn of(folder: &Path, recipe: &CheckedRecipe) -> Option<GoingOn> {
-        let folder = RunFolder::open(folder).ok()?;
-        let text = fs::read_to_string(folder.file(RunFolder::RECIPE)).ok()?;
-        let before = resolve(&folder, &text, Vec::new()).ok()?;
+        GoingOn::find(folder, recipe).ok()
+    }
+
+    /// The same, and otherwise why it cannot go on.
+    pub(crate) fn find(folder: &Path, recipe: &CheckedRecipe) -> Result<GoingOn, String> {
+        let folder = RunFolder::open(folder).map_err(|_| "its run is gone")?;
+        let not_begun = || "it was stopped before its training had begun".to_owned();
+        let text = fs::read_to_string(folder.file(RunFolder::RECIPE)).map_err(|_| not_begun())?;
+        let before = resolve(&folder, &text, Vec::new()).map_err(|error| error.to_string())?;
         if flat_recipe(&before) != flat_recipe(recipe) {
-            return None;
+            return Err("its run was of another recipe".to_owned());
         }
-        let environment = folder.environment().ok()??;
-        let checkpoint = newest(folder.path()).ok()?.checkpoint?;
-        let of = &checkpoint.of;
+        let environment = folder.environment().map_err(|error| error.to_string())?.ok_or_else(not_begun)?;
+        let found = newest(folder.path()).map_err(|error| error.to_string())?;
+        let Some(checkpoint) = found.checkpoint else {
+            return Err(match found.damaged.is_empty() {
+                true => "it was stopped before its first checkpoint".to_owned(),
+                false => found.damaged.join("; "),
+            });
+        };
         // Runs that are compared are all made alike.
-        if of.version != env!("CARGO_PKG_VERSION") || of.instruction_set != Isa::detected().name() {
-            return None;
+        let of = &checkpoint.of;
+        if of.version != env!("CARGO_PKG_VERSION") {
+            return Err(format!("its run is of Pupila {}", of.version));
         }
-        let lock = RunLock::take(folder.path()).ok()??;
-        Some(GoingOn { folder, lock, checkpoint: Some(checkpoint), environment })
+        if of.instruction_set != Isa::detected().name() {
+            return Err(format!(
+                "its run was trained with {}, which this machine has not",
+                of.instruction_set
+            ));
+        }
+        let recorded = fs::metadata(folder.file(RunFolder::METRICS)).map_or(0, |file| file.len());
+        if recorded < checkpoint.metrics_bytes {
+            return Err("the record of its epochs is gone, or was cut".to_owned());
+        }
+        let lock = RunLock::take(folder.path()).map_err(|error| error.to_string())?;
+        let lock = lock.ok_or("another process is running it")?;
+        Ok(GoingOn { folder, lock, checkpoint: Some(checkpoint), environment })
+    }
+
+    /// Where it goes on, in words.
+    pub(crate) fn place(&self) -> String {
+        self.checkpoint.as_ref().map_or_else(|| "the beginning".to_owned(), place)
     }
 
     /// The folder as it was where the run goes on, if these are the data that it was made of.
