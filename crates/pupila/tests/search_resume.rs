@@ -192,19 +192,22 @@ fn a_trial_in_a_shared_storage_keeps_its_number_where_it_was_killed_in_this_fold
     assert!(killed("successive_halving", address, &moments) >= 2);
 }
 
+/// What becomes of a run's folder.
+type Damage = fn(PathBuf);
+
 #[test]
 fn a_trial_that_cannot_go_on_begins_anew_and_it_is_said() {
     let world = World::new();
     assert!(world.search("whole", "none", None, None).status.success());
     let whole = plain(world.trials(&format!("journal:{}", world.journal("whole").display())));
-    let cases: [(&str, &dyn Fn(PathBuf), &str); 3] = [
-        ("gone", &|run| fs::remove_dir_all(run).unwrap(), "begins anew: its run is not in this folder"),
+    let cases: [(&str, Damage, &str); 3] = [
+        ("gone", |run| fs::remove_dir_all(run).unwrap(), "begins anew: its run is not in this folder"),
         (
             "none",
-            &|run| fs::remove_dir_all(run.join("checkpoints")).unwrap(),
+            |run| fs::remove_dir_all(run.join("checkpoints")).unwrap(),
             "stopped before its first checkpoint",
         ),
-        ("cut", &|run| fs::write(run.join("metrics.jsonl"), "").unwrap(), "the record of its epochs is gone"),
+        ("cut", |run| fs::write(run.join("metrics.jsonl"), "").unwrap(), "the record of its epochs is gone"),
     ];
     for (runs, damage, told) in cases {
         let output = world.search(runs, "none", None, Some("abort@step:6"));
