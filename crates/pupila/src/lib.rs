@@ -103,7 +103,7 @@ pub use pupila_train::{
     Begin, CheckedRecipe, EpochRecord, Finding, Look, Observer, Outcome, Preparation, Ready, Recipe,
     StepRecord, Stop, Views,
 };
-pub use resume::{Resumption, ResumptionOptions};
+pub use resume::{Resumption, ResumptionOptions, can_be_trained_on};
 pub use search::Search;
 pub use session::{
     Beginning, FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, cache_bound,

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         }
     };
     start_log(cli.verbose);
+    outlive_file_limits();
     // Before any work: a bound that is not understood is none that anybody meant.
     if let Err(error) = pupila::cache_bound() {
         return ended(Err(failure::Failure::from(error)));
@@ -74,3 +75,22 @@ fn start_log(verbose: bool) {
     let filter = EnvFilter::try_from_env("PUPILA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
 }
+
+/// A file that reaches the limit of `ulimit -f` ends the process by a signal, with nothing said. Ignored, the write fails, and is told with its path.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn outlive_file_limits() {
+    // The same on Linux and macOS (signal(7), signal(3)).
+    const SIGXFSZ: i32 = 25;
+    const SIG_IGN: usize = 1;
+    unsafe extern "C" {
+        fn signal(signal: i32, handler: usize) -> usize;
+    }
+    // SAFETY: `signal` of the C library with a number and a constant that it defines; no handler of ours runs.
+    unsafe {
+        signal(SIGXFSZ, SIG_IGN);
+    }
+}
+
+#[cfg(not(unix))]
+fn outlive_file_limits() {}

@@ -7,6 +7,7 @@ use crate::checkpoints::newest;
 use crate::error::{Error, Tried};
 use crate::session::{GoingOn, Session, SessionBuilder, canonical};
 use crate::study::has_ended;
+use crate::transfer::Learnt;
 use pupila_engine::Isa;
 use pupila_run::{CheckpointFolder, Environment, RunEnd, RunFolder, RunLock, Summary, SystemDisk};
 use pupila_trackers::mlflow::rewind;
@@ -30,12 +31,14 @@ pub struct ResumptionOptions {
 pub struct Resumption {
     recipe: CheckedRecipe,
     data: PathBuf,
+    /// Where the weights are that the run began from, where that is elsewhere.
+    weights: Option<PathBuf>,
     going_on: GoingOn,
     notes: Vec<String>,
 }
 
 /// Keys that may change on the way, since no result depends on them.
-const MAY_CHANGE: [&str; 8] = [
+pub(crate) const MAY_CHANGE: [&str; 8] = [
     "checkpoint.",
     "data.cache",
     "data.hold",
@@ -66,6 +69,9 @@ impl Resumption {
                 "{} is the folder of a study: give the command again that began it, and it goes on",
                 run.display()
             )));
+        }
+        if let Some(error) = holds_runs(&folder, "resume") {
+            return Err(error);
         }
         let text = match fs::read_to_string(folder.file(RunFolder::RECIPE)) {
             Ok(text) => text,
@@ -118,7 +124,8 @@ impl Resumption {
         }
         // What follows from nothing that was changed is written as it was.
         let is_as_it_was = flat_recipe(&before) == flat_recipe(&recipe);
-        let recipe = if is_as_it_was { recipe.with_text(text) } else { recipe };
+        let text = if is_as_it_was { text } else { with_origins(&text, &recipe.to_toml()) };
+        let recipe = recipe.with_text(text);
         let mut notes = found.damaged;
         match &found.checkpoint {
             Some(checkpoint) if !notes.is_empty() => {
@@ -132,8 +139,9 @@ impl Resumption {
             Some(data) => data.clone(),
             None => data_of(&environment),
         };
+        let weights = weights_of(&folder, &recipe, &environment)?;
         let going_on = GoingOn { folder, lock, checkpoint: found.checkpoint, environment };
-        Ok(Some(Resumption { recipe, data, going_on, notes }))
+        Ok(Some(Resumption { recipe, data, weights, going_on, notes }))
     }
 
     /// The recipe.
@@ -148,7 +156,7 @@ impl Resumption {
 
     /// Where it goes on, in words.
     pub fn place(&self) -> String {
-        self.going_on.checkpoint.as_ref().map_or_else(|| "the beginning".to_owned(), place)
+        self.going_on.place()
     }
 
     /// What a person should know: damaged checkpoints, another version or instruction set.
@@ -161,28 +169,57 @@ impl Resumption {
         let folder = self.going_on.folder.path();
         let runs = folder.parent().unwrap_or(Path::new("")).to_owned();
         let name = self.going_on.folder.name();
-        Session::builder(self.recipe, self.data).runs(runs).name(name).going_on(self.going_on)
+        let builder = Session::builder(self.recipe, self.data).runs(runs).name(name);
+        builder.weights(self.weights).going_on(self.going_on)
     }
 }
 
 impl GoingOn {
     /// The run of a folder that was stopped in the middle, if it is of this very recipe and has a checkpoint; none where it is to begin anew.
     pub(crate) fn of(folder: &Path, recipe: &CheckedRecipe) -> Option<GoingOn> {
-        let folder = RunFolder::open(folder).ok()?;
-        let text = fs::read_to_string(folder.file(RunFolder::RECIPE)).ok()?;
-        let before = resolve(&folder, &text, Vec::new()).ok()?;
+        GoingOn::find(folder, recipe).ok()
+    }
+
+    /// The same, and otherwise why it cannot go on.
+    pub(crate) fn find(folder: &Path, recipe: &CheckedRecipe) -> Result<GoingOn, String> {
+        let folder = RunFolder::open(folder).map_err(|_| "its run is gone")?;
+        let not_begun = || "it was stopped before its training had begun".to_owned();
+        let text = fs::read_to_string(folder.file(RunFolder::RECIPE)).map_err(|_| not_begun())?;
+        let before = resolve(&folder, &text, Vec::new()).map_err(|error| error.to_string())?;
         if flat_recipe(&before) != flat_recipe(recipe) {
-            return None;
+            return Err("its run was of another recipe".to_owned());
         }
-        let environment = folder.environment().ok()??;
-        let checkpoint = newest(folder.path()).ok()?.checkpoint?;
-        let of = &checkpoint.of;
+        let environment = folder.environment().map_err(|error| error.to_string())?.ok_or_else(not_begun)?;
+        let found = newest(folder.path()).map_err(|error| error.to_string())?;
+        let Some(checkpoint) = found.checkpoint else {
+            return Err(match found.damaged.is_empty() {
+                true => "it was stopped before its first checkpoint".to_owned(),
+                false => found.damaged.join("; "),
+            });
+        };
         // Runs that are compared are all made alike.
-        if of.version != env!("CARGO_PKG_VERSION") || of.instruction_set != Isa::detected().name() {
-            return None;
+        let of = &checkpoint.of;
+        if of.version != env!("CARGO_PKG_VERSION") {
+            return Err(format!("its run is of Pupila {}", of.version));
         }
-        let lock = RunLock::take(folder.path()).ok()??;
-        Some(GoingOn { folder, lock, checkpoint: Some(checkpoint), environment })
+        if of.instruction_set != Isa::detected().name() {
+            return Err(format!(
+                "its run was trained with {}, which this machine has not",
+                of.instruction_set
+            ));
+        }
+        let recorded = fs::metadata(folder.file(RunFolder::METRICS)).map_or(0, |file| file.len());
+        if recorded < checkpoint.metrics_bytes {
+            return Err("the record of its epochs is gone, or was cut".to_owned());
+        }
+        let lock = RunLock::take(folder.path()).map_err(|error| error.to_string())?;
+        let lock = lock.ok_or("another process is running it")?;
+        Ok(GoingOn { folder, lock, checkpoint: Some(checkpoint), environment })
+    }
+
+    /// Where it goes on, in words.
+    pub(crate) fn place(&self) -> String {
+        self.checkpoint.as_ref().map_or_else(|| "the beginning".to_owned(), place)
     }
 
     /// The folder as it was where the run goes on, if these are the data that it was made of.
@@ -370,4 +407,100 @@ fn extension(
         }
     }
     Ok(faults)
+}
+
+/// A recipe's new text, in which each line whose value is as it was keeps what it says of where that came from.
+fn with_origins(before: &str, now: &str) -> String {
+    let mut section = String::new();
+    let mut known = std::collections::HashMap::new();
+    let key_of = |line: &str, section: &mut String| {
+        if line.starts_with('[') {
+            line.clone_into(section);
+        }
+        let (key, rest) = line.split_once(" = ").filter(|_| !line.starts_with('#'))?;
+        let value = rest.split_once(" # ").map_or(rest, |(value, _)| value).trim_end();
+        Some((format!("{section}{key}"), value.to_owned()))
+    };
+    for line in before.lines() {
+        if let Some(key) = key_of(line, &mut section) {
+            known.insert(key, line);
+        }
+    }
+    section.clear();
+    let kept = |line| key_of(line, &mut section).and_then(|key| known.get(&key).copied()).unwrap_or(line);
+    now.lines().map(kept).map(|line| format!("{line}\n")).collect()
+}
+
+/// That a folder is none of a run, and holds some.
+pub(crate) fn holds_runs(folder: &RunFolder, command: &str) -> Option<Error> {
+    const SHOWN: usize = 5;
+    if folder.file(RunFolder::RECIPE).exists() || folder.file(RunFolder::SUMMARY).exists() {
+        return None;
+    }
+    let entries = fs::read_dir(folder.path()).ok()?.flatten().map(|entry| entry.path());
+    let mut runs: Vec<PathBuf> = entries.filter(|path| path.join(RunFolder::RECIPE).is_file()).collect();
+    runs.sort();
+    let first = runs.first()?;
+    let names =
+        runs.iter().take(SHOWN).filter_map(|run| Some(run.file_name()?.to_string_lossy().into_owned()));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let more = if runs.len() > SHOWN { format!(" and {} more", runs.len() - SHOWN) } else { String::new() };
+    Some(Error::request(format_args!(
+        "{} is a folder of runs ({names}{more}): name one, such as pupila {command} {}",
+        folder.path().display(),
+        crate::in_a_shell(&first.to_string_lossy())
+    )))
+}
+
+/// Where the weights are that a run began from, if not where its recipe says from here: a path that was typed elsewhere leads on from there. Known
+/// by their SHA-256.
+///
+/// # Errors
+/// They are nowhere; what is looked for.
+pub(crate) fn weights_of(
+    folder: &RunFolder,
+    recipe: &CheckedRecipe,
+    environment: &Environment,
+) -> Result<Option<PathBuf>, Error> {
+    let Some(typed) = recipe.transfer.source() else { return Ok(None) };
+    let wanted = recipe.transfer.sha256.as_deref();
+    let is_it = |path: &Path| {
+        wanted.is_none_or(|wanted| Learnt::open(path).is_ok_and(|found| found.sha256() == wanted))
+    };
+    // What is in an archive is found by whoever opens it.
+    let is_in_archive = typed.ancestors().skip(1).any(Path::is_file);
+    if is_in_archive || (typed.exists() && is_it(typed)) {
+        return Ok(None);
+    }
+    // The run's and the data's folders were below where it was typed, or beside it.
+    let data = Path::new(&environment.data.path);
+    let run = canonical(folder.path());
+    let places = run.ancestors().chain(data.ancestors()).map(|place| place.join(typed));
+    if let Some(found) = places.into_iter().find(|path| path.exists() && is_it(path)) {
+        return Ok(Some(found));
+    }
+    Err(Error::request(format_args!(
+        "{} began from the weights {}, {}, and they are not there any more, or others are: put them back, or give the command where it was given then",
+        folder.path().display(),
+        typed.display(),
+        wanted
+            .map_or_else(|| "whose SHA-256 is not recorded".to_owned(), |wanted| format!("SHA-256 {wanted}")),
+    )))
+}
+
+/// Whether `resume --epochs` can train a run on that has ended: its learning rate has not come to a planned end, and the state of its end is kept.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn can_be_trained_on(run: &Path) -> Result<bool, Error> {
+    let folder = RunFolder::open(run)?;
+    let Ok(text) = fs::read_to_string(folder.file(RunFolder::RECIPE)) else { return Ok(false) };
+    let recipe = resolve(&folder, &text, Vec::new())?;
+    let status = match folder.summary()? {
+        Some(Summary::Run(summary)) => summary.status,
+        _ => return Ok(false),
+    };
+    let is_planned = matches!(recipe.schedule.name.as_str(), "cosine" | "one_cycle");
+    let is_kept = !CheckpointFolder::of(folder.path()).files().is_empty();
+    Ok(status == RunEnd::Completed && !is_planned && !recipe.transfer.fits_head() && is_kept)
 }

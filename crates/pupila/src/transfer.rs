@@ -86,6 +86,12 @@ impl Learnt {
         Ok(Learnt { weights, path: path.to_owned(), kind })
     }
 
+    /// The same under the name by which a recipe has them.
+    pub(crate) fn named(mut self, path: &Path) -> Learnt {
+        self.path = path.to_owned();
+        self
+    }
+
     /// Where they are, as they were named.
     pub fn path(&self) -> &Path {
         &self.path

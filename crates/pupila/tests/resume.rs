@@ -582,3 +582,104 @@ fn a_study_goes_on_in_the_middle_of_a_run() {
         world.assert_same(&format!("killed/s/{run}"), &format!("whole/s/{run}"), &run);
     }
 }
+
+#[test]
+fn a_run_that_was_trained_on_is_verified_and_says_where_its_values_came_from() {
+    let world = World::new();
+    let settings = ["model.hidden=[8]", "checkpoint.keep_final=true"];
+    is_ok(&world.train("runs", "r", &settings, 1, None), "run");
+    let on = ["resume", "runs/r", "--epochs", "5", "--set", "checkpoint.keep=3"];
+    is_ok(&world.pupila(None, &on), "trained on");
+    let recipe = fs::read_to_string(world.path("runs/r/recipe.toml")).unwrap();
+    let line = |key: &str| recipe.lines().find(|line| line.starts_with(key)).unwrap().to_owned();
+    assert!(line("size = 8 ").ends_with("# --size 8"), "{recipe}");
+    assert!(
+        line("epochs = 5 ").contains("--epochs 5") && line("keep = 3 ").contains("checkpoint.keep"),
+        "{recipe}"
+    );
+    assert!(line("hidden = [8] ").contains("--set model.hidden=[8]"), "{recipe}");
+    let output = world.pupila(None, &["verify", "runs/r", "--threads", "1"]);
+    is_ok(&output, "the same, though it was asked for less at first");
+    // A file of TensorBoard's that is gone is told as that.
+    for entry in fs::read_dir(world.path("runs/r")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.to_string_lossy().contains("events.out") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let output = world.pupila(None, &["verify", "runs/r", "--threads", "1"]);
+    assert!(
+        output.status.code() == Some(3) && said(&output).contains("events.out.tfevents: is missing"),
+        "{}",
+        said(&output)
+    );
+    // What is not a run is told before anything else.
+    for command in ["resume", "verify"] {
+        let output = world.pupila(None, &[command, "runs"]);
+        assert_eq!(output.status.code(), Some(2));
+        let told = said(&output);
+        assert!(
+            told.contains(&format!("is a folder of runs (r): name one, such as pupila {command} runs/r")),
+            "{told}"
+        );
+        assert!(!told.contains("is run again"), "{told}");
+    }
+    // A path in what differs is the one in the file.
+    let path = world.path("runs/r/predictions.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("/0.png", "/x.png", 1)).unwrap();
+    let told = said(&world.pupila(None, &["verify", "runs/r", "--threads", "1"]));
+    assert!(told.contains("data/val/a/x.png") && !told.contains("DATA/"), "{told}");
+}
+
+#[test]
+fn weights_that_a_run_began_from_are_found_from_elsewhere() {
+    let world = World::new();
+    is_ok(&world.train("runs", "first", &["model.hidden=[8]"], 1, None), "first");
+    let output = world.train(
+        "runs",
+        "second",
+        &["model.hidden=[8]", "transfer.from=\"runs/first/best.safetensors\""],
+        1,
+        Some("abort@step:8"),
+    );
+    assert!(was_killed(&output), "{}", said(&output));
+    let elsewhere = world.path("elsewhere");
+    fs::create_dir_all(&elsewhere).unwrap();
+    let there = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_pupila"))
+            .args(arguments)
+            .current_dir(&elsewhere)
+            .env("PUPILA_CACHE_DIR", world.path("cache"))
+            .env_remove("MLFLOW_TRACKING_URI")
+            .output()
+            .unwrap()
+    };
+    is_ok(&there(&["resume", "../runs/second"]), "from elsewhere");
+    is_ok(&there(&["verify", "../runs/second"]), "from elsewhere");
+    fs::remove_file(world.path("runs/first/best.safetensors")).unwrap();
+    let output = there(&["verify", "../runs/second"]);
+    let told = said(&output);
+    assert!(
+        output.status.code() == Some(2) && told.contains("SHA-256 ") && told.contains("put them back"),
+        "{told}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_too_large_for_the_limit_is_told_with_its_path() {
+    let world = World::new();
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg("ulimit -f 40; exec \"$0\" train data --runs runs --name r --size 8 --epochs 1 --set 'model.hidden=[64]'")
+        .arg(env!("CARGO_BIN_EXE_pupila"))
+        .current_dir(world.temporary.path())
+        .env("PUPILA_CACHE_DIR", world.path("cache"))
+        .env_remove("MLFLOW_TRACKING_URI")
+        .output()
+        .unwrap();
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("runs/r/") && told.contains("pupila resume runs/r"), "{told}");
+}

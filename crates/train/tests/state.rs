@@ -204,7 +204,8 @@ fn whole(recipe: &CheckedRecipe) -> Result {
 
 fn started(plan: &Plan<'_>, folder: &Path) -> Tracking {
     let folder = RunFolder::open(folder).unwrap();
-    Tracking::start(&folder, plan, &Normalization::imagenet(3), RunInfo::default()).unwrap()
+    Tracking::start(&folder, plan, &plan.recipe.to_toml(), &Normalization::imagenet(3), RunInfo::default())
+        .unwrap()
 }
 
 /// The same run, stopped after every step; everything but its state is thrown away each time.

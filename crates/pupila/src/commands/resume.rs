@@ -43,11 +43,20 @@ pub(crate) fn run(arguments: &cli::Resume, started: Instant) -> Result<(), Failu
 fn nothing_to_do(arguments: &cli::Resume, output: Output) -> Result<(), Failure> {
     let folder = RunFolder::open(&arguments.run).map_err(Failure::request)?;
     if let Some(Summary::Run(summary)) = folder.summary().map_err(Failure::request)? {
-        output.say(format_args!(
-            "{} has ended ({}), so there is nothing to go on with; --epochs N trains it on where its end was kept (checkpoint.keep_final)",
-            arguments.run.display(),
-            summary.status.name()
-        ));
+        let shown = arguments.run.display();
+        let more = match pupila::can_be_trained_on(&arguments.run)? {
+            true => "; --epochs N trains it on",
+            false => "",
+        };
+        let status = summary.status.name();
+        output.say(format_args!("{shown} has ended ({status}), so there is nothing to go on with{more}"));
+        if !folder.file(RunFolder::MODEL).exists() && summary.best_epoch.is_some() {
+            output.warn(format_args!(
+                "it has no model any more ({}): what was trained is gone, and the same command of `pupila train` with another --name trains it \
+                 again, to the same bytes",
+                RunFolder::MODEL
+            ));
+        }
         let mut object = summary.to_json();
         object["run"] = folder.path().to_string_lossy().into();
         output.object(&object);

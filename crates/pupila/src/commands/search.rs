@@ -249,6 +249,10 @@ impl SearchObserver for Live<'_> {
         });
     }
 
+    fn note(&self, message: &str) {
+        self.bar.suspend(|| self.output.say(format_args!("  {message}")));
+    }
+
     fn warning(&self, message: &str) {
         self.bar.suspend(|| self.output.warn(message));
     }

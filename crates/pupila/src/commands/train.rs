@@ -16,7 +16,8 @@ use pupila::trackers::Event;
 use pupila::{
     EpochRecord, Observer, Outcome, Ready, Run, RunEnd, RunFolder, Session, SessionBuilder, StepRecord,
 };
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The kind of the finding that ends a run.
@@ -80,12 +81,30 @@ pub(super) fn go(
     tell_data::shortcuts(output, &prepared.images, data);
     let dataset = prepared.images.dataset.clone();
     let mut terminal =
-        Terminal { output, recipe, dataset: &dataset, progress: ProgressBar::hidden(), layers };
-    let run = session.run(&mut terminal)?;
+        Terminal { output, recipe, dataset: &dataset, progress: ProgressBar::hidden(), folder: None, layers };
+    let run = match session.run(&mut terminal) {
+        Ok(run) => run,
+        Err(error) => return Err(unwritten(error, terminal.folder.take())),
+    };
     let mut object = run.summary().to_json();
     object["run"] = run.folder().path().to_string_lossy().into();
     output.object(&object);
     ending(output, &run, &session)
+}
+
+/// Why a run ended with an error; where there is no space for what it writes, what to do.
+fn unwritten(error: pupila::Error, folder: Option<PathBuf>) -> Failure {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    let mut is_full = false;
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        is_full |=
+            matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge));
+        cause = error.source();
+    }
+    let Some(folder) = folder.filter(|_| is_full) else { return error.into() };
+    let folder = pupila::in_a_shell(&folder.display().to_string());
+    Failure::work(anyhow::anyhow!("{error}\nfree space, then {} resume {folder}", tell::program()))
 }
 
 /// How it ended, as an exit code, and where everything is.
@@ -142,6 +161,8 @@ struct Terminal<'a> {
     recipe: &'a CheckedRecipe,
     dataset: &'a Dataset,
     progress: ProgressBar,
+    /// Where the run is, once it has begun.
+    folder: Option<PathBuf>,
     /// Whether every layer is told.
     layers: bool,
 }
@@ -156,6 +177,7 @@ impl Terminal<'_> {
 impl Observer for Terminal<'_> {
     fn ready(&mut self, ready: &Ready<'_>) {
         let (output, steps) = (self.output, ready.plan.train.batches());
+        self.folder = Some(ready.folder.path().to_owned());
         tell::model(output, ready.plan.network, self.layers);
         tell::memory(output, ready.engine, &self.recipe.optimizer.name);
         tell::plan(output, self.recipe, (steps, ready.plan.train.left_out()), ready.threads);

@@ -16,13 +16,16 @@ pub(crate) fn run(arguments: &cli::Verify) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
     let bar = tell::bar(0, tell::READING);
     let shown = bar.clone();
+    let run = arguments.run.clone();
     let options = VerificationOptions {
         data: arguments.data.clone(),
         threads: Some(arguments.threads.count()),
         stop: listen_saying("nothing is verified"),
         progress: Some(Arc::new(move |progress| tell::advance(&shown, progress))),
+        begins: Some(Arc::new(move || {
+            output.say(format_args!("{} is run again, which takes as long as it did", run.display()));
+        })),
     };
-    output.say(format_args!("{} is run again, which takes as long as it did", arguments.run.display()));
     let verified = Verification::of(&arguments.run, &options);
     bar.finish_and_clear();
     let verified = verified?;

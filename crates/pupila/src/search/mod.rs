@@ -1,6 +1,7 @@
 //! A search: many trials over a space of recipes, and an honest score of the best.
 
 mod honest;
+mod interrupted;
 mod page;
 mod record;
 mod trial;
@@ -109,6 +110,11 @@ pub trait SearchObserver: Sync {
         let _ = seeds;
     }
 
+    /// Something is as it should be, and worth a sentence: a trial goes on where it was interrupted.
+    fn note(&self, message: &str) {
+        let _ = message;
+    }
+
     /// Something that ends nothing went wrong.
     fn warning(&self, message: &str) {
         let _ = message;
@@ -133,6 +139,8 @@ pub struct Search {
     study: String,
     /// Whether the data have a test split.
     has_test: bool,
+    /// By which trials are known as run in this folder.
+    worker: Option<String>,
     /// Says to other processes that somebody works in this folder.
     _lock: std::fs::File,
 }
@@ -228,10 +236,13 @@ impl Search {
         record::same_study(storage.as_ref(), &study, &base, space, first.dataset())?;
         drop(first);
         // Nobody else works in this folder, so whatever runs in its own journal was left by a process that is gone.
-        if lock.is_alone && options.storage.is_none() {
-            trial::take_up_all(storage.as_ref())?;
+        // In a shared one that is known of what ran in this folder.
+        let worker = lock.worker(&folder);
+        if lock.is_alone {
+            interrupted::take_up_all(storage.as_ref(), options.storage.is_none(), worker.as_deref())?;
         }
         Ok(Search {
+            worker,
             _lock: lock.shared()?,
             options,
             base,

@@ -2,10 +2,11 @@
 
 use super::{Search, SearchObserver, SearchResult, json_of, page};
 use crate::error::{Error, Tried};
+use crate::session::canonical;
 use crate::source;
 use pupila_dataset::Dataset;
 use pupila_run::{DataRecord, FORMAT, RunEnd, RunFolder, write_whole};
-use pupila_search::storage::Storage;
+use pupila_search::storage::{Storage, unique_name};
 use pupila_search::{Space, State, Trial};
 use pupila_trackers::mlflow::sync;
 use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, now};
@@ -13,6 +14,7 @@ use pupila_train::{CheckedRecipe, fingerprint, flat_recipe, mlflow_target};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::fs::{File, TryLockError};
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,17 +83,32 @@ pub(super) struct Lock {
     path: PathBuf,
     /// Whether nobody else works in the folder, nor can begin to before [`Lock::shared`].
     pub(super) is_alone: bool,
+    /// The folder's; empty where a worker of an older version has it.
+    id: String,
 }
 
 impl Lock {
     pub(super) fn take(folder: &Path) -> Result<Lock, Error> {
         let path = folder.join(LOCK);
-        let file = File::create(&path).map_err(Error::io(Tried::Write, &path))?;
+        let failed = |source| Error::io(Tried::Write, &path)(source);
+        let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = open.map_err(failed)?;
         let is_alone = file.try_lock().is_ok();
         if !is_alone {
-            file.lock_shared().map_err(Error::io(Tried::Write, &path))?;
+            file.lock_shared().map_err(failed)?;
         }
-        Ok(Lock { file, path, is_alone })
+        let mut id = String::new();
+        file.read_to_string(&mut id).map_err(failed)?;
+        if is_alone && id.is_empty() {
+            id = unique_name();
+            file.write_all(id.as_bytes()).map_err(failed)?;
+        }
+        Ok(Lock { file, path, is_alone, id })
+    }
+
+    /// What tells trials that run in this folder from those of others, also of a copy of it: the storage may be shared.
+    pub(super) fn worker(&self, folder: &Path) -> Option<String> {
+        (!self.id.is_empty()).then(|| format!("{} {}", self.id, canonical(folder).display()))
     }
 
     /// From now on others may work in the folder too.
@@ -131,8 +148,12 @@ pub(super) fn same_study(
     dataset: &Dataset,
 ) -> Result<(), Error> {
     let mut recipe = flat_recipe(base);
-    let varied = |key: &str| space.parameters().iter().any(|parameter| parameter.key == key);
-    recipe.retain(|key, _| !varied(key) && !key.starts_with("tracking.") && key != "data.cache");
+    // What the space sets, and what no result depends on.
+    let varied = |key: &str| {
+        space.parameters().iter().any(|parameter| parameter.key == key)
+            || ["tracking.", "checkpoint.", "data.cache"].iter().any(|free| key.starts_with(free))
+    };
+    recipe.retain(|key, _| !varied(key));
     let own = json!({"data": fingerprint(dataset), "recipe": recipe});
     let known = storage.study_attributes()?;
     let Some(before) = known.get(BEGUN) else {

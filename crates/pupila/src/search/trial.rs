@@ -1,5 +1,6 @@
 //! Trials, each an ordinary run that may be ended early.
 
+use super::interrupted::{PRUNED, Place, WORKER, behind, place, pruned, put_back};
 use super::{Search, SearchObserver, failed, with};
 use crate::error::{Error, ErrorKind};
 use crate::session::Session;
@@ -32,7 +33,7 @@ pub(super) const INTERRUPTED: &str = "interrupted";
 const FAILURES: u64 = 10;
 
 /// How often a trial that did not come to its end is tried again: it may be what ends its workers, by the memory that it takes.
-const RETRIES: usize = 3;
+pub(super) const RETRIES: usize = 3;
 
 /// What the threads share.
 struct Shared<'a> {
@@ -100,28 +101,15 @@ pub(super) fn run_all(search: &Search, observer: &dyn SearchObserver) -> Result<
 }
 
 /// Ends a trial as failed.
-fn fail(storage: &dyn Storage, number: u64, why: &str) -> Result<(), Error> {
+pub(super) fn fail(storage: &dyn Storage, number: u64, why: &str) -> Result<(), Error> {
     Ok(storage.finish(number, State::Fail, None, &[(WHY, json!(why))])?)
-}
-
-/// Ends a trial as failed, and lets it wait to be tried once more.
-fn retry(storage: &dyn Storage, number: u64, why: &str) -> Result<(), Error> {
-    Ok(storage.retry(number, RETRIES, &[(WHY, json!(why))])?)
-}
-
-/// Takes up every running trial, where it is known that nobody runs one.
-pub(super) fn take_up_all(storage: &dyn Storage) -> Result<(), Error> {
-    for lost in storage.trials()?.iter().filter(|trial| trial.state == State::Running) {
-        retry(storage, lost.number, INTERRUPTED)?;
-    }
-    Ok(())
 }
 
 /// What the names of trials' runs begin with.
 const RUN_PREFIX: &str = "trial-";
 
 /// The folder of a trial's run.
-fn run_name(number: u64) -> String {
+pub(super) fn run_name(number: u64) -> String {
     format!("{RUN_PREFIX}{number:04}")
 }
 
@@ -131,11 +119,38 @@ pub(crate) fn is_run_name(name: &str) -> bool {
 }
 
 /// How a trial ended.
-struct Ended {
+pub(super) struct Ended {
     state: State,
     value: Option<f64>,
     epoch: Option<u32>,
     why: Option<String>,
+}
+
+/// How a trial ended whose run ended as `end`. `pruned`: the words of the pruner that ended it. `value`: of the best epoch; `last`: of the last.
+pub(super) fn outcome(
+    search: &Search,
+    end: RunEnd,
+    pruned: Option<String>,
+    value: Option<f64>,
+    epoch: Option<u32>,
+    last: Option<f64>,
+) -> Ended {
+    let value = value.filter(|value| !value.is_nan());
+    match (end, pruned) {
+        (_, Some(why)) => {
+            let value = last.filter(|value| !value.is_nan());
+            Ended { state: State::Pruned, value, epoch: None, why: Some(why) }
+        }
+        (_, None) if value.is_some() => Ended { state: State::Complete, value, epoch, why: None },
+        // That is what its values do, and they would do it again: it has been tried, and is the worst there is.
+        (RunEnd::Diverged, None) => Ended {
+            state: State::Pruned,
+            value: None,
+            epoch: None,
+            why: Some("the loss was no longer a number".to_owned()),
+        },
+        (_, None) => Ended::failed(format!("val/{} is undefined on these images", search.monitor.name)),
+    }
 }
 
 impl Ended {
@@ -275,6 +290,10 @@ impl Shared<'_> {
                 return Ok(true);
             }
         };
+        let known = trials.iter().find(|trial| trial.number == number).cloned();
+        let mut trial = known.unwrap_or_else(|| Trial::new(number, State::Running));
+        // One that was begun has its values: they were written with the name of its run.
+        let chosen = trial.user_attributes.contains_key(RUN).then(|| fixed.clone());
         // A grid looks for what is left to try, and not for what was good.
         let peers = match search.sampler.is_finite() {
             true => Cow::Borrowed(&trials[..]),
@@ -288,7 +307,8 @@ impl Shared<'_> {
             trials: &peers,
             fixed,
         };
-        let chosen = match search.sampler.suggest(&request) {
+        let chosen = match chosen.map_or_else(|| search.sampler.suggest(&request), |chosen| Ok(Some(chosen)))
+        {
             Ok(Some(chosen)) => chosen,
             Ok(None) => {
                 fail(storage.as_ref(), number, "everything has been tried")?;
@@ -300,10 +320,6 @@ impl Shared<'_> {
             }
         };
         let params = search.options.space.params(&chosen);
-        storage.set_params(number, &params, &[(RUN, json!(run_name(number)))])?;
-        // With what the storage has of it, such as how often it was tried.
-        let known = trials.iter().find(|trial| trial.number == number).cloned();
-        let mut trial = known.unwrap_or_else(|| Trial::new(number, State::Running));
         trial.params = params;
         let begun = Instant::now();
         self.observer.started(&trial);
@@ -311,13 +327,13 @@ impl Shared<'_> {
             Ok(Ok(Some(ended))) => ended,
             // Interrupted: whoever goes on takes it up again.
             Ok(Ok(None)) => {
-                retry(storage.as_ref(), number, INTERRUPTED)?;
+                put_back(storage.as_ref(), number)?;
                 self.stopped.store(true, Ordering::Relaxed);
                 return Ok(false);
             }
-            Ok(Err(error @ Error::Storage(StorageError::Trial { .. }))) => return Err(error),
+            Ok(Err(error @ Error::Storage(_))) => return Err(error),
             Ok(Err(error)) if error.is_of_the_file_system() => {
-                retry(storage.as_ref(), number, &error.to_string())?;
+                put_back(storage.as_ref(), number)?;
                 return Err(error);
             }
             Ok(Err(error)) => Ended::failed(error.to_string()),
@@ -335,12 +351,14 @@ impl Shared<'_> {
 
     /// The values that an enqueued trial was given; what is wrong with them.
     fn fixed(&self, trials: &[Trial], number: u64) -> Result<Assignment, String> {
-        let given = trials
-            .iter()
-            .find(|trial| trial.number == number)
-            .and_then(|trial| trial.system_attributes.get("fixed_params")?.as_object().cloned())
-            .unwrap_or_default();
+        let trial = trials.iter().find(|trial| trial.number == number);
+        let given = trial.and_then(|trial| trial.system_attributes.get("fixed_params")?.as_object().cloned());
+        let given = given.unwrap_or_default();
         let mut fixed = Assignment::new();
+        let begun = trial.filter(|trial| trial.user_attributes.contains_key(RUN));
+        let known = begun.into_iter().flat_map(|trial| &trial.params);
+        let given =
+            given.into_iter().chain(known.map(|(key, param)| (key.clone(), param.external().to_json())));
         for (key, value) in given {
             let known = self.search.options.space.parameters().iter().find(|parameter| parameter.key == key);
             let Some(parameter) = known else {
@@ -354,13 +372,40 @@ impl Shared<'_> {
         Ok(fixed)
     }
 
-    /// Trains a trial; `None` where it was interrupted.
+    /// Trains a trial, from where it was interrupted if it was; `None` where it is interrupted now.
     fn train(&self, trial: &Trial) -> Result<Option<Ended>, Error> {
         let search = self.search;
         let settings = search.settings(trial);
         let recipe = with(&search.options.layers, &settings).resolve()?;
-        let name = run_name(trial.number);
-        crate::runs::remove_unfinished(&search.folder.join(&name))?;
+        let (name, place) = place(search, trial, &recipe)?;
+        let mut attributes = vec![(RUN, json!(name))];
+        attributes.extend(search.worker.as_ref().map(|worker| (WORKER, json!(worker))));
+        search.storage.set_params(trial.number, &trial.params, &attributes)?;
+        let mut watcher = Watcher {
+            shared: self,
+            trial: trial.clone(),
+            epochs: recipe.train.epochs,
+            judged: trial.last_report().map_or(0, |(step, _)| step),
+            pruned: None,
+            error: None,
+        };
+        watcher.catch_up(&behind(&place))?;
+        let going_on = match place {
+            Place::Ended(ended) => {
+                self.observer.note(&format!("trial {} had ended: its run is whole", trial.number));
+                return Ok(Some(ended));
+            }
+            Place::Checkpoint(going_on) => {
+                self.observer.note(&format!("trial {} goes on from {}", trial.number, going_on.place()));
+                Some(*going_on)
+            }
+            Place::Beginning(why) => {
+                if let Some(why) = why {
+                    self.observer.note(&format!("trial {} begins anew: {why}", trial.number));
+                }
+                None
+            }
+        };
         let jobs = search.options.jobs.unwrap_or(1).max(1);
         let threads = search.options.threads.unwrap_or_else(crate::session::available_threads);
         let group = Group {
@@ -370,7 +415,7 @@ impl Shared<'_> {
             varied: settings.iter().map(|(key, _)| key.clone()).collect(),
         };
         let told = Arc::clone(&search.options.progress);
-        let mut session = Session::builder(recipe, &search.options.data)
+        let mut builder = Session::builder(recipe, &search.options.data)
             .runs(&search.folder)
             .name(&name)
             .threads((threads / jobs).max(1))
@@ -379,43 +424,24 @@ impl Shared<'_> {
             .group(group)
             .on_progress(move |progress| told(progress))
             .stop_signal(&search.options.stop)
-            .arguments(search.options.arguments.clone())
-            .open()?;
-        let mut watcher = Watcher {
-            shared: self,
-            trial: trial.clone(),
-            epochs: session.recipe().train.epochs,
-            pruned: None,
-            error: None,
-        };
-        let run = match session.run(&mut watcher) {
+            .arguments(search.options.arguments.clone());
+        if let Some(going_on) = going_on {
+            builder = builder.going_on(going_on);
+        }
+        let run = match builder.open()?.run(&mut watcher) {
             Err(error) if error.kind() == ErrorKind::Stopped => return Ok(None),
             run => run?,
         };
         if let Some(error) = watcher.error {
             return Err(error);
         }
-        let value = run.val(search.monitor.name).filter(|value| !value.is_nan());
-        let epoch = run.outcome().best_epoch;
-        Ok(match (run.outcome().end, watcher.pruned) {
-            (RunEnd::Interrupted, _) => None,
-            (_, Some(why)) => {
-                let last =
-                    watcher.trial.last_report().map(|(_, value)| value).filter(|value| !value.is_nan());
-                Some(Ended { state: State::Pruned, value: last, epoch: None, why: Some(why) })
-            }
-            (_, None) if value.is_some() => Some(Ended { state: State::Complete, value, epoch, why: None }),
-            // That is what its values do, and they would do it again: it has been tried, and is the worst there is.
-            (RunEnd::Diverged, None) => Some(Ended {
-                state: State::Pruned,
-                value: None,
-                epoch: None,
-                why: Some("the loss was no longer a number".to_owned()),
-            }),
-            (_, None) => {
-                Some(Ended::failed(format!("val/{} is undefined on these images", search.monitor.name)))
-            }
-        })
+        let (end, epoch) = (run.outcome().end, run.outcome().best_epoch);
+        if end == RunEnd::Interrupted {
+            return Ok(None);
+        }
+        let last = watcher.trial.last_report().map(|(_, value)| value);
+        let value = run.val(search.monitor.name);
+        Ok(Some(outcome(search, end, watcher.pruned, value, epoch, last)))
     }
 }
 
@@ -424,22 +450,46 @@ struct Watcher<'a> {
     shared: &'a Shared<'a>,
     trial: Trial,
     epochs: u32,
+    /// The last epoch that had been reported when the trial was begun or gone on with: a pruner has seen all before it.
+    judged: i64,
     pruned: Option<String>,
     error: Option<Error>,
 }
 
 impl Watcher<'_> {
-    fn judged(&mut self, record: &EpochRecord) -> Result<(), Error> {
-        let Shared { search, observer, .. } = self.shared;
+    /// Tells what a run has behind it that goes on, as far as it is not known.
+    fn catch_up(&mut self, behind: &[EpochRecord]) -> Result<(), Error> {
+        for record in behind {
+            if self.pruned.is_none() {
+                self.told(record, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An epoch has ended. `behind`: the run was trained on after it.
+    fn told(&mut self, record: &EpochRecord, behind: bool) -> Result<(), Error> {
+        let Shared { search, .. } = self.shared;
         let (number, step) = (self.trial.number, i64::from(record.epoch));
         let value = record.val(search.monitor.name);
-        observer.epoch(number, record.epoch, self.epochs, value);
-        search.storage.report(number, step, value)?;
-        self.trial.intermediate.insert(step, value);
-        // After the last epoch nothing is saved.
-        if search.pruner.is_idle() || record.epoch >= self.epochs {
+        let known = self.trial.intermediate.insert(step, value);
+        if known.is_none_or(|known| known.to_bits() != value.to_bits()) {
+            search.storage.report(number, step, value)?;
+        }
+        if let Some((_, why)) = pruned(&self.trial).filter(|&(epoch, _)| epoch == record.epoch) {
+            self.pruned = Some(why);
+        }
+        // After the last epoch nothing is saved. What the storage has of the last one that was reported may have been judged, or not.
+        let is_judged = step < self.judged || (step == self.judged && behind);
+        if is_judged || search.pruner.is_idle() || record.epoch >= self.epochs {
             return Ok(());
         }
+        self.judge(record)
+    }
+
+    fn judge(&mut self, record: &EpochRecord) -> Result<(), Error> {
+        let Shared { search, .. } = self.shared;
+        let number = self.trial.number;
         let trials = search.storage.trials()?;
         if let Some(known) = trials.iter().find(|trial| trial.number == number) {
             self.trial.system_attributes.clone_from(&known.system_attributes);
@@ -450,16 +500,14 @@ impl Watcher<'_> {
             trial: &self.trial,
             trials: &trials,
         });
+        if verdict.is_pruned {
+            let why =
+                format!("ended by {} after epoch {} of {}", search.pruner.name(), record.epoch, self.epochs);
+            search.storage.set_attribute(number, false, PRUNED, &json!([record.epoch, why]))?;
+            self.pruned = Some(why);
+        }
         for (key, value) in &verdict.attributes {
             search.storage.set_attribute(number, true, key, value)?;
-        }
-        if verdict.is_pruned {
-            self.pruned = Some(format!(
-                "ended by {} after epoch {} of {}",
-                search.pruner.name(),
-                record.epoch,
-                self.epochs
-            ));
         }
         Ok(())
     }
@@ -467,13 +515,18 @@ impl Watcher<'_> {
 
 impl Observer for Watcher<'_> {
     fn stop(&mut self) -> Option<Stop> {
-        let reason = self.pruned.clone().or_else(|| self.error.as_ref().map(ToString::to_string));
-        reason.map(Stop::Ended)
+        // Where the storage fails, the state is kept: the trial goes on when that is mended.
+        let interrupted = self.error.as_ref().map(|_| Stop::Interrupted);
+        interrupted.or_else(|| self.pruned.clone().map(Stop::Ended))
     }
 
     fn epoch(&mut self, record: &EpochRecord, _engine: &dyn Backend) {
-        if let Err(error) = self.judged(record) {
-            self.error.get_or_insert(error);
+        let Shared { search, observer, .. } = self.shared;
+        observer.epoch(self.trial.number, record.epoch, self.epochs, record.val(search.monitor.name));
+        if self.error.is_none()
+            && let Err(error) = self.told(record, false)
+        {
+            self.error = Some(error);
         }
     }
 

@@ -36,6 +36,8 @@ pub struct SessionBuilder {
     pub(super) arguments: Vec<String>,
     pub(super) started: Instant,
     pub(super) going_on: Option<GoingOn>,
+    pub(super) begun_as: Option<CheckedRecipe>,
+    pub(super) weights: Option<PathBuf>,
 }
 
 impl fmt::Debug for SessionBuilder {
@@ -155,6 +157,18 @@ impl SessionBuilder {
         self
     }
 
+    /// What the run was asked for at first, where that was another recipe: its record begins so. None for this one.
+    pub(crate) fn begun_as(mut self, recipe: Option<CheckedRecipe>) -> Self {
+        self.begun_as = recipe;
+        self
+    }
+
+    /// Where the weights are that the recipe names, where that is elsewhere; they keep their name.
+    pub(crate) fn weights(mut self, path: Option<PathBuf>) -> Self {
+        self.weights = path;
+        self
+    }
+
     /// The session: the data scanned, and everything checked that can be before an image is read.
     ///
     /// # Errors
@@ -168,7 +182,12 @@ impl SessionBuilder {
             RunFolder::check_name(&self.runs, name)?;
         }
         // Before the data, which may take long.
-        let learnt = recipe.transfer.source().map(|from| Learnt::open(from)).transpose()?;
+        let elsewhere = self.weights.as_deref();
+        let learnt = recipe.transfer.source().map(|from| match elsewhere {
+            Some(path) => Ok(Learnt::open(path)?.named(from)),
+            None => Learnt::open(from),
+        });
+        let learnt = learnt.transpose()?;
         let pool = thread_pool(self.threads.unwrap_or_else(available_threads))
             .map_err(|error| Error::Threads(error.to_string()))?;
         let threads = pool.current_num_threads();
@@ -241,6 +260,7 @@ impl SessionBuilder {
             learnt,
             images: Stage::Scanned(dataset),
             going_on: self.going_on,
+            begun_as: self.begun_as,
             ran: false,
         })
     }

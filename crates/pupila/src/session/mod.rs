@@ -113,6 +113,8 @@ pub struct Session {
     learnt: Option<Beginning>,
     images: Stage,
     going_on: Option<GoingOn>,
+    /// What the run was asked for at first, where that was another recipe.
+    begun_as: Option<CheckedRecipe>,
     /// Whether it has run before: the times of the next run are its own.
     ran: bool,
 }
@@ -196,6 +198,8 @@ impl Session {
             arguments: Vec::new(),
             started: Instant::now(),
             going_on: None,
+            begun_as: None,
+            weights: None,
         }
     }
 
@@ -372,7 +376,10 @@ impl Session {
         let run = self.run_info(&folder, images, &environment);
         let tracking = match &checkpoint {
             Some(checkpoint) => Tracking::go_on(&folder, &plan, normalization, checkpoint),
-            None => Tracking::start(&folder, &plan, normalization, run),
+            None => {
+                let recipe = self.begun_as.as_ref().unwrap_or(recipe);
+                Tracking::start(&folder, &plan, &recipe.to_toml(), normalization, run)
+            }
         };
         let mut tracking = tracking.map_err(Error::io(Tried::Write, folder.file(RunFolder::METRICS)))?;
         if checkpoint.is_some() {
@@ -562,14 +569,15 @@ impl Session {
     fn run_info(&self, folder: &RunFolder, images: &Images, environment: &Environment) -> RunInfo {
         let data = &environment.data;
         let name = Path::new(&data.path).file_name();
+        let recipe = self.begun_as.as_ref().unwrap_or(&self.recipe);
         RunInfo {
             run: folder.name(),
             classes: images.dataset.classes.clone(),
             parameters: self.network.parameter_count(),
             train_images: data.train_images.unwrap_or(0),
             val_images: data.val_images.unwrap_or(0),
-            recipe: flat_recipe(&self.recipe),
-            changed: changed_keys(&self.recipe),
+            recipe: flat_recipe(recipe),
+            changed: changed_keys(recipe),
             tags: source::tags(&self.data),
             data: DataRecord {
                 name: name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),

@@ -5,15 +5,19 @@
 pub mod sameness;
 
 use crate::error::{Error, Tried};
-use crate::resume::{data_of, resolve};
+use crate::resume::{MAY_CHANGE, data_of, holds_runs, resolve, weights_of};
 use crate::session::{OnProgress, Session};
 use crate::stop_signal::StopSignal;
 use pupila_engine::Isa;
 use pupila_run::{RunEnd, RunFolder, RunLock, Summary};
-use sameness::{Difference, Side, differences};
+use pupila_trackers::read_board;
+use pupila_train::{CheckedRecipe, Setting, flat_recipe};
+use sameness::{Difference, Side, compared};
+use serde_json::{Map, Value};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How a run is verified.
 #[derive(Clone, Default)]
@@ -26,6 +30,8 @@ pub struct VerificationOptions {
     pub stop: StopSignal,
     /// Told how far the reading of the images is.
     pub progress: Option<OnProgress>,
+    /// Told once the run can be run again, before it is.
+    pub begins: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl fmt::Debug for VerificationOptions {
@@ -60,6 +66,9 @@ impl Verification {
                 "{shown} is the folder of a study: verify its runs one by one"
             )));
         }
+        if let Some(error) = holds_runs(&folder, "verify") {
+            return Err(error);
+        }
         let status = match folder.summary()? {
             Some(Summary::Run(summary)) => summary.status,
             _ => return Err(Error::request(format_args!("{shown} holds no run that has ended"))),
@@ -85,11 +94,18 @@ impl Verification {
         let start = folder.start().ok().flatten();
         // By the name that it had: a copy is called otherwise.
         let name = start.as_ref().map_or_else(|| folder.name(), |start| start.run.clone());
+        let begun_as =
+            start.as_ref().and_then(|start| begun_as(&folder, &recipe, &recipe.to_toml(), &start.recipe));
+        let asked = begun_as.as_ref().map(|first| first.train.epochs);
+        let is_longer = asked.is_some_and(|first| first < recipe.train.epochs);
+        let weights = weights_of(&folder, &recipe, &environment)?;
         let temporary = tempfile::tempdir().map_err(Error::io(Tried::MakeFolder, std::env::temp_dir()))?;
         let mut builder = Session::builder(recipe, &data)
             .runs(temporary.path())
             .name(&name)
             .save_while_running(false)
+            .begun_as(begun_as)
+            .weights(weights)
             .send(false)
             .stop_signal(&options.stop);
         if let Some(threads) = options.threads {
@@ -101,19 +117,25 @@ impl Verification {
         if let Some(group) = start.and_then(|start| start.group) {
             builder = builder.group(group);
         }
-        let again = builder.open()?.run(&mut ())?;
+        let mut session = builder.open()?;
+        if let Some(begins) = &options.begins {
+            begins();
+        }
+        let again = session.run(&mut ())?;
         if again.outcome().end == RunEnd::Interrupted {
             return Err(Error::Stopped("interrupted: nothing is verified"));
         }
         let given = match environment.data.given.as_str() {
             "" => environment.data.path.clone(),
+            // One that went on from another working directory has the whole path in its files.
+            _ if names_whole_paths(&folder, &environment.data.path) => environment.data.path.clone(),
             given => given.to_owned(),
         };
         let found = Side { folder: folder.path().to_owned(), data: given };
         let expected =
             Side { folder: again.folder().path().to_owned(), data: data.to_string_lossy().into_owned() };
         let (differences, files) =
-            differences(&found, &expected).map_err(Error::io(Tried::Read, folder.path()))?;
+            compared(&found, &expected, is_longer).map_err(Error::io(Tried::Read, folder.path()))?;
         let now = again.folder().environment()?.unwrap_or_default();
         let mut made = Vec::new();
         for (what, then, now) in [
@@ -129,11 +151,57 @@ impl Verification {
         match (verification.differences.is_empty(), made.is_empty()) {
             (true, _) => verification.notes = made,
             (false, true) => verification.reasons.push(
-                "data, version and instruction set are those of the run: a file of its folder was changed, or it was trained on by `resume --epochs`"
+                "data, version and instruction set are those of the run: a file of its folder was changed"
                     .into(),
             ),
             (false, false) => verification.reasons = made,
         }
         Ok(verification)
     }
+}
+
+/// What a run was asked for at first, where `resume` has changed keys since on which no result of its beginning depends; none where it is the
+/// recipe that it has. `first`: as its record has it.
+fn begun_as(
+    folder: &RunFolder,
+    recipe: &CheckedRecipe,
+    text: &str,
+    first: &Map<String, Value>,
+) -> Option<CheckedRecipe> {
+    let now = flat_recipe(recipe);
+    let changed: Vec<&String> = first.keys().filter(|key| now.get(*key) != first.get(*key)).collect();
+    let may = |key: &&String| *key == "train.epochs" || MAY_CHANGE.iter().any(|may| key.starts_with(may));
+    if changed.is_empty() || !changed.iter().all(may) {
+        return None;
+    }
+    let setting =
+        |key: &&String| Setting { assignment: format!("{key}={}", first[*key]), option: (*key).clone() };
+    let begun = resolve(folder, text, changed.iter().map(setting).collect()).ok()?;
+    // TensorBoard has the recipe's text, with where its values came from: it is believed where it says the same as the record.
+    let told = read_board(folder.path()).ok()?;
+    let told =
+        told.iter().find(|event| event.tag.starts_with("recipe")).map(|event| told_recipe(&event.value));
+    let is_same = |told: &String| {
+        resolve(folder, told, Vec::new()).is_ok_and(|told| flat_recipe(&told) == flat_recipe(&begun))
+    };
+    Some(match told.filter(is_same) {
+        Some(text) => begun.with_text(text),
+        None => begun,
+    })
+}
+
+/// The recipe in an event of TensorBoard: its lines are set in by four spaces.
+fn told_recipe(event: &[u8]) -> String {
+    const INDENT: &str = "    ";
+    let text = String::from_utf8_lossy(event);
+    let start = text.find("    #").unwrap_or(text.len());
+    let lines = text[start..].lines().map_while(|line| line.strip_prefix(INDENT));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// Whether a run's predictions are of images below the whole path of its data, and not the one that was typed.
+fn names_whole_paths(folder: &RunFolder, data: &str) -> bool {
+    let text = fs::read_to_string(folder.file(RunFolder::PREDICTIONS)).unwrap_or_default();
+    let root = format!("{}/", data.trim_end_matches('/'));
+    text.lines().nth(1).is_some_and(|line| line.trim_start_matches('"').starts_with(&root))
 }

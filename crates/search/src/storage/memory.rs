@@ -68,6 +68,13 @@ impl Storage for Memory {
         Ok(())
     }
 
+    fn put_back(&self, number: u64, attributes: &[(&str, Value)]) -> Result<(), StorageError> {
+        self.change(number, |trial| {
+            trial.state = State::Waiting;
+            set_all(trial, attributes);
+        })
+    }
+
     fn claim(&self) -> Result<Option<u64>, StorageError> {
         let mut trials = self.lock();
         let waiting = trials.iter_mut().find(|trial| trial.state == State::Waiting);

@@ -57,6 +57,13 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// The storage cannot be written, or the trial has ended already.
     fn retry(&self, number: u64, retries: usize, attributes: &[(&str, Value)]) -> Result<(), StorageError>;
 
+    /// Lets a running trial wait again, under its number and with all that is known of it, and sets user attributes of it in the same step. Optuna
+    /// has no word for it, and reads it: a waiting trial that has parameters is run with them.
+    ///
+    /// # Errors
+    /// The storage cannot be written, or the trial has ended already.
+    fn put_back(&self, number: u64, attributes: &[(&str, Value)]) -> Result<(), StorageError>;
+
     /// Takes the first waiting trial, so that it runs and nobody else takes it; its number, and none where no trial waits. Its parameters may be
     /// given (`fixed_params` among the system attributes).
     ///
@@ -352,8 +359,8 @@ fn ending(number: u64, state: State, value: Option<f64>) -> Result<(State, Optio
     }
 }
 
-/// A name that no other worker has. It is the only thing here that is different each time, and no result depends on it.
-fn unique_name() -> String {
+/// A name that nobody else has. It is the only thing here that is different each time, and no result depends on it.
+pub fn unique_name() -> String {
     let random = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", random(), random())
 }

@@ -34,7 +34,7 @@ macro_rules! checks {
 checks!(numbers_are_distinct_among_threads waiting_trials_are_taken_once what_is_written_comes_back
     numbers_that_json_does_not_have what_has_ended_stays a_study_has_one_space waiting_trials_may_be_given_values
     a_silent_trial_fails_once clocks_may_differ trials_without_a_heartbeat_are_left_alone no_trial_is_made_too_many
-    a_trial_that_is_given_back_waits a_lost_trial_waits_and_makes_no_room);
+    a_trial_that_is_given_back_waits a_trial_that_is_put_back_keeps_its_number_and_what_is_known a_lost_trial_waits_and_makes_no_room);
 
 #[test]
 fn an_old_heartbeat_is_seen_at_once() {

@@ -28,7 +28,8 @@ macro_rules! tests {
             crate::suite::tests!(@each $new, numbers_are_distinct_among_threads waiting_trials_are_taken_once
                 what_is_written_comes_back numbers_that_json_does_not_have what_has_ended_stays
                 a_study_has_one_space waiting_trials_may_be_given_values
-                no_trial_is_made_too_many a_trial_that_is_given_back_waits);
+                no_trial_is_made_too_many a_trial_that_is_given_back_waits
+                a_trial_that_is_put_back_keeps_its_number_and_what_is_known);
         }
     };
     ($storage:ident with heartbeats, $new:expr) => {
@@ -174,6 +175,31 @@ pub fn a_trial_that_is_given_back_waits(open: &Open) {
     b.retry(number, 3, &[]).unwrap();
     assert_eq!(a.claim().unwrap(), None);
     assert_eq!(a.create_within(1).unwrap(), Some(4));
+}
+
+pub fn a_trial_that_is_put_back_keeps_its_number_and_what_is_known(open: &Open) {
+    let (a, b) = (handle(open), handle(open));
+    let number = a.create_within(1).unwrap().unwrap();
+    a.set_params(number, &params(), &[("run", json!("r")), ("worker", json!("a"))]).unwrap();
+    a.report(number, 1, 0.5).unwrap();
+    a.set_attribute(number, true, "completed_rung_0", &json!(0.5)).unwrap();
+    a.put_back(number, &[("worker", Value::Null)]).unwrap();
+    // It counts while it waits.
+    assert_eq!(b.create_within(1).unwrap(), None);
+    let waiting = b.trials().unwrap().remove(0);
+    assert_eq!(waiting.state, State::Waiting);
+    assert_eq!((waiting.params.len(), waiting.intermediate.get(&1)), (params().len(), Some(&0.5)));
+    assert_eq!(waiting.user_attributes["run"], json!("r"));
+    assert_eq!(waiting.user_attributes["worker"], Value::Null);
+    assert_eq!(waiting.system_attributes["completed_rung_0"], json!(0.5));
+    assert_eq!([a.claim().unwrap(), b.claim().unwrap()], [Some(number), None]);
+    // As a trial that runs it takes what it is told, also the same again.
+    b.set_params(number, &params(), &[]).unwrap();
+    b.report(number, 1, 0.5).unwrap();
+    b.report(number, 2, 0.25).unwrap();
+    b.finish(number, State::Complete, Some(0.25), &[]).unwrap();
+    assert_eq!(a.trials().unwrap()[0].intermediate.len(), 2);
+    assert!(a.put_back(number, &[]).unwrap_err().to_string().contains("has ended already"));
 }
 
 pub fn waiting_trials_may_be_given_values(open: &Open) {

@@ -174,7 +174,7 @@ pub fn mlflow_target(config: &TrackingConfig) -> Result<Option<Target>, String> 
 }
 
 impl Tracking {
-    /// Opens the trackers that the recipe asks for, in the run's folder, and records what is known at the start. A server is told only
+    /// Opens the trackers that the recipe asks for, in the run's folder, and records what is known at the start; `recipe` is its text. A server is told only
     /// once [`Tracking::send`] says so.
     ///
     /// # Errors
@@ -182,6 +182,7 @@ impl Tracking {
     pub fn start(
         folder: &RunFolder,
         plan: &Plan<'_>,
+        recipe: &str,
         normalization: &Normalization,
         run: RunInfo,
     ) -> std::io::Result<Self> {
@@ -190,7 +191,7 @@ impl Tracking {
         tracking.event(Event::Start(Box::new(run)));
         tracking.event(Event::Graph(describe::graph(plan.network)));
         tracking.event(Event::Layout(describe::charts()));
-        tracking.text("recipe", 0, describe::verbatim(&plan.recipe.to_toml()));
+        tracking.text("recipe", 0, describe::verbatim(recipe));
         if let Some(notes) = tracking.config.notes.clone() {
             tracking.text("notes", 0, notes);
         }

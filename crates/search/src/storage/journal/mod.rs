@@ -349,6 +349,14 @@ impl Storage for Journal {
         })
     }
 
+    fn put_back(&self, number: u64, attributes: &[(&str, Value)]) -> Result<(), StorageError> {
+        self.change(number, |_, place| {
+            let state = self.of_trial(operation::TRIAL_STATE, place);
+            let state = state.with("state", &json!(code_of(State::Waiting))).with("values", &Value::Null);
+            Ok(self.user_attributes(place, attributes).chain([state]).collect())
+        })
+    }
+
     fn claim(&self) -> Result<Option<u64>, StorageError> {
         let mut known = self.known();
         self.refresh(&mut known)?;

@@ -406,6 +406,14 @@ impl Storage for Rdb {
         })
     }
 
+    fn put_back(&self, number: u64, attributes: &[(&str, Value)]) -> Result<(), StorageError> {
+        self.change(number, |Known { database, .. }, id| {
+            set_user_attributes(&mut **database, id, attributes)?;
+            let sql = "UPDATE trials SET state = 'WAITING' WHERE trial_id = $1";
+            Ok(database.run(sql, &[Cell::Int(id)]).map(drop)?)
+        })
+    }
+
     fn claim(&self) -> Result<Option<u64>, StorageError> {
         let mut known = self.known();
         let waiting = "SELECT trial_id, number FROM trials WHERE study_id = $1 AND state = 'WAITING' \
