@@ -80,15 +80,9 @@ fn start_log(verbose: bool) {
 #[cfg(unix)]
 #[allow(unsafe_code)]
 fn outlive_file_limits() {
-    // The same on Linux and macOS (signal(7), signal(3)).
-    const SIGXFSZ: i32 = 25;
-    const SIG_IGN: usize = 1;
-    unsafe extern "C" {
-        fn signal(signal: i32, handler: usize) -> usize;
-    }
-    // SAFETY: `signal` of the C library with a number and a constant that it defines; no handler of ours runs.
+    // SAFETY: no handler of ours runs, and no other thread is there yet.
     unsafe {
-        signal(SIGXFSZ, SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
 
