@@ -7,6 +7,7 @@ use pupila_backend::{Backend, LossSum};
 use pupila_metrics::Predictions;
 use pupila_run::{RunFolder, RunSummary};
 use pupila_trackers::Event;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An epoch that has ended.
@@ -22,8 +23,8 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Accuracy over the same; of a mixed image, by the class with the larger share.
     pub train_accuracy: f64,
-    /// Every metric of the validation set by its name; NaN where undefined.
-    pub val: Vec<(&'static str, f64)>,
+    /// Every metric of the validation set by its name; NaN where undefined. Shared: a checkpoint copies every epoch's record.
+    pub val: Arc<[(&'static str, f64)]>,
     /// Whether the monitored metric improved, so that these values are now the best.
     pub improved: bool,
     /// Time of the training part.

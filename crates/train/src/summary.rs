@@ -167,7 +167,7 @@ mod tests {
             lr: 0.1,
             train_loss: 1.0,
             train_accuracy: 0.5,
-            val: Vec::new(),
+            val: [].into(),
             improved: false,
             train_time: Duration::from_millis(ms),
             eval_time: Duration::ZERO,

@@ -460,7 +460,7 @@ impl<'a> Training<'a> {
             lr: self.lr,
             train_loss: self.sums.mean(),
             train_accuracy: self.sums.correct as f64 / samples,
-            val,
+            val: val.into(),
             improved,
             train_time: self.train_time,
             eval_time,

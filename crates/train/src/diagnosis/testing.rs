@@ -70,7 +70,7 @@ impl Case {
             lr,
             train_loss: loss,
             train_accuracy: train,
-            val: vec![("loss", loss), ("accuracy", val)],
+            val: [("loss", loss), ("accuracy", val)].into(),
             improved: false,
             train_time: Duration::from_secs(1),
             eval_time: Duration::ZERO,
