@@ -390,6 +390,73 @@ fn hostile_files_are_told_and_end_nothing() {
     assert!(rounds(1, 9) > 500);
 }
 
+/// Pipes and devices in the place of every file that a command is given.
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let (sources, world) = (Sources::new(), World::new("devices"));
+    world.photographs(&sources, "data");
+    fs::create_dir_all(world.path("piped")).unwrap();
+    for name in [
+        "pipe.csv",
+        "pipe.npy",
+        "pipe.npz",
+        "pipe.zip",
+        "pipe.tar",
+        "pipe.safetensors",
+        "pipe.pt",
+        "pipe.jpg",
+        "piped/labels.csv",
+        "piped/best.safetensors",
+        "piped/summary.json",
+        "piped/recipe.toml",
+    ] {
+        world.fifo(&world.path(name));
+    }
+    symlink("/dev/zero", world.path("zero.csv")).unwrap();
+    symlink("/dev/zero", world.path("zero.npy")).unwrap();
+    symlink("/dev/zero", world.path("zero.jpg")).unwrap();
+    symlink("/dev/zero", world.path("zero.safetensors")).unwrap();
+    for file in [
+        "pipe.csv",
+        "pipe.npy",
+        "pipe.npz",
+        "pipe.zip",
+        "pipe.tar",
+        "pipe.jpg",
+        "piped",
+        "zero.csv",
+        "zero.npy",
+        "zero.jpg",
+        "/dev/zero",
+        "/dev/null",
+    ] {
+        let mut arguments = vec!["train", file, "--runs", "runs"];
+        arguments.extend(TINY);
+        arguments.push("data.on_bad_image=skip");
+        for arguments in [&["inspect", file][..], &arguments, &["augment", file, "--out", "grid.png"]] {
+            let (code, said) = world.tried(arguments, file);
+            assert_ne!(code, 0, "{arguments:?}: {said}");
+        }
+    }
+    for file in ["pipe.safetensors", "pipe.pt", "zero.safetensors", "piped", "/dev/zero"] {
+        let mut arguments = vec!["train", "data", "--runs", "runs", "--init-from", file];
+        arguments.extend(TINY);
+        arguments.push("data.on_bad_image=skip");
+        for arguments in [&["predict", file, "data/val/a/good0.jpg"][..], &["eval", file, "data"], &arguments]
+        {
+            let (code, said) = world.tried(arguments, file);
+            assert_ne!(code, 0, "{arguments:?}: {said}");
+        }
+    }
+    for file in ["zero.csv", "pipe.jpg"] {
+        let mut arguments = vec!["train", "data", "--runs", "runs", "--recipe", file];
+        arguments.extend(TINY);
+        arguments.push("data.on_bad_image=skip");
+        let (code, said) = world.tried(&arguments, file);
+        assert_ne!(code, 0, "{said}");
+    }
+}
+
 /// All of them: `.ci/long hostile_files`.
 #[test]
 #[ignore = "takes an hour"]
