@@ -16,6 +16,7 @@ mod dataset;
 mod error;
 mod files;
 mod folds;
+pub mod fuzz;
 mod held;
 mod leaks;
 mod load;

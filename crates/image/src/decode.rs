@@ -131,8 +131,8 @@ pub fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
             Ok(header(gif.size(), gif.orientation(), 3, format))
         }
         Format::WebP => {
-            let mut decoder = open(bytes, format, &Limits::default())?;
-            let orientation = orientation(&mut decoder);
+            let decoder = open(bytes, format, &Limits::default())?;
+            let orientation = orientation(bytes, format);
             let channels = if decoder.color_type().has_color() { 3 } else { 1 };
             Ok(header(decoder.dimensions(), orientation, channels, format))
         }
@@ -146,10 +146,7 @@ pub fn exif_block(bytes: &[u8]) -> Option<Vec<u8>> {
         Format::Jpeg => jpeg::exif(bytes),
         Format::Png => exif::in_png(bytes).map(<[u8]>::to_vec),
         Format::Tiff => Some(bytes.to_vec()),
-        Format::WebP => {
-            let read = || Ok(open(bytes, Format::WebP, &Limits::default())?.exif_metadata().ok().flatten());
-            contained(Format::WebP, read).ok().flatten()
-        }
+        Format::WebP => exif::in_webp(bytes, b"EXIF").map(<[u8]>::to_vec),
         Format::Bmp | Format::Gif => None,
     }
 }
@@ -342,13 +339,13 @@ fn in_file(
         // PNG comes here to be looked at alone, and JPEG not at all.
         Format::WebP | Format::Png | Format::Jpeg => {}
     }
-    let mut decoder = open(bytes, format, limits)?;
+    let decoder = open(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height, format, limits)?;
     // What it gives, and the samples that are made of it.
     let pixels = u64::from(width) * u64::from(height);
     hold(decoder.total_bytes().saturating_add(pixels.saturating_mul(3)))?;
-    let orientation = orientation(&mut decoder);
+    let orientation = orientation(bytes, format);
     let decoded = DynamicImage::from_decoder(decoder).map_err(|error| explain(format, error))?;
     Ok((decoded.into(), orientation))
 }
@@ -365,10 +362,12 @@ fn hold_size(
     hold((u64::from(width) * u64::from(height)).saturating_mul(7))
 }
 
-fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
-    let xmp = decoder.xmp_metadata().ok().flatten();
-    let exif = decoder.exif_metadata().ok().flatten();
-    exif::orientation(exif.as_deref(), xmp.as_deref())
+/// As the file says it. The decoder is not asked: it takes as much memory as a chunk says it has bytes, which may be 4 GiB of a few.
+fn orientation(bytes: &[u8], format: Format) -> Orientation {
+    match format {
+        Format::Png => exif::orientation(exif::in_png(bytes), None),
+        _ => exif::orientation(exif::in_webp(bytes, b"EXIF"), exif::in_webp(bytes, b"XMP ")),
+    }
 }
 
 /// `image`'s decoder of WebP, or of PNG where its samples are wanted as they are stored, with its limits set from ours.

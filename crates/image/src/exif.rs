@@ -25,6 +25,23 @@ pub(crate) fn in_png(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// A chunk of a WebP file of the extended kind, such as its EXIF block; none where it says that it is longer than the file.
+pub(crate) fn in_webp<'a>(bytes: &'a [u8], name: &[u8; 4]) -> Option<&'a [u8]> {
+    let mut at = 12;
+    // Files of the other kinds have pixels alone.
+    bytes.get(at..)?.strip_prefix(b"VP8X")?;
+    loop {
+        let (found, rest) = bytes.get(at..)?.split_first_chunk::<4>()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        if found == name {
+            return rest.get(..length);
+        }
+        // Its name, its length, its data, and a byte where these are odd.
+        at = at.checked_add(length)?.checked_add(8 + length % 2)?;
+    }
+}
+
 /// The value in the first directory, stored as SHORT or, by some programs, as LONG. `None` where there is none, or the block is broken.
 fn of_exif(exif: &[u8]) -> Option<u8> {
     let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
@@ -116,6 +133,25 @@ mod tests {
         assert_eq!(in_png(&[&start[..], &[0xFF; 8]].concat()), None);
         for end in 0..png.len() {
             assert!(matches!(in_png(&png[..end]), None | Some(b"block")));
+        }
+    }
+
+    #[test]
+    fn a_chunk_of_a_webp_file_is_no_longer_than_the_file() {
+        let chunk = |name: &[u8; 4], data: &[u8]| {
+            let pad = &[0][..data.len() % 2];
+            [name, &(data.len() as u32).to_le_bytes()[..], data, pad].concat()
+        };
+        let front = [&b"RIFF____WEBP"[..], &chunk(b"VP8X", &[0; 10]), &chunk(b"VP8 ", b"odd")].concat();
+        let webp = [&front[..], &chunk(b"EXIF", b"block"), &chunk(b"XMP ", b"text")].concat();
+        assert_eq!(in_webp(&webp, b"EXIF"), Some(&b"block"[..]));
+        assert_eq!(in_webp(&webp, b"XMP "), Some(&b"text"[..]));
+        assert_eq!(in_webp(&webp, b"ICCP"), None);
+        // 4 GiB of a few bytes.
+        assert_eq!(in_webp(&[&front[..], b"EXIF\xfe\xff\xff\xff..."].concat(), b"EXIF"), None);
+        assert_eq!(in_webp(&[&b"RIFF____WEBP"[..], &chunk(b"VP8 ", b"pixels")].concat(), b"EXIF"), None);
+        for end in 0..webp.len() {
+            assert!(matches!(in_webp(&webp[..end], b"EXIF"), None | Some(b"block")));
         }
     }
 

@@ -50,7 +50,7 @@ impl Trained {
     /// As a run recorded it, and the files of a scan of its data. Runs of before recorded nothing; of these the scan tells.
     pub(crate) fn of(run: &RunFolder, scanned: Option<&Dataset>) -> Result<Trained, Error> {
         let path = run.file(RunFolder::TRAINED);
-        let recorded = match std::fs::read_to_string(&path) {
+        let recorded = match pupila_run::read_regular_text(&path) {
             Ok(text) => Some(Box::new(was_trained_on(&text)) as Box<dyn Fn(u128) -> bool + Send + Sync>),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io(Tried::Read, &path)(error)),

@@ -103,7 +103,16 @@ impl CheckpointFile {
     /// # Errors
     /// It cannot be read, is damaged in any bit, or is of another format.
     pub fn read(path: &Path) -> Result<CheckpointFile, CheckpointError> {
-        let bytes = fs::read(path).map_err(|source| CheckpointError::Io { path: path.to_owned(), source })?;
+        let bytes = crate::read_regular(path)
+            .map_err(|source| CheckpointError::Io { path: path.to_owned(), source })?;
+        CheckpointFile::of_bytes(path, &bytes)
+    }
+
+    /// The same of bytes that somebody has, of a file of this name.
+    ///
+    /// # Errors
+    /// They are damaged in any bit, or of another format.
+    pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<CheckpointFile, CheckpointError> {
         let damaged = |what: &str| CheckpointError::Damaged { path: path.to_owned(), what: what.to_owned() };
         let Some(all) = bytes.len().checked_sub(DIGEST).filter(|all| *all >= FRONT) else {
             return Err(damaged(&format!("it has {} bytes, fewer than any has", bytes.len())));
@@ -141,6 +150,17 @@ impl CheckpointFile {
             return Err(damaged("it is longer than its arrays"));
         }
         Ok(CheckpointFile { header: header.get(1..).unwrap_or_default().to_vec(), arrays })
+    }
+
+    /// The bytes of a file that holds this.
+    ///
+    /// # Errors
+    /// Never, but for what JSON might not hold.
+    pub fn bytes(&self) -> io::Result<Vec<u8>> {
+        let arrays: Vec<&[f32]> = self.arrays.iter().map(Vec::as_slice).collect();
+        let mut bytes = Vec::new();
+        write_parts(&mut bytes, &self.header, &arrays)?;
+        Ok(bytes)
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn damaged(path: &Path, line: Option<u64>, message: impl std::fmt::Di
 
 /// The text of a file; none where it isn't there.
 pub(crate) fn text(path: &Path) -> Result<Option<String>, RunFileError> {
-    match std::fs::read_to_string(path) {
+    match crate::read_regular_text(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         // A file as the folder of a run.

@@ -4,7 +4,6 @@ use crate::environment::Environment;
 use crate::error::{RunFileError, refuse_newer, text};
 use crate::summary::Summary;
 use crate::write::{sync, write_whole};
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -221,7 +220,7 @@ impl RunFolder {
 /// The first line of a file that may be long; none where there is no such file.
 pub(crate) fn first_line(path: &Path) -> Result<Option<String>, RunFileError> {
     let failed = |source| RunFileError::Io { path: path.to_owned(), source };
-    let file = match File::open(path) {
+    let file = match crate::open_regular(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(None);

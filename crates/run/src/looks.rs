@@ -140,7 +140,7 @@ pub fn note_look(path: &Path, look: &Look) -> io::Result<Looks> {
 /// # Errors
 /// It cannot be read.
 pub fn read_looks(path: &Path) -> io::Result<Looks> {
-    match fs::read(path) {
+    match crate::read_regular(path) {
         Ok(content) => Ok(parsed(&content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Looks::default()),
         Err(error) => Err(error),

@@ -12,6 +12,7 @@ mod early_shortcuts;
 mod evaluate;
 mod features;
 mod fitted;
+pub mod fuzz;
 mod insight;
 mod kept_features;
 mod learning;

@@ -1,17 +1,17 @@
 //! The model file: safetensors with PyTorch's names and layouts, and everything needed to use the model again (classes,
-//! input, normalisation, architecture) in its metadata, so that nothing has to be said twice.
+//! input, normalisation, architecture) in its metadata, so that nothing has to be said twice. Behind these stands a checksum of them and of all
+//! tensors, so that a flipped bit is told; other readers of safetensors pass it over, and files of before it are read without one.
 
 use crate::recipe::Input;
 use pupila_dataset::ResizeRule;
 use pupila_image::{DecodeError, Image};
 use pupila_network::{ModelConfig, Network, Shape, StateDict, Tensor, architectures};
-use pupila_run::{LearntFrom, write_whole};
+use pupila_run::{LearntFrom, read_regular, write_whole};
 use pupila_transforms::{Normalization, NormalizationError, PerImage};
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 const KEY: &str = ModelCard::KEY;
 /// The version of the metadata.
 const FORMAT: u32 = 1;
+/// What stands between the card and the checksum, which are one JSON object.
+const CHECKSUM: &str = ",\"checksum\":\"";
 
 /// What a model is and what it expects.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +86,12 @@ pub enum ModelFileError {
         path: PathBuf,
         /// Why.
         source: SafeTensorError,
+    },
+    /// Its values or its description are not those that were written.
+    #[error("{}: it is damaged: its checksum is another than that of its values; copy or train it again", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
     },
     /// It is a safetensors file of something else.
     #[error("{}: {reason}", path.display())]
@@ -222,11 +230,20 @@ impl ModelFile {
     /// # Errors
     /// See [`ModelFileError`]. The file is not trusted: its sizes are checked before anything is allocated.
     pub fn read(path: &Path) -> Result<ModelFile, ModelFileError> {
+        let bytes =
+            read_regular(path).map_err(|source| ModelFileError::Io { path: path.to_owned(), source })?;
+        ModelFile::of_bytes(path, &bytes)
+    }
+
+    /// The same of bytes that somebody has, of a file of this name.
+    ///
+    /// # Errors
+    /// As those of [`Self::read`].
+    pub fn of_bytes(path: &Path, bytes: &[u8]) -> Result<ModelFile, ModelFileError> {
         let path = path.to_owned();
-        let bytes = fs::read(&path).map_err(|source| ModelFileError::Io { path: path.clone(), source })?;
         let damaged = |source| ModelFileError::SafeTensors { path: path.clone(), source };
         let foreign = |reason: String| ModelFileError::NotAModel { path: path.clone(), reason };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
         let text = text.ok_or_else(|| {
             foreign("it holds tensors, but was not written by Pupila: no classes, no input size".into())
@@ -240,7 +257,7 @@ impl ModelFile {
                 card.format
             )));
         }
-        let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let mut state = StateDict::new();
         for (name, view) in tensors.iter() {
             if view.dtype() != Dtype::F32 {
@@ -249,6 +266,12 @@ impl ModelFile {
             let data =
                 view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
             state.insert(name.to_owned(), Tensor { shape: view.shape().to_vec(), data });
+        }
+        // Files of before there were checksums have none.
+        let (said, sum) =
+            text.rsplit_once(CHECKSUM).map_or((&text[..], None), |(said, sum)| (said, Some(sum)));
+        if sum.is_some_and(|sum| sum != format!("{}\"}}", checksum(said, &state))) {
+            return Err(ModelFileError::Checksum { path });
         }
         Ok(ModelFile { card, state })
     }
@@ -259,6 +282,14 @@ impl ModelFile {
     /// [`ModelFileError::Io`], for example a full disk. An older file of this name is still there then.
     pub fn write(card: &ModelCard, state: &StateDict, path: &Path) -> Result<(), ModelFileError> {
         let failed = |source: io::Error| ModelFileError::Io { path: path.to_owned(), source };
+        write_whole(path, &ModelFile::bytes(card, state).map_err(failed)?).map_err(failed)
+    }
+
+    /// The bytes of a model file.
+    ///
+    /// # Errors
+    /// A tensor whose shape is not that of its values.
+    pub fn bytes(card: &ModelCard, state: &StateDict) -> io::Result<Vec<u8>> {
         let bytes: Vec<(&String, Vec<u8>, &Tensor)> = state
             .iter()
             .map(|(name, t)| (name, t.data.iter().flat_map(|x| x.to_le_bytes()).collect(), t))
@@ -266,12 +297,34 @@ impl ModelFile {
         let mut views = Vec::new();
         for (name, bytes, tensor) in &bytes {
             let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes);
-            views.push((name, view.map_err(|error| failed(io::Error::other(error)))?));
+            views.push((name, view.map_err(io::Error::other)?));
         }
-        let text = serde_json::to_string(card).map_err(|error| failed(error.into()))?;
+        let mut text = serde_json::to_string(card)?;
+        // The end of the object, which comes behind the checksum.
+        text.pop();
+        text += &format!("{CHECKSUM}{}\"}}", checksum(&text, state));
         let metadata = HashMap::from([(KEY.to_owned(), text)]);
-        let file =
-            safetensors::serialize(views, Some(metadata)).map_err(|error| failed(io::Error::other(error)))?;
-        write_whole(path, &file).map_err(failed)
+        safetensors::serialize(views, Some(metadata)).map_err(io::Error::other)
     }
+}
+
+/// The XXH3-128 of what a card says, up to its checksum, and of every tensor's name, shape and values, in hexadecimal.
+fn checksum(said: &str, state: &StateDict) -> String {
+    let mut hasher = twox_hash::XxHash3_128::new();
+    // Lengths come before texts and shapes, so that no two files run together as the same bytes.
+    let text = |hasher: &mut twox_hash::XxHash3_128, text: &str| {
+        hasher.write(&(text.len() as u64).to_le_bytes());
+        hasher.write(text.as_bytes());
+    };
+    text(&mut hasher, said);
+    for (name, tensor) in state {
+        text(&mut hasher, name);
+        hasher.write(&(tensor.shape.len() as u64).to_le_bytes());
+        tensor.shape.iter().for_each(|&side| hasher.write(&(side as u64).to_le_bytes()));
+        for piece in tensor.data.chunks(1 << 14) {
+            let bytes: Vec<u8> = piece.iter().flat_map(|value| value.to_le_bytes()).collect();
+            hasher.write(&bytes);
+        }
+    }
+    format!("{:032x}", hasher.finish_128())
 }

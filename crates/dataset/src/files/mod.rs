@@ -150,6 +150,10 @@ fn read(path: &Path, most: u64) -> io::Result<(Vec<u8>, Stamp)> {
 
 /// The first `bytes` bytes of a file.
 pub(crate) fn read_start(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
+    // Opening a pipe would wait for its other end for ever.
+    if let There::Other | There::Folder = there(path)? {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     match std::fs::File::open(path) {
         Ok(file) => {
             let mut start = Vec::new();

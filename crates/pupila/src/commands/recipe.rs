@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use anyhow::Context;
 use pupila::recipe::{Layers, Setting, key_meant};
 use pupila::{CheckedRecipe, Learnt};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The keys that say what of the data is what.
@@ -114,10 +115,23 @@ fn once(settings: &[Setting]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The text of a recipe file. It may be a pipe, as `<(...)` of a shell is; what has no end is not read to it.
+fn text_of(path: &Path) -> std::io::Result<String> {
+    const MOST: u64 = 1 << 24;
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(MOST + 1).read_to_string(&mut text)?;
+    if read as u64 > MOST {
+        return Err(std::io::Error::other(format!(
+            "it has more than {MOST} bytes, and a recipe has a few thousand"
+        )));
+    }
+    Ok(text)
+}
+
 /// A recipe file under settings.
 pub(super) fn layers(file: Option<&Path>, settings: Vec<Setting>) -> Result<Layers, Failure> {
     let read = |path: &Path| -> Result<(PathBuf, String), Failure> {
-        let text = std::fs::read_to_string(path)
+        let text = text_of(path)
             .with_context(|| format!("cannot read the recipe {}", path.display()))
             .map_err(Failure::Request)?;
         Ok((path.to_owned(), text))
