@@ -460,7 +460,7 @@ fn what_is_no_file_is_refused_at_once() {
 
 /// All of them: `.ci/long hostile_files`.
 #[test]
-#[ignore = "takes an hour"]
+#[ignore = "takes minutes"]
 fn ten_thousand_hostile_files() {
     let mut files = 0;
     for seed in 2.. {

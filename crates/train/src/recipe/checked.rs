@@ -205,7 +205,9 @@ impl CheckedRecipe {
             for key in known.iter().filter(|key| key.split_once('.').is_some_and(|(s, _)| s == section)) {
                 let name = &key[section.len() + 1..];
                 text += &match values.and_then(|values| values.get(name)) {
-                    Some(value) => format!("{:<44} # {}\n", format!("{name} = {value}"), self.origin(key)),
+                    Some(value) => {
+                        format!("{:<44} # {}\n", format!("{name} = {value}"), comment(&self.origin(key)))
+                    }
                     None => format!("# {name} is not set\n"),
                 };
             }
@@ -214,11 +216,36 @@ impl CheckedRecipe {
     }
 }
 
+/// An origin on one line: a path or what was typed may hold a line break, behind which its rest would be keys.
+fn comment(origin: &Origin) -> String {
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    origin.to_string().chars().map(plain).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::recipe::{Augment, Layers, Train};
     use pupila_transforms::HorizontalFlip;
+
+    #[test]
+    fn what_was_typed_stays_in_its_comment() {
+        let settings = ["train.epochs=3\n[train]\nseed=5", "train.batch=7 \u{7f}\u{1}"];
+        let path = "a\n[train]\nseed = 9\n.toml";
+        for typed in settings {
+            let option = format!("--set {typed}");
+            let assignment = typed.split(['\n', ' ']).next().unwrap_or_default().to_owned();
+            let file = Some((path.into(), "[optimizer]\nlr = 0.5\n".into()));
+            let settings = vec![crate::recipe::Setting { assignment, option }];
+            let recipe = Layers { file, settings, learnt: None }.resolve().unwrap();
+            let again = Layers {
+                file: Some(("r.toml".into(), recipe.to_toml())),
+                settings: Vec::new(),
+                learnt: None,
+            };
+            assert_eq!(again.resolve().unwrap().recipe(), recipe.recipe());
+        }
+    }
 
     #[test]
     fn a_recipe_in_code_is_the_one_in_toml_and_is_checked_like_it() {
