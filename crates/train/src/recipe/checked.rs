@@ -230,11 +230,11 @@ mod tests {
 
     #[test]
     fn what_was_typed_stays_in_its_comment() {
-        let settings = ["train.epochs=3\n[train]\nseed=5", "train.batch= 7 # \u{7f}\u{1}"];
+        let settings = ["train.epochs=3\n[train]\nseed=5", "train.batch=7 \u{7f}\u{1}"];
         let path = "a\n[train]\nseed = 9\n.toml";
         for typed in settings {
             let option = format!("--set {typed}");
-            let assignment = typed.split('\n').next().unwrap_or_default().to_owned();
+            let assignment = typed.split(['\n', ' ']).next().unwrap_or_default().to_owned();
             let file = Some((path.into(), "[optimizer]\nlr = 0.5\n".into()));
             let settings = vec![crate::recipe::Setting { assignment, option }];
             let recipe = Layers { file, settings, learnt: None }.resolve().unwrap();
