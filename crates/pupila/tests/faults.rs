@@ -7,26 +7,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use tempfile::TempDir;
 
 struct World {
-    folder: PathBuf,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
+    folder: TempDir,
 }
 
 impl World {
     fn new(name: &str) -> Self {
+        let prefix = format!("faults-{name}-");
         let folder =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+            tempfile::Builder::new().prefix(&prefix).tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/skin");
         for split in ["train", "val"] {
             for class in ["nevus", "melanoma"] {
-                let to = folder.join("data").join(split).join(class);
+                let to = folder.path().join("data").join(split).join(class);
                 fs::create_dir_all(&to).unwrap();
                 let entries = fs::read_dir(samples.join(split).join(class)).unwrap();
                 let mut photographs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -40,7 +35,7 @@ impl World {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.folder.path().join(name)
     }
 
     /// Trains `RUNS/tiny` anew.

@@ -4,102 +4,68 @@
 //! Processes are ended from within, as in `resume.rs`.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::killed::{World, said};
 use pupila::verify::sameness::{Side, differences};
-use pupila::{Image, encode_png};
 use pupila_search::storage::open;
 use pupila_search::{Direction, State, Trial};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
-use tempfile::TempDir;
 
 const SPACE: &str = "[space]\n\"optimizer.lr\" = { float = [1e-3, 1e-1], log = true }\n\"model.hidden\" = { categorical = [[8], [16, 8]] }\n";
 const TRIALS: usize = 4;
 /// Of a trial that is not ended early: 12 images in batches of 4, 4 epochs.
 const STEPS: u64 = 12;
 
-struct World {
-    temporary: TempDir,
+fn world() -> World {
+    let world = World::of(&["a", "b"], 6, 4);
+    fs::write(world.path("space.toml"), SPACE).unwrap();
+    world
 }
 
-impl World {
-    fn new() -> Self {
-        let world = World { temporary: tempfile::tempdir().unwrap() };
-        let mut word = 7u32;
-        let mut noise = || {
-            word = word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (word >> 24) as u8
+/// Runs `pupila search`, which leaves runs in `runs`.
+fn search(world: &World, runs: &str, pruner: &str, storage: Option<&str>, fault: Option<&str>) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pupila"));
+    command
+        .args(["search", "data", "--space", "space.toml", "--name", "s", "--runs", runs])
+        .args(["--size", "8", "--epochs", "4", "--set", "train.batch=4", "--seeds", "0"])
+        .args(["--set", "checkpoint.steps=2", "--set", "checkpoint.minutes=0"])
+        .args(["--trials", &TRIALS.to_string(), "--sampler", "tpe", "--pruner", pruner])
+        .current_dir(world.temporary.path())
+        .env("PUPILA_CACHE_DIR", world.path("cache"))
+        .env("PUPILA_STATE_DIR", world.path("state"))
+        .env_remove("MLFLOW_TRACKING_URI")
+        .env_remove("PUPILA_TEST_FAULT");
+    if let Some(storage) = storage {
+        command.args(["--storage", storage]);
+    }
+    if let Some(fault) = fault {
+        command.env("PUPILA_TEST_FAULT", fault);
+    }
+    command.output().unwrap()
+}
+
+fn trials(storage: &str) -> Vec<Trial> {
+    open(storage, "s", Direction::Minimize).unwrap().trials().unwrap()
+}
+
+fn journal(world: &World, runs: &str) -> PathBuf {
+    world.path(runs).join("s/trials.journal")
+}
+
+/// That every run is that of the search that was never stopped.
+fn assert_runs(world: &World, runs: &str, whole: &str, what: &str) {
+    for number in 0..TRIALS {
+        let side = |runs: &str| Side {
+            folder: world.path(runs).join(format!("s/trial-{number:04}")),
+            data: "data".into(),
         };
-        for (split, images) in [("train", 6), ("val", 4)] {
-            for (class, name) in ["a", "b"].iter().enumerate() {
-                let folder = world.path("data").join(split).join(name);
-                fs::create_dir_all(&folder).unwrap();
-                for i in 0..images {
-                    let pixels =
-                        (0..8 * 8 * 3).map(|at| noise() / 2 + if at % 3 == class { 40 } else { 0 }).collect();
-                    let png = encode_png(&Image::new(8, 8, 3, pixels).unwrap()).unwrap();
-                    fs::write(folder.join(format!("{i}.png")), png).unwrap();
-                }
-            }
-        }
-        fs::write(world.path("space.toml"), SPACE).unwrap();
-        world
+        let (found, files) = differences(&side(runs), &side(whole)).unwrap();
+        assert!(found.is_empty(), "{what}: {}", found.iter().map(|d| format!("{d}\n")).collect::<String>());
+        assert!(files.len() >= 8, "{files:?}");
     }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.temporary.path().join(name)
-    }
-
-    /// Runs `pupila search`, which leaves runs in `runs`.
-    fn search(&self, runs: &str, pruner: &str, storage: Option<&str>, fault: Option<&str>) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pupila"));
-        command
-            .args(["search", "data", "--space", "space.toml", "--name", "s", "--runs", runs])
-            .args(["--size", "8", "--epochs", "4", "--set", "train.batch=4", "--seeds", "0"])
-            .args(["--set", "checkpoint.steps=2", "--set", "checkpoint.minutes=0"])
-            .args(["--trials", &TRIALS.to_string(), "--sampler", "tpe", "--pruner", pruner])
-            .current_dir(self.temporary.path())
-            .env("PUPILA_CACHE_DIR", self.path("cache"))
-            .env("PUPILA_STATE_DIR", self.path("state"))
-            .env_remove("MLFLOW_TRACKING_URI")
-            .env_remove("PUPILA_TEST_FAULT");
-        if let Some(storage) = storage {
-            command.args(["--storage", storage]);
-        }
-        if let Some(fault) = fault {
-            command.env("PUPILA_TEST_FAULT", fault);
-        }
-        command.output().unwrap()
-    }
-
-    fn trials(&self, storage: &str) -> Vec<Trial> {
-        open(storage, "s", Direction::Minimize).unwrap().trials().unwrap()
-    }
-
-    fn journal(&self, runs: &str) -> PathBuf {
-        self.path(runs).join("s/trials.journal")
-    }
-
-    /// That every run is that of the search that was never stopped.
-    fn assert_runs(&self, runs: &str, whole: &str, what: &str) {
-        for number in 0..TRIALS {
-            let side = |runs: &str| Side {
-                folder: self.path(runs).join(format!("s/trial-{number:04}")),
-                data: "data".into(),
-            };
-            let (found, files) = differences(&side(runs), &side(whole)).unwrap();
-            assert!(
-                found.is_empty(),
-                "{what}: {}",
-                found.iter().map(|d| format!("{d}\n")).collect::<String>()
-            );
-            assert!(files.len() >= 8, "{files:?}");
-        }
-    }
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// Trials without what says where, when and by whom they were run.
@@ -116,30 +82,30 @@ fn plain(trials: Vec<Trial>) -> Vec<Trial> {
 /// Kills searches at these moments, one after the other until there is none left, and compares what the last one leaves. How many of them went on
 /// in the middle of a trial.
 fn killed(pruner: &str, storage: impl Fn(&World, &str) -> Option<String>, moments: &[&[String]]) -> usize {
-    let world = World::new();
+    let world = world();
     let of = |runs: &str| storage(&world, runs);
     let address =
-        |runs: &str| of(runs).unwrap_or_else(|| format!("journal:{}", world.journal(runs).display()));
-    let output = world.search("whole", pruner, of("whole").as_deref(), None);
+        |runs: &str| of(runs).unwrap_or_else(|| format!("journal:{}", journal(&world, runs).display()));
+    let output = search(&world, "whole", pruner, of("whole").as_deref(), None);
     assert!(output.status.success(), "{}", said(&output));
-    let whole = plain(world.trials(&address("whole")));
+    let whole = plain(trials(&address("whole")));
     assert_eq!(whole.len(), TRIALS);
     let mut middles = 0;
     for (place, faults) in moments.iter().enumerate() {
         let runs = format!("runs{place}");
         let what = format!("{pruner}: {faults:?}");
         for fault in *faults {
-            let output = world.search(&runs, pruner, of(&runs).as_deref(), Some(fault));
+            let output = search(&world, &runs, pruner, of(&runs).as_deref(), Some(fault));
             assert!(output.status.code().is_none() || output.status.success(), "{what}: {}", said(&output));
             middles += said(&output).matches(" goes on from ").count();
         }
-        let output = world.search(&runs, pruner, of(&runs).as_deref(), None);
+        let output = search(&world, &runs, pruner, of(&runs).as_deref(), None);
         assert!(output.status.success(), "{what}: {}", said(&output));
         middles += said(&output).matches(" goes on from ").count();
-        assert_eq!(plain(world.trials(&address(&runs))), whole, "{what}: {}", said(&output));
-        world.assert_runs(&runs, "whole", &what);
+        assert_eq!(plain(trials(&address(&runs))), whole, "{what}: {}", said(&output));
+        assert_runs(&world, &runs, "whole", &what);
         if of(&runs).is_none() {
-            let text = fs::read_to_string(world.journal(&runs)).unwrap();
+            let text = fs::read_to_string(journal(&world, &runs)).unwrap();
             let reports = text.lines().filter(|line| line.contains("\"op_code\":7,")).count();
             let epochs: usize = whole.iter().map(|trial| trial.intermediate.len()).sum();
             assert_eq!(reports, epochs, "{what}: each epoch is reported once");
@@ -197,9 +163,9 @@ type Damage = fn(PathBuf);
 
 #[test]
 fn a_trial_that_cannot_go_on_begins_anew_and_it_is_said() {
-    let world = World::new();
-    assert!(world.search("whole", "none", None, None).status.success());
-    let whole = plain(world.trials(&format!("journal:{}", world.journal("whole").display())));
+    let world = world();
+    assert!(search(&world, "whole", "none", None, None).status.success());
+    let whole = plain(trials(&format!("journal:{}", journal(&world, "whole").display())));
     let cases: [(&str, Damage, &str); 3] = [
         ("gone", |run| fs::remove_dir_all(run).unwrap(), "begins anew: its run is not in this folder"),
         (
@@ -210,22 +176,18 @@ fn a_trial_that_cannot_go_on_begins_anew_and_it_is_said() {
         ("cut", |run| fs::write(run.join("metrics.jsonl"), "").unwrap(), "the record of its epochs is gone"),
     ];
     for (runs, damage, told) in cases {
-        let output = world.search(runs, "none", None, Some("abort@step:6"));
+        let output = search(&world, runs, "none", None, Some("abort@step:6"));
         assert!(output.status.code().is_none(), "{}", said(&output));
         damage(world.path(runs).join("s/trial-0000"));
-        let output = world.search(runs, "none", None, None);
+        let output = search(&world, runs, "none", None, None);
         assert!(output.status.success() && said(&output).contains(told), "{runs}: {}", said(&output));
-        assert_eq!(
-            plain(world.trials(&format!("journal:{}", world.journal(runs).display()))),
-            whole,
-            "{runs}"
-        );
-        world.assert_runs(runs, "whole", runs);
+        assert_eq!(plain(trials(&format!("journal:{}", journal(&world, runs).display()))), whole, "{runs}");
+        assert_runs(&world, runs, "whole", runs);
     }
     // One that comes no epoch further is given up: it may be what ends its workers.
     for _ in 0..5 {
-        assert!(world.search("stuck", "none", None, Some("abort@step:1")).status.code().is_none());
+        assert!(search(&world, "stuck", "none", None, Some("abort@step:1")).status.code().is_none());
     }
-    let trials = world.trials(&format!("journal:{}", world.journal("stuck").display()));
+    let trials = trials(&format!("journal:{}", journal(&world, "stuck").display()));
     assert_eq!(trials[0].state, State::Fail);
 }

@@ -1,6 +1,7 @@
 //! Runs the binary on the sample photographs, each test in a folder and with a cache of its own.
 #![allow(clippy::unwrap_used, dead_code)]
 
+pub mod killed;
 pub mod made_runs;
 pub mod planted;
 pub mod studies;
