@@ -271,7 +271,7 @@ impl GoingOn {
 }
 
 /// Removes what a process has left that was killed when all was written.
-fn clear(folder: &RunFolder, recipe: &CheckedRecipe) -> Result<(), Error> {
+pub(crate) fn clear(folder: &RunFolder, recipe: &CheckedRecipe) -> Result<(), Error> {
     if !recipe.checkpoint.keep_final {
         let removed = CheckpointFolder::of(folder.path()).remove(&SystemDisk);
         removed.map_err(|(path, error)| Error::io(Tried::Write, path)(error))?;
@@ -418,8 +418,9 @@ fn with_origins(before: &str, now: &str) -> String {
             line.clone_into(section);
         }
         let (key, rest) = line.split_once(" = ").filter(|_| !line.starts_with('#'))?;
-        let value = rest.split_once(" # ").map_or(rest, |(value, _)| value).trim_end();
-        Some((format!("{section}{key}"), value.to_owned()))
+        // A text may hold what begins a comment.
+        let value = format!("value = {rest}").parse::<toml::Table>().ok()?;
+        Some((format!("{section}{key}"), value.to_string()))
     };
     for line in before.lines() {
         if let Some(key) = key_of(line, &mut section) {

@@ -7,6 +7,7 @@
 mod background;
 mod event;
 mod histogram;
+mod host;
 mod jsonl;
 pub mod mlflow;
 mod pr_curve;
@@ -17,6 +18,7 @@ mod tensorboard;
 pub use background::Background;
 pub use event::{Chart, Event, GraphNode, RunInfo};
 pub use histogram::{Counts, Histogram};
+pub use host::host;
 pub use jsonl::Jsonl;
 pub use pr_curve::PrCurve;
 pub use pupila_run::{DataRecord, Group, RunEnd};

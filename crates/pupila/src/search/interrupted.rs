@@ -8,13 +8,14 @@
 use super::Search;
 use super::trial::{Ended, INTERRUPTED, RETRIES, RUN, fail, is_run_name, outcome, run_name};
 use crate::error::Error;
+use crate::resume::{clear, resolve};
 use crate::runs::remove_unfinished;
 use crate::session::GoingOn;
 use crate::study::has_ended;
-use pupila_run::{RunFolder, Summary};
-use pupila_search::storage::Storage;
+use pupila_run::{RunEnd, RunFolder, RunLock, Summary};
+use pupila_search::storage::{HEARTBEAT, Storage};
 use pupila_search::{State, Trial};
-use pupila_train::{CheckedRecipe, EpochRecord};
+use pupila_train::{CheckedRecipe, EpochRecord, flat_recipe};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -31,12 +32,19 @@ pub(super) fn put_back(storage: &dyn Storage, number: u64) -> Result<(), Error> 
     Ok(storage.put_back(number, &[(WORKER, Value::Null)])?)
 }
 
-/// Takes up the trials of this folder that still run by the storage, where it is known that nobody works in the folder. `all`: the storage is the
-/// folder's own.
-pub(super) fn take_up_all(storage: &dyn Storage, all: bool, worker: Option<&str>) -> Result<(), Error> {
+/// Takes up the trials of this folder that still run by the storage, where it is known that nobody works in the folder. `own`: the storage is the
+/// folder's own; then a trial that nobody has signed yet was most likely begun here.
+pub(super) fn take_up_all(storage: &dyn Storage, own: bool, worker: Option<&str>) -> Result<(), Error> {
     for lost in storage.trials()?.iter().filter(|trial| trial.state == State::Running) {
-        let of = lost.user_attributes.get(WORKER).and_then(Value::as_str);
-        if all || (of.is_some() && of == worker) {
+        let is_ours = match lost.user_attributes.get(WORKER).and_then(Value::as_str) {
+            Some(of) => Some(of) == worker,
+            // A program that knows no heartbeats, as Optuna's own, may be at work.
+            None => {
+                let beats = lost.system_attributes.get(HEARTBEAT).is_some_and(Value::is_string);
+                own && beats && lost.intermediate.is_empty()
+            }
+        };
+        if is_ours {
             take_up(storage, lost)?;
         }
     }
@@ -86,8 +94,13 @@ pub(super) fn place(
             continue;
         }
         if has_ended(&folder)? {
-            if let Some(ended) = ended(search, trial, &folder)? {
-                return Ok((name, Place::Ended(ended)));
+            match cleared(&folder, recipe) {
+                Ok(()) => {
+                    if let Some(ended) = ended(search, trial, &folder)? {
+                        return Ok((name, Place::Ended(ended)));
+                    }
+                }
+                Err(reason) => why = reason,
             }
             continue;
         }
@@ -99,6 +112,19 @@ pub(super) fn place(
     let folder = search.folder.join(&own);
     remove_unfinished(&folder)?;
     Ok((own, Place::Beginning(was_begun.then_some(why))))
+}
+
+/// Removes what a run of this recipe has left that has ended and whose process was gone before it had cleared up; why it is not to be had.
+fn cleared(folder: &Path, recipe: &CheckedRecipe) -> Result<(), String> {
+    let files = RunFolder::open(folder).map_err(|_| "its run is gone")?;
+    let text = std::fs::read_to_string(files.file(RunFolder::RECIPE)).map_err(|error| error.to_string())?;
+    let before = resolve(&files, &text, Vec::new()).map_err(|error| error.to_string())?;
+    if flat_recipe(&before) != flat_recipe(recipe) {
+        return Err("its run was of another recipe".to_owned());
+    }
+    let lock = RunLock::take(folder).map_err(|error| error.to_string())?;
+    let _lock = lock.ok_or("another process is running it")?;
+    clear(&files, recipe).map_err(|error| error.to_string())
 }
 
 /// How a trial ended whose run has left all that it leaves, and whose worker was gone before it could say so.
@@ -116,7 +142,9 @@ fn ended(search: &Search, trial: &Trial, folder: &Path) -> Result<Option<Ended>,
         }
     }
     let value = summary.val.as_ref().and_then(|val| val.get(name).copied().flatten());
-    let why = pruned(trial).map(|(_, why)| why);
+    // Under another number the trial does not know it, and its run does.
+    let by_run = || summary.ended_because.clone().filter(|_| summary.status == RunEnd::Ended);
+    let why = pruned(trial).map(|(_, why)| why).or_else(by_run);
     Ok(Some(outcome(search, summary.status, why, value, summary.best_epoch, last)))
 }
 

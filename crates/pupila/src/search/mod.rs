@@ -235,8 +235,7 @@ impl Search {
         space.check_trials(place, &storage.trials()?).map_err(Error::Search)?;
         record::same_study(storage.as_ref(), &study, &base, space, first.dataset())?;
         drop(first);
-        // Nobody else works in this folder, so whatever runs in its own journal was left by a process that is gone.
-        // In a shared one that is known of what ran in this folder.
+        // Nobody else works in this folder, so whatever runs in it by the storage was left by a process that is gone.
         let worker = lock.worker(&folder);
         if lock.is_alone {
             interrupted::take_up_all(storage.as_ref(), options.storage.is_none(), worker.as_deref())?;

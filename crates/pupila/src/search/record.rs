@@ -9,7 +9,7 @@ use pupila_run::{DataRecord, FORMAT, RunEnd, RunFolder, write_whole};
 use pupila_search::storage::{Storage, unique_name};
 use pupila_search::{Space, State, Trial};
 use pupila_trackers::mlflow::sync;
-use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, now};
+use pupila_trackers::{Event, Jsonl, RunInfo, Tracker, host, now};
 use pupila_train::{CheckedRecipe, fingerprint, flat_recipe, mlflow_target};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -106,9 +106,10 @@ impl Lock {
         Ok(Lock { file, path, is_alone, id })
     }
 
-    /// What tells trials that run in this folder from those of others, also of a copy of it: the storage may be shared.
+    /// What tells trials that run in this folder on this machine from those of others, also of a copy of it: the storage may be shared, and so may the
+    /// folder, on a file system whose locks other machines do not see.
     pub(super) fn worker(&self, folder: &Path) -> Option<String> {
-        (!self.id.is_empty()).then(|| format!("{} {}", self.id, canonical(folder).display()))
+        (!self.id.is_empty()).then(|| format!("{} {} {}", self.id, host(), canonical(folder).display()))
     }
 
     /// From now on others may work in the folder too.

@@ -327,13 +327,13 @@ impl Shared<'_> {
             Ok(Ok(Some(ended))) => ended,
             // Interrupted: whoever goes on takes it up again.
             Ok(Ok(None)) => {
-                put_back(storage.as_ref(), number)?;
+                self.put_back(number)?;
                 self.stopped.store(true, Ordering::Relaxed);
                 return Ok(false);
             }
             Ok(Err(error @ Error::Storage(_))) => return Err(error),
             Ok(Err(error)) if error.is_of_the_file_system() => {
-                put_back(storage.as_ref(), number)?;
+                self.put_back(number)?;
                 return Err(error);
             }
             Ok(Err(error)) => Ended::failed(error.to_string()),
@@ -347,6 +347,12 @@ impl Shared<'_> {
         trial.values = ended.value.into_iter().collect();
         self.observer.ended(&trial, ended.why.as_deref(), begun.elapsed());
         Ok(true)
+    }
+
+    /// Lets a trial wait. It is none of those that run here any more, before another thread can take it.
+    fn put_back(&self, number: u64) -> Result<(), Error> {
+        lock(&self.running).remove(&number);
+        put_back(self.search.storage.as_ref(), number)
     }
 
     /// The values that an enqueued trial was given; what is wrong with them.
@@ -376,8 +382,19 @@ impl Shared<'_> {
     fn train(&self, trial: &Trial) -> Result<Option<Ended>, Error> {
         let search = self.search;
         let settings = search.settings(trial);
-        let recipe = with(&search.options.layers, &settings).resolve()?;
-        let (name, place) = place(search, trial, &recipe)?;
+        let placed = || {
+            let recipe = with(&search.options.layers, &settings).resolve()?;
+            let (name, place) = place(search, trial, &recipe)?;
+            Ok::<_, Error>((recipe, name, place))
+        };
+        let (recipe, name, place) = match placed() {
+            Ok(placed) => placed,
+            Err(error) => {
+                // What cannot be trained has its values too.
+                search.storage.set_params(trial.number, &trial.params, &[])?;
+                return Err(error);
+            }
+        };
         let mut attributes = vec![(RUN, json!(name))];
         attributes.extend(search.worker.as_ref().map(|worker| (WORKER, json!(worker))));
         search.storage.set_params(trial.number, &trial.params, &attributes)?;

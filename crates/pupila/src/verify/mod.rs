@@ -171,7 +171,10 @@ fn begun_as(
     let now = flat_recipe(recipe);
     let changed: Vec<&String> = first.keys().filter(|key| now.get(*key) != first.get(*key)).collect();
     let may = |key: &&String| *key == "train.epochs" || MAY_CHANGE.iter().any(|may| key.starts_with(may));
-    if changed.is_empty() || !changed.iter().all(may) {
+    let epochs = first.get("train.epochs").and_then(Value::as_u64);
+    // A run is trained on, and never back.
+    let is_shorter = epochs.is_none_or(|epochs| epochs <= u64::from(recipe.train.epochs));
+    if changed.is_empty() || !is_shorter || !changed.iter().all(may) {
         return None;
     }
     let setting =

@@ -192,6 +192,8 @@ pub fn a_trial_that_is_put_back_keeps_its_number_and_what_is_known(open: &Open) 
     assert_eq!(waiting.user_attributes["run"], json!("r"));
     assert_eq!(waiting.user_attributes["worker"], Value::Null);
     assert_eq!(waiting.system_attributes["completed_rung_0"], json!(0.5));
+    // Whoever takes it and knows no heartbeats is left alone: the old one is gone.
+    assert!(waiting.system_attributes.get("pupila:heartbeat").is_none_or(Value::is_null));
     assert_eq!([a.claim().unwrap(), b.claim().unwrap()], [Some(number), None]);
     // As a trial that runs it takes what it is told, also the same again.
     b.set_params(number, &params(), &[]).unwrap();

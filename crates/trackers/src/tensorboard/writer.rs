@@ -5,6 +5,7 @@
 
 use super::proto;
 use super::record::record;
+use crate::host::host;
 use prost::Message;
 use pupila_run::fault;
 use std::fs::File;
@@ -90,12 +91,4 @@ fn new_file(folder: &Path, wall_time: f64) -> io::Result<(File, String, u64)> {
     let header = record(&header.encode_to_vec());
     file.write_all(&header)?;
     Ok((file, name, header.len() as u64))
-}
-
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = name.or_else(|| std::env::var("COMPUTERNAME").ok()).unwrap_or_default();
-    let name: String =
-        name.trim().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
-    if name.is_empty() { "localhost".into() } else { name }
 }

@@ -353,7 +353,9 @@ impl Storage for Journal {
         self.change(number, |_, place| {
             let state = self.of_trial(operation::TRIAL_STATE, place);
             let state = state.with("state", &json!(code_of(State::Waiting))).with("values", &Value::Null);
-            Ok(self.user_attributes(place, attributes).chain([state]).collect())
+            // Whoever takes it beats anew, or never.
+            let beat = self.attribute(place, true, HEARTBEAT, &Value::Null);
+            Ok(self.user_attributes(place, attributes).chain([beat, state]).collect())
         })
     }
 

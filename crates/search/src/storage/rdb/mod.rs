@@ -409,6 +409,8 @@ impl Storage for Rdb {
     fn put_back(&self, number: u64, attributes: &[(&str, Value)]) -> Result<(), StorageError> {
         self.change(number, |Known { database, .. }, id| {
             set_user_attributes(&mut **database, id, attributes)?;
+            // Whoever takes it beats anew, or never.
+            database.run("DELETE FROM trial_heartbeats WHERE trial_id = $1", &[Cell::Int(id)])?;
             let sql = "UPDATE trials SET state = 'WAITING' WHERE trial_id = $1";
             Ok(database.run(sql, &[Cell::Int(id)]).map(drop)?)
         })
