@@ -53,6 +53,15 @@ pub enum Notice {
         /// The names, each with the number of its images; the first is the one with the most.
         classes: Vec<(String, usize)>,
     },
+    /// A class that is called as a split is, beside others that are not.
+    ClassLikeSplit {
+        /// The class.
+        class: String,
+        /// The number of its images.
+        images: usize,
+        /// The split.
+        split: Split,
+    },
     /// Classes of a table that are called as programs write missing values.
     MissingLabels {
         /// Their names, each with the number of its images.
@@ -107,6 +116,15 @@ pub enum Notice {
         images: usize,
         /// Whether the data brings its splits, which no group changes.
         split_given: bool,
+    },
+    /// A column of a table that says something of splits, and is not read.
+    SplitNotRead {
+        /// The column.
+        column: String,
+        /// A value that says nothing of them, if there is one.
+        odd: Option<String>,
+        /// What is read instead.
+        read: Option<String>,
     },
     /// A column of the numbers of folds, which is not read.
     Folds {
@@ -311,6 +329,15 @@ impl fmt::Display for Notice {
                 path.display()
             ),
             Notice::SimilarClasses { classes } => similar_classes(f, classes),
+            Notice::ClassLikeSplit { class, images, split } => {
+                let s = if *images == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "the folder {} ({images} image{s}) is taken for a class as the others are; if it is the {split} set: --set \
+                     data.{split}={class}",
+                    quoted(class)
+                )
+            }
             Notice::MissingLabels { classes } => {
                 let images = |n: usize| if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
                 let list: Vec<String> =
@@ -371,7 +398,10 @@ impl fmt::Display for Notice {
                     false => column.clone(),
                 };
                 let what = match split_given {
-                    true => "judges by groups; the splits that the data brings stay as they are",
+                    true => {
+                        "judges by groups, and keeps each on one side of what is split off here; splits that the data brings \
+                         stay as they are"
+                    }
                     false => "keeps the images of each on one side of the split",
                 };
                 write!(
@@ -379,6 +409,20 @@ impl fmt::Display for Notice {
                     "the column {column} looks like a group ({groups} values for {images} images): --set data.group={quoted} \
                      {what}"
                 )
+            }
+            Notice::SplitNotRead { column, odd, read } => {
+                write!(f, "the column {column} looks like the split, and is not read, since ")?;
+                match (odd, read) {
+                    (Some(odd), _) => write!(
+                        f,
+                        "{} says nothing of one: make all of its values train, val or test",
+                        quoted(odd)
+                    ),
+                    (None, Some(read)) => write!(f, "{read} is: --set data.split_column=NAME reads another"),
+                    (None, None) => {
+                        f.write_str("the table is not parted by it: --set data.split_column=NAME reads it")
+                    }
+                }
             }
             Notice::Folds { column } => write!(
                 f,

@@ -49,14 +49,13 @@ fn choose_by_class(samples: &mut [Sample], groups: &[Vec<usize>], classes: usize
     }
 }
 
-/// Groups of samples of several classes: one by one, the largest first, each is put where that brings the counts of the
-/// classes nearer to what is wanted, by the squares of what they lack as a share of the class. Over again while that helps,
+/// Groups of samples of several classes: one by one, in random order, so that large and small ones are as likely to be chosen,
+/// each is put where that brings the counts of the classes nearer to what is wanted, by the squares of what they lack as a share of the class. Over again while that helps,
 /// since the last ones make some of the first ones superfluous.
 fn choose_groups(samples: &mut [Sample], groups: &[Vec<usize>], classes: usize, val_frac: f64, seed: u64) {
     const PASSES: usize = 20;
     let mut order: Vec<&Vec<usize>> = groups.iter().collect();
     Stream::new(seed, Purpose::Split, 0, 2).shuffle(&mut order);
-    order.sort_by_key(|group| std::cmp::Reverse(group.len()));
     let mut totals = vec![0.0; classes];
     groups.iter().flatten().for_each(|&i| totals[samples[i].label as usize] += 1.0);
     let lacks = |class: usize, n: f64| ((n - val_frac * totals[class]) / totals[class]).powi(2);
@@ -194,6 +193,38 @@ mod tests {
                 assert_eq!(*split_of.entry(sample.content).or_insert(sample.split), sample.split);
             }
             assert!((1..=40).contains(&count(&samples, 0, Split::Val)));
+        }
+    }
+
+    /// A validation set of the largest groups alone would judge other images than those that are to come.
+    #[test]
+    fn groups_of_every_size_are_as_likely_to_be_chosen() {
+        // As in HAM10000: most lesions have one image, some two or three.
+        const SIZES: [(u32, u32); 3] = [(1, 200), (2, 60), (3, 40)];
+        const SEEDS: u64 = 200;
+        let mut data = Vec::new();
+        let mut groups = Vec::new();
+        for (size, count) in SIZES {
+            for group in 0..count {
+                for _ in 0..size {
+                    data.push((u32::from(group % 4 == 0), data.len() as u128));
+                    groups.push(format!("{size}-{group}"));
+                }
+            }
+        }
+        let mut chosen = [0u32; 4];
+        for seed in 0..SEEDS {
+            let mut samples = samples(&data);
+            samples.iter_mut().zip(&groups).for_each(|(s, g)| s.group = Some(g.as_str().into()));
+            split_off_val(&mut samples, 2, 0.2, seed);
+            for sample in samples.iter().filter(|sample| sample.split == Split::Val) {
+                chosen[sample.group.as_deref().unwrap()[..1].parse::<usize>().unwrap()] += 1;
+            }
+        }
+        for (size, count) in SIZES {
+            let share = f64::from(chosen[size as usize]) / f64::from(size * count) / SEEDS as f64;
+            // Of 200 draws of 40 groups or more; a group that fills the last gap is a small one rather than a large one.
+            assert!((share - 0.2).abs() < 0.02, "groups of {size}: {share}");
         }
     }
 

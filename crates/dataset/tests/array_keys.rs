@@ -179,8 +179,73 @@ fn tables_of_pixels_say_their_splits_by_yes_and_no_and_their_groups() {
     );
     let words = scan_at(&data.join("d.csv")).unwrap_err().to_string();
     assert!(words.contains("line 7") && words.contains("\"maybe\" is neither true nor false"), "{words}");
+    // Two flags, which part three splits; rows that both claim are refused.
+    let twice = |both: bool| {
+        let mut text = "is_valid,is_test,label".to_owned();
+        (0..16).for_each(|at| write!(text, ",pixel{at}").unwrap());
+        for row in 0..40 {
+            let (val, test) = (row % 5 == 0, row % 5 == 1 || (both && row == 10));
+            write!(text, "\n{val},{test},{}", row / 10 % 2).unwrap();
+            (0..16).for_each(|at| write!(text, ",{}", (row * 37 + at * 11) % 251).unwrap());
+        }
+        text
+    };
+    data.write("two.csv", twice(false));
+    let dataset = scan_at(&data.join("two.csv")).unwrap();
+    assert_eq!(Split::ALL.map(|split| dataset.indices(split).len()), [24, 8, 8]);
+    data.write("both.csv", twice(true));
+    let words = scan_at(&data.join("both.csv")).unwrap_err().to_string();
+    assert!(words.contains("line 12: both is_valid and is_test say yes"), "{words}");
     let options = ScanOptions { group: Some("patientid".into()), ..ScanOptions::default() };
     let words = scan(&data.join("d.csv"), &options, None).unwrap_err().to_string();
     assert!(words.contains("data.group asks for the column `patientid`"), "{words}");
     assert!(words.contains("beside its pixels the table has is_valid, patient_id, label"), "{words}");
+}
+
+#[test]
+fn a_column_by_itself_is_the_class_and_one_that_is_asked_for_is_no_split() {
+    let table = |columns: &str, values: &dyn Fn(usize) -> String| {
+        let mut text = columns.to_owned();
+        (0..16).for_each(|at| write!(text, ",pixel{at}").unwrap());
+        for row in 0..40 {
+            write!(text, "\n{}", values(row)).unwrap();
+            (0..16).for_each(|at| write!(text, ",{}", (row * 37 + at * 11) % 251).unwrap());
+        }
+        text
+    };
+    let data = Data::new();
+    for column in ["animal", "person", "group", "valid", "site"] {
+        data.write("d.csv", table(column, &|row| (row % 2).to_string()));
+        let dataset = scan_at(&data.join("d.csv")).unwrap();
+        assert_eq!(dataset.class_counts(Split::Train).iter().sum::<usize>(), 32, "{column}");
+        assert_eq!(dataset.classes, ["0", "1"], "{column}");
+    }
+    data.write("d.csv", table("is_test,age", &|row| format!("{},{}", row % 2, row % 3)));
+    let layout = Layout { label_column: Some("is_test".into()), ..Layout::default() };
+    let dataset = scan(&data.join("d.csv"), &ScanOptions { layout, ..ScanOptions::default() }, None).unwrap();
+    assert_eq!(dataset.classes, ["0", "1"]);
+    assert_eq!(Split::ALL.map(|split| dataset.indices(split).len()), [32, 8, 0]);
+    // Which of two is the class cannot be told.
+    data.write("d.csv", table("patient_id,age", &|row| format!("{},{}", row % 9, row % 3)));
+    let words = scan_at(&data.join("d.csv")).unwrap_err().to_string();
+    assert!(words.contains("data.label_column"), "{words}");
+}
+
+#[test]
+fn images_without_a_group_are_groups_of_their_own() {
+    let data = Data::new();
+    let values: Vec<u8> =
+        (0..48).flat_map(|at| if at % 2 == 0 { f64::NAN } else { 3.0 }.to_le_bytes()).collect();
+    data.write(
+        "d.npz",
+        npz(&[
+            ("images", npy(&[48, 4, 4], &images(48, 4, 1, 1))),
+            ("labels", npy(&[48], &labels(48, 2))),
+            ("patient", npy_of("<f8", &[48], &values)),
+        ]),
+    );
+    let options = ScanOptions { group: Some("patient".into()), ..ScanOptions::default() };
+    let dataset = scan(&data.join("d.npz"), &options, None).unwrap();
+    let groups = dataset.samples.iter().filter(|sample| sample.group.as_deref() == Some("3")).count();
+    assert_eq!((groups, dataset.samples.len()), (24, 48));
 }

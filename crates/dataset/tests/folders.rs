@@ -305,3 +305,20 @@ mod unix {
         assert!(matches!(&error, ScanError::Read { path, .. } if path.ends_with("b")), "{error}");
     }
 }
+
+#[test]
+fn a_class_that_is_called_as_a_split_is_told() {
+    let told = |classes: &[&str]| {
+        let data = Data::classes(classes, 6);
+        let dataset = scan(data.path(), &ScanOptions::default(), None).unwrap();
+        let of = dataset.notices.iter().find(|notice| matches!(notice, Notice::ClassLikeSplit { .. }));
+        of.map(ToString::to_string)
+    };
+    assert_eq!(
+        told(&["melanoma", "nevus", "test"]).unwrap(),
+        "the folder \"test\" (6 images) is taken for a class as the others are; if it is the test set: --set data.test=test"
+    );
+    assert_eq!(told(&["melanoma", "nevus", "testa"]), None);
+    assert!(told(&["car", "train", "tram"]).is_some());
+    assert_eq!(told(&["car", "tram"]), None);
+}

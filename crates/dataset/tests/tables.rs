@@ -91,6 +91,61 @@ fn a_manifest_that_cannot_be_one_is_explained() {
 }
 
 #[test]
+fn columns_that_say_something_of_splits_are_read_together_or_told() {
+    let data = files(20);
+    let scanned = |header: &str, row: &dyn Fn(usize) -> String| {
+        let rows = (0..20).map(|at| format!("images/{at}.png,{},{}\n", ["a", "b"][at / 10], row(at)));
+        scan_manifest(&data, &format!("path,label,{header}\n{}", rows.collect::<String>()))
+    };
+    let counts = |dataset: &Dataset| Split::ALL.map(|split| dataset.indices(split).len());
+    let told = |dataset: &Dataset| {
+        let of = dataset.notices.iter().filter(|notice| matches!(notice, Notice::SplitNotRead { .. }));
+        of.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let both = |at: usize| format!("{},{}", at % 5 == 0, at % 5 == 1);
+    let dataset = scanned("is_valid,is_test", &both).unwrap();
+    assert_eq!((counts(&dataset), told(&dataset)), ([12, 4, 4], String::new()));
+    let words = scanned("is_valid,is_test", &|at| format!("{0},{0}", at % 5 == 0)).unwrap_err().to_string();
+    assert!(words.contains("line 2: both is_valid and is_test say yes"), "{words}");
+    let dataset =
+        scanned("es_validación", &|at| ["FALSO", "VERDADERO"][usize::from(at % 5 == 0)].into()).unwrap();
+    assert_eq!(counts(&dataset), [16, 4, 0]);
+    // What is not read is told, with why.
+    let odd = |at: usize| ["", "1", "0", "0", "0"][at % 5].to_owned();
+    let dataset = scanned("is_valid", &odd).unwrap();
+    assert!(
+        told(&dataset).contains("is_valid looks like the split, and is not read, since \"\""),
+        "{}",
+        told(&dataset)
+    );
+    let dataset = scanned("phase", &|at| ["train", "val", "later"][at % 3].into()).unwrap();
+    assert!(told(&dataset).contains("\"later\" says nothing of one"), "{}", told(&dataset));
+    let dataset =
+        scanned("split,is_test", &|at| format!("{},{}", ["train", "val"][at % 2], at % 3 == 0)).unwrap();
+    assert!(
+        told(&dataset).contains("is_test looks like the split, and is not read, since split is"),
+        "{}",
+        told(&dataset)
+    );
+    // A column of something else is none.
+    let dataset = scanned("dataset,set", &|at| format!("vidir,{}", at % 4)).unwrap();
+    assert_eq!(told(&dataset), "");
+}
+
+#[test]
+fn names_of_groups_in_any_writing_are_told() {
+    let data = files(20);
+    for name in ["PatientID", "PatientId", "patientID", "lesionId", "Patient ID", "PATIENT_ID", "id_paciente"]
+    {
+        let rows = (0..20).map(|at| format!("images/{at}.png,{},{}\n", ["a", "b"][at / 10], at / 2));
+        let dataset =
+            scan_manifest(&data, &format!("path,label,{name}\n{}", rows.collect::<String>())).unwrap();
+        let is_told = |notice: &Notice| matches!(notice, Notice::LooksLikeGroup { groups: 10, .. });
+        assert!(dataset.notices.iter().any(is_told), "{name}");
+    }
+}
+
+#[test]
 fn labels_that_say_missing_are_told() {
     let data = files(8);
     let told = |labels: [&str; 4]| {

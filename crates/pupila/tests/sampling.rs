@@ -131,7 +131,10 @@ fn mistakes_are_named_before_any_work() {
     );
     refused(&["train", data, "--set", "data.fold=1"], &["data.fold needs data.folds"]);
     refused(&["train", data, "--set", "data.sampler=weighted"], &["needs its weights: { weighted = "]);
-    refused(&["train", data, "--set", "data.group=patient"], &["data.group is patient", "only a manifest"]);
+    refused(
+        &["train", data, "--set", "data.group=patient"],
+        &["data.group is patient", "only tables and NumPy's arrays"],
+    );
     refused(
         &["train", list, "--set", "data.group=patinet"],
         &["asks for the column `patinet`", "did you mean `patient`?"],

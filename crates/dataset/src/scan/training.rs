@@ -50,6 +50,7 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
     let taken = std::mem::take(&mut dataset.taken);
     dataset.taken = taken.with_classes(&dataset.classes);
     dataset.notices.extend(missing_labels(&dataset));
+    dataset.notices.extend(class_like_split(&dataset));
     dataset.notices.extend(super::unmatched(&patterns));
     finish(&mut dataset, options)?;
     dataset.notices.extend(super::warnings(cache));
@@ -92,6 +93,20 @@ fn from_files(
     beside.add_to(&mut dataset);
     dataset.notices.extend(pages.map(several_pages));
     Ok(dataset)
+}
+
+/// A class folder that may be a split without labels: `test` beside `cats` and `dogs`.
+fn class_like_split(dataset: &Dataset) -> Option<Notice> {
+    if dataset.form != Form::ClassFolders {
+        return None;
+    }
+    let counts = Split::ALL.map(|split| dataset.class_counts(split));
+    let named: Vec<(usize, Split)> = (dataset.classes.iter().enumerate())
+        .filter_map(|(at, class)| Some((at, super::split_of(class)?)))
+        .collect();
+    let [(at, split)] = named[..] else { return None };
+    let images = counts.iter().map(|of| of[at]).sum();
+    Some(Notice::ClassLikeSplit { class: dataset.classes[at].clone(), images, split })
 }
 
 /// Classes that are called as programs write missing values, where a person did not name a folder so.

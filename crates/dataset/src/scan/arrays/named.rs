@@ -1,7 +1,7 @@
 //! NumPy arrays that belong together by their names ([`roles`]): `train_images` and `train_labels`, `x_test` and `y_test`, `X`
 //! and `y`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -66,19 +66,20 @@ impl Named {
 
     /// The group of each of `count` images of the array `images`.
     fn groups(&self, count: usize, images: &str) -> Result<Vec<Option<Arc<str>>>, String> {
-        let values = self.read().map_err(|error| error.to_string())?.labels()?;
+        let values = self.read().map_err(|error| error.to_string())?.groups()?;
         if values.len() != count {
             return Err(format!("it has {} groups for the {count} images of {images}", values.len()));
         }
-        let mut names: BTreeMap<Label, Arc<str>> = BTreeMap::new();
-        let mut name = |value: Label| {
-            let known = names.entry(value).or_insert_with_key(|value| match value {
-                Label::Number(number) => number.to_string().into(),
-                Label::Name(name) => name.as_str().into(),
-            });
-            Arc::clone(known)
+        let mut names: HashSet<Arc<str>> = HashSet::new();
+        let mut name = |value: String| match names.get(&*value) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let new: Arc<str> = value.into();
+                names.insert(Arc::clone(&new));
+                new
+            }
         };
-        Ok(values.into_iter().map(|value| Some(name(value))).collect())
+        Ok(values.into_iter().map(|value| value.map(&mut name)).collect())
     }
 }
 

@@ -171,6 +171,18 @@ impl Array {
         }
     }
 
+    /// The group of each image: a text or a number, none where that is empty or not a number.
+    pub(super) fn groups(&self) -> Result<Vec<Option<String>>, String> {
+        let (&[_] | &[_, 1]) = &self.shape[..] else {
+            return Err(format!("groups are one for each image, and its shape is {:?}", self.shape));
+        };
+        if let Some(texts) = self.texts() {
+            let named = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+            return Ok(texts.into_iter().map(named).collect());
+        }
+        Ok(self.numbers().map(|value| (!value.is_nan()).then(|| value.to_string())).collect())
+    }
+
     /// One label for each entry of the first dimension: numbers, texts, or rows of which one is 1.
     pub(super) fn labels(&self) -> Result<Vec<Label>, String> {
         let classes = match self.shape[..] {

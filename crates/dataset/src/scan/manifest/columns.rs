@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::one_hot;
+use super::splits::{self, SplitColumn};
 use super::table::Table;
 use crate::scan::names::{plain, words};
 use crate::suggest::nearest;
-use crate::{Layout, Split};
+use crate::{Layout, Notice};
 
 /// The column that names groups where none is asked for.
 pub(in crate::scan) const GROUP: &str = "group";
@@ -116,44 +117,6 @@ pub(super) struct Columns {
     pub(super) group: Option<usize>,
 }
 
-/// What a column says of the splits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::scan) enum SplitColumn {
-    /// Their names.
-    Named(usize),
-    /// Whether a row is of one of them, as `is_valid` does; else it is of the other.
-    Flag { column: usize, yes: Split, no: Split },
-}
-
-impl SplitColumn {
-    pub(in crate::scan) fn column(self) -> usize {
-        match self {
-            SplitColumn::Named(column) | SplitColumn::Flag { column, .. } => column,
-        }
-    }
-
-    /// The split of a row whose value in the column is this.
-    pub(in crate::scan) fn split(self, value: &str) -> Result<Split, String> {
-        match self {
-            SplitColumn::Named(_) => value.parse::<Split>().map_err(|error| error.to_string()),
-            SplitColumn::Flag { yes, no, .. } => match truth(value) {
-                Some(true) => Ok(yes),
-                Some(false) => Ok(no),
-                None => Err(format!("\"{value}\" is neither true nor false")),
-            },
-        }
-    }
-}
-
-/// What a value says that can say yes and no alone.
-pub(in crate::scan) fn truth(value: &str) -> Option<bool> {
-    match value.to_lowercase().as_str() {
-        "true" | "1" | "yes" | "y" | "t" | "1.0" => Some(true),
-        "false" | "0" | "no" | "n" | "f" | "0.0" => Some(false),
-        _ => None,
-    }
-}
-
 /// Where the class of a row stands.
 pub(super) enum Label {
     /// It is the value of a column.
@@ -177,11 +140,11 @@ impl Columns {
             None => path_column(table)?,
         };
         let split = match asked("split_column", &layout.split_column)? {
-            Some(column) => Some(flag(table, column).unwrap_or(SplitColumn::Named(column))),
-            None => split_column(table, path),
+            Some(column) => Some(splits::asked(table, column)),
+            None => splits::find(table, path),
         };
-        let taken: Vec<usize> =
-            [Some(path), split.map(SplitColumn::column), groups].into_iter().flatten().collect();
+        let of_splits = split.as_ref().map_or(Vec::new(), SplitColumn::columns);
+        let taken: Vec<usize> = [Some(path), groups].into_iter().flatten().chain(of_splits).collect();
         let label = match asked("label_column", &layout.label_column)? {
             Some(label) => Label::Column(label),
             None if !layout.one_hot.is_empty() => {
@@ -208,10 +171,12 @@ impl Columns {
                 }
             }
         }
-        match self.split {
-            Some(SplitColumn::Named(column)) => text += &format!(", {} the splits", name(column)),
-            Some(SplitColumn::Flag { column, yes, no }) => {
-                text += &format!(", {} whether a row is {yes} or {no}", name(column));
+        match &self.split {
+            Some(SplitColumn::Named(column)) => text += &format!(", {} the splits", name(*column)),
+            Some(SplitColumn::Flags(flags)) => {
+                for (column, split) in flags {
+                    text += &format!(", {} whether a row is {split}", name(*column));
+                }
             }
             None => {}
         }
@@ -231,8 +196,8 @@ impl Columns {
         if self.group.is_some() {
             return None;
         }
-        let others = (0..table.header.len())
-            .filter(|&c| c != self.path && Some(c) != self.split.map(SplitColumn::column) && !is_label(c));
+        let others =
+            (0..table.header.len()).filter(|c| *c != self.path && !self.says_splits(*c) && !is_label(*c));
         let named = others.filter(|&c| names_groups(&table.header[c]));
         let counted = named.filter_map(|column| {
             let filled: Vec<&str> = table.values(column).filter(|value| !value.is_empty()).collect();
@@ -242,13 +207,27 @@ impl Columns {
         counted.min().map(|(groups, column)| (table.header[column].as_str(), groups))
     }
 
+    fn says_splits(&self, column: usize) -> bool {
+        self.split.as_ref().is_some_and(|split| split.columns().contains(&column))
+    }
+
+    /// Columns that say something of splits and are not read.
+    pub(super) fn unread_splits(&self, table: &Table) -> Vec<Notice> {
+        let labels = match &self.label {
+            Label::Column(label) => vec![*label],
+            Label::OneHot { columns, .. } => columns.clone(),
+        };
+        let taken: Vec<usize> = [Some(self.path), self.group].into_iter().flatten().chain(labels).collect();
+        splits::unread(table, self.split.as_ref(), &taken)
+    }
+
     /// A column of the numbers of folds, which is not read.
     pub(super) fn folds<'a>(&self, table: &'a Table) -> Option<&'a str> {
         let known =
             |name: &str| matches!(plain(name).as_str(), "fold" | "folds" | "kfold" | "cvfold" | "foldid");
         let column = table.header.iter().position(|name| known(name))?;
         let taken = matches!(self.label, Label::Column(label) if label == column)
-            || self.split.is_some_and(|split| split.column() == column)
+            || self.says_splits(column)
             || self.group == Some(column);
         let mut values = table.values(column);
         (!taken && values.all(|value| value.parse::<u16>().is_ok())).then_some(table.header[column].as_str())
@@ -356,41 +335,14 @@ pub(in crate::scan) fn is_split_name(name: &str) -> bool {
 /// text about it is no group.
 pub(in crate::scan) fn names_groups(name: &str) -> bool {
     let words = words(name);
-    let is_group = |word: &String| GROUP_WORDS.contains(&word.as_str()) || word == "groups";
+    // `PatientID` is one word, as `patientid` is.
+    let bare = |word: &str| word.strip_suffix("id").unwrap_or(word).to_owned();
+    let is_group = |word: &String| GROUP_WORDS.contains(&bare(word).as_str()) || word == "groups";
     let is_id = |word: &String| {
         matches!(word.as_str(), "id" | "ids" | "no" | "nr" | "num" | "number" | "code" | "uid" | "name")
     };
     words.iter().filter(|word| is_group(word)).count() == 1
         && words.iter().all(|word| is_group(word) || is_id(word))
-}
-
-/// The split of the rows in which a column such as `is_valid` says yes, by its name, and that of the others.
-pub(in crate::scan) fn flagged_splits(name: &str) -> Option<(Split, Split)> {
-    let name = plain(name);
-    let yes = crate::scan::split_of(name.strip_prefix("is").unwrap_or(&name))?;
-    Some((yes, if yes == Split::Train { Split::Val } else { Split::Train }))
-}
-
-/// A column that says whether a row is of a split, where it says yes and no and nothing else.
-fn flag(table: &Table, column: usize) -> Option<SplitColumn> {
-    let (yes, no) = flagged_splits(&table.header[column])?;
-    let values: HashSet<Option<bool>> = table.values(column).map(truth).collect();
-    (values.len() == 2 && !values.contains(&None)).then_some(SplitColumn::Flag { column, yes, no })
-}
-
-fn split_column(table: &Table, path: usize) -> Option<SplitColumn> {
-    if let Some(split) = table.column("split") {
-        return Some(SplitColumn::Named(split));
-    }
-    let named = |column: usize| column != path && rank(SPLITS, &table.header[column]).is_some();
-    let mut named = (0..table.header.len()).filter(|&column| named(column));
-    let named = named.find(|&column| {
-        let mut values = table.values(column).peekable();
-        values.peek().is_some() && values.all(|value| value.parse::<Split>().is_ok())
-    });
-    let flags =
-        || (0..table.header.len()).filter(|&column| column != path).find_map(|column| flag(table, column));
-    named.map(SplitColumn::Named).or_else(flags)
 }
 
 fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label, Wrong> {

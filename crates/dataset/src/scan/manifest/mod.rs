@@ -7,6 +7,7 @@ mod beside;
 mod columns;
 mod files;
 mod one_hot;
+mod splits;
 mod table;
 
 use std::collections::HashMap;
@@ -23,10 +24,8 @@ use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
 pub(super) use beside::{Found, look, tables_of};
-pub(super) use columns::{
-    GROUP, SplitColumn, flagged_splits, is_label_name, is_path_name, is_pixel_name, is_split_name,
-    names_groups, truth,
-};
+pub(super) use columns::{GROUP, is_label_name, is_path_name, is_pixel_name, is_split_name, names_groups};
+pub(super) use splits::{SplitColumn, first_of_each, flagged_split, truth};
 pub(super) use table::{Lines, reason_of as table_reason, text_of as table_text};
 
 /// Whether a file is a table by its name.
@@ -175,6 +174,7 @@ fn rows(
             split_given,
         });
     }
+    beside.notices.extend(columns.unread_splits(table));
     if let Some(column) = columns.folds(table) {
         beside.notices.push(Notice::Folds { column: column.to_owned() });
     }
@@ -207,8 +207,14 @@ fn read_row(table: &Table, record: &StringRecord, columns: &Columns) -> Result<R
         Label::Column(label) => field(*label)?,
         Label::OneHot { columns, rest } => one_hot::class(table, record, columns, rest.as_deref())?,
     };
-    let split = match columns.split {
-        Some(split) => Some(split.split(field(split.column())?)?),
+    let split = match &columns.split {
+        Some(SplitColumn::Named(column)) => {
+            Some(field(*column)?.parse::<Split>().map_err(|error| error.to_string())?)
+        }
+        Some(flags) => {
+            let value = |column: usize| record.get(column).unwrap_or_default();
+            Some(flags.split(&table.header, value, |_| Err(String::new()))?)
+        }
         None => None,
     };
     // A row without a group is a group of its own.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::files;
 use crate::scan::labels::Label;
 use crate::scan::manifest::{
-    GROUP, Wanted, flagged_splits, is_label_name, is_path_name, is_pixel_name, is_split_name, names_groups,
-    table_text, truth,
+    GROUP, Wanted, first_of_each, flagged_split, is_label_name, is_path_name, is_pixel_name, is_split_name,
+    names_groups, table_text, truth,
 };
 use crate::scan::names::{split_of, words};
 use crate::{ScanError, Split};
@@ -115,15 +115,10 @@ impl Columns {
                 _ => Label::Name(text.to_owned()),
             },
         };
-        let split = match self.split {
-            None => None,
-            Some(SplitColumn::Named(column)) => {
-                let text = field(column);
-                let unknown = || format!("unknown split \"{text}\": use train, val or test");
-                Some(split_in(text).ok_or_else(unknown)?)
-            }
-            Some(flag) => Some(flag.split(field(flag.column()))?),
+        let named = |text: &str| {
+            split_in(text).ok_or_else(|| format!("unknown split \"{text}\": use train, val or test"))
         };
+        let split = self.split.as_ref().map(|split| split.split(&self.names, field, named)).transpose()?;
         // A row without a group is a group of its own.
         let group = self.group.map(field).filter(|name| !name.is_empty()).map(Arc::from);
         Ok(Row { split, label, group, pixels })
@@ -192,11 +187,10 @@ pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, 
     if !is_pixels {
         return Ok(None);
     }
-    let group = match wanted.group {
-        Some(name) => column("group", &Some(name.to_owned()))?,
-        None => names.iter().position(|name| name.eq_ignore_ascii_case(GROUP)),
-    };
     if !header {
+        if let Some(name) = wanted.group {
+            column("group", &Some(name.to_owned()))?;
+        }
         let plain =
             Columns { header, pixels: (1..names.len()).collect(), label: Some(0), unit, ..Columns::none() };
         return Ok(Some(plain));
@@ -206,38 +200,45 @@ pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, 
         None => in_order(&names, (0..names.len()).filter(|&column| is_pixel_name(&names[column])).collect()),
     };
     let of_pixels: HashSet<usize> = pixels.iter().copied().collect();
-    let mut others: Vec<usize> =
-        (0..names.len()).filter(|column| !of_pixels.contains(column) && Some(*column) != group).collect();
+    let mut others: Vec<usize> = (0..names.len()).filter(|column| !of_pixels.contains(column)).collect();
+    let asked = column("label_column", &layout.label_column)?;
+    let known = asked.or_else(|| others.iter().copied().find(|&column| is_label_name(&names[column])));
+    // A column by itself is the class, whatever else it might be.
+    let known = known.or(match others[..] {
+        // An `id` is no class.
+        [only] if !is_path_name(&names[only]) => Some(only),
+        _ => None,
+    });
+    others.retain(|column| Some(*column) != known);
+    let group = match wanted.group {
+        Some(name) => column("group", &Some(name.to_owned()))?,
+        None => others.iter().copied().find(|&column| names[column].eq_ignore_ascii_case(GROUP)),
+    };
+    others.retain(|column| Some(*column) != group);
     let flag = |column: usize| {
-        let (yes, no) = flagged_splits(&names[column])?;
         let first = second.as_ref()?.as_ref().ok()?.get(column)?;
-        truth(first).map(|_| SplitColumn::Flag { column, yes, no })
+        flagged_split(&names[column]).filter(|_| truth(first).is_some()).map(|split| (column, split))
     };
     let split = match column("split_column", &layout.split_column)? {
-        Some(split) => Some(flag(split).unwrap_or(SplitColumn::Named(split))),
+        Some(split) => {
+            Some(flag(split).map_or(SplitColumn::Named(split), |flag| SplitColumn::Flags(vec![flag])))
+        }
         None => {
             let named = others.iter().copied().find(|&column| is_split_name(&names[column]));
-            named.map(SplitColumn::Named).or_else(|| others.iter().find_map(|&column| flag(column)))
+            let flags = || first_of_each(others.iter().filter_map(|&column| flag(column)));
+            named.map(SplitColumn::Named).or_else(flags)
         }
     };
-    others.retain(|column| Some(*column) != split.map(SplitColumn::column));
+    let of_splits = split.as_ref().map_or(Vec::new(), SplitColumn::columns);
+    others.retain(|column| !of_splits.contains(column));
     let like_groups: Vec<usize> = match group {
         Some(_) => Vec::new(),
         None => others.iter().copied().filter(|&column| names_groups(&names[column])).collect(),
     };
-    let label = match column("label_column", &layout.label_column)? {
-        Some(label) => Some(label),
-        None => {
-            let known = others.iter().copied().find(|&column| is_label_name(&names[column]));
-            let rest: Vec<usize> =
-                others.iter().copied().filter(|column| !like_groups.contains(column)).collect();
-            known.or(match rest[..] {
-                // An `id` is no class.
-                [only] if !is_path_name(&names[only]) => Some(only),
-                _ => None,
-            })
-        }
-    };
+    let label = known.or(match others[..] {
+        [only] if !is_path_name(&names[only]) && like_groups.is_empty() => Some(only),
+        _ => None,
+    });
     let like_groups = like_groups.into_iter().filter(|column| Some(*column) != label).collect();
     Ok(Some(Columns {
         header,

@@ -157,11 +157,13 @@ impl Arrays {
             }
             match shape.row(&record, columns, &mut values) {
                 Ok(Row { split, label, group, pixels }) => {
-                    if let (Some(split), Some(column)) = (split, shape.split) {
-                        named.insert(record.get(column.column()).unwrap_or_default().to_owned(), split);
+                    if let (Some(split), Some(of)) = (split, &shape.split) {
+                        let values = of.columns().into_iter().filter_map(|column| record.get(column));
+                        named.insert(values.collect::<Vec<_>>().join(" "), split);
                     }
                     for (&column, values) in shape.like_groups.iter().zip(&mut group_values) {
-                        values.insert(record.get(column).unwrap_or_default().to_owned());
+                        values
+                            .extend(record.get(column).filter(|value| !value.is_empty()).map(str::to_owned));
                     }
                     let rows = splits.entry(split.or(of_table)).or_default();
                     rows.pixels.extend_from_slice(&pixels);
@@ -193,10 +195,10 @@ impl Arrays {
         if let Some(split) = of_table {
             said += &format!(" -> {split}");
         }
-        if let Some(split) = shape.split {
+        if let Some(split) = &shape.split {
             let values: Vec<String> =
                 named.iter().map(|(value, split)| format!("{value} -> {split}")).collect();
-            said += &format!(", {} the splits ({})", shape.names[split.column()], values.join(", "));
+            said += &format!(", {} the splits ({})", split.names(&shape.names), values.join(", "));
         }
         if let Some(group) = shape.group {
             said += &format!(", {} the groups", shape.names[group]);
