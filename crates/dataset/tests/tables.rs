@@ -102,13 +102,15 @@ fn columns_that_say_something_of_splits_are_read_together_or_told() {
         let of = dataset.notices.iter().filter(|notice| matches!(notice, Notice::SplitNotRead { .. }));
         of.map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    let both = |at: usize| format!("{},{}", at % 5 == 0, at % 5 == 1);
+    let both = |at: usize| format!("{},{}", at.is_multiple_of(5), at % 5 == 1);
     let dataset = scanned("is_valid,is_test", &both).unwrap();
     assert_eq!((counts(&dataset), told(&dataset)), ([12, 4, 4], String::new()));
-    let words = scanned("is_valid,is_test", &|at| format!("{0},{0}", at % 5 == 0)).unwrap_err().to_string();
+    let words =
+        scanned("is_valid,is_test", &|at| format!("{0},{0}", at.is_multiple_of(5))).unwrap_err().to_string();
     assert!(words.contains("line 2: both is_valid and is_test say yes"), "{words}");
     let dataset =
-        scanned("es_validación", &|at| ["FALSO", "VERDADERO"][usize::from(at % 5 == 0)].into()).unwrap();
+        scanned("es_validación", &|at| ["FALSO", "VERDADERO"][usize::from(at.is_multiple_of(5))].into())
+            .unwrap();
     assert_eq!(counts(&dataset), [16, 4, 0]);
     // What is not read is told, with why.
     let odd = |at: usize| ["", "1", "0", "0", "0"][at % 5].to_owned();
@@ -121,7 +123,8 @@ fn columns_that_say_something_of_splits_are_read_together_or_told() {
     let dataset = scanned("phase", &|at| ["train", "val", "later"][at % 3].into()).unwrap();
     assert!(told(&dataset).contains("\"later\" says nothing of one"), "{}", told(&dataset));
     let dataset =
-        scanned("split,is_test", &|at| format!("{},{}", ["train", "val"][at % 2], at % 3 == 0)).unwrap();
+        scanned("split,is_test", &|at| format!("{},{}", ["train", "val"][at % 2], at.is_multiple_of(3)))
+            .unwrap();
     assert!(
         told(&dataset).contains("is_test looks like the split, and is not read, since split is"),
         "{}",

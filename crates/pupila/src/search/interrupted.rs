@@ -164,3 +164,36 @@ pub(super) fn behind(place: &Place) -> Vec<EpochRecord> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pupila_search::storage::Memory;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn only_what_this_folder_has_signed_is_taken_up() {
+        let storage = Memory::default();
+        let signed = |worker: Option<&str>, beats: bool| {
+            let number = storage.create().unwrap();
+            let signature: Vec<_> = worker.map(|worker| (WORKER, json!(worker))).into_iter().collect();
+            storage.set_params(number, &BTreeMap::new(), &signature).unwrap();
+            if beats {
+                storage.set_attribute(number, true, HEARTBEAT, &json!("2026-01-01T00:00:00")).unwrap();
+            }
+            number
+        };
+        let ours = signed(Some("a"), true);
+        let others = signed(Some("b"), true);
+        // Begun a moment ago, or by a program that knows no heartbeats.
+        let (unsigned, foreign) = (signed(None, true), signed(None, false));
+        let state = |number: u64| storage.trials().unwrap()[number as usize].state;
+        take_up_all(&storage, false, Some("a")).unwrap();
+        assert_eq!(
+            [ours, others, unsigned, foreign].map(state),
+            [State::Waiting, State::Running, State::Running, State::Running]
+        );
+        take_up_all(&storage, true, Some("a")).unwrap();
+        assert_eq!([others, unsigned, foreign].map(state), [State::Running, State::Waiting, State::Running]);
+    }
+}
