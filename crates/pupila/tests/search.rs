@@ -243,6 +243,7 @@ fn a_trial_that_a_killed_process_left_is_taken_up_and_one_with_unknown_values_is
     let journal = sandbox.path("runs/search-skin/trials.journal");
     let mut text = std::fs::read_to_string(&journal).unwrap();
     text += "{\"op_code\":4,\"worker_id\":\"gone\",\"study_id\":0,\"datetime_start\":\"2026-01-01T00:00:00+00:00\"}\n";
+    text += "{\"op_code\":9,\"worker_id\":\"gone\",\"trial_id\":1,\"system_attr\":{\"pupila:heartbeat\":\"2026-01-01T00:00:00+00:00\"}}\n";
     // What Optuna's enqueue_trial writes, with a value outside of the space.
     text += "{\"op_code\":4,\"worker_id\":\"python\",\"study_id\":0,\"state\":4}\n";
     text += "{\"op_code\":9,\"worker_id\":\"python\",\"trial_id\":2,\"system_attr\":{\"fixed_params\":{\"optimizer.lr\":7.5}}}\n";
