@@ -89,6 +89,8 @@ pub struct Definition {
     pub leave_one_out: Vec<String>,
     /// Variants by name.
     pub variants: Vec<Named>,
+    /// What is wrong with the file that it was read of.
+    pub faults: Vec<StudyFault>,
 }
 
 /// The seeds of a study.
@@ -114,8 +116,10 @@ pub struct Named {
 impl Definition {
     /// Reads a study file. `path` is where it stands: recipes that it names stand beside it.
     ///
+    /// What is wrong with its keys and values is kept in `faults`, since a plan tells it with what is wrong besides.
+    ///
     /// # Errors
-    /// All that is wrong with it, each with its key.
+    /// It is no TOML.
     pub fn parse(path: &Path, text: &str) -> Result<Definition, StudyErrors> {
         let table: Table = toml::from_str(text).map_err(|error| {
             let line =
@@ -129,7 +133,8 @@ impl Definition {
         for (key, value) in &table {
             reader.key(&mut definition, key, value);
         }
-        if reader.faults.is_empty() { Ok(definition) } else { Err(StudyErrors(reader.faults)) }
+        definition.faults = reader.faults;
+        Ok(definition)
     }
 }
 
@@ -303,6 +308,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Plan, Request};
 
     #[test]
     fn a_study_file_is_read_with_quoted_and_bare_keys() {
@@ -320,8 +326,13 @@ mod tests {
     #[test]
     fn every_mistake_of_a_file_is_told_at_once() {
         let text = "sedes = 3\nseeds = 0\nminutes = -1\nmetric = 3\n[crossed]\n\"model.dropout\" = 0.5\n";
-        let told = Definition::parse(Path::new("s.toml"), text).unwrap_err().to_string();
+        // What its recipes have wrong is told with it.
+        let text =
+            format!("{text}[variants.a]\n\"model.dropuot\" = 0.5\n[variants.b]\n\"model.dropout\" = 0.5\n");
+        let definition = Definition::parse(Path::new("s.toml"), &text).unwrap();
+        let told = Plan::new(&definition, &Request::default()).unwrap_err().to_string();
         for expected in [
+            "variant `a`: unknown key `model.dropuot`; did you mean `model.dropout`?",
             "s.toml, sedes: a study file has no such key; did you mean `seeds`?",
             "s.toml, seeds: expected a whole number from 1 on, got 0",
             "s.toml, minutes: expected a number above 0",

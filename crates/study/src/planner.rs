@@ -22,7 +22,8 @@ impl Plan {
     /// # Errors
     /// All that is wrong with it and can be told without the data.
     pub fn new(definition: &Definition, request: &Request) -> Result<Plan, StudyErrors> {
-        let mut planner = Planner { definition, request, layers: request.layers.clone(), faults: Vec::new() };
+        let faults = definition.faults.clone();
+        let mut planner = Planner { definition, request, layers: request.layers.clone(), faults };
         if let (None, Some(path)) = (&request.layers.file, &definition.recipe) {
             match std::fs::read_to_string(path) {
                 Ok(text) => planner.layers.file = Some((path.clone(), text)),
