@@ -97,7 +97,8 @@ fn from_files(
 
 /// A class folder that may be a split without labels: `test` beside `cats` and `dogs`.
 fn class_like_split(dataset: &Dataset) -> Option<Notice> {
-    if dataset.form != Form::ClassFolders {
+    // Beside one other, as `control`, or called `train`, as beside `bus`, it is as likely a class.
+    if dataset.form != Form::ClassFolders || dataset.classes.len() < 3 {
         return None;
     }
     let counts = Split::ALL.map(|split| dataset.class_counts(split));
@@ -105,6 +106,9 @@ fn class_like_split(dataset: &Dataset) -> Option<Notice> {
         .filter_map(|(at, class)| Some((at, super::split_of(class)?)))
         .collect();
     let [(at, split)] = named[..] else { return None };
+    if split == Split::Train {
+        return None;
+    }
     let images = counts.iter().map(|of| of[at]).sum();
     Some(Notice::ClassLikeSplit { class: dataset.classes[at].clone(), images, split })
 }
