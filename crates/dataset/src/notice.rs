@@ -334,8 +334,12 @@ impl fmt::Display for Notice {
                 write!(
                     f,
                     "the folder {} ({images} image{s}) is taken for a class as the others are; if it is the {split} set: --set \
-                     data.{split}={class}",
-                    quoted(class)
+                     {}",
+                    quoted(class),
+                    match class.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+                        true => format!("'data.{split}=\"{class}\"'"),
+                        false => format!("data.{split}={class}"),
+                    }
                 )
             }
             Notice::MissingLabels { classes } => {
@@ -412,15 +416,16 @@ impl fmt::Display for Notice {
             }
             Notice::SplitNotRead { column, odd, read } => {
                 write!(f, "the column {column} looks like the split, and is not read, since ")?;
-                match (odd, read) {
-                    (Some(odd), _) => write!(
+                match (read, odd) {
+                    (Some(read), _) => write!(f, "{read} is: --set data.split_column=NAME reads another"),
+                    (None, Some(odd)) => write!(
                         f,
-                        "{} says nothing of one: make all of its values train, val or test",
+                        "its value {} says no split: all of them must be train, val or test, or, in a column such as is_valid, \
+                         true or false",
                         quoted(odd)
                     ),
-                    (None, Some(read)) => write!(f, "{read} is: --set data.split_column=NAME reads another"),
                     (None, None) => {
-                        f.write_str("the table is not parted by it: --set data.split_column=NAME reads it")
+                        write!(f, "all of its values say one: --set data.split_column={column} reads it")
                     }
                 }
             }

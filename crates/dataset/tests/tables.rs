@@ -116,12 +116,12 @@ fn columns_that_say_something_of_splits_are_read_together_or_told() {
     let odd = |at: usize| ["", "1", "0", "0", "0"][at % 5].to_owned();
     let dataset = scanned("is_valid", &odd).unwrap();
     assert!(
-        told(&dataset).contains("is_valid looks like the split, and is not read, since \"\""),
+        told(&dataset).contains("is_valid looks like the split, and is not read, since its value \"\""),
         "{}",
         told(&dataset)
     );
     let dataset = scanned("phase", &|at| ["train", "val", "later"][at % 3].into()).unwrap();
-    assert!(told(&dataset).contains("\"later\" says nothing of one"), "{}", told(&dataset));
+    assert!(told(&dataset).contains("its value \"later\" says no split"), "{}", told(&dataset));
     let dataset =
         scanned("split,is_test", &|at| format!("{},{}", ["train", "val"][at % 2], at.is_multiple_of(3)))
             .unwrap();

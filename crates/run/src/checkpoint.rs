@@ -108,7 +108,7 @@ impl CheckpointFile {
         CheckpointFile::of_bytes(path, &bytes)
     }
 
-    /// The same of bytes that somebody has, of a file of this name.
+    /// Reads the bytes of a checkpoint file. `path` is its name in errors.
     ///
     /// # Errors
     /// They are damaged in any bit, or of another format.
@@ -155,7 +155,7 @@ impl CheckpointFile {
     /// The bytes of a file that holds this.
     ///
     /// # Errors
-    /// Never, but for what JSON might not hold.
+    /// The header cannot be written as JSON.
     pub fn bytes(&self) -> io::Result<Vec<u8>> {
         let arrays: Vec<&[f32]> = self.arrays.iter().map(Vec::as_slice).collect();
         let mut bytes = Vec::new();

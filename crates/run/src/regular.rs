@@ -11,7 +11,7 @@ use std::path::Path;
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let there = fs::metadata(path)?;
     if !there.is_file() && !there.is_dir() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     File::open(path)
 }

@@ -235,7 +235,7 @@ impl ModelFile {
         ModelFile::of_bytes(path, &bytes)
     }
 
-    /// The same of bytes that somebody has, of a file of this name.
+    /// Reads the bytes of a model file. `path` is its name in errors.
     ///
     /// # Errors
     /// As those of [`Self::read`].

@@ -160,8 +160,9 @@ impl Arrays {
     pub(super) fn images(path: &Path) -> Result<Option<Vec<Sample>>, ScanError> {
         let contents: Vec<Contents> = if super::is_folder(path)? {
             let (patterns, layout) = (Patterns::new(&[]), Layout::default());
-            let wanted = Wanted { patterns: &patterns, layout: &layout, group: None };
-            let Some(found) = Arrays::in_folder(path, &wanted)? else { return Ok(None) };
+            let Some(found) = Arrays::in_folder(path, &Wanted::without_group(&patterns, &layout))? else {
+                return Ok(None);
+            };
             found.parts.into_par_iter().map(Part::read).collect::<Result<_, _>>()?
         } else if is_array_file(path) {
             named::images(path)?

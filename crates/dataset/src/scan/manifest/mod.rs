@@ -42,6 +42,13 @@ pub(super) struct Wanted<'a> {
     pub(super) group: Option<&'a str>,
 }
 
+impl<'a> Wanted<'a> {
+    /// Where no group is asked for.
+    pub(super) fn without_group(patterns: &'a Patterns<'a>, layout: &'a Layout) -> Wanted<'a> {
+        Wanted { patterns, layout, group: None }
+    }
+}
+
 /// The rows of the table at `path`.
 pub(super) fn list(path: &Path, wanted: &Wanted<'_>) -> Result<Listing, ScanError> {
     let folder = folder_of(path);

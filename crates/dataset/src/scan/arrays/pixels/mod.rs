@@ -30,8 +30,9 @@ pub(super) fn in_table(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays
 /// The images of a table, whatever it says of their classes; `None` where its columns are no pixels.
 pub(super) fn images(path: &Path) -> Result<Option<Arrays>, ScanError> {
     let (patterns, layout) = (Patterns::new(&[]), Layout::default());
-    let nothing = Wanted { patterns: &patterns, layout: &layout, group: None };
-    let Some(shape) = columns::find(path, &nothing)? else { return Ok(None) };
+    let Some(shape) = columns::find(path, &Wanted::without_group(&patterns, &layout))? else {
+        return Ok(None);
+    };
     let mut found = Arrays::of_pixels();
     found.read_table(
         path,
