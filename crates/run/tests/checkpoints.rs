@@ -26,7 +26,7 @@ fn write(folder: &CheckpointFolder, disk: &dyn Disk, number: u32) -> Result<u64,
     let CheckpointFile { header, arrays } = content(number);
     let arrays: Vec<&[f32]> = arrays.iter().map(Vec::as_slice).collect();
     let metrics = folder.path().parent().unwrap().join("metrics.jsonl");
-    folder.write(disk, &name(number), &header, &arrays, 2, &[metrics])
+    folder.write(disk, &name(number), &|to| to.write_all(&header), &arrays, 2, &[metrics])
 }
 
 fn run_folder() -> tempfile::TempDir {
@@ -49,7 +49,7 @@ fn what_is_written_reads_back_and_the_newest_stay() {
     assert_eq!(files, [name(4), name(5)].map(Into::<std::ffi::OsString>::into));
     // NaN and negative zero are bits as others are.
     let odd = [f32::NAN, -0.0, f32::INFINITY, f32::from_bits(0x7fc0_1234)];
-    folder.write(&SystemDisk, &name(6), b"{}", &[&odd], 2, &[]).unwrap();
+    folder.write(&SystemDisk, &name(6), &|to| to.write_all(b"{}"), &[&odd], 2, &[]).unwrap();
     let read = CheckpointFile::read(&folder.path().join(name(6))).unwrap();
     assert_eq!(read.arrays[0].iter().map(|x| x.to_bits()).collect::<Vec<_>>(), odd.map(f32::to_bits));
     folder.remove(&SystemDisk).unwrap();
