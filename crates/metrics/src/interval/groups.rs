@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups that are taken to be alike within, beside those that were seen to hold a mistake: few mistakes say little of whether they
 /// come together.
-const ALIKE: f64 = 3.0;
+const ALIKE: f64 = 4.0;
 
 /// How many different groups there are.
 pub(super) fn count(groups: impl Iterator<Item = u32>) -> usize {
