@@ -1,32 +1,12 @@
 //! Words that people type for what a recipe calls otherwise: names of other libraries, lists without brackets, keys without their
 //! section. What can mean one thing only is taken as that, and said; the rest is answered with what to type.
 
-use super::{Monitor, schema};
+use super::elsewhere::{self, TRANSFORMS};
+use super::{Monitor, monitor, schema};
 use crate::schedule::SCHEDULES;
 use pupila_backend::optimizer;
 use pupila_network::architectures;
 use toml::{Table, Value};
-
-/// Keys by the names that other libraries give them.
-const KEYS: [(&str, &str); 17] = [
-    ("learningrate", "optimizer.lr"),
-    ("batchsize", "train.batch"),
-    ("imagesize", "input.size"),
-    ("imgsize", "input.size"),
-    ("numepochs", "train.epochs"),
-    ("earlystopping", "early_stopping.patience"),
-    ("scheduler", "schedule.name"),
-    ("hiddenunits", "model.hidden"),
-    ("hiddenlayers", "model.hidden"),
-    ("valsplit", "data.val_frac"),
-    ("valsize", "data.val_frac"),
-    ("valpct", "data.val_frac"),
-    ("validpct", "data.val_frac"),
-    ("validationsplit", "data.val_frac"),
-    ("validationsize", "data.val_frac"),
-    ("dropoutrate", "model.dropout"),
-    ("augmentations", "augment.transforms"),
-];
 
 /// Values by the names that other libraries give them, without case and underscores.
 const VALUES: [(&str, &str, &str); 14] = [
@@ -44,13 +24,6 @@ const VALUES: [(&str, &str, &str); 14] = [
     ("schedule.name", "none", "constant"),
     ("optimizer.name", "sgdmomentum", "sgd"),
     ("model.activation", "swish", "silu"),
-];
-
-/// Transforms by the names that other libraries give them.
-const TRANSFORMS: [(&str, &str); 3] = [
-    ("cutout", "coarse_dropout"),
-    ("randomhorizontalflip", "horizontal_flip"),
-    ("randomverticalflip", "vertical_flip"),
 ];
 
 /// A name without what differs between ways of writing it.
@@ -75,20 +48,35 @@ pub fn key(typed: &str) -> Option<String> {
     }
     if let Some((section, _)) = typed.split_once('.') {
         let of_section = |key: &&str| key.split('.').next().is_some_and(|ours| plain(ours) == plain(section));
-        return elsewhere(typed).filter(of_section).map(str::to_owned);
+        return same_elsewhere(typed).filter(of_section).map(str::to_owned);
     }
     let bare = |key: &&String| key.rsplit('.').next().is_some_and(|name| plain(name) == wanted);
     let named = |key: &&String| key.strip_suffix(".name").is_some_and(|section| plain(section) == wanted);
     only(known.iter().filter(named))
         .or_else(|| only(known.iter().filter(bare)))
         .cloned()
-        .or_else(|| elsewhere(typed).map(str::to_owned))
+        .or_else(|| same_elsewhere(typed).map(str::to_owned))
 }
 
 /// The key that other libraries call so.
-pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
+pub(super) fn same_elsewhere(name: &str) -> Option<&'static str> {
+    elsewhere::same(&plain(name.rsplit('.').next().unwrap_or_default()))
+}
+
+/// What to say of a name of other libraries that no key is, or of a transform where a key should be, with the value that it was given.
+pub fn answer(name: &str, value: Option<&str>) -> Option<String> {
     let bare = plain(name.rsplit('.').next().unwrap_or_default());
-    KEYS.iter().find(|(theirs, _)| *theirs == bare).map(|(_, ours)| *ours)
+    if let Some(said) = elsewhere::near(&bare) {
+        return Some(said);
+    }
+    let transform = transform(&bare)?;
+    // A number up to 1 beside the name of a transform is how often it happens.
+    let p = value.and_then(|value| value.parse::<f64>().ok()).filter(|p| (0.0..=1.0).contains(p));
+    let has_p = pupila_transforms::entry(transform).is_some_and(|entry| entry.parameters().contains_key("p"));
+    let inner = p.filter(|_| has_p).map_or_else(String::new, |p| format!(" p = {p:?} "));
+    Some(format!(
+        "{transform} is a transform: type --set 'augment.transforms=[{{ {transform} = {{{inner}}} }}]' (all in one list, with those that are there)"
+    ))
 }
 
 /// The names that a key takes, where it takes names.
@@ -115,6 +103,11 @@ pub(super) fn value(key: &str, typed: &Value, admits: &dyn Fn(&Value) -> bool) -
             return None;
         }
         let meant = only(valid.into_iter().filter(|valid| plain(valid) == plain(name)));
+        let metric = || match &monitor::meant(name)[..] {
+            [only] if key == "train.monitor" => Some(format!("val/{only}")),
+            _ => None,
+        };
+        let meant = meant.or_else(metric);
         return meant.or_else(|| named_elsewhere(key, name)).map(Value::String);
     }
     if admits(typed) {
@@ -226,7 +219,7 @@ fn transforms(typed: &Value) -> Option<Value> {
 }
 
 /// What to say of a key that does not exist where its name says what was wanted.
-pub(super) fn about_key(key: &str) -> Option<String> {
+pub(super) fn about_key(key: &str, value: &Value) -> Option<String> {
     let wanted = plain(key);
     let known = schema::keys();
     let named: Vec<&str> = known
@@ -240,6 +233,9 @@ pub(super) fn about_key(key: &str) -> Option<String> {
         && !others.is_empty()
     {
         return Some(format!("there are {} and {last}: type which, with its section", others.join(", ")));
+    }
+    if let Some(said) = answer(key, Some(&value.to_string())) {
+        return Some(said);
     }
     matches!(wanted.as_str(), "loss" | "lossname" | "losstype" | "lossfunction" | "lossfn" | "criterion").then(|| {
         "the loss is cross-entropy, that of classification, and there is no other: leave it out ([loss] has \

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::super::labels::Label;
 use super::npy::Array;
-use super::roles::{Role, Roles, role, without_split};
+use super::roles::{Role, Roles, names_split, role, without_split};
 use super::{Arrays, Contents, MAX_BYTES, Part};
 use crate::files;
-use crate::scan::manifest::Wanted;
-use crate::{Form, Notice, ScanError, Split, Taken};
+use crate::scan::manifest::{ColumnSplits, Wanted, is_fold_name, of_columns, without_label};
+use crate::{Form, Layout, Notice, ScanError, Split, Taken};
 
 /// So many bytes hold the header of an array.
 const HEADER_BYTES: u64 = 1 << 16;
@@ -24,7 +24,12 @@ pub(super) struct Pair {
     groups: Option<Named>,
     /// An array that seems to say which images belong together, where none does.
     like_groups: Option<Named>,
+    /// Arrays that seem to say of which split each image is.
+    like_splits: Vec<Named>,
 }
+
+/// What was read of a pair, and the split of each image with the names of the arrays that say it.
+type WithSplits = (Contents, Option<(Vec<Option<Split>>, String)>);
 
 /// An array that was not read yet.
 #[derive(Clone)]
@@ -39,21 +44,103 @@ pub(super) struct Found {
     pairs: Vec<Pair>,
     /// Arrays of images that have no labels.
     unlabelled: Vec<Named>,
+    notices: Vec<Notice>,
 }
 
-impl From<Found> for Arrays {
-    fn from(found: Found) -> Arrays {
-        let of = |pair: &Pair| {
-            let split = pair.split.map_or(String::new(), |split| format!(" -> {split}"));
+impl Found {
+    /// The arrays to read; those whose splits stand in an array are read here, since that says which splits there are.
+    pub(super) fn arrays(self, layout: &Layout) -> Result<Arrays, ScanError> {
+        let mut keys = vec!["data.images", "data.label_column"];
+        let (mut said, mut parts) = (Vec::new(), Vec::new());
+        let mut notices: Vec<Notice> =
+            self.unlabelled.into_iter().map(|array| Notice::UnlabelledArray { name: array.name }).collect();
+        notices.extend(self.notices);
+        for pair in self.pairs {
             let groups = pair.groups.as_ref().map_or(String::new(), |of| format!(", groups {}", of.name));
-            format!("{} with {}{groups}{split}", pair.images.name, pair.labels.name)
-        };
-        let pairs: Vec<String> = found.pairs.iter().map(of).collect();
-        let taken = Taken::new(format!("arrays {}", pairs.join(", ")), &["data.images", "data.label_column"]);
-        let parts = found.pairs.into_iter().map(Part::Named).collect();
-        let notice = |array: Named| Notice::UnlabelledArray { name: array.name };
-        let notices = found.unlabelled.into_iter().map(notice).collect();
-        Arrays { form: Form::Arrays, taken, parts, notices }
+            let mut words = format!("{} with {}{groups}", pair.images.name, pair.labels.name);
+            if let Some(split) = pair.split {
+                words += &format!(" -> {split}");
+            }
+            if pair.like_splits.is_empty() {
+                parts.push(Part::Named(pair));
+            } else {
+                let (read, told) = pair.read_splits(layout)?;
+                notices.extend(told);
+                match read {
+                    (contents, None) => parts.push(Part::Read(contents)),
+                    (contents, Some((splits, name))) => {
+                        words += &format!(", {name} the splits");
+                        let left_out = splits.iter().filter(|split| split.is_none()).count();
+                        if left_out > 0 {
+                            words += &format!(" ({left_out} images left out)");
+                        }
+                        keys.push("data.split_column");
+                        parts.extend(contents.part(&splits).into_iter().map(Part::Read));
+                    }
+                }
+            }
+            said.push(words);
+        }
+        let taken = Taken::new(format!("arrays {}", said.join(", ")), &keys);
+        Ok(Arrays { form: Form::Arrays, taken, parts, notices })
+    }
+}
+
+impl Found {
+    /// Gives the pairs what stands beside them: a pair without a word for its split is the training set where others are the validation or the
+    /// test set, and arrays of one value for each image may say its split.
+    fn complete(&mut self, arrays: &[Named], roles: &Roles, layout: &Layout) -> Result<(), String> {
+        let has = |wanted: Option<Split>| self.pairs.iter().any(|pair| pair.split == wanted);
+        let (whole, train) = (has(None), has(Some(Split::Train)));
+        let others = has(Some(Split::Val)) || has(Some(Split::Test));
+        if whole && train {
+            let names = |wanted: Option<Split>| {
+                let pair = self.pairs.iter().find(|pair| pair.split == wanted);
+                pair.map_or(String::new(), |pair| format!("{} and {}", pair.images.name, pair.labels.name))
+            };
+            return Err(format!(
+                "{} are the training set by their names, and {} may be it too: save those that are meant in a file of their own",
+                names(Some(Split::Train)),
+                names(None)
+            ));
+        }
+        if whole && others {
+            for pair in self.pairs.iter_mut().filter(|pair| pair.split.is_none()) {
+                pair.split = Some(Split::Train);
+            }
+        }
+        let asked = layout.split_column.as_deref();
+        let is_asked = |array: &Named| asked.is_some_and(|name| name.eq_ignore_ascii_case(&array.name));
+        if let Some(name) = asked
+            && !arrays.iter().any(is_asked)
+        {
+            let names: Vec<&str> = arrays.iter().map(|array| array.name.as_str()).collect();
+            return Err(format!(
+                "data.split_column asks for the array `{name}`, but the arrays are {}",
+                names.join(", ")
+            ));
+        }
+        let like = arrays.iter().filter(|array| {
+            is_asked(array) || (names_split(&array.name) && roles.of_array(&array.name).is_none())
+        });
+        let like: Vec<Named> = like.cloned().collect();
+        match &mut self.pairs[..] {
+            [only] if only.split.is_none() => only.like_splits = like,
+            _ if asked.is_some() => {
+                return Err(
+                    "data.split_column asks for an array, but the names of the arrays say their splits"
+                        .to_owned(),
+                );
+            }
+            _ => self.notices.extend(like.into_iter().map(|Named { name, .. }| match is_fold_name(&name) {
+                true => Notice::Folds { column: name },
+                false => {
+                    let why = "the names of the arrays say their splits".to_owned();
+                    Notice::ArrayNotRead { array: name, why }
+                }
+            })),
+        }
+        Ok(())
     }
 }
 
@@ -84,9 +171,46 @@ impl Named {
 }
 
 impl Pair {
-    pub(super) fn read(&self) -> Result<Contents, ScanError> {
+    /// All of it, and what arrays beside it say of its splits.
+    fn read_splits(&self, layout: &Layout) -> Result<(WithSplits, Vec<Notice>), ScanError> {
+        let contents = self.read(layout)?;
+        let count = contents.labels.len();
+        let (mut columns, mut notices) = (Vec::new(), Vec::new());
+        for array in &self.like_splits {
+            let asked = layout.split_column.as_deref() == Some(&*array.name);
+            let values = array.read()?.groups();
+            let why = match values {
+                Ok(values) if values.len() == count => {
+                    let text = |value: Option<String>| value.unwrap_or_default();
+                    columns.push((array.name.clone(), values.into_iter().map(text).collect()));
+                    continue;
+                }
+                Ok(values) => format!(
+                    "it has {} values for {count} images; an array `split` that has train, val or test for each image would be",
+                    values.len()
+                ),
+                Err(reason) => reason.replace("groups are", "splits are"),
+            };
+            if asked {
+                return Err(ScanError::Array { path: array.path.clone(), reason: why });
+            }
+            notices.push(Notice::ArrayNotRead { array: array.name.clone(), why });
+        }
+        let file = self.images.path.parent().unwrap_or(&self.images.path).to_owned();
+        let failed = |reason: String| ScanError::Array { path: file, reason };
+        let ColumnSplits { read, notices: told } = of_columns(columns, layout).map_err(failed)?;
+        notices.extend(told);
+        Ok(((contents, read), notices))
+    }
+
+    pub(super) fn read(&self, layout: &Layout) -> Result<Contents, ScanError> {
         let failed = |of: &Named, reason: String| ScanError::Array { path: of.path.clone(), reason };
         let labels = self.labels.read()?.labels().map_err(|reason| failed(&self.labels, reason))?;
+        let empty =
+            labels.iter().filter(|label| matches!(label, Label::Name(name) if name.is_empty())).count();
+        if empty > 0 && !layout.rename.contains_key("") {
+            return Err(failed(&self.labels, without_label("label of an image", empty, None)));
+        }
         let (count, images, said) =
             self.images.read()?.images().map_err(|reason| failed(&self.images, reason))?;
         if labels.len() != count {
@@ -220,7 +344,7 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
     let names: Vec<&str> = arrays.iter().map(|array| array.name.as_str()).collect();
     let roles = Roles::of(&names, wanted).map_err(failed)?;
     let names = list(&arrays);
-    let mut found = Found { pairs: Vec::new(), unlabelled: Vec::new() };
+    let mut found = Found { pairs: Vec::new(), unlabelled: Vec::new(), notices: Vec::new() };
     // Nameless arrays are told by their shapes.
     if !roles.any_asked() && arrays.len() == 2 && arrays.iter().all(|array| array.name.starts_with("arr_")) {
         let rank = |array: &Named| {
@@ -232,7 +356,14 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
             arrays.swap(0, 1);
         }
         let [images, labels] = [arrays.swap_remove(0), arrays.swap_remove(0)];
-        found.pairs.push(Pair { split: None, images, labels, groups: None, like_groups: None });
+        found.pairs.push(Pair {
+            split: None,
+            images,
+            labels,
+            groups: None,
+            like_groups: None,
+            like_splits: Vec::new(),
+        });
         return Ok(found);
     }
     for split in [None, Some(Split::Train), Some(Split::Val), Some(Split::Test)] {
@@ -254,7 +385,14 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
             ([images], [labels]) => {
                 let like_groups = if groups.is_none() { like_groups() } else { None };
                 let (images, labels) = (images.clone(), labels.clone());
-                found.pairs.push(Pair { split, images, labels, groups, like_groups });
+                found.pairs.push(Pair {
+                    split,
+                    images,
+                    labels,
+                    groups,
+                    like_groups,
+                    like_splits: Vec::new(),
+                });
             }
             ([images], []) if split == Some(Split::Test) => found.unlabelled.push(images.clone()),
             (images, labels) => {
@@ -287,6 +425,7 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
             }
         }
     }
+    found.complete(&arrays, &roles, wanted.layout).map_err(failed)?;
     let splits = found.pairs.iter().filter(|pair| pair.split.is_some()).count();
     if found.pairs.is_empty() || (splits > 0 && splits < found.pairs.len()) {
         return Err(failed(format!(

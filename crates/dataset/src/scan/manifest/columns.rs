@@ -6,8 +6,8 @@ use super::one_hot;
 use super::splits::{self, SplitColumn};
 use super::table::Table;
 use crate::scan::names::{plain, words};
-use crate::suggest::nearest;
-use crate::{Layout, Notice};
+use crate::suggest::{nearest, toml_string};
+use crate::{BadLine, Layout, Notice};
 
 /// The column that names groups where none is asked for.
 pub(in crate::scan) const GROUP: &str = "group";
@@ -141,7 +141,7 @@ impl Columns {
         };
         let split = match asked("split_column", &layout.split_column)? {
             Some(column) => Some(splits::asked(table, column)),
-            None => splits::find(table, path),
+            None => splits::find(table, Some(path), layout),
         };
         let of_splits = split.as_ref().map_or(Vec::new(), SplitColumn::columns);
         let taken: Vec<usize> = [Some(path), groups].into_iter().flatten().chain(of_splits).collect();
@@ -221,17 +221,60 @@ impl Columns {
         splits::unread(table, self.split.as_ref(), &taken)
     }
 
+    /// The rows that have no class, told once, with what to type.
+    pub(super) fn unlabelled(&self, table: &Table, layout: &Layout) -> Option<BadLine> {
+        let Label::Column(label) = self.label else { return None };
+        if layout.rename.contains_key("") {
+            return None;
+        }
+        let split = match self.split {
+            Some(SplitColumn::Named(column)) => Some(column),
+            _ => None,
+        };
+        let is_empty = |row: &csv::StringRecord| row.get(label).is_none_or(str::is_empty);
+        let left_out = |row: &csv::StringRecord| {
+            split
+                .and_then(|split| row.get(split))
+                .is_some_and(|value| layout.split_value(value) == Some(None))
+        };
+        let rows = || table.rows.iter().filter(|(_, row)| !left_out(row));
+        let (line, first) = rows().find(|(_, row)| is_empty(row))?;
+        let count = rows().filter(|(_, row)| is_empty(row)).count();
+        // A test set whose classes nobody tells, as competitions have it.
+        let of_split = split.and_then(|split| first.get(split)).filter(|value| {
+            let same = |row: &csv::StringRecord| split.and_then(|split| row.get(split)) == Some(*value);
+            rows().all(|(_, row)| is_empty(row) == same(row))
+        });
+        let reason = without_label(&table.header[label], count, of_split);
+        Some(BadLine { line: *line, reason })
+    }
+
     /// A column of the numbers of folds, which is not read.
     pub(super) fn folds<'a>(&self, table: &'a Table) -> Option<&'a str> {
-        let known =
-            |name: &str| matches!(plain(name).as_str(), "fold" | "folds" | "kfold" | "cvfold" | "foldid");
-        let column = table.header.iter().position(|name| known(name))?;
+        let column = splits::folds(table)?;
         let taken = matches!(self.label, Label::Column(label) if label == column)
             || self.says_splits(column)
             || self.group == Some(column);
-        let mut values = table.values(column);
-        (!taken && values.all(|value| value.parse::<u16>().is_ok())).then_some(table.header[column].as_str())
+        (!taken).then_some(table.header[column].as_str())
     }
+}
+
+/// What to type where the class of so many rows is empty, which are all rows of a split, or some rows.
+pub(in crate::scan) fn without_label(column: &str, rows: usize, of_split: Option<&str>) -> String {
+    let others = match rows - 1 {
+        0 => String::new(),
+        1 => " (and of 1 other)".to_owned(),
+        n => format!(" (and of {n} others)"),
+    };
+    let what = match of_split {
+        Some(value) => format!(
+            "that is all rows of {value}, which --set 'data.split_values={{ {} = \"none\" }}' leaves out",
+            toml_string(value)
+        ),
+        None => "leave them out of the data, or make a class of them: --set 'data.rename={ \"\" = \"unlabeled\" }'"
+            .to_owned(),
+    };
+    format!("the {column} is empty{others}; {what}")
 }
 
 /// The column of the files, where the others cannot be told.
@@ -362,7 +405,19 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
             let is_text = |&column: &usize| table.values(column).any(|value| value.parse::<f64>().is_err());
             return Ok(Label::Column(known.iter().copied().find(is_text).unwrap_or(first)));
         }
-        _ => return Err(which_label(table, &known, "several columns may be the class").into()),
+        _ => {
+            // `benign_malignant` beside `target` says the same in words, whatever it is called.
+            let in_words = |column: &usize| {
+                let values: HashSet<&str> = table.values(*column).collect();
+                !known.contains(column)
+                    && values.len() < table.rows.len()
+                    && values.iter().all(|value| value.parse::<f64>().is_err())
+                    && known.iter().any(|&of| say_the_same(table, of, *column))
+            };
+            let words: Vec<usize> = others.iter().copied().filter(in_words).collect();
+            let all: Vec<usize> = words.into_iter().chain(known).collect();
+            return Err(which_label(table, &all, "several columns may be the class").into());
+        }
     }
     if let Some(label) = one_hot::find(table, &others, layout)? {
         return Ok(label);
@@ -374,7 +429,10 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
             header_text(&table.header)
         )
         .into()),
-        _ => Err(which_label(table, &others, "no column is called label").into()),
+        _ => match one_hot::shares(table, &others) {
+            Some(reason) => Err(reason.into()),
+            None => Err(which_label(table, &others, "no column is called label").into()),
+        },
     }
 }
 
