@@ -319,6 +319,21 @@ mod tests {
             ("validation_split=0.3", "data.val_frac=0.3"),
             ("model.dropout_rate=0.3", "model.dropout=0.3"),
             ("batch-size=8", "train.batch=8"),
+            ("bs=8", "train.batch=8"),
+            ("random_state=7", "train.seed=7"),
+            ("train.random_state=7", "train.seed=7"),
+            ("max_epochs=3", "train.epochs=3"),
+            ("n_epochs=3", "train.epochs=3"),
+            ("n_splits=5", "data.folds=5"),
+            ("img_size=96", "input.size=96"),
+            ("weight_decay=0.1", "optimizer.weight_decay=0.1"),
+            ("gradient_clip_val=1.0", "train.clip_norm=1.0"),
+            ("hidden_layer_sizes=(64,32)", "model.hidden=[64, 32]"),
+            ("smoothing=0.1", "loss.label_smoothing=0.1"),
+            ("train.monitor=val_acc", "train.monitor=val/accuracy"),
+            ("train.monitor=accuracy", "train.monitor=val/accuracy"),
+            ("train.monitor=val_top5_acc", "train.monitor=val/top5_accuracy"),
+            ("metric_for_best_model=mcc", "train.monitor=val/matthews"),
             ("optimizer.name=Adam", "optimizer.name=adam"),
             ("optimizer.name=AdamW", "optimizer.name=adamw"),
             ("optimizer=SGD", "optimizer.name=sgd"),
@@ -375,6 +390,23 @@ mod tests {
                 "there are schedule.patience and early_stopping.patience: type which, with its section",
             ),
             ("model.init=orthogonal", "there are pytorch, xavier_uniform"),
+            ("test_size=0.2", "unknown key `test_size`: no test set is split off here: data.val_frac=0.2"),
+            (
+                "data.shuffle=true",
+                "unknown key `data.shuffle`: training images are shuffled anew in every epoch",
+            ),
+            ("num_workers=4", "--threads N says on how many cores it works"),
+            ("train.device=cuda", "it trains on the processor"),
+            ("item_tfms=Resize(224)", "input.size=224 is what the network sees"),
+            ("warmup_epochs=5", "counted in updates: schedule.warmup_steps=500"),
+            ("horizontal_flip=true", "type --set 'augment.transforms=[{ horizontal_flip = {} }]'"),
+            ("augment.hflip=0.3", "type --set 'augment.transforms=[{ horizontal_flip = { p = 0.3 } }]'"),
+            ("rotation_range=20", "type --set 'augment.transforms=[{ rotate = {} }]'"),
+            ("train.monitor=val/f1", "no metric is named `f1`; there are val/macro_f1 and val/weighted_f1"),
+            ("train.monitor=f1", "such as val/macro_f1 or val/weighted_f1, got `f1`"),
+            ("train.monitor=val_auc", "such as val/macro_auc or val/weighted_auc, got `val_auc`"),
+            ("train.monitor=train/loss", "such as val/loss, got `train/loss`"),
+            ("train.monitor=nonsense", "such as val/loss or val/macro_f1, got `nonsense`"),
             ("loss.name=mse", "the loss is cross-entropy"),
             ("loss=focal", "the loss is cross-entropy"),
             ("train.epochs=-5", "train.epochs = -5: must not be negative"),
@@ -388,6 +420,19 @@ mod tests {
             let told = resolve(&[typed]).expect_err(typed).to_string();
             assert!(told.contains(words), "{typed}: {words:?} is not in {told}");
             assert!(!told.contains("variant"), "{typed}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_another_library_outside_of_any_section_is_answered_too() {
+        for (line, words) in [
+            ("device = \"cuda\"", "`device` stands outside of any section; it trains on the processor"),
+            ("random_state = 7", "`seed` belongs under [train]"),
+            ("horizontal_flip = true", "horizontal_flip is a transform"),
+        ] {
+            let file = Some(("r.toml".into(), format!("{line}\n")));
+            let told = Layers { file, settings: Vec::new(), learnt: None }.resolve().unwrap_err().to_string();
+            assert!(told.contains(words), "{line}: {told}");
         }
     }
 
