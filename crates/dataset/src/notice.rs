@@ -44,6 +44,13 @@ pub enum Notice {
         /// The names inside of all of them.
         shared: Vec<String>,
     },
+    /// A class folder that holds nothing but a folder of another name, beside others that hold their images.
+    OneLevelDown {
+        /// The class.
+        class: String,
+        /// The folder in it.
+        inner: String,
+    },
     /// A table beside class folders that names the same images; its labels are not used.
     TableBeside {
         /// The table.
@@ -330,6 +337,13 @@ impl fmt::Display for Notice {
                     list.join(", ")
                 )
             }
+            Notice::OneLevelDown { class, inner } => write!(
+                f,
+                "the images of the class {} are one folder down, in {}; if that is the class: --set 'data.rename={{ {} = \"{inner}\" }}'",
+                quoted(class),
+                quoted(inner),
+                toml_string(class)
+            ),
             Notice::TableBeside { path } => write!(
                 f,
                 "{} beside the class folders names their images and is not used: give it instead of the folder to train on \
@@ -426,10 +440,13 @@ impl fmt::Display for Notice {
                     (None, Some(odd)) => write!(
                         f,
                         "its value {} says no split: all of them must be train, val or test, or, in a column such as is_valid, \
-                         true or false; --set data.split_column={} --set 'data.split_values={{ {} = \"train\" }}' says what they mean",
+                         true or false; --set data.split_column={} --set 'data.split_values={{ {} }}' says what they mean",
                         quoted(odd),
                         quoted_key(column),
-                        toml_string(odd)
+                        match odd.as_str() {
+                            "0" | "1" | "2" => "0 = \"train\", 1 = \"val\", 2 = \"test\"".to_owned(),
+                            odd => format!("{} = \"none\"", toml_string(odd)),
+                        }
                     ),
                     (None, None) => {
                         write!(f, "all of its values say one: --set data.split_column={column} reads it")

@@ -221,7 +221,7 @@ fn values_that_name_no_split_get_a_meaning_by_a_key() {
     data.write("partition.csv", format!("path,label,partition\n{rows}"));
     let dataset = scan_at(&data.join("partition.csv")).unwrap();
     let told = dataset.notices.iter().map(ToString::to_string).find(|told| told.contains("partition"));
-    let line = "--set data.split_column=partition --set 'data.split_values={ 0 = \"train\" }'";
+    let line = "--set data.split_column=partition --set 'data.split_values={ 0 = \"train\", 1 = \"val\", 2 = \"test\" }'";
     assert!(told.as_ref().is_some_and(|told| told.contains(line)), "{told:?}");
 }
 

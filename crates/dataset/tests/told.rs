@@ -92,6 +92,27 @@ fn one_class_is_told_with_where_others_may_be() {
 }
 
 #[test]
+fn a_class_whose_images_are_one_folder_down_is_told() {
+    let told = |folders: &[&str]| {
+        let data = Data::new();
+        add(&data, folders, 6, "");
+        let words: Vec<String> = data.scan().unwrap().notices.iter().map(ToString::to_string).collect();
+        words.into_iter().filter(|words| words.contains("one folder down")).collect::<Vec<_>>()
+    };
+    let line = "--set 'data.rename={ more = \"dogs\" }'";
+    let words = told(&["cats", "birds", "more/dogs"]);
+    assert!(words.len() == 1 && words[0].ends_with(line), "{words:?}");
+    for folders in [
+        &["cats", "birds", "dogs/images"][..],
+        &["cats", "birds", "dogs/dogs"],
+        &["cats/siamese", "dogs/poodle"],
+        &["cats", "dogs/poodle", "dogs/terrier"],
+    ] {
+        assert!(told(folders).is_empty(), "{folders:?}");
+    }
+}
+
+#[test]
 fn tables_of_spreadsheets_are_read_or_told() {
     let data = files(12);
     // Excel's own first line, with any separator and end of line.

@@ -1,6 +1,6 @@
 //! Data to train on: the classes are found here, and so is a validation set where none is given.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples, several_pages};
@@ -72,6 +72,8 @@ fn from_files(
     rename(&mut listing, &options.layout);
     let similar = similar_classes(&listing);
     listing.beside.notices.extend(similar);
+    let below = one_level_down(&listing);
+    listing.beside.notices.extend(below);
     // Where the data says nothing of splits, all of it is for training.
     let files = listing.files.iter().map(|file| (file.class.as_str(), file.split.unwrap_or(Split::Train)));
     let classes = classes_of(root, files).map_err(|error| with_inner_sets(error, &listing))?;
@@ -99,6 +101,32 @@ fn from_files(
     beside.add_to(&mut dataset);
     dataset.notices.extend(pages.map(several_pages));
     Ok(dataset)
+}
+
+/// Classes whose images are all in one folder of another name within, where those of others are in the class folder itself.
+fn one_level_down(listing: &Listing) -> Vec<Notice> {
+    if !matches!(listing.form, Form::ClassFolders | Form::SplitFolders) {
+        return Vec::new();
+    }
+    // The folders between a class and its images, none of those that are directly in it.
+    let mut inner: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
+    for file in &listing.files {
+        let below = file.path.strip_prefix(&listing.base).unwrap_or(&file.path);
+        let mut parts = below.iter().filter_map(|part| part.to_str()).skip_while(|part| *part != file.class);
+        let (_, next) = (parts.next(), parts.next());
+        inner.entry(&file.class).or_default().insert(next.filter(|_| parts.next().is_some()));
+    }
+    let direct = inner.values().filter(|folders| folders.contains(&None)).count();
+    if direct * 2 < inner.len() {
+        return Vec::new();
+    }
+    let notices = inner.iter().filter_map(|(class, folders)| {
+        let only = folders.iter().next().copied().flatten().filter(|_| folders.len() == 1)?;
+        let says_nothing = super::names::is_generic(only) || only == *class || inner.contains_key(only);
+        (!says_nothing && super::split_of(only).is_none())
+            .then(|| Notice::OneLevelDown { class: (*class).to_owned(), inner: only.to_owned() })
+    });
+    notices.collect()
 }
 
 /// Of data of one class whose folder holds folders, as `train/data/cats` beside `train/data/dogs`, the line that takes those for the classes.

@@ -55,7 +55,12 @@ pub(crate) fn hint(error: &clap::Error, typed: &[String]) -> Option<String> {
         }
         let takes_settings = ["train", "study", "search", "augment", "bench", "inspect"].contains(&command);
         if !takes_settings {
-            return None;
+            // What a trained model is has been said; how it is run may be.
+            let has_threads = super::Cli::command()
+                .find_subcommand(command)
+                .is_some_and(|command| command.get_arguments().any(|of| of.get_id() == "threads"));
+            let answer = pupila::recipe::key_answer(name, value.as_deref());
+            return answer.filter(|said| has_threads && said.contains("--threads"));
         }
         let Some(key) = pupila::recipe::key_meant(name) else {
             return pupila::recipe::key_answer(name, value.as_deref());
@@ -109,6 +114,9 @@ mod tests {
             ("train d --max-epochs", "type --epochs VALUE"),
             ("train d --device cpu", "how many of its cores"),
             ("train d --shuffle", "leave it out"),
+            ("predict r x.jpg --device cpu", "how many of its cores"),
+            ("eval r --num-workers 2", "leave the key out"),
+            ("train d --loss focal", "([loss] has label_smoothing, class_weights)"),
             ("train d --test-size 0.2", "(data.test=FOLDER)"),
             ("train d --horizontal-flip 0.5", "(all in one list, with those that are there)"),
             ("train d --gpu", "how many of its cores"),

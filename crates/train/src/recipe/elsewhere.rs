@@ -65,7 +65,7 @@ const SAME: &[(&str, &[&str])] = &[
     ("model.name", &["arch", "architecture", "backbone", "modelname", "network"]),
     ("model.hidden", &["hiddenunits", "hiddenlayers", "hiddenlayersizes", "hiddensizes", "hiddendims"]),
     ("model.filters", &["nfilters", "numfilters"]),
-    ("model.dropout", &["dropoutrate", "droprate", "dropoutprob"]),
+    ("model.dropout", &["dropoutrate", "droprate", "dropoutprob", "drop"]),
     ("model.stochastic_depth", &["droppath", "droppathrate"]),
     ("model.init", &["initializer", "kernelinitializer", "weightinit"]),
     ("model.activation", &["actlayer", "activationfunction", "nonlinearity"]),
@@ -226,7 +226,7 @@ const NEAR: &[(&[&str], &str)] = &[
     ),
     (&["verbose", "loglevel", "verbosity"], "--verbose shows more"),
     (
-        &["logger", "reportto", "wandb", "usewandb", "tensorboard", "callbacks"],
+        &["logger", "reportto", "wandb", "usewandb", "callbacks"],
         "where a run is recorded: [tracking.tensorboard]=true, [tracking.mlflow]=http://HOST:5000, [tracking.report]=true",
     ),
 ];

@@ -69,6 +69,14 @@ pub fn answer(name: &str, value: Option<&str>) -> Option<String> {
     if let Some(said) = elsewhere::near(&bare) {
         return Some(said);
     }
+    let whole = plain(name);
+    if matches!(whole.as_str(), "loss" | "lossname" | "losstype" | "lossfunction" | "lossfn" | "criterion") {
+        return Some(
+            "the loss is cross-entropy, that of classification, and there is no other: leave it out ([loss] has \
+             label_smoothing, class_weights)"
+                .to_owned(),
+        );
+    }
     let transform = transform(&bare)?;
     // A number up to 1 beside the name of a transform is how often it happens.
     let p = value.and_then(|value| value.parse::<f64>().ok()).filter(|p| (0.0..=1.0).contains(p));
@@ -234,14 +242,7 @@ pub(super) fn about_key(key: &str, value: &Value) -> Option<String> {
     {
         return Some(format!("there are {} and {last}: type which, with its section", others.join(", ")));
     }
-    if let Some(said) = answer(key, Some(&value.to_string())) {
-        return Some(said);
-    }
-    matches!(wanted.as_str(), "loss" | "lossname" | "losstype" | "lossfunction" | "lossfn" | "criterion").then(|| {
-        "the loss is cross-entropy, that of classification, and there is no other: leave it out ([loss] has \
-         label_smoothing, class_weights)"
-            .to_owned()
-    })
+    answer(key, Some(&value.to_string()))
 }
 
 /// What to say of a value that a key does not take, with the line to type.
@@ -420,6 +421,62 @@ mod tests {
             let told = resolve(&[typed]).expect_err(typed).to_string();
             assert!(told.contains(words), "{typed}: {words:?} is not in {told}");
             assert!(!told.contains("variant"), "{typed}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_arguments_of_other_libraries_that_have_an_equivalent_are_understood() {
+        for (library, names) in [
+            (
+                "Keras",
+                "batch_size epochs validation_split shuffle class_weight learning_rate weight_decay momentum nesterov beta_1 beta_2 epsilon rho \
+                 global_clipnorm clipnorm use_ema ema_momentum label_smoothing monitor min_delta patience restore_best_weights save_best_only \
+                 image_size target_size color_mode seed crop_to_aspect_ratio pad_to_aspect_ratio interpolation kernel_initializer activation \
+                 dropout rescale rotation_range width_shift_range height_shift_range zoom_range brightness_range horizontal_flip vertical_flip \
+                 steps_per_epoch verbose callbacks metrics decay_rate class_names",
+            ),
+            (
+                "Lightning",
+                "max_epochs max_steps accelerator devices strategy precision gradient_clip_val accumulate_grad_batches log_every_n_steps \
+                 deterministic default_root_dir logger enable_checkpointing limit_train_batches overfit_batches ckpt_path num_workers \
+                 every_n_train_steps save_top_k",
+            ),
+            (
+                "fastai",
+                "bs valid_pct item_tfms batch_tfms seed size lr lr_max wd pct_start div_final n_epoch freeze_epochs fn_col label_col valid_col \
+                 suff arch pretrained metrics",
+            ),
+            (
+                "timm",
+                "batch_size img_size input_size in_chans crop_pct mean std interpolation opt opt_eps opt_betas momentum weight_decay clip_grad \
+                 layer_decay grad_accum_steps sched lr warmup_lr min_lr decay_epochs decay_rate warmup_epochs patience_epochs hflip vflip \
+                 color_jitter reprob mixup cutmix mixup_prob smoothing drop drop_path model_ema model_ema_decay seed log_interval workers \
+                 eval_metric tta initial_checkpoint num_classes data_dir amp device resume experiment",
+            ),
+            (
+                "scikit-learn",
+                "test_size train_size random_state shuffle stratify n_splits groups hidden_layer_sizes activation solver batch_size \
+                 learning_rate_init max_iter tol momentum early_stopping validation_fraction n_iter_no_change beta_1 epsilon n_jobs \
+                 class_weight scoring",
+            ),
+            (
+                "transformers",
+                "num_train_epochs per_device_train_batch_size learning_rate weight_decay adam_beta1 adam_epsilon max_grad_norm \
+                 lr_scheduler_type warmup_ratio warmup_steps gradient_accumulation_steps label_smoothing_factor metric_for_best_model \
+                 load_best_model_at_end output_dir logging_steps save_steps fp16 report_to run_name resume_from_checkpoint dataloader_num_workers",
+            ),
+            (
+                "Ultralytics",
+                "imgsz lr0 batch epochs patience optimizer dropout degrees fliplr flipud workers device project name resume",
+            ),
+        ] {
+            for name in names.split_whitespace() {
+                let understood = super::key(name).is_some()
+                    || super::about_key(name, &toml::Value::Integer(1)).is_some()
+                    // The name of a run is an option, and that of a model, an optimizer or a schedule is meant by its section.
+                    || name == "name";
+                assert!(understood, "{library}: {name}");
+            }
         }
     }
 

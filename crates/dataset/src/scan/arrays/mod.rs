@@ -6,6 +6,7 @@ mod named;
 mod npy;
 mod pixels;
 mod roles;
+mod splits;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::super::labels::Label;
 use super::npy::Array;
-use super::roles::{Role, Roles, names_split, role, without_split};
+use super::roles::{Role, Roles, role, without_split};
 use super::{Arrays, Contents, MAX_BYTES, Part};
 use crate::files;
-use crate::scan::manifest::{ColumnSplits, Wanted, is_fold_name, of_columns, without_label};
+use crate::scan::manifest::{Wanted, without_label};
 use crate::{Form, Layout, Notice, ScanError, Split, Taken};
 
 /// So many bytes hold the header of an array.
@@ -19,32 +19,29 @@ const HEADER_BYTES: u64 = 1 << 16;
 /// The arrays of a split.
 pub(super) struct Pair {
     pub(super) split: Option<Split>,
-    images: Named,
-    labels: Named,
+    pub(super) images: Named,
+    pub(super) labels: Named,
     groups: Option<Named>,
     /// An array that seems to say which images belong together, where none does.
     like_groups: Option<Named>,
     /// Arrays that seem to say of which split each image is.
-    like_splits: Vec<Named>,
+    pub(super) like_splits: Vec<Named>,
 }
-
-/// What was read of a pair, and the split of each image with the names of the arrays that say it.
-type WithSplits = (Contents, Option<(Vec<Option<Split>>, String)>);
 
 /// An array that was not read yet.
 #[derive(Clone)]
-struct Named {
-    name: String,
+pub(super) struct Named {
+    pub(super) name: String,
     /// The `.npy` file, which may be in a `.npz` file.
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// The pairs of a data set.
 pub(super) struct Found {
-    pairs: Vec<Pair>,
+    pub(super) pairs: Vec<Pair>,
     /// Arrays of images that have no labels.
     unlabelled: Vec<Named>,
-    notices: Vec<Notice>,
+    pub(super) notices: Vec<Notice>,
 }
 
 impl Found {
@@ -86,73 +83,15 @@ impl Found {
     }
 }
 
-impl Found {
-    /// Gives the pairs what stands beside them: a pair without a word for its split is the training set where others are the validation or the
-    /// test set, and arrays of one value for each image may say its split.
-    fn complete(&mut self, arrays: &[Named], roles: &Roles, layout: &Layout) -> Result<(), String> {
-        let has = |wanted: Option<Split>| self.pairs.iter().any(|pair| pair.split == wanted);
-        let (whole, train) = (has(None), has(Some(Split::Train)));
-        let others = has(Some(Split::Val)) || has(Some(Split::Test));
-        if whole && train {
-            let names = |wanted: Option<Split>| {
-                let pair = self.pairs.iter().find(|pair| pair.split == wanted);
-                pair.map_or(String::new(), |pair| format!("{} and {}", pair.images.name, pair.labels.name))
-            };
-            return Err(format!(
-                "{} are the training set by their names, and {} may be it too: save those that are meant in a file of their own",
-                names(Some(Split::Train)),
-                names(None)
-            ));
-        }
-        if whole && others {
-            for pair in self.pairs.iter_mut().filter(|pair| pair.split.is_none()) {
-                pair.split = Some(Split::Train);
-            }
-        }
-        let asked = layout.split_column.as_deref();
-        let is_asked = |array: &Named| asked.is_some_and(|name| name.eq_ignore_ascii_case(&array.name));
-        if let Some(name) = asked
-            && !arrays.iter().any(is_asked)
-        {
-            let names: Vec<&str> = arrays.iter().map(|array| array.name.as_str()).collect();
-            return Err(format!(
-                "data.split_column asks for the array `{name}`, but the arrays are {}",
-                names.join(", ")
-            ));
-        }
-        let like = arrays.iter().filter(|array| {
-            is_asked(array) || (names_split(&array.name) && roles.of_array(&array.name).is_none())
-        });
-        let like: Vec<Named> = like.cloned().collect();
-        match &mut self.pairs[..] {
-            [only] if only.split.is_none() => only.like_splits = like,
-            _ if asked.is_some() => {
-                return Err(
-                    "data.split_column asks for an array, but the names of the arrays say their splits"
-                        .to_owned(),
-                );
-            }
-            _ => self.notices.extend(like.into_iter().map(|Named { name, .. }| match is_fold_name(&name) {
-                true => Notice::Folds { column: name },
-                false => {
-                    let why = "the names of the arrays say their splits".to_owned();
-                    Notice::ArrayNotRead { array: name, why }
-                }
-            })),
-        }
-        Ok(())
-    }
-}
-
 impl Named {
-    fn read(&self) -> Result<Array, ScanError> {
+    pub(super) fn read(&self) -> Result<Array, ScanError> {
         let failed = |reason: String| ScanError::Array { path: self.path.clone(), reason };
         let bytes = files::read_up_to(&self.path, MAX_BYTES);
         Array::parse(bytes.map_err(|error| failed(format!("it cannot be read: {error}")))?).map_err(failed)
     }
 
     /// The group of each of `count` images of the array `images`.
-    fn groups(&self, count: usize, images: &str) -> Result<Vec<Option<Arc<str>>>, String> {
+    pub(super) fn groups(&self, count: usize, images: &str) -> Result<Vec<Option<Arc<str>>>, String> {
         let values = self.read().map_err(|error| error.to_string())?.groups()?;
         if values.len() != count {
             return Err(format!("it has {} groups for the {count} images of {images}", values.len()));
@@ -171,38 +110,6 @@ impl Named {
 }
 
 impl Pair {
-    /// All of it, and what arrays beside it say of its splits.
-    fn read_splits(&self, layout: &Layout) -> Result<(WithSplits, Vec<Notice>), ScanError> {
-        let contents = self.read(layout)?;
-        let count = contents.labels.len();
-        let (mut columns, mut notices) = (Vec::new(), Vec::new());
-        for array in &self.like_splits {
-            let asked = layout.split_column.as_deref() == Some(&*array.name);
-            let values = array.read()?.groups();
-            let why = match values {
-                Ok(values) if values.len() == count => {
-                    let text = |value: Option<String>| value.unwrap_or_default();
-                    columns.push((array.name.clone(), values.into_iter().map(text).collect()));
-                    continue;
-                }
-                Ok(values) => format!(
-                    "it has {} values for {count} images; an array `split` that has train, val or test for each image would be",
-                    values.len()
-                ),
-                Err(reason) => reason.replace("groups are", "splits are"),
-            };
-            if asked {
-                return Err(ScanError::Array { path: array.path.clone(), reason: why });
-            }
-            notices.push(Notice::ArrayNotRead { array: array.name.clone(), why });
-        }
-        let file = self.images.path.parent().unwrap_or(&self.images.path).to_owned();
-        let failed = |reason: String| ScanError::Array { path: file, reason };
-        let ColumnSplits { read, notices: told } = of_columns(columns, layout).map_err(failed)?;
-        notices.extend(told);
-        Ok(((contents, read), notices))
-    }
-
     pub(super) fn read(&self, layout: &Layout) -> Result<Contents, ScanError> {
         let failed = |of: &Named, reason: String| ScanError::Array { path: of.path.clone(), reason };
         let labels = self.labels.read()?.labels().map_err(|reason| failed(&self.labels, reason))?;

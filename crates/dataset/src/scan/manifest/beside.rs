@@ -85,7 +85,7 @@ enum Glance {
 
 fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
     let Some(mut table) = Table::glance(path) else { return Glance::Other };
-    if table.rows.is_empty() || super::columns::is_pixel_table(&table.header) {
+    if table.rows.is_empty() || super::column_names::is_pixel_table(&table.header) {
         return Glance::Other;
     }
     // What the whole table says of its columns decides later.

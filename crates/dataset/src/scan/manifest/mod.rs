@@ -4,6 +4,7 @@
 //! which column is 1), then its files ([`files`]). A folder may have its tables in it ([`beside`]).
 
 mod beside;
+mod column_names;
 mod columns;
 mod files;
 mod one_hot;
@@ -24,9 +25,10 @@ use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
 pub(super) use beside::{Found, look, tables_of};
-pub(super) use columns::{
-    GROUP, is_label_name, is_path_name, is_pixel_name, is_split_name, names_groups, without_label,
+pub(super) use column_names::{
+    GROUP, is_label_name, is_path_name, is_pixel_name, is_split_name, names_groups,
 };
+pub(super) use columns::without_label;
 pub(super) use splits::{
     ColumnSplits, SplitColumn, first_of_each, flagged_split, is_fold_name, meaning, of_columns,
     says_no_split, truth,

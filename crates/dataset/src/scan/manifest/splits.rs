@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
-use super::columns::is_split_name;
+use super::column_names::is_split_name;
 use super::table::Table;
 use crate::scan::names::plain;
 use crate::scan::split_of;
