@@ -106,7 +106,7 @@ mod tests {
             ("study d --imgsz=128", "type --size 128"),
             ("train d --batch-size 16", "type --batch 16"),
             ("bench --batch-size 16", "type --batch 16"),
-            ("search s.toml d --optimizer adamw", "type --set optimizer.name=adamw"),
+            ("search d --space s.toml --optimizer adamw", "type --set optimizer.name=adamw"),
             ("train d --learning-rate 0.01", "type --lr 0.01"),
             ("study d --lr 0.01", "type --set optimizer.lr=0.01"),
             ("train d --random-state 7", "type --seed 7"),

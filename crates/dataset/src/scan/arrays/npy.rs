@@ -195,10 +195,8 @@ impl Array {
             return self.one_hot(classes);
         }
         if let Some(texts) = self.texts() {
-            let named = |text: String| match text.trim() {
-                // Told with all of its kind, where nothing gives it a name.
-                text => Ok(Label::Name(text.to_owned())),
-            };
+            // Empty ones are told with all of their kind, where nothing gives them a name.
+            let named = |text: String| Ok(Label::Name(text.trim().to_owned()));
             return texts.into_iter().map(named).collect();
         }
         let number = |(at, value): (usize, f64)| {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::column_names::{GROUP, LABELS, PATHS, is_split_name, names_groups, rank};
+use super::column_names::{GROUP, LABELS, PATHS, names_groups, rank};
 use super::one_hot;
 use super::splits::{self, SplitColumn};
 use super::table::Table;

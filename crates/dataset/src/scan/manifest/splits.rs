@@ -198,10 +198,10 @@ pub(in crate::scan) fn of_columns(
         Some(column) => Some(asked(&table, column)),
         None => find(&table, None, layout),
     };
-    if let Some(SplitColumn::Named(column)) = &column {
-        if let Some(BadLine { reason, .. }) = odd(&table, *column, layout) {
-            return Err(reason);
-        }
+    if let Some(SplitColumn::Named(column)) = &column
+        && let Some(BadLine { reason, .. }) = odd(&table, *column, layout)
+    {
+        return Err(reason);
     }
     let mut notices = unread(&table, column.as_ref(), &[]);
     notices.extend(folds(&table).map(|column| Notice::Folds { column: table.header[column].clone() }));
