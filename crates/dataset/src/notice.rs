@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use pupila_image::{Flat, Reading};
 
 use crate::similar::{code_points, quoted, seen};
+use crate::suggest::toml_string;
 use crate::{Skipped, Split};
 
 /// One thing worth saying.
@@ -42,6 +43,13 @@ pub enum Notice {
         folders: Vec<String>,
         /// The names inside of all of them.
         shared: Vec<String>,
+    },
+    /// A class folder that holds nothing but a folder of another name, beside others that hold their images.
+    OneLevelDown {
+        /// The class.
+        class: String,
+        /// The folder in it.
+        inner: String,
     },
     /// A table beside class folders that names the same images; its labels are not used.
     TableBeside {
@@ -125,6 +133,13 @@ pub enum Notice {
         odd: Option<String>,
         /// What is read instead.
         read: Option<String>,
+    },
+    /// An array that says something of splits, and is not read.
+    ArrayNotRead {
+        /// The array.
+        array: String,
+        /// Why it is not, such as `it has 3 values for 12 images`.
+        why: String,
     },
     /// A column of the numbers of folds, which is not read.
     Folds {
@@ -322,6 +337,13 @@ impl fmt::Display for Notice {
                     list.join(", ")
                 )
             }
+            Notice::OneLevelDown { class, inner } => write!(
+                f,
+                "the images of the class {} are one folder down, in {}; if that is the class: --set 'data.rename={{ {} = \"{inner}\" }}'",
+                quoted(class),
+                quoted(inner),
+                toml_string(class)
+            ),
             Notice::TableBeside { path } => write!(
                 f,
                 "{} beside the class folders names their images and is not used: give it instead of the folder to train on \
@@ -397,10 +419,7 @@ impl fmt::Display for Notice {
                 }
             }
             Notice::LooksLikeGroup { column, groups, images, split_given } => {
-                let quoted = match column.contains(|c: char| !c.is_alphanumeric() && c != '_') {
-                    true => format!("'{column}'"),
-                    false => column.clone(),
-                };
+                let quoted = quoted_key(column);
                 let what = match split_given {
                     true => {
                         "judges by groups, and keeps each on one side of what is split off here; splits that the data brings \
@@ -421,13 +440,21 @@ impl fmt::Display for Notice {
                     (None, Some(odd)) => write!(
                         f,
                         "its value {} says no split: all of them must be train, val or test, or, in a column such as is_valid, \
-                         true or false",
-                        quoted(odd)
+                         true or false; --set data.split_column={} --set 'data.split_values={{ {} }}' says what they mean",
+                        quoted(odd),
+                        quoted_key(column),
+                        match odd.as_str() {
+                            "0" | "1" | "2" => "0 = \"train\", 1 = \"val\", 2 = \"test\"".to_owned(),
+                            odd => format!("{} = \"none\"", toml_string(odd)),
+                        }
                     ),
                     (None, None) => {
                         write!(f, "all of its values say one: --set data.split_column={column} reads it")
                     }
                 }
+            }
+            Notice::ArrayNotRead { array, why } => {
+                write!(f, "the array {array} looks like the split, and is not read, since {why}")
             }
             Notice::Folds { column } => write!(
                 f,
@@ -470,6 +497,14 @@ impl fmt::Display for Notice {
             }
             Notice::Cache { message } => f.write_str(message),
         }
+    }
+}
+
+/// A name as a word of a shell.
+fn quoted_key(name: &str) -> String {
+    match name.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+        true => format!("'{name}'"),
+        false => name.to_owned(),
     }
 }
 

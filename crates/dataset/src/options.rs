@@ -43,6 +43,9 @@ impl FromStr for OnBadImage {
     }
 }
 
+/// What a recipe gives a value of the splits' column whose rows are left out.
+const LEFT_OUT: &str = "none";
+
 /// What of the data is what, where its names do not say it, or say something else. Everything is optional.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
@@ -61,8 +64,10 @@ pub struct Layout {
     pub path_column: Option<String>,
     /// The column of a table that names the classes; of NumPy's arrays, the one that holds them, without the word for its split.
     pub label_column: Option<String>,
-    /// The column of a table that names the splits.
+    /// The column of a table that names the splits; of NumPy's arrays, the one that has the split of each image.
     pub split_column: Option<String>,
+    /// What the values of that column mean that name no split by themselves: `train`, `val`, `test`, or `none`, which leaves their rows out.
+    pub split_values: BTreeMap<String, String>,
     /// The columns of a table that are one for each class, of which one is 1 in every row.
     pub one_hot: Vec<String>,
     /// The class of rows in which no such column is 1.
@@ -111,7 +116,28 @@ impl Layout {
         let lists = [("images", &self.images), ("one_hot", &self.one_hot)];
         let lists =
             lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, list.join(", ")));
-        names.chain(lists).collect()
+        let values: Vec<&str> = self.split_values.keys().map(String::as_str).collect();
+        let values = (!values.is_empty()).then(|| ("split_values", values.join(", ")));
+        names.chain(lists).chain(values).collect()
+    }
+
+    /// What a value of the column of the splits means, by a recipe: a split, or that its row is left out.
+    pub(crate) fn split_value(&self, value: &str) -> Option<Option<Split>> {
+        let meant = self.split_values.get(value)?;
+        if meant == LEFT_OUT { Some(None) } else { meant.parse().ok().map(Some) }
+    }
+
+    /// Whether all that the recipe says of those values is a split, or that they are left out.
+    pub(crate) fn check_split_values(&self) -> Result<(), ScanError> {
+        let is_known = |meant: &str| meant == LEFT_OUT || meant.parse::<Split>().is_ok();
+        match self.split_values.iter().find(|(_, meant)| !is_known(meant)) {
+            None => Ok(()),
+            Some((value, meant)) => Err(ScanError::Option {
+                key: "split_values",
+                got: format!("{{ \"{value}\" = \"{meant}\" }}"),
+                expected: "train, val, test, or none for rows that are left out",
+            }),
+        }
     }
 
     /// The first key that says which folder is what, and its value.
@@ -199,6 +225,7 @@ impl ScanOptions {
                 return wrong("fold", self.fold.to_string(), "from 1 to data.folds");
             }
         }
+        self.layout.check_split_values()?;
         check_exclude(&self.exclude)
     }
 }

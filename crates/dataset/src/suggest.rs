@@ -15,9 +15,19 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// A text as a key or a value of TOML within a quoted word of a shell.
+pub(crate) fn toml_string(text: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !text.is_empty() && text.chars().all(is_bare) {
+        return text.to_owned();
+    }
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "\\u0027");
+    format!("\"{escaped}\"")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, toml_string};
 
     #[test]
     fn only_a_near_name_is_suggested() {
@@ -25,5 +35,13 @@ mod tests {
         assert_eq!(nearest("benign_keratosis", classes), Some("Benign keratosis"));
         assert_eq!(nearest("Melanomas", classes), Some("Melanoma"));
         assert_eq!(nearest("dermatofibroma", classes), None);
+    }
+
+    #[test]
+    fn keys_have_quotes_where_they_need_them() {
+        for (text, key) in [("0", "0"), ("", "\"\""), ("no label", "\"no label\""), ("a'b", "\"a\\u0027b\"")]
+        {
+            assert_eq!(toml_string(text), key);
+        }
     }
 }

@@ -59,7 +59,7 @@ fn all_bad_lines_are_reported_with_their_numbers() {
         "5 bad lines",
         "line 3: the path is empty",
         "line 4: the label is empty",
-        "line 5: unknown split \"tarin\": use train, val or test",
+        "line 5: the column split says the split, and its value \"tarin\" is none; say what is meant: --set 'data.split_values={ tarin = \"train\" }'",
         "is already on line 2",
         "line 7: it has 1 field, and the header has 3",
     ] {

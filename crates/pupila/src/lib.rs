@@ -123,7 +123,8 @@ pub mod recipe {
     pub use pupila_train::{
         Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Head, Input, KeyDoc,
         Layers, LearntKeys, Loss, Monitor, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting,
-        TrackingConfig as Tracking, Train, Transfer, json_schema, key_docs, key_meant, keys, keys_page,
+        TrackingConfig as Tracking, Train, Transfer, json_schema, key_answer, key_docs, key_meant, keys,
+        keys_page,
     };
     pub use pupila_transforms::{Normalize, TransformConfig};
 }

@@ -129,6 +129,9 @@ impl<'a> Recorder<'a> {
             }
             self.tracking.outcome(best, predictions, val);
         }
+        if let Some(awaited) = self.tracking.waits_for() {
+            self.observer.note(&awaited);
+        }
         for note in self.tracking.finish() {
             self.observer.note(&note);
         }

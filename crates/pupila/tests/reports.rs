@@ -263,6 +263,33 @@ fn what_cannot_be_compared_is_refused() {
     assert_eq!(sandbox.read("comparison.html"), "my notes");
     assert!(sandbox.path("comparison-2.html").exists());
 
+    // Other seeds draw other validation images, where the data bring none.
+    let flat = sandbox.path("flat");
+    for class in ["melanoma", "nevus"] {
+        fs::create_dir_all(flat.join(class)).unwrap();
+        for file in fs::read_dir(skin().join("train").join(class)).unwrap().take(12) {
+            let path = file.unwrap().path();
+            fs::copy(&path, flat.join(class).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    for (name, more) in [
+        ("d", &["--seed", "4"][..]),
+        ("e", &["--seed", "5"]),
+        ("f", &["--seed", "4", "--set", "data.val_frac=0.4"]),
+    ] {
+        assert_eq!(sandbox.train(&flat, name, more).code, Some(0));
+    }
+    refused(
+        &["runs/d", "runs/e"],
+        &[
+            "drawn by other seeds (train.seed is 5 in the second)",
+            "--set data.split_seed=4, and it has the first one's",
+        ],
+    );
+    refused(&["runs/d", "runs/f"], &["data.val_frac differs, by which the validation images are chosen"]);
+    assert_eq!(sandbox.train(&flat, "g", &["--seed", "5", "--set", "data.split_seed=4"]).code, Some(0));
+    assert_eq!(sandbox.run(&["compare", "runs/d", "runs/g"]).code, Some(0));
+
     // Other validation images.
     let (predictions, b) = (sandbox.read("runs/b/predictions.csv"), sandbox.path("runs/b/predictions.csv"));
     let mut lines: Vec<&str> = predictions.lines().collect();

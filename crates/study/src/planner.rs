@@ -118,7 +118,10 @@ impl Planner<'_> {
         let found = METRICS.iter().find(|metric| metric.name == bare);
         if found.is_none() {
             let known: Vec<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
-            let hint = did_you_mean(bare, &known);
+            let hint = match &pupila_train::metrics_meant(bare)[..] {
+                [] => did_you_mean(bare, &known),
+                meant => format!("; did you mean {}?", meant.join(" or ")),
+            };
             self.wrong(
                 "metric",
                 format!("no metric of the validation set is named `{name}`{hint} (`pupila list metrics` has them all)"),

@@ -45,7 +45,7 @@ pub use recipe::{
     Augment, CheckedRecipe, CheckpointConfig, ClassWeights, Data, Decode, EarlyStopping, Fault, FitName,
     Head, HoldName, Input, KeptSize, KeyDoc, Labels, Layers, LeakPolicy, LearntKeys, Loss, Monitor,
     MonitorError, NamedWeights, Names, NormPolicy, Origin, Recipe, RecipeErrors, Sampler, Setting, Size,
-    Train, Transfer, json_schema, key_docs, key_meant, keys, keys_page,
+    Train, Transfer, json_schema, key_answer, key_docs, key_meant, keys, keys_page, metrics_meant,
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};

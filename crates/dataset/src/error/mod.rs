@@ -147,6 +147,20 @@ pub enum ScanError {
         /// Whether they hold folders, which may be the classes.
         with_classes: bool,
     },
+    /// The class folders are pictures and their masks.
+    #[error("{path}: {masks} and {pictures} hold files of the same names, such as {example}: by that they are masks and their pictures, which are of \
+        segmentation, and no classes. A table that names the pictures and their classes is read; if the folders are the classes after all: --set data.train=.",
+        path = path.display())]
+    Masks {
+        /// The root.
+        path: PathBuf,
+        /// The folders of the pictures.
+        pictures: String,
+        /// The folders of the masks.
+        masks: String,
+        /// A name that both have.
+        example: String,
+    },
     /// A folder was given for two splits.
     #[error("{path} was given for {first} and for {second}; it can be one of them", path = path.display())]
     FolderTwice {
@@ -180,9 +194,8 @@ pub enum ScanError {
         second: String,
     },
     /// There are other splits, but nothing to train on.
-    #[error("{path} has no training set, only {others}; name the folder, or the split of the rows, \"train\", or say which \
-        folder it is by --set data.train=FOLDER",
-        path = path.display(), others = others.join(", "))]
+    #[error("{path} has no training set, only {list}; {advice}",
+        path = path.display(), list = others.join(", "), advice = words::train_advice(path, others))]
     NoTrain {
         /// The root.
         path: PathBuf,
@@ -207,13 +220,13 @@ pub enum ScanError {
     },
     /// One class.
     #[error("{path} has one class, \"{class}\", and a classifier needs two{hint}",
-        path = path.display(), hint = did_you_mean(suggestion.as_deref()))]
+        path = path.display(), hint = words::another_class(path, suggestion.as_deref()))]
     OneClass {
         /// The root or manifest.
         path: PathBuf,
         /// The class.
         class: String,
-        /// A folder below that looks like the data set's root.
+        /// A folder below that looks like the data set's root, or the line that names such folders for each split.
         suggestion: Option<String>,
     },
     /// Class folders of the training set without an image.

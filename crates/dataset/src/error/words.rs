@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Skipped;
 use crate::Split;
+use crate::suggest::toml_string;
 use crate::taken::OtherPictures;
 
 pub(super) fn of_classes(pictures: &[OtherPictures]) -> String {
@@ -26,6 +27,22 @@ pub(super) fn packed(path: &Path) -> String {
 }
 
 pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
+    if !crate::files::is_real_folder(path) {
+        let names: Vec<String> = archives
+            .iter()
+            .filter_map(|archive| Some(archive.file_name()?.to_string_lossy().into_owned()))
+            .collect();
+        let folder = path.with_extension("");
+        return format!(
+            "no images in {}, but {} in it ({}), which is not looked into: unpack both, such as by\n  unzip '{}' -d '{folder}' && for f in \
+             '{folder}'/*.zip; do unzip \"$f\" -d \"${{f%.zip}}\"; done",
+            path.display(),
+            if names.len() == 1 { "another archive".to_owned() } else { format!("{} archives", names.len()) },
+            names.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", "),
+            path.display(),
+            folder = folder.display()
+        );
+    }
     let path = path.display();
     match archives {
         [only] => format!("no images in {path}, but an archive: name it, {}", only.display()),
@@ -33,7 +50,8 @@ pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
             let names = archives.iter().filter_map(|archive| archive.file_name());
             let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
             format!(
-                "no images in {path}, but {} archives, and one is read at a time: unpack them into folders of their names ({})",
+                "no images in {path}, but {} archives, and one is read at a time: unpack them into folders of their names ({}), such as by\n  for f \
+                 in '{path}'/*.zip; do unzip \"$f\" -d \"${{f%.zip}}\"; done",
                 archives.len(),
                 names.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ")
             )
@@ -66,6 +84,44 @@ pub(super) fn no_classes(path: &Path, folders: &[String], folds: bool, with_clas
         }
     }
     text + "; if they are the classes after all: --set data.train=."
+}
+
+/// What to type where nothing is to be trained on; `others` are the folders of other splits, or the splits themselves.
+pub(super) fn train_advice(path: &Path, others: &[String]) -> String {
+    let first = others.first().map_or("FOLDER", String::as_str);
+    let extension = path.extension().unwrap_or_default();
+    let is_table = ["csv", "tsv"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+    if is_table {
+        return format!(
+            "call the split of the rows to train on \"train\", or say which value means it, such as by --set 'data.split_values={{ {} = \"train\" }}'",
+            toml_string(first)
+        );
+    }
+    format!(
+        "call what is trained on \"train\"; if {first} is to be trained on: --set {}",
+        setting("data.train", first)
+    )
+}
+
+/// A key and its value as a word of a shell.
+fn setting(key: &str, value: &str) -> String {
+    match value.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c)) {
+        true => format!("{key}={value}"),
+        false => format!("'{key}=\"{value}\"'"),
+    }
+}
+
+/// Where the other class of a data set of one may be.
+pub(super) fn another_class(path: &Path, suggestion: Option<&str>) -> String {
+    match suggestion {
+        Some(line) if line.starts_with("--set") => format!("; if the classes are the folders in it: {line}"),
+        Some(inner) => format!(", did you mean {inner}?"),
+        None if crate::files::is_dir(path) => format!(
+            "; each class is a folder of its own, such as {path}/ONE/1.jpg and {path}/OTHER/1.jpg",
+            path = path.display()
+        ),
+        None => "; if something else says the class: --set data.label_column=NAME".to_owned(),
+    }
 }
 
 pub(super) fn did_you_mean(suggestion: Option<&str>) -> String {

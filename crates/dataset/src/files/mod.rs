@@ -194,6 +194,23 @@ pub(crate) fn archive_kind(path: &Path) -> Option<Kind> {
     Kind::of(&read_start(path, Kind::BYTES).ok()?)
 }
 
+/// Whether a folder is one of the file system, and not an archive or in one.
+pub(crate) fn is_real_folder(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|there| there.is_dir())
+}
+
+/// Whether a file is an archive by its content, or by its name where it is in another one.
+pub(crate) fn is_archive(path: &Path) -> bool {
+    let named = || {
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        extension == "zip" || extension == "tar" || extension == "tgz"
+    };
+    match std::fs::metadata(path) {
+        Ok(_) => archive_kind(path).is_some(),
+        Err(_) => named(),
+    }
+}
+
 /// The names of all files in the archive at `path`.
 pub(crate) fn names_in(path: &Path) -> io::Result<Vec<String>> {
     Ok(archive_at(path)?.names().map(str::to_owned).collect())

@@ -194,6 +194,15 @@ fn splits_in(
 ) -> Result<Vec<(Split, PathBuf)>, ScanError> {
     let mut splits = exactly_named(root, top)?;
     let more = loosely_named(top, &splits, known);
+    if more.is_empty()
+        && let (None, Some(all)) = (known, all_splits(top))
+    {
+        return if all.iter().any(|(split, _)| *split == Split::Train) {
+            Ok(all)
+        } else {
+            Err(no_train(root, &all))
+        };
+    }
     if more.is_empty() {
         return named_as_splits(root, top, splits, known);
     }
@@ -217,6 +226,18 @@ fn splits_in(
         }
         _ => Ok(splits),
     }
+}
+
+/// The folders where all of them are called after different splits, in any words: `dev` and `test` are no classes, whatever they hold.
+fn all_splits(top: &Folder) -> Option<Vec<(Split, PathBuf)>> {
+    let names: Vec<&str> = top.folders.iter().filter_map(|path| name_of(path)).collect();
+    let splits: Vec<Split> = splits_of(&names).into_iter().collect::<Option<_>>()?;
+    let distinct = splits.iter().enumerate().all(|(at, split)| !splits[..at].contains(split));
+    let all = splits.len() > 1 && splits.len() == top.folders.len() && distinct;
+    let mut all: Vec<(Split, PathBuf)> =
+        all.then(|| splits.into_iter().zip(top.folders.iter().cloned()).collect())?;
+    all.sort();
+    Some(all)
 }
 
 fn ambiguous(root: &Path, split: Split, first: &Path, second: &Path) -> ScanError {

@@ -192,7 +192,7 @@ fn no_images(path: &Path, folder: &Folder, beside: &Beside) -> ScanError {
     let kinds = kinds.collect::<Vec<_>>().join(", ");
     let entries = files::entries(path).into_iter().flatten().flatten();
     let mut archives: Vec<PathBuf> = entries
-        .filter(|entry| !entry.is_folder && files::archive_kind(&entry.path).is_some())
+        .filter(|entry| !entry.is_folder && files::is_archive(&entry.path))
         .map(|entry| entry.path)
         .collect();
     archives.sort_unstable();

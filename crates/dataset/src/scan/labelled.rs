@@ -44,6 +44,7 @@ pub fn scan_labelled(
     cache: Option<&Cache>,
 ) -> Result<Labelled, ScanError> {
     check_exclude(&options.exclude)?;
+    options.layout.check_split_values()?;
     let patterns = Patterns::new(&options.exclude);
     let (wanted, layout) = (options.split, &options.layout);
     let of_files = |mut listing: Listing| -> Result<(Labelled, bool), ScanError> {

@@ -13,6 +13,7 @@ mod images;
 mod labelled;
 mod labels;
 mod manifest;
+mod masks;
 mod names;
 mod shards;
 mod training;

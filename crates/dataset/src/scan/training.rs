@@ -1,10 +1,12 @@
 //! Data to train on: the classes are found here, and so is a validation set where none is given.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples, several_pages};
-use super::{Data, Listing, check_layout, folders, list_tables, manifest, rename, root_of, similar_classes};
+use super::{
+    Data, Listing, check_layout, folders, list_tables, manifest, masks, rename, root_of, similar_classes,
+};
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
@@ -43,6 +45,10 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
         Data::Shards(shards) => from_files(path, shards.list(path, &patterns, layout)?, options, cache)?,
         Data::Folder(table) => {
             let mut listing = folders::list(path, &patterns, layout)?;
+            if let Some(found) = masks::find(&listing).filter(|_| !layout.names_splits()) {
+                let masks::Masks { pictures, masks, example } = found;
+                return Err(ScanError::Masks { path: path.to_owned(), pictures, masks, example });
+            }
             listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));
             from_files(path, listing, options, cache)?
         }
@@ -66,9 +72,11 @@ fn from_files(
     rename(&mut listing, &options.layout);
     let similar = similar_classes(&listing);
     listing.beside.notices.extend(similar);
+    let below = one_level_down(&listing);
+    listing.beside.notices.extend(below);
     // Where the data says nothing of splits, all of it is for training.
     let files = listing.files.iter().map(|file| (file.class.as_str(), file.split.unwrap_or(Split::Train)));
-    let classes = classes_of(root, files)?;
+    let classes = classes_of(root, files).map_err(|error| with_inner_sets(error, &listing))?;
     let label_of: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
     let memory = Memory { cache, root: &listing.base, partial: listing.partial };
     let Listing { form, taken, files, beside, .. } = listing;
@@ -93,6 +101,54 @@ fn from_files(
     beside.add_to(&mut dataset);
     dataset.notices.extend(pages.map(several_pages));
     Ok(dataset)
+}
+
+/// Classes whose images are all in one folder of another name within, where those of others are in the class folder itself.
+fn one_level_down(listing: &Listing) -> Vec<Notice> {
+    if !matches!(listing.form, Form::ClassFolders | Form::SplitFolders) {
+        return Vec::new();
+    }
+    // The folders between a class and its images, none of those that are directly in it.
+    let mut inner: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
+    for file in &listing.files {
+        let below = file.path.strip_prefix(&listing.base).unwrap_or(&file.path);
+        let mut parts = below.iter().filter_map(|part| part.to_str()).skip_while(|part| *part != file.class);
+        let (_, next) = (parts.next(), parts.next());
+        inner.entry(&file.class).or_default().insert(next.filter(|_| parts.next().is_some()));
+    }
+    let direct = inner.values().filter(|folders| folders.contains(&None)).count();
+    if direct * 2 < inner.len() {
+        return Vec::new();
+    }
+    let notices = inner.iter().filter_map(|(class, folders)| {
+        let only = folders.iter().next().copied().flatten().filter(|_| folders.len() == 1)?;
+        let says_nothing = super::names::is_generic(only) || only == *class || inner.contains_key(only);
+        (!says_nothing && super::split_of(only).is_none())
+            .then(|| Notice::OneLevelDown { class: (*class).to_owned(), inner: only.to_owned() })
+    });
+    notices.collect()
+}
+
+/// Of data of one class whose folder holds folders, as `train/data/cats` beside `train/data/dogs`, the line that takes those for the classes.
+fn with_inner_sets(error: ScanError, listing: &Listing) -> ScanError {
+    let ScanError::OneClass { path, class, suggestion: None } = error else { return error };
+    let mut settings = Vec::new();
+    for split in Split::ALL {
+        let of_split = listing.files.iter().find(|file| file.split == Some(split));
+        // The class folder is the outermost of that name.
+        let folder = of_split.and_then(|file| {
+            let above =
+                file.path.ancestors().filter(|folder| folder.file_name().is_some_and(|name| *name == *class));
+            above.filter(|folder| folder.starts_with(&listing.base)).last()
+        });
+        let Some(folder) = folder else { continue };
+        if folders::folders_only(folder).is_some_and(|inner| inner.len() > 1) {
+            let below = folder.strip_prefix(&listing.base).unwrap_or(folder);
+            settings.push(format!("--set 'data.{split}={}'", below.display()));
+        }
+    }
+    let trains = settings.first().is_some_and(|line| line.starts_with("--set 'data.train="));
+    ScanError::OneClass { path, class, suggestion: trains.then(|| settings.join(" ")) }
 }
 
 /// A class folder that may be a split without labels: `test` beside `cats` and `dogs`.

@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The keys that say what of the data is what.
-pub(super) const LAYOUT_KEYS: [&str; 11] = [
+pub(super) const LAYOUT_KEYS: [&str; 12] = [
     "data.train",
     "data.val",
     "data.test",
@@ -17,6 +17,7 @@ pub(super) const LAYOUT_KEYS: [&str; 11] = [
     "data.path_column",
     "data.label_column",
     "data.split_column",
+    "data.split_values",
     "data.one_hot",
     "data.one_hot_rest",
     "data.extension",

@@ -8,6 +8,7 @@ use pupila::recipe::Augment;
 use pupila::train::{DataWait, Images, MOST_COMPARED};
 use pupila::{EpochRecord, Prepared, Recipe, SmallerInput, TooFew, Views, count, images};
 use pupila_loader::Order;
+use std::collections::BTreeSet;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
@@ -44,6 +45,7 @@ pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &R
     output.say(format_args!("  taken as {}", dataset.taken));
     class_table(output, dataset, Some(recipe));
     output.say(format_args!("  {}", sizes(dataset)));
+    groups_of(dataset).iter().for_each(|line| output.say(line));
     advice(output, dataset, recipe);
     match (recipe.data.folds, dataset.val_from_train) {
         (Some(folds), _) => output.say(format_args!(
@@ -119,6 +121,30 @@ pub(super) fn shown_names(classes: &[String], width: usize) -> Vec<String> {
 
 fn and_groups(dataset: &Dataset) -> &'static str {
     if dataset.samples.iter().any(|sample| sample.group.is_some()) { " and groups" } else { "" }
+}
+
+/// How many groups there are in each split, and how they are counted.
+fn groups_of(dataset: &Dataset) -> Option<String> {
+    let mut all: [BTreeSet<&str>; 3] = Default::default();
+    let mut alone = 0;
+    for sample in &dataset.samples {
+        match &sample.group {
+            Some(group) => drop(all[sample.split as usize].insert(group)),
+            None => alone += 1,
+        }
+    }
+    if all.iter().all(BTreeSet::is_empty) {
+        return None;
+    }
+    let there = Split::ALL.into_iter().filter(|&split| !all[split as usize].is_empty());
+    let there: Vec<String> =
+        there.map(|split| format!("{} in {split}", count(all[split as usize].len()))).collect();
+    let alone = match alone {
+        0 => String::new(),
+        1 => "; 1 image without one is a group by itself".to_owned(),
+        n => format!("; {} images without one are a group each", count(n)),
+    };
+    Some(format!("  groups: {}, told apart by their text{alone}", there.join(", ")))
 }
 
 /// Where the recipe asks for more than the images hold.

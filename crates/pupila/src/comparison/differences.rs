@@ -1,6 +1,6 @@
 //! What differs in the recipes of several runs, key by key: of a pipeline only the transforms and parameters that do.
 
-use pupila_transforms::{Entry, entry};
+use pupila_transforms::{Entry, Problems, entry};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -30,12 +30,32 @@ fn with_defaults(value: &Value) -> Value {
     let step = |(name, given): (&str, &Value)| {
         let mut all = defaults(name);
         if let (true, Some(given)) = (entry(name).is_some(), given.as_object()) {
-            all.extend(given.iter().map(|(key, value)| (key.clone(), with_defaults(value))));
+            all.extend(
+                given.iter().map(|(key, value)| (key.clone(), shortest(name, key, with_defaults(value)))),
+            );
         }
         let parameters = if entry(name).is_some() { Value::Object(all) } else { given.clone() };
         Value::Object(std::iter::once((name.to_owned(), parameters)).collect())
     };
     Value::Array(pipeline.into_iter().map(step).collect())
+}
+
+/// A range such as `[-15, 15]` as the number that means it, `15`, where one does.
+fn shortest(name: &str, key: &str, value: Value) -> Value {
+    let built = |value: &Value| {
+        let given = Map::from_iter([(key.to_owned(), value.clone())]);
+        let mut problems = Problems::new("");
+        let built = entry(name)?.build(&given, &mut problems)?;
+        problems.into_result(()).is_ok().then(|| built.parameters())
+    };
+    let number = match value.as_array().map(Vec::as_slice) {
+        Some([low, high]) if low.is_number() && high.is_number() => high.clone(),
+        _ => return value,
+    };
+    match (built(&value), built(&number)) {
+        (Some(pair), Some(same)) if pair == same => number,
+        _ => value,
+    }
 }
 
 /// The parameters of a transform that has a name, as far as they have a value.

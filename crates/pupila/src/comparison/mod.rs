@@ -87,8 +87,9 @@ impl Compared {
                 Ok(predictions) => paired.push((other, predictions)),
                 Err(_) if options.different_data => {}
                 Err(why) => {
+                    let remedy = pairing::same_split(&runs[0], &runs[other]).unwrap_or_default();
                     return Err(Error::request(format_args!(
-                        "{} and {} were not judged on the same images: {why}\n\
+                        "{} and {} were not judged on the same images: {why}\n{remedy}\
                          judge both on the same images by `pupila eval RUN DATA --out FOLDER` and compare the folders, or \
                          compare the numbers alone, without tests, by --different-data",
                         names[0], names[other]
@@ -213,8 +214,13 @@ fn tested_metric(name: Option<&str>) -> Result<&'static Metric, Error> {
     let bare = name.strip_prefix("val/").unwrap_or(name);
     with_interval().find(|metric| metric.name == bare).ok_or_else(|| {
         let names: Vec<&str> = with_interval().map(|metric| metric.name).collect();
-        let meant = metric(bare).err().and_then(|unknown| unknown.suggestion);
-        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+        let similar = || metric(bare).err().and_then(|unknown| unknown.suggestion);
+        let mut meant = pupila_train::metrics_meant(name);
+        meant.extend(if meant.is_empty() { similar() } else { None });
+        let meant = match &meant[..] {
+            [] => String::new(),
+            meant => format!("; did you mean `{}`?", meant.join("` or `")),
+        };
         let names = names.join(", ");
         Error::request(format_args!("there is no test of `{name}`{meant} (there are those of {names})"))
     })

@@ -51,6 +51,56 @@ pub(super) fn in_order_of(first: &RunFiles, other: &RunFiles) -> Result<Predicti
     Ok(predictions)
 }
 
+/// The keys that say which images are set aside for validation, besides the seed.
+const OF_SPLITS: [&str; 8] = [
+    "data.val_frac",
+    "data.folds",
+    "data.fold",
+    "data.group",
+    "data.exclude",
+    "data.exclude_list",
+    "data.split_column",
+    "data.split_values",
+];
+
+/// What to type for two runs on the same data whose validation images were split off it in other ways; `None` where it was not that.
+pub(super) fn same_split(first: &RunFiles, other: &RunFiles) -> Option<String> {
+    let runs = [first, other];
+    let split_off = |run: &&RunFiles| {
+        run.environment.data.val_split_off == Some(true) || run.recipe.get("data.folds").is_some()
+    };
+    if !runs.iter().all(split_off) || first.environment.data.path != other.environment.data.path {
+        return None;
+    }
+    let value = |run: &RunFiles, key: &str| run.recipe.get(key).cloned();
+    let differing: Vec<&str> =
+        OF_SPLITS.into_iter().filter(|key| value(first, key) != value(other, key)).collect();
+    // The split follows from its own seed, else from the run's.
+    let seed = |run: &RunFiles| value(run, "data.split_seed").or_else(|| value(run, "train.seed"));
+    match (seed(first), seed(other)) {
+        (Some(a), Some(b)) if a != b => {
+            let keys = ["data.split_seed", "train.seed"].map(|key| value(other, key).map(|seed| (key, seed)));
+            let (key, theirs) = keys.into_iter().flatten().next()?;
+            let also = match differing.is_empty() {
+                true => String::new(),
+                false => format!(", and {} as there", differing.join(", ")),
+            };
+            Some(format!(
+                "the validation images were drawn by other seeds ({key} is {theirs} in the second): train it again with --set \
+                 data.split_seed={a}{also}, and it has the first one's validation images whatever its train.seed; or\n"
+            ))
+        }
+        _ if differing.is_empty() => None,
+        _ => {
+            let s = if differing.len() == 1 { "s" } else { "" };
+            Some(format!(
+                "{} differ{s}, by which the validation images are chosen: train the second with the first one's; or\n",
+                differing.join(", ")
+            ))
+        }
+    }
+}
+
 /// By the fingerprint of the judged images; of runs that don't know it, by that of all their data.
 fn same_contents(first: &RunFiles, other: &RunFiles) -> Result<(), String> {
     let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());

@@ -5,6 +5,7 @@ use super::target::Target;
 use pupila_run::RunFolder;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender as Channel, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often new lines are looked for.
@@ -49,7 +50,11 @@ pub struct Sender {
     ended: Receiver<Delivered>,
     /// What became of the run, where that is known before its end.
     early: Option<Delivered>,
+    trouble: Trouble,
 }
+
+/// Why the last attempt failed, where it may succeed later.
+type Trouble = Arc<Mutex<Option<String>>>;
 
 impl Sender {
     /// Begins to follow a run folder.
@@ -61,13 +66,20 @@ impl Sender {
         let (stop, stopped) = channel();
         let (end, ended) = channel();
         let thread = std::thread::Builder::new().name("mlflow".into());
+        let trouble = Trouble::default();
+        let told = Arc::clone(&trouble);
         let spawned = thread.spawn(move || {
-            let delivered = deliver(&mut delivery, stopped);
+            let delivered = deliver(&mut delivery, stopped, &told);
             // Nobody waits any more: the process is about to end.
             let _ = end.send(delivered);
         });
         spawned.map_err(|source| DeliveryError::Folder { path: folder.to_owned(), source })?;
-        Ok(Sender { stop, ended, early: None })
+        Ok(Sender { stop, ended, early: None, trouble })
+    }
+
+    /// Why the last attempt to send failed, where another may succeed, such as a server that does not answer.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Why nothing is sent any more while the run still goes on, such as an experiment that is deleted; told once.
@@ -101,7 +113,7 @@ pub fn sync(folder: &Path, target: Target, patience: Duration) -> Result<Deliver
     let mut delivery = Delivery::open(folder, target)?;
     let (stop, stopped) = channel();
     let _ = stop.send(Instant::now() + patience);
-    let mut delivered = deliver(&mut delivery, stopped);
+    let mut delivered = deliver(&mut delivery, stopped, &Trouble::default());
     // A version in the registry may be asked for long after the model was sent. A run that was killed has none.
     let has_model = std::fs::exists(folder.join(RunFolder::MODEL)).unwrap_or(false);
     if delivered.complete
@@ -113,8 +125,14 @@ pub fn sync(folder: &Path, target: Target, patience: Duration) -> Result<Deliver
     Ok(delivered)
 }
 
-fn deliver(delivery: &mut Delivery, stopped: Receiver<Instant>) -> Delivered {
-    let reason = follow(|| delivery.advance(), &mut Line { stopped, deadline: None });
+fn deliver(delivery: &mut Delivery, stopped: Receiver<Instant>, trouble: &Trouble) -> Delivered {
+    let advance = || {
+        let advanced = delivery.advance();
+        let failed = advanced.as_ref().err().filter(|error| error.is_passing()).map(ToString::to_string);
+        *trouble.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+        advanced
+    };
+    let reason = follow(advance, &mut Line { stopped, deadline: None });
     delivered(delivery, reason)
 }
 

@@ -41,9 +41,14 @@ pub struct Data {
     /// so, such as `label`, `class` or `dx`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
-    /// Column of a table that names the splits. Left out, the one that is called so, such as `split`.
+    /// Column of a table that names the splits, or of NumPy's arrays the one that has the split of each image. Left out, the one
+    /// that is called so, such as `split`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_column: Option<String>,
+    /// What the values of that column mean where they name no split by themselves: `{ 0 = "train", 1 = "val", 2 = "test" }`;
+    /// `none` leaves their rows out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub split_values: BTreeMap<String, String>,
     /// Columns of a table that are the classes: in each row one of them is 1, and the others 0. Left out, they are found.
     #[serde(skip_serializing_if = "Names::is_empty")]
     pub one_hot: Names,
@@ -156,6 +161,7 @@ impl Default for Data {
             path_column: None,
             label_column: None,
             split_column: None,
+            split_values: BTreeMap::new(),
             one_hot: Names::default(),
             one_hot_rest: None,
             extension: None,
@@ -190,6 +196,7 @@ impl Data {
             path_column: self.path_column.clone(),
             label_column: self.label_column.clone(),
             split_column: self.split_column.clone(),
+            split_values: self.split_values.clone(),
             one_hot: self.one_hot.0.clone(),
             one_hot_rest: self.one_hot_rest.clone(),
             extension: self.extension.clone(),

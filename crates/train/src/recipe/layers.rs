@@ -287,7 +287,10 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, fault
             let at = origin(item.and_then(|(key, _)| key.span()));
             let hint = match words::key(section).as_deref().and_then(|key| key.split_once('.')) {
                 Some((section, key)) => format!("`{key}` belongs under [{section}]"),
-                None => schema::sections_hint(section),
+                None => {
+                    let answer = words::answer(section, Some(&value.to_string()));
+                    answer.unwrap_or_else(|| schema::sections_hint(section))
+                }
             };
             faults.push(fault(format!("{at}: `{section}` stands outside of any section; {hint}")));
             continue;
@@ -324,7 +327,7 @@ pub(super) fn parse_value(text: &str) -> Value {
 fn admit(key: &str, value: &Value) -> Result<(), String> {
     let known = schema::keys();
     if !known.iter().any(|k| k == key) {
-        if let Some(answer) = words::about_key(key) {
+        if let Some(answer) = words::about_key(key, value) {
             return Err(format!("unknown key `{key}`: {answer}"));
         }
         let hint = schema::suggestion(key, &known)

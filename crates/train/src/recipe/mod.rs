@@ -6,6 +6,7 @@ mod balance;
 mod checked;
 mod checkpoint;
 mod data;
+mod elsewhere;
 mod input;
 mod layers;
 mod monitor;
@@ -21,12 +22,12 @@ pub use checkpoint::CheckpointConfig;
 pub use data::{Data, HoldName, Labels, LeakPolicy};
 pub use input::{Decode, FitName, Input};
 pub use layers::{Layers, LearntKeys, Origin, Setting};
-pub use monitor::{Monitor, MonitorError};
+pub use monitor::{Monitor, MonitorError, meant as metrics_meant};
 pub use names::Names;
 pub use schema::{KeyDoc, json_schema, key_docs, keys, keys_page};
 pub use size::{KeptSize, Size};
 pub use transfer::{Head, NormPolicy, Transfer};
-pub use words::key as key_meant;
+pub use words::{answer as key_answer, key as key_meant};
 
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;
@@ -331,7 +332,9 @@ impl Recipe {
                 // What is kept becomes an input afterwards, whatever its shape.
                 if !input.rule().keeps() {
                     for (place, why) in pipeline.misfits(shape) {
-                        refuse(format!("augment.transforms[{place}]"), why);
+                        // The place counts from 0: the name says which is meant.
+                        let name = augment.transforms.get(place).map_or("", |of| of.name.as_str());
+                        refuse(format!("augment.transforms[{place}].{name}"), why);
                     }
                     if pipeline.output_shape(shape) != Some(shape) {
                         refuse("augment.transforms".into(), "must give images of the size they take".into());

@@ -1,6 +1,6 @@
 //! `train.monitor`: the metric that decides which epoch is the best.
 
-use pupila_metrics::{Direction, UnknownMetric, metric};
+use pupila_metrics::{Direction, METRICS, UnknownMetric, metric};
 
 /// The metric that decides which epoch is the best.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,11 +15,75 @@ pub struct Monitor {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MonitorError {
     /// No metric has that name.
-    #[error(transparent)]
+    #[error("{}", unknown(.0))]
     Unknown(#[from] UnknownMetric),
     /// A key of another kind.
-    #[error("must be a metric of the validation set, such as val/loss or val/macro_f1, got `{0}`")]
+    #[error("{}", not_of_validation(.0))]
     NotOfValidation(String),
+}
+
+/// What other libraries call metrics, without case and separators, and the metrics that it may be here, the nearest first.
+const ELSEWHERE: &[(&[&str], &[&str])] = &[
+    (
+        &[
+            "acc",
+            "top1",
+            "acc1",
+            "top1accuracy",
+            "categoricalaccuracy",
+            "sparsecategoricalaccuracy",
+            "errorrate",
+        ],
+        &["accuracy"],
+    ),
+    (&["f1", "f1score", "fscore", "fbeta"], &["macro_f1", "weighted_f1"]),
+    (&["f1macro"], &["macro_f1"]),
+    (&["f1weighted"], &["weighted_f1"]),
+    (&["auc", "auroc", "rocauc", "rocaucscore"], &["macro_auc", "weighted_auc"]),
+    (&["precision", "precisionmacro", "ppv"], &["macro_precision"]),
+    (&["recall", "recallmacro", "sensitivity", "tpr", "specificity"], &["macro_recall", "balanced_accuracy"]),
+    (&["ap", "map", "prauc", "auprc", "averageprecision"], &["macro_average_precision"]),
+    (&["bacc", "balancedacc", "uar", "meanrecall"], &["balanced_accuracy"]),
+    (&["mcc", "matthewscorrcoef", "matthewscorrelation"], &["matthews"]),
+    (&["kappa", "cohenkappascore", "qwk"], &["cohen_kappa"]),
+    (&["top5", "acc5", "top5acc", "topkaccuracy", "top5categoricalaccuracy"], &["top5_accuracy"]),
+    (&["nll", "neglogloss", "crossentropy", "categoricalcrossentropy"], &["loss", "log_loss"]),
+    (&["ece"], &["calibration_error"]),
+    (&["brier"], &["brier_score"]),
+];
+
+/// The metrics that a name may mean, such as both F1 of `val_f1`: the one of that name with or without its split, or what other libraries call so.
+pub fn meant(name: &str) -> Vec<&'static str> {
+    let plain = |name: &str| -> String {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let whole = plain(name);
+    let bare = ["validation", "valid", "val"].into_iter().find_map(|split| whole.strip_prefix(split));
+    let bare = bare.unwrap_or(&whole);
+    if let Some(metric) = METRICS.iter().find(|metric| plain(metric.name) == bare) {
+        return vec![metric.name];
+    }
+    let known = ELSEWHERE.iter().find(|(theirs, _)| theirs.contains(&bare));
+    known.map_or_else(Vec::new, |(_, ours)| ours.to_vec())
+}
+
+fn not_of_validation(name: &str) -> String {
+    // `train/loss` is a metric, and not of the validation set.
+    let bare = name.rsplit('/').next().unwrap_or(name);
+    let bare = bare.strip_prefix("train_").unwrap_or(bare);
+    let near = meant(bare);
+    let shown: &[&str] = if near.is_empty() { &["loss", "macro_f1"] } else { &near };
+    let shown: Vec<String> = shown.iter().map(|name| format!("val/{name}")).collect();
+    format!("must be a metric of the validation set, such as {}, got `{name}`", shown.join(" or "))
+}
+
+fn unknown(error: &UnknownMetric) -> String {
+    let near: Vec<String> = meant(&error.name).into_iter().map(|name| format!("val/{name}")).collect();
+    match &near[..] {
+        [] => error.to_string(),
+        [only] => format!("no metric is named `{}`; did you mean {only}?", error.name),
+        _ => format!("no metric is named `{}`; there are {}", error.name, near.join(" and ")),
+    }
 }
 
 impl Monitor {

@@ -109,7 +109,7 @@ pub(crate) fn suggestion<'a>(name: &str, known: &'a [String]) -> Option<&'a str>
         };
         if same_key { whole.max(0.95) } else { whole.max(alone) }
     };
-    if let Some(ours) = super::words::elsewhere(name)
+    if let Some(ours) = super::words::same_elsewhere(name)
         && let Some(found) = known.iter().find(|candidate| *candidate == ours)
     {
         return Some(found);

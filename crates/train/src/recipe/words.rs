@@ -1,32 +1,12 @@
 //! Words that people type for what a recipe calls otherwise: names of other libraries, lists without brackets, keys without their
 //! section. What can mean one thing only is taken as that, and said; the rest is answered with what to type.
 
-use super::{Monitor, schema};
+use super::elsewhere::{self, TRANSFORMS};
+use super::{Monitor, monitor, schema};
 use crate::schedule::SCHEDULES;
 use pupila_backend::optimizer;
 use pupila_network::architectures;
 use toml::{Table, Value};
-
-/// Keys by the names that other libraries give them.
-const KEYS: [(&str, &str); 17] = [
-    ("learningrate", "optimizer.lr"),
-    ("batchsize", "train.batch"),
-    ("imagesize", "input.size"),
-    ("imgsize", "input.size"),
-    ("numepochs", "train.epochs"),
-    ("earlystopping", "early_stopping.patience"),
-    ("scheduler", "schedule.name"),
-    ("hiddenunits", "model.hidden"),
-    ("hiddenlayers", "model.hidden"),
-    ("valsplit", "data.val_frac"),
-    ("valsize", "data.val_frac"),
-    ("valpct", "data.val_frac"),
-    ("validpct", "data.val_frac"),
-    ("validationsplit", "data.val_frac"),
-    ("validationsize", "data.val_frac"),
-    ("dropoutrate", "model.dropout"),
-    ("augmentations", "augment.transforms"),
-];
 
 /// Values by the names that other libraries give them, without case and underscores.
 const VALUES: [(&str, &str, &str); 14] = [
@@ -44,13 +24,6 @@ const VALUES: [(&str, &str, &str); 14] = [
     ("schedule.name", "none", "constant"),
     ("optimizer.name", "sgdmomentum", "sgd"),
     ("model.activation", "swish", "silu"),
-];
-
-/// Transforms by the names that other libraries give them.
-const TRANSFORMS: [(&str, &str); 3] = [
-    ("cutout", "coarse_dropout"),
-    ("randomhorizontalflip", "horizontal_flip"),
-    ("randomverticalflip", "vertical_flip"),
 ];
 
 /// A name without what differs between ways of writing it.
@@ -75,20 +48,43 @@ pub fn key(typed: &str) -> Option<String> {
     }
     if let Some((section, _)) = typed.split_once('.') {
         let of_section = |key: &&str| key.split('.').next().is_some_and(|ours| plain(ours) == plain(section));
-        return elsewhere(typed).filter(of_section).map(str::to_owned);
+        return same_elsewhere(typed).filter(of_section).map(str::to_owned);
     }
     let bare = |key: &&String| key.rsplit('.').next().is_some_and(|name| plain(name) == wanted);
     let named = |key: &&String| key.strip_suffix(".name").is_some_and(|section| plain(section) == wanted);
     only(known.iter().filter(named))
         .or_else(|| only(known.iter().filter(bare)))
         .cloned()
-        .or_else(|| elsewhere(typed).map(str::to_owned))
+        .or_else(|| same_elsewhere(typed).map(str::to_owned))
 }
 
 /// The key that other libraries call so.
-pub(super) fn elsewhere(name: &str) -> Option<&'static str> {
+pub(super) fn same_elsewhere(name: &str) -> Option<&'static str> {
+    elsewhere::same(&plain(name.rsplit('.').next().unwrap_or_default()))
+}
+
+/// What to say of a name of other libraries that no key is, or of a transform where a key should be, with the value that it was given.
+pub fn answer(name: &str, value: Option<&str>) -> Option<String> {
     let bare = plain(name.rsplit('.').next().unwrap_or_default());
-    KEYS.iter().find(|(theirs, _)| *theirs == bare).map(|(_, ours)| *ours)
+    if let Some(said) = elsewhere::near(&bare) {
+        return Some(said);
+    }
+    let whole = plain(name);
+    if matches!(whole.as_str(), "loss" | "lossname" | "losstype" | "lossfunction" | "lossfn" | "criterion") {
+        return Some(
+            "the loss is cross-entropy, that of classification, and there is no other: leave it out ([loss] has \
+             label_smoothing, class_weights)"
+                .to_owned(),
+        );
+    }
+    let transform = transform(&bare)?;
+    // A number up to 1 beside the name of a transform is how often it happens.
+    let p = value.and_then(|value| value.parse::<f64>().ok()).filter(|p| (0.0..=1.0).contains(p));
+    let has_p = pupila_transforms::entry(transform).is_some_and(|entry| entry.parameters().contains_key("p"));
+    let inner = p.filter(|_| has_p).map_or_else(String::new, |p| format!(" p = {p:?} "));
+    Some(format!(
+        "{transform} is a transform: type --set 'augment.transforms=[{{ {transform} = {{{inner}}} }}]' (all in one list, with those that are there)"
+    ))
 }
 
 /// The names that a key takes, where it takes names.
@@ -115,6 +111,11 @@ pub(super) fn value(key: &str, typed: &Value, admits: &dyn Fn(&Value) -> bool) -
             return None;
         }
         let meant = only(valid.into_iter().filter(|valid| plain(valid) == plain(name)));
+        let metric = || match &monitor::meant(name)[..] {
+            [only] if key == "train.monitor" => Some(format!("val/{only}")),
+            _ => None,
+        };
+        let meant = meant.or_else(metric);
         return meant.or_else(|| named_elsewhere(key, name)).map(Value::String);
     }
     if admits(typed) {
@@ -226,7 +227,7 @@ fn transforms(typed: &Value) -> Option<Value> {
 }
 
 /// What to say of a key that does not exist where its name says what was wanted.
-pub(super) fn about_key(key: &str) -> Option<String> {
+pub(super) fn about_key(key: &str, value: &Value) -> Option<String> {
     let wanted = plain(key);
     let known = schema::keys();
     let named: Vec<&str> = known
@@ -241,11 +242,7 @@ pub(super) fn about_key(key: &str) -> Option<String> {
     {
         return Some(format!("there are {} and {last}: type which, with its section", others.join(", ")));
     }
-    matches!(wanted.as_str(), "loss" | "lossname" | "losstype" | "lossfunction" | "lossfn" | "criterion").then(|| {
-        "the loss is cross-entropy, that of classification, and there is no other: leave it out ([loss] has \
-         label_smoothing, class_weights)"
-            .to_owned()
-    })
+    answer(key, Some(&value.to_string()))
 }
 
 /// What to say of a value that a key does not take, with the line to type.
@@ -323,6 +320,21 @@ mod tests {
             ("validation_split=0.3", "data.val_frac=0.3"),
             ("model.dropout_rate=0.3", "model.dropout=0.3"),
             ("batch-size=8", "train.batch=8"),
+            ("bs=8", "train.batch=8"),
+            ("random_state=7", "train.seed=7"),
+            ("train.random_state=7", "train.seed=7"),
+            ("max_epochs=3", "train.epochs=3"),
+            ("n_epochs=3", "train.epochs=3"),
+            ("n_splits=5", "data.folds=5"),
+            ("img_size=96", "input.size=96"),
+            ("weight_decay=0.1", "optimizer.weight_decay=0.1"),
+            ("gradient_clip_val=1.0", "train.clip_norm=1.0"),
+            ("hidden_layer_sizes=(64,32)", "model.hidden=[64, 32]"),
+            ("smoothing=0.1", "loss.label_smoothing=0.1"),
+            ("train.monitor=val_acc", "train.monitor=val/accuracy"),
+            ("train.monitor=accuracy", "train.monitor=val/accuracy"),
+            ("train.monitor=val_top5_acc", "train.monitor=val/top5_accuracy"),
+            ("metric_for_best_model=mcc", "train.monitor=val/matthews"),
             ("optimizer.name=Adam", "optimizer.name=adam"),
             ("optimizer.name=AdamW", "optimizer.name=adamw"),
             ("optimizer=SGD", "optimizer.name=sgd"),
@@ -379,6 +391,23 @@ mod tests {
                 "there are schedule.patience and early_stopping.patience: type which, with its section",
             ),
             ("model.init=orthogonal", "there are pytorch, xavier_uniform"),
+            ("test_size=0.2", "unknown key `test_size`: no test set is split off here: data.val_frac=0.2"),
+            (
+                "data.shuffle=true",
+                "unknown key `data.shuffle`: training images are shuffled anew in every epoch",
+            ),
+            ("num_workers=4", "--threads N says on how many cores it works"),
+            ("train.device=cuda", "it trains on the processor"),
+            ("item_tfms=Resize(224)", "input.size=224 is what the network sees"),
+            ("warmup_epochs=5", "counted in updates: schedule.warmup_steps=500"),
+            ("horizontal_flip=true", "type --set 'augment.transforms=[{ horizontal_flip = {} }]'"),
+            ("augment.hflip=0.3", "type --set 'augment.transforms=[{ horizontal_flip = { p = 0.3 } }]'"),
+            ("rotation_range=20", "type --set 'augment.transforms=[{ rotate = {} }]'"),
+            ("train.monitor=val/f1", "no metric is named `f1`; there are val/macro_f1 and val/weighted_f1"),
+            ("train.monitor=f1", "such as val/macro_f1 or val/weighted_f1, got `f1`"),
+            ("train.monitor=val_auc", "such as val/macro_auc or val/weighted_auc, got `val_auc`"),
+            ("train.monitor=train/loss", "such as val/loss, got `train/loss`"),
+            ("train.monitor=nonsense", "such as val/loss or val/macro_f1, got `nonsense`"),
             ("loss.name=mse", "the loss is cross-entropy"),
             ("loss=focal", "the loss is cross-entropy"),
             ("train.epochs=-5", "train.epochs = -5: must not be negative"),
@@ -392,6 +421,75 @@ mod tests {
             let told = resolve(&[typed]).expect_err(typed).to_string();
             assert!(told.contains(words), "{typed}: {words:?} is not in {told}");
             assert!(!told.contains("variant"), "{typed}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_arguments_of_other_libraries_that_have_an_equivalent_are_understood() {
+        for (library, names) in [
+            (
+                "Keras",
+                "batch_size epochs validation_split shuffle class_weight learning_rate weight_decay momentum nesterov beta_1 beta_2 epsilon rho \
+                 global_clipnorm clipnorm use_ema ema_momentum label_smoothing monitor min_delta patience restore_best_weights save_best_only \
+                 image_size target_size color_mode seed crop_to_aspect_ratio pad_to_aspect_ratio interpolation kernel_initializer activation \
+                 dropout rescale rotation_range width_shift_range height_shift_range zoom_range brightness_range horizontal_flip vertical_flip \
+                 steps_per_epoch verbose callbacks metrics decay_rate class_names",
+            ),
+            (
+                "Lightning",
+                "max_epochs max_steps accelerator devices strategy precision gradient_clip_val accumulate_grad_batches log_every_n_steps \
+                 deterministic default_root_dir logger enable_checkpointing limit_train_batches overfit_batches ckpt_path num_workers \
+                 every_n_train_steps save_top_k",
+            ),
+            (
+                "fastai",
+                "bs valid_pct item_tfms batch_tfms seed size lr lr_max wd pct_start div_final n_epoch freeze_epochs fn_col label_col valid_col \
+                 suff arch pretrained metrics",
+            ),
+            (
+                "timm",
+                "batch_size img_size input_size in_chans crop_pct mean std interpolation opt opt_eps opt_betas momentum weight_decay clip_grad \
+                 layer_decay grad_accum_steps sched lr warmup_lr min_lr decay_epochs decay_rate warmup_epochs patience_epochs hflip vflip \
+                 color_jitter reprob mixup cutmix mixup_prob smoothing drop drop_path model_ema model_ema_decay seed log_interval workers \
+                 eval_metric tta initial_checkpoint num_classes data_dir amp device resume experiment",
+            ),
+            (
+                "scikit-learn",
+                "test_size train_size random_state shuffle stratify n_splits groups hidden_layer_sizes activation solver batch_size \
+                 learning_rate_init max_iter tol momentum early_stopping validation_fraction n_iter_no_change beta_1 epsilon n_jobs \
+                 class_weight scoring",
+            ),
+            (
+                "transformers",
+                "num_train_epochs per_device_train_batch_size learning_rate weight_decay adam_beta1 adam_epsilon max_grad_norm \
+                 lr_scheduler_type warmup_ratio warmup_steps gradient_accumulation_steps label_smoothing_factor metric_for_best_model \
+                 load_best_model_at_end output_dir logging_steps save_steps fp16 report_to run_name resume_from_checkpoint dataloader_num_workers",
+            ),
+            (
+                "Ultralytics",
+                "imgsz lr0 batch epochs patience optimizer dropout degrees fliplr flipud workers device project name resume",
+            ),
+        ] {
+            for name in names.split_whitespace() {
+                let understood = super::key(name).is_some()
+                    || super::about_key(name, &toml::Value::Integer(1)).is_some()
+                    // The name of a run is an option, and that of a model, an optimizer or a schedule is meant by its section.
+                    || name == "name";
+                assert!(understood, "{library}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_of_another_library_outside_of_any_section_is_answered_too() {
+        for (line, words) in [
+            ("device = \"cuda\"", "`device` stands outside of any section; it trains on the processor"),
+            ("random_state = 7", "`seed` belongs under [train]"),
+            ("horizontal_flip = true", "horizontal_flip is a transform"),
+        ] {
+            let file = Some(("r.toml".into(), format!("{line}\n")));
+            let told = Layers { file, settings: Vec::new(), learnt: None }.resolve().unwrap_err().to_string();
+            assert!(told.contains(words), "{line}: {told}");
         }
     }
 

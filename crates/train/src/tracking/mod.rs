@@ -50,6 +50,8 @@ pub struct Tracking {
     jsonl: Option<Jsonl>,
     tensorboard: Option<Background>,
     mlflow: Option<(Sender, String)>,
+    /// Whether it was told that the server does not answer.
+    told_trouble: bool,
     system: SystemMetrics,
     cadences: Cadences,
     state: TrackingState,
@@ -273,6 +275,7 @@ impl Tracking {
             jsonl: Some(jsonl),
             tensorboard: None,
             mlflow: None,
+            told_trouble: false,
             system: SystemMetrics::start(),
             cadences: Cadences::of(&config, &Costs::of_run(plan), plan.recipe.train.batch),
             state,
@@ -328,6 +331,15 @@ impl Tracking {
         let gave_up = self.mlflow.as_mut().and_then(|(sender, uri)| Some((sender.gave_up()?, uri.clone())));
         if let Some((reason, uri)) = gave_up {
             self.warnings.push(format!("nothing is sent to {uri}: {reason}"));
+        }
+        if !self.told_trouble
+            && let Some((reason, uri)) = self.trouble()
+        {
+            self.told_trouble = true;
+            let wait = self.config.wait_s;
+            self.warnings.push(format!(
+                "nothing was sent to {uri} so far: {reason}; the run goes on, and it is tried again until {wait} s after its end (tracking.wait_s)"
+            ));
         }
         let time = now();
         match &event {
@@ -503,6 +515,20 @@ impl Tracking {
             values.extend(defined.map(|(name, value)| (format!("{part}/{name}"), value)));
         }
         self.event(Event::Result { epoch: epoch.epoch, step: epoch.step, values });
+    }
+
+    /// Why the last attempt to send the run failed, and to where, if it did.
+    fn trouble(&self) -> Option<(String, String)> {
+        self.mlflow.as_ref().and_then(|(sender, uri)| Some((sender.trouble()?, uri.clone())))
+    }
+
+    /// What [`finish`](Tracking::finish) is going to wait for although it does not answer, to be told before.
+    pub fn waits_for(&self) -> Option<String> {
+        let (_, uri) = self.trouble()?;
+        Some(format!(
+            "waiting for {uri}, which does not answer, for {} s at most (tracking.wait_s)",
+            self.config.wait_s
+        ))
     }
 
     /// Waits for what is still to be written or sent, at most as long as the recipe says. What a person should know of it.

@@ -6,6 +6,7 @@ mod named;
 mod npy;
 mod pixels;
 mod roles;
+mod splits;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -51,10 +52,10 @@ impl Part {
         }
     }
 
-    fn read(self) -> Result<Contents, ScanError> {
+    fn read(self, layout: &Layout) -> Result<Contents, ScanError> {
         match self {
             Part::Idx(pair) => pair.read(),
-            Part::Named(pair) => pair.read(),
+            Part::Named(pair) => pair.read(layout),
             Part::Read(contents) => Ok(contents),
         }
     }
@@ -69,6 +70,8 @@ struct Contents {
     /// The label of each image, as its place in `values`.
     labels: Vec<u32>,
     values: Vec<Label>,
+    /// The place in `images` of each image that has a label; none where that is all of them, in their order.
+    places: Option<Vec<usize>>,
     /// The group of each image; empty where the data knows none.
     groups: Vec<Option<Arc<str>>>,
     /// How the values were made pixels, where that is not plain.
@@ -81,7 +84,7 @@ impl Contents {
     fn new(
         split: Option<Split>,
         name: String,
-        images: ArrayImages,
+        images: impl Into<Arc<ArrayImages>>,
         labels: impl Iterator<Item = Label>,
     ) -> Contents {
         let mut places: BTreeMap<Label, u32> = BTreeMap::new();
@@ -99,21 +102,43 @@ impl Contents {
         Contents {
             split,
             name,
-            images: Arc::new(images),
+            images: images.into(),
             labels,
             values,
+            places: None,
             groups: Vec::new(),
             said: None,
             notices: Vec::new(),
         }
     }
 
+    /// The images of each split, by the split of each image; those without one are left out.
+    fn part(self, splits: &[Option<Split>]) -> Vec<Contents> {
+        let of = |split: Split| {
+            let places: Vec<usize> = (0..splits.len()).filter(|&at| splits[at] == Some(split)).collect();
+            let labels = places.iter().map(|&at| self.values[self.labels[at] as usize].clone());
+            let part = Contents::new(Some(split), self.name.clone(), Arc::clone(&self.images), labels);
+            let groups = match self.groups.is_empty() {
+                true => Vec::new(),
+                false => places.iter().map(|&at| self.groups[at].clone()).collect(),
+            };
+            let (said, notices) = (self.said.clone(), self.notices.clone());
+            Contents { groups, said, notices, places: Some(places), ..part }
+        };
+        let parts = Split::ALL.into_iter().map(of);
+        parts.filter(|part| !part.labels.is_empty()).collect()
+    }
+
     /// Adds the samples to a data set; `label_of` is the label of each of the values.
     fn add_to(&self, dataset: &mut Dataset, label_of: &[u32], split: Split, patterns: &Patterns<'_>) {
         let images = &self.images;
-        let contents: Vec<u128> =
-            (0..self.labels.len()).into_par_iter().map(|i| XxHash3_128::oneshot(images.image(i))).collect();
-        for (index, (&value, content)) in self.labels.iter().zip(contents).enumerate() {
+        let place = |at: usize| self.places.as_ref().map_or(at, |places| places[at]);
+        let contents: Vec<u128> = (0..self.labels.len())
+            .into_par_iter()
+            .map(|i| XxHash3_128::oneshot(images.image(place(i))))
+            .collect();
+        for (at, (&value, content)) in self.labels.iter().zip(contents).enumerate() {
+            let index = place(at);
             let path = PathBuf::from(format!("{}[{index}]", self.name));
             if patterns.exclude(&path) {
                 dataset.excluded += 1;
@@ -128,7 +153,7 @@ impl Contents {
                 width: images.width,
                 height: images.height,
                 channels: images.channels,
-                group: self.groups.get(index).cloned().flatten(),
+                group: self.groups.get(at).cloned().flatten(),
             });
         }
     }
@@ -143,7 +168,7 @@ impl Arrays {
             return Ok(Some(Arrays { form: Form::Idx, taken, parts, notices: Vec::new() }));
         }
         if let Some(found) = named::in_folder(root, wanted)? {
-            return Ok(Some(found.into()));
+            return Ok(Some(found.arrays(wanted.layout)?));
         }
         pixels::in_folder(root, wanted)
     }
@@ -151,7 +176,7 @@ impl Arrays {
     /// Those of a file; `None` where it holds none.
     pub(super) fn in_file(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays>, ScanError> {
         if is_array_file(path) {
-            return Ok(Some(named::in_file(path, wanted)?.into()));
+            return Ok(Some(named::in_file(path, wanted)?.arrays(wanted.layout)?));
         }
         if super::manifest::is_table(path) { pixels::in_table(path, wanted) } else { Ok(None) }
     }
@@ -163,12 +188,12 @@ impl Arrays {
             let Some(found) = Arrays::in_folder(path, &Wanted::without_group(&patterns, &layout))? else {
                 return Ok(None);
             };
-            found.parts.into_par_iter().map(Part::read).collect::<Result<_, _>>()?
+            found.parts.into_par_iter().map(|part| part.read(&layout)).collect::<Result<_, _>>()?
         } else if is_array_file(path) {
             named::images(path)?
         } else if super::manifest::is_table(path) {
             let Some(found) = pixels::images(path)? else { return Ok(None) };
-            found.parts.into_iter().map(Part::read).collect::<Result<_, _>>()?
+            found.parts.into_iter().map(|part| part.read(&Layout::default())).collect::<Result<_, _>>()?
         } else {
             return Ok(None);
         };
@@ -192,10 +217,13 @@ impl Arrays {
         }
         let (known, expected): (&[&str], _) = match self.form {
             Form::PixelTable => (
-                &["label_column", "split_column"],
+                &["label_column", "split_column", "split_values"],
                 "left out: the columns of the table are pixels, and not names of files",
             ),
-            Form::Arrays => (&["images", "label_column"], "left out: the data are arrays, and no table"),
+            Form::Arrays => (
+                &["images", "label_column", "split_column", "split_values"],
+                "left out: the data are arrays, and no table",
+            ),
             _ => (&[], "left out: the data are arrays, and no table"),
         };
         let key = layout.keys_of_tables().into_iter().find(|(key, _)| !known.contains(key))?;
@@ -210,7 +238,8 @@ impl Arrays {
         patterns: &Patterns<'_>,
     ) -> Result<Dataset, ScanError> {
         let Arrays { form, taken, parts, notices, .. } = self;
-        let read: Vec<Contents> = parts.into_par_iter().map(Part::read).collect::<Result<_, _>>()?;
+        let read: Vec<Contents> =
+            parts.into_par_iter().map(|part| part.read(layout)).collect::<Result<_, _>>()?;
         let split = |contents: &Contents| contents.split.unwrap_or(Split::Train);
         let trained = read.iter().filter(|contents| split(contents) == Split::Train);
         let names = Names::of(trained.flat_map(|contents| &contents.values), layout);
@@ -270,7 +299,7 @@ impl Arrays {
         dataset.notices = self.notices;
         let names = Names::of(std::iter::empty(), layout);
         for part in self.parts.into_iter().filter(|part| part.split() == split) {
-            let contents = part.read()?;
+            let contents = part.read(layout)?;
             let labels: Vec<Option<u32>> =
                 contents.values.iter().map(|value| label_in(&names.name(value), classes)).collect();
             let unknown = contents.labels.iter().filter(|&&value| labels[value as usize].is_none());

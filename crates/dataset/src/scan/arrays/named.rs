@@ -10,8 +10,8 @@ use super::npy::Array;
 use super::roles::{Role, Roles, role, without_split};
 use super::{Arrays, Contents, MAX_BYTES, Part};
 use crate::files;
-use crate::scan::manifest::Wanted;
-use crate::{Form, Notice, ScanError, Split, Taken};
+use crate::scan::manifest::{Wanted, without_label};
+use crate::{Form, Layout, Notice, ScanError, Split, Taken};
 
 /// So many bytes hold the header of an array.
 const HEADER_BYTES: u64 = 1 << 16;
@@ -19,53 +19,79 @@ const HEADER_BYTES: u64 = 1 << 16;
 /// The arrays of a split.
 pub(super) struct Pair {
     pub(super) split: Option<Split>,
-    images: Named,
-    labels: Named,
+    pub(super) images: Named,
+    pub(super) labels: Named,
     groups: Option<Named>,
     /// An array that seems to say which images belong together, where none does.
     like_groups: Option<Named>,
+    /// Arrays that seem to say of which split each image is.
+    pub(super) like_splits: Vec<Named>,
 }
 
 /// An array that was not read yet.
 #[derive(Clone)]
-struct Named {
-    name: String,
+pub(super) struct Named {
+    pub(super) name: String,
     /// The `.npy` file, which may be in a `.npz` file.
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// The pairs of a data set.
 pub(super) struct Found {
-    pairs: Vec<Pair>,
+    pub(super) pairs: Vec<Pair>,
     /// Arrays of images that have no labels.
     unlabelled: Vec<Named>,
+    pub(super) notices: Vec<Notice>,
 }
 
-impl From<Found> for Arrays {
-    fn from(found: Found) -> Arrays {
-        let of = |pair: &Pair| {
-            let split = pair.split.map_or(String::new(), |split| format!(" -> {split}"));
+impl Found {
+    /// The arrays to read; those whose splits stand in an array are read here, since that says which splits there are.
+    pub(super) fn arrays(self, layout: &Layout) -> Result<Arrays, ScanError> {
+        let mut keys = vec!["data.images", "data.label_column"];
+        let (mut said, mut parts) = (Vec::new(), Vec::new());
+        let mut notices: Vec<Notice> =
+            self.unlabelled.into_iter().map(|array| Notice::UnlabelledArray { name: array.name }).collect();
+        notices.extend(self.notices);
+        for pair in self.pairs {
             let groups = pair.groups.as_ref().map_or(String::new(), |of| format!(", groups {}", of.name));
-            format!("{} with {}{groups}{split}", pair.images.name, pair.labels.name)
-        };
-        let pairs: Vec<String> = found.pairs.iter().map(of).collect();
-        let taken = Taken::new(format!("arrays {}", pairs.join(", ")), &["data.images", "data.label_column"]);
-        let parts = found.pairs.into_iter().map(Part::Named).collect();
-        let notice = |array: Named| Notice::UnlabelledArray { name: array.name };
-        let notices = found.unlabelled.into_iter().map(notice).collect();
-        Arrays { form: Form::Arrays, taken, parts, notices }
+            let mut words = format!("{} with {}{groups}", pair.images.name, pair.labels.name);
+            if let Some(split) = pair.split {
+                words += &format!(" -> {split}");
+            }
+            if pair.like_splits.is_empty() {
+                parts.push(Part::Named(pair));
+            } else {
+                let (read, told) = pair.read_splits(layout)?;
+                notices.extend(told);
+                match read {
+                    (contents, None) => parts.push(Part::Read(contents)),
+                    (contents, Some((splits, name))) => {
+                        words += &format!(", {name} the splits");
+                        let left_out = splits.iter().filter(|split| split.is_none()).count();
+                        if left_out > 0 {
+                            words += &format!(" ({left_out} images left out)");
+                        }
+                        keys.push("data.split_column");
+                        parts.extend(contents.part(&splits).into_iter().map(Part::Read));
+                    }
+                }
+            }
+            said.push(words);
+        }
+        let taken = Taken::new(format!("arrays {}", said.join(", ")), &keys);
+        Ok(Arrays { form: Form::Arrays, taken, parts, notices })
     }
 }
 
 impl Named {
-    fn read(&self) -> Result<Array, ScanError> {
+    pub(super) fn read(&self) -> Result<Array, ScanError> {
         let failed = |reason: String| ScanError::Array { path: self.path.clone(), reason };
         let bytes = files::read_up_to(&self.path, MAX_BYTES);
         Array::parse(bytes.map_err(|error| failed(format!("it cannot be read: {error}")))?).map_err(failed)
     }
 
     /// The group of each of `count` images of the array `images`.
-    fn groups(&self, count: usize, images: &str) -> Result<Vec<Option<Arc<str>>>, String> {
+    pub(super) fn groups(&self, count: usize, images: &str) -> Result<Vec<Option<Arc<str>>>, String> {
         let values = self.read().map_err(|error| error.to_string())?.groups()?;
         if values.len() != count {
             return Err(format!("it has {} groups for the {count} images of {images}", values.len()));
@@ -84,9 +110,14 @@ impl Named {
 }
 
 impl Pair {
-    pub(super) fn read(&self) -> Result<Contents, ScanError> {
+    pub(super) fn read(&self, layout: &Layout) -> Result<Contents, ScanError> {
         let failed = |of: &Named, reason: String| ScanError::Array { path: of.path.clone(), reason };
         let labels = self.labels.read()?.labels().map_err(|reason| failed(&self.labels, reason))?;
+        let empty =
+            labels.iter().filter(|label| matches!(label, Label::Name(name) if name.is_empty())).count();
+        if empty > 0 && !layout.rename.contains_key("") {
+            return Err(failed(&self.labels, without_label("label of an image", empty, None)));
+        }
         let (count, images, said) =
             self.images.read()?.images().map_err(|reason| failed(&self.images, reason))?;
         if labels.len() != count {
@@ -220,7 +251,7 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
     let names: Vec<&str> = arrays.iter().map(|array| array.name.as_str()).collect();
     let roles = Roles::of(&names, wanted).map_err(failed)?;
     let names = list(&arrays);
-    let mut found = Found { pairs: Vec::new(), unlabelled: Vec::new() };
+    let mut found = Found { pairs: Vec::new(), unlabelled: Vec::new(), notices: Vec::new() };
     // Nameless arrays are told by their shapes.
     if !roles.any_asked() && arrays.len() == 2 && arrays.iter().all(|array| array.name.starts_with("arr_")) {
         let rank = |array: &Named| {
@@ -232,7 +263,14 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
             arrays.swap(0, 1);
         }
         let [images, labels] = [arrays.swap_remove(0), arrays.swap_remove(0)];
-        found.pairs.push(Pair { split: None, images, labels, groups: None, like_groups: None });
+        found.pairs.push(Pair {
+            split: None,
+            images,
+            labels,
+            groups: None,
+            like_groups: None,
+            like_splits: Vec::new(),
+        });
         return Ok(found);
     }
     for split in [None, Some(Split::Train), Some(Split::Val), Some(Split::Test)] {
@@ -254,7 +292,14 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
             ([images], [labels]) => {
                 let like_groups = if groups.is_none() { like_groups() } else { None };
                 let (images, labels) = (images.clone(), labels.clone());
-                found.pairs.push(Pair { split, images, labels, groups, like_groups });
+                found.pairs.push(Pair {
+                    split,
+                    images,
+                    labels,
+                    groups,
+                    like_groups,
+                    like_splits: Vec::new(),
+                });
             }
             ([images], []) if split == Some(Split::Test) => found.unlabelled.push(images.clone()),
             (images, labels) => {
@@ -287,6 +332,7 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
             }
         }
     }
+    found.complete(&arrays, &roles, wanted.layout).map_err(failed)?;
     let splits = found.pairs.iter().filter(|pair| pair.split.is_some()).count();
     if found.pairs.is_empty() || (splits > 0 && splits < found.pairs.len()) {
         return Err(failed(format!(

@@ -86,10 +86,11 @@ impl Header {
         let (order, code) = code.split_at_checked(1).ok_or_else(damaged)?;
         let kind = Kind::of(code).ok_or_else(|| match code {
             _ if code.starts_with('O') => {
-                "it holds pickled objects, which are programs and not read; save it as an array of numbers"
+                "it holds pickled objects, which are programs and not read; labels are saved as text by labels.astype(str), and images as numbers, \
+                 which of different sizes are files of their own, in a folder for each class"
                     .to_owned()
             }
-            "f2" => "its values are 16-bit floating point; save them as float32, or as bytes of 0 to 255"
+            "f2" => "its values are 16-bit floating point; save them by .astype('float32'), or as bytes of 0 to 255"
                 .to_owned(),
             _ => format!(
                 "its values are of the type {code}, which is not read here; save them as numbers or text"
@@ -194,11 +195,9 @@ impl Array {
             return self.one_hot(classes);
         }
         if let Some(texts) = self.texts() {
-            let named = |(at, text): (usize, String)| match text.trim() {
-                "" => Err(format!("the label of image {at} is empty")),
-                text => Ok(Label::Name(text.to_owned())),
-            };
-            return texts.into_iter().enumerate().map(named).collect();
+            // Empty ones are told with all of their kind, where nothing gives them a name.
+            let named = |text: String| Ok(Label::Name(text.trim().to_owned()));
+            return texts.into_iter().map(named).collect();
         }
         let number = |(at, value): (usize, f64)| {
             // 2^53: above, not every whole number is one of these.
@@ -244,6 +243,14 @@ impl Array {
             [n, h, w, c] if is_color(c) => (n, h, w, c, false),
             [n, c, h, w] if is_color(c) => (n, h, w, c, true),
             [n, len] if len.isqrt().pow(2) == len => (n, len.isqrt(), len.isqrt(), 1, false),
+            [_, len] if len % 3 == 0 && (len / 3).isqrt().pow(2) == len / 3 => {
+                let side = (len / 3).isqrt();
+                return Err(format!(
+                    "its shape is {:?}, flat images in color of {side}x{side}, of which the order cannot be told: save it by .reshape(-1, {side}, {side}, 3) \
+                     where the three colors of a pixel stand side by side, or by .reshape(-1, 3, {side}, {side}) where all red values come first",
+                    self.shape
+                ));
+            }
             _ => {
                 return Err(format!(
                     "its shape is {:?}; images are [N, height, width], or with 1 or 3 channels last or second",
@@ -426,12 +433,9 @@ mod tests {
             [Label::Name("a".into()), Label::Name("bc".into())]
         );
         let half = 0.5f64.to_le_bytes();
-        for (descr, shape, data) in [
-            ("|u1", "(1, 3)", &[1, 1, 0][..]),
-            ("<f8", "(1,)", &half),
-            ("|S2", "(1,)", &[0, 0]),
-            ("|u1", "(1, 1, 1)", &[1]),
-        ] {
+        for (descr, shape, data) in
+            [("|u1", "(1, 3)", &[1, 1, 0][..]), ("<f8", "(1,)", &half), ("|u1", "(1, 1, 1)", &[1])]
+        {
             assert!(labels(descr, shape, data).is_err(), "{descr} {shape}");
         }
     }

@@ -1,6 +1,6 @@
 //! What an array holds, by its name or by a recipe's keys.
 
-use crate::scan::manifest::{GROUP, Wanted, names_groups};
+use crate::scan::manifest::{GROUP, Wanted, flagged_split, is_fold_name, is_split_name, names_groups};
 use crate::scan::names::{split_of, words};
 use crate::suggest::nearest;
 use crate::{Layout, Split};
@@ -109,6 +109,16 @@ fn split_in(name: &str) -> Option<Split> {
     words(name).iter().find_map(|word| split_of(word))
 }
 
+/// Whether an array says by its name of which split each image is: `split`, `is_valid`, `test_mask`, `fold`; also one of the numbers of
+/// a split's images, such as `test_idx`, which is told and not read.
+pub(super) fn names_split(name: &str) -> bool {
+    let of_one = |word: &str| matches!(word, "mask" | "idx" | "index" | "indices" | "ids" | "inds");
+    let without: Vec<String> = words(name).into_iter().filter(|word| !of_one(word)).collect();
+    is_split_name(name)
+        || is_fold_name(name)
+        || role(name).is_none() && (flagged_split(name).is_some() || split_of(&without.join(" ")).is_some())
+}
+
 /// What an array holds, and of which split, by its name alone.
 pub(super) fn role(name: &str) -> Option<(Role, Option<Split>)> {
     let (stem, split) = stem(name);
@@ -143,5 +153,11 @@ mod tests {
         assert_eq!(role("groups_train"), Some((Role::Groups, Some(Split::Train))));
         assert_eq!(role("patient_ids"), Some((Role::LikeGroups, None)));
         assert_eq!(role("weights"), None);
+        for name in ["split", "Subset", "is_valid", "isTest", "test_mask", "train_idx", "fold", "val"] {
+            assert!(names_split(name), "{name}");
+        }
+        for name in ["x_train", "test_images", "y", "weights", "valence"] {
+            assert!(!names_split(name), "{name}");
+        }
     }
 }

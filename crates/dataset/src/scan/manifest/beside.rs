@@ -9,6 +9,7 @@ use super::table::Table;
 use super::{Wanted, is_table, list_all};
 use crate::files;
 use crate::scan::folders::{self, Folder};
+use crate::scan::masks::names_masks;
 use crate::scan::names::{counted, is_generic, split_of, splits_of};
 use crate::{Layout, ScanError, Split};
 
@@ -84,7 +85,7 @@ enum Glance {
 
 fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
     let Some(mut table) = Table::glance(path) else { return Glance::Other };
-    if table.rows.is_empty() || super::columns::is_pixel_table(&table.header) {
+    if table.rows.is_empty() || super::column_names::is_pixel_table(&table.header) {
         return Glance::Other;
     }
     // What the whole table says of its columns decides later.
@@ -149,7 +150,7 @@ fn holds_no_classes(top: &Folder) -> bool {
 fn mean_nothing(names: &[&str]) -> bool {
     let splits = splits_of(names);
     let is_split = |(name, split): (&&str, Option<Split>)| {
-        split.is_some() || split_of(name).is_some() || is_generic(name)
+        split.is_some() || split_of(name).is_some() || is_generic(name) || names_masks(name)
     };
     counted(names).is_some() || names.iter().zip(splits).all(is_split)
 }

@@ -2,100 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::column_names::{GROUP, LABELS, PATHS, names_groups, rank};
 use super::one_hot;
 use super::splits::{self, SplitColumn};
 use super::table::Table;
-use crate::scan::names::{plain, words};
-use crate::suggest::nearest;
-use crate::{Layout, Notice};
-
-/// The column that names groups where none is asked for.
-pub(in crate::scan) const GROUP: &str = "group";
-
-/// Names of columns that hold the files, the surest first, without separators.
-const PATHS: &[&str] = &[
-    "path",
-    "filepath",
-    "imagepath",
-    "imgpath",
-    "filename",
-    "imagefilename",
-    "imagefile",
-    "imagename",
-    "imgname",
-    "file",
-    "fname",
-    "image",
-    "img",
-    "imageid",
-    "imgid",
-    "isicid",
-    "images",
-    "picture",
-    "photo",
-    "imagen",
-    "archivo",
-    "fichero",
-    "ruta",
-    "id",
-];
-
-/// Names of columns that hold the classes.
-const LABELS: &[&str] = &[
-    "label",
-    "labels",
-    "class",
-    "classname",
-    "classlabel",
-    "labelname",
-    "category",
-    "categoryname",
-    "target",
-    "dx",
-    "diagnosis",
-    "species",
-    "breed",
-    "clase",
-    "etiqueta",
-    "categoria",
-    "diagnostico",
-    "especie",
-    "y",
-];
-
-/// Names of columns that hold the splits; others than `split` only where each of their values is one.
-const SPLITS: &[&str] =
-    &["split", "set", "subset", "partition", "usage", "phase", "dataset", "particion", "conjunto"];
-
-/// Words in the names of columns that say which images belong together.
-const GROUP_WORDS: &[&str] = &[
-    "group",
-    "patient",
-    "subject",
-    "lesion",
-    "person",
-    "participant",
-    "individual",
-    "case",
-    "study",
-    "animal",
-    "donor",
-    "specimen",
-    "volunteer",
-    "user",
-    "owner",
-    "session",
-    "scene",
-    "site",
-    "paciente",
-    "sujeto",
-    "individuo",
-    "persona",
-    "participante",
-    "caso",
-    "grupo",
-    "donante",
-];
+use crate::suggest::{nearest, toml_string};
+use crate::{BadLine, Layout, Notice};
 
 /// What is wrong with the columns, or with a row that shows it. A bare reason is of the header.
 pub(super) struct Wrong {
@@ -141,7 +53,7 @@ impl Columns {
         };
         let split = match asked("split_column", &layout.split_column)? {
             Some(column) => Some(splits::asked(table, column)),
-            None => splits::find(table, path),
+            None => splits::find(table, Some(path), layout),
         };
         let of_splits = split.as_ref().map_or(Vec::new(), SplitColumn::columns);
         let taken: Vec<usize> = [Some(path), groups].into_iter().flatten().chain(of_splits).collect();
@@ -221,17 +133,60 @@ impl Columns {
         splits::unread(table, self.split.as_ref(), &taken)
     }
 
+    /// The rows that have no class, told once, with what to type.
+    pub(super) fn unlabelled(&self, table: &Table, layout: &Layout) -> Option<BadLine> {
+        let Label::Column(label) = self.label else { return None };
+        if layout.rename.contains_key("") {
+            return None;
+        }
+        let split = match self.split {
+            Some(SplitColumn::Named(column)) => Some(column),
+            _ => None,
+        };
+        let is_empty = |row: &csv::StringRecord| row.get(label).is_none_or(str::is_empty);
+        let left_out = |row: &csv::StringRecord| {
+            split
+                .and_then(|split| row.get(split))
+                .is_some_and(|value| layout.split_value(value) == Some(None))
+        };
+        let rows = || table.rows.iter().filter(|(_, row)| !left_out(row));
+        let (line, first) = rows().find(|(_, row)| is_empty(row))?;
+        let count = rows().filter(|(_, row)| is_empty(row)).count();
+        // A test set whose classes nobody tells, as competitions have it.
+        let of_split = split.and_then(|split| first.get(split)).filter(|value| {
+            let same = |row: &csv::StringRecord| split.and_then(|split| row.get(split)) == Some(*value);
+            rows().all(|(_, row)| is_empty(row) == same(row))
+        });
+        let reason = without_label(&table.header[label], count, of_split);
+        Some(BadLine { line: *line, reason })
+    }
+
     /// A column of the numbers of folds, which is not read.
     pub(super) fn folds<'a>(&self, table: &'a Table) -> Option<&'a str> {
-        let known =
-            |name: &str| matches!(plain(name).as_str(), "fold" | "folds" | "kfold" | "cvfold" | "foldid");
-        let column = table.header.iter().position(|name| known(name))?;
+        let column = splits::folds(table)?;
         let taken = matches!(self.label, Label::Column(label) if label == column)
             || self.says_splits(column)
             || self.group == Some(column);
-        let mut values = table.values(column);
-        (!taken && values.all(|value| value.parse::<u16>().is_ok())).then_some(table.header[column].as_str())
+        (!taken).then_some(table.header[column].as_str())
     }
+}
+
+/// What to type where the class of so many rows is empty, which are all rows of a split, or some rows.
+pub(in crate::scan) fn without_label(column: &str, rows: usize, of_split: Option<&str>) -> String {
+    let others = match rows - 1 {
+        0 => String::new(),
+        1 => " (and of 1 other)".to_owned(),
+        n => format!(" (and of {n} others)"),
+    };
+    let what = match of_split {
+        Some(value) => format!(
+            "that is all rows of {value}, which --set 'data.split_values={{ {} = \"none\" }}' leaves out",
+            toml_string(value)
+        ),
+        None => "leave them out of the data, or make a class of them: --set 'data.rename={ \"\" = \"unlabeled\" }'"
+            .to_owned(),
+    };
+    format!("the {column} is empty{others}; {what}")
 }
 
 /// The column of the files, where the others cannot be told.
@@ -259,12 +214,6 @@ fn names(header: &[String]) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
-}
-
-/// The place of a column's name in a list of names.
-fn rank(list: &[&str], name: &str) -> Option<usize> {
-    let name = plain(name);
-    list.iter().position(|known| *known == name)
 }
 
 fn path_column(table: &Table) -> Result<usize, String> {
@@ -300,51 +249,6 @@ fn header_text(header: &[String]) -> String {
     if header.len() > 12 { names(header) } else { header.join(",") }
 }
 
-/// Whether the columns are the pixels of an image: `pixel0`, `pixel1`, ..., or `1x1`, `1x2`, ..., or bare numbers.
-pub(super) fn is_pixel_table(header: &[String]) -> bool {
-    const LEAST: usize = 16;
-    let pixels = header.iter().filter(|name| is_pixel_name(name)).count();
-    pixels >= LEAST && pixels + 4 >= header.len()
-}
-
-/// Whether a column is one pixel of an image by its name.
-pub(in crate::scan) fn is_pixel_name(name: &str) -> bool {
-    let words = words(name);
-    let is_number = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
-    let known =
-        |word: &String| is_number(word) || matches!(word.as_str(), "pixel" | "pix" | "px" | "p" | "x" | "v");
-    words.iter().any(|word| is_number(word)) && words.iter().all(known)
-}
-
-/// Whether a column names files, or images, by its name.
-pub(in crate::scan) fn is_path_name(name: &str) -> bool {
-    rank(PATHS, name).is_some()
-}
-
-/// Whether a column is the class by its name.
-pub(in crate::scan) fn is_label_name(name: &str) -> bool {
-    rank(LABELS, name).is_some()
-}
-
-/// Whether a column is the split by its name.
-pub(in crate::scan) fn is_split_name(name: &str) -> bool {
-    rank(SPLITS, name).is_some()
-}
-
-/// Whether a column says by its name which images belong together: `case_id` and `patient`, not `site of the lesion`, since a
-/// text about it is no group.
-pub(in crate::scan) fn names_groups(name: &str) -> bool {
-    let words = words(name);
-    // `PatientID` is one word, as `patientid` is.
-    let bare = |word: &str| word.strip_suffix("id").unwrap_or(word).to_owned();
-    let is_group = |word: &String| GROUP_WORDS.contains(&bare(word).as_str()) || word == "groups";
-    let is_id = |word: &String| {
-        matches!(word.as_str(), "id" | "ids" | "no" | "nr" | "num" | "number" | "code" | "uid" | "name")
-    };
-    words.iter().filter(|word| is_group(word)).count() == 1
-        && words.iter().all(|word| is_group(word) || is_id(word))
-}
-
 fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label, Wrong> {
     if let Some(label) = table.column("label").filter(|label| !taken.contains(label)) {
         return Ok(Label::Column(label));
@@ -362,7 +266,19 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
             let is_text = |&column: &usize| table.values(column).any(|value| value.parse::<f64>().is_err());
             return Ok(Label::Column(known.iter().copied().find(is_text).unwrap_or(first)));
         }
-        _ => return Err(which_label(table, &known, "several columns may be the class").into()),
+        _ => {
+            // `benign_malignant` beside `target` says the same in words, whatever it is called.
+            let in_words = |column: &usize| {
+                let values: HashSet<&str> = table.values(*column).collect();
+                !known.contains(column)
+                    && values.len() < table.rows.len()
+                    && values.iter().all(|value| value.parse::<f64>().is_err())
+                    && known.iter().any(|&of| say_the_same(table, of, *column))
+            };
+            let words: Vec<usize> = others.iter().copied().filter(in_words).collect();
+            let all: Vec<usize> = words.into_iter().chain(known).collect();
+            return Err(which_label(table, &all, "several columns may be the class").into());
+        }
     }
     if let Some(label) = one_hot::find(table, &others, layout)? {
         return Ok(label);
@@ -374,7 +290,10 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
             header_text(&table.header)
         )
         .into()),
-        _ => Err(which_label(table, &others, "no column is called label").into()),
+        _ => match one_hot::shares(table, &others) {
+            Some(reason) => Err(reason.into()),
+            None => Err(which_label(table, &others, "no column is called label").into()),
+        },
     }
 }
 

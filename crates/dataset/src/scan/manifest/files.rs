@@ -8,6 +8,7 @@ use pupila_image::{Format, UnreadKind};
 
 use crate::files;
 use crate::scan::folders::files_below;
+use crate::scan::masks::names_masks;
 use crate::scan::names::split_of;
 use crate::{Layout, ScanError, Split};
 
@@ -142,6 +143,17 @@ impl<'a> Finder<'a> {
             let of_split: Vec<&PathBuf> = files.iter().copied().filter(is_of_split).collect();
             if !of_split.is_empty() {
                 files = of_split;
+            }
+        }
+        // The masks of pictures have their names.
+        if files.len() > 1 {
+            let is_mask = |path: &&PathBuf| {
+                let folder = path.parent().and_then(|folder| folder.file_name()?.to_str());
+                folder.is_some_and(names_masks)
+            };
+            let pictures: Vec<&PathBuf> = files.iter().copied().filter(|path| !is_mask(path)).collect();
+            if !pictures.is_empty() {
+                files = pictures;
             }
         }
         match files[..] {

@@ -4,6 +4,7 @@
 //! which column is 1), then its files ([`files`]). A folder may have its tables in it ([`beside`]).
 
 mod beside;
+mod column_names;
 mod columns;
 mod files;
 mod one_hot;
@@ -24,8 +25,14 @@ use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
 pub(super) use beside::{Found, look, tables_of};
-pub(super) use columns::{GROUP, is_label_name, is_path_name, is_pixel_name, is_split_name, names_groups};
-pub(super) use splits::{SplitColumn, first_of_each, flagged_split, truth};
+pub(super) use column_names::{
+    GROUP, is_label_name, is_path_name, is_pixel_name, is_split_name, names_groups,
+};
+pub(super) use columns::without_label;
+pub(super) use splits::{
+    ColumnSplits, SplitColumn, first_of_each, flagged_split, is_fold_name, meaning, of_columns,
+    says_no_split, truth,
+};
 pub(super) use table::{Lines, reason_of as table_reason, text_of as table_text};
 
 /// Whether a file is a table by its name.
@@ -106,12 +113,24 @@ fn rows(
     seen: &mut HashMap<PathBuf, (String, u64)>,
 ) -> Result<Rows, ScanError> {
     let failed = |lines| ScanError::Manifest { path: table.path.clone(), lines };
-    let columns = Columns::find(table, wanted.layout, wanted.group)
-        .map_err(|Wrong { line, reason }| failed(vec![BadLine { line, reason }]))?;
+    let columns = Columns::find(table, wanted.layout, wanted.group).map_err(|Wrong { line, reason }| {
+        // What the rows that are left seem to say of the columns says little where others cannot be used.
+        let mut lines = table.bad.clone();
+        if lines.is_empty() || !table.rows.is_empty() {
+            lines.insert(0, BadLine { line, reason });
+        }
+        failed(lines)
+    })?;
     let (mut read, mut bad) = (Vec::new(), table.bad.clone());
+    if let Some(SplitColumn::Named(column)) = &columns.split {
+        bad.extend(splits::odd(table, *column, wanted.layout));
+    }
+    bad.extend(columns.unlabelled(table, wanted.layout));
     for (line, record) in &table.rows {
-        match read_row(table, record, &columns) {
-            Ok(row) => read.push((*line, row)),
+        match read_row(table, record, &columns, wanted.layout) {
+            Ok(Some(row)) => read.push((*line, row)),
+            // Left out by its split, or told with all of its kind.
+            Ok(None) => beside.excluded += 1,
             Err(reason) => bad.push(BadLine { line: *line, reason }),
         }
     }
@@ -204,27 +223,45 @@ struct ReadRow {
     group: Option<Arc<str>>,
 }
 
-fn read_row(table: &Table, record: &StringRecord, columns: &Columns) -> Result<ReadRow, String> {
+/// A row; none where its split says that it is left out, or where what it lacks is told once for all such rows.
+fn read_row(
+    table: &Table,
+    record: &StringRecord,
+    columns: &Columns,
+    layout: &Layout,
+) -> Result<Option<ReadRow>, String> {
     let field = |column: usize| match record.get(column) {
         None | Some("") => Err(format!("the {} is empty", table.header[column])),
         Some(value) => Ok(value),
     };
     let name = field(columns.path)?.to_owned();
-    let class = match &columns.label {
-        Label::Column(label) => field(*label)?,
-        Label::OneHot { columns, rest } => one_hot::class(table, record, columns, rest.as_deref())?,
-    };
     let split = match &columns.split {
         Some(SplitColumn::Named(column)) => {
-            Some(field(*column)?.parse::<Split>().map_err(|error| error.to_string())?)
+            let value = record.get(*column).unwrap_or_default();
+            let said = meaning(value, layout, |value| value.parse().ok());
+            match said {
+                Some(Some(split)) => Some(split),
+                Some(None) => return Ok(None),
+                None => {
+                    field(*column)?;
+                    return Ok(None);
+                }
+            }
         }
         Some(flags) => {
             let value = |column: usize| record.get(column).unwrap_or_default();
-            Some(flags.split(&table.header, value, |_| Err(String::new()))?)
+            flags.split(&table.header, value, |_| Err(String::new()))?
         }
         None => None,
     };
+    let class = match &columns.label {
+        Label::Column(label) => match record.get(*label).unwrap_or_default() {
+            "" if !layout.rename.contains_key("") => return Ok(None),
+            class => class,
+        },
+        Label::OneHot { columns, rest } => one_hot::class(table, record, columns, rest.as_deref())?,
+    };
     // A row without a group is a group of its own.
     let group = columns.group.and_then(|column| record.get(column)).filter(|name| !name.is_empty());
-    Ok(ReadRow { name, class: class.to_owned(), split, group: group.map(Arc::from) })
+    Ok(Some(ReadRow { name, class: class.to_owned(), split, group: group.map(Arc::from) }))
 }

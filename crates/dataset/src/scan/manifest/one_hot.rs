@@ -41,6 +41,30 @@ pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<O
     Ok(Some(Label::OneHot { columns, rest }))
 }
 
+/// What to say where columns are shares of the classes in each row, such as 0.9 and 0.1.
+pub(super) fn shares(table: &Table, others: &[usize]) -> Option<String> {
+    let share = |value: &str| {
+        value.replacen(',', ".", 1).parse().ok().filter(|share: &f64| (0.0..=1.0).contains(share))
+    };
+    let is_shares =
+        |&column: &usize| !table.rows.is_empty() && table.values(column).all(|value| share(value).is_some());
+    let columns: Vec<usize> = others.iter().copied().filter(is_shares).collect();
+    let sums_to_one = |row: &StringRecord| {
+        let sum: f64 = columns.iter().filter_map(|&column| share(row.get(column)?)).sum();
+        // Rounded to a few digits each.
+        (sum - 1.0).abs() <= 0.1 + 0.01 * columns.len() as f64
+    };
+    if columns.len() < 2 || !table.rows.iter().all(|(_, row)| sums_to_one(row)) {
+        return None;
+    }
+    let names: Vec<&str> = columns.iter().map(|&column| table.header[column].as_str()).collect();
+    Some(format!(
+        "{} are shares of an image's classes, and an image has one class here: write a column label with the name of the largest, or 1 for it and 0 for \
+         the others",
+        names.join(", ")
+    ))
+}
+
 /// The class of a row.
 pub(super) fn class<'a>(
     table: &'a Table,

@@ -1,12 +1,14 @@
 //! Which column of a table says of which split a row is, or which several do, such as `is_valid` and `is_test`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 
-use super::columns::is_split_name;
+use super::column_names::is_split_name;
 use super::table::Table;
 use crate::scan::names::plain;
 use crate::scan::split_of;
-use crate::{Notice, Split};
+use crate::suggest::{nearest, toml_string};
+use crate::{BadLine, Layout, Notice, Split};
 
 /// What says of which split a row is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +34,13 @@ impl SplitColumn {
         names.join(", ")
     }
 
-    /// The split of a row; `field` gives its value in a column, `named` the split of a name.
+    /// The split of a row; `field` gives its value in a column, `named` the split of a name, or none where the row is left out.
     pub(in crate::scan) fn split<'a>(
         &self,
         header: &[String],
         field: impl Fn(usize) -> &'a str,
-        named: impl Fn(&str) -> Result<Split, String>,
-    ) -> Result<Split, String> {
+        named: impl Fn(&str) -> Result<Option<Split>, String>,
+    ) -> Result<Option<Split>, String> {
         let flags = match self {
             SplitColumn::Named(column) => return named(field(*column)),
             SplitColumn::Flags(flags) => flags,
@@ -64,7 +66,7 @@ impl SplitColumn {
         let is_free = |split: &Split| flags.iter().all(|(_, of)| of != split);
         let rest = Split::ALL.into_iter().find(is_free);
         let none = || format!("none of {} says yes", self.names(header));
-        yes.map(|(_, split)| split).or(rest).ok_or_else(none)
+        yes.map(|(_, split)| split).or(rest).map(Some).ok_or_else(none)
     }
 }
 
@@ -79,11 +81,12 @@ pub(in crate::scan) fn truth(value: &str) -> Option<bool> {
     }
 }
 
-/// The split of the rows in which a column such as `is_valid` says yes, by its name.
+/// The split of the rows in which a column such as `is_valid` or `val_mask` says yes, by its name.
 pub(in crate::scan) fn flagged_split(name: &str) -> Option<Split> {
     let name = plain(name);
+    let name = name.strip_suffix("mask").unwrap_or(&name);
     let bare = name.strip_prefix("is").or_else(|| name.strip_prefix("es"));
-    bare.and_then(split_of).or_else(|| split_of(&name))
+    bare.and_then(split_of).or_else(|| split_of(name))
 }
 
 /// Flags of which each is the first of its split.
@@ -106,15 +109,136 @@ pub(super) fn asked(table: &Table, column: usize) -> SplitColumn {
     }
 }
 
+/// What a value means: a split, or that its row is left out; none where it says nothing of splits.
+pub(in crate::scan) fn meaning(
+    value: &str,
+    layout: &Layout,
+    by_name: impl Fn(&str) -> Option<Split>,
+) -> Option<Option<Split>> {
+    // What is said of `val` holds for `dev` too, unless that is said by itself.
+    layout.split_value(value).or_else(|| {
+        let split = by_name(value)?;
+        Some(layout.split_value(split.name()).unwrap_or(Some(split)))
+    })
+}
+
+/// The split of a value by itself.
+fn by_name(value: &str) -> Option<Split> {
+    value.parse().ok()
+}
+
+/// The rows of a column of splits whose values say none, told once, with what to type; empty values are told with their rows.
+pub(super) fn odd(table: &Table, column: usize, layout: &Layout) -> Option<BadLine> {
+    let said = |value: &str| value.is_empty() || meaning(value, layout, by_name).is_some();
+    let odd = || table.rows.iter().filter(|(_, row)| !row.get(column).is_some_and(said));
+    let (line, first) = odd().next()?;
+    let first = first.get(column).unwrap_or_default();
+    let values: BTreeSet<&str> = odd().filter_map(|(_, row)| row.get(column)).collect();
+    let rows = odd().count();
+    Some(BadLine { line: *line, reason: says_no_split(&table.header[column], first, &values, rows) })
+}
+
+/// What to type where values of a column, in so many rows, say no split.
+pub(in crate::scan) fn says_no_split(
+    column: &str,
+    first: &str,
+    values: &BTreeSet<&str>,
+    rows: usize,
+) -> String {
+    const SHOWN: usize = 6;
+    let others = match rows - 1 {
+        0 => String::new(),
+        1 => " (nor does that of 1 other row)".to_owned(),
+        n => format!(" (nor do those of {n} other rows)"),
+    };
+    if values.len() > SHOWN {
+        return format!(
+            "the column {column} says the split, and its value \"{first}\" is none{others}; it has {} such values: if another \
+             column says it, --set data.split_column=NAME, else write train, val or test",
+            values.len()
+        );
+    }
+    // Numbers count the splits in their order; of two the second is what a model is judged on.
+    let numbers: Vec<&str> = values.iter().copied().filter(|value| value.parse::<u64>().is_ok()).collect();
+    let meant = |value: &str| match numbers.iter().position(|number| *number == value) {
+        None => nearest(value, Split::ALL.map(Split::name)).unwrap_or("none"),
+        Some(at) => Split::ALL.get(at).filter(|_| numbers.len() <= 3).map_or("none", |split| split.name()),
+    };
+    let pairs: Vec<String> =
+        values.iter().map(|value| format!("{} = \"{}\"", toml_string(value), meant(value))).collect();
+    format!(
+        "the column {column} says the split, and its value \"{first}\" is none{others}; say what is meant: --set \
+         'data.split_values={{ {} }}' (train, val, test, or none for rows that are left out)",
+        pairs.join(", ")
+    )
+}
+
+/// What columns of one value for each image say of splits.
+pub(in crate::scan) struct ColumnSplits {
+    /// The split of each image, none where it is left out; and the columns that say it.
+    pub(in crate::scan) read: Option<(Vec<Option<Split>>, String)>,
+    /// What is not read.
+    pub(in crate::scan) notices: Vec<Notice>,
+}
+
+/// The same of columns that stand by themselves, such as NumPy's arrays, as of those of a table.
+///
+/// # Errors
+/// The column that a recipe asks for, or that is called `split`, has values that say none.
+pub(in crate::scan) fn of_columns(
+    columns: Vec<(String, Vec<String>)>,
+    layout: &Layout,
+) -> Result<ColumnSplits, String> {
+    let rows = columns.first().map_or(0, |(_, values)| values.len());
+    let row = |at: usize| columns.iter().map(|(_, values)| values[at].as_str()).collect();
+    let rows = (0..rows).map(|at| (at as u64, row(at))).collect();
+    let header: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+    let table = Table { path: PathBuf::new(), header, rows, bad: Vec::new() };
+    let column = match layout.split_column.as_deref().and_then(|name| table.column(name)) {
+        Some(column) => Some(asked(&table, column)),
+        None => find(&table, None, layout),
+    };
+    if let Some(SplitColumn::Named(column)) = &column
+        && let Some(BadLine { reason, .. }) = odd(&table, *column, layout)
+    {
+        return Err(reason);
+    }
+    let mut notices = unread(&table, column.as_ref(), &[]);
+    notices.extend(folds(&table).map(|column| Notice::Folds { column: table.header[column].clone() }));
+    let read: Option<Result<_, String>> = column.map(|column| {
+        let splits = (0..table.rows.len()).map(|at| {
+            let field = |column: usize| table.rows[at].1.get(column).unwrap_or_default();
+            let named = |value: &str| {
+                meaning(value, layout, by_name).ok_or_else(|| format!("the split of image {at} is empty"))
+            };
+            column.split(&table.header, field, named).map_err(|reason| format!("image {at}: {reason}"))
+        });
+        let splits = splits.collect::<Result<Vec<_>, String>>()?;
+        Ok((splits, column.names(&table.header)))
+    });
+    Ok(ColumnSplits { read: read.transpose()?, notices })
+}
+
+/// Whether a name says that there are the numbers of folds.
+pub(in crate::scan) fn is_fold_name(name: &str) -> bool {
+    matches!(plain(name).as_str(), "fold" | "folds" | "kfold" | "cvfold" | "foldid")
+}
+
+/// The column of the numbers of folds.
+pub(super) fn folds(table: &Table) -> Option<usize> {
+    let column = table.header.iter().position(|name| is_fold_name(name))?;
+    table.values(column).all(|value| value.parse::<u16>().is_ok()).then_some(column)
+}
+
 /// The columns that say it by their names and by all of their values.
-pub(super) fn find(table: &Table, path: usize) -> Option<SplitColumn> {
+pub(super) fn find(table: &Table, path: Option<usize>, layout: &Layout) -> Option<SplitColumn> {
     if let Some(split) = table.column("split") {
         return Some(SplitColumn::Named(split));
     }
     let mut named = candidates(table, path, is_split_name);
     let named = named.find(|&column| {
         let mut values = table.values(column).peekable();
-        values.peek().is_some() && values.all(|value| value.parse::<Split>().is_ok())
+        values.peek().is_some() && values.all(|value| meaning(value, layout, by_name).is_some())
     });
     // One that says nothing but yes, or nothing but no, parts nothing.
     let flag = |column: usize| {
@@ -126,8 +250,8 @@ pub(super) fn find(table: &Table, path: usize) -> Option<SplitColumn> {
     named.map(SplitColumn::Named).or_else(flags)
 }
 
-fn candidates(table: &Table, path: usize, wanted: fn(&str) -> bool) -> impl Iterator<Item = usize> {
-    (0..table.header.len()).filter(move |&column| column != path && wanted(&table.header[column]))
+fn candidates(table: &Table, path: Option<usize>, wanted: fn(&str) -> bool) -> impl Iterator<Item = usize> {
+    (0..table.header.len()).filter(move |&column| Some(column) != path && wanted(&table.header[column]))
 }
 
 /// Columns that say something of splits, but are not read: another one is, or not all of their values say it.
@@ -138,7 +262,15 @@ pub(super) fn unread(table: &Table, read: Option<&SplitColumn>, taken: &[usize])
         let (is_named, is_flag) = (is_split_name(name), flagged_split(name).is_some());
         let named = |value: &str| value.parse::<Split>().is_ok();
         let said = |value: &str| (is_named && named(value)) || (is_flag && truth(value).is_some());
-        if !table.values(column).any(said) {
+        // A column called so that counts: 0, 1 and perhaps 2.
+        let counts = || {
+            let values: BTreeSet<&str> = table.values(column).collect();
+            is_named
+                && [&["0", "1"][..], &["0", "1", "2"]]
+                    .iter()
+                    .any(|few| few.iter().copied().eq(values.iter().copied()))
+        };
+        if !table.values(column).any(said) && !counts() {
             return None;
         }
         let odd = table.values(column).find(|value| !said(value)).map(str::to_owned);

@@ -64,7 +64,7 @@ impl Table {
                     if record.len() == header.len() {
                         rows.push((line, record));
                     } else {
-                        bad.push(BadLine { line, reason: wrong_length(record.len(), header.len()) });
+                        bad.push(BadLine { line, reason: wrong_length(&record, header.len()) });
                     }
                 }
                 Err(error) => {
@@ -124,13 +124,25 @@ pub(in crate::scan) fn text_of(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, u8), Stri
         // Spreadsheets put a byte order mark before the first column's name.
         None => Cow::Borrowed(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)),
     };
+    // Excel's own line, `sep=;`: left empty, so that lines keep their numbers.
+    let end = text.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(text.len());
+    if let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', said] = text[..end] {
+        let rest = text[end..].to_vec();
+        return Ok((Cow::Owned(rest), said));
+    }
     let separator = separator(&text);
     Ok((text, separator))
 }
 
-fn wrong_length(got: usize, expected: usize) -> String {
+fn wrong_length(record: &StringRecord, expected: usize) -> String {
+    let got = record.len();
     let s = if got == 1 { "" } else { "s" };
-    let remedy = if got > expected {
+    // `1,0,0,5` are two numbers with commas for points.
+    let is_digits = |field: &str| !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = record.iter().filter(|field| is_digits(field)).count();
+    let remedy = if got > expected && digits >= 2 * (got - expected) {
+        "if its numbers have commas for points, save it with semicolons between the columns; else quote a value that holds the separator"
+    } else if got > expected {
         "quote a value that holds the separator, such as \"melanoma, in situ\""
     } else {
         "leave a value empty rather than out, and quote one that holds a line break"

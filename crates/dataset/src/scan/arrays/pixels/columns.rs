@@ -8,10 +8,10 @@ use crate::files;
 use crate::scan::labels::Label;
 use crate::scan::manifest::{
     GROUP, Wanted, first_of_each, flagged_split, is_label_name, is_path_name, is_pixel_name, is_split_name,
-    names_groups, table_text, truth,
+    meaning, names_groups, table_text, truth,
 };
 use crate::scan::names::{split_of, words};
-use crate::{ScanError, Split};
+use crate::{Layout, ScanError, Split};
 
 pub(super) use crate::scan::manifest::SplitColumn;
 
@@ -40,6 +40,27 @@ pub(super) struct Columns {
     pub(super) unit: bool,
 }
 
+/// A number, also with a comma for its point, as spreadsheets of half the world write it.
+pub(super) fn number(text: &str) -> Option<f64> {
+    let with_point = || text.replacen(',', ".", 1).parse().ok();
+    text.parse().ok().or_else(with_point)
+}
+
+/// Why a row cannot be used.
+pub(super) enum WrongRow {
+    /// Its split is this, which is none: told once for all rows.
+    Split(String),
+    /// Its class is empty: told once too.
+    NoClass,
+    Other(String),
+}
+
+impl From<String> for WrongRow {
+    fn from(reason: String) -> WrongRow {
+        WrongRow::Other(reason)
+    }
+}
+
 /// What a row says.
 pub(super) struct Row {
     pub(super) split: Option<Split>,
@@ -63,24 +84,31 @@ impl Columns {
         }
     }
 
-    /// The split, the label and the pixels of a row; `values` is how many pixels the rows before it had.
+    /// The split, the label and the pixels of a row, none where it is left out; `values` is how many pixels the rows before it had.
     pub(super) fn row(
         &self,
         record: &csv::StringRecord,
         columns: Option<usize>,
         values: &mut Option<usize>,
-    ) -> Result<Row, String> {
+        layout: &Layout,
+    ) -> Result<Option<Row>, WrongRow> {
         if Some(record.len()) != columns {
-            return Err(format!(
-                "it has {} fields, and the first line has {}",
-                record.len(),
-                columns.unwrap_or(0)
-            ));
+            let (got, first) = (record.len(), columns.unwrap_or(0));
+            return Err(format!("it has {got} fields, and the first line has {first}").into());
         }
         let field = |column: usize| record.get(column).unwrap_or_default();
-        let pixel = |text: &str| {
+        let split = match &self.split {
+            None => None,
+            Some(SplitColumn::Named(column)) => match meaning(field(*column), layout, split_in) {
+                Some(None) => return Ok(None),
+                Some(said) => said,
+                None => return Err(WrongRow::Split(field(*column).to_owned())),
+            },
+            Some(flags) => flags.split(&self.names, field, |_| Ok(None))?,
+        };
+        let pixel = |text: &str| -> Result<u8, String> {
+            let value = number(text).ok_or_else(|| format!("{text:?} is no pixel"))?;
             if self.unit {
-                let value: f64 = text.parse().map_err(|_| format!("{text:?} is no pixel"))?;
                 return match (0.0..=1.001).contains(&value) {
                     true => Ok((value * 255.0).round().min(255.0) as u8),
                     false => {
@@ -88,7 +116,6 @@ impl Columns {
                     }
                 };
             }
-            let value: f64 = text.parse().map_err(|_| format!("{text:?} is no pixel"))?;
             let whole = value.fract() == 0.0 && (0.0..=255.0).contains(&value);
             if whole { Ok(value as u8) } else { Err(format!("{text} is no pixel: they are 0 to 255")) }
         };
@@ -97,31 +124,30 @@ impl Columns {
             _ => pixel(text),
         };
         let pixels: Vec<u8> = match self.packed {
-            true => field(self.pixels[0]).split_ascii_whitespace().map(fast).collect::<Result<_, _>>()?,
-            false => self.pixels.iter().map(|&column| fast(field(column))).collect::<Result<_, _>>()?,
+            true => {
+                field(self.pixels[0]).split_ascii_whitespace().map(fast).collect::<Result<_, String>>()?
+            }
+            false => self.pixels.iter().map(|&column| fast(field(column))).collect::<Result<_, String>>()?,
         };
         if *values.get_or_insert(pixels.len()) != pixels.len() {
             return Err(format!(
                 "it has {} pixels, and the rows before have {}",
                 pixels.len(),
                 values.unwrap_or(0)
-            ));
+            )
+            .into());
         }
         let label = match self.label.map(field) {
             None => Label::Number(0),
-            Some("") => return Err("the class is empty".to_owned()),
-            Some(text) => match text.parse::<f64>() {
-                Ok(value) if value.fract() == 0.0 && value.abs() < 1e15 => Label::Number(value as i64),
+            Some("") if !layout.rename.contains_key("") => return Err(WrongRow::NoClass),
+            Some(text) => match number(text) {
+                Some(value) if value.fract() == 0.0 && value.abs() < 1e15 => Label::Number(value as i64),
                 _ => Label::Name(text.to_owned()),
             },
         };
-        let named = |text: &str| {
-            split_in(text).ok_or_else(|| format!("unknown split \"{text}\": use train, val or test"))
-        };
-        let split = self.split.as_ref().map(|split| split.split(&self.names, field, named)).transpose()?;
         // A row without a group is a group of its own.
         let group = self.group.map(field).filter(|name| !name.is_empty()).map(Arc::from);
-        Ok(Row { split, label, group, pixels })
+        Ok(Some(Row { split, label, group, pixels }))
     }
 }
 
@@ -131,10 +157,11 @@ fn first_lines(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
     while bytes <= MOST_GLANCED {
         let mut start = files::read_start(path, bytes)?;
         let whole = (start.len() as u64) < bytes;
-        let ends: Vec<usize> = (0..start.len()).filter(|&at| start[at] == b'\n').take(2).collect();
+        let ends: Vec<usize> = (0..start.len()).filter(|&at| start[at] == b'\n').take(3).collect();
         match ends[..] {
-            [_, second] => {
-                start.truncate(second + 1);
+            // Three, since the first may be Excel's `sep=;`.
+            [_, _, third] => {
+                start.truncate(third + 1);
                 return Ok(Some(start));
             }
             _ if whole => return Ok(Some(start)),
@@ -157,7 +184,7 @@ pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, 
         second.as_ref().unwrap_or(&Ok(first.clone())).as_ref().is_ok_and(|row| row.iter().any(is_fraction));
     let names: Vec<String> = first.iter().map(str::to_owned).collect();
     // A row of numbers is data.
-    let all_numbers = |record: &csv::StringRecord| record.iter().all(|value| value.parse::<f64>().is_ok());
+    let all_numbers = |record: &csv::StringRecord| record.iter().all(|value| number(value).is_some());
     let named = names.iter().filter(|name| is_pixel_name(name)).count();
     let header =
         !(all_numbers(&first) && second.as_ref().is_none_or(|second| second.as_ref().is_ok_and(all_numbers)));
@@ -271,7 +298,7 @@ fn in_order(names: &[String], columns: Vec<usize>) -> Vec<usize> {
 
 /// Whether a text is a number that is not whole.
 fn is_fraction(text: &str) -> bool {
-    text.parse::<f64>().is_ok_and(|value| value.fract() != 0.0)
+    number(text).is_some_and(|value| value.fract() != 0.0)
 }
 
 /// The split of a value. Competitions call the set that they show results on while they run `PublicTest`, and the one that

@@ -11,10 +11,12 @@ use super::super::labels::Label;
 use super::{Arrays, Contents, Part};
 use crate::files;
 use crate::pattern::Patterns;
-use crate::scan::manifest::{Lines, Wanted, table_reason, table_text, tables_of};
+use crate::scan::manifest::{
+    Lines, Wanted, says_no_split, table_reason, table_text, tables_of, without_label,
+};
 use crate::{ArrayImages, BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
-use columns::{Columns, Row};
+use columns::{Columns, Row, WrongRow};
 
 /// The images of a table; `None` where its columns are no pixels.
 pub(super) fn in_table(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays>, ScanError> {
@@ -23,7 +25,7 @@ pub(super) fn in_table(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays
         return Err(without_class(path));
     }
     let mut found = Arrays::of_pixels();
-    found.read_table(path, &shape, None)?;
+    found.read_table(path, &shape, None, wanted.layout)?;
     Ok(Some(found))
 }
 
@@ -38,6 +40,7 @@ pub(super) fn images(path: &Path) -> Result<Option<Arrays>, ScanError> {
         path,
         &Columns { label: None, split: None, group: None, like_groups: Vec::new(), ..shape },
         None,
+        &layout,
     )?;
     Ok(Some(found))
 }
@@ -63,7 +66,7 @@ pub(super) fn in_folder(root: &Path, wanted: &Wanted<'_>) -> Result<Option<Array
     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     match &labelled[..] {
         [] => return Err(without_class(&others[0].0)),
-        [(path, shape)] => found.read_table(path, shape, None)?,
+        [(path, shape)] => found.read_table(path, shape, None, wanted.layout)?,
         several => {
             let stems: Vec<String> = several
                 .iter()
@@ -76,7 +79,7 @@ pub(super) fn in_folder(root: &Path, wanted: &Wanted<'_>) -> Result<Option<Array
                 return Err(ScanError::SeveralTables { path: root.to_owned(), tables });
             }
             for ((path, shape), split) in several.iter().zip(splits) {
-                found.read_table(path, shape, split)?;
+                found.read_table(path, shape, split, wanted.layout)?;
             }
         }
     }
@@ -126,12 +129,20 @@ impl Arrays {
     }
 
     /// Adds the images of a table, whose name says of which split they are, if it says it.
-    fn read_table(&mut self, path: &Path, shape: &Columns, of_table: Option<Split>) -> Result<(), ScanError> {
+    fn read_table(
+        &mut self,
+        path: &Path,
+        shape: &Columns,
+        of_table: Option<Split>,
+        layout: &Layout,
+    ) -> Result<(), ScanError> {
         let bytes = files::read_up_to(path, super::MAX_BYTES)
             .map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
         let (text, separator) = table_text(&bytes).map_err(|reason| bad_header(path, reason))?;
         let mut splits: BTreeMap<Option<Split>, Rows> = BTreeMap::new();
         let (mut bad, mut values) = (Vec::new(), None);
+        // What is told once, with what to type, and not for each row.
+        let (mut odd, mut unlabelled): (Vec<(u64, String)>, Vec<u64>) = (Vec::new(), Vec::new());
         // What the column of the splits says, and what that was taken for.
         let mut named: BTreeMap<String, Split> = BTreeMap::new();
         let mut group_values: Vec<HashSet<String>> = vec![HashSet::new(); shape.like_groups.len()];
@@ -156,8 +167,9 @@ impl Arrays {
                     continue;
                 }
             }
-            match shape.row(&record, columns, &mut values) {
-                Ok(Row { split, label, group, pixels }) => {
+            match shape.row(&record, columns, &mut values, layout) {
+                Ok(None) => {}
+                Ok(Some(Row { split, label, group, pixels })) => {
                     if let (Some(split), Some(of)) = (split, &shape.split) {
                         let values = of.columns().into_iter().filter_map(|column| record.get(column));
                         named.insert(values.collect::<Vec<_>>().join(" "), split);
@@ -171,8 +183,19 @@ impl Arrays {
                     rows.labels.push(label);
                     rows.groups.push(group);
                 }
-                Err(reason) => bad.push(BadLine { line, reason }),
+                Err(WrongRow::Split(value)) => odd.push((line, value)),
+                Err(WrongRow::NoClass) => unlabelled.push(line),
+                Err(WrongRow::Other(reason)) => bad.push(BadLine { line, reason }),
             }
+        }
+        if let (Some((line, first)), Some(split)) = (odd.first(), &shape.split) {
+            let values = odd.iter().map(|(_, value)| value.as_str()).collect();
+            let column = split.names(&shape.names);
+            bad.push(BadLine { line: *line, reason: says_no_split(&column, first, &values, odd.len()) });
+        }
+        if let Some(&line) = unlabelled.first() {
+            let reason = without_label("class", unlabelled.len(), None);
+            bad.push(BadLine { line, reason });
         }
         if !bad.is_empty() {
             return Err(ScanError::Manifest { path: path.to_owned(), lines: bad });

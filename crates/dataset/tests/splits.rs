@@ -1,0 +1,270 @@
+//! What says of which split an image is, and is not its folder: arrays beside the images, values of a column; in generated data of many forms.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::numpy::{images, labels, npy, npy_of, npz, pixels, scan_at};
+use common::{Data, files};
+use pupila_dataset::{Dataset, LabelledOptions, Layout, Notice, ScanOptions, Split, scan, scan_labelled};
+
+fn text(values: &[&str]) -> Vec<u8> {
+    const LONGEST: usize = 12;
+    let padded = |value: &&str| {
+        let mut points: Vec<u32> = value.chars().map(u32::from).collect();
+        points.resize(LONGEST, 0);
+        points.into_iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>()
+    };
+    npy_of("<U12", &[values.len()], &values.iter().flat_map(padded).collect::<Vec<u8>>())
+}
+
+fn counts(dataset: &Dataset) -> [usize; 3] {
+    Split::ALL.map(|split| dataset.class_counts(split).iter().sum())
+}
+
+/// A file of images and labels, and whatever else.
+fn file(n: usize, others: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut arrays =
+        vec![("images", npy(&[n, 4, 4], &images(n, 4, 1, 1))), ("labels", npy(&[n], &labels(n, 2)))];
+    arrays.extend(others.iter().cloned());
+    npz(&arrays)
+}
+
+#[test]
+fn arrays_say_of_which_split_each_image_is_as_columns_do() {
+    let of = |names: [&str; 3]| -> Vec<u8> {
+        let all: Vec<&str> = (0..30).map(|at| names[usize::from(at >= 20) + usize::from(at >= 25)]).collect();
+        text(&all)
+    };
+    let bits = |is: fn(usize) -> bool| {
+        npy_of("|b1", &[30], &(0..30).map(|at| u8::from(is(at))).collect::<Vec<u8>>())
+    };
+    let whole: Vec<u8> = (0..30i64).flat_map(|at| i64::from(at >= 20).to_le_bytes()).collect();
+    for (name, others, expected) in [
+        ("split", vec![("split", of(["train", "val", "test"]))], [20, 5, 5]),
+        ("subset", vec![("subset", of(["Training", "dev", "Testing set"]))], [20, 5, 5]),
+        ("is_valid", vec![("is_valid", bits(|at| at >= 20))], [20, 10, 0]),
+        (
+            "is_test, is_val",
+            vec![("is_val", bits(|at| (20..25).contains(&at))), ("is_test", bits(|at| at >= 25))],
+            [20, 5, 5],
+        ),
+        ("valid", vec![("valid", npy_of("<i8", &[30], &whole))], [20, 10, 0]),
+        (
+            "train_mask, val_mask",
+            vec![("train_mask", bits(|at| at < 20)), ("val_mask", bits(|at| (20..25).contains(&at)))],
+            [20, 5, 5],
+        ),
+    ] {
+        let data = Data::new();
+        data.write("d.npz", file(30, &others));
+        let dataset = scan_at(&data.join("d.npz")).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((counts(&dataset), dataset.val_from_train), (expected, false), "{name}");
+        // In the order of the splits, each image is the one at its place.
+        assert_eq!(pixels(&dataset, 4, 1), images(30, 4, 1, 1), "{name}");
+        assert!(dataset.samples.iter().all(|of| of.path.to_string_lossy().starts_with("images[")), "{name}");
+        let said = dataset.taken.to_string();
+        assert!(said.contains(&format!("images with labels, {name} the splits")), "{said}");
+        let options = LabelledOptions { split: Some(Split::Val), ..LabelledOptions::default() };
+        let judged = scan_labelled(&data.join("d.npz"), &dataset.classes, &options, None).unwrap();
+        assert_eq!(
+            pixels(&judged.dataset, 4, 1),
+            images(30, 4, 1, 1)[20 * 16..][..expected[1] * 16],
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn arrays_that_say_something_of_splits_and_are_not_read_are_told() {
+    let numbers = |values: &[u8]| npy(&[values.len()], values);
+    let folds: Vec<u8> = (0..30).map(|at| at % 5).collect();
+    for (others, words) in [
+        (vec![("fold", numbers(&folds))], "the column fold numbers folds"),
+        (
+            vec![("train_idx", numbers(&(0..20).collect::<Vec<u8>>()))],
+            "the array train_idx looks like the split, and is not read, since it has 20 values for 30 images",
+        ),
+        (
+            vec![("partition", numbers(&folds.iter().map(|f| f % 3).collect::<Vec<u8>>()))],
+            "the column partition looks like the split",
+        ),
+    ] {
+        let data = Data::new();
+        data.write("d.npz", file(30, &others));
+        let dataset = scan_at(&data.join("d.npz")).unwrap();
+        assert!(dataset.val_from_train, "{words}");
+        assert!(
+            dataset.notices.iter().any(|notice| notice.to_string().contains(words)),
+            "{words}: {:?}",
+            dataset.notices
+        );
+    }
+    // Where the names say it, an array need not.
+    let data = Data::new();
+    let pair = |n: usize, seed: usize| (npy(&[n, 4, 4], &images(n, 4, 1, seed)), npy(&[n], &labels(n, 2)));
+    let ((x, y), (x_test, y_test)) = (pair(12, 1), pair(4, 2));
+    let split = text(&["train"; 12]);
+    data.write(
+        "d.npz",
+        npz(&[("x_train", x), ("y_train", y), ("x_test", x_test), ("y_test", y_test), ("split", split)]),
+    );
+    let dataset = scan_at(&data.join("d.npz")).unwrap();
+    assert!(
+        dataset
+            .notices
+            .iter()
+            .any(|told| matches!(told, Notice::ArrayNotRead { array, .. } if array == "split"))
+    );
+}
+
+#[test]
+fn a_pair_without_a_word_is_the_training_set_beside_the_others() {
+    for (one, [images_name, labels_name]) in [
+        (["images", "labels"], ["test_images", "test_labels"]),
+        (["x", "y"], ["x_test", "y_test"]),
+        (["X", "Y"], ["X_val", "Y_val"]),
+        (["data", "target"], ["data_valid", "target_valid"]),
+    ] {
+        let data = Data::new();
+        let (whole, other) = (images(24, 4, 1, 1), images(8, 4, 1, 2));
+        data.write(
+            "d.npz",
+            npz(&[
+                (one[0], npy(&[24, 4, 4], &whole)),
+                (one[1], npy(&[24], &labels(24, 2))),
+                (images_name, npy(&[8, 4, 4], &other)),
+                (labels_name, npy(&[8], &labels(8, 2))),
+            ]),
+        );
+        let dataset = scan_at(&data.join("d.npz")).unwrap();
+        let said = dataset.taken.to_string();
+        assert!(said.contains(&format!("{} with {} -> train", one[0], one[1])), "{said}");
+        assert_eq!(
+            dataset.samples.len() - counts(&dataset)[0],
+            if images_name.contains("test") { 8 + 4 } else { 8 }
+        );
+        let split = if images_name.contains("test") { Split::Test } else { Split::Val };
+        let options = LabelledOptions { split: Some(split), ..LabelledOptions::default() };
+        let judged = scan_labelled(&data.join("d.npz"), &dataset.classes, &options, None).unwrap();
+        assert_eq!(pixels(&judged.dataset, 4, 1), other);
+    }
+    // The training set has its word, and what has none may be all of it.
+    let data = Data::new();
+    let of = |n: usize| npy(&[n, 4, 4], &images(n, 4, 1, n));
+    let y = |n: usize| npy(&[n], &labels(n, 2));
+    data.write(
+        "d.npz",
+        npz(&[
+            ("X", of(16)),
+            ("y", y(16)),
+            ("X_train", of(12)),
+            ("y_train", y(12)),
+            ("X_test", of(4)),
+            ("y_test", y(4)),
+        ]),
+    );
+    let words = scan_at(&data.join("d.npz")).unwrap_err().to_string();
+    assert!(
+        words.contains("X_train and y_train are the training set by their names, and X and y may be it too"),
+        "{words}"
+    );
+}
+
+fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(value, split)| ((*value).to_owned(), (*split).to_owned())).collect()
+}
+
+#[test]
+fn values_that_name_no_split_get_a_meaning_by_a_key() {
+    // The same in a table of files, in one of pixels, and in arrays.
+    let split_of = |at: usize| match at {
+        0..20 => "0",
+        20..25 => "1",
+        25..29 => "2",
+        _ => "extra",
+    };
+    let data = files(30);
+    let rows: String = (0..30).map(|at| format!("images/{at}.png,{},{}\n", at % 2, split_of(at))).collect();
+    data.write("files.csv", format!("path,label,split\n{rows}"));
+    let pixel = |at: usize| (0..16).map(|p| ((at * 16 + p) % 251).to_string()).collect::<Vec<_>>().join(",");
+    let header = (0..16).map(|p| format!("pixel{p}")).collect::<Vec<_>>().join(",");
+    let rows: String = (0..30).map(|at| format!("{},{},{}\n", at % 2, split_of(at), pixel(at))).collect();
+    data.write("pixels.csv", format!("label,split,{header}\n{rows}"));
+    data.write("arrays.npz", file(30, &[("split", text(&(0..30).map(split_of).collect::<Vec<_>>()))]));
+    for name in ["files.csv", "pixels.csv", "arrays.npz"] {
+        let path = data.join(name);
+        let words = scan_at(&path).unwrap_err().to_string();
+        let line = "--set 'data.split_values={ 0 = \"train\", 1 = \"val\", 2 = \"test\", extra = \"none\" }'";
+        assert!(words.contains(line) && words.contains("nor do those of 29 other rows"), "{name}: {words}");
+        let with = |pairs: &[(&str, &str)]| {
+            let layout = Layout { split_values: values(pairs), ..Layout::default() };
+            scan(&path, &ScanOptions { layout, ..ScanOptions::default() }, None)
+        };
+        let all = [("0", "train"), ("1", "val"), ("2", "test"), ("extra", "none")];
+        let dataset = with(&all).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(counts(&dataset), [20, 5, 4], "{name}");
+        // What is left is told.
+        let words = with(&all[..3]).unwrap_err().to_string();
+        assert!(words.contains("its value \"extra\" is none; say what is meant"), "{name}: {words}");
+        let words = with(&[("0", "tarin")]).unwrap_err().to_string();
+        assert!(words.contains("data.split_values is { \"0\" = \"tarin\" }"), "{name}: {words}");
+    }
+    // Three numbers are most often these three.
+    let rows: String = (0..30).map(|at| format!("images/{at}.png,{},{}\n", at % 2, at % 3)).collect();
+    data.write("three.csv", format!("path,label,split\n{rows}"));
+    let words = scan_at(&data.join("three.csv")).unwrap_err().to_string();
+    assert!(words.contains("{ 0 = \"train\", 1 = \"val\", 2 = \"test\" }"), "{words}");
+    // A column that is called so and counts is told.
+    data.write("partition.csv", format!("path,label,partition\n{rows}"));
+    let dataset = scan_at(&data.join("partition.csv")).unwrap();
+    let told = dataset.notices.iter().map(ToString::to_string).find(|told| told.contains("partition"));
+    let line = "--set data.split_column=partition --set 'data.split_values={ 0 = \"train\", 1 = \"val\", 2 = \"test\" }'";
+    assert!(told.as_ref().is_some_and(|told| told.contains(line)), "{told:?}");
+}
+
+#[test]
+fn what_has_no_label_is_told_once_with_what_to_type() {
+    let data = files(12);
+    let label = |at: usize| if at % 4 == 3 { "" } else { ["a", "b"][at % 2] };
+    let rows: String = (0..12).map(|at| format!("images/{at}.png,{}\n", label(at))).collect();
+    data.write("files.csv", format!("path,label\n{rows}"));
+    let pixel = |at: usize| (0..16).map(|p| ((at * 16 + p) % 251).to_string()).collect::<Vec<_>>().join(",");
+    let header = (0..16).map(|p| format!("pixel{p}")).collect::<Vec<_>>().join(",");
+    let rows: String = (0..12).map(|at| format!("{},{}\n", label(at), pixel(at))).collect();
+    data.write("pixels.csv", format!("label,{header}\n{rows}"));
+    let arrays = [
+        ("images", npy(&[12, 4, 4], &images(12, 4, 1, 1))),
+        ("labels", text(&(0..12).map(label).collect::<Vec<_>>())),
+    ];
+    data.write("arrays.npz", npz(&arrays));
+    for name in ["files.csv", "pixels.csv", "arrays.npz"] {
+        let words = scan_at(&data.join(name)).unwrap_err().to_string();
+        let line = "is empty (and of 2 others); leave them out of the data, or make a class of them: --set 'data.rename={ \"\" = \"unlabeled\" }'";
+        assert!(words.contains(line), "{name}: {words}");
+        let layout = Layout { rename: values(&[("", "unlabeled")]), ..Layout::default() };
+        let dataset =
+            scan(&data.join(name), &ScanOptions { layout, ..ScanOptions::default() }, None).unwrap();
+        assert_eq!(dataset.classes, ["a", "b", "unlabeled"], "{name}");
+    }
+    // All of one split, as the test sets of competitions.
+    let rows: String = (0..12)
+        .map(|at| {
+            format!(
+                "images/{at}.png,{},{}\n",
+                if at < 8 { ["a", "b"][at % 2] } else { "" },
+                if at < 8 { "train" } else { "holdout" }
+            )
+        })
+        .collect();
+    data.write("competition.csv", format!("path,label,split\n{rows}"));
+    let words = scan_at(&data.join("competition.csv")).unwrap_err().to_string();
+    let line =
+        "that is all rows of holdout, which --set 'data.split_values={ holdout = \"none\" }' leaves out";
+    assert!(words.contains(line), "{words}");
+    let layout = Layout { split_values: values(&[("holdout", "none")]), ..Layout::default() };
+    let options = ScanOptions { layout, ..ScanOptions::default() };
+    assert_eq!(scan(&data.join("competition.csv"), &options, None).unwrap().samples.len(), 8);
+}
