@@ -55,8 +55,7 @@ pub fn optimism_of_best(right: &[Vec<bool>], groups: Option<&[u32]>) -> Option<f
     if right.len() < 2 || count < 2 {
         return Some(0.0);
     }
-    let work = right.len() as u64 * count as u64;
-    let draws = (MOST_WORK / work.max(1)).clamp(u64::from(FEWEST), u64::from(DRAWS)) as u32;
+    let draws = draws(right.len(), count);
     // What the means that were taken off take from the variance.
     let lost = (count as f64 / (count - 1) as f64).sqrt() / images as f64;
     // They are drawn by pairs, so there is room for one more.
@@ -75,6 +74,11 @@ pub fn optimism_of_best(right: &[Vec<bool>], groups: Option<&[u32]>) -> Option<f
         sum += largest - all / centred.len() as f64;
     }
     Some((lost * sum / f64::from(draws)).max(0.0))
+}
+
+/// Draws for so many models and groups, both at least 1.
+fn draws(models: usize, groups: usize) -> u32 {
+    (MOST_WORK / (models as u64 * groups as u64)).clamp(u64::from(FEWEST), u64::from(DRAWS)) as u32
 }
 
 /// The same for models whose mistakes have nothing in common, each with this accuracy: `e_k sqrt(a (1 - a) / n)`, the largest that equally
@@ -197,6 +201,37 @@ mod tests {
             println!("{apart} apart: flattered by {true_flattery:.4}, told {told:.4}");
             assert!(true_flattery < told + 0.006, "{apart}: {true_flattery} {told}");
         }
+    }
+
+    #[test]
+    fn two_models_are_flattered_by_half_the_mean_size_of_their_difference() {
+        // max(a, b) - (a + b) / 2 is |a - b| / 2, of which the mean is the difference's standard deviation by the root of 2 pi.
+        let bits = |text: &str| text.bytes().map(|bit| bit == b'1').collect::<Vec<_>>();
+        let right = [bits("111011101110111110111101"), bits("110111010110101101010111")];
+        for groups in [None, Some((0..24).map(|image| image / 4 * 2).collect::<Vec<u32>>())] {
+            // Differences of right and wrong, less their mean, by image or group. Groups of no image are groups that have no mistake.
+            let difference: Vec<f64> =
+                right[0].iter().zip(&right[1]).map(|(a, b)| f64::from(*a) - f64::from(*b)).collect();
+            let mean = difference.iter().sum::<f64>() / 24.0;
+            let of_group: Vec<f64> = match groups {
+                None => difference.iter().map(|d| d - mean).collect(),
+                Some(_) => {
+                    difference.chunks(4).flat_map(|d| [d.iter().sum::<f64>() - 4.0 * mean, 0.0]).collect()
+                }
+            };
+            let count = if groups.is_some() { 11 } else { 24 };
+            let squares: f64 = of_group.iter().map(|d| d * d).sum();
+            let deviation = (f64::from(count) / f64::from(count - 1) * squares).sqrt() / 24.0;
+            let expected = deviation / (2.0 * std::f64::consts::PI).sqrt();
+            let told = optimism_of_best(&right, groups.as_deref()).unwrap();
+            // 1,000 draws know the mean of |N| to 2.4 %.
+            assert!((told / expected - 1.0).abs() < 0.05, "{told} for {expected}");
+        }
+    }
+
+    #[test]
+    fn draws_are_as_many_as_a_second_allows_within_bounds() {
+        assert_eq!([draws(2, 50), draws(4, 1 << 19), draws(1 << 10, 1 << 20)], [1_000, 512, 200]);
     }
 
     #[test]
