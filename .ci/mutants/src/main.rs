@@ -1,9 +1,9 @@
 //! Runs the mutants of one package that `cargo mutants --list --json` lists, all of them compiled into one program.
 //!
-//! `mutants TREE PACKAGE LIST OUT QUICK SLOW`: TREE is a copy of the workspace, which is changed; LIST the mutants; OUT the folder of the
-//! answers; QUICK says which test programs are asked first (`lib parity`, say), SLOW which tests of them are left out then. What those
-//! miss is asked of all. OUT has then, a mutant a line: `caught`, `missed`, and `left` for those that cannot be
-//! compiled in, which cargo-mutants itself has to run.
+//! `mutants TREE PACKAGE LIST OUT FIRST SLOW`: TREE is a copy of the workspace, which is changed; LIST the mutants; OUT the folder of the
+//! answers; FIRST says which test programs are asked first (`lib parity`, say), SLOW which tests of them are left out then. What those
+//! miss is asked of all. OUT has then, a mutant a line, `missed`, and `left`: those that cannot be compiled in, which cargo-mutants itself
+//! has to run.
 
 mod instrument;
 
@@ -12,46 +12,57 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A test program.
-struct Program {
-    name: String,
-    path: PathBuf,
-}
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [tree, package, list, out, quick, slow] = arguments.as_slice() else {
-        return Err("mutants TREE PACKAGE LIST OUT QUICK SLOW".into());
+    let [tree, package, list, out, first, slow] = arguments.as_slice() else {
+        return Err("mutants TREE PACKAGE LIST OUT FIRST SLOW".into());
     };
     let (tree, out) = (Path::new(tree), Path::new(out));
     let mutants = listed(&std::fs::read_to_string(list)?)?;
     let folder = tree.join("crates").join(package.trim_start_matches("pupila-"));
-    let (programs, built) = build(tree, package, &folder, &mutants)?;
-
-    let quick: Vec<&str> = quick.split_whitespace().collect();
+    let target = |name: &str| if name == "lib" { "--lib".to_owned() } else { format!("--test={name}") };
+    let first: Vec<String> = first.split_whitespace().map(target).collect();
     let slow: Vec<&str> = slow.split_whitespace().collect();
-    let first: Vec<&Program> = programs.iter().filter(|of| quick.contains(&of.name.as_str())).collect();
-    let all: Vec<&Program> = programs.iter().collect();
-    if fails(0, &all, &[], &folder)? {
+
+    let (programs, built) = build(tree, package, &first, &folder, &mutants)?;
+    let (in_it, left): (Vec<&Mutant>, Vec<&Mutant>) =
+        mutants.iter().partition(|mutant| built.contains(&mutant.id));
+    let missed = asked(&in_it, &programs, &slow, &folder, out)?;
+    let missed = if missed.is_empty() {
+        missed
+    } else {
+        let all = compile(tree, package, &["--tests".to_owned()])?.map_err(|_| "it compiled before")?;
+        asked(&missed, &all, &[], &folder, out)?
+    };
+    write(&out.join("left"), &left)?;
+    write(&out.join("missed"), &missed)?;
+    Ok(())
+}
+
+/// The mutants that no test finds.
+fn asked<'a>(
+    mutants: &[&'a Mutant],
+    programs: &[PathBuf],
+    left_out: &[&str],
+    folder: &Path,
+    out: &Path,
+) -> Result<Vec<&'a Mutant>, Box<dyn std::error::Error>> {
+    if fails(0, programs, left_out, folder)? {
         return Err("the tests fail without a mutant".into());
     }
-    let mut answers =
-        BTreeMap::from([("caught", String::new()), ("missed", String::new()), ("left", String::new())]);
-    for mutant in &mutants {
-        let answer = if !built.contains(&mutant.id) {
-            "left"
-        } else if fails(mutant.id, &first, &slow, &folder)? || fails(mutant.id, &all, &[], &folder)? {
-            "caught"
-        } else {
-            println!("missed: {}", mutant.name);
-            "missed"
-        };
-        *answers.entry(answer).or_default() += &format!("{}\n", mutant.name);
-        for (answer, text) in &answers {
-            std::fs::write(out.join(answer), text)?;
+    let mut missed = Vec::new();
+    for (place, mutant) in mutants.iter().enumerate() {
+        if !fails(mutant.id, programs, left_out, folder)? {
+            println!("missed by {} programs: {}", programs.len(), mutant.name);
+            missed.push(*mutant);
         }
+        std::fs::write(out.join("progress"), format!("{} of {}\n", place + 1, mutants.len()))?;
     }
-    Ok(())
+    Ok(missed)
+}
+
+fn write(path: &Path, mutants: &[&Mutant]) -> std::io::Result<()> {
+    std::fs::write(path, mutants.iter().map(|mutant| format!("{}\n", mutant.name)).collect::<String>())
 }
 
 fn listed(json: &str) -> Result<Vec<Mutant>, Box<dyn std::error::Error>> {
@@ -74,9 +85,10 @@ fn listed(json: &str) -> Result<Vec<Mutant>, Box<dyn std::error::Error>> {
 fn build(
     tree: &Path,
     package: &str,
+    targets: &[String],
     folder: &Path,
     mutants: &[Mutant],
-) -> Result<(Vec<Program>, BTreeSet<u32>), Box<dyn std::error::Error>> {
+) -> Result<(Vec<PathBuf>, BTreeSet<u32>), Box<dyn std::error::Error>> {
     let files: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.file.as_str()).collect();
     let mut originals = BTreeMap::new();
     for file in files {
@@ -98,7 +110,7 @@ fn build(
             std::fs::write(tree.join(file), text)?;
             built.extend(found);
         }
-        match compile(tree, package)? {
+        match compile(tree, package, targets)? {
             Ok(programs) => return Ok((programs, built)),
             Err(ids) => {
                 println!("{} do not compile: {ids:?}", ids.len());
@@ -112,9 +124,11 @@ fn build(
 fn compile(
     tree: &Path,
     package: &str,
-) -> Result<Result<Vec<Program>, BTreeSet<u32>>, Box<dyn std::error::Error>> {
+    targets: &[String],
+) -> Result<Result<Vec<PathBuf>, BTreeSet<u32>>, Box<dyn std::error::Error>> {
     let output = Command::new("cargo")
-        .args(["test", "--release", "--no-run", "--tests", "--message-format=json", "--package", package])
+        .args(["test", "--release", "--no-run", "--message-format=json", "--package", package])
+        .args(targets)
         .current_dir(tree)
         .stderr(Stdio::inherit())
         .output()?;
@@ -124,9 +138,7 @@ fn compile(
         if let (Some(path), Some(true)) =
             (message["executable"].as_str(), message["profile"]["test"].as_bool())
         {
-            let lib = message["target"]["kind"][0] == "lib";
-            let name = if lib { "lib" } else { message["target"]["name"].as_str().unwrap_or_default() };
-            programs.push(Program { name: name.to_owned(), path: path.into() });
+            programs.push(std::fs::canonicalize(path)?);
         }
         if message["message"]["level"] == "error" {
             let spans = message["message"]["spans"].as_array().cloned().unwrap_or_default();
@@ -164,7 +176,7 @@ fn fails(
         let limit = if left_out.is_empty() { 120 } else { 15 };
         let shell = format!("ulimit -t {limit} -v 8000000; exec \"$@\"");
         let mut command = Command::new("bash");
-        command.args(["-c", &shell, "bash"]).arg(std::fs::canonicalize(&program.path)?);
+        command.args(["-c", &shell, "bash"]).arg(program);
         for test in left_out {
             command.args(["--skip", test]);
         }

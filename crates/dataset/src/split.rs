@@ -182,6 +182,15 @@ mod tests {
     }
 
     #[test]
+    fn a_class_keeps_one_sample_of_the_two_splits_however_far_the_fraction_is_at_an_end() {
+        for (val_frac, val) in [(0.01, 1), (0.999, 9)] {
+            let mut samples = samples(&(0..10u128).map(|i| (0, i)).collect::<Vec<_>>());
+            split_off_val(&mut samples, 1, val_frac, 0);
+            assert_eq!(count(&samples, 0, Split::Val), val);
+        }
+    }
+
+    #[test]
     fn copies_stay_together_whatever_their_labels() {
         for seed in 0..50 {
             // Classes 0 and 1 share contents 40..50.
@@ -252,6 +261,42 @@ mod tests {
                 let (train, val) = (count(&samples, class, Split::Train), count(&samples, class, Split::Val));
                 let share = val as f64 / (train + val) as f64;
                 assert!((share - 0.25).abs() < 0.05, "seed {seed}: {share} of class {class}");
+            }
+        }
+    }
+
+    /// The squares of what the classes lack as a share of them, by the definition.
+    fn lack(samples: &[Sample], classes: u32, val_frac: f64) -> f64 {
+        let of_class = |label| {
+            let (train, val) = (count(samples, label, Split::Train), count(samples, label, Split::Val));
+            (val as f64 / (train + val) as f64 - val_frac).powi(2)
+        };
+        (0..classes).map(of_class).sum()
+    }
+
+    #[test]
+    fn no_single_group_on_the_other_side_would_bring_the_classes_nearer_to_their_parts() {
+        for seed in 0..40 {
+            let mut stream = Stream::new(seed, Purpose::Bootstrap, 1, 0);
+            let mut data = Vec::new();
+            let mut groups = Vec::new();
+            for patient in 0..25 {
+                for _ in 0..=stream.below(8) {
+                    data.push((stream.below(3), data.len() as u128));
+                    groups.push(format!("p{patient}"));
+                }
+            }
+            let mut samples = samples(&data);
+            samples.iter_mut().zip(&groups).for_each(|(s, g)| s.group = Some(g.as_str().into()));
+            split_off_val(&mut samples, 3, 0.3, seed);
+            let best = lack(&samples, 3, 0.3);
+            for patient in 0..25 {
+                let mut other = samples.clone();
+                for sample in other.iter_mut().filter(|s| s.group.as_deref() == Some(&format!("p{patient}")))
+                {
+                    sample.split = if sample.split == Split::Val { Split::Train } else { Split::Val };
+                }
+                assert!(lack(&other, 3, 0.3) > best - 1e-9, "seed {seed}, group {patient}");
             }
         }
     }
