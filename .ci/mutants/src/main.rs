@@ -167,7 +167,7 @@ fn compile(
 /// Whether a test fails, or none comes to an end, with a mutant in force.
 fn fails(
     id: u32,
-    programs: &[&Program],
+    programs: &[PathBuf],
     left_out: &[&str],
     folder: &Path,
 ) -> Result<bool, Box<dyn std::error::Error>> {
