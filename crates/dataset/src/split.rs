@@ -85,8 +85,8 @@ fn choose_groups(samples: &mut [Sample], groups: &[Vec<usize>], classes: usize, 
             break;
         }
     }
-    if chosen.iter().all(|chosen| !chosen) && groups.len() > 1 {
-        // Every group is larger than what is wanted: rather too many validation images than none.
+    if chosen.iter().all(|chosen| !chosen) {
+        // Every group is larger than what is wanted: rather too many validation images than none. The only one is given back.
         let best = |&a: &usize, &b: &usize| gain(&taken, a, false).total_cmp(&gain(&taken, b, false));
         if let Some(best) = (0..order.len()).max_by(best) {
             chosen[best] = true;
@@ -129,12 +129,8 @@ pub(crate) fn keep_part(
     for (class, mut members) in of_class.into_iter().enumerate() {
         let wanted =
             ((members.len() as f64 * fraction).round() as usize).max(1).min(max.unwrap_or(usize::MAX));
-        if wanted < members.len() {
-            Stream::new(seed, Purpose::Subset, class as u32, 0).shuffle(&mut members);
-            for &i in &members[wanted..] {
-                keep[i] = false;
-            }
-        }
+        Stream::new(seed, Purpose::Subset, class as u32, 0).shuffle(&mut members);
+        members.into_iter().skip(wanted).for_each(|i| keep[i] = false);
     }
     keep
 }
@@ -329,6 +325,27 @@ mod tests {
             assert_eq!(count(&samples, 0, Split::Val) + count(&samples, 1, Split::Val), 0);
             assert_eq!(count(&samples, 2, Split::Val), 2);
         }
+    }
+
+    #[test]
+    fn a_class_all_of_whose_samples_have_gone_with_a_group_gets_the_group_back() {
+        let mut gone = 0;
+        for seed in 0..40 {
+            // Class 1 is of one patient alone, who has images of class 0, too.
+            let data: Vec<_> = (0..24u128).map(|i| (u32::from(i < 3), i)).collect();
+            let mut samples = samples(&data);
+            samples.iter_mut().enumerate().for_each(|(i, s)| s.group = Some(format!("p{}", i / 6).into()));
+            let mut chosen = samples.clone();
+            choose_groups(&mut chosen, &units(&samples, |_| true), 2, 0.3, seed);
+            gone += usize::from(count(&chosen, 1, Split::Train) == 0);
+            split_off_val(&mut samples, 2, 0.3, seed);
+            assert_eq!(count(&samples, 1, Split::Train), 3);
+            assert!(
+                samples[..6].iter().all(|sample| sample.split == Split::Train),
+                "the group stays together"
+            );
+        }
+        assert!(gone > 0);
     }
 
     #[test]

@@ -194,6 +194,17 @@ true \\ predicted              0    1    2  recall
     }
 
     #[test]
+    fn a_table_is_drawn_wherever_it_fits_and_nowhere_else() {
+        // The corner has 16 columns, two cells 2 + 3 each, "  recall" 8.
+        let confusion = matrix(&[&[100, 2], &[0, 9]]);
+        let classes = names(&["a", "b"]);
+        let text = confusion.render(&classes, 34);
+        assert_eq!(text.lines().next().unwrap(), "true \\ predicted    a    b  recall");
+        assert!(text.lines().all(|line| line.width() == 34), "{text}");
+        assert!(!confusion.render(&classes, 33).contains("predicted"));
+    }
+
+    #[test]
     fn many_classes_are_highlights() {
         let mut confusion = ConfusionMatrix::new(95);
         for class in 0..95u32 {
