@@ -336,9 +336,9 @@ mod tests {
             let mut samples = samples(&data);
             samples.iter_mut().enumerate().for_each(|(i, s)| s.group = Some(format!("p{}", i / 6).into()));
             let mut chosen = samples.clone();
-            choose_groups(&mut chosen, &units(&samples, |_| true), 2, 0.3, seed);
+            choose_groups(&mut chosen, &units(&samples, |_| true), 2, 0.6, seed);
             gone += usize::from(count(&chosen, 1, Split::Train) == 0);
-            split_off_val(&mut samples, 2, 0.3, seed);
+            split_off_val(&mut samples, 2, 0.6, seed);
             assert_eq!(count(&samples, 1, Split::Train), 3);
             assert!(
                 samples[..6].iter().all(|sample| sample.split == Split::Train),
