@@ -173,7 +173,7 @@ fn fails(
 ) -> Result<bool, Box<dyn std::error::Error>> {
     for program in programs {
         // Seconds of processor time, so that a slow machine catches nothing; and 8 GB, for loops that collect.
-        let limit = if left_out.is_empty() { 120 } else { 15 };
+        let limit = if left_out.is_empty() { 120 } else { 10 };
         let shell = format!("ulimit -t {limit} -v 8000000; exec \"$@\"");
         let mut command = Command::new("bash");
         command.args(["-c", &shell, "bash"]).arg(program);
