@@ -27,8 +27,7 @@ pub(crate) fn take_fold(samples: &mut [Sample], classes: usize, folds: usize, fo
 /// The fold of each sample, from 0; none for the test set.
 fn assign(samples: &[Sample], classes: usize, folds: usize, seed: u64) -> Vec<Option<usize>> {
     let mut units = units(samples, |split| split != Split::Test);
-    let mut totals = vec![0.0; classes];
-    units.iter().flatten().for_each(|&i| totals[samples[i].label as usize] += 1.0);
+    let totals = class_counts(samples, &units.concat());
     // Samples of each class in each fold, and of all.
     let mut counts = vec![vec![0usize; classes]; folds];
     let mut sizes = vec![0usize; folds];
@@ -52,7 +51,7 @@ fn assign(samples: &[Sample], classes: usize, folds: usize, seed: u64) -> Vec<Op
         let spread = |fold: usize| -> f64 {
             // Half of what the unit adds to the sum over folds of the squared shares of its classes, less what it adds anywhere.
             let adds = |(&class, &n): (&usize, &usize)| {
-                (counts[fold][class] * n) as f64 / (totals[class] * totals[class])
+                (counts[fold][class] * n) as f64 / (totals[&class] * totals[&class]) as f64
             };
             of_unit.iter().map(adds).sum()
         };
