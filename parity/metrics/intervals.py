@@ -179,6 +179,24 @@ def drawn(seed, classes, right, images, of_group):
     return drawn, groups
 
 
+def exact(images):
+    """The accuracy of single images: Clopper and Pearson's limits, and McNemar's test turned into limits."""
+    n = len(images)
+    right = sum(t == a for t, a, _ in images)
+    proportion = lambda k, n: stats.binomtest(k, n).proportion_ci(0.95, method="exact")
+    only_first = sum(t == a and t != b for t, a, b in images)
+    only_second = sum(t != a and t == b for t, a, b in images)
+    differ = only_first + only_second
+    value = (only_second - only_first) / n
+    # The share of those that differ, and how many these are, where the difference is farthest out.
+    leans = [2 * share - 1 for share in proportion(only_second, differ)]
+    number = proportion(differ, n)
+    low = min([value] + [leans[0] * share for share in number])
+    high = max([value] + [leans[1] * share for share in number])
+    p = stats.binomtest(only_second, differ).pvalue
+    return {"single": [right / n, *proportion(right, n)], "paired": [value, low, high], "p": p}
+
+
 CASES = [
     # Seed, shares of the classes, how often each of two classifiers is right, images, images of a group.
     (1, [0.5, 0.5], (0.8, 0.86), 60, 1),
@@ -194,8 +212,10 @@ for seed, classes, right, images, of_group in CASES:
     limits = []
     for name in METRICS:
         for grouped in [False, True]:
-            # The accuracy of single images has an exact interval.
-            if grouped and of_group == 1 or name == "accuracy" and not grouped:
+            if grouped and of_group == 1:
+                continue
+            if name == "accuracy" and not grouped:
+                limits.append({"metric": name, "grouped": grouped} | exact(of))
                 continue
             df = max(groups) if grouped else float("inf")
             critical = stats.t.ppf(0.975, df)
