@@ -23,11 +23,14 @@ pub struct Mutant {
     pub at: (usize, usize),
 }
 
+/// Where an expression begins and ends; of those that begin at one place the outermost is the first.
+type Place = (usize, std::cmp::Reverse<usize>);
+
 /// What is put into the text.
 #[derive(Default)]
 struct Edits {
-    /// Expressions, by their place, with what each mutant makes of them.
-    alternatives: BTreeMap<(usize, std::cmp::Reverse<usize>), Vec<(u32, String)>>,
+    /// What each mutant makes of an expression.
+    alternatives: BTreeMap<Place, Vec<(u32, String)>>,
     inserted: BTreeMap<usize, String>,
 }
 
