@@ -52,7 +52,8 @@ pub fn optimism_of_best(right: &[Vec<bool>], groups: Option<&[u32]>) -> Option<f
             sums
         })
         .collect();
-    if count < 2 {
+    // What was not chosen among several, or not by several, is not flattered.
+    if matches!((right, count), ([_], _) | (_, 1)) {
         return Some(0.0);
     }
     let draws = draws(right.len(), count);
