@@ -75,6 +75,9 @@ fn a_schedule_goes_on_from_its_state() {
     }
 }
 
+/// Sets a key of a schedule.
+type Set = fn(&mut ScheduleConfig, f64);
+
 #[test]
 fn ranges_include_the_ends_that_they_name() {
     let refused = |change: &dyn Fn(&mut ScheduleConfig)| {
@@ -82,7 +85,7 @@ fn ranges_include_the_ends_that_they_name() {
         change(&mut config);
         config.check().into_iter().any(|error| error.message.starts_with("must be"))
     };
-    let set: [(fn(&mut ScheduleConfig, f64), &[f64], &[f64]); 7] = [
+    let set: [(Set, &[f64], &[f64]); 7] = [
         (|c, x| c.warmup_start = x, &[1e-9, 1.0], &[0.0, 1.1, -1.0]),
         (|c, x| c.gamma = x, &[1e-9, 1.0], &[0.0, 1.1, f64::NAN]),
         (|c, x| c.min_lr = x, &[0.0, 1.0], &[-1e-9, f64::INFINITY]),

@@ -304,9 +304,11 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
+    type Rising = fn(f64) -> f64;
+
     #[test]
     fn a_crossing_is_found_in_a_third_of_a_bisections_evaluations() {
-        let functions: [(&str, fn(f64) -> f64); 5] = [
+        let functions: [(&str, Rising); 5] = [
             ("line", |x| x - 3.0),
             ("root", |x| (x + 1.0).max(0.0).sqrt() - 2.0),
             ("exponential", |x| x.exp() - 20.085_536_923_187_668),
