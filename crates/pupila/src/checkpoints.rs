@@ -317,9 +317,8 @@ impl Job {
             before.push(run.join(&board.file));
         }
         let name = CheckpointFolder::name(checkpoint.state.epoch, checkpoint.state.batches);
-        let (header, arrays) =
-            checkpoint.parts().map_err(|error| (folder.path().join(&name), io::Error::other(error)))?;
-        folder.write(&SystemDisk, &name, &header, &arrays, keep, &before)
+        let parts = checkpoint.parts();
+        folder.write(&SystemDisk, &name, &|to| parts.write_header(to), &parts.arrays, keep, &before)
     }
 }
 

@@ -281,7 +281,7 @@ pub(crate) fn clear(folder: &RunFolder, recipe: &CheckedRecipe) -> Result<(), Er
 
 /// Whether a file is one of TensorBoard's.
 fn is_board(name: &str) -> bool {
-    name.starts_with("events.out.tfevents.")
+    name.starts_with(RunFolder::EVENTS)
 }
 
 /// Where a checkpoint is, in words.

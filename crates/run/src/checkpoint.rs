@@ -10,7 +10,7 @@
 use crate::disk::Disk;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use twox_hash::XxHash3_128;
 
@@ -69,31 +69,56 @@ struct Lengths {
     arrays: Vec<u64>,
 }
 
+/// Writes a header, the same bytes each time: it is counted first, and never held whole. That of a run of many epochs is long.
+pub type HeaderWriter<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
+
+/// Counts what is written, takes it into the checksum, and hands it on.
+struct Sealing<W> {
+    to: W,
+    hasher: XxHash3_128,
+    written: u64,
+}
+
+impl<W: Write> Write for Sealing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.to.write(bytes)?;
+        self.hasher.write(&bytes[..taken]);
+        self.written += taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// Writes a checkpoint's parts: the header and arrays, with the checksum of all behind them. The number of bytes.
-fn write_parts(to: &mut dyn Write, header: &[u8], arrays: &[&[f32]]) -> io::Result<u64> {
+fn write_parts(to: &mut dyn Write, header: HeaderWriter<'_>, arrays: &[&[f32]]) -> io::Result<u64> {
     let mut lengths =
         serde_json::to_vec(&Lengths { arrays: arrays.iter().map(|array| array.len() as u64).collect() })?;
     lengths.push(b'\n');
-    let mut hasher = XxHash3_128::new();
-    let mut written = 0;
-    let mut put = |bytes: &[u8]| {
-        hasher.write(bytes);
-        written += bytes.len() as u64;
-        to.write_all(bytes)
-    };
-    let mut front = MAGIC.to_vec();
-    front.extend(FORMAT.to_le_bytes());
-    front.extend(((lengths.len() + header.len()) as u64).to_le_bytes());
-    front.extend(&lengths);
-    front.extend(header);
-    put(&front)?;
+    let mut counted = Sealing { to: io::sink(), hasher: XxHash3_128::new(), written: 0 };
+    header(&mut counted)?;
+    let length = lengths.len() as u64 + counted.written;
+    let to = BufWriter::with_capacity(4 * PIECE, to);
+    let mut to = Sealing { to, hasher: XxHash3_128::new(), written: 0 };
+    to.write_all(MAGIC)?;
+    to.write_all(&FORMAT.to_le_bytes())?;
+    to.write_all(&length.to_le_bytes())?;
+    to.write_all(&lengths)?;
+    header(&mut to)?;
+    if to.written != FRONT as u64 + length {
+        return Err(io::Error::other("the header was another the second time"));
+    }
     let mut bytes = Vec::with_capacity(4 * PIECE);
     for piece in arrays.iter().flat_map(|array| array.chunks(PIECE)) {
         bytes.clear();
         bytes.extend(piece.iter().flat_map(|value| value.to_le_bytes()));
-        put(&bytes)?;
+        to.write_all(&bytes)?;
     }
+    let Sealing { mut to, hasher, written } = to;
     to.write_all(&hasher.finish_128().to_le_bytes())?;
+    to.flush()?;
     Ok(written + DIGEST as u64)
 }
 
@@ -159,7 +184,7 @@ impl CheckpointFile {
     pub fn bytes(&self) -> io::Result<Vec<u8>> {
         let arrays: Vec<&[f32]> = self.arrays.iter().map(Vec::as_slice).collect();
         let mut bytes = Vec::new();
-        write_parts(&mut bytes, &self.header, &arrays)?;
+        write_parts(&mut bytes, &|to| to.write_all(&self.header), &arrays)?;
         Ok(bytes)
     }
 }
@@ -219,7 +244,7 @@ impl CheckpointFolder {
         &self,
         disk: &dyn Disk,
         name: &str,
-        header: &[u8],
+        header: HeaderWriter<'_>,
         arrays: &[&[f32]],
         keep: usize,
         before: &[PathBuf],

@@ -41,6 +41,8 @@ impl RunFolder {
     pub const SUMMARY: &'static str = "summary.json";
     /// The events of the run.
     pub const METRICS: &'static str = "metrics.jsonl";
+    /// How the names of TensorBoard's event files begin.
+    pub const EVENTS: &'static str = "events.out.tfevents.";
     /// The resolved recipe.
     pub const RECIPE: &'static str = "recipe.toml";
     /// The validation set's predictions at the best epoch.
@@ -191,6 +193,10 @@ impl RunFolder {
     pub fn sync(&self) {
         for name in Self::RESULTS.iter().chain(&[Self::MODEL, Self::METRICS]) {
             sync(&self.file(name));
+        }
+        let entries = std::fs::read_dir(self.path()).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(Self::EVENTS)) {
+            sync(&entry.path());
         }
         [Some(self.path()), self.path().parent()].into_iter().flatten().for_each(sync);
     }

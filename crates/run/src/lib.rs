@@ -29,7 +29,7 @@ mod study_file;
 mod summary;
 mod write;
 
-pub use checkpoint::{CheckpointError, CheckpointFile, CheckpointFolder};
+pub use checkpoint::{CheckpointError, CheckpointFile, CheckpointFolder, HeaderWriter};
 pub use disk::{Disk, SystemDisk, fault};
 pub use environment::{ClassCounts, Data, Environment, Sampling};
 pub use error::RunFileError;

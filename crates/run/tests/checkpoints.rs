@@ -26,7 +26,7 @@ fn write(folder: &CheckpointFolder, disk: &dyn Disk, number: u32) -> Result<u64,
     let CheckpointFile { header, arrays } = content(number);
     let arrays: Vec<&[f32]> = arrays.iter().map(Vec::as_slice).collect();
     let metrics = folder.path().parent().unwrap().join("metrics.jsonl");
-    folder.write(disk, &name(number), &header, &arrays, 2, &[metrics])
+    folder.write(disk, &name(number), &|to| to.write_all(&header), &arrays, 2, &[metrics])
 }
 
 fn run_folder() -> tempfile::TempDir {
@@ -49,7 +49,7 @@ fn what_is_written_reads_back_and_the_newest_stay() {
     assert_eq!(files, [name(4), name(5)].map(Into::<std::ffi::OsString>::into));
     // NaN and negative zero are bits as others are.
     let odd = [f32::NAN, -0.0, f32::INFINITY, f32::from_bits(0x7fc0_1234)];
-    folder.write(&SystemDisk, &name(6), b"{}", &[&odd], 2, &[]).unwrap();
+    folder.write(&SystemDisk, &name(6), &|to| to.write_all(b"{}"), &[&odd], 2, &[]).unwrap();
     let read = CheckpointFile::read(&folder.path().join(name(6))).unwrap();
     assert_eq!(read.arrays[0].iter().map(|x| x.to_bits()).collect::<Vec<_>>(), odd.map(f32::to_bits));
     folder.remove(&SystemDisk).unwrap();
@@ -87,6 +87,14 @@ fn flips_and_cuts_are_seen() {
         is_seen(&whole[..len], &format!("cut to {len}"));
     }
     is_seen(&[&whole[..], &[0]].concat(), "a byte too many");
+    // With the checksum that belongs to them.
+    let sealed = |body: &[u8]| [body, &twox_hash::XxHash3_128::oneshot(body).to_le_bytes()].concat();
+    let body = &whole[..whole.len() - 16];
+    is_seen(&sealed(&[body, &[0; 4]].concat()), "a value too many");
+    let mut of_another_format = body.to_vec();
+    of_another_format[8] += 1;
+    fs::write(&path, sealed(&of_another_format)).unwrap();
+    assert!(matches!(CheckpointFile::read(&path), Err(CheckpointError::Format { format: 2, .. })));
 }
 
 /// A step that a disk is asked for.
@@ -137,6 +145,30 @@ impl Disk for Remembering {
         self.note(Step::Remove(path.to_owned()));
         fs::remove_file(path)
     }
+}
+
+#[test]
+fn what_it_counts_on_comes_before_it_and_its_names_before_an_older_one_goes() {
+    let run = run_folder();
+    let folder = CheckpointFolder::of(run.path());
+    let disk = Remembering::default();
+    for number in 1..=3 {
+        write(&folder, &disk, number).unwrap();
+    }
+    let steps = disk.0.into_inner().unwrap();
+    let place = |wanted: &dyn Fn(&Step) -> bool| steps.iter().rposition(wanted).unwrap();
+    let third = folder.path().join(name(3));
+    let of_metrics = |path: &Path| path.ends_with("metrics.jsonl");
+    let order = [
+        place(&|step| matches!(step, Step::Sync(path) if of_metrics(path))),
+        place(&|step| matches!(step, Step::Write(path, _) if path.ends_with(format!("{}.partial", name(3))))),
+        place(&|step| matches!(step, Step::Sync(path) if !of_metrics(path))),
+        place(&|step| matches!(step, Step::Rename(_, to) if *to == third)),
+        place(&|step| matches!(step, Step::SyncFolder(path) if path == folder.path())),
+        place(&|step| matches!(step, Step::SyncFolder(path) if path == run.path())),
+        place(&|step| matches!(step, Step::Remove(path) if *path == folder.path().join(name(1)))),
+    ];
+    assert!(order.is_sorted(), "{order:?}: {steps:?}");
 }
 
 /// What may be on a disk. Of a file that was not brought to it nobody knows how much has come there; changes of names come in any order until

@@ -14,7 +14,8 @@ use pupila_backend::{LossSum, OptimizerState, Snapshot, StepContext, TrainingSta
 use pupila_metrics::METRICS;
 use pupila_run::{CheckpointFile, Finding, Number};
 use pupila_trackers::{BoardPosition, Histogram};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,9 +60,9 @@ pub struct Checkpoint {
     pub elapsed: Duration,
 }
 
-/// What stands in the header.
+/// What stands in the header. `E` is every epoch: read into values, and written from the loop's own, one at a time.
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct Header<E> {
     of: CheckpointOf,
     metrics_bytes: u64,
     board: Option<BoardPosition>,
@@ -88,7 +89,7 @@ struct Header {
     findings: Vec<Finding>,
     /// Names of the metrics of every epoch.
     metrics: Vec<String>,
-    epochs: Vec<Epoch>,
+    epochs: E,
     train_time: Duration,
     wait_time: Duration,
     steps: (u32, u64, Sums),
@@ -121,6 +122,32 @@ struct Epoch {
 /// Name, buckets, values that are not finite, zeros, standard deviation.
 #[derive(Serialize, Deserialize)]
 struct Spread(String, Vec<(f64, f64, u64)>, u64, u64, Number);
+
+/// Written as a list of [`Epoch`].
+struct Epochs<'a>(&'a [EpochRecord]);
+
+impl Serialize for Epochs<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter().map(Epoch::of))
+    }
+}
+
+/// The header and the arrays of a checkpoint's file.
+pub struct CheckpointParts<'a> {
+    header: Header<Epochs<'a>>,
+    /// The arrays.
+    pub arrays: Vec<&'a [f32]>,
+}
+
+impl CheckpointParts<'_> {
+    /// Writes the header, as JSON.
+    ///
+    /// # Errors
+    /// What is written to refuses.
+    pub fn write_header(&self, to: &mut dyn Write) -> io::Result<()> {
+        Ok(serde_json::to_writer(to, &self.header)?)
+    }
+}
 
 impl Sums {
     fn of(sums: &LossSum) -> Self {
@@ -188,10 +215,7 @@ fn distributions_of([weights, activations]: [Vec<Spread>; 2]) -> Arc<Distributio
 
 impl Checkpoint {
     /// The header and the arrays of its file.
-    ///
-    /// # Errors
-    /// Never, but for what JSON might not hold.
-    pub fn parts(&self) -> serde_json::Result<(Vec<u8>, Vec<&[f32]>)> {
+    pub fn parts(&self) -> CheckpointParts<'_> {
         let Checkpoint { of, state, tracking, metrics_bytes, board, looks, elapsed } = self;
         let (training, diagnosis) = (&state.training, &state.diagnosis);
         let sample = diagnosis.sample();
@@ -223,7 +247,7 @@ impl Checkpoint {
                 .epochs
                 .first()
                 .map_or(Vec::new(), |record| record.val.iter().map(|(name, _)| (*name).to_owned()).collect()),
-            epochs: state.epochs.iter().map(Epoch::of).collect(),
+            epochs: Epochs(&state.epochs),
             train_time: state.train_time,
             wait_time: state.waited,
             steps: {
@@ -240,7 +264,7 @@ impl Checkpoint {
         arrays.push(sample.map_or(&[], |(images, ..)| images));
         arrays.push(training.waiting.as_ref().map_or(&[], |waiting| &waiting.sum));
         arrays.extend(training.optimizer.iter().flat_map(|o| o.moments.iter().map(Vec::as_slice)));
-        Ok((serde_json::to_vec(&header)?, arrays))
+        CheckpointParts { header, arrays }
     }
 
     /// What stands in a file.
@@ -248,7 +272,7 @@ impl Checkpoint {
     /// # Errors
     /// Why it is no checkpoint that this version can go on with.
     pub fn of_file(file: CheckpointFile) -> Result<Checkpoint, String> {
-        let header: Header =
+        let header: Header<Vec<Epoch>> =
             serde_json::from_slice(&file.header).map_err(|error| format!("its header: {error}"))?;
         let moments = header.optimizer.as_ref().map_or(0, |(.., moments)| *moments);
         let expected = 8usize.saturating_add(moments);

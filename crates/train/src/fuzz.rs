@@ -36,9 +36,10 @@ pub fn checkpoint(bytes: &[u8]) {
     assert_eq!(bytes_of(&again), bytes_of(&file));
     let Ok(checkpoint) = Checkpoint::of_file(file) else { return };
     let file_of = |checkpoint: &Checkpoint| {
-        let (header, arrays) =
-            checkpoint.parts().unwrap_or_else(|error| panic!("what was read cannot be written: {error}"));
-        CheckpointFile { header, arrays: arrays.into_iter().map(<[f32]>::to_vec).collect() }
+        let (parts, mut header) = (checkpoint.parts(), Vec::new());
+        let written = parts.write_header(&mut header);
+        written.unwrap_or_else(|error| panic!("what was read cannot be written: {error}"));
+        CheckpointFile { header, arrays: parts.arrays.into_iter().map(<[f32]>::to_vec).collect() }
     };
     let written = file_of(&checkpoint);
     let again = Checkpoint::of_file(written.clone())

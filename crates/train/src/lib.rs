@@ -29,7 +29,7 @@ mod trainer;
 mod views;
 
 pub use best::{BestState, stops_after};
-pub use checkpoint::{Checkpoint, CheckpointOf, Looks};
+pub use checkpoint::{Checkpoint, CheckpointOf, CheckpointParts, Looks};
 pub use data::{DataError, Images, check_leaks, fingerprint, fingerprint_of, scan_for};
 pub use diagnosis::{DiagnosisState, Finding};
 pub use evaluate::{EvaluateError, evaluate};

@@ -2,7 +2,9 @@
 //! `cargo run --release -p pupila-metrics --example coverage -- [single|paired|groups|paired-groups] [REPETITIONS] [PART OF A NAME]`.
 //!
 //! A line for each population: its name, and by metric the coverage and the mean width in points, `-` where there is no interval. The
-//! last lines, which begin with `result:`, are the lowest coverage of each metric, with the Monte-Carlo interval of that.
+//! lowest of many are low by chance too, so for each metric those that are furthest below what is promised of them are drawn anew, ten
+//! times as often. The last lines, which begin with `result:`, are the lowest of these, with the Monte-Carlo interval. The exit code is 1
+//! where the whole of such an interval is below the promise.
 
 #![allow(clippy::unwrap_used)] // A program to run by hand: a panic is its answer to a mistake.
 
@@ -10,6 +12,12 @@ mod population;
 
 use population::{Errors, Held, METRICS, Population};
 use pupila_metrics::clopper_pearson;
+
+/// Seeds of the first draws and of those anew.
+const FIRST: u64 = 7;
+const SECOND: u64 = 11;
+/// Populations that are drawn anew, for each metric.
+const DRAWN_ANEW: usize = 20;
 
 /// A part of the program: populations, and whether two classifiers are compared.
 fn populations(part: &str) -> (Vec<Population>, bool) {
@@ -92,42 +100,51 @@ fn main() {
     if let Some(only) = argument(3) {
         populations.retain(|population| population.name().contains(&only));
     }
+    let found = simulate(&populations, FIRST, repetitions, paired);
+    for (population, found) in populations.iter().zip(&found) {
+        let cell = |of: &Held| match of.tried {
+            0 => "-".to_owned(),
+            tried => format!("{:.1} ({:.1})", 100.0 * of.share(), 100.0 * of.widths / f64::from(tried)),
+        };
+        println!("{}: {}", population.name(), found.iter().map(cell).collect::<Vec<_>>().join("  "));
+    }
+    let margin = |population: &Population, held: &Held| held.share() - population.promised();
+    let mut broken = false;
+    for (metric, name) in METRICS.iter().enumerate() {
+        let mut order: Vec<usize> = (0..populations.len()).filter(|&i| found[i][metric].tried > 0).collect();
+        order.sort_by(|&a, &b| {
+            margin(&populations[a], &found[a][metric]).total_cmp(&margin(&populations[b], &found[b][metric]))
+        });
+        let again: Vec<Population> =
+            order.iter().take(DRAWN_ANEW).map(|&of| populations[of].clone()).collect();
+        let drawn = simulate(&again, SECOND, 10 * repetitions, paired);
+        let held = again.iter().zip(drawn.iter().map(|drawn| drawn[metric]));
+        let lowest = held.min_by(|(p, a), (q, b)| margin(p, a).total_cmp(&margin(q, b)));
+        let Some((population, held)) = lowest else { continue };
+        let (low, high) = clopper_pearson(held.held.into(), held.tried.into(), 0.95);
+        broken |= high < population.promised();
+        println!(
+            "result: {part}, {name}: of {} populations the lowest coverage is {:.1} % ({:.1} to {:.1}), promised {:.0} %: {}",
+            populations.len(),
+            100.0 * held.share(),
+            100.0 * low,
+            100.0 * high,
+            100.0 * population.promised(),
+            population.name()
+        );
+    }
+    std::process::exit(i32::from(broken));
+}
+
+/// By population and metric, on two threads.
+fn simulate(populations: &[Population], seed: u64, repetitions: u32, paired: bool) -> Vec<[Held; 3]> {
     let halves = populations.len().div_ceil(2).max(1);
-    let found: Vec<[Held; 3]> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let simulate = |chunk: &[Population]| -> Vec<[Held; 3]> {
-            chunk.iter().map(|of| of.simulate(repetitions, paired)).collect()
+            chunk.iter().map(|of| of.simulate(seed, repetitions, paired)).collect()
         };
         let parts: Vec<_> =
             populations.chunks(halves).map(|chunk| scope.spawn(move || simulate(chunk))).collect();
         parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
-    });
-    let mut lowest: [Option<(f64, Held, String)>; 3] = [None, None, None];
-    for (population, found) in populations.iter().zip(&found) {
-        let cell = |of: &Held| match of.tried {
-            0 => "-".to_owned(),
-            tried => format!(
-                "{:.1} ({:.1})",
-                100.0 * f64::from(of.held) / f64::from(tried),
-                100.0 * of.widths / f64::from(tried)
-            ),
-        };
-        println!("{}: {}", population.name(), found.iter().map(cell).collect::<Vec<_>>().join("  "));
-        for (of, lowest) in found.iter().zip(&mut lowest).filter(|(of, _)| of.tried > 0) {
-            let share = f64::from(of.held) / f64::from(of.tried);
-            if lowest.as_ref().is_none_or(|(least, ..)| share < *least) {
-                *lowest = Some((share, *of, population.name()));
-            }
-        }
-    }
-    for (name, lowest) in METRICS.iter().zip(lowest) {
-        let Some((share, of, population)) = lowest else { continue };
-        let (low, high) = clopper_pearson(of.held.into(), of.tried.into(), 0.95);
-        println!(
-            "result: {part}, {name}: of {} populations the lowest coverage is {:.1} % ({:.1} to {:.1}): {population}",
-            populations.len(),
-            100.0 * share,
-            100.0 * low,
-            100.0 * high
-        );
-    }
+    })
 }

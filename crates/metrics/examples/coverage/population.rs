@@ -43,6 +43,13 @@ pub(crate) struct Held {
     pub(crate) widths: f64,
 }
 
+impl Held {
+    /// The share that was held; of nothing, all.
+    pub(crate) fn share(&self) -> f64 {
+        if self.tried == 0 { 1.0 } else { f64::from(self.held) / f64::from(self.tried) }
+    }
+}
+
 impl Population {
     /// Classes of some images each, all right as often; with `mixed` every other class is wrong a tenth as often.
     pub(crate) fn plain(images: Vec<usize>, right: f64, mixed: bool, errors: Errors) -> Self {
@@ -133,11 +140,20 @@ impl Population {
         }
     }
 
+    /// How many of 100 intervals hold the value at least, as is promised.
+    pub(crate) fn promised(&self) -> f64 {
+        match &self.groups {
+            None => 0.93,
+            Some((groups, _)) if groups.iter().sum::<usize>() >= 20 => 0.92,
+            Some(_) => 0.90,
+        }
+    }
+
     /// How often the intervals held the values, by metric; of the difference of both classifiers where `paired`.
-    pub(crate) fn simulate(&self, repetitions: u32, paired: bool) -> [Held; 3] {
+    pub(crate) fn simulate(&self, seed: u64, repetitions: u32, paired: bool) -> [Held; 3] {
         let mut found = [Held::default(); 3];
         for repetition in 0..repetitions {
-            let mut stream = Stream::new(7, Purpose::Bootstrap, repetition, 9);
+            let mut stream = Stream::new(seed, Purpose::Bootstrap, repetition, 9);
             let (a, b, groups) = self.draw(&mut stream);
             let groups = self.groups.as_ref().map(|_| groups.as_slice());
             for (name, found) in METRICS.iter().zip(&mut found) {

@@ -520,7 +520,7 @@ fn what_is_there(
 /// Whether a run has an event file of TensorBoard.
 fn has_events(folder: &RunFolder) -> bool {
     let entries = std::fs::read_dir(folder.path()).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("events.out.tfevents."))
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(RunFolder::EVENTS))
 }
 
 /// The program as it was called, so that what is suggested can be copied.

@@ -10,8 +10,6 @@ use std::time::SystemTime;
 
 /// Files of the systems that people browse folders with. They go with the folder.
 const SYSTEM_FILES: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
-/// What the names of TensorBoard's files begin with.
-const EVENTS: &str = "events.out.tfevents.";
 /// What the names of evaluations in a run's folder begin with.
 const EVALUATION: &str = "eval-";
 /// The folder in a run's folder that says what each MLflow server has acknowledged.
@@ -223,7 +221,7 @@ fn is_of_a_run(name: &str) -> bool {
     let whole = whole(name);
     RunFolder::RESULTS.contains(&whole)
         || [RunFolder::MODEL, RunFolder::METRICS, RunFolder::LOOKS, RunLock::NAME].contains(&whole)
-        || name.starts_with(EVENTS)
+        || name.starts_with(RunFolder::EVENTS)
 }
 
 /// Whether a study writes files of this name.

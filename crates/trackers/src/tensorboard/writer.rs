@@ -65,7 +65,7 @@ impl Writer {
 }
 
 /// What the names of event files begin with.
-pub(super) const NAMES: &str = "events.out.tfevents.";
+pub(super) const NAMES: &str = pupila_run::RunFolder::EVENTS;
 
 /// The event files of a folder.
 fn event_files(folder: &Path) -> io::Result<Vec<String>> {

@@ -60,7 +60,7 @@ pub struct Tracking {
 #[derive(Debug, Clone, Default)]
 pub struct TrackingState {
     steps: StepMeans,
-    /// Epoch, step and the validation's metrics of every epoch so far.
+    /// Of every epoch so far.
     epochs: Vec<EpochMetrics>,
     /// Samples of the system so far.
     system: u64,
@@ -73,12 +73,21 @@ impl TrackingState {
         system: u64,
         epochs: &[EpochRecord],
     ) -> Self {
-        let metrics = |record: &EpochRecord| {
-            let val = record.val.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
-            (record.epoch, record.step, val)
-        };
         let steps = StepMeans { epoch, updates, recorded };
-        TrackingState { steps, epochs: epochs.iter().map(metrics).collect(), system }
+        let mut state = TrackingState { steps, epochs: Vec::with_capacity(epochs.len()), system };
+        for record in epochs {
+            state.remember(record.epoch, record.step, record.val.iter().copied());
+        }
+        state
+    }
+
+    /// Remembers the validation's metrics of an epoch.
+    fn remember<'a>(&mut self, epoch: u32, step: u64, val: impl Iterator<Item = (&'a str, f64)>) {
+        let (names, values): (Vec<&str>, Vec<f64>) = val.unzip();
+        let before = self.epochs.last().map(|last| &last.names);
+        let same = before.filter(|before| before.iter().map(String::as_str).eq(names.iter().copied()));
+        let names = same.cloned().unwrap_or_else(|| names.into_iter().map(str::to_owned).collect());
+        self.epochs.push(EpochMetrics { epoch, step, names, values: values.into() });
     }
 
     /// Epoch, updates, and the sums when the steps were last recorded.
@@ -103,8 +112,14 @@ pub struct RecordPositions {
     pub metrics: PathBuf,
 }
 
-/// Epoch, step and the validation's metrics.
-type EpochMetrics = (u32, u64, Vec<(String, f64)>);
+/// The validation's metrics of an epoch. Shared, and the names with the epochs before: every checkpoint copies them.
+#[derive(Debug, Clone)]
+struct EpochMetrics {
+    epoch: u32,
+    step: u64,
+    names: Arc<[String]>,
+    values: Arc<[f64]>,
+}
 
 /// When what is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -317,8 +332,8 @@ impl Tracking {
         let time = now();
         match &event {
             Event::Scalars { epoch, step, values } => {
-                let val = |(tag, value): &(String, f64)| Some((tag.strip_prefix("val/")?.to_owned(), *value));
-                self.state.epochs.push((*epoch, *step, values.iter().filter_map(val).collect()));
+                let val = values.iter().filter_map(|(tag, value)| Some((tag.strip_prefix("val/")?, *value)));
+                self.state.remember(*epoch, *step, val);
             }
             Event::End { best_epoch: Some(best), .. } => self.result(*best),
             _ => {}
@@ -340,12 +355,11 @@ impl Tracking {
 
     /// The metrics of the best epoch, under tags of their own: by these, runs are compared.
     fn result(&mut self, best: u32) {
-        let Some((epoch, step, val)) = self.state.epochs.iter().find(|(epoch, ..)| *epoch == best).cloned()
-        else {
-            return;
-        };
+        let Some(found) = self.state.epochs.iter().find(|metrics| metrics.epoch == best) else { return };
+        let (epoch, step) = (found.epoch, found.step);
         let mut values = vec![("best/epoch".to_owned(), f64::from(epoch))];
-        values.extend(val.into_iter().map(|(name, value)| (format!("best/{name}"), value)));
+        let val = found.names.iter().zip(&*found.values);
+        values.extend(val.map(|(name, &value)| (format!("best/{name}"), value)));
         self.event(Event::Result { epoch, step, values });
     }
 
