@@ -353,6 +353,17 @@ mod tests {
     }
 
     #[test]
+    fn a_function_that_is_nowhere_0_to_the_bit_ends_where_the_bracket_is_narrow() {
+        let evaluated = Cell::new(0);
+        let found = crossing(|x| {
+            evaluated.set(evaluated.get() + 1);
+            x * x.abs() - 2.0
+        });
+        assert!(2f64.sqrt() * 2f64.sqrt() != 2.0);
+        assert!((found - 2f64.sqrt()).abs() < 1e-10 && evaluated.get() <= 14, "{found} {}", evaluated.get());
+    }
+
+    #[test]
     fn a_far_crossing_is_come_to_by_doubling() {
         let evaluated = Cell::new(0);
         let found = crossing(|x| {
