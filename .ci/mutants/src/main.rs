@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (programs, built) = build(tree, package, &first, &folder, &mutants)?;
     let (in_it, left): (Vec<&Mutant>, Vec<&Mutant>) =
         mutants.iter().partition(|mutant| built.contains(&mutant.id));
+    write(&out.join("left"), &left)?;
     let missed = asked(&in_it, &programs, &slow, 10, &folder, out)?;
     let missed = if missed.is_empty() {
         missed
@@ -34,7 +35,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let all = compile(tree, package, &["--tests".to_owned()])?.map_err(|_| "it compiled before")?;
         asked(&missed, &all, &[], 120, &folder, out)?
     };
-    write(&out.join("left"), &left)?;
     write(&out.join("missed"), &missed)?;
     Ok(())
 }
