@@ -27,8 +27,7 @@ pub(crate) fn take_fold(samples: &mut [Sample], classes: usize, folds: usize, fo
 /// The fold of each sample, from 0; none for the test set.
 fn assign(samples: &[Sample], classes: usize, folds: usize, seed: u64) -> Vec<Option<usize>> {
     let mut units = units(samples, |split| split != Split::Test);
-    let mut totals = vec![0.0; classes];
-    units.iter().flatten().for_each(|&i| totals[samples[i].label as usize] += 1.0);
+    let totals = class_counts(samples, &units.concat());
     // Samples of each class in each fold, and of all.
     let mut counts = vec![vec![0usize; classes]; folds];
     let mut sizes = vec![0usize; folds];
@@ -50,9 +49,9 @@ fn assign(samples: &[Sample], classes: usize, folds: usize, seed: u64) -> Vec<Op
     for unit in order {
         let of_unit = class_counts(samples, unit);
         let spread = |fold: usize| -> f64 {
-            // What the unit adds to the sum over folds of the squared shares of its classes.
+            // Half of what the unit adds to the sum over folds of the squared shares of its classes, less what it adds anywhere.
             let adds = |(&class, &n): (&usize, &usize)| {
-                (2 * counts[fold][class] * n + n * n) as f64 / (totals[class] * totals[class])
+                (counts[fold][class] * n) as f64 / (totals[&class] * totals[&class]) as f64
             };
             of_unit.iter().map(adds).sum()
         };
@@ -116,6 +115,23 @@ mod tests {
         }
         assert_eq!(assign(&all, 3, 5, 4), assign(&all, 3, 5, 4));
         assert_ne!(assign(&all, 3, 5, 4), assign(&all, 3, 5, 5));
+    }
+
+    #[test]
+    fn a_unit_goes_where_the_squared_shares_of_its_classes_grow_least() {
+        // Of 40 and 20 samples. Ten of class 0 go to the first fold, and three of class 1 to the other, the emptier one. One of each
+        // adds (11^2 - 10^2) / 40^2 + 1 / 20^2 = 0.0156 to the first, 1 / 40^2 + (4^2 - 3^2) / 20^2 = 0.0181 to the other.
+        let groups = [("a", 10, 0), ("b", 0, 3), ("c", 1, 1)];
+        let mut all = Vec::new();
+        for (group, of_first, of_second) in groups {
+            let labels = [vec![0; of_first], vec![1; of_second]].concat();
+            labels.into_iter().for_each(|label| all.push(sample(all.len(), label, Some(group))));
+        }
+        (0..29 + 16).for_each(|i| all.push(sample(all.len(), u32::from(i >= 29), None)));
+        for seed in 0..5 {
+            let fold_of = assign(&all, 2, 2, seed);
+            assert_eq!((fold_of[0], fold_of[10], fold_of[13]), (Some(0), Some(1), Some(0)));
+        }
     }
 
     #[derive(Deserialize)]

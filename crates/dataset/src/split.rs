@@ -85,8 +85,8 @@ fn choose_groups(samples: &mut [Sample], groups: &[Vec<usize>], classes: usize, 
             break;
         }
     }
-    if chosen.iter().all(|chosen| !chosen) && groups.len() > 1 {
-        // Every group is larger than what is wanted: rather too many validation images than none.
+    if chosen.iter().all(|chosen| !chosen) {
+        // Every group is larger than what is wanted: rather too many validation images than none. The only one is given back.
         let best = |&a: &usize, &b: &usize| gain(&taken, a, false).total_cmp(&gain(&taken, b, false));
         if let Some(best) = (0..order.len()).max_by(best) {
             chosen[best] = true;
@@ -129,12 +129,8 @@ pub(crate) fn keep_part(
     for (class, mut members) in of_class.into_iter().enumerate() {
         let wanted =
             ((members.len() as f64 * fraction).round() as usize).max(1).min(max.unwrap_or(usize::MAX));
-        if wanted < members.len() {
-            Stream::new(seed, Purpose::Subset, class as u32, 0).shuffle(&mut members);
-            for &i in &members[wanted..] {
-                keep[i] = false;
-            }
-        }
+        Stream::new(seed, Purpose::Subset, class as u32, 0).shuffle(&mut members);
+        members.into_iter().skip(wanted).for_each(|i| keep[i] = false);
     }
     keep
 }
@@ -179,6 +175,15 @@ mod tests {
         let splits = |samples: &[Sample]| samples.iter().map(|s| s.split).collect::<Vec<_>>();
         assert_eq!(splits(&first), splits(&split(0)));
         assert_ne!(splits(&first), splits(&split(1)));
+    }
+
+    #[test]
+    fn a_class_keeps_one_sample_of_the_two_splits_however_far_the_fraction_is_at_an_end() {
+        for (val_frac, val) in [(0.01, 1), (0.999, 9)] {
+            let mut samples = samples(&(0..10u128).map(|i| (0, i)).collect::<Vec<_>>());
+            split_off_val(&mut samples, 1, val_frac, 0);
+            assert_eq!(count(&samples, 0, Split::Val), val);
+        }
     }
 
     #[test]
@@ -256,6 +261,42 @@ mod tests {
         }
     }
 
+    /// The squares of what the classes lack as a share of them, by the definition.
+    fn lack(samples: &[Sample], classes: u32, val_frac: f64) -> f64 {
+        let of_class = |label| {
+            let (train, val) = (count(samples, label, Split::Train), count(samples, label, Split::Val));
+            (val as f64 / (train + val) as f64 - val_frac).powi(2)
+        };
+        (0..classes).map(of_class).sum()
+    }
+
+    #[test]
+    fn no_single_group_on_the_other_side_would_bring_the_classes_nearer_to_their_parts() {
+        for seed in 0..40 {
+            let mut stream = Stream::new(seed, Purpose::Bootstrap, 1, 0);
+            let mut data = Vec::new();
+            let mut groups = Vec::new();
+            for patient in 0..25 {
+                for _ in 0..=stream.below(8) {
+                    data.push((stream.below(3), data.len() as u128));
+                    groups.push(format!("p{patient}"));
+                }
+            }
+            let mut samples = samples(&data);
+            samples.iter_mut().zip(&groups).for_each(|(s, g)| s.group = Some(g.as_str().into()));
+            split_off_val(&mut samples, 3, 0.3, seed);
+            let best = lack(&samples, 3, 0.3);
+            for patient in 0..25 {
+                let mut other = samples.clone();
+                for sample in other.iter_mut().filter(|s| s.group.as_deref() == Some(&format!("p{patient}")))
+                {
+                    sample.split = if sample.split == Split::Val { Split::Train } else { Split::Val };
+                }
+                assert!(lack(&other, 3, 0.3) > best - 1e-9, "seed {seed}, group {patient}");
+            }
+        }
+    }
+
     #[test]
     fn two_groups_are_enough_for_a_validation_set_and_one_is_not() {
         let of = |groups: &[&str]| {
@@ -284,6 +325,27 @@ mod tests {
             assert_eq!(count(&samples, 0, Split::Val) + count(&samples, 1, Split::Val), 0);
             assert_eq!(count(&samples, 2, Split::Val), 2);
         }
+    }
+
+    #[test]
+    fn a_class_all_of_whose_samples_have_gone_with_a_group_gets_the_group_back() {
+        let mut gone = 0;
+        for seed in 0..40 {
+            // Class 1 is of one patient alone, who has images of class 0, too.
+            let data: Vec<_> = (0..24u128).map(|i| (u32::from(i < 3), i)).collect();
+            let mut samples = samples(&data);
+            samples.iter_mut().enumerate().for_each(|(i, s)| s.group = Some(format!("p{}", i / 6).into()));
+            let mut chosen = samples.clone();
+            choose_groups(&mut chosen, &units(&samples, |_| true), 2, 0.6, seed);
+            gone += usize::from(count(&chosen, 1, Split::Train) == 0);
+            split_off_val(&mut samples, 2, 0.6, seed);
+            assert_eq!(count(&samples, 1, Split::Train), 3);
+            assert!(
+                samples[..6].iter().all(|sample| sample.split == Split::Train),
+                "the group stays together"
+            );
+        }
+        assert!(gone > 0);
     }
 
     #[test]

@@ -16,16 +16,14 @@ pub fn clopper_pearson(successes: u64, trials: u64, confidence: f64) -> (f64, f6
     (low, high)
 }
 
-/// Where a rising function of a proportion is 0.
+/// Where a rising function of a proportion is 0, to 2^-50.
 fn root(f: impl Fn(f64) -> f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
-    loop {
+    for _ in 0..50 {
         let middle = 0.5 * (low + high);
-        if middle <= low || middle >= high || high - low < 1e-14 {
-            return middle;
-        }
         if f(middle) > 0.0 { high = middle } else { low = middle }
     }
+    low
 }
 
 #[cfg(test)]

@@ -194,6 +194,31 @@ true \\ predicted              0    1    2  recall
     }
 
     #[test]
+    fn a_table_is_drawn_wherever_it_fits_and_nowhere_else() {
+        // The corner has 16 columns, two cells 2 + 3 each, "  recall" 8.
+        let confusion = matrix(&[&[100, 2], &[0, 9]]);
+        let classes = names(&["a", "b"]);
+        let text = confusion.render(&classes, 34);
+        assert_eq!(text.lines().next().unwrap(), "true \\ predicted    a    b  recall");
+        assert!(text.lines().all(|line| line.width() == 34), "{text}");
+        assert!(!confusion.render(&classes, 33).contains("predicted"));
+    }
+
+    #[test]
+    fn the_lowest_recall_comes_first_and_classes_without_samples_have_none() {
+        let confusion = matrix(&[&[9, 1, 0, 0], &[1, 1, 0, 0], &[0, 0, 0, 0], &[0, 0, 0, 5]]);
+        let expected = "\
+2 mistakes in 2 pairs of classes; the most frequent:
+  1 × a taken for b  10.0% of its 10
+  1 × b taken for a  50.0% of its 2
+1 of 3 classes without a mistake; the lowest recall:
+   50.0% b (1 of 2)
+   90.0% a (9 of 10)
+";
+        assert_eq!(confusion.render(&names(&["a", "b", "c", "d"]), 20), expected);
+    }
+
+    #[test]
     fn many_classes_are_highlights() {
         let mut confusion = ConfusionMatrix::new(95);
         for class in 0..95u32 {

@@ -41,3 +41,17 @@ pub fn log_loss(predictions: &Predictions) -> f64 {
 pub(crate) fn sample_log_loss(probability: f32) -> f64 {
     -f64::from(probability).clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_are_clipped_to_what_f64_tells_from_0_and_1() {
+        // sklearn.metrics.log_loss([1], [p], labels=[0, 1]) of p = 1, 0.25 and 0.
+        let expected = [2.220446049250313e-16, 1.3862943611198906, 36.04365338911715];
+        for (probability, expected) in [1.0, 0.25, 0.0].into_iter().zip(expected) {
+            assert!((sample_log_loss(probability) / expected - 1.0).abs() < 1e-15, "{probability}");
+        }
+    }
+}

@@ -64,3 +64,29 @@ impl McNemar {
         McNemar { only_first, only_second, p_value, mid_p_value }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_that_only_one_has_right_are_counted() {
+        let judged = |answers: [u32; 10], targets: [u32; 10]| {
+            let mut predictions = Predictions::new(3);
+            for (answer, target) in answers.into_iter().zip(targets) {
+                let mut row = [0.0; 3];
+                row[answer as usize] = 1.0;
+                predictions.push_probabilities(&row, &[target]).unwrap();
+            }
+            predictions
+        };
+        // Both right thrice, only the first twice, only the second once, none four times, of these once with the same mistake.
+        let targets = [0, 1, 2, 0, 1, 2, 0, 0, 1, 2];
+        let first = judged([0, 1, 2, 0, 1, 0, 1, 1, 0, 0], targets);
+        let second = judged([0, 1, 2, 1, 2, 2, 1, 2, 2, 1], targets);
+        let found = mcnemar(&first, &second).unwrap();
+        assert_eq!(found, McNemar::of_counts(2, 1));
+        assert_eq!((found.only_first, found.only_second), (2, 1));
+        assert_eq!(mcnemar(&first, &Predictions::new(3)), Err(PairedError::Samples));
+    }
+}

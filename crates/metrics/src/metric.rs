@@ -167,6 +167,10 @@ mod tests {
             "{error}"
         );
         assert_eq!(metric("zzz").unwrap_err().suggestion, None);
+        // Jaro's similarity of this and `accuracy` is (2 / 2 + 2 / 8 + 1) / 3, three quarters and no more.
+        assert_eq!(metric("cu").unwrap_err().suggestion, None);
+        let all = METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", ");
+        assert!(error.to_string().ends_with(&format!("the names are {all}")), "{error}");
     }
 
     #[test]
@@ -181,7 +185,26 @@ mod tests {
     }
 
     #[test]
+    fn each_metric_knows_its_direction_and_whether_it_has_an_interval() {
+        let named = |wanted: fn(&Metric) -> bool| {
+            METRICS.iter().filter(|metric| wanted(metric)).map(|metric| metric.name).collect::<Vec<_>>()
+        };
+        assert_eq!(named(Metric::has_interval), ["accuracy", "balanced_accuracy", "macro_f1"]);
+        let lower = ["loss", "log_loss", "brier_score", "calibration_error"];
+        assert_eq!(named(|metric| !metric.higher_is_better()), lower);
+    }
+
+    #[test]
+    fn better_is_strictly_better() {
+        for (direction, better, worse) in [(Direction::Higher, 0.5, 0.3), (Direction::Lower, 0.3, 0.5)] {
+            assert!(direction.improves(better, worse) && !direction.improves(worse, better));
+            assert!(!direction.improves(better, better));
+        }
+    }
+
+    #[test]
     fn nan_never_improves() {
+        assert!(!Direction::Higher.improves(f64::NAN, f64::NAN));
         assert!(!Direction::Higher.improves(f64::NAN, 0.0) && !Direction::Lower.improves(f64::NAN, 0.0));
         assert!(Direction::Higher.improves(0.0, f64::NAN) && Direction::Lower.improves(0.0, f64::NAN));
         assert!(!Direction::Higher.improves(1.0, 1.0) && Direction::Lower.improves(0.5, 1.0));

@@ -184,3 +184,26 @@ impl PrecisionRecallF1 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_that_neither_occurs_nor_is_answered_has_an_f1_of_0() {
+        let mut slopes = [0.0; 4];
+        assert_eq!(macro_f1_gradient(&[1.0, 0.0, 0.0, 0.0], 2, &mut slopes), 0.5);
+        assert!(slopes.iter().all(|slope| slope.is_finite()), "{slopes:?}");
+        assert_eq!(macro_f1_bias(&[9.0, 0.0, 0.0, 0.0], 2), 0.0);
+    }
+
+    #[test]
+    fn one_image_of_a_class_says_nothing_of_how_it_scatters() {
+        // Of the second row the variance is 2 * 8 / 9; F1 are 2 / 4 and 16 / 18.
+        let variance = 16.0 / 9.0;
+        let first = 2.0 * (1.0 * variance / 4.0) / 16.0;
+        let second = 2.0 * (8.0 * variance / 18.0 - variance) / 324.0;
+        let found = macro_f1_bias(&[1.0, 0.0, 2.0, 8.0], 2);
+        assert!((found - (first + second) / 2.0).abs() < 1e-15, "{found}");
+    }
+}

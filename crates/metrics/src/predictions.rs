@@ -270,7 +270,7 @@ mod tests {
         whole.push_logits(&[1.0, 2.0, 0.5, -1.0, 3.0, 3.5], &[1, 0, 0]).unwrap();
         let mut part = Predictions::new(2);
         part.push_logits(&[1.0, 2.0, 3.0, 3.5], &[1, 0]).unwrap();
-        assert_eq!(whole.part(&[0, 2, 9]), part);
+        assert_eq!(whole.part(&[0, 2, 3, 9]), part);
         assert_eq!(whole.part(&[]), Predictions::new(2));
     }
 
@@ -295,8 +295,21 @@ mod tests {
         for (result, message) in refused {
             assert_eq!(result.unwrap_err().to_string(), message);
         }
+        let error =
+            Predictions::new(3).push_logits(&[0.0, 0.0, 0.0, 0.0, 0.0, f32::INFINITY], &[0, 1]).unwrap_err();
+        assert!(matches!(error, PredictionsError::NotFinite { sample: 1, class: 2, .. }), "{error}");
+        let error =
+            Predictions::new(3).push_probabilities(&[0.0, 0.0, 0.0, 0.0, 0.0, -0.5], &[0, 1]).unwrap_err();
+        assert!(matches!(error, PredictionsError::NotProbability { sample: 1, class: 2, .. }), "{error}");
         assert!(predictions.is_empty());
         assert!(predictions.merge(&Predictions::new(3)).is_err());
+    }
+
+    #[test]
+    fn the_loss_is_the_logarithm_of_the_share_of_the_exponentials() {
+        let mut predictions = Predictions::new(2);
+        predictions.push_logits(&[1.0, 2.0], &[1]).unwrap();
+        assert!((predictions.losses()[0] - (-1f64).exp().ln_1p()).abs() < 1e-15);
     }
 
     #[test]

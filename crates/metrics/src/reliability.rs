@@ -57,6 +57,9 @@ mod tests {
         let bins = reliability_bins(&predictions);
         assert_eq!((bins.len(), bins.iter().map(|bin| bin.samples).sum::<u64>()), (15, 5));
         assert_eq!((bins[14].samples, bins[14].accuracy), (1, 1.0));
+        for (place, bin) in bins.iter().enumerate() {
+            assert_eq!((bin.low, bin.high), (place as f64 / 15.0, (place as f64 + 1.0) / 15.0));
+        }
         let gap = |bin: &&ReliabilityBin| bin.samples > 0;
         let gaps = bins.iter().filter(gap).map(|b| (b.accuracy - b.confidence).abs() * b.samples as f64);
         let error = metric("calibration_error").unwrap().compute(&predictions);

@@ -93,8 +93,17 @@ fn area(ranked: &[(f32, bool)]) -> f64 {
         positives += tied_positives;
         negatives += tied_negatives;
     }
-    if positives == 0 || negatives == 0 {
-        return f64::NAN;
-    }
+    // Without samples of either kind 0 / 0.
     twice_area as f64 / (2.0 * positives as f64 * negatives as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_no_area_without_samples_of_both_kinds() {
+        assert!(area(&[(0.9, true), (0.2, true)]).is_nan() && area(&[(0.9, false)]).is_nan());
+        assert_eq!(area(&[(0.9, true), (0.2, false)]), 1.0);
+    }
 }

@@ -58,3 +58,18 @@ impl RocCurve {
             + share * (self.true_positive_rate[above] - self.true_positive_rate[below])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_needs_samples_of_the_class_and_of_others() {
+        let mut predictions = Predictions::new(3);
+        predictions.push_probabilities(&[0.8, 0.2, 0.0, 0.3, 0.7, 0.0], &[0, 1]).unwrap();
+        assert!(RocCurve::new(&predictions, 0).is_defined());
+        assert!(!RocCurve::new(&predictions, 2).is_defined());
+        let alone = predictions.part(&[0]);
+        assert!(!RocCurve::new(&alone, 0).is_defined());
+    }
+}

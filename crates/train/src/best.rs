@@ -136,6 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn it_goes_on_from_its_state() {
+        let config = ModelConfig { hidden: Some(vec![]), ..ModelConfig::default() };
+        let network = architectures::build(&config, Shape::Vector(1), 2).unwrap();
+        let engine = CpuBackend::new(&network, 1, false);
+        let rule = EarlyStopping { patience: Some(2), min_delta: 0.0 };
+        let new = || Best::new(Monitor::parse("val/loss").unwrap(), &rule);
+        let (mut before, mut behind) = (new(), new());
+        before.offer(1, &[("loss", 1.0)], &engine);
+        before.offer(2, &[("loss", 2.0)], &engine);
+        behind.resume(before.state());
+        assert!(!behind.exhausted() && !behind.offer(3, &[("loss", 1.5)], &engine));
+        assert!(behind.exhausted() && behind.state().best == Some((1, 1.0)));
+    }
+
+    #[test]
     fn patience_counts_epochs_without_improvement() {
         assert_eq!(run("val/loss", Some(2), 0.0, &[3.0, 1.0, 2.0, 2.0, 0.0]), (Some(2), 4, 2.0));
         assert_eq!(run("val/loss", Some(2), 0.0, &[3.0, 4.0, 2.0, 3.0, 1.0]), (Some(5), 5, 5.0));

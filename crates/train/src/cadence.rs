@@ -26,6 +26,11 @@ pub(crate) struct Cadence {
 }
 
 impl Cadence {
+    #[cfg(test)]
+    pub(crate) fn every(every: u32) -> Self {
+        Cadence { every }
+    }
+
     /// Whether an epoch, from 1, is looked at.
     pub(crate) fn due(self, epoch: u32) -> bool {
         (epoch - 1).is_multiple_of(self.every)

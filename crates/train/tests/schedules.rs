@@ -74,3 +74,62 @@ fn a_schedule_goes_on_from_its_state() {
         }
     }
 }
+
+/// Sets a key of a schedule.
+type Set = fn(&mut ScheduleConfig, f64);
+
+#[test]
+fn ranges_include_the_ends_that_they_name() {
+    let refused = |change: &dyn Fn(&mut ScheduleConfig)| {
+        let mut config = ScheduleConfig { name: "one_cycle".into(), ..ScheduleConfig::default() };
+        change(&mut config);
+        config.check().into_iter().any(|error| error.message.starts_with("must be"))
+    };
+    let set: [(Set, &[f64], &[f64]); 7] = [
+        (|c, x| c.warmup_start = x, &[1e-9, 1.0], &[0.0, 1.1, -1.0]),
+        (|c, x| c.gamma = x, &[1e-9, 1.0], &[0.0, 1.1, f64::NAN]),
+        (|c, x| c.min_lr = x, &[0.0, 1.0], &[-1e-9, f64::INFINITY]),
+        (|c, x| c.threshold = x, &[0.0, 0.9], &[1.0, -0.1]),
+        (|c, x| c.rise_frac = x, &[0.0, 0.9], &[1.0, -0.1]),
+        (|c, x| c.start_divisor = x, &[1.0, 1e9], &[0.9, f64::INFINITY]),
+        (|c, x| c.end_divisor = x, &[1.0, 1e9], &[0.9, f64::INFINITY]),
+    ];
+    for (set, right, wrong) in set {
+        assert!(right.iter().all(|&x| !refused(&|config| set(config, x))), "{right:?}");
+        assert!(wrong.iter().all(|&x| refused(&|config| set(config, x))), "{wrong:?}");
+    }
+    assert!(refused(&|config| config.step_epochs = 0) && !refused(&|config| config.step_epochs = 1));
+}
+
+/// How often the learning rate has dropped and how long it has waited, after each epoch.
+fn waited(direction: Direction, threshold: f64, patience: u32, metrics: &[f64]) -> Vec<(u32, u32)> {
+    let config = ScheduleConfig { name: "plateau".into(), threshold, patience, ..ScheduleConfig::default() };
+    let mut schedule = Schedule::new(&config, 0.1, metrics.len() as u32, 1, direction).unwrap();
+    let after = |&metric: &f64| {
+        schedule.epoch_ended(metric);
+        (schedule.state().drops, schedule.state().without)
+    };
+    metrics.iter().map(after).collect()
+}
+
+#[test]
+fn a_plateau_is_more_epochs_than_patience_without_a_change_beyond_the_threshold() {
+    // A tenth below 1 is 0.9, and 0.9 itself is not below it; then from 0.89 on.
+    let found = waited(Direction::Lower, 0.1, 1, &[1.0, 0.95, 0.9, 0.89, 0.85, 0.81, 0.8]);
+    assert_eq!(found, [(0, 0), (0, 1), (1, 0), (1, 0), (1, 1), (2, 0), (2, 0)]);
+    // 1.1 times 1 is 1.1.
+    let found = waited(Direction::Higher, 0.1, 1, &[1.0, 1.05, 1.1, 1.2, 1.25, 1.3, 1.4]);
+    assert_eq!(found, [(0, 0), (0, 1), (1, 0), (1, 0), (1, 1), (2, 0), (2, 0)]);
+    assert_eq!(waited(Direction::Lower, 0.0, 0, &[1.0, 1.0, 0.5]), [(0, 0), (1, 0), (1, 0)]);
+}
+
+#[test]
+fn drops_of_a_hundred_millionth_are_not_made() {
+    // As ReduceLROnPlateau's eps.
+    for (lr, dropped) in [(2.1e-8, 1.05e-8), (2e-8, 2e-8), (1e-8, 1e-8)] {
+        let config = ScheduleConfig { name: "plateau".into(), gamma: 0.5, ..ScheduleConfig::default() };
+        let mut schedule = Schedule::new(&config, lr, 10, 1, Direction::Lower).unwrap();
+        schedule.restore(&ScheduleState { drops: 1, ..ScheduleState::default() });
+        assert_eq!(schedule.lr(1, 1), dropped);
+    }
+}

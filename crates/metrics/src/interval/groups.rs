@@ -48,7 +48,7 @@ pub(super) fn design<T: Copy + Ord>(
     }
     let n = of.len() as f64;
     let mean = of.values().map(|group| group.influence).sum::<f64>() / n;
-    let squares: f64 = of.values().map(|g| (g.influence - mean) * (g.influence - mean)).sum();
+    let squares: f64 = of.values().map(|group| (group.influence - mean).powi(2)).sum();
     let seen = if independent > 0.0 { n / (n - 1.0) * squares / independent } else { 1.0 };
     // Were all images of a group alike.
     let total: f64 = of.values().map(|group| group.images).sum();
@@ -56,4 +56,28 @@ pub(super) fn design<T: Copy + Ord>(
     let telling = of.values().filter(|group| group.told).count() as f64;
     let effect = (telling * seen + ALIKE * most) / (telling + ALIKE);
     Design { effect: effect.max(1.0), groups: of.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_effect_is_that_seen_in_groups_that_tell_and_of_three_more_that_are_alike() {
+        // Four groups of two images; the influence of an answer is itself, less 1.5.
+        let images = [0, 3, 3, 3, 0, 0, 3, 0];
+        let groups = [1, 1, 2, 2, 3, 3, 4, 4];
+        let influence = BTreeMap::from([(0, -1.5), (3, 1.5)]);
+        let found = design(&images, &groups, &influence, |&answer| answer == 3);
+        // Sums 0, 3, -3, 0 scatter by 4 / 3 of 18, single images by 18; three groups tell, and of groups alike it is 2.
+        assert_eq!((found.effect, found.groups), ((3.0 * 4.0 / 3.0 + 3.0 * 2.0) / 6.0, 4));
+        // Where nothing has an influence nothing is seen: as if independent, beside the three.
+        let nothing = BTreeMap::from([(0, 0.0), (3, 0.0)]);
+        assert_eq!(design(&images, &groups, &nothing, |&answer| answer == 3).effect, (3.0 + 6.0) / 6.0);
+        // Never less than independent images say.
+        let apart = [0, 3, 0, 3, 0, 3, 0, 3];
+        let single = [1, 2, 3, 4, 5, 6, 7, 8];
+        assert_eq!(design(&apart, &groups, &influence, |_| true).effect, 1.0);
+        assert!(design(&apart, &single, &influence, |_| true).effect < 1.15);
+    }
 }

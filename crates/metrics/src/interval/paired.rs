@@ -70,18 +70,14 @@ pub fn paired_interval(
     let (family, design) = family(&images, first.classes(), smooth, true, groups).ok_or(NoInterval::Empty)?;
     let critical = two_sided_quantile(1.0 - confidence, design.df);
     let (low, high) = family.limits(critical);
-    let p_value = two_sided_p(family.distance(0.0), design.df);
+    let p_value = two_sided_p(family.distance(), design.df);
     let (low, high) = agreeing(low, high, p_value, confidence);
     Ok(Difference { value, low, high, p_value, groups: design.groups })
 }
 
 /// Limits and p are found by two bisections, of which the last digits may say otherwise where 0 is the very limit.
 fn agreeing(low: f64, high: f64, p_value: f64, confidence: f64) -> (f64, f64) {
-    let leaves_out = low > 0.0 || high < 0.0;
-    match p_value < 1.0 - confidence {
-        false if leaves_out => (low.min(0.0), high.max(0.0)),
-        _ => (low, high),
-    }
+    if p_value < 1.0 - confidence { (low, high) } else { (low.min(0.0), high.max(0.0)) }
 }
 
 /// Of the images on which only one of the two is right, which share goes to the second (McNemar's test, and its inversion by Clopper
@@ -104,4 +100,22 @@ fn exact(
     let low = limit(share.0, all.1, all.0);
     let high = -limit(1.0 - share.1, all.1, all.0);
     Ok(Difference { value, low: low.min(value), high: high.max(value), p_value: test.p_value, groups: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_within_the_limits_unless_p_is_below_the_level() {
+        for (low, high, p_value, expected) in [
+            (0.1, 0.2, 0.04, (0.1, 0.2)),
+            (0.1, 0.2, 0.06, (0.0, 0.2)),
+            (-0.2, -0.1, 0.06, (-0.2, 0.0)),
+            (-0.1, 0.2, 0.06, (-0.1, 0.2)),
+            (0.1, 0.2, 1.0 - 0.95, (0.0, 0.2)),
+        ] {
+            assert_eq!(agreeing(low, high, p_value, 0.95), expected);
+        }
+    }
 }

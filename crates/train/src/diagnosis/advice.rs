@@ -70,4 +70,34 @@ mod tests {
         assert_eq!(of(10.0), ["0.001", "100"]);
         assert_eq!(of(1e-7), ["1e-8", "0.001"]);
     }
+
+    #[test]
+    fn the_usual_learning_rate_is_the_rules() {
+        let mut recipe = Recipe::default();
+        recipe.optimizer.lr = 10.0;
+        recipe.optimizer.name = "sgd".into();
+        assert!(smaller_lr(&recipe).starts_with("--lr 0.01 "));
+        recipe.optimizer.name = "adam".into();
+        assert!(smaller_lr(&recipe).starts_with("--lr 0.001 "));
+    }
+
+    #[test]
+    fn units_that_saturate_begin_by_glorot_and_others_by_he() {
+        let mut recipe = Recipe::default();
+        assert!(init(&recipe).ends_with("kaiming_normal"));
+        for activation in [Activation::Sigmoid, Activation::Tanh] {
+            recipe.model.activation = activation;
+            assert!(init(&recipe).ends_with("xavier_uniform"));
+        }
+    }
+
+    #[test]
+    fn what_was_learnt_before_is_not_begun_anew_and_later_faults_are_the_learning_rates() {
+        let mut recipe = Recipe::default();
+        assert!(smaller(&recipe, true).starts_with("begin with smaller values"));
+        assert!(smaller(&recipe, false).contains("--lr "));
+        recipe.transfer.from = Some("w.pth".into());
+        assert!(smaller(&recipe, true).contains("other weights"));
+        assert!(smaller(&recipe, false).contains("--lr "));
+    }
 }

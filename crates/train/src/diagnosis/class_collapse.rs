@@ -102,4 +102,21 @@ mod tests {
         assert!(case(&[1, 58, 1], &[collapsed; 3]).check(&CHECK).is_none());
         assert!(case(&[0, 0, 0], &[[0; 3].as_slice(); 3]).check(&CHECK).is_none());
     }
+
+    #[test]
+    fn it_is_told_from_19_of_20_on() {
+        let even = [20, 20, 20];
+        assert!(case(&even, &[[0, 57, 3].as_slice(); 3]).check(&CHECK).is_some());
+        assert!(case(&even, &[[0, 56, 4].as_slice(); 3]).check(&CHECK).is_none());
+    }
+
+    #[test]
+    fn classes_are_shown_equally_often_only_where_one_has_more_than_half_and_they_are_not_yet() {
+        let collapsed: &[u64] = &[0, 60, 0];
+        let half = case(&[15, 30, 15], &[collapsed; 3]).check(&CHECK).unwrap();
+        assert!(half.suggestion.contains("--lr"), "{}", half.suggestion);
+        let mut balanced = case(&[5, 45, 10], &[collapsed; 3]);
+        balanced.recipe.data.sampler = crate::recipe::Sampler::Balanced;
+        assert!(balanced.check(&CHECK).unwrap().suggestion.contains("--lr"));
+    }
 }

@@ -91,4 +91,27 @@ mod tests {
         case.health.images = ENOUGH - 1;
         assert!(case.check(&CHECK).is_none(), "too few to tell dead from silent");
     }
+
+    #[test]
+    fn of_equal_layers_the_first_is_named_and_the_others_are_counted() {
+        let mut case = Case::default().with_layers(&["ReLU", "ReLU", "ReLU"]).with_losses(&[1.0]);
+        case.layer(1).spread.dead_frac = 0.95;
+        let alone = case.check(&CHECK).unwrap().message;
+        assert!(alone.contains("layer l1") && !alone.contains("other layer"), "{alone}");
+        case.layer(0).spread.dead_frac = 0.95;
+        case.layer(2).spread.dead_frac = 0.95;
+        let message = case.check(&CHECK).unwrap().message;
+        assert!(message.contains("layer l0") && message.contains("of 2 other layers too"), "{message}");
+    }
+
+    #[test]
+    fn dead_from_the_start_they_want_other_values_and_dead_later_smaller_steps() {
+        let mut case = Case::default().with_layers(&["ReLU"]);
+        case.layer(0).spread.dead_frac = 1.0;
+        assert!(case.check(&CHECK).unwrap().suggestion.starts_with("begin with values around zero"));
+        let later = case.with_losses(&[1.0]);
+        assert!(later.check(&CHECK).unwrap().suggestion.contains("--lr "));
+        let again = later.after("dead_relu", 0);
+        assert!(again.check(&CHECK).unwrap().suggestion.starts_with("begin with values around zero"));
+    }
 }

@@ -66,4 +66,25 @@ mod tests {
         case.layer(0).spread.activation_variance = f64::NAN;
         assert!(case.check(&CHECK).is_some());
     }
+
+    #[test]
+    fn a_hundred_is_no_explosion_and_above_a_hundred_thousand_it_is_told_again() {
+        let of = |rms: f64| {
+            let mut case = Case::default().with_layers(&["Linear"]);
+            (case.layer(0).spread.activation_variance, case.layer(0).spread.activation_mean) = (0.0, rms);
+            case.check(&CHECK).map(|found| found.grade)
+        };
+        assert_eq!([100.0, 101.0, 1e5, 1.1e5].map(of), [None, Some(1), Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn from_the_start_other_values_are_advised_and_later_a_smaller_learning_rate() {
+        let mut case = Case::default().with_layers(&["Linear"]);
+        case.layer(0).spread.activation_mean = 200.0;
+        assert!(case.check(&CHECK).unwrap().suggestion.starts_with("begin with smaller values"));
+        let later = case.with_losses(&[1.0]);
+        assert!(later.check(&CHECK).unwrap().suggestion.contains("--lr "));
+        let again = later.after("explosion", 0);
+        assert!(again.check(&CHECK).unwrap().suggestion.starts_with("begin with smaller values"));
+    }
 }

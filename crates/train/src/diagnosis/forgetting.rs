@@ -24,9 +24,10 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
     let transfer = &situation.recipe.transfer;
     let alone = transfer.head_epochs;
     let now = situation.epochs.last()?;
-    if transfer.source().is_none() || alone == 0 || now.epoch <= alone || now.epoch > alone + SOON {
+    if transfer.source().is_none() || now.epoch > alone + SOON {
         return None;
     }
+    // Epochs begin at 1, and the last one is no worse than itself.
     let before = situation.epochs.iter().find(|record| record.epoch == alone)?;
     let (loss, risen) = (before.val("loss"), now.val("loss"));
     let (accuracy, fallen) = (before.val("accuracy"), now.val("accuracy"));
@@ -82,5 +83,35 @@ mod tests {
         let mut scratch = case(&[0.6, 0.5, 0.9], &[0.75, 0.8, 0.6]);
         scratch.recipe.transfer.from = None;
         assert!(scratch.check(&CHECK).is_none());
+    }
+
+    #[test]
+    fn loss_and_accuracy_are_both_worse_by_more_than_chance() {
+        let told = |loss: f64, accuracy: f64| {
+            case(&[0.6, 0.5, loss], &[0.75, 0.8, accuracy]).check(&CHECK).is_some()
+        };
+        // Two standard errors of 0.8 of 300 images are 0.046.
+        assert!(told(0.9, 0.75) && !told(0.9, 0.76));
+        // A tenth above 0.5 is 0.55.
+        assert!(told(0.56, 0.6) && !told(0.55, 0.6) && !told(0.5, 0.6));
+        // Of 0.5 of 100 images they are 0.1 to the digit.
+        let mut even = case(&[0.6, 0.5, 0.9], &[0.5, 0.5, 0.4]);
+        even.actual = vec![50, 50];
+        assert!(even.check(&CHECK).is_none());
+    }
+
+    #[test]
+    fn it_is_looked_for_in_the_three_epochs_behind_those_of_the_last_layer() {
+        let told = |epochs: usize, alone: u32| {
+            let mut losses = vec![0.5; epochs];
+            let mut accuracies = vec![0.8; epochs];
+            (losses[epochs - 1], accuracies[epochs - 1]) = (0.9, 0.5);
+            let mut case = case(&losses, &accuracies);
+            case.recipe.transfer.head_epochs = alone;
+            case.check(&CHECK).is_some()
+        };
+        assert_eq!([2, 3, 4, 5, 6].map(|epochs| told(epochs, 2)), [false, true, true, true, false]);
+        assert!(!told(1, 2), "the last layer still learns alone");
+        assert!(!told(3, 0), "it never learnt alone");
     }
 }

@@ -75,4 +75,26 @@ mod tests {
         free.recipe.transfer.freeze = "none".into();
         assert!(free.check(&CHECK).is_none());
     }
+
+    #[test]
+    fn the_loss_stands_where_it_falls_by_less_than_three_hundredths_in_five_epochs() {
+        let told = |losses: &[f64]| case(losses, (0.7, 0.68)).check(&CHECK).is_some();
+        // Six epochs are five steps.
+        assert!(told(&[1.0, 1.0, 1.0, 1.0, 1.0, 0.98]) && !told(&[1.0, 1.0, 1.0, 1.0, 1.0, 0.97]));
+        assert!(!told(&[1.0, 0.8, 0.8, 0.8, 0.79, 0.79]));
+        assert!(!told(&[0.8; 5]));
+    }
+
+    #[test]
+    fn only_trained_weights_that_are_frozen_limit() {
+        let still = [0.8; 7];
+        assert!(case(&still, (0.1, 0.0)).check(&CHECK).is_some(), "a tenth ahead is not far");
+        let mut scratch = case(&still, (0.7, 0.68));
+        scratch.recipe.transfer.from = None;
+        assert!(scratch.check(&CHECK).is_none());
+        let mut fitted = case(&still, (0.7, 0.68));
+        fitted.recipe.transfer.head = crate::recipe::Head::Probe;
+        assert!(fitted.check(&CHECK).is_none());
+        assert!(case(&still, (0.7, 0.68)).after("lr_too_low", 3).check(&CHECK).is_none());
+    }
 }

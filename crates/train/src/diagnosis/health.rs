@@ -121,24 +121,39 @@ const NORM_OUTPUTS: usize = 1 << 26;
 
 /// What the frozen BatchNorm layers of a network see of some training images, as they are before they are varied.
 pub(super) fn norm_shifts(engine: &mut dyn Backend, plan: &Plan<'_>, learns: &Learning) -> Vec<NormShift> {
-    let network = plan.network;
-    let frozen =
-        |node: usize| matches!(network.nodes()[node].op, Op::BatchNorm { .. }) && learns.of(node).rate == 0.0;
-    if plan.recipe.transfer.source().is_none() || !(0..network.nodes().len()).any(frozen) {
+    let frozen = frozen_norms(plan.network, learns);
+    // Statistics that the network begins with are of no images at all.
+    let learnt = plan.recipe.transfer.source().map(|_| frozen).unwrap_or_default();
+    if learnt.is_empty() {
         return Vec::new();
     }
-    let most = (NORM_OUTPUTS / engine.activation_count().max(1)).clamp(1, NORM_IMAGES);
-    let images = plan.train.normalized_sample(most.min(engine.capacity()));
+    let images = norm_images(engine.activation_count()).min(engine.capacity());
+    shifts(engine, &learnt, &plan.train.normalized_sample(images))
+}
+
+/// How many images frozen norms are looked at with, where the outputs of one have so many values.
+fn norm_images(outputs: usize) -> usize {
+    (NORM_OUTPUTS / outputs.max(1)).clamp(1, NORM_IMAGES)
+}
+
+/// The BatchNorm layers that never learn.
+fn frozen_norms(network: &Network, learns: &Learning) -> Vec<usize> {
+    let frozen = |&node: &usize| {
+        matches!(network.nodes()[node].op, Op::BatchNorm { .. }) && learns.of(node).rate == 0.0
+    };
+    (0..network.nodes().len()).filter(frozen).collect()
+}
+
+/// What these BatchNorm layers see of these images.
+fn shifts(engine: &mut dyn Backend, norms: &[usize], images: &[f32]) -> Vec<NormShift> {
+    let network = engine.network().clone();
     let count = images.len() / network.input().len().max(1);
-    if count == 0 {
-        return Vec::new();
-    }
     let state = engine.state();
     let read = engine.reads_features();
     if read {
         engine.read_features(false);
     }
-    let outputs = engine.activations(&images, count);
+    let outputs = engine.activations(images, count);
     if read {
         engine.read_features(true);
     }
@@ -158,7 +173,7 @@ pub(super) fn norm_shifts(engine: &mut dyn Backend, plan: &Plan<'_>, learns: &Le
         let distances = sums.iter().zip(mean).zip(var).map(distance);
         Some(NormShift { layer: node.name.clone(), distance: distances.sum::<f64>() / mean.len() as f64 })
     };
-    (0..network.nodes().len()).filter(|&id| frozen(id)).filter_map(|id| shift(&network.nodes()[id])).collect()
+    norms.iter().filter_map(|&id| shift(&network.nodes()[id])).collect()
 }
 
 fn normalised(network: &Network, layer: &str) -> bool {
@@ -190,6 +205,7 @@ fn alike(engine: &dyn Backend, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pupila_backend::NodeLearning;
     use pupila_engine::CpuBackend;
     use pupila_network::{Init, ModelConfig, Shape, architectures};
 
@@ -249,5 +265,99 @@ mod tests {
         let normalised: Vec<_> = look(config, |_| ()).layers.iter().map(|layer| layer.normalised).collect();
         // Linear, norm and activation in one, linear.
         assert_eq!(normalised, [true, false, false]);
+    }
+
+    #[test]
+    fn the_root_mean_square_is_of_deviation_and_mean() {
+        let spread = Spread { activation_variance: 9.0, activation_mean: -4.0, ..Spread::default() };
+        assert_eq!(Layer { spread, normalised: false }.rms(), 5.0);
+        assert_eq!(norm(&[3.0, -4.0]), 5.0);
+    }
+
+    #[test]
+    fn a_sample_is_the_first_images_of_a_batch() {
+        let context = StepContext { seed: 0, step: 0, label_smoothing: 0.0 };
+        let images: Vec<f32> = (0..80).map(|value| value as f32).collect();
+        let of = |count: usize| {
+            let sample = Sample::of((&images[..2 * count], &vec![1; count]), context);
+            assert_eq!(sample.images, images[..sample.images.len()]);
+            (sample.images.len(), sample.targets.len())
+        };
+        assert_eq!((of(3), of(32), of(40)), ((6, 3), (64, 32), (64, 32)));
+    }
+
+    #[test]
+    fn of_what_never_learns_nothing_is_said() {
+        let config = ModelConfig { hidden: Some(vec![8]), ..ModelConfig::default() };
+        let shape = Shape::Map { height: 4, width: 4, channels: 3 };
+        let network = architectures::build(&config, shape, 3).unwrap();
+        let mut engine = CpuBackend::new(&network, 4, true);
+        engine.load(&config.init.state(&network, 0)).unwrap();
+        let mut learns = Learning { nodes: vec![NodeLearning::FULLY; network.nodes().len()] };
+        let first = network.nodes().iter().position(|node| node.name == "1").unwrap();
+        learns.nodes[first] = NodeLearning::FROZEN;
+        let context = StepContext { seed: 0, step: 0, label_smoothing: 0.0 };
+        let sample = Sample { images: vec![0.5; 4 * 48], targets: vec![0, 1, 2, 0], context };
+        let health = sample.look(&mut engine, &learns, false);
+        let weights: Vec<_> = health.weights.iter().map(|weight| weight.layer.as_str()).collect();
+        assert_eq!(weights, ["3"]);
+        let layers: Vec<_> = health.layers.iter().map(|layer| layer.spread.layer.as_str()).collect();
+        assert_eq!(layers, ["2", "3"]);
+    }
+
+    #[test]
+    fn units_are_compared_where_that_is_asked_for_and_there_are_two() {
+        let constant = Init::Constant { value: 0.1 };
+        let one = ModelConfig { hidden: Some(vec![1]), init: constant, ..ModelConfig::default() };
+        assert_eq!(look(one, |_| ()).weights.iter().map(|w| w.alike).collect::<Vec<_>>(), [false, true]);
+        // f32 has a tenth to 7e-9; a rounding or two are none, five millionths are.
+        let apart = |by: f32| {
+            let config = ModelConfig { hidden: Some(vec![4]), init: constant, ..ModelConfig::default() };
+            look(config, |state| state.get_mut("1.weight").unwrap().data[48] += by).weights[0].alike
+        };
+        assert!(apart(1e-8) && !apart(5e-7) && !apart(-5e-7));
+        let config = ModelConfig { hidden: Some(vec![4]), init: constant, ..ModelConfig::default() };
+        let network = architectures::build(&config, Shape::Vector(3), 3).unwrap();
+        let mut engine = CpuBackend::new(&network, 2, true);
+        engine.load(&config.init.state(&network, 0)).unwrap();
+        let context = StepContext { seed: 0, step: 0, label_smoothing: 0.0 };
+        let sample = Sample { images: vec![0.5; 6], targets: vec![0, 1], context };
+        let looked = |engine: &mut CpuBackend, compare| sample.look(engine, &Learning::default(), compare);
+        assert!(looked(&mut engine, true).weights[0].alike && !looked(&mut engine, false).weights[0].alike);
+    }
+
+    #[test]
+    fn frozen_norms_are_as_far_off_as_the_means_of_what_they_see_in_running_deviations() {
+        let config = ModelConfig { hidden: Some(vec![2]), batch_norm: true, ..ModelConfig::default() };
+        let network = architectures::build(&config, Shape::Vector(3), 2).unwrap();
+        let norm = network.nodes().iter().position(|node| matches!(node.op, Op::BatchNorm { .. })).unwrap();
+        let name = network.nodes()[norm].name.clone();
+        let mut engine = CpuBackend::new(&network, 4, true);
+        let mut state = config.init.state(&network, 0);
+        // Outputs of the first unit are the mean of three values and 1, those of the second its double.
+        let weight: Vec<f32> = [[1.0 / 3.0; 3], [2.0 / 3.0; 3]].concat();
+        state.get_mut("1.weight").unwrap().data.copy_from_slice(&weight);
+        if let Some(bias) = state.get_mut("1.bias") {
+            bias.data.fill(0.0);
+        }
+        state.get_mut(&format!("{name}.running_mean")).unwrap().data.copy_from_slice(&[-1.0, 8.5]);
+        state.get_mut(&format!("{name}.running_var")).unwrap().data.copy_from_slice(&[4.0, 0.0]);
+        engine.load(&state).unwrap();
+        // Two images of means 2 and 4: the units see 3 and 6.
+        let found = shifts(&mut engine, &[norm], &[1.0, 2.0, 3.0, 4.0, 4.0, 4.0]);
+        let eps = 1e-5f64;
+        let expected = (4.0 / (4.0 + eps).sqrt() + 2.5 / eps.sqrt()) / 2.0;
+        assert_eq!((found.len(), found[0].layer.as_str()), (1, name.as_str()));
+        assert!((found[0].distance / expected - 1.0).abs() < 1e-5, "{} for {expected}", found[0].distance);
+
+        let mut learns = Learning { nodes: vec![NodeLearning::FROZEN; network.nodes().len()] };
+        assert_eq!(frozen_norms(&network, &learns), [norm]);
+        learns.nodes[norm] = NodeLearning::FULLY;
+        assert!(frozen_norms(&network, &learns).is_empty());
+    }
+
+    #[test]
+    fn frozen_norms_are_looked_at_with_eight_images_where_memory_allows() {
+        assert_eq!([0, 1 << 20, 1 << 24, 1 << 30].map(norm_images), [8, 8, 4, 1]);
     }
 }

@@ -85,4 +85,14 @@ mod tests {
         assert!(Case::default().with_losses(&[50.0]).after("explosion", 0).check(&CHECK).is_none());
         assert!(Case::default().with_losses(&[50.0]).after("explosion", 1).check(&CHECK).is_some());
     }
+
+    #[test]
+    fn limits_are_multiples_of_the_loss_of_guessing_and_shares_of_the_first_loss() {
+        let told = |losses: &[f64]| Case::default().with_losses(losses).check(&CHECK).is_some();
+        assert!(!told(&[10.0 * 3f64.ln()]));
+        // In five epochs: noise of a loss that stands; one that falls; jumps of 3 % of the first loss and of 6 %.
+        assert!(!told(&[1.1, 1.1, 1.105, 1.1, 1.1]));
+        assert!(!told(&[1.1, 1.0, 0.9, 0.95, 0.8]) && !told(&[1.1, 1.0, 1.1, 1.0, 0.9]));
+        assert!(!told(&[2.0, 2.03, 2.0, 2.03, 2.0]) && told(&[2.0, 2.06, 2.0, 2.06, 2.0]));
+    }
 }

@@ -80,4 +80,35 @@ mod tests {
         warming.epochs.iter_mut().for_each(|record| record.lr = 1e-5);
         assert!(warming.check(&CHECK).is_none());
     }
+
+    #[test]
+    fn steps_of_a_hundredth_and_falls_of_half_of_it_an_epoch_are_the_limits() {
+        let told = |losses: &[f64]| Case::default().with_losses(losses).check(&CHECK).is_some();
+        assert!(told(&[1.12, 1.11, 1.12]));
+        // Of 1.12, the limits are 0.0112 a step and in two steps as much in all.
+        assert!(told(&[1.12, 1.115, 1.112]) && told(&[1.12, 1.115, 1.11]) && !told(&[1.12, 1.1125, 1.105]));
+        assert!(told(&[100.0, 99.5, 99.0]) && !told(&[100.0, 99.5, 98.9]));
+        // What is below nine tenths of guessing has been learnt.
+        assert!(told(&[0.9 * 3f64.ln(); 3]) && !told(&[0.85; 3]));
+    }
+
+    #[test]
+    fn epochs_below_half_of_the_learning_rate_are_a_warm_up() {
+        let creeping = [1.12, 1.118, 1.119];
+        let at = |share: f64| {
+            let mut case = Case::default().with_losses(&creeping);
+            case.epochs[0].lr = share * case.recipe.optimizer.lr;
+            case.check(&CHECK).is_some()
+        };
+        assert!(at(0.5) && !at(0.49));
+    }
+
+    #[test]
+    fn the_change_is_a_share_of_the_first_loss() {
+        let message = |losses: &[f64]| Case::default().with_losses(losses).check(&CHECK).unwrap().message;
+        assert!(message(&[1.12, 1.118, 1.119]).contains("by less than 1 %"));
+        let falling: Vec<f64> = (0..10).map(|epoch| 1.2 - 0.05 / 9.0 * f64::from(epoch)).collect();
+        assert!(message(&falling).contains("from 1.2000 to 1.1500, by 4 %"), "{}", message(&falling));
+        assert_eq!(change(100.0, 99.0), "1 %");
+    }
 }

@@ -11,6 +11,8 @@ mod class_collapse;
 mod dead_relu;
 mod divergence;
 mod explosion;
+#[cfg(test)]
+mod following;
 mod forgetting;
 mod frozen_limits;
 mod health;

@@ -21,13 +21,13 @@ const LAYERS: f64 = 0.25;
 fn check(situation: &Situation<'_>) -> Option<Found> {
     let norms = &situation.health?.norms;
     let worst = norms.iter().max_by(|a, b| a.distance.total_cmp(&b.distance))?;
-    let far = norms.iter().filter(|norm| norm.distance > FAR[0]).count();
+    let far = norms.iter().filter(|norm| norm.distance >= FAR[0]).count();
     if (far as f64) < LAYERS * norms.len() as f64 {
         return None;
     }
     let recipe = situation.recipe;
     Some(Found {
-        grade: 1 + u32::from(worst.distance > FAR[1]),
+        grade: 1 + u32::from(worst.distance >= FAR[1]),
         message: format!(
             "statistics of other images: in {far} of {} frozen BatchNorm layers the channels' means are {} standard deviations or more from those that they \
              normalise by, in {} {} of them",
@@ -65,5 +65,26 @@ mod tests {
         assert!(found.message.contains("in 2 of 5 frozen BatchNorm layers"), "{}", found.message);
         assert!(found.message.ends_with("in bn3 1.50 of them"), "{}", found.message);
         assert_eq!((found.grade, case(&[4.0]).check(&CHECK).unwrap().grade), (1, 2));
+    }
+
+    #[test]
+    fn one_of_four_a_deviation_away_is_enough_and_three_deviations_are_told_again() {
+        let grade = |distances: &[f64]| case(distances).check(&CHECK).map(|found| found.grade);
+        assert_eq!(grade(&[1.0, 0.1, 0.1, 0.1]), Some(1));
+        assert_eq!(grade(&[0.99, 0.1, 0.1, 0.1]), None);
+        assert_eq!(grade(&[1.5, 0.1, 0.1, 0.1, 0.1]), None);
+        assert_eq!([2.9, 3.0].map(|distance| grade(&[distance])), [Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn where_all_learns_already_the_norms_learn_too() {
+        let mut case = case(&[2.0]);
+        let suggestion = |case: &Case| case.check(&CHECK).unwrap().suggestion;
+        assert!(suggestion(&case).contains("transfer.batch_norm=learn"));
+        case.recipe.transfer.freeze = "backbone".into();
+        assert!(suggestion(&case).contains("transfer.freeze=none"));
+        case.recipe.transfer.freeze = "none".into();
+        case.recipe.transfer.head = crate::recipe::Head::Probe;
+        assert!(suggestion(&case).contains("transfer.freeze=none"));
     }
 }

@@ -133,4 +133,43 @@ mod tests {
         case.train_images = 15;
         assert!(suggestion(&case.situation()).starts_with("5 images of a class are few"));
     }
+
+    #[test]
+    fn each_part_of_it_is_needed_and_its_limits_are_as_told() {
+        let rising = [1.0, 0.9, 0.95, 1.0, 1.1, 1.2];
+        let told = |losses: &[f64], train_loss: f64, accuracies: (f64, f64)| {
+            let mut case = case(losses, &[accuracies; 6]);
+            case.epochs.iter_mut().for_each(|record| record.train_loss = train_loss);
+            case.check(&CHECK).is_some()
+        };
+        // Three quarters of ln 3 are 0.824.
+        let limit = 0.75 * 3f64.ln();
+        assert!(told(&rising, 0.8, (0.9, 0.7)) && !told(&rising, 0.9, (0.9, 0.7)));
+        assert!(!told(&rising, limit, (0.9, 0.7)));
+        // 15 points behind.
+        assert!(told(&rising, 0.4, (0.15, 0.0)) && !told(&rising, 0.4, (0.14, 0.0)));
+        // A tenth above 0.9.
+        assert!(!told(&[1.0, 0.9, 0.95, 0.95, 0.95, 0.95], 0.4, (0.9, 0.7)));
+        // Not a number is no best.
+        assert!(told(&[f64::NAN, 0.9, 0.95, 1.0, 1.1, 1.2], 0.4, (0.9, 0.7)));
+    }
+
+    #[test]
+    fn few_are_less_than_twenty_images_of_a_class() {
+        let said = |images: usize| suggestion(&Case { train_images: images, ..Case::default() }.situation());
+        assert!(said(3).starts_with("1 image of a class are few"), "{}", said(3));
+        assert!(said(57).starts_with("19 images of a class are few") && said(60).starts_with("vary"));
+    }
+
+    #[test]
+    fn what_the_network_does_not_know_is_not_advised() {
+        let mut case = Case::default();
+        let again = case.recipe.augment.transforms[0].clone();
+        case.recipe.augment.transforms.push(again);
+        case.recipe.model.dropout = Some(0.0);
+        assert!(suggestion(&case.situation()).contains("model.dropout"));
+        case.recipe.model.name = "resnet18".into();
+        assert!(!advice::uses(&case.recipe, "dropout"));
+        assert!(suggestion(&case.situation()).contains("augment.mixup"));
+    }
 }

@@ -24,7 +24,8 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
     let (mut best, mut at) = (f64::NAN, 0);
     for (i, record) in epochs.iter().enumerate() {
         let value = monitor.of(&record.val);
-        if i == 0 || monitor.improves(value, best, recipe.early_stopping.min_delta) {
+        // Anything is better than NaN.
+        if monitor.improves(value, best, recipe.early_stopping.min_delta) {
             (best, at) = (value, i);
         }
     }
@@ -94,5 +95,32 @@ mod tests {
         assert!(case.check(&CHECK).is_some());
         case.recipe.early_stopping.patience = Some(12);
         assert!(case.check(&CHECK).is_none());
+    }
+
+    #[test]
+    fn a_loss_that_falls_by_a_twentieth_is_getting_on_and_other_findings_come_first() {
+        let with = |last: f64| {
+            let mut case = Case::default().with_curves(&[1.0; 11], &[(0.6, 0.6); 11]);
+            case.epochs[10].train_loss = last;
+            case
+        };
+        assert!(with(0.95).check(&CHECK).is_some() && with(0.94).check(&CHECK).is_none());
+        assert!(with(1.0).after("overfitting", 3).check(&CHECK).is_none());
+    }
+
+    #[test]
+    fn what_to_try_is_what_the_recipe_does_not_have() {
+        let mut case = Case::default().with_curves(&[1.0; 30], &[(0.6, 0.6); 30]);
+        case.recipe.schedule.name = "cosine".into();
+        assert!(case.check(&CHECK).unwrap().suggestion.contains("early_stopping.patience=5"));
+        case.recipe.early_stopping.patience = Some(5);
+        assert!(case.check(&CHECK).unwrap().suggestion.contains("larger one"));
+    }
+
+    #[test]
+    fn a_metric_that_was_never_a_number_has_not_improved_since_the_first_epoch() {
+        let mut case = Case::default().with_curves(&[1.0; 11], &[(0.6, 0.6); 11]);
+        case.epochs.iter_mut().for_each(|record| record.val = [("loss", f64::NAN)].into());
+        assert!(case.check(&CHECK).unwrap().message.contains("since epoch 1 "));
     }
 }

@@ -53,4 +53,16 @@ mod tests {
         let suggestion = case.check(&CHECK).unwrap().suggestion;
         assert!(suggestion.contains("other weights") && !suggestion.contains("model.init"), "{suggestion}");
     }
+
+    #[test]
+    fn other_layers_that_are_so_are_counted() {
+        let of = |alike: usize| {
+            let mut case = Case::default().with_weights(&[1.0; 5]);
+            (0..alike).for_each(|layer| case.weight(layer).alike = true);
+            case.check(&CHECK).unwrap().message
+        };
+        assert!(of(1).contains("same 64 weights; they learn"), "{}", of(1));
+        assert!(of(2).contains("weights, and so it is in another layer;"), "{}", of(2));
+        assert!(of(4).contains("weights, and so it is in 3 other layers;"), "{}", of(4));
+    }
 }

@@ -24,7 +24,8 @@ fn check(situation: &Situation<'_>) -> Option<Found> {
     if ["symmetric_weights", "explosion", "dead_relu"].iter().any(|kind| situation.found(kind)) {
         return None;
     }
-    if !(last.gradient_norm > 0.0 && first.gradient_norm < SMALL * last.gradient_norm) {
+    let vanishes = first.gradient_norm < SMALL * last.gradient_norm;
+    if !vanishes {
         return None;
     }
     Some(Found {
@@ -79,5 +80,28 @@ mod tests {
         // Nothing to compare with.
         assert!(Case::default().with_weights(&[0.0, 0.0]).check(&CHECK).is_none());
         assert!(case.after("dead_relu", 0).check(&CHECK).is_none());
+    }
+
+    #[test]
+    fn it_is_told_below_a_thousandth_of_the_last_layers() {
+        let told = |norms: &[f64]| Case::default().with_weights(norms).check(&CHECK).is_some();
+        assert!(!told(&[0.001, 1.0]) && !told(&[0.0, 0.0]) && told(&[0.0015, 2.0]) && told(&[0.0, 1e-9]));
+    }
+
+    #[test]
+    fn what_to_try_is_what_the_recipe_does_not_have() {
+        let mut case = Case::default().with_weights(&[1e-9, 1.0]);
+        case.recipe.model.batch_norm = true;
+        case.recipe.model.init = Init::Normal { std: 0.01 };
+        let suggestion = |case: &Case| case.check(&CHECK).unwrap().suggestion;
+        assert!(suggestion(&case).starts_with("begin with larger values"));
+        for init in [Init::KaimingNormal, Init::KaimingUniform] {
+            case.recipe.model.init = init;
+            assert!(suggestion(&case).contains("residual"));
+        }
+        // It has no batch_norm to be set.
+        case.recipe.model = pupila_network::ModelConfig { name: "resnet18".into(), ..Default::default() };
+        assert!(!advice::uses(&case.recipe, "batch_norm"));
+        assert!(!suggestion(&case).contains("batch_norm"));
     }
 }
