@@ -116,7 +116,7 @@ class Family:
         return value, variance, influences
 
     def design(self, groups):
-        """The design effect: that seen, and that of groups whose images are all alike, as if of three of them more."""
+        """The design effect: that seen, and that of groups whose images are all alike, as if of four of them more."""
         influence = {cell: i for (_, cells, _), of in zip(self.rows, self.influence) for cell, i in zip(cells, of)}
         names = sorted(set(groups))
         sums = {group: 0.0 for group in names}
@@ -133,7 +133,7 @@ class Family:
         seen = len(names) * np.var(list(sums.values()), ddof=1) / independent
         sizes = np.array(list(sizes.values()))
         alike = (sizes**2).sum() / sizes.sum()
-        self.design_effect = max(1.0, (len(told) * seen + 3 * alike) / (len(told) + 3))
+        self.design_effect = max(1.0, (len(told) * seen + 4 * alike) / (len(told) + 4))
 
     def error(self, variance):
         return np.sqrt(variance * self.design_effect / self.n)
