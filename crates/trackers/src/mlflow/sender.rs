@@ -340,7 +340,8 @@ mod tests {
     #[test]
     fn the_end_of_a_run_waits_for_no_request_that_hangs() {
         let ((stop, _stopped), (_end, ended)) = (channel(), channel());
-        let delivered = Sender { stop, ended, early: None, trouble: Trouble::default() }.finish(Duration::ZERO);
+        let delivered =
+            Sender { stop, ended, early: None, trouble: Trouble::default() }.finish(Duration::ZERO);
         let reason = Some("the server took longer than 0ns".to_owned());
         assert_eq!(delivered, Delivered { reason, ..Delivered::default() });
     }
