@@ -449,7 +449,11 @@ impl fmt::Display for Notice {
                         }
                     ),
                     (None, None) => {
-                        write!(f, "all of its values say one: --set data.split_column={column} reads it")
+                        write!(
+                            f,
+                            "all of its values say one: --set data.split_column={} reads it",
+                            quoted_key(column)
+                        )
                     }
                 }
             }

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 
 use common::numpy::{images, labels, npy, npy_of, npz, pixels, scan_at};
 use common::{Data, files};
-use pupila_dataset::{Dataset, LabelledOptions, Layout, Notice, ScanOptions, Split, scan, scan_labelled};
+use pupila_dataset::{
+    Dataset, LabelledOptions, Layout, Notice, OnBadImage, ScanOptions, Split, scan, scan_images,
+    scan_labelled,
+};
 
 fn text(values: &[&str]) -> Vec<u8> {
     const LONGEST: usize = 12;
@@ -90,6 +93,11 @@ fn arrays_that_say_something_of_splits_and_are_not_read_are_told() {
         (
             vec![("partition", numbers(&folds.iter().map(|f| f % 3).collect::<Vec<u8>>()))],
             "the column partition looks like the split",
+        ),
+        // What nobody asked for is no reason to refuse the rest, whatever it is.
+        (
+            vec![("folds", npy_of("|O", &[30], b"\x80\x04."))],
+            "the array folds looks like the split, and is not read, since",
         ),
     ] {
         let data = Data::new();
@@ -217,12 +225,48 @@ fn values_that_name_no_split_get_a_meaning_by_a_key() {
     data.write("three.csv", format!("path,label,split\n{rows}"));
     let words = scan_at(&data.join("three.csv")).unwrap_err().to_string();
     assert!(words.contains("{ 0 = \"train\", 1 = \"val\", 2 = \"test\" }"), "{words}");
+    // More are folds, of which one is validated on.
+    for fold in ["", "fold", "fold_"] {
+        let rows: String =
+            (0..30).map(|at| format!("images/{at}.png,{},{fold}{}\n", at % 2, 1 + at % 5)).collect();
+        data.write("folds.csv", format!("path,label,split\n{rows}"));
+        let words = scan_at(&data.join("folds.csv")).unwrap_err().to_string();
+        let (first, last) = (format!("{fold}1 = \"train\", "), format!("{fold}5 = \"val\" }}'"));
+        assert!(words.contains(&first) && words.contains(&last), "{words}");
+    }
     // A column that is called so and counts is told.
     data.write("partition.csv", format!("path,label,partition\n{rows}"));
     let dataset = scan_at(&data.join("partition.csv")).unwrap();
     let told = dataset.notices.iter().map(ToString::to_string).find(|told| told.contains("partition"));
     let line = "--set data.split_column=partition --set 'data.split_values={ 0 = \"train\", 1 = \"val\", 2 = \"test\" }'";
     assert!(told.as_ref().is_some_and(|told| told.contains(line)), "{told:?}");
+}
+
+#[test]
+fn what_says_the_splits_is_nothing_to_a_model_that_labels() {
+    let data = Data::new();
+    let of = |name: &str| format!("set/{name}.npy");
+    data.write(&of("images"), npy(&[30, 4, 4], &images(30, 4, 1, 1)));
+    data.write(&of("labels"), npy(&[30], &labels(30, 2)));
+    data.write(&of("split"), npy(&[30], &(0..30).map(|at| at % 4).collect::<Vec<u8>>()));
+    assert!(scan_at(&data.join("set")).unwrap_err().to_string().contains("data.split_values"));
+    let found = scan_images(&[data.join("set")], OnBadImage::Fail, None).unwrap();
+    assert_eq!(found.samples.len(), 30);
+}
+
+#[test]
+fn rows_that_a_meaning_leaves_out_need_no_label() {
+    let data = files(12);
+    let row = |at: usize| match at {
+        0..8 => format!("images/{at}.png,{},{}\n", ["a", "b"][at % 2], ["train", "val"][at / 2 % 2]),
+        // By another name than the one that is said to be left out.
+        _ => format!("images/{at}.png,,Testing\n"),
+    };
+    data.write("files.csv", format!("path,label,split\n{}", (0..12).map(row).collect::<String>()));
+    let layout = Layout { split_values: values(&[("test", "none")]), ..Layout::default() };
+    let dataset =
+        scan(&data.join("files.csv"), &ScanOptions { layout, ..ScanOptions::default() }, None).unwrap();
+    assert_eq!(counts(&dataset), [4, 4, 0]);
 }
 
 #[test]

@@ -195,12 +195,14 @@ pub enum ScanError {
     },
     /// There are other splits, but nothing to train on.
     #[error("{path} has no training set, only {list}; {advice}",
-        path = path.display(), list = others.join(", "), advice = words::train_advice(path, others))]
+        path = path.display(), list = others.join(", "), advice = words::train_advice(*folders, others))]
     NoTrain {
         /// The root.
         path: PathBuf,
         /// What there is.
         others: Vec<String>,
+        /// Whether these are folders.
+        folders: bool,
     },
     /// A folder of images has no class folders.
     #[error("{path} has no class folders: a class is a folder with its images, such as {path}/cat/1.jpg",

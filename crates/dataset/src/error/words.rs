@@ -27,35 +27,43 @@ pub(super) fn packed(path: &Path) -> String {
 }
 
 pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
-    if !crate::files::is_real_folder(path) {
-        let names: Vec<String> = archives
-            .iter()
-            .filter_map(|archive| Some(archive.file_name()?.to_string_lossy().into_owned()))
-            .collect();
-        let folder = path.with_extension("");
+    let names: Vec<String> = archives
+        .iter()
+        .filter_map(|archive| Some(archive.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    let shown = names.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if let Some(outer) = path.ancestors().find(|path| path.is_file()) {
+        let what = match names.len() {
+            1 => "another archive".to_owned(),
+            n => format!("{n} archives"),
+        };
+        let folder = outer.with_extension("");
         return format!(
-            "no images in {}, but {} in it ({}), which is not looked into: unpack both, such as by\n  unzip '{}' -d '{folder}' && for f in \
-             '{folder}'/*.zip; do unzip \"$f\" -d \"${{f%.zip}}\"; done",
+            "no images in {}, but {what} in it ({shown}), which is not looked into: unpack it, such as by\n  {}\nand then what is in it, and \
+             name the folder {}",
             path.display(),
-            if names.len() == 1 { "another archive".to_owned() } else { format!("{} archives", names.len()) },
-            names.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", "),
-            path.display(),
-            folder = folder.display()
+            unpacking(outer, &folder),
+            folder.display()
         );
     }
-    let path = path.display();
     match archives {
-        [only] => format!("no images in {path}, but an archive: name it, {}", only.display()),
-        _ => {
-            let names = archives.iter().filter_map(|archive| archive.file_name());
-            let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
-            format!(
-                "no images in {path}, but {} archives, and one is read at a time: unpack them into folders of their names ({}), such as by\n  for f \
-                 in '{path}'/*.zip; do unzip \"$f\" -d \"${{f%.zip}}\"; done",
-                archives.len(),
-                names.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ")
-            )
-        }
+        [only] => format!("no images in {}, but an archive: name it, {}", path.display(), only.display()),
+        _ => format!(
+            "no images in {}, but {} archives, and one is read at a time: unpack them into folders of their names ({shown}), such as by\n  {}",
+            path.display(),
+            archives.len(),
+            archives.first().map_or_else(String::new, |first| unpacking(first, &first.with_extension("")))
+        ),
+    }
+}
+
+/// The command that unpacks an archive into a folder.
+fn unpacking(archive: &Path, folder: &Path) -> String {
+    let extension = archive.extension().unwrap_or_default();
+    let (archive, folder) = (archive.display(), folder.display());
+    match extension.eq_ignore_ascii_case("zip") {
+        true => format!("unzip '{archive}' -d '{folder}'"),
+        false => format!("mkdir -p '{folder}' && tar -xf '{archive}' -C '{folder}'"),
     }
 }
 
@@ -87,20 +95,19 @@ pub(super) fn no_classes(path: &Path, folders: &[String], folds: bool, with_clas
 }
 
 /// What to type where nothing is to be trained on; `others` are the folders of other splits, or the splits themselves.
-pub(super) fn train_advice(path: &Path, others: &[String]) -> String {
+pub(super) fn train_advice(folders: bool, others: &[String]) -> String {
     let first = others.first().map_or("FOLDER", String::as_str);
-    let extension = path.extension().unwrap_or_default();
-    let is_table = ["csv", "tsv"].iter().any(|known| extension.eq_ignore_ascii_case(known));
-    if is_table {
-        return format!(
-            "call the split of the rows to train on \"train\", or say which value means it, such as by --set 'data.split_values={{ {} = \"train\" }}'",
+    match folders {
+        true => format!(
+            "call what is trained on \"train\"; if {first} is to be trained on: --set {}; if they are the classes: --set data.train=.",
+            setting("data.train", first)
+        ),
+        false => format!(
+            "call the split of what is to be trained on \"train\", or, in a table or in arrays, say which value means it, such as by --set \
+             'data.split_values={{ {} = \"train\" }}'",
             toml_string(first)
-        );
+        ),
     }
-    format!(
-        "call what is trained on \"train\"; if {first} is to be trained on: --set {}",
-        setting("data.train", first)
-    )
 }
 
 /// A key and its value as a word of a shell.

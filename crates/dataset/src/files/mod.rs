@@ -194,11 +194,6 @@ pub(crate) fn archive_kind(path: &Path) -> Option<Kind> {
     Kind::of(&read_start(path, Kind::BYTES).ok()?)
 }
 
-/// Whether a folder is one of the file system, and not an archive or in one.
-pub(crate) fn is_real_folder(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|there| there.is_dir())
-}
-
 /// Whether a file is an archive by its content, or by its name where it is in another one.
 pub(crate) fn is_archive(path: &Path) -> bool {
     let named = || {

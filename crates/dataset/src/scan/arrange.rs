@@ -247,7 +247,7 @@ fn ambiguous(root: &Path, split: Split, first: &Path, second: &Path) -> ScanErro
 
 fn no_train(root: &Path, splits: &[(Split, PathBuf)]) -> ScanError {
     let others = splits.iter().filter_map(|(_, path)| Some(name_of(path)?.to_owned())).collect();
-    ScanError::NoTrain { path: root.to_owned(), others }
+    ScanError::NoTrain { path: root.to_owned(), others, folders: true }
 }
 
 /// Folders that are called as [`Split::aliases`] has it.

@@ -199,7 +199,7 @@ pub(super) fn classes_of<'a>(
     if classes.is_empty() {
         let others = Split::ALL.into_iter().filter(|&split| counts.values().any(|n| n[split as usize] > 0));
         let others = others.map(|split| split.to_string()).collect();
-        return Err(ScanError::NoTrain { path: root.to_owned(), others });
+        return Err(ScanError::NoTrain { path: root.to_owned(), others, folders: false });
     }
     for split in [Split::Val, Split::Test] {
         let unknown: Vec<UnknownClass> = counts

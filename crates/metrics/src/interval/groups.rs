@@ -63,17 +63,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_effect_is_that_seen_in_groups_that_tell_and_of_three_more_that_are_alike() {
+    fn the_effect_is_that_seen_in_groups_that_tell_and_of_four_more_that_are_alike() {
         // Four groups of two images; the influence of an answer is itself, less 1.5.
         let images = [0, 3, 3, 3, 0, 0, 3, 0];
         let groups = [1, 1, 2, 2, 3, 3, 4, 4];
         let influence = BTreeMap::from([(0, -1.5), (3, 1.5)]);
         let found = design(&images, &groups, &influence, |&answer| answer == 3);
         // Sums 0, 3, -3, 0 scatter by 4 / 3 of 18, single images by 18; three groups tell, and of groups alike it is 2.
-        assert_eq!((found.effect, found.groups), ((3.0 * 4.0 / 3.0 + 3.0 * 2.0) / 6.0, 4));
-        // Where nothing has an influence nothing is seen: as if independent, beside the three.
+        assert_eq!((found.effect, found.groups), ((3.0 * 4.0 / 3.0 + 4.0 * 2.0) / 7.0, 4));
+        // Where nothing has an influence nothing is seen: as if independent, beside the four.
         let nothing = BTreeMap::from([(0, 0.0), (3, 0.0)]);
-        assert_eq!(design(&images, &groups, &nothing, |&answer| answer == 3).effect, (3.0 + 6.0) / 6.0);
+        assert_eq!(design(&images, &groups, &nothing, |&answer| answer == 3).effect, (3.0 + 8.0) / 7.0);
         // Never less than independent images say.
         let apart = [0, 3, 0, 3, 0, 3, 0, 3];
         let single = [1, 2, 3, 4, 5, 6, 7, 8];

@@ -146,7 +146,9 @@ pub(crate) fn beside(output: Output, dataset: &Dataset, path: &Path) {
     let excluded = (excluded > 0).then(|| images(excluded)).into_iter().chain(folders);
     let excluded = excluded.collect::<Vec<_>>().join(" and ");
     if !excluded.is_empty() {
-        output.say(format_args!("  {excluded} left out by data.exclude or data.exclude_list"));
+        output.say(format_args!(
+            "  {excluded} left out by data.exclude, data.exclude_list or data.split_values"
+        ));
     }
 }
 

@@ -61,7 +61,7 @@ const SAME: &[(&str, &[&str])] = &[
     ("schedule.patience", &["lrpatience", "patienceepochs"]),
     ("schedule.rise_frac", &["pctstart"]),
     ("schedule.start_divisor", &["divfactor"]),
-    ("schedule.end_divisor", &["finaldivfactor", "divfinal"]),
+    ("schedule.end_divisor", &["finaldivfactor"]),
     ("model.name", &["arch", "architecture", "backbone", "modelname", "network"]),
     ("model.hidden", &["hiddenunits", "hiddenlayers", "hiddenlayersizes", "hiddensizes", "hiddendims"]),
     ("model.filters", &["nfilters", "numfilters"]),
@@ -165,11 +165,15 @@ const NEAR: &[(&[&str], &str)] = &[
     (&["beta1", "beta2", "adambeta1", "adambeta2"], "both stand in one key: [optimizer.betas]=[0.9, 0.999]"),
     (
         &["l2", "l2reg", "l2regularization", "kernelregularizer"],
-        "that is [optimizer.weight_decay]=0.0001, which under adamw is decoupled from the learning rate's moments",
+        "that is [optimizer.weight_decay]=0.0001, which under adamw is decoupled from the gradient's moments",
     ),
     (
         &["maxiter", "maxiters", "maxsteps", "trainsteps", "totalsteps", "stepsperepoch", "iterations"],
         "the length of a run is [train.epochs], and an epoch shows every training image once ([train.batch] at a time)",
+    ),
+    (
+        &["divfinal"],
+        "the last learning rate is the first one divided by [schedule.end_divisor]=10000, and the first the highest by [schedule.start_divisor]=25",
     ),
     (&["tol"], "early stopping waits for an improvement of more than [early_stopping.min_delta]=0.001"),
     (

@@ -78,9 +78,9 @@ pub fn answer(name: &str, value: Option<&str>) -> Option<String> {
         );
     }
     let transform = transform(&bare)?;
-    // A number up to 1 beside the name of a transform is how often it happens.
+    // A number up to 1 beside the name of a flip or of an erasing is how often it happens; beside others it is a strength.
     let p = value.and_then(|value| value.parse::<f64>().ok()).filter(|p| (0.0..=1.0).contains(p));
-    let has_p = pupila_transforms::entry(transform).is_some_and(|entry| entry.parameters().contains_key("p"));
+    let has_p = matches!(transform, "horizontal_flip" | "vertical_flip" | "coarse_dropout");
     let inner = p.filter(|_| has_p).map_or_else(String::new, |p| format!(" p = {p:?} "));
     Some(format!(
         "{transform} is a transform: type --set 'augment.transforms=[{{ {transform} = {{{inner}}} }}]' (all in one list, with those that are there)"

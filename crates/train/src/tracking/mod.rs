@@ -338,7 +338,7 @@ impl Tracking {
             self.told_trouble = true;
             let wait = self.config.wait_s;
             self.warnings.push(format!(
-                "nothing was sent to {uri} so far: {reason}; the run goes on, and it is tried again until {wait} s after its end (tracking.wait_s)"
+                "nothing can be sent to {uri} at the moment: {reason}; the run goes on, and it is tried again until {wait} s after its end (tracking.wait_s)"
             ));
         }
         let time = now();

@@ -162,12 +162,24 @@ impl Contents {
 impl Arrays {
     /// The arrays in a folder; `None` where there are none, or where there is also something else to train on.
     pub(super) fn in_folder(root: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays>, ScanError> {
+        Arrays::in_folder_for(root, wanted, Purpose::Training)
+    }
+
+    /// What says the splits is read to train on alone: a model labels all images.
+    fn in_folder_for(
+        root: &Path,
+        wanted: &Wanted<'_>,
+        purpose: Purpose,
+    ) -> Result<Option<Arrays>, ScanError> {
         if let Some(pairs) = idx::find(root)? {
             let taken = idx::taken(&pairs);
             let parts = pairs.into_iter().map(Part::Idx).collect();
             return Ok(Some(Arrays { form: Form::Idx, taken, parts, notices: Vec::new() }));
         }
-        if let Some(found) = named::in_folder(root, wanted)? {
+        if let Some(mut found) = named::in_folder(root, wanted)? {
+            if purpose == Purpose::Prediction {
+                found.pairs.iter_mut().for_each(|pair| pair.like_splits.clear());
+            }
             return Ok(Some(found.arrays(wanted.layout)?));
         }
         pixels::in_folder(root, wanted)
@@ -185,7 +197,8 @@ impl Arrays {
     pub(super) fn images(path: &Path) -> Result<Option<Vec<Sample>>, ScanError> {
         let contents: Vec<Contents> = if super::is_folder(path)? {
             let (patterns, layout) = (Patterns::new(&[]), Layout::default());
-            let Some(found) = Arrays::in_folder(path, &Wanted::without_group(&patterns, &layout))? else {
+            let wanted = Wanted::without_group(&patterns, &layout);
+            let Some(found) = Arrays::in_folder_for(path, &wanted, Purpose::Prediction)? else {
                 return Ok(None);
             };
             found.parts.into_par_iter().map(|part| part.read(&layout)).collect::<Result<_, _>>()?

@@ -16,8 +16,14 @@ impl Pair {
         let count = contents.labels.len();
         let (mut columns, mut notices) = (Vec::new(), Vec::new());
         for array in &self.like_splits {
-            let asked = layout.split_column.as_deref() == Some(&*array.name);
-            let values = array.read()?.groups();
+            let wanted = layout.split_column.as_deref();
+            let asked = wanted.is_some_and(|name| name.eq_ignore_ascii_case(&array.name));
+            // What nobody asked for, and cannot be read, is no reason to refuse the rest.
+            let values = match array.read() {
+                Ok(values) => values.groups(),
+                Err(ScanError::Array { reason, .. }) if !asked => Err(reason),
+                Err(error) => return Err(error),
+            };
             let why = match values {
                 Ok(values) if values.len() == count => {
                     let text = |value: Option<String>| value.unwrap_or_default();

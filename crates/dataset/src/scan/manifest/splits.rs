@@ -65,7 +65,13 @@ impl SplitColumn {
         }
         let is_free = |split: &Split| flags.iter().all(|(_, of)| of != split);
         let rest = Split::ALL.into_iter().find(is_free);
-        let none = || format!("none of {} says yes", self.names(header));
+        let none = || {
+            format!(
+                "none of {} says yes; what belongs to no split is left out by one column that says it, with --set \
+                 'data.split_values={{ none = \"none\" }}'",
+                self.names(header)
+            )
+        };
         yes.map(|(_, split)| split).or(rest).map(Some).ok_or_else(none)
     }
 }
@@ -123,7 +129,7 @@ pub(in crate::scan) fn meaning(
 }
 
 /// The split of a value by itself.
-fn by_name(value: &str) -> Option<Split> {
+pub(super) fn by_name(value: &str) -> Option<Split> {
     value.parse().ok()
 }
 
@@ -159,10 +165,23 @@ pub(in crate::scan) fn says_no_split(
         );
     }
     // Numbers count the splits in their order; of two the second is what a model is judged on.
-    let numbers: Vec<&str> = values.iter().copied().filter(|value| value.parse::<u64>().is_ok()).collect();
+    let number = |value: &&str| {
+        let digits = value.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let is_fold = value.len() == digits.len() || is_fold_name(&value[..value.len() - digits.len()]);
+        is_fold && digits.parse::<u64>().is_ok()
+    };
+    let numbers: Vec<&str> = values.iter().copied().filter(number).collect();
     let meant = |value: &str| match numbers.iter().position(|number| *number == value) {
         None => nearest(value, Split::ALL.map(Split::name)).unwrap_or("none"),
-        Some(at) => Split::ALL.get(at).filter(|_| numbers.len() <= 3).map_or("none", |split| split.name()),
+        // More are the numbers of folds, of which one is validated on.
+        Some(at) if numbers.len() > 3 => {
+            if at + 1 == numbers.len() {
+                "val"
+            } else {
+                "train"
+            }
+        }
+        Some(at) => Split::ALL[at].name(),
     };
     let pairs: Vec<String> =
         values.iter().map(|value| format!("{} = \"{}\"", toml_string(value), meant(value))).collect();
