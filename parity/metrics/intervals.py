@@ -58,19 +58,22 @@ def bias(metric, counts):
 
 
 class Family:
-    def __init__(self, name, images, size, paired):
+    def __init__(self, name, images, size, paired, groups=None):
+        """With groups, what is added for what was not seen counts as many images as say as much as half an independent one."""
+        alone = Family(name, images, size, paired) if groups else None
+        unseen = 0.5 * (alone.design(groups) if groups else 1.0)
         self.metric, self.images, self.size, self.paired = METRICS[name], images, size, paired
         self.n = len(images)
         seen = {}
         for image in images:
             seen[image] = seen.get(image, 0) + 1
-        each = 0.5 / (max(size, 2) - 1)
+        each = unseen / (max(size, 2) - 1)
         self.rows = []
         for target in range(size):
             of = {cell: n for cell, n in seen.items() if cell[0] == target}
             if not of:
                 continue
-            cells = {(target, target, target): 0.5}
+            cells = {(target, target, target): unseen}
             for other in range(size):
                 if other == target:
                     continue
@@ -88,7 +91,7 @@ class Family:
         difference = lambda of: of(second) - (of(first) if paired else 0.0)
         self.value = difference(lambda counts: self.metric(counts / self.n))
         self.bias = difference(lambda counts: bias(self.metric, counts)) if name == "macro_f1" else 0.0
-        self.scale, self.design_effect = 1.0, 1.0
+        self.scale, self.design_effect = 1.0, 2 * unseen
         self.influence = [np.zeros(len(cells)) for _, cells, _ in self.rows]
         _, variance, self.influence = self.at(0.0)
         self.scale = np.sqrt(variance)
@@ -133,7 +136,7 @@ class Family:
         seen = len(names) * np.var(list(sums.values()), ddof=1) / independent
         sizes = np.array(list(sizes.values()))
         alike = (sizes**2).sum() / sizes.sum()
-        self.design_effect = max(1.0, (len(told) * seen + 4 * alike) / (len(told) + 4))
+        return max(1.0, (len(told) * seen + 4 * alike) / (len(told) + 4))
 
     def error(self, variance):
         return np.sqrt(variance * self.design_effect / self.n)
@@ -219,14 +222,12 @@ for seed, classes, right, images, of_group in CASES:
                 continue
             df = max(groups) if grouped else float("inf")
             critical = stats.t.ppf(0.975, df)
-            single = Family(name, [(t, a, a) for t, a, _ in of], len(classes), False)
+            alike = groups if grouped else None
+            single = Family(name, [(t, a, a) for t, a, _ in of], len(classes), False, alike)
             if name == "accuracy":
                 # A share of images: answers to one class, of which the second is the wrong one.
-                single = Family(name, [(0, int(t != a), int(t != a)) for t, a, _ in of], 2, False)
-            paired = Family(name, of, len(classes), True)
-            if grouped:
-                single.design(groups)
-                paired.design(groups)
+                single = Family(name, [(0, int(t != a), int(t != a)) for t, a, _ in of], 2, False, alike)
+            paired = Family(name, of, len(classes), True, alike)
             both = [(family.value, family.limit(-1, critical), family.limit(1, critical)) for family in (single, paired)]
             p = paired.p_of_no_difference(df)
             limits.append({"metric": name, "grouped": grouped, "single": both[0], "paired": both[1], "p": p})

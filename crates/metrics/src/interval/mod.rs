@@ -224,12 +224,12 @@ fn family(
         *counts.entry(image).or_insert(0u64) += 1;
     }
     let counted: Vec<Counted> = counts.into_iter().map(|((t, a, b), n)| (t, a, b, n)).collect();
-    let mut family = Family::new(&counted, classes, smooth, paired)?;
+    let family = Family::new(&counted, classes, smooth, paired, 1.0)?;
     let Some(groups) = groups else { return Some((family, Design { df: f64::INFINITY, groups: None })) };
     let told = |&(target, first, second): &Image| {
         if paired { (first == target) != (second == target) } else { first != target }
     };
     let found = design(images, groups, &family.influences(), told);
-    family.design_effect = found.effect;
+    let family = Family::new(&counted, classes, smooth, paired, found.effect)?;
     Some((family, Design { df: found.groups as f64 - 1.0, groups: Some(found.groups) }))
 }
