@@ -131,6 +131,8 @@ pub enum Notice {
         column: String,
         /// A value that says nothing of them, if there is one.
         odd: Option<String>,
+        /// What its values may mean, as TOML.
+        meanings: String,
         /// What is read instead.
         read: Option<String>,
     },
@@ -433,20 +435,16 @@ impl fmt::Display for Notice {
                      {what}"
                 )
             }
-            Notice::SplitNotRead { column, odd, read } => {
+            Notice::SplitNotRead { column, odd, meanings, read } => {
                 write!(f, "the column {column} looks like the split, and is not read, since ")?;
                 match (read, odd) {
                     (Some(read), _) => write!(f, "{read} is: --set data.split_column=NAME reads another"),
                     (None, Some(odd)) => write!(
                         f,
                         "its value {} says no split: all of them must be train, val or test, or, in a column such as is_valid, \
-                         true or false; --set data.split_column={} --set 'data.split_values={{ {} }}' says what they mean",
+                         true or false; --set data.split_column={} --set 'data.split_values={{ {meanings} }}' says what they mean",
                         quoted(odd),
-                        quoted_key(column),
-                        match odd.as_str() {
-                            "0" | "1" | "2" => "0 = \"train\", 1 = \"val\", 2 = \"test\"".to_owned(),
-                            odd => format!("{} = \"none\"", toml_string(odd)),
-                        }
+                        quoted_key(column)
                     ),
                     (None, None) => {
                         write!(

@@ -14,13 +14,13 @@ use pupila_dataset::{
 };
 
 fn text(values: &[&str]) -> Vec<u8> {
-    const LONGEST: usize = 12;
+    const LONGEST: usize = 16;
     let padded = |value: &&str| {
         let mut points: Vec<u32> = value.chars().map(u32::from).collect();
         points.resize(LONGEST, 0);
         points.into_iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>()
     };
-    npy_of("<U12", &[values.len()], &values.iter().flat_map(padded).collect::<Vec<u8>>())
+    npy_of("<U16", &[values.len()], &values.iter().flat_map(padded).collect::<Vec<u8>>())
 }
 
 fn counts(dataset: &Dataset) -> [usize; 3] {
@@ -243,12 +243,88 @@ fn values_that_name_no_split_get_a_meaning_by_a_key() {
 }
 
 #[test]
+fn a_column_whose_values_name_splits_says_them_whatever_it_is_called() {
+    let columns = [
+        "role",
+        "ds",
+        "data_split",
+        "train_val_test",
+        "train/test",
+        "Dataset_type",
+        "ensemble",
+        "Teilmenge",
+        "fold",
+        "which",
+        "stage",
+        "kind",
+        "etapa",
+    ];
+    let words = [
+        ["train", "val", "test"],
+        ["TRAIN", "DEV", "TEST"],
+        ["Training", "PublicTest", "PrivateTest"],
+        ["apprentissage", "validation", "test"],
+        ["entrenamiento", "validación", "prueba"],
+    ];
+    let pixel = |at: usize| (0..16).map(|p| ((at * 16 + p) % 251).to_string()).collect::<Vec<_>>().join(",");
+    let header = (0..16).map(|p| format!("pixel{p}")).collect::<Vec<_>>().join(",");
+    for (place, column) in columns.into_iter().enumerate() {
+        let words = words[place % words.len()];
+        let of = |at: usize| words[usize::from(at >= 20) + usize::from(at >= 25)];
+        let data = files(30);
+        let rows: String = (0..30).map(|at| format!("images/{at}.png,{},{}\n", at % 2, of(at))).collect();
+        data.write("files.csv", format!("path,label,{column}\n{rows}"));
+        let rows: String = (0..30).map(|at| format!("{},{},{}\n", at % 2, of(at), pixel(at))).collect();
+        data.write("pixels.csv", format!("label,{column},{header}\n{rows}"));
+        let name = column.replace('/', "_");
+        data.write("arrays.npz", file(30, &[(&name, text(&(0..30).map(of).collect::<Vec<_>>()))]));
+        for kind in ["files.csv", "pixels.csv", "arrays.npz"] {
+            let dataset =
+                scan_at(&data.join(kind)).unwrap_or_else(|error| panic!("{column}, {kind}: {error}"));
+            assert_eq!(counts(&dataset), [20, 5, 5], "{column}, {kind}");
+            assert!(
+                dataset.taken.to_string().contains(&name) || dataset.taken.to_string().contains(column),
+                "{column}, {kind}"
+            );
+        }
+        // One that says another thing in one row says nothing of splits.
+        let rows: String = (0..30)
+            .map(|at| format!("images/{at}.png,{},{}\n", at % 2, if at == 29 { "kitchen" } else { of(at) }))
+            .collect();
+        data.write(
+            "odd.csv",
+            format!("path,label,{}{column}\n{rows}", if column.contains("split") { "" } else { "note_" }),
+        );
+        assert!(!scan_at(&data.join("odd.csv")).is_ok_and(|dataset| !dataset.val_from_train), "{column}");
+    }
+}
+
+#[test]
+fn columns_that_count_splits_or_folds_are_told() {
+    for (column, values, words) in [
+        ("set", ["1", "2", "3"], "1 = \"train\", 2 = \"val\", 3 = \"test\""),
+        ("data_split", ["0", "1", "1"], "0 = \"train\", 1 = \"val\""),
+        ("train_test", ["1", "0", "0"], "looks like the split"),
+        ("fold", ["-1", "0", "1"], "numbers folds"),
+        ("kfold", ["test", "0", "1"], "numbers folds"),
+    ] {
+        let data = files(30);
+        let rows: String =
+            (0..30).map(|at| format!("images/{at}.png,{},{}\n", at % 2, values[at % 3])).collect();
+        data.write("files.csv", format!("path,label,{column}\n{rows}"));
+        let dataset = scan_at(&data.join("files.csv")).unwrap();
+        let told: Vec<String> = dataset.notices.iter().map(ToString::to_string).collect();
+        assert!(told.iter().any(|told| told.contains(words)), "{column}: {told:?}");
+    }
+}
+
+#[test]
 fn what_says_the_splits_is_nothing_to_a_model_that_labels() {
     let data = Data::new();
     let of = |name: &str| format!("set/{name}.npy");
-    data.write(&of("images"), npy(&[30, 4, 4], &images(30, 4, 1, 1)));
-    data.write(&of("labels"), npy(&[30], &labels(30, 2)));
-    data.write(&of("split"), npy(&[30], &(0..30).map(|at| at % 4).collect::<Vec<u8>>()));
+    data.write(of("images"), npy(&[30, 4, 4], &images(30, 4, 1, 1)));
+    data.write(of("labels"), npy(&[30], &labels(30, 2)));
+    data.write(of("split"), npy(&[30], &(0..30).map(|at| at % 4).collect::<Vec<u8>>()));
     assert!(scan_at(&data.join("set")).unwrap_err().to_string().contains("data.split_values"));
     let found = scan_images(&[data.join("set")], OnBadImage::Fail, None).unwrap();
     assert_eq!(found.samples.len(), 30);

@@ -98,10 +98,18 @@ pub(super) fn no_classes(path: &Path, folders: &[String], folds: bool, with_clas
 pub(super) fn train_advice(folders: bool, others: &[String]) -> String {
     let first = others.first().map_or("FOLDER", String::as_str);
     match folders {
-        true => format!(
-            "call what is trained on \"train\"; if {first} is to be trained on: --set {}; if they are the classes: --set data.train=.",
-            setting("data.train", first)
-        ),
+        true => {
+            // What is named by a key alone is used: the others are named too.
+            let rest = others.iter().skip(1).filter_map(|other| {
+                let split: Split = other.parse().ok().filter(|split| *split != Split::Train)?;
+                Some(format!(" --set {}", setting(&format!("data.{split}"), other)))
+            });
+            format!(
+                "call what is trained on \"train\"; if {first} is to be trained on: --set {}{}; if they are the classes: --set data.train=.",
+                setting("data.train", first),
+                rest.collect::<String>()
+            )
+        }
         false => format!(
             "call the split of what is to be trained on \"train\", or, in a table or in arrays, say which value means it, such as by --set \
              'data.split_values={{ {} = \"train\" }}'",

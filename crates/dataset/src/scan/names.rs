@@ -13,6 +13,7 @@ const SPLIT_WORDS: [(Split, &[&str]); 3] = [
             "train",
             "training",
             "trn",
+            "trainval",
             "entrenamiento",
             "entrenar",
             "treino",

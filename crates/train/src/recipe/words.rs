@@ -81,7 +81,13 @@ pub fn answer(name: &str, value: Option<&str>) -> Option<String> {
     // A number up to 1 beside the name of a flip or of an erasing is how often it happens; beside others it is a strength.
     let p = value.and_then(|value| value.parse::<f64>().ok()).filter(|p| (0.0..=1.0).contains(p));
     let has_p = matches!(transform, "horizontal_flip" | "vertical_flip" | "coarse_dropout");
-    let inner = p.filter(|_| has_p).map_or_else(String::new, |p| format!(" p = {p:?} "));
+    // Degrees, as Keras and torchvision have them.
+    let degrees = value.filter(|value| transform == "rotate" && value.parse::<f64>().is_ok());
+    let inner = match (p.filter(|_| has_p), degrees) {
+        (Some(p), _) => format!(" p = {p:?} "),
+        (None, Some(degrees)) => format!(" limit = {degrees} "),
+        (None, None) => String::new(),
+    };
     Some(format!(
         "{transform} is a transform: type --set 'augment.transforms=[{{ {transform} = {{{inner}}} }}]' (all in one list, with those that are there)"
     ))

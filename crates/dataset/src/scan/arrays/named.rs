@@ -84,6 +84,13 @@ impl Found {
 }
 
 impl Named {
+    /// Whether it holds a text for each image, by its first bytes.
+    pub(super) fn is_text(&self) -> bool {
+        const HEADER: u64 = 512;
+        let start = files::read_start(&self.path, HEADER).unwrap_or_default();
+        Array::is_texts(&start)
+    }
+
     pub(super) fn read(&self) -> Result<Array, ScanError> {
         let failed = |reason: String| ScanError::Array { path: self.path.clone(), reason };
         let bytes = files::read_up_to(&self.path, MAX_BYTES);

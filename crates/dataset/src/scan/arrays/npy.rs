@@ -106,6 +106,13 @@ impl Header {
 }
 
 impl Array {
+    /// Whether it holds one text for each image, by the first bytes of its file.
+    pub(super) fn is_texts(start: &[u8]) -> bool {
+        Header::parse(start).is_ok_and(|header| {
+            header.shape.len() == 1 && matches!(header.kind, Kind::Text(_) | Kind::Bytes(_))
+        })
+    }
+
     /// The dimensions that an array has by the first bytes of its file.
     pub(super) fn rank(start: &[u8]) -> Result<usize, String> {
         Ok(Header::parse(start)?.shape.len())

@@ -121,6 +121,10 @@ pub(super) fn names_split(name: &str) -> bool {
 
 /// What an array holds, and of which split, by its name alone.
 pub(super) fn role(name: &str) -> Option<(Role, Option<Split>)> {
+    // `data_split` is no data.
+    if is_split_name(name) {
+        return None;
+    }
     let (stem, split) = stem(name);
     if matches!(&stem[..], [only] if only == GROUP || only == "groups") {
         return Some((Role::Groups, split));

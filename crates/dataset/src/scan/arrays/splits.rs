@@ -3,7 +3,7 @@
 use super::Contents;
 use super::named::{Found, Named, Pair};
 use super::roles::{Roles, names_split};
-use crate::scan::manifest::{ColumnSplits, is_fold_name, of_columns};
+use crate::scan::manifest::{ColumnSplits, is_fold_name, of_columns, say_splits};
 use crate::{Layout, Notice, ScanError, Split};
 
 /// What was read of a pair, and the split of each image with the names of the arrays that say it.
@@ -18,6 +18,15 @@ impl Pair {
         for array in &self.like_splits {
             let wanted = layout.split_column.as_deref();
             let asked = wanted.is_some_and(|name| name.eq_ignore_ascii_case(&array.name));
+            // One of another name says it by its values, or says nothing.
+            if !asked && !names_split(&array.name) {
+                let values = array.read().ok().and_then(|values| values.groups().ok()).unwrap_or_default();
+                let values: Vec<String> = values.into_iter().map(Option::unwrap_or_default).collect();
+                if values.len() == count && say_splits(values.iter().map(String::as_str)) {
+                    columns.push((array.name.clone(), values));
+                }
+                continue;
+            }
             // What nobody asked for, and cannot be read, is no reason to refuse the rest.
             let values = match array.read() {
                 Ok(values) => values.groups(),
@@ -89,7 +98,8 @@ impl Found {
             ));
         }
         let like = arrays.iter().filter(|array| {
-            is_asked(array) || (names_split(&array.name) && roles.of_array(&array.name).is_none())
+            let is_free = roles.of_array(&array.name).is_none();
+            is_asked(array) || is_free && (names_split(&array.name) || array.is_text())
         });
         let like: Vec<Named> = like.cloned().collect();
         match &mut self.pairs[..] {
@@ -100,13 +110,15 @@ impl Found {
                         .to_owned(),
                 );
             }
-            _ => self.notices.extend(like.into_iter().map(|Named { name, .. }| match is_fold_name(&name) {
-                true => Notice::Folds { column: name },
-                false => {
-                    let why = "the names of the arrays say their splits".to_owned();
-                    Notice::ArrayNotRead { array: name, why }
-                }
-            })),
+            _ => self.notices.extend(like.into_iter().filter(|array| names_split(&array.name)).map(
+                |Named { name, .. }| match is_fold_name(&name) {
+                    true => Notice::Folds { column: name },
+                    false => {
+                        let why = "the names of the arrays say their splits".to_owned();
+                        Notice::ArrayNotRead { array: name, why }
+                    }
+                },
+            )),
         }
         Ok(())
     }

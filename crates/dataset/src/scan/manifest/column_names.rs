@@ -1,6 +1,7 @@
 //! What columns are by their names.
 
 use crate::scan::names::{plain, words};
+use crate::scan::split_of;
 
 /// The column that names groups where none is asked for.
 pub(in crate::scan) const GROUP: &str = "group";
@@ -124,7 +125,13 @@ pub(in crate::scan) fn is_label_name(name: &str) -> bool {
 
 /// Whether a column is the split by its name.
 pub(in crate::scan) fn is_split_name(name: &str) -> bool {
+    let words = words(name);
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+    // `data_split`; `train_test`, `train/val/test`.
+    let of_splits = words.iter().filter(|word| split_of(word).is_some()).count();
     rank(SPLITS, name).is_some()
+        || has(&["split", "splits", "subset", "partition"])
+        || of_splits > 1 && of_splits == words.len()
 }
 
 /// Whether a column says by its name which images belong together: `case_id` and `patient`, not `site of the lesion`, since a

@@ -147,7 +147,7 @@ impl Columns {
         let left_out = |row: &csv::StringRecord| {
             split
                 .and_then(|split| row.get(split))
-                .is_some_and(|value| splits::meaning(value, layout, splits::by_name) == Some(None))
+                .is_some_and(|value| splits::meaning(value, layout) == Some(None))
         };
         let rows = || table.rows.iter().filter(|(_, row)| !left_out(row));
         let (line, first) = rows().find(|(_, row)| is_empty(row))?;

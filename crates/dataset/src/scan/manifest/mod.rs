@@ -30,8 +30,8 @@ pub(super) use column_names::{
 };
 pub(super) use columns::without_label;
 pub(super) use splits::{
-    ColumnSplits, SplitColumn, first_of_each, flagged_split, is_fold_name, meaning, of_columns,
-    says_no_split, truth,
+    ColumnSplits, SplitColumn, by_name, first_of_each, flagged_split, is_fold_name, meaning, of_columns,
+    say_splits, says_no_split, truth,
 };
 pub(super) use table::{Lines, reason_of as table_reason, text_of as table_text};
 
@@ -238,7 +238,7 @@ fn read_row(
     let split = match &columns.split {
         Some(SplitColumn::Named(column)) => {
             let value = record.get(*column).unwrap_or_default();
-            let said = meaning(value, layout, |value| value.parse().ok());
+            let said = meaning(value, layout);
             match said {
                 Some(Some(split)) => Some(split),
                 Some(None) => return Ok(None),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
-use super::column_names::is_split_name;
+use super::column_names::{is_label_name, is_split_name};
 use super::table::Table;
 use crate::scan::names::plain;
 use crate::scan::split_of;
@@ -116,11 +116,7 @@ pub(super) fn asked(table: &Table, column: usize) -> SplitColumn {
 }
 
 /// What a value means: a split, or that its row is left out; none where it says nothing of splits.
-pub(in crate::scan) fn meaning(
-    value: &str,
-    layout: &Layout,
-    by_name: impl Fn(&str) -> Option<Split>,
-) -> Option<Option<Split>> {
+pub(in crate::scan) fn meaning(value: &str, layout: &Layout) -> Option<Option<Split>> {
     // What is said of `val` holds for `dev` too, unless that is said by itself.
     layout.split_value(value).or_else(|| {
         let split = by_name(value)?;
@@ -128,14 +124,29 @@ pub(in crate::scan) fn meaning(
     })
 }
 
-/// The split of a value by itself.
-pub(super) fn by_name(value: &str) -> Option<Split> {
-    value.parse().ok()
+/// The split of a value by itself. Competitions call the set that they show results on while they run `PublicTest`, and the one that
+/// decides `PrivateTest`.
+pub(in crate::scan) fn by_name(value: &str) -> Option<Split> {
+    match value.to_lowercase().as_str() {
+        "publictest" | "public" => Some(Split::Val),
+        "privatetest" | "private" => Some(Split::Test),
+        _ => value.parse().ok(),
+    }
+}
+
+/// Whether values name splits, whatever their column is called: all of them do, and one of several is the training set.
+pub(in crate::scan) fn say_splits<'a>(values: impl Iterator<Item = &'a str>) -> bool {
+    let mut found = BTreeSet::new();
+    for value in values {
+        let Some(split) = by_name(value) else { return false };
+        found.insert(split);
+    }
+    found.len() > 1 && found.contains(&Split::Train)
 }
 
 /// The rows of a column of splits whose values say none, told once, with what to type; empty values are told with their rows.
 pub(super) fn odd(table: &Table, column: usize, layout: &Layout) -> Option<BadLine> {
-    let said = |value: &str| value.is_empty() || meaning(value, layout, by_name).is_some();
+    let said = |value: &str| value.is_empty() || meaning(value, layout).is_some();
     let odd = || table.rows.iter().filter(|(_, row)| !row.get(column).is_some_and(said));
     let (line, first) = odd().next()?;
     let first = first.get(column).unwrap_or_default();
@@ -144,6 +155,9 @@ pub(super) fn odd(table: &Table, column: usize, layout: &Layout) -> Option<BadLi
     Some(BadLine { line: *line, reason: says_no_split(&table.header[column], first, &values, rows) })
 }
 
+/// Values that are shown with what they may mean.
+const SHOWN: usize = 6;
+
 /// What to type where values of a column, in so many rows, say no split.
 pub(in crate::scan) fn says_no_split(
     column: &str,
@@ -151,7 +165,6 @@ pub(in crate::scan) fn says_no_split(
     values: &BTreeSet<&str>,
     rows: usize,
 ) -> String {
-    const SHOWN: usize = 6;
     let others = match rows - 1 {
         0 => String::new(),
         1 => " (nor does that of 1 other row)".to_owned(),
@@ -164,6 +177,16 @@ pub(in crate::scan) fn says_no_split(
             values.len()
         );
     }
+    let pairs = meanings(values);
+    format!(
+        "the column {column} says the split, and its value \"{first}\" is none{others}; say what is meant: --set \
+         'data.split_values={{ {} }}' (train, val, test, or none for rows that are left out)",
+        pairs
+    )
+}
+
+/// What values may mean that are no names of splits, as TOML has it: `0 = "train", 1 = "val"`.
+fn meanings(values: &BTreeSet<&str>) -> String {
     // Numbers count the splits in their order; of two the second is what a model is judged on.
     let number = |value: &&str| {
         let digits = value.trim_start_matches(|c: char| !c.is_ascii_digit());
@@ -183,13 +206,12 @@ pub(in crate::scan) fn says_no_split(
         }
         Some(at) => Split::ALL[at].name(),
     };
-    let pairs: Vec<String> =
-        values.iter().map(|value| format!("{} = \"{}\"", toml_string(value), meant(value))).collect();
-    format!(
-        "the column {column} says the split, and its value \"{first}\" is none{others}; say what is meant: --set \
-         'data.split_values={{ {} }}' (train, val, test, or none for rows that are left out)",
-        pairs.join(", ")
-    )
+    let pairs: Vec<String> = values
+        .iter()
+        .take(SHOWN)
+        .map(|value| format!("{} = \"{}\"", toml_string(value), meant(value)))
+        .collect();
+    pairs.join(", ")
 }
 
 /// What columns of one value for each image say of splits.
@@ -223,12 +245,14 @@ pub(in crate::scan) fn of_columns(
         return Err(reason);
     }
     let mut notices = unread(&table, column.as_ref(), &[]);
-    notices.extend(folds(&table).map(|column| Notice::Folds { column: table.header[column].clone() }));
+    let used = column.as_ref().map_or(Vec::new(), SplitColumn::columns);
+    let folds = folds(&table).filter(|column| !used.contains(column));
+    notices.extend(folds.map(|column| Notice::Folds { column: table.header[column].clone() }));
     let read: Option<Result<_, String>> = column.map(|column| {
         let splits = (0..table.rows.len()).map(|at| {
             let field = |column: usize| table.rows[at].1.get(column).unwrap_or_default();
             let named = |value: &str| {
-                meaning(value, layout, by_name).ok_or_else(|| format!("the split of image {at} is empty"))
+                meaning(value, layout).ok_or_else(|| format!("the split of image {at} is empty"))
             };
             column.split(&table.header, field, named).map_err(|reason| format!("image {at}: {reason}"))
         });
@@ -246,7 +270,9 @@ pub(in crate::scan) fn is_fold_name(name: &str) -> bool {
 /// The column of the numbers of folds.
 pub(super) fn folds(table: &Table) -> Option<usize> {
     let column = table.header.iter().position(|name| is_fold_name(name))?;
-    table.values(column).all(|value| value.parse::<u16>().is_ok()).then_some(column)
+    // -1, or the name of a split, for what is in no fold.
+    let is_fold = |value: &str| value.parse::<i32>().is_ok() || by_name(value).is_some();
+    table.values(column).all(is_fold).then_some(column)
 }
 
 /// The columns that say it by their names and by all of their values.
@@ -257,7 +283,7 @@ pub(super) fn find(table: &Table, path: Option<usize>, layout: &Layout) -> Optio
     let mut named = candidates(table, path, is_split_name);
     let named = named.find(|&column| {
         let mut values = table.values(column).peekable();
-        values.peek().is_some() && values.all(|value| meaning(value, layout, by_name).is_some())
+        values.peek().is_some() && values.all(|value| meaning(value, layout).is_some())
     });
     // One that says nothing but yes, or nothing but no, parts nothing.
     let flag = |column: usize| {
@@ -266,7 +292,17 @@ pub(super) fn find(table: &Table, path: Option<usize>, layout: &Layout) -> Optio
         flagged_split(&table.header[column]).filter(|_| is_flag).map(|split| (column, split))
     };
     let flags = || first_of_each(candidates(table, path, |_| true).filter_map(flag));
-    named.map(SplitColumn::Named).or_else(flags)
+    // Nothing else can be meant, whatever it is called.
+    let by_values = || {
+        let asked = |column: &usize| {
+            let name = Some(table.header[*column].as_str());
+            name == layout.label_column.as_deref() || is_label_name(&table.header[*column])
+        };
+        candidates(table, path, |_| true)
+            .filter(|column| !asked(column))
+            .find(|&column| say_splits(table.values(column)))
+    };
+    named.or_else(by_values).map(SplitColumn::Named).or_else(flags)
 }
 
 fn candidates(table: &Table, path: Option<usize>, wanted: fn(&str) -> bool) -> impl Iterator<Item = usize> {
@@ -279,13 +315,13 @@ pub(super) fn unread(table: &Table, read: Option<&SplitColumn>, taken: &[usize])
     let one = |column: usize| {
         let name = &table.header[column];
         let (is_named, is_flag) = (is_split_name(name), flagged_split(name).is_some());
-        let named = |value: &str| value.parse::<Split>().is_ok();
+        let named = |value: &str| by_name(value).is_some();
         let said = |value: &str| (is_named && named(value)) || (is_flag && truth(value).is_some());
-        // A column called so that counts: 0, 1 and perhaps 2.
+        // A column called so that counts: 0, 1 and perhaps 2, or from 1.
         let counts = || {
             let values: BTreeSet<&str> = table.values(column).collect();
             is_named
-                && [&["0", "1"][..], &["0", "1", "2"]]
+                && [&["0", "1"][..], &["0", "1", "2"], &["1", "2"], &["1", "2", "3"]]
                     .iter()
                     .any(|few| few.iter().copied().eq(values.iter().copied()))
         };
@@ -299,7 +335,8 @@ pub(super) fn unread(table: &Table, read: Option<&SplitColumn>, taken: &[usize])
             return None;
         }
         let read = read.map(|read| read.names(&table.header));
-        Some(Notice::SplitNotRead { column: name.clone(), odd, read })
+        let meanings = meanings(&table.values(column).filter(|value| !named(value)).collect());
+        Some(Notice::SplitNotRead { column: name.clone(), odd, meanings, read })
     };
     let others = (0..table.header.len()).filter(|column| !used.contains(column) && !taken.contains(column));
     others.filter_map(one).collect()

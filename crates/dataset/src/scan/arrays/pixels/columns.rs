@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::files;
 use crate::scan::labels::Label;
 use crate::scan::manifest::{
-    GROUP, Wanted, first_of_each, flagged_split, is_label_name, is_path_name, is_pixel_name, is_split_name,
-    meaning, names_groups, table_text, truth,
+    GROUP, Wanted, by_name, first_of_each, flagged_split, is_label_name, is_path_name, is_pixel_name,
+    is_split_name, meaning, names_groups, say_splits, table_text, truth,
 };
-use crate::scan::names::{split_of, words};
+use crate::scan::names::words;
 use crate::{Layout, ScanError, Split};
 
 pub(super) use crate::scan::manifest::SplitColumn;
@@ -99,7 +99,7 @@ impl Columns {
         let field = |column: usize| record.get(column).unwrap_or_default();
         let split = match &self.split {
             None => None,
-            Some(SplitColumn::Named(column)) => match meaning(field(*column), layout, split_in) {
+            Some(SplitColumn::Named(column)) => match meaning(field(*column), layout) {
                 Some(None) => return Ok(None),
                 Some(said) => said,
                 None => return Err(WrongRow::Split(field(*column).to_owned())),
@@ -253,7 +253,17 @@ pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, 
         None => {
             let named = others.iter().copied().find(|&column| is_split_name(&names[column]));
             let flags = || first_of_each(others.iter().filter_map(|&column| flag(column)));
-            named.map(SplitColumn::Named).or_else(flags)
+            let first = |column: usize| second.as_ref()?.as_ref().ok()?.get(column);
+            // Nothing else can be meant, whatever it is called. All rows are read only where the first one says so.
+            let by_values = || {
+                let mut like =
+                    others.iter().copied().filter(|&column| first(column).and_then(by_name).is_some());
+                like.find(|&column| {
+                    values_of(path, column)
+                        .is_some_and(|values| say_splits(values.iter().map(String::as_str)))
+                })
+            };
+            named.or_else(by_values).map(SplitColumn::Named).or_else(flags)
         }
     };
     let of_splits = split.as_ref().map_or(Vec::new(), SplitColumn::columns);
@@ -296,17 +306,15 @@ fn in_order(names: &[String], columns: Vec<usize>) -> Vec<usize> {
     sorted.into_iter().map(|(_, column)| column).collect()
 }
 
+/// The values of a column of a table with a header.
+fn values_of(path: &Path, column: usize) -> Option<Vec<String>> {
+    let bytes = files::read_up_to(path, super::super::MAX_BYTES).ok()?;
+    let (text, separator) = table_text(&bytes).ok()?;
+    let records = super::reader(&text, separator).into_records().skip(1);
+    records.map(|record| Some(record.ok()?.get(column)?.to_owned())).collect()
+}
+
 /// Whether a text is a number that is not whole.
 fn is_fraction(text: &str) -> bool {
     number(text).is_some_and(|value| value.fract() != 0.0)
-}
-
-/// The split of a value. Competitions call the set that they show results on while they run `PublicTest`, and the one that
-/// decides `PrivateTest`.
-fn split_in(text: &str) -> Option<Split> {
-    match text.to_lowercase().as_str() {
-        "publictest" | "public" => Some(Split::Val),
-        "privatetest" | "private" => Some(Split::Test),
-        _ => split_of(text),
-    }
 }

@@ -12,11 +12,11 @@ use super::{Arrays, Contents, Part};
 use crate::files;
 use crate::pattern::Patterns;
 use crate::scan::manifest::{
-    Lines, Wanted, says_no_split, table_reason, table_text, tables_of, without_label,
+    Lines, Wanted, is_fold_name, says_no_split, table_reason, table_text, tables_of, without_label,
 };
 use crate::{ArrayImages, BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
-use columns::{Columns, Row, WrongRow};
+use columns::{Columns, Row, SplitColumn, WrongRow};
 
 /// The images of a table; `None` where its columns are no pixels.
 pub(super) fn in_table(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays>, ScanError> {
@@ -235,6 +235,12 @@ impl Arrays {
             let column = shape.names[column].clone();
             self.notices.push(Notice::LooksLikeGroup { column, groups, images, split_given });
         }
+        let read = shape.split.as_ref().map_or(Vec::new(), SplitColumn::columns);
+        let is_free = |column: &usize| {
+            !read.contains(column) && Some(*column) != shape.label && Some(*column) != shape.group
+        };
+        let folds = (0..shape.names.len()).filter(is_free).find(|&column| is_fold_name(&shape.names[column]));
+        self.notices.extend(folds.map(|column| Notice::Folds { column: shape.names[column].clone() }));
         for (split, Rows { pixels, labels, groups }) in splits {
             let images = ArrayImages { width: side, height: side, channels, pixels };
             // As the rows of one table have one name, those of a split are told apart by it.
