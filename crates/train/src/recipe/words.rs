@@ -408,7 +408,9 @@ mod tests {
             ("warmup_epochs=5", "counted in updates: schedule.warmup_steps=500"),
             ("horizontal_flip=true", "type --set 'augment.transforms=[{ horizontal_flip = {} }]'"),
             ("augment.hflip=0.3", "type --set 'augment.transforms=[{ horizontal_flip = { p = 0.3 } }]'"),
-            ("rotation_range=20", "type --set 'augment.transforms=[{ rotate = {} }]'"),
+            ("rotation_range=20", "type --set 'augment.transforms=[{ rotate = { limit = 20 } }]'"),
+            // A strength, and no probability.
+            ("zoom_range=0.2", "type --set 'augment.transforms=[{ shift_scale_rotate = {} }]'"),
             ("train.monitor=val/f1", "no metric is named `f1`; there are val/macro_f1 and val/weighted_f1"),
             ("train.monitor=f1", "such as val/macro_f1 or val/weighted_f1, got `f1`"),
             ("train.monitor=val_auc", "such as val/macro_auc or val/weighted_auc, got `val_auc`"),
