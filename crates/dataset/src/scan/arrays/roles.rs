@@ -121,17 +121,16 @@ pub(super) fn names_split(name: &str) -> bool {
 
 /// What an array holds, and of which split, by its name alone.
 pub(super) fn role(name: &str) -> Option<(Role, Option<Split>)> {
-    // `data_split` is no data.
-    if is_split_name(name) {
-        return None;
-    }
     let (stem, split) = stem(name);
     if matches!(&stem[..], [only] if only == GROUP || only == "groups") {
         return Some((Role::Groups, split));
     }
     let words = words(name);
     let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-    let by_name = match (has(IMAGES), has(LABELS)) {
+    // `data_split` is no data.
+    let is_split =
+        is_split_name(name) && words.iter().all(|word| word == "data" || !IMAGES.contains(&word.as_str()));
+    let by_name = match (has(IMAGES) && !is_split, has(LABELS)) {
         (true, false) => Role::Images,
         (_, true) => Role::Labels,
         (false, false) if names_groups(&stem.join("_")) => Role::LikeGroups,
@@ -156,7 +155,10 @@ mod tests {
         assert_eq!(role("labels"), Some((Role::Labels, None)));
         assert_eq!(role("groups_train"), Some((Role::Groups, Some(Split::Train))));
         assert_eq!(role("patient_ids"), Some((Role::LikeGroups, None)));
-        assert_eq!(role("weights"), None);
+        for name in ["weights", "data_split"] {
+            assert_eq!(role(name), None, "{name}");
+        }
+        assert_eq!(role("train_split_images"), Some((Role::Images, Some(Split::Train))));
         for name in ["split", "Subset", "is_valid", "isTest", "test_mask", "train_idx", "fold", "val"] {
             assert!(names_split(name), "{name}");
         }
