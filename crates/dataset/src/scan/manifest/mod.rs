@@ -70,8 +70,8 @@ pub(super) fn list_all(
 ) -> Result<Listing, ScanError> {
     let mut files = Vec::new();
     let mut beside = Beside::default();
-    let mut taken =
-        Taken { what: Vec::new(), keys: vec!["data.path_column", "data.label_column", "data.images"] };
+    let keys = vec!["data.path_column", "data.label_column", "data.split_column", "data.images"];
+    let mut taken = Taken { what: Vec::new(), keys };
     // On which line of which table a file was.
     let mut seen: HashMap<PathBuf, (String, u64)> = HashMap::new();
     for (split, path) in tables {
