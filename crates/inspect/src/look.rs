@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pupila_dataset::{Cache, Dataset, Skipped, Source, read_file};
-use pupila_image::{DecodeError, Image, Reading};
+use pupila_image::{DecodeError, Image, Interpolation, Reading, resize};
 use rayon::prelude::*;
 use twox_hash::XxHash3_128;
 
-use crate::measure::{measure, of_picture};
+use crate::measure::{at_most, measure, of_picture, shrunk};
 use crate::rows::{Rows, Writer};
 use crate::{Measurement, SIDE, Thumbnails, record};
 
@@ -211,11 +211,15 @@ fn array_image(dataset: &Dataset, place: usize, reading: &Reading) -> Result<Ima
     Ok(Image::new(sample.width, sample.height, sample.channels, pixels)?.to_channels(3)?)
 }
 
-/// The picture of a sample at up to 256 pixels on the longer side, in color; `None` where it cannot be read.
-pub fn picture(dataset: &Dataset, place: usize, reading: &Reading) -> Option<Image> {
+/// The picture of a sample, in color, with at most `longer` pixels on its longer side; `None` where it cannot be read.
+pub fn picture(dataset: &Dataset, place: usize, reading: &Reading, longer: u32) -> Option<Image> {
     let sample = &dataset.samples[place];
     match sample.source {
-        Source::File => Some(measure(&read_file(&sample.path).ok()?, reading).ok()?.picture),
-        Source::Array { .. } => array_image(dataset, place, reading).ok(),
+        Source::File => at_most(&read_file(&sample.path).ok()?, longer, reading).ok(),
+        Source::Array { .. } => {
+            let image = array_image(dataset, place, reading).ok()?;
+            let (width, height) = shrunk((image.width(), image.height()), longer);
+            Some(resize(&image, width, height, Interpolation::Area))
+        }
     }
 }

@@ -15,14 +15,12 @@ const MEASURED: u32 = 256;
 /// The share of each side that is the border.
 const BORDER: f32 = 0.04;
 
-/// A measurement, and the picture that it is of at up to 256 pixels on the longer side.
+/// What one look at a file leaves.
 pub struct Measured {
     /// The numbers.
     pub measurement: Measurement,
     /// The small pictures.
     pub thumbnails: Thumbnails,
-    /// The picture in color.
-    pub picture: Image,
 }
 
 /// Looks at the bytes of an image file.
@@ -32,7 +30,7 @@ pub struct Measured {
 pub fn measure(bytes: &[u8], reading: &Reading) -> Result<Measured, DecodeError> {
     let header = probe(bytes)?;
     let size = (header.width, header.height);
-    let picture = decode_shrunk(bytes, 3, shrunk(size), &Limits::default(), reading)?;
+    let picture = decode_shrunk(bytes, 3, shrunk(size, MEASURED), &Limits::default(), reading)?;
     let (mut measurement, thumbnails) = of_picture(&picture);
     measurement.format = Some(header.format);
     measurement.bytes = bytes.len() as u64;
@@ -42,18 +40,23 @@ pub fn measure(bytes: &[u8], reading: &Reading) -> Result<Measured, DecodeError>
     measurement.color = header.channels == 3;
     measurement.jpeg_quality = jpeg_quality(bytes);
     measurement.taken = exif_block(bytes).map(taken).unwrap_or_default();
-    Ok(Measured { measurement, thumbnails, picture })
+    Ok(Measured { measurement, thumbnails })
 }
 
-/// The size at which a picture is measured: none is enlarged.
-fn shrunk((width, height): (u32, u32)) -> (u32, u32) {
+/// A picture in color whose longer side has at most so many pixels, of the bytes of a file.
+pub(crate) fn at_most(bytes: &[u8], longer: u32, reading: &Reading) -> Result<Image, DecodeError> {
+    let header = probe(bytes)?;
+    decode_shrunk(bytes, 3, shrunk((header.width, header.height), longer), &Limits::default(), reading)
+}
+
+/// The size at which the longer side has at most so many pixels: no picture is enlarged.
+pub(crate) fn shrunk((width, height): (u32, u32), most: u32) -> (u32, u32) {
     let longer = width.max(height);
-    if longer <= MEASURED {
+    if longer <= most {
         return (width, height);
     }
-    let side = |side: u32| {
-        ((u64::from(side) * u64::from(MEASURED) + u64::from(longer) / 2) / u64::from(longer)).max(1)
-    };
+    let side =
+        |side: u32| ((u64::from(side) * u64::from(most) + u64::from(longer) / 2) / u64::from(longer)).max(1);
     (side(width) as u32, side(height) as u32)
 }
 
@@ -199,10 +202,10 @@ mod tests {
 
     #[test]
     fn pictures_are_shrunk_to_the_longer_side_and_never_enlarged() {
-        assert_eq!(shrunk((1024, 512)), (256, 128));
-        assert_eq!(shrunk((10, 3000)), (1, 256));
-        assert_eq!(shrunk((256, 100)), (256, 100));
-        assert_eq!(shrunk((u32::MAX, 1)), (256, 1));
+        assert_eq!(shrunk((1024, 512), MEASURED), (256, 128));
+        assert_eq!(shrunk((10, 3000), MEASURED), (1, 256));
+        assert_eq!(shrunk((256, 100), MEASURED), (256, 100));
+        assert_eq!(shrunk((u32::MAX, 1), MEASURED), (256, 1));
     }
 
     #[test]

@@ -8,7 +8,9 @@ use crate::classifier::Classifier;
 use crate::evaluation::EvaluationOptions;
 use pupila_dataset::Split;
 use pupila_metrics::{Predictions, group_numbers};
-use pupila_run::{Look, Looks, LooksSummary, RunFolder, StateFolder, note_look, read_looks};
+use pupila_run::{
+    Look, Looks, LooksSummary, RunFolder, StateFolder, note_contents, note_look, read_looks, shared_looks,
+};
 use pupila_train::{Images, fingerprint_of};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -57,14 +59,25 @@ pub(crate) fn note(
     let mut before = of_run.map_or_else(Looks::default, |path| noted(&path, &look, &mut troubles));
     // The run may have looked at other sets too.
     before.looks.retain(|before| before.test_set == look.test_set);
+    let mut shared = Vec::new();
     let record = match options.state.clone().or_else(StateFolder::of_user) {
         None => "no record of earlier looks: there is no place for one; set PUPILA_STATE_DIR".to_owned(),
         Some(state) => {
             let path = state.file(&look.test_set);
+            let contents: Vec<u64> =
+                samples.iter().map(|&at| images.dataset.samples[at].content as u64).collect();
+            shared = shared_looks(&state, &look.test_set, &contents);
             let tried = troubles.len();
             let known = noted(&path, &look, &mut troubles);
             let is_empty = known.looks.is_empty() && known.damaged.is_empty();
             before.damaged.clone_from(&known.damaged);
+            if troubles.len() == tried
+                && let Err(error) = note_contents(&state, &look.test_set, &contents)
+            {
+                troubles.push(format!(
+                    "which images this test set has is not noted: {error}; looks at a part of it will not be known"
+                ));
+            }
             // Both have a look that was noted here.
             before.looks.retain(|look| !known.looks.contains(look));
             before.looks.splice(0..0, known.looks);
@@ -87,7 +100,7 @@ pub(crate) fn note(
     let numbers: Option<Vec<u32>> = numbers.map(|numbers| order.iter().map(|&at| numbers[at]).collect());
     let summary = LooksSummary::of(&look, &before, numbers.as_deref());
     let trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
-    Some(LooksSummary { record, trouble, ..summary })
+    Some(LooksSummary { record, trouble, shared, ..summary })
 }
 
 /// Notes a look in a file: what was there before. Where it cannot be written it may still be read.

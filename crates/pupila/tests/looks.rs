@@ -71,9 +71,19 @@ fn evaluations_of_a_test_set_are_counted_by_its_content() {
     assert_eq!(sandbox.read("runs/one/looks.jsonl").lines().count(), 2);
     let views = eval(&sandbox, &["runs/one", "--split", "test", "--tta", "flips"]);
     assert_eq!(counts(&views), (4.into(), 3.into()), "{}", views.stderr);
-    // A part of it is another set, of which nothing is known.
+    // A part of it is another set, of which is told what it shares with the first.
     fs::remove_file(elsewhere.join("a/099.png")).unwrap();
-    assert_eq!(counts(&eval(&sandbox, &["runs/two", elsewhere.to_str().unwrap()])), (1.into(), 1.into()));
+    let part = eval(&sandbox, &["runs/two", elsewhere.to_str().unwrap()]);
+    assert_eq!(counts(&part), (1.into(), 1.into()));
+    let shared = &part.json()["looks"]["shared"];
+    assert_eq!(
+        (shared[0]["common"].clone(), shared[0]["images"].clone()),
+        (59.into(), 60.into()),
+        "{shared}"
+    );
+    assert_eq!((shared[0]["evaluations"].clone(), shared[0]["models"].clone()), (4.into(), 3.into()));
+    let told = "All of its 59 images are in another test set too, of 60 images, which was looked at 4 times, by 3 models";
+    assert!(part.stderr.contains(told), "{}", part.stderr);
     // Training and validation images are no test set, and the validation images are not by another name.
     let state = fs::read_dir(sandbox.path("state/looks")).unwrap().count();
     let folder = data.join("val");

@@ -18,6 +18,7 @@ mod leaks;
 mod learnt;
 mod lock;
 mod looks;
+mod looks_shared;
 mod looks_summary;
 mod named;
 mod predictions;
@@ -41,6 +42,7 @@ pub use leaks::{Leaks, PartScores, TrainingCopy, leaks_csv, trained_on, was_trai
 pub use learnt::LearntFrom;
 pub use lock::RunLock;
 pub use looks::{Look, Looks, StateFolder, note_look, read_looks};
+pub use looks_shared::{SharedLooks, note_contents, shared_looks};
 pub use looks_summary::LooksSummary;
 pub use named::{Named, Number, finite};
 pub use predictions::{PredictionsFile, is_of_a_run, may_hold_predictions, predictions_csv};

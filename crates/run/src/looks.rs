@@ -106,6 +106,10 @@ impl StateFolder {
         set("PUPILA_STATE_DIR").or_else(system).map(StateFolder)
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The file of a test set.
     pub fn file(&self, test_set: &str) -> PathBuf {
         self.0.join("looks").join(format!("{test_set}.jsonl"))

@@ -1,6 +1,7 @@
 //! What the notes say of a test set: how often it was looked at, by how many models, and how much the best of them is flattered.
 
 use crate::looks::{Look, Looks};
+use crate::looks_shared::SharedLooks;
 use pupila_metrics::{optimism_of_best, optimism_of_independent};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct LooksSummary {
     /// The fingerprint of the test set.
     pub test_set: String,
+    /// Its images.
+    pub images: usize,
     /// Evaluations that are known, this one among them.
     pub evaluations: usize,
     /// Models that are known to be judged, this one among them: the same model twice is one.
@@ -26,6 +29,8 @@ pub struct LooksSummary {
     pub optimism_of_independent_frac: Option<f64>,
     /// Lines of the record that cannot be read.
     pub damaged_lines: usize,
+    /// Looks at other test sets that have images of this one, those with most of them first; `optimism_frac` knows nothing of them.
+    pub shared: Vec<SharedLooks>,
     /// What is to be said of the record itself: that there was none, or why it is not known.
     pub record: String,
     /// What went wrong with the record, which ends nothing.
@@ -61,6 +66,7 @@ impl LooksSummary {
             best.map(|(accuracy, _)| optimism_of_independent(models.len(), look.images, accuracy));
         LooksSummary {
             test_set: look.test_set.clone(),
+            images: look.images,
             evaluations: all.len(),
             models: models.len(),
             first_at_s: all.iter().map(|look| look.at_s).min().unwrap_or(look.at_s),
@@ -86,6 +92,7 @@ impl LooksSummary {
         let models =
             if self.models == 1 { "one model".to_owned() } else { format!("{} models", self.models) };
         said.push(format!("This test set was looked at {times}, by {models}, as far as is known."));
+        said.extend(self.shared_sentence());
         if let (Some(optimism), Some(best)) =
             (self.optimism_frac.filter(|_| self.models > 1), self.best_accuracy)
         {
@@ -109,6 +116,26 @@ impl LooksSummary {
             said.push(format!("Of the record {lines} cannot be read: there may have been more looks."));
         }
         said
+    }
+
+    fn shared_sentence(&self) -> Option<String> {
+        let most = self.shared.first()?;
+        let times = |count| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        let models = |count| if count == 1 { "one model".to_owned() } else { format!("{count} models") };
+        let which = match most.common == self.images {
+            true => format!("All of its {}", self.images),
+            false => format!("{} of its {}", most.common, self.images),
+        };
+        let sets = match self.shared.len() {
+            1 => String::new(),
+            n => format!(" Of {} more sets that share images with it the looks are in summary.json.", n - 1),
+        };
+        Some(format!(
+            "{which} images are in another test set too, of {} images, which was looked at {}, by {}: what was chosen there is chosen by these images as well.{sets}",
+            most.images,
+            times(most.evaluations),
+            models(most.models)
+        ))
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) fn go(
     ending(output, &run, &session)
 }
 
-/// Why a run ended with an error; where there is no space for what it writes, what to do.
+/// Why a run ended with an error; the model that it leaves all the same; where there is no space for what it writes, what to do.
 fn unwritten(error: pupila::Error, folder: Option<PathBuf>) -> Failure {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     let mut is_full = false;
@@ -102,9 +102,21 @@ fn unwritten(error: pupila::Error, folder: Option<PathBuf>) -> Failure {
             matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge));
         cause = error.source();
     }
-    let Some(folder) = folder.filter(|_| is_full) else { return error.into() };
-    let folder = pupila::in_a_shell(&folder.display().to_string());
-    Failure::work(anyhow::anyhow!("{error}\nfree space, then {} resume {folder}", tell::program()))
+    let Some(folder) = folder.filter(|_| error.kind() == pupila::ErrorKind::Work) else {
+        return error.into();
+    };
+    let mut said = error.to_string();
+    let model = folder.join(RunFolder::MODEL);
+    if model.is_file() {
+        said += &format!("\nthe best model so far is {}", model.display());
+    }
+    if is_full {
+        let folder = pupila::in_a_shell(&folder.display().to_string());
+        said += &format!("\nfree space, then {} resume {folder}", tell::program());
+    } else if !model.is_file() {
+        return error.into();
+    }
+    Failure::work(anyhow::anyhow!(said))
 }
 
 /// How it ended, as an exit code, and where everything is.

@@ -289,10 +289,13 @@ impl Pictures {
                 if stop.is_set() {
                     return None;
                 }
-                let picture = picture(&inspected.dataset, place, reading)?;
-                let small = small.contains(&place).then(|| shrunk(&picture, MAP_SIDE));
-                let large = large.contains(&place).then(|| shrunk(&picture, SIDE));
-                Some((place, large, small))
+                if !large.contains(&place) {
+                    let small = picture(&inspected.dataset, place, reading, MAP_SIDE)?;
+                    return Some((place, None, Some(small)));
+                }
+                let large = picture(&inspected.dataset, place, reading, SIDE)?;
+                let small = small.contains(&place).then(|| shrunk(&large, MAP_SIDE));
+                Some((place, Some(large), small))
             })
             .collect();
         let mut pictures = Pictures::default();

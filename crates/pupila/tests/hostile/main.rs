@@ -7,13 +7,15 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+mod bombs;
+mod world;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use tempfile::TempDir;
+use world::{TINY, World};
 
 /// Draws numbers, the same in every run.
 struct Draws(u64);
@@ -172,96 +174,6 @@ fn name(number: usize, ending: &str, draws: &mut Draws) -> Vec<u8> {
     [format!("{number:04}").as_bytes(), &odd[..], b".", ending.as_bytes()].concat()
 }
 
-struct World {
-    folder: TempDir,
-}
-
-impl World {
-    fn new(name: &str) -> Self {
-        let prefix = format!("hostile-{name}-");
-        let folder =
-            tempfile::Builder::new().prefix(&prefix).tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        World { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Runs the program within its bounds.
-    fn pupila(&self, arguments: &[&OsStr]) -> Output {
-        let bounded = "ulimit -v 2000000; ulimit -t 120; ulimit -c 0; exec timeout -s KILL 600 \"$0\" \"$@\"";
-        Command::new("bash")
-            .args(["-c", bounded, env!("CARGO_BIN_EXE_pupila")])
-            .args(arguments)
-            .current_dir(&self.folder)
-            .env("PUPILA_CACHE_DIR", self.path("cache"))
-            .env("PUPILA_STATE_DIR", self.path("state"))
-            .env("RUST_BACKTRACE", "1")
-            .env_remove("MLFLOW_TRACKING_URI")
-            .output()
-            .unwrap()
-    }
-
-    /// The same, and what must hold of every end.
-    fn tried(&self, arguments: &[&str], what: &str) -> (i32, String) {
-        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-        let output = self.pupila(&arguments);
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        let code = output.status.code();
-        assert!(
-            code.is_some_and(|code| (0..=3).contains(&code)) && !said.contains("panicked"),
-            "{what}: {arguments:?}: {:?}\n{said}",
-            output.status
-        );
-        assert!(
-            code == Some(0) || !output.stderr.is_empty() || !output.stdout.is_empty(),
-            "{what}: no word of it"
-        );
-        // Names are shown without what a terminal obeys.
-        assert!(
-            !said.contains("\u{1b}[31mred"),
-            "{what}: {arguments:?}: an escape of a name reaches the terminal"
-        );
-        (code.unwrap_or(-1), said)
-    }
-
-    /// Photographs to train on, different in their last bytes.
-    fn photographs(&self, sources: &Sources, data: &str) {
-        for (split, n) in [("train", 6), ("val", 3)] {
-            for class in ["a", "b"] {
-                let folder = self.path(data).join(split).join(class);
-                fs::create_dir_all(&folder).unwrap();
-                for number in 0..n {
-                    let bytes =
-                        [&sources.photograph[..], format!("{split}{class}{number}").as_bytes()].concat();
-                    fs::write(folder.join(format!("good{number}.jpg")), bytes).unwrap();
-                }
-            }
-        }
-    }
-
-    fn fifo(&self, path: &Path) {
-        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
-    }
-}
-
-const TINY: [&str; 12] = [
-    "--epochs",
-    "1",
-    "--size",
-    "8",
-    "--batch",
-    "8",
-    "--no-tensorboard",
-    "--set",
-    "model.name=mlp",
-    "--set",
-    "model.hidden=[4]",
-    "--set",
-];
-
 /// So many rounds of each kind; the number of hostile files.
 fn rounds(seed: u64, rounds: usize) -> usize {
     const EACH: usize = 40;
@@ -272,7 +184,7 @@ fn rounds(seed: u64, rounds: usize) -> usize {
     for round in 0..rounds {
         let world = World::new(&format!("{seed}-{round}"));
         let what = format!("seed {seed}, round {round}");
-        world.photographs(&sources, "data");
+        world.photographs(&sources.photograph, "data");
         let train = world.path("data/train/a");
         // Files in the way of the regular ones, in the way that a name of a picture ends.
         // Those of train/, with the good ones, and those of val/.
@@ -388,7 +300,7 @@ fn hostile_files_are_told_and_end_nothing() {
 #[test]
 fn what_is_no_file_is_refused_at_once() {
     let (sources, world) = (Sources::new(), World::new("devices"));
-    world.photographs(&sources, "data");
+    world.photographs(&sources.photograph, "data");
     fs::create_dir_all(world.path("piped")).unwrap();
     for name in [
         "pipe.csv",
