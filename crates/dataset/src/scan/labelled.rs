@@ -65,9 +65,18 @@ pub fn scan_labelled(
             nothing_is_split(&mut listing.beside.notices);
             of_files(one_split_of(path, listing, wanted)?)?
         }
-        Data::Folder(table) => {
-            let mut listing = folders::list_one(path, &patterns, layout, classes, wanted)?;
-            listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));
+        Data::Folder { lists, beside } => {
+            let list = |wanted| folders::list_one(path, &patterns, layout, classes, wanted);
+            let mut listing = match list(wanted) {
+                // The folders say none, and the tables may.
+                Err(ScanError::NoSplits { .. }) if !lists.is_empty() => list(None)?,
+                listing => listing?,
+            };
+            if !lists.is_empty() && listing.files.iter().all(|file| file.split.is_none()) {
+                listing.part(path, &lists, &of_table)?;
+                listing = one_split_of(path, listing, wanted)?;
+            }
+            listing.beside.notices.extend(beside.map(|path| Notice::TableBeside { path }));
             of_files(listing)?
         }
     };

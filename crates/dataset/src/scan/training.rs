@@ -43,13 +43,14 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
         }
         Data::Arrays(arrays) => arrays.train(path, layout, &patterns)?,
         Data::Shards(shards) => from_files(path, shards.list(path, &patterns, layout)?, options, cache)?,
-        Data::Folder(table) => {
+        Data::Folder { lists, beside } => {
             let mut listing = folders::list(path, &patterns, layout)?;
             if let Some(found) = masks::find(&listing).filter(|_| !layout.names_splits()) {
                 let masks::Masks { pictures, masks, example } = found;
                 return Err(ScanError::Masks { path: path.to_owned(), pictures, masks, example });
             }
-            listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));
+            listing.part(path, &lists, &of_table)?;
+            listing.beside.notices.extend(beside.map(|path| Notice::TableBeside { path }));
             from_files(path, listing, options, cache)?
         }
     };

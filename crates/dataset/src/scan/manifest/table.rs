@@ -15,7 +15,7 @@ const GLANCE_BYTES: u64 = 1 << 18;
 const SEPARATORS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
 /// A table, read.
-pub(super) struct Table {
+pub(in crate::scan) struct Table {
     pub(super) path: PathBuf,
     pub(super) header: Vec<String>,
     /// Each row with its line, from 1 for the header.
@@ -25,6 +25,11 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// One of columns that were read otherwise.
+    pub(in crate::scan) fn of(path: &Path, header: Vec<String>, rows: Vec<(u64, StringRecord)>) -> Table {
+        Table { path: path.to_owned(), header, rows, bad: Vec::new() }
+    }
+
     /// All of it.
     pub(super) fn read(path: &Path) -> Result<Table, ScanError> {
         let bytes = read_file(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
