@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples, several_pages};
-use super::{Data, Listing, check_layout, folders, list_tables, manifest, rename, root_of};
+use super::{Data, Listing, check_layout, folders, list_tables, manifest, masks, rename, root_of};
 use crate::files;
 use crate::options::check_exclude;
 use crate::pattern::Patterns;
@@ -72,6 +72,7 @@ pub fn scan_labelled(
                 Err(ScanError::NoSplits { .. }) if !lists.is_empty() => list(None)?,
                 listing => listing?,
             };
+            masks::check_beside(path, &mut listing, layout)?;
             if !lists.is_empty() && listing.files.iter().all(|file| file.split.is_none()) {
                 listing.part(path, &lists, &of_table)?;
                 listing = one_split_of(path, listing, wanted)?;

@@ -190,20 +190,20 @@ fn rename(listing: &mut Listing, layout: &Layout) {
 }
 
 /// Names of classes that are probably meant to be one.
-fn similar_classes(listing: &Listing) -> Vec<Notice> {
+fn similar_classes(listing: &Listing) -> Vec<Vec<(String, usize)>> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &listing.files {
         *counts.entry(&file.class).or_default() += 1;
     }
     let groups = similar::groups(counts.keys().copied());
-    let notice = |names: Vec<&str>| {
+    let counted = |names: Vec<&str>| {
         let mut classes: Vec<(String, usize)> =
             names.into_iter().map(|name| (name.to_owned(), counts[name])).collect();
         // Stable: of equally many the first by name.
         classes.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-        Notice::SimilarClasses { classes }
+        classes
     };
-    groups.into_iter().map(notice).collect()
+    groups.into_iter().map(counted).collect()
 }
 
 fn missing(path: &Path) -> ScanError {

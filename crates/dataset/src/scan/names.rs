@@ -267,6 +267,12 @@ pub(super) fn flagged_split(name: &str) -> Option<Split> {
 }
 
 fn split_of_words(words: &[String]) -> Option<Split> {
+    if let [a, b] = words
+        && a == "hold"
+        && b == "out"
+    {
+        return Some(Split::Test);
+    }
     let mut rest = words.iter().filter(|word| !is_number(word) && !is_filler(word));
     let split = split_of_word(rest.next()?)?;
     rest.next().is_none().then_some(split)

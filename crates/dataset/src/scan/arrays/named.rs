@@ -10,7 +10,7 @@ use super::npy::Array;
 use super::roles::{Role, Roles, role, without_split};
 use super::{Arrays, Contents, MAX_BYTES, Part};
 use crate::files;
-use crate::scan::manifest::{Wanted, without_label};
+use crate::scan::manifest::{HOW_NONE, Wanted, without_label};
 use crate::{Form, Layout, Notice, ScanError, Split, Taken};
 
 /// So many bytes hold the header of an array.
@@ -66,7 +66,7 @@ impl Found {
                 match read {
                     (contents, None) => parts.push(Part::Read(contents)),
                     (contents, Some((splits, name))) => {
-                        words += &format!(", {name} the splits");
+                        words += &format!(", {name} the splits{HOW_NONE}");
                         let left_out = splits.iter().filter(|split| split.is_none()).count();
                         if left_out > 0 {
                             words += &format!(" ({left_out} images left out)");

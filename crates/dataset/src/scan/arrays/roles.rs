@@ -109,7 +109,7 @@ fn array_words(name: &str) -> Vec<String> {
         let mut cuts = word.char_indices().skip(1).map(|(at, _)| word.split_at(at));
         // `index` and `pixels` are words by themselves.
         let cut = cuts.find(|(a, b)| holds(a) && names_split(b) || names_split(a) && holds(b));
-        match cut.filter(|_| !holds(&word) && split_of(&word).is_none()) {
+        match cut.filter(|_| !holds(&word)) {
             Some((a, b)) => vec![a.to_owned(), b.to_owned()],
             None => vec![word],
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::columns::{Columns, Wrong};
 use super::files::{Finder, Row};
+use super::lists::texts;
 use super::table::Table;
 use super::{Lists, Wanted, is_table, list_all};
 use crate::files;
@@ -37,12 +38,13 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
     }
     let top = Folder::read(root, root, wanted.patterns)?;
     let tables = tables_in(root, &top);
+    let mut lists = texts(root, &folders_of_tables(root, &top), wanted);
     if tables.is_empty() {
-        return Ok(NOTHING);
+        return Ok(Found::Folders { lists, beside: None });
     }
     let no_classes = wanted.layout.names_columns() || holds_no_classes(&top);
     let splits = table_splits(&tables);
-    let (mut naming, mut failed, mut lists) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut naming, mut failed) = (Vec::new(), Vec::new());
     for (path, split) in tables.iter().zip(splits) {
         match names_images(root, path, wanted.layout) {
             Glance::Labelled => naming.push((split, path.clone())),
@@ -75,7 +77,7 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
 }
 
 /// The splits that tables are called after.
-fn table_splits(tables: &[PathBuf]) -> Vec<Option<Split>> {
+pub(super) fn table_splits(tables: &[PathBuf]) -> Vec<Option<Split>> {
     let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let stems: Vec<String> = tables.iter().map(stem).collect();
     splits_of(&stems.iter().map(String::as_str).collect::<Vec<_>>())
@@ -94,12 +96,13 @@ pub(in crate::scan) fn tables_of(folder: &Path) -> Vec<PathBuf> {
 
 /// The tables directly in a folder, and in its folders that have no images of their own.
 fn tables_in(root: &Path, top: &Folder) -> Vec<PathBuf> {
-    let mut tables = tables_of(root);
-    // Class folders hold images, and reading them all would take as long as the scan.
-    for folder in top.folders.iter().filter(|folder| folders::folders_only(folder).is_some()) {
-        tables.extend(tables_of(folder));
-    }
-    tables
+    folders_of_tables(root, top).iter().flat_map(|folder| tables_of(folder)).collect()
+}
+
+/// A folder, and its folders that have no images of their own. Class folders hold images, and reading them all would take as long as the scan.
+fn folders_of_tables(root: &Path, top: &Folder) -> Vec<PathBuf> {
+    let inner = top.folders.iter().filter(|folder| folders::folders_only(folder).is_some());
+    std::iter::once(root.to_owned()).chain(inner.cloned()).collect()
 }
 
 enum Glance {

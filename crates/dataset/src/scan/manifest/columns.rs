@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::column_names::{GROUP, LABELS, PATHS, names_groups, rank};
+use super::column_names::{GROUP, LABELS, PATHS, is_split_name, names_groups, rank};
 use super::one_hot;
-use super::split_values::meaning;
+use super::split_values::{meaning, taken_for};
 use super::splits::{self, Flag, SplitColumn};
 use super::table::Table;
 use crate::suggest::{nearest, toml_string};
@@ -72,9 +72,10 @@ impl Columns {
     }
 
     /// What was taken for what, in words.
-    pub(super) fn said(&self, table: &Table) -> String {
+    pub(super) fn said(&self, table: &Table, layout: &Layout) -> String {
         let name = |column: usize| table.header[column].as_str();
-        let mut text = format!("table {}: {} names the files", table.name(), name(self.path));
+        let read = if table.is_western { " read as Windows-1252" } else { "" };
+        let mut text = format!("table {}{read}: {} names the files", table.name(), name(self.path));
         match &self.label {
             Label::Column(label) => text += &format!(", {} the classes", name(*label)),
             Label::OneHot { columns, rest } => {
@@ -86,13 +87,21 @@ impl Columns {
             }
         }
         match &self.split {
-            Some(SplitColumn::Named(column)) => text += &format!(", {} the splits", name(*column)),
+            Some(SplitColumn::Named(column)) => {
+                let values = taken_for(table.values(*column), layout);
+                text += &format!(", {} the splits{values}", name(*column));
+            }
             Some(SplitColumn::Flags(flags)) => {
                 for Flag { column, split } in flags {
                     text += &format!(", {} whether a row is {split}", name(*column));
                 }
             }
             None => {}
+        }
+        // What nobody calls so was guessed, and may be something else.
+        let is_called_so = |column: &usize| is_split_name(name(*column));
+        if self.split.as_ref().is_some_and(|split| !split.columns().iter().all(is_called_so)) {
+            text += splits::HOW_NONE;
         }
         if let Some(column) = self.group {
             text += &format!(", {} the groups", name(column));

@@ -12,6 +12,7 @@ mod one_hot;
 mod split_values;
 mod splits;
 mod table;
+mod western;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -30,11 +31,11 @@ pub(super) use column_names::{
     GROUP, is_label_name, is_path_name, is_pixel_name, is_pixel_table, is_split_name, names_groups,
 };
 pub(super) use columns::{Wrong, without_label};
-pub(super) use lists::Lists;
+pub(super) use lists::{Lists, beside_named};
 pub(super) use one_hot::{class as one_hot_class, find_one_hot};
-pub(super) use split_values::{meaning, say_splits};
+pub(super) use split_values::{meaning, say_splits, shown};
 pub(super) use splits::{
-    ColumnSplits, SplitColumn, find_split, is_fold_name, odd as odd_split, of_columns, split_asked,
+    ColumnSplits, HOW_NONE, SplitColumn, find_split, is_fold_name, odd as odd_split, of_columns, split_asked,
 };
 pub(super) use table::{Lines, Table, reason_of as table_reason, text_of as table_text};
 
@@ -97,8 +98,9 @@ pub(super) fn list_all(
             None => rows.said,
         });
     }
-    let listing =
+    let mut listing =
         Listing { form: Form::Manifest, taken, base: root.to_owned(), files, partial: false, beside };
+    listing.part_by_folders(root, wanted);
     if listing.files.is_empty() {
         let found =
             if listing.beside.excluded > 0 { "data.exclude leaves out every row" } else { "it has no rows" };
@@ -236,7 +238,7 @@ fn rows(
     if let Some(column) = columns.folds(table) {
         beside.notices.push(Notice::Folds { column: column.to_owned() });
     }
-    let mut said = columns.said(table);
+    let mut said = columns.said(table, wanted.layout);
     if resolved.searched {
         let among = match &wanted.layout.images[..] {
             [] => root.display().to_string(),

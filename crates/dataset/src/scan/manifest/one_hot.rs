@@ -30,9 +30,17 @@ pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<O
     let is_bits =
         |&column: &usize| !table.rows.is_empty() && table.values(column).all(|value| bit(value).is_some());
     let columns: Vec<usize> = others.iter().copied().filter(is_bits).collect();
-    // Columns that are never 1 alone say nothing of a class.
-    if columns.len() < 2 || !table.rows.iter().any(|(_, row)| ones(row, &columns).len() == 1) {
+    if columns.len() < 2 {
         return Ok(None);
+    }
+    // Columns that are never 1 alone say nothing of a class, unless some of them are.
+    if !table.rows.iter().any(|(_, row)| ones(row, &columns).len() == 1) {
+        return match table.rows.first() {
+            Some((line, row)) if !covers(table, &columns).is_empty() => {
+                Err(Wrong { line: *line, reason: refusal(table, row, &columns, String::new()) })
+            }
+            _ => Ok(None),
+        };
     }
     let rest = layout.one_hot_rest.clone();
     for (line, row) in &table.rows {

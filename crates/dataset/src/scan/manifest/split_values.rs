@@ -202,3 +202,21 @@ fn is_number(value: &str) -> bool {
     let before = &value[..value.len() - digits.len()];
     (before.is_empty() || is_fold_name(before)) && digits.parse::<u64>().is_ok()
 }
+
+/// What values of a column were taken for, where they are not the usual words: ` (évaluation -> test, ...)`.
+pub(super) fn taken_for<'a>(values: impl Iterator<Item = &'a str>, layout: &Layout) -> String {
+    let distinct: BTreeSet<&str> = values.collect();
+    if distinct.len() > SHOWN || distinct.iter().all(|value| Split::of_alias(value).is_some()) {
+        return String::new();
+    }
+    let pair = |value: &&str| match meaning(value, layout) {
+        Some(Some(split)) => format!("{} -> {split}", shown(value)),
+        _ => format!("{} left out", shown(value)),
+    };
+    format!(" ({})", distinct.iter().map(pair).collect::<Vec<_>>().join(", "))
+}
+
+/// A value as it is, and an empty one so that it is seen.
+pub(in crate::scan) fn shown(value: &str) -> &str {
+    if value.is_empty() { "\"\"" } else { value }
+}

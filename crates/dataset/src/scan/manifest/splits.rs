@@ -9,6 +9,9 @@ use super::table::Table;
 use crate::scan::names::{flagged_split, plain};
 use crate::{BadLine, Layout, Notice, Split};
 
+/// What to type where a column that was taken for the splits is something else.
+pub(in crate::scan) const HOW_NONE: &str = " (data.split_column=none: no column does)";
+
 /// What says of which split a row is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::scan) enum SplitColumn {
@@ -257,8 +260,8 @@ pub(super) fn unread(
         let values = Values::of(table.values(column), layout);
         // Some of its values are those of a split's column, whatever it is called.
         const FEW: usize = 8;
-        let is_like = values.odd.len() <= FEW && values.said.len() > 1 && values.said.contains(&Split::Train);
-        let named = |value: &str| by_name(value).is_some();
+        let is_like = values.odd.len() <= FEW && values.said.len() > 1;
+        let named = |value: &str| !values.odd.contains_key(value);
         let said = |value: &str| {
             ((is_named || is_like) && named(value)) || (flagged.is_some() && truth(value).is_some())
         };

@@ -12,7 +12,7 @@ use super::{Arrays, Contents, Part};
 use crate::files;
 use crate::pattern::Patterns;
 use crate::scan::manifest::{
-    Lines, Wanted, is_fold_name, table_reason, table_text, tables_of, without_label,
+    HOW_NONE, Lines, Wanted, is_fold_name, shown, table_reason, table_text, tables_of, without_label,
 };
 use crate::{ArrayImages, BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
@@ -219,6 +219,9 @@ impl Arrays {
             (true, None) => "no column is the class".to_owned(),
             (false, _) => "no header, the first column is the class".to_owned(),
         };
+        if !shape.one_hot.is_empty() {
+            self.taken.keys.push("data.one_hot");
+        }
         let color = if channels == 3 { "RGB, pixel by pixel" } else { "gray" };
         let unit = if shape.unit { ", values from 0 to 1 taken as black to white" } else { "" };
         let mut said = format!("table {name}: {side}x{side} {color}{unit}, {label}");
@@ -227,13 +230,20 @@ impl Arrays {
         }
         if let Some(split) = &shape.split {
             let values: Vec<String> =
-                named.iter().map(|(value, split)| format!("{value} -> {split}")).collect();
-            said += &format!(", {} the splits ({})", split.names(&shape.names), values.join(", "));
+                named.iter().map(|(value, split)| format!("{} -> {split}", shown(value))).collect();
+            said += &format!(", {} the splits ({}){HOW_NONE}", split.names(&shape.names), values.join(", "));
+            self.taken.keys.push("data.split_column");
         }
         if let Some(group) = shape.group {
             said += &format!(", {} the groups", shape.names[group]);
         }
         self.taken.what.push(said);
+        let keys = std::mem::take(&mut self.taken.keys);
+        keys.into_iter().for_each(|key| {
+            if !self.taken.keys.contains(&key) {
+                self.taken.keys.push(key)
+            }
+        });
         let images = splits.values().map(|rows| rows.labels.len()).sum();
         let counts = group_values.iter().map(HashSet::len).zip(&shape.like_groups);
         if let Some((groups, &column)) = counts.filter(|(groups, _)| (2..images).contains(groups)).min() {
