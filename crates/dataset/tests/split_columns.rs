@@ -196,7 +196,7 @@ fn the_line_of_one_hot_columns_beside_others_works() {
     let row = |at: usize| {
         let bit = |is: bool| u8::from(is).to_string();
         let kinds: Vec<String> = (0..3).map(|kind| bit(at % 3 == kind)).collect();
-        format!("images/{at}.png,{},{},{}\n", bit(at / 2 % 2 == 0), bit(at / 2 % 2 == 1), kinds.join(","))
+        format!("images/{at}.png,{},{},{}\n", bit(at % 4 < 2), bit(at % 4 >= 2), kinds.join(","))
     };
     data.write("d.csv", format!("path,male,female,mel,nv,bkl\n{}", (0..30).map(row).collect::<String>()));
     let words = by(&data, Layout::default()).unwrap_err().to_string();

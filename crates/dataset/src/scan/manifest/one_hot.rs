@@ -96,7 +96,7 @@ fn covers(table: &Table, columns: &[usize]) -> Vec<Vec<usize>> {
     rows.dedup();
     let mut found = Vec::new();
     let mut budget = 100_000;
-    cover(&rows, &mut Vec::new(), &mut found, MOST, &mut budget);
+    cover(&rows, &[], &mut found, MOST, &mut budget);
     // Classes in the order of their columns.
     found.iter_mut().for_each(|cover| cover.sort_unstable());
     found.retain(|cover| cover.len() > 1);
@@ -106,7 +106,7 @@ fn covers(table: &Table, columns: &[usize]) -> Vec<Vec<usize>> {
 /// Adds columns to `chosen` until each row has one of them that is 1.
 fn cover(
     rows: &[Vec<usize>],
-    chosen: &mut Vec<usize>,
+    chosen: &[usize],
     found: &mut Vec<Vec<usize>>,
     most: usize,
     budget: &mut usize,
@@ -117,15 +117,14 @@ fn cover(
     *budget -= 1;
     let has = |row: &Vec<usize>| row.iter().filter(|column| chosen.contains(column)).count();
     let Some(open) = rows.iter().find(|row| has(row) == 0) else {
-        found.push(chosen.clone());
+        found.push(chosen.to_vec());
         return;
     };
     for &column in open {
         let clashes = rows.iter().any(|row| row.contains(&column) && has(row) > 0);
         if !clashes {
-            let mut more = chosen.clone();
-            more.push(column);
-            cover(rows, &mut more, found, most, budget);
+            let more = [chosen, &[column]].concat();
+            cover(rows, &more, found, most, budget);
         }
     }
 }
