@@ -148,6 +148,17 @@ fn lists_of_names_part_tables_and_class_folders() {
             assert_eq!(dataset.indices(Split::Test), [], "{folder}{ending}");
         }
     }
+    // Metadata of all that is trained on, beside that of a test set which is not here.
+    let data = files(30);
+    data.write("Skin_Training_GroundTruth.csv", format!("image,label\n{}", rows(0..30)));
+    let metadata = |which: std::ops::Range<usize>| -> String {
+        which.map(|at| format!("images/{at}.png,{},{}\n", 20 + at, at % 3)).collect()
+    };
+    data.write("Skin_Training_Metadata.csv", format!("image,age,site\n{}", metadata(0..30)));
+    data.write("Skin_Test_Metadata.csv", format!("image,age,site\n{}", metadata(40..50)));
+    let dataset = data.scan().unwrap();
+    assert_eq!((dataset.samples.len(), dataset.val_from_train), (30, true));
+    assert!(!dataset.taken.to_string().contains("lists"), "{}", dataset.taken);
     // What names no image is something else.
     let data = Data::classes(&["cat", "dog"], 6);
     data.write("test.txt", "remember to test this\n");

@@ -44,7 +44,9 @@ impl Listing {
         }
         let of = |path: &Path, split| said.get(path).filter(|_| is_free(split)).map(|(split, _)| *split);
         let moves = |file: &Listed| of(&file.path, file.split).is_some_and(|split| Some(split) != file.split);
-        if !self.files.iter().any(moves) {
+        // What lists all images to train on says nothing new.
+        let trains = |file: &Listed| of(&file.path, file.split).or(file.split) == Some(Split::Train);
+        if !self.files.iter().any(moves) || self.files.iter().all(trains) {
             return Ok(());
         }
         let rest = match lists.iter().any(|(split, _)| *split == Split::Train) {
@@ -58,9 +60,15 @@ impl Listing {
         self.files.retain(|file| file.split.is_some());
         self.beside.excluded += before - self.files.len();
         for (split, path) in lists {
-            let n = self.files.iter().filter(|file| said.get(&file.path).is_some_and(|(_, of)| of == path));
-            let name = path.strip_prefix(root).unwrap_or(path).display();
-            self.taken.what.push(format!("the {} images that {name} lists -> {split}", n.count()));
+            let n = self
+                .files
+                .iter()
+                .filter(|file| said.get(&file.path).is_some_and(|(_, of)| of == path))
+                .count();
+            if n > 0 {
+                let name = path.strip_prefix(root).unwrap_or(path).display();
+                self.taken.what.push(format!("the {n} images that {name} lists -> {split}"));
+            }
         }
         Ok(())
     }
