@@ -84,6 +84,17 @@ fn a_table_of_all_images_is_trained_on_without_those_of_the_other_tables() {
 }
 
 #[test]
+fn a_test_table_that_is_all_there_is_is_told() {
+    for (name, told) in [("test", true), ("Validation", true), ("train", false), ("data", false)] {
+        let data = files(20);
+        data.write(format!("{name}.csv"), format!("path,label\n{}", rows(0..20)));
+        let notices = data.scan().unwrap().notices;
+        let is_told = notices.iter().any(|notice| matches!(notice, Notice::TableLikeSplit { .. }));
+        assert_eq!(is_told, told, "{name}");
+    }
+}
+
+#[test]
 fn what_of_several_tables_is_trained_on_is_not_guessed() {
     let data = files(20);
     for name in ["labels", "meta"] {

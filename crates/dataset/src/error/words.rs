@@ -140,17 +140,18 @@ pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
             format!("write the rows of those called after {split} into one, and leave out the others")
         }
         None => {
-            let others: Vec<&str> = tables
-                .iter()
-                .zip(&splits)
-                .filter(|(_, of)| of.is_none())
-                .map(|(name, _)| name.as_str())
-                .collect();
-            format!(
-                "which of {} is to be trained on is said by its name: call it train.csv, and move the others out of the folder; by itself it \
-                 would be trained on with what the others keep apart",
-                others.join(" and ")
-            )
+            let others = tables.iter().zip(&splits).filter(|(_, of)| of.is_none());
+            let others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
+            match others[..] {
+                [only] => format!(
+                    "if {only} is to be trained on, call it train.csv; by itself it would be trained on with what the others keep apart"
+                ),
+                _ => format!(
+                    "which of {} is to be trained on is said by its name: call it train.csv, and move the others out of the folder; by \
+                     itself it would be trained on with what the others keep apart",
+                    others.join(" and ")
+                ),
+            }
         }
     };
     format!("{text}; {how}")

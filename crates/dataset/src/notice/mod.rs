@@ -173,6 +173,13 @@ pub enum Notice {
         /// How many images are in such of validation and test.
         images: usize,
     },
+    /// The only table of a folder is called after a split that is not the training set, and is trained on.
+    TableLikeSplit {
+        /// The table.
+        table: PathBuf,
+        /// The split.
+        split: Split,
+    },
     /// Images that a table beside the one that was named has for validation or test, and that are trained on.
     RowsOfOther {
         /// That table.
@@ -415,6 +422,12 @@ impl fmt::Display for Notice {
                      are, since not all files are in such a folder, or none is to train on: write a column split with train, val or test in each row"
                 )
             }
+            Notice::TableLikeSplit { table, split } => write!(
+                f,
+                "{} is called after the {split} set, and is trained on, since no other table of the folder names images: put the table to train on \
+                 beside it as train.csv",
+                table.display()
+            ),
             Notice::RowsOfOther { table, images, folder } => {
                 let s = if *images == 1 { "" } else { "s" };
                 write!(

@@ -37,6 +37,13 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
             if manifest::is_table(path) {
                 let told = manifest::beside_named(path, &listing, &of_table);
                 listing.beside.notices.extend(told);
+            } else if let [(None, table)] = &tables.labelled[..] {
+                let stem = table.file_stem().and_then(|stem| stem.to_str());
+                let split = stem.and_then(super::split_of).filter(|split| *split != Split::Train);
+                // Lists may part it.
+                let split = split.filter(|_| listing.files.iter().all(|file| file.split.is_none()));
+                let told = split.map(|split| Notice::TableLikeSplit { table: table.clone(), split });
+                listing.beside.notices.extend(told);
             }
             from_files(path, listing, options, cache)?
         }
