@@ -43,7 +43,7 @@ impl FromStr for OnBadImage {
     }
 }
 
-/// What a recipe gives a value of the splits' column whose rows are left out.
+/// What a recipe gives a value of the splits' column whose rows are left out, and in place of a column that is not to be read.
 const LEFT_OUT: &str = "none";
 
 /// What of the data is what, where its names do not say it, or say something else. Everything is optional.
@@ -64,7 +64,8 @@ pub struct Layout {
     pub path_column: Option<String>,
     /// The column of a table that names the classes; of NumPy's arrays, the one that holds them, without the word for its split.
     pub label_column: Option<String>,
-    /// The column of a table that names the splits; of NumPy's arrays, the one that has the split of each image.
+    /// The column of a table that names the splits; of NumPy's arrays, the one that has the split of each image. With `none` nothing is read
+    /// as one.
     pub split_column: Option<String>,
     /// What the values of that column mean that name no split by themselves: `train`, `val`, `test`, or `none`, which leaves their rows out.
     pub split_values: BTreeMap<String, String>,
@@ -93,9 +94,15 @@ impl Layout {
         Split::ALL.into_iter().any(|split| !self.of(split).is_empty())
     }
 
+    /// Whether no column, array or table is to say the splits.
+    pub(crate) fn reads_no_split(&self) -> bool {
+        self.split_column.as_deref() == Some(LEFT_OUT)
+    }
+
     /// Whether it says how a table is read.
     pub(crate) fn names_columns(&self) -> bool {
-        self.key_of_tables().is_some()
+        // That none says the splits says nothing of the classes.
+        self.keys_of_tables().iter().any(|(key, _)| *key != "split_column" || !self.reads_no_split())
     }
 
     /// The first key that says how a table is read, and its value.

@@ -171,14 +171,20 @@ fn tables_of_pixels_say_their_splits_by_yes_and_no_and_their_groups() {
         assert_eq!(whole(&dataset).iter().filter(|(group, _)| group == "p3").count(), 4);
         assert!(dataset.taken.to_string().contains("patient_id the groups"));
     }
-    // A row that says neither.
+    // A row that says neither: told, as in other tables.
     let data = Data::new();
     data.write(
         "d.csv",
         table("is_valid", "1", "0").replacen("\n1,", "\nmaybe,", 2).replacen("\nmaybe,", "\n1,", 1),
     );
-    let words = scan_at(&data.join("d.csv")).unwrap_err().to_string();
-    assert!(words.contains("line 7") && words.contains("\"maybe\" is neither true nor false"), "{words}");
+    let dataset = scan_at(&data.join("d.csv")).unwrap();
+    let told = dataset.notices.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(
+        told.contains(
+            "is_valid looks like the split, and is not read, since its value \"maybe\" says no split"
+        ),
+        "{told}"
+    );
     // Two flags, which part three splits; rows that both claim are refused.
     let twice = |both: bool| {
         let mut text = "is_valid,is_test,label".to_owned();
@@ -248,4 +254,40 @@ fn images_without_a_group_are_groups_of_their_own() {
     let dataset = scan(&data.join("d.npz"), &options, None).unwrap();
     let groups = dataset.samples.iter().filter(|sample| sample.group.as_deref() == Some("3")).count();
     assert_eq!((groups, dataset.samples.len()), (24, 48));
+}
+
+#[test]
+fn classes_of_a_table_of_pixels_may_be_a_column_each() {
+    for classes in [2, 3, 10] {
+        let data = Data::new();
+        let names: Vec<String> = (0..classes)
+            .map(|class| format!("kind{}", ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"][class]))
+            .collect();
+        let mut text = format!("{},is_test", names.join(","));
+        (0..64).for_each(|at| write!(text, ",pixel{at}").unwrap());
+        for row in 0..60 {
+            let bits: Vec<&str> =
+                (0..classes).map(|class| if row % classes == class { "1" } else { "0" }).collect();
+            write!(text, "\n{},{}", bits.join(","), u8::from(row >= 40)).unwrap();
+            (0..64).for_each(|at| write!(text, ",{}", (row * 37 + at * 11) % 251).unwrap());
+        }
+        data.write("d.csv", text);
+        let dataset = scan_at(&data.join("d.csv")).unwrap();
+        assert_eq!(dataset.classes, names);
+        assert_eq!(dataset.indices(Split::Test).len(), 20);
+        for sample in &dataset.samples {
+            let path = sample.path.to_string_lossy().into_owned();
+            assert!(path.starts_with("d.csv"), "{path}");
+        }
+        assert!(
+            dataset.taken.to_string().contains("the class is which of kinda, kindb"),
+            "{}",
+            dataset.taken
+        );
+        // Asked for by the key, which is what the table says too.
+        let layout = Layout { one_hot: names.clone(), ..Layout::default() };
+        let asked =
+            scan(&data.join("d.csv"), &ScanOptions { layout, ..ScanOptions::default() }, None).unwrap();
+        assert_eq!(asked.class_counts(Split::Test), dataset.class_counts(Split::Test));
+    }
 }

@@ -233,7 +233,8 @@ fn what_cannot_be_told_is_asked_for_by_the_key_that_says_it() {
     let path = table("image,male,a,b", &|i, path, _| format!("{path},{},{},{}", i % 2, i % 2, 1 - i % 2));
     let text = by(&path, Layout::default()).unwrap_err().to_string();
     assert!(
-        text.contains("line 3: male, a are 1") && text.contains("'data.one_hot=[\"male\", \"a\", \"b\"]'"),
+        text.contains("line 3: male, a are 1")
+            && text.contains("--set 'data.one_hot=[\"male\", \"b\"]' or --set 'data.one_hot=[\"a\", \"b\"]'"),
         "{text}"
     );
     let one_hot = ["a", "b"].map(str::to_owned).to_vec();

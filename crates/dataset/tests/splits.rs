@@ -87,8 +87,8 @@ fn arrays_that_say_something_of_splits_and_are_not_read_are_told() {
     for (others, words) in [
         (vec![("fold", numbers(&folds))], "the column fold numbers folds"),
         (
-            vec![("train_idx", numbers(&(0..20).collect::<Vec<u8>>()))],
-            "the array train_idx looks like the split, and is not read, since it has 20 values for 30 images",
+            vec![("split_seed", numbers(&[7]))],
+            "the array split_seed looks like the split, and is not read, since it has 1 values for 30 images",
         ),
         (
             vec![("partition", numbers(&folds.iter().map(|f| f % 3).collect::<Vec<u8>>()))],
@@ -387,4 +387,106 @@ fn what_has_no_label_is_told_once_with_what_to_type() {
     let layout = Layout { split_values: values(&[("holdout", "none")]), ..Layout::default() };
     let options = ScanOptions { layout, ..ScanOptions::default() };
     assert_eq!(scan(&data.join("competition.csv"), &options, None).unwrap().samples.len(), 8);
+}
+
+/// Arrays of whole numbers of 64 bits, as NumPy makes them.
+fn places(numbers: impl Iterator<Item = i64>) -> Vec<u8> {
+    let numbers: Vec<i64> = numbers.collect();
+    npy_of("<i8", &[numbers.len()], &numbers.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>())
+}
+
+#[test]
+fn numbers_of_images_say_the_splits() {
+    for (train, val, test) in [
+        ("train_idx", "val_idx", "test_idx"),
+        ("idx_train", "idx_val", "idx_test"),
+        ("train_indices", "valid_indices", "test_indices"),
+        ("train_index", "dev_index", "test_index"),
+        ("tr_idx", "va_idx", "te_idx"),
+        ("trainIdx", "valIdx", "testIdx"),
+    ] {
+        let data = Data::new();
+        // Each fifth is validated and tested, in any order.
+        let of = |rest: fn(i64) -> bool| places((0..30).rev().filter(move |&at| rest(at)));
+        let parts = [(train, of(|at| at % 5 < 3)), (val, of(|at| at % 5 == 3)), (test, of(|at| at % 5 == 4))];
+        data.write("d.npz", file(30, &parts));
+        let dataset = scan_at(&data.join("d.npz")).unwrap();
+        assert_eq!((counts(&dataset), dataset.val_from_train), ([18, 6, 6], false), "{train}");
+        for sample in &dataset.samples {
+            let at: usize = sample
+                .path
+                .to_string_lossy()
+                .trim_start_matches("images[")
+                .trim_end_matches(']')
+                .parse()
+                .unwrap();
+            let expected = [Split::Train, Split::Train, Split::Train, Split::Val, Split::Test][at % 5];
+            assert_eq!(sample.split, expected, "{train}: {at}");
+        }
+        // What is in none is trained on where no array says that, else left out.
+        data.write("rest.npz", file(30, &parts[2..]));
+        let dataset = scan_at(&data.join("rest.npz")).unwrap();
+        assert_eq!((counts(&dataset)[2], dataset.samples.len()), (6, 30), "{test}");
+        data.write("part.npz", file(30, &[parts[0].clone(), parts[2].clone()]));
+        let dataset = scan_at(&data.join("part.npz")).unwrap();
+        assert_eq!(dataset.samples.len(), 24);
+        assert!(dataset.taken.to_string().contains("(6 images left out)"), "{}", dataset.taken);
+    }
+}
+
+#[test]
+fn arrays_of_splits_that_cannot_be_meant_are_refused_with_the_line_that_ignores_them() {
+    let short = text(&["train"; 25]);
+    for (others, words) in [
+        (vec![("train_idx", places(0..22)), ("test_idx", places(20..30))], "test_idx has it too"),
+        (vec![("train_idx", places((0..20).chain([3])))], "train_idx has the image 3 twice"),
+        (vec![("train_idx", places(1..21)), ("test_idx", places(21..31))], "test_idx seems to count from 1"),
+        (
+            vec![("test_idx", places([0, 40].into_iter()))],
+            "test_idx has the number 40, and the 30 images are 0 to 29",
+        ),
+        (vec![("test_idx", places([-1, 4].into_iter()))], "test_idx has the number -1"),
+        (vec![("test_idx", places((0..30).map(|at| at % 2)))], "call it test_mask"),
+        (vec![("test_idx", text(&["a", "b"]))], "it holds text"),
+        (vec![("split", short)], "it has 25 values for 30 images"),
+        (vec![("is_test", places((0..12).map(|at| at % 2)))], "it has 12 values for 30 images"),
+        (vec![("split", npy_of("|O", &[30], b"\x80\x04."))], "pickled objects"),
+    ] {
+        let data = Data::new();
+        data.write("d.npz", file(30, &others));
+        let error = scan_at(&data.join("d.npz")).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("--set data.split_column=none"), "{words}: {error}");
+        let layout = Layout { split_column: Some("none".into()), ..Layout::default() };
+        let dataset = scan(&data.join("d.npz"), &ScanOptions { layout, ..Default::default() }, None).unwrap();
+        assert_eq!((counts(&dataset)[2], dataset.val_from_train), (0, true), "{words}");
+    }
+}
+
+#[test]
+fn short_names_of_splits_pair_arrays() {
+    let of = |n: usize, seed: usize| npy(&[n, 4, 4], &images(n, 4, 1, seed));
+    let labelled = |n: usize| npy(&[n], &labels(n, 2));
+    for (train, val, test) in [
+        (["X_tr", "y_tr"], ["X_va", "y_va"], ["X_te", "y_te"]),
+        (["tr_x", "tr_y"], ["dev_x", "dev_y"], ["te_x", "te_y"]),
+        (["Xtr", "ytr"], ["Xval", "yval"], ["Xte", "yte"]),
+        (["trainX", "trainY"], ["valX", "valY"], ["testX", "testY"]),
+        (["images_trn", "labels_trn"], ["images_vl", "labels_vl"], ["images_tst", "labels_tst"]),
+        (["x_tr", "t_labels_train"], ["x_dev", "labels_dev"], ["x_ts", "labels_test"]),
+    ] {
+        let data = Data::new();
+        let all = [(train, 20, 1), (val, 6, 2), (test, 8, 3)];
+        let arrays: Vec<(&str, Vec<u8>)> =
+            (all.iter()).flat_map(|&([x, y], n, seed)| [(x, of(n, seed)), (y, labelled(n))]).collect();
+        data.write("d.npz", npz(&arrays));
+        let dataset = scan_at(&data.join("d.npz")).unwrap_or_else(|error| panic!("{train:?}: {error}"));
+        assert_eq!((counts(&dataset), dataset.val_from_train), ([20, 6, 8], false), "{train:?}");
+    }
+    // What no name says is no reason to train on one of two sets: the line names both.
+    let data = Data::new();
+    let arrays = [("X_new", of(8, 1)), ("y_new", labelled(8)), ("X_old", of(20, 2)), ("y_old", labelled(20))];
+    data.write("d.npz", npz(&arrays));
+    let error = scan_at(&data.join("d.npz")).unwrap_err().to_string();
+    assert!(error.contains("x_train=d['X_old'], y_train=d['y_old'], x_test=d['X_new']"), "{error}");
+    assert!(!error.contains("--set data.images"), "{error}");
 }

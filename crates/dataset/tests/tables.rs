@@ -76,10 +76,10 @@ fn a_manifest_that_cannot_be_one_is_explained() {
     assert!(message("path,label\n").contains("it has no rows"));
     assert!(message("path,label\nx.png,a\ny.png,b\n").contains("none of its 2 files exist"));
     assert!(message("path,label,split\nimages/0.png,a,val\n").contains("no training set, only val"));
-    data.write("latin1.csv", b"path,label\nimages/0.png,caf\xe9\nimages/1.png,t\xe9\nimages/2.png,b\n");
+    data.write("latin1.csv", b"path,label\nimages/0.png,w\xb9tek\nimages/1.png,t\xb9\nimages/2.png,b\n");
     let error = scan(&data.join("latin1.csv"), &ScanOptions::default(), None).unwrap_err().to_string();
     assert!(error.contains("line 2: it is not UTF-8 (nor is 1 line below it)"), "{error}");
-    assert!(error.contains("iconv -f WINDOWS-1252 -t UTF-8 'latin1.csv' > 'utf8-latin1.csv'"), "{error}");
+    assert!(error.contains("iconv -f WINDOWS-1250 -t UTF-8 'latin1.csv' > 'utf8-latin1.csv'"), "{error}");
     data.write("packed.csv.gz", gz(b"path,label\nimages/0.png,a\n"));
     let error = scan(&data.join("packed.csv.gz"), &ScanOptions::default(), None).unwrap_err().to_string();
     assert!(error.contains("; unpack it: gunzip -k '"), "{error}");

@@ -99,7 +99,7 @@ fn a_class_whose_images_are_one_folder_down_is_told() {
         let words: Vec<String> = data.scan().unwrap().notices.iter().map(ToString::to_string).collect();
         words.into_iter().filter(|words| words.contains("one folder down")).collect::<Vec<_>>()
     };
-    let line = "--set 'data.rename={ more = \"dogs\" }'";
+    let line = "--set 'data.rename={ \"more\" = \"dogs\" }'";
     let words = told(&["cats", "birds", "more/dogs"]);
     assert!(words.len() == 1 && words[0].ends_with(line), "{words:?}");
     for folders in [
@@ -211,4 +211,90 @@ fn archives_in_an_archive_are_told_with_what_unpacks_them() {
     data.write("all.zip", zip(&[("cats.zip", inner("cats")), ("dogs.zip", inner("dogs"))]));
     let words = scan_at(&data.join("all.zip")).unwrap_err().to_string();
     assert!(words.contains("2 archives in it (cats.zip, dogs.zip)") && words.contains("unzip '"), "{words}");
+}
+
+#[test]
+fn masks_beside_their_pictures_are_refused_with_the_line_that_leaves_them_out() {
+    for (mask, more) in [
+        ("{}_mask", Some("{}_mask_1")),
+        ("{}_seg", None),
+        ("{}-gt", None),
+        ("{}_segmentation", None),
+        ("{}.label", None),
+        ("{} (mask)", None),
+        ("mask_{}", None),
+        ("{}_ground_truth", None),
+        ("{}_Mask", None),
+    ] {
+        for splits in [&[""][..], &["train/", "test/"]] {
+            let data = Data::new();
+            let (mut seed, mut masks) = (0, 0);
+            for split in splits {
+                for class in ["benign", "normal"] {
+                    for at in 0..6 {
+                        let picture = format!("{class} ({at})");
+                        let more = more.filter(|_| at == 2);
+                        for name in ["{}"].into_iter().chain([mask]).chain(more) {
+                            seed += 1;
+                            data.png(format!("{split}{class}/{}.png", name.replace("{}", &picture)), seed);
+                            masks += usize::from(name != "{}");
+                        }
+                    }
+                }
+            }
+            let error = data.scan().unwrap_err();
+            let words = error.to_string();
+            let ScanError::MasksBeside { exclude, masks: found, .. } = error else { panic!("{words}") };
+            assert_eq!(found, masks, "{mask}");
+            let line: Vec<String> = exclude.iter().map(|pattern| format!("{pattern:?}")).collect();
+            assert!(words.contains(&format!("--set 'data.exclude=[{}]'", line.join(", "))), "{words}");
+            let dataset = scan(data.path(), &ScanOptions { exclude, ..Default::default() }, None).unwrap();
+            assert_eq!(dataset.samples.len(), 12 * splits.len(), "{mask}");
+            assert!(
+                dataset.samples.iter().all(|of| !of.path.to_string_lossy().to_lowercase().contains("mask"))
+            );
+        }
+    }
+    // A few are told; with the folders named, all of them are.
+    let data = Data::classes(&["a", "b"], 12);
+    data.png("a/003_mask.png", 900);
+    let told = |dataset: &pupila_dataset::Dataset| {
+        dataset.notices.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let words = told(&data.scan().unwrap());
+    assert!(
+        words.contains(
+            "1 file is a mask of the picture beside by the name, such as \"003_mask.png\" of \"003\""
+        ),
+        "{words}"
+    );
+    // Names of other things.
+    let data = Data::new();
+    for at in 0..6 {
+        for name in ["left", "left_2", "with_mask", "2_left", "labelled", "masked_ball"] {
+            data.png(format!("a/{name}{at}.png"), at);
+            data.png(format!("b/{name}{at}.png"), 100 + at);
+        }
+    }
+    assert_eq!(told(&data.scan().unwrap()), "");
+}
+
+#[test]
+fn a_folder_beside_those_that_a_recipe_names_is_told_so() {
+    let data = Data::new();
+    for split in ["train", "test", "raw"] {
+        data.add_classes(split, &["a", "b"], 4);
+    }
+    let layout = pupila_dataset::Layout { train: vec!["train".into()], ..Default::default() };
+    let dataset = scan(data.path(), &ScanOptions { layout, ..Default::default() }, None).unwrap();
+    let words = dataset.notices.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(words.contains("test is not used, since data.train, data.val and data.test name the folders that are: --set data.test=test uses it too"), "{words}");
+    assert!(!words.contains("neither train"), "{words}");
+    assert!(
+        data.scan()
+            .unwrap()
+            .notices
+            .iter()
+            .any(|told| told.to_string().contains("raw is neither train, val nor test"))
+    );
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use idx::IdxError;
+pub(crate) use words::exclude_line;
 use words::{bad_images, did_you_mean, first_lines, list, no_classes, none_usable, of_classes, split_advice};
 
 use crate::Split;
@@ -161,6 +162,23 @@ pub enum ScanError {
         /// A name that both have.
         example: String,
     },
+    /// Class folders hold pictures and their masks side by side.
+    #[error("{path}: {masks} files are masks of the pictures beside them by their names, such as {mask} of {picture}; they are of segmentation, would be \
+        judged as pictures, and are nearly the same ones: {how}", path = path.display(), how = words::without_masks(exclude, *has_splits))]
+    MasksBeside {
+        /// The root.
+        path: PathBuf,
+        /// How many masks.
+        masks: usize,
+        /// One of them.
+        mask: String,
+        /// Its picture's name, without the extension.
+        picture: String,
+        /// Patterns that match them.
+        exclude: Vec<String>,
+        /// Whether the folders have splits.
+        has_splits: bool,
+    },
     /// A folder was given for two splits.
     #[error("{path} was given for {first} and for {second}; it can be one of them", path = path.display())]
     FolderTwice {
@@ -172,8 +190,7 @@ pub enum ScanError {
         second: String,
     },
     /// Several tables name the images of a folder.
-    #[error("{path} has several tables that name its images: {tables}; give one of them instead of the folder, such as \
-        {path}/{first}", path = path.display(), tables = list(tables), first = tables.first().map_or("", String::as_str))]
+    #[error("{}", words::several_tables(path, tables))]
     SeveralTables {
         /// The root.
         path: PathBuf,

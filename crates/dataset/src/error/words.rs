@@ -38,12 +38,15 @@ pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
             n => format!("{n} archives"),
         };
         let folder = outer.with_extension("");
+        // Where the archives lie then, which is what holds the data.
+        let inner = archives.first().and_then(|archive| archive.parent()?.strip_prefix(outer).ok());
+        let inner = inner.map_or_else(|| folder.clone(), |below| folder.join(below));
         return format!(
-            "no images in {}, but {what} in it ({shown}), which is not looked into: unpack it, such as by\n  {}\nand then what is in it, and \
-             name the folder {}",
+            "no images in {}, but {what} in it ({shown}), which is not looked into: unpack it, such as by\n  {}\nand then what is in {inner}, and \
+             name the folder {inner}",
             path.display(),
             unpacking(outer, &folder),
-            folder.display()
+            inner = inner.display().to_string().trim_end_matches('/')
         );
     }
     match archives {
@@ -116,6 +119,58 @@ pub(super) fn train_advice(folders: bool, others: &[String]) -> String {
             toml_string(first)
         ),
     }
+}
+
+/// What to type where several tables name the images of a folder. One of them by itself may be trained on with the images of a test set.
+pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
+    let stem = |table: &String| Path::new(table).file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+    let splits: Vec<Option<Split>> = tables.iter().map(stem).collect();
+    let text = format!("{} has several tables that name its images: {}", path.display(), list(tables));
+    if splits.iter().all(Option::is_none) {
+        return format!(
+            "{text}; give one of them instead of the folder, such as {}/{}",
+            path.display(),
+            tables.first().map_or("", String::as_str)
+        );
+    }
+    let twice =
+        Split::ALL.into_iter().find(|split| splits.iter().filter(|of| **of == Some(*split)).count() > 1);
+    let how = match twice {
+        Some(split) => {
+            format!("write the rows of those called after {split} into one, and leave out the others")
+        }
+        None => {
+            let others = tables.iter().zip(&splits).filter(|(_, of)| of.is_none());
+            let others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
+            match others[..] {
+                [only] => format!(
+                    "if {only} is to be trained on, call it train.csv; by itself it would be trained on with what the others keep apart"
+                ),
+                _ => format!(
+                    "which of {} is to be trained on is said by its name: call it train.csv, and move the others out of the folder; by \
+                     itself it would be trained on with what the others keep apart",
+                    others.join(" and ")
+                ),
+            }
+        }
+    };
+    format!("{text}; {how}")
+}
+
+/// What to type to leave masks out, or to take them.
+pub(super) fn without_masks(exclude: &[String], has_splits: bool) -> String {
+    let take = if has_splits { "" } else { "; if they are to be classified: --set data.train=." };
+    format!("{}{take}", exclude_line(exclude))
+}
+
+/// The line that leaves files out.
+pub(crate) fn exclude_line(exclude: &[String]) -> String {
+    if exclude.is_empty() {
+        return "leave them out by data.exclude_list, a file of their paths".to_owned();
+    }
+    let quoted: Vec<String> =
+        exclude.iter().map(|pattern| format!("\"{}\"", pattern.replace('\'', "\\u0027"))).collect();
+    format!("--set 'data.exclude=[{}]' leaves them out", quoted.join(", "))
 }
 
 /// A key and its value as a word of a shell.

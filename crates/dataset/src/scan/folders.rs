@@ -20,11 +20,16 @@ use crate::pattern::Patterns;
 use crate::taken::{Tally, add_pictures};
 use crate::{Form, Layout, Notice, OtherPictures, ScanError, Split};
 
-/// All splits, or all class folders, to train on.
-pub(super) fn list(root: &Path, patterns: &Patterns<'_>, layout: &Layout) -> Result<Listing, ScanError> {
+/// All splits, or all class folders, to train on. What holds `lists` of images and no image is no class.
+pub(super) fn list(
+    root: &Path,
+    patterns: &Patterns<'_>,
+    layout: &Layout,
+    lists: &[(Split, PathBuf)],
+) -> Result<Listing, ScanError> {
     let top = Folder::read(root, root, patterns)?;
     let arrangement = Arrangement::of(root, &top, layout, None)?;
-    let mut walk = Walk::new(root, patterns, &arrangement);
+    let mut walk = Walk::new(root, patterns, &arrangement, layout.names_splits());
     let form = if arrangement.sets.is_empty() {
         walk.class_folders(root, &top, None)?;
         Form::ClassFolders
@@ -57,7 +62,8 @@ pub(super) fn list(root: &Path, patterns: &Patterns<'_>, layout: &Layout) -> Res
         let trained = |file: &&Listed| matches!(file.split, None | Some(Split::Train));
         files.iter().filter(trained).any(|file| Some(file.class.as_str()) == class)
     };
-    empty_classes.retain(|path| !has_images(name_of(path)));
+    let has_list = |path: &Path| lists.iter().any(|(_, list)| list.starts_with(path));
+    empty_classes.retain(|path| !has_images(name_of(path)) && !has_list(path));
     if !empty_classes.is_empty() {
         return Err(no_images_of(root, empty_classes, &beside));
     }
@@ -82,7 +88,7 @@ pub(super) fn list_one(
     let arrangement = Arrangement::of(root, &top, layout, Some(classes))?;
     let there = arrangement.splits();
     let chosen = choose(root, wanted, &there)?;
-    let mut walk = Walk::new(root, patterns, &arrangement);
+    let mut walk = Walk::new(root, patterns, &arrangement, layout.names_splits());
     let form = if arrangement.sets.is_empty() {
         walk.class_folders(root, &top, None)?;
         Form::ClassFolders
@@ -190,17 +196,32 @@ fn no_images(path: &Path, folder: &Folder, beside: &Beside) -> ScanError {
     ];
     let kinds = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}"));
     let kinds = kinds.collect::<Vec<_>>().join(", ");
-    let entries = files::entries(path).into_iter().flatten().flatten();
-    let mut archives: Vec<PathBuf> = entries
-        .filter(|entry| !entry.is_folder && files::is_archive(&entry.path))
-        .map(|entry| entry.path)
-        .collect();
-    archives.sort_unstable();
+    let archives = archives_in(path, 0);
     if !archives.is_empty() {
         return ScanError::ArchivesInside { path: path.to_owned(), archives };
     }
     let found = if kinds.is_empty() { "the folder is empty".to_owned() } else { kinds };
     ScanError::NoImages { path: path.to_owned(), found }
+}
+
+/// The archives of the first folder, from one down, that has any.
+fn archives_in(path: &Path, depth: usize) -> Vec<PathBuf> {
+    const DEEPEST: usize = 3;
+    let entries: Vec<Entry> = files::entries(path).into_iter().flatten().flatten().collect();
+    let (folders, others): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| entry.is_folder);
+    let mut archives: Vec<PathBuf> =
+        others.into_iter().map(|entry| entry.path).filter(|path| files::is_archive(path)).collect();
+    archives.sort_unstable();
+    if !archives.is_empty() || depth >= DEEPEST {
+        return archives;
+    }
+    let mut folders: Vec<PathBuf> = folders.into_iter().map(|entry| entry.path).collect();
+    folders.sort_unstable();
+    folders
+        .iter()
+        .map(|folder| archives_in(folder, depth + 1))
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
 }
 
 /// Classes without images, of which some have pictures that are not read here.
@@ -283,15 +304,17 @@ struct Walk<'a> {
     root: &'a Path,
     patterns: &'a Patterns<'a>,
     arrangement: &'a Arrangement,
+    /// Whether a recipe names the folders.
+    given: bool,
     files: Vec<Listed>,
     beside: Beside,
     empty_classes: Vec<PathBuf>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(root: &'a Path, patterns: &'a Patterns<'a>, arrangement: &'a Arrangement) -> Self {
+    fn new(root: &'a Path, patterns: &'a Patterns<'a>, arrangement: &'a Arrangement, given: bool) -> Self {
         let (files, beside, empty_classes) = (Vec::new(), Beside::default(), Vec::new());
-        Walk { root, patterns, arrangement, files, beside, empty_classes }
+        Walk { root, patterns, arrangement, given, files, beside, empty_classes }
     }
 
     /// Notes what is beside the folders of the splits.
@@ -305,7 +328,8 @@ impl<'a> Walk<'a> {
         self.beside.note_system_folders(&top.system_folders);
         add_pictures(&mut self.beside.other_pictures, &top.other_pictures, None);
         let others = top.folders.iter().filter(|folder| sets.iter().all(|(_, set)| !set.starts_with(folder)));
-        self.beside.notices.extend(others.map(|path| Notice::IgnoredFolder { path: path.clone() }));
+        let given = self.given;
+        self.beside.notices.extend(others.map(|path| Notice::IgnoredFolder { path: path.clone(), given }));
     }
 
     /// Lists a folder that holds class folders, which was read before.

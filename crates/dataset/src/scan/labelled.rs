@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples, several_pages};
-use super::{Data, Listing, check_layout, folders, list_tables, manifest, rename, root_of};
+use super::{Data, Listing, check_layout, folders, list_tables, manifest, masks, rename, root_of};
 use crate::files;
 use crate::options::check_exclude;
 use crate::pattern::Patterns;
@@ -65,9 +65,19 @@ pub fn scan_labelled(
             nothing_is_split(&mut listing.beside.notices);
             of_files(one_split_of(path, listing, wanted)?)?
         }
-        Data::Folder(table) => {
-            let mut listing = folders::list_one(path, &patterns, layout, classes, wanted)?;
-            listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));
+        Data::Folder { lists, beside } => {
+            let list = |wanted| folders::list_one(path, &patterns, layout, classes, wanted);
+            let mut listing = match list(wanted) {
+                // The folders say none, and the tables may.
+                Err(ScanError::NoSplits { .. }) if !lists.is_empty() => list(None)?,
+                listing => listing?,
+            };
+            masks::check_beside(path, &mut listing, layout)?;
+            if !lists.is_empty() && listing.files.iter().all(|file| file.split.is_none()) {
+                listing.part(path, &lists, &of_table)?;
+                listing = one_split_of(path, listing, wanted)?;
+            }
+            listing.beside.notices.extend(beside.map(|path| Notice::TableBeside { path }));
             of_files(listing)?
         }
     };

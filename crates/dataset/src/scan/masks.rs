@@ -1,9 +1,12 @@
 //! Pictures beside their masks, as data for segmentation have them: `images/1.png` and `masks/1.png`. Those are no classes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 
 use super::Listing;
 use super::names::{is_generic, plain, split_of, words};
+use crate::pattern::Patterns;
+use crate::{Layout, Notice, ScanError};
 
 /// Words for the folder of the masks; some of them may as well be those of a class, and count only beside pictures of the same names.
 const MASKS: &[&str] = &[
@@ -78,6 +81,127 @@ pub(super) fn find(listing: &Listing) -> Option<Masks> {
         folders.iter().map(|(class, _)| (**class).to_owned()).collect::<Vec<_>>().join(", ")
     };
     Some(Masks { pictures: list(&pictures), masks: list(&masks), example: paired.first()?.clone() })
+}
+
+/// Masks that lie beside their pictures in one folder, as `1.png` and `1_mask.png`.
+pub(super) struct MasksBeside {
+    /// How many there are, of so many files.
+    pub(super) masks: usize,
+    pub(super) files: usize,
+    /// One of them, and its picture.
+    pub(super) example: (String, String),
+    /// Patterns that match them and nothing else; none where there are none.
+    pub(super) exclude: Vec<String>,
+}
+
+impl MasksBeside {
+    /// Whether they are so many that nothing else can be meant.
+    pub(super) fn are_many(&self) -> bool {
+        self.masks * 4 >= self.files
+    }
+}
+
+/// Refuses a listing of which a good part are such masks; tells of fewer, and of all where a recipe names the folders.
+pub(super) fn check_beside(root: &Path, listing: &mut Listing, layout: &Layout) -> Result<(), ScanError> {
+    let Some(found) = find_beside(listing) else { return Ok(()) };
+    let is_refused = found.are_many() && !layout.names_splits();
+    let has_splits = listing.files.iter().any(|file| file.split.is_some());
+    let MasksBeside { masks, example: (mask, picture), exclude, .. } = found;
+    if is_refused {
+        let path = root.to_owned();
+        return Err(ScanError::MasksBeside { path, masks, mask, picture, exclude, has_splits });
+    }
+    listing.beside.notices.push(Notice::MasksBeside { masks, mask, picture, exclude });
+    Ok(())
+}
+
+/// Words for masks at an end of a file's name.
+const MASK_ENDS: &[&str] = &[
+    "mask",
+    "masks",
+    "seg",
+    "segmentation",
+    "segmented",
+    "gt",
+    "groundtruth",
+    "annotation",
+    "annot",
+    "label",
+    "matte",
+    "mascara",
+];
+
+/// Looks for masks among the pictures of each folder of a listing.
+pub(super) fn find_beside(listing: &Listing) -> Option<MasksBeside> {
+    const MOST_PATTERNS: usize = 6;
+    let mut stems: HashMap<&Path, HashSet<&str>> = HashMap::new();
+    for file in &listing.files {
+        let (Some(folder), Some(stem)) = (file.path.parent(), stem(&file.path)) else { continue };
+        stems.entry(folder).or_default().insert(stem);
+    }
+    let (mut patterns, mut masks, mut others) = (BTreeSet::new(), 0, Vec::new());
+    let mut example = None;
+    for file in &listing.files {
+        let name = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let found = file.path.parent().and_then(|folder| picture_of(stem(&file.path)?, &stems[folder]));
+        let Some((picture, pattern)) = found else {
+            others.push(name);
+            continue;
+        };
+        masks += 1;
+        example.get_or_insert_with(|| (name.to_owned(), picture.to_owned()));
+        if patterns.len() <= MOST_PATTERNS {
+            let extension =
+                file.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            patterns.insert(format!("{pattern}.{extension}"));
+        }
+    }
+    let mut exclude: Vec<String> = patterns.into_iter().collect();
+    let matching = Patterns::new(&exclude);
+    let is_too_wide = others.iter().any(|name| matching.exclude(Path::new(name)));
+    if is_too_wide || exclude.len() > MOST_PATTERNS {
+        exclude.clear();
+    }
+    Some(MasksBeside { masks, files: listing.files.len(), example: example?, exclude })
+}
+
+fn stem(path: &Path) -> Option<&str> {
+    path.file_stem()?.to_str()
+}
+
+/// The picture whose mask a file is by its name, and a pattern of such names without their extension.
+fn picture_of<'a>(stem: &'a str, stems: &HashSet<&str>) -> Option<(&'a str, String)> {
+    let says_mask = |text: &str| {
+        let words = words(text);
+        let mut named = words.iter().filter(|word| !word.chars().all(char::is_numeric)).peekable();
+        named.peek().is_some()
+            && (named.all(|word| MASK_ENDS.contains(&word.as_str()))
+                || plain(text).starts_with("groundtruth"))
+    };
+    // Masks of one picture are numbered.
+    let any_number = |text: &str| {
+        let mut pattern = String::new();
+        for c in text.chars() {
+            match c.is_ascii_digit() {
+                true if pattern.ends_with('*') => {}
+                true => pattern.push('*'),
+                false if "*?".contains(c) => pattern.push('?'),
+                false => pattern.push(c),
+            }
+        }
+        pattern
+    };
+    let cuts = || stem.char_indices().filter(|(_, c)| !c.is_alphanumeric());
+    let behind = cuts()
+        .map(|(at, _)| stem.split_at(at))
+        .find(|(picture, end)| stems.contains(picture) && says_mask(end));
+    if let Some((picture, end)) = behind {
+        return Some((picture, format!("*{}", any_number(end))));
+    }
+    let before = cuts().map(|(at, c)| stem.split_at(at + c.len_utf8()));
+    let (start, picture) =
+        before.into_iter().find(|(start, picture)| stems.contains(picture) && says_mask(start))?;
+    Some((picture, format!("{}*", any_number(start))))
 }
 
 #[cfg(test)]

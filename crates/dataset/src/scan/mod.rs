@@ -101,12 +101,15 @@ impl Beside {
 
 /// What there is at a path, as far as it can be told from the outside.
 enum Data {
-    /// A table, or the tables of a folder, each with the split that it is for, if it is for one.
-    Tables(Vec<(Option<Split>, PathBuf)>),
+    /// A table, or the tables of a folder.
+    Tables(manifest::Tables),
     Arrays(Arrays),
     Shards(Shards),
-    /// A folder, and a table in it that knows other classes.
-    Folder(Option<PathBuf>),
+    /// A folder, tables in it that say the splits of its images, and one that knows other classes.
+    Folder {
+        lists: manifest::Lists,
+        beside: Option<PathBuf>,
+    },
 }
 
 impl Data {
@@ -119,16 +122,16 @@ impl Data {
                 return Ok(Data::Arrays(arrays));
             }
             return Ok(match manifest::look(path, wanted)? {
-                manifest::Found::Nothing => Data::Folder(None),
                 manifest::Found::Tables(tables) => Data::Tables(tables),
-                manifest::Found::Beside(table) => Data::Folder(Some(table)),
+                manifest::Found::Folders { lists, beside } => Data::Folder { lists, beside },
             });
         }
         if let Some(arrays) = Arrays::in_file(path, wanted)? {
             return Ok(Data::Arrays(arrays));
         }
         if manifest::is_table(path) {
-            return Ok(Data::Tables(vec![(None, path.to_owned())]));
+            let labelled = vec![(None, path.to_owned())];
+            return Ok(Data::Tables(manifest::Tables { labelled, lists: Vec::new() }));
         }
         Err(ScanError::NotData { path: path.to_owned() })
     }
@@ -140,7 +143,8 @@ fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
         Data::Tables(_) => {
             layout.key_of_folders().map(|key| (key, "left out: the data is a table, and has no folders"))
         }
-        Data::Folder(_) => {
+        Data::Folder { lists, .. } if !lists.is_empty() && !layout.names_columns() => None,
+        Data::Folder { .. } => {
             layout.key_of_tables().map(|key| (key, "left out: there is no table in the folder"))
         }
         Data::Arrays(arrays) => arrays.wrong_key(layout),
@@ -158,10 +162,15 @@ fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
 /// The rows of the tables of the data set at `path`, which is one of them or their folder.
 fn list_tables(
     path: &Path,
-    tables: &[(Option<Split>, PathBuf)],
+    tables: &manifest::Tables,
     wanted: &manifest::Wanted<'_>,
 ) -> Result<Listing, ScanError> {
-    if is_folder(path)? { manifest::list_all(path, tables, wanted) } else { manifest::list(path, wanted) }
+    if !is_folder(path)? {
+        return manifest::list(path, wanted);
+    }
+    let mut listing = manifest::list_all(path, &tables.labelled, wanted)?;
+    listing.part(path, &tables.lists, wanted)?;
+    Ok(listing)
 }
 
 /// Gives classes the names that a recipe has for them.
@@ -181,20 +190,20 @@ fn rename(listing: &mut Listing, layout: &Layout) {
 }
 
 /// Names of classes that are probably meant to be one.
-fn similar_classes(listing: &Listing) -> Vec<Notice> {
+fn similar_classes(listing: &Listing) -> Vec<Vec<(String, usize)>> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for file in &listing.files {
         *counts.entry(&file.class).or_default() += 1;
     }
     let groups = similar::groups(counts.keys().copied());
-    let notice = |names: Vec<&str>| {
+    let counted = |names: Vec<&str>| {
         let mut classes: Vec<(String, usize)> =
             names.into_iter().map(|name| (name.to_owned(), counts[name])).collect();
         // Stable: of equally many the first by name.
         classes.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-        Notice::SimilarClasses { classes }
+        classes
     };
-    groups.into_iter().map(notice).collect()
+    groups.into_iter().map(counted).collect()
 }
 
 fn missing(path: &Path) -> ScanError {

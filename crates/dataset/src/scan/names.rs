@@ -20,6 +20,10 @@ const SPLIT_WORDS: [(Split, &[&str]); 3] = [
             "treinamento",
             "entrainement",
             "apprentissage",
+            "apprendimento",
+            "aprendizaje",
+            "aprendizagem",
+            "schulung",
             "addestramento",
             "trainieren",
             "trainings",
@@ -47,6 +51,7 @@ const SPLIT_WORDS: [(Split, &[&str]); 3] = [
             "validar",
             "validacao",
             "validazione",
+            "convalida",
             "validierung",
             "validierungs",
             "validieren",
@@ -75,6 +80,9 @@ const SPLIT_WORDS: [(Split, &[&str]); 3] = [
             "testen",
             "testowy",
             "testowe",
+            "prova",
+            "provas",
+            "prufung",
             "тест",
             "测试",
             "测试集",
@@ -148,6 +156,19 @@ const FILLERS: &[&str] = &[
     "zbior",
     "seti",
     "veri",
+    "menge",
+    "dados",
+    "dati",
+    "donnees",
+    "jeu",
+    "ensemble",
+    "insieme",
+];
+
+/// Words in the name of a column that says yes or no of a split: `is_test`, `in_test_set`, `for_training`.
+const FLAG_WORDS: &[&str] = &[
+    "is", "in", "for", "use", "used", "to", "as", "on", "belongs", "flag", "mask", "es", "en", "para", "est",
+    "pour", "ist", "im", "zum", "zur", "fur", "e", "em", "per", "da", "jest", "do",
 ];
 
 /// Words for the parts of a cross-validation.
@@ -232,7 +253,26 @@ pub(crate) fn split_of(name: &str) -> Option<Split> {
     split_of_words(&words(name))
 }
 
+/// The split of which a name asks whether something is of it: `is_valid`, `isTest`, `in_test_set`, `val_mask`, `for_training`.
+pub(super) fn flagged_split(name: &str) -> Option<Split> {
+    let mut words = words(name);
+    words.retain(|word| !FLAG_WORDS.contains(&word.as_str()));
+    // `istest` and `testmask` are one word.
+    let grown = |word: &String| {
+        let word = word.strip_suffix("mask").unwrap_or(word);
+        let bare = word.strip_prefix("is").or_else(|| word.strip_prefix("es"));
+        bare.filter(|bare| split_of_word(bare).is_some()).unwrap_or(word).to_owned()
+    };
+    split_of_words(&words.iter().map(grown).collect::<Vec<_>>())
+}
+
 fn split_of_words(words: &[String]) -> Option<Split> {
+    if let [a, b] = words
+        && a == "hold"
+        && b == "out"
+    {
+        return Some(Split::Test);
+    }
     let mut rest = words.iter().filter(|word| !is_number(word) && !is_filler(word));
     let split = split_of_word(rest.next()?)?;
     rest.next().is_none().then_some(split)

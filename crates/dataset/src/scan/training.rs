@@ -10,8 +10,8 @@ use super::{
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
-    Cache, Dataset, Form, Notice, OnBadImage, Purpose, ScanError, ScanOptions, Split, UnknownClass, folds,
-    split,
+    Cache, Dataset, Form, Layout, Notice, OnBadImage, Purpose, ScanError, ScanOptions, Split, UnknownClass,
+    folds, split,
 };
 
 /// Finds the samples at `path`, in whichever form it is (see [`Form`](crate::Form)). Each file is read once, on all
@@ -32,7 +32,21 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
     let data = Data::at(path, &of_table)?;
     check_layout(&data, layout)?;
     let mut dataset = match data {
-        Data::Tables(tables) => from_files(path, list_tables(path, &tables, &of_table)?, options, cache)?,
+        Data::Tables(tables) => {
+            let mut listing = list_tables(path, &tables, &of_table)?;
+            if manifest::is_table(path) {
+                let told = manifest::beside_named(path, &listing, &of_table);
+                listing.beside.notices.extend(told);
+            } else if let [(None, table)] = &tables.labelled[..] {
+                let stem = table.file_stem().and_then(|stem| stem.to_str());
+                let split = stem.and_then(super::split_of).filter(|split| *split != Split::Train);
+                // Lists may part it.
+                let split = split.filter(|_| listing.files.iter().all(|file| file.split.is_none()));
+                let told = split.map(|split| Notice::TableLikeSplit { table: table.clone(), split });
+                listing.beside.notices.extend(told);
+            }
+            from_files(path, listing, options, cache)?
+        }
         Data::Arrays(arrays) if options.group.is_none() || arrays.knows_groups() => {
             arrays.train(path, layout, &patterns)?
         }
@@ -43,13 +57,15 @@ pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result
         }
         Data::Arrays(arrays) => arrays.train(path, layout, &patterns)?,
         Data::Shards(shards) => from_files(path, shards.list(path, &patterns, layout)?, options, cache)?,
-        Data::Folder(table) => {
-            let mut listing = folders::list(path, &patterns, layout)?;
+        Data::Folder { lists, beside } => {
+            let mut listing = folders::list(path, &patterns, layout, &lists)?;
             if let Some(found) = masks::find(&listing).filter(|_| !layout.names_splits()) {
                 let masks::Masks { pictures, masks, example } = found;
                 return Err(ScanError::Masks { path: path.to_owned(), pictures, masks, example });
             }
-            listing.beside.notices.extend(table.map(|path| Notice::TableBeside { path }));
+            masks::check_beside(path, &mut listing, layout)?;
+            listing.part(path, &lists, &of_table)?;
+            listing.beside.notices.extend(beside.map(|path| Notice::TableBeside { path }));
             from_files(path, listing, options, cache)?
         }
     };
@@ -70,10 +86,15 @@ fn from_files(
     cache: Option<&Cache>,
 ) -> Result<Dataset, ScanError> {
     rename(&mut listing, &options.layout);
-    let similar = similar_classes(&listing);
-    listing.beside.notices.extend(similar);
-    let below = one_level_down(&listing);
-    listing.beside.notices.extend(below);
+    let (similar, below) = (similar_classes(&listing), one_level_down(&listing));
+    // A key is set once: each line says all that is to be renamed.
+    let all = all_renamed(&similar, &below, &options.layout);
+    if !similar.is_empty() {
+        listing.beside.notices.push(Notice::SimilarClasses { groups: similar, rename: all.clone() });
+    }
+    if !below.is_empty() {
+        listing.beside.notices.push(Notice::OneLevelDown { classes: below, rename: all });
+    }
     // Where the data says nothing of splits, all of it is for training.
     let files = listing.files.iter().map(|file| (file.class.as_str(), file.split.unwrap_or(Split::Train)));
     let classes = classes_of(root, files).map_err(|error| with_inner_sets(error, &listing))?;
@@ -104,7 +125,7 @@ fn from_files(
 }
 
 /// Classes whose images are all in one folder of another name within, where those of others are in the class folder itself.
-fn one_level_down(listing: &Listing) -> Vec<Notice> {
+fn one_level_down(listing: &Listing) -> Vec<(String, String)> {
     if !matches!(listing.form, Form::ClassFolders | Form::SplitFolders) {
         return Vec::new();
     }
@@ -120,13 +141,32 @@ fn one_level_down(listing: &Listing) -> Vec<Notice> {
     if direct * 2 < inner.len() {
         return Vec::new();
     }
-    let notices = inner.iter().filter_map(|(class, folders)| {
+    let found = inner.iter().filter_map(|(class, folders)| {
         let only = folders.iter().next().copied().flatten().filter(|_| folders.len() == 1)?;
         let says_nothing = super::names::is_generic(only) || only == *class || inner.contains_key(only);
-        (!says_nothing && super::split_of(only).is_none())
-            .then(|| Notice::OneLevelDown { class: (*class).to_owned(), inner: only.to_owned() })
+        (!says_nothing && super::split_of(only).is_none()).then(|| ((*class).to_owned(), only.to_owned()))
     });
-    notices.collect()
+    found.collect()
+}
+
+/// What a recipe renames, with what is proposed here.
+fn all_renamed(
+    similar: &[Vec<(String, usize)>],
+    below: &[(String, String)],
+    layout: &Layout,
+) -> BTreeMap<String, String> {
+    let mut proposed: BTreeMap<String, String> = below.iter().cloned().collect();
+    for group in similar {
+        if let Some(((keep, _), others)) = group.split_first() {
+            proposed.extend(others.iter().map(|(other, _)| (other.clone(), keep.clone())));
+        }
+    }
+    let given = layout.rename.iter().map(|(old, new)| {
+        // A name is replaced once.
+        (old.clone(), proposed.get(new).unwrap_or(new).clone())
+    });
+    let given: BTreeMap<String, String> = given.collect();
+    proposed.into_iter().chain(given).collect()
 }
 
 /// Of data of one class whose folder holds folders, as `train/data/cats` beside `train/data/dogs`, the line that takes those for the classes.

@@ -42,7 +42,7 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
     /// Column of a table that names the splits, or of NumPy's arrays the one that has the split of each image. Left out, the one
-    /// that is called so, such as `split`.
+    /// that is called so, such as `split`. `none`: nothing is read as the split.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_column: Option<String>,
     /// What the values of that column mean where they name no split by themselves: `{ 0 = "train", 1 = "val", 2 = "test" }`;

@@ -230,7 +230,7 @@ impl Arrays {
         }
         let (known, expected): (&[&str], _) = match self.form {
             Form::PixelTable => (
-                &["label_column", "split_column", "split_values"],
+                &["label_column", "split_column", "split_values", "one_hot", "one_hot_rest"],
                 "left out: the columns of the table are pixels, and not names of files",
             ),
             Form::Arrays => (

@@ -10,7 +10,7 @@ use super::npy::Array;
 use super::roles::{Role, Roles, role, without_split};
 use super::{Arrays, Contents, MAX_BYTES, Part};
 use crate::files;
-use crate::scan::manifest::{Wanted, without_label};
+use crate::scan::manifest::{HOW_NONE, Wanted, without_label};
 use crate::{Form, Layout, Notice, ScanError, Split, Taken};
 
 /// So many bytes hold the header of an array.
@@ -66,7 +66,7 @@ impl Found {
                 match read {
                     (contents, None) => parts.push(Part::Read(contents)),
                     (contents, Some((splits, name))) => {
-                        words += &format!(", {name} the splits");
+                        words += &format!(", {name} the splits{HOW_NONE}");
                         let left_out = splits.iter().filter(|split| split.is_none()).count();
                         if left_out > 0 {
                             words += &format!(" ({left_out} images left out)");
@@ -89,6 +89,13 @@ impl Named {
         const HEADER: u64 = 512;
         let start = files::read_start(&self.path, HEADER).unwrap_or_default();
         Array::is_texts(&start)
+    }
+
+    /// Its shape, by its first bytes.
+    fn shape(&self) -> Result<Vec<usize>, String> {
+        let start = files::read_start(&self.path, HEADER_BYTES);
+        let start = start.map_err(|error| format!("it cannot be read: {error}"))?;
+        Array::shape_of(&start).map_err(|reason| format!("{}: {reason}", self.name))
     }
 
     pub(super) fn read(&self) -> Result<Array, ScanError> {
@@ -261,11 +268,7 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
     let mut found = Found { pairs: Vec::new(), unlabelled: Vec::new(), notices: Vec::new() };
     // Nameless arrays are told by their shapes.
     if !roles.any_asked() && arrays.len() == 2 && arrays.iter().all(|array| array.name.starts_with("arr_")) {
-        let rank = |array: &Named| {
-            let start = files::read_start(&array.path, HEADER_BYTES);
-            let start = start.map_err(|error| failed(format!("it cannot be read: {error}")))?;
-            Array::rank(&start).map_err(|reason| failed(format!("{}: {reason}", array.name)))
-        };
+        let rank = |array: &Named| array.shape().map(|shape| shape.len()).map_err(failed);
         if rank(&arrays[0])? < rank(&arrays[1])? {
             arrays.swap(0, 1);
         }
@@ -327,6 +330,13 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
                 };
                 let keys = [said("data.images", images), said("data.label_column", labels)];
                 let keys: Vec<String> = keys.into_iter().filter(|key| !key.is_empty()).collect();
+                if let Some(sets) = as_sets(path, images, labels) {
+                    return Err(failed(format!(
+                        "which arrays belong together cannot be told: images{of} may be {}, labels {}; {sets}",
+                        list(images),
+                        list(labels)
+                    )));
+                }
                 let how = match keys.is_empty() {
                     true => "a pair is called such as train_images and train_labels".to_owned(),
                     false => format!("say which, such as {}", keys.join(" ")),
@@ -348,4 +358,47 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
         )));
     }
     Ok(found)
+}
+
+/// What to type where arrays of images are of different lengths, and so rather sets than the same images twice: one of them by itself may be
+/// the test set. None where the labels do not go with them by their lengths.
+fn as_sets(path: &Path, images: &[Named], labels: &[Named]) -> Option<String> {
+    let count = |array: &Named| array.shape().ok()?.first().copied();
+    let mut sets: Vec<(usize, &Named, &Named)> = Vec::new();
+    for array in images {
+        let n = count(array)?;
+        let mut of = labels.iter().filter(|labels| count(labels) == Some(n));
+        match (of.next(), of.next()) {
+            (Some(labels), None) if sets.iter().all(|(other, ..)| *other != n) => {
+                sets.push((n, array, labels))
+            }
+            _ => return None,
+        }
+    }
+    if !(2..=3).contains(&sets.len()) {
+        return None;
+    }
+    sets.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
+    let names: &[&str] = if sets.len() == 2 { &["train", "test"] } else { &["train", "val", "test"] };
+    let lengths: Vec<String> = sets.iter().map(|(n, ..)| n.to_string()).collect();
+    let said: Vec<String> = sets
+        .iter()
+        .zip(names)
+        .map(|((_, images, labels), name)| {
+            format!("x_{name}=d['{}'], y_{name}=d['{}']", images.name, labels.name)
+        })
+        .collect();
+    let lengths = lengths.join(" and ");
+    Some(match path.is_file() {
+        true => format!(
+            "they have {lengths} images, so they are sets rather than the same images twice: names say which is which, such as by\n  python -c \
+             \"import numpy; d = numpy.load('{}'); numpy.savez('named.npz', {})\"\nif that is what they are",
+            path.display(),
+            said.join(", ")
+        ),
+        false => format!(
+            "they have {lengths} images, so they are sets rather than the same images twice: call the files x_train, y_train, x_test, y_test \
+             and the like"
+        ),
+    })
 }

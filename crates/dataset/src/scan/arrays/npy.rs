@@ -113,9 +113,24 @@ impl Array {
         })
     }
 
-    /// The dimensions that an array has by the first bytes of its file.
-    pub(super) fn rank(start: &[u8]) -> Result<usize, String> {
-        Ok(Header::parse(start)?.shape.len())
+    /// The shape of an array by the first bytes of its file.
+    pub(super) fn shape_of(start: &[u8]) -> Result<Vec<usize>, String> {
+        Ok(Header::parse(start)?.shape)
+    }
+
+    /// The places that whole numbers count, from 0.
+    pub(super) fn places(&self) -> Result<Vec<i64>, String> {
+        let ([_] | [_, 1] | [1, _]) = &self.shape[..] else {
+            return Err(format!("the numbers of images are in one row, and its shape is {:?}", self.shape));
+        };
+        if matches!(self.kind, Kind::Bytes(_) | Kind::Text(_)) {
+            return Err("it holds text, and no numbers of images".to_owned());
+        }
+        let whole = |value: f64| match value.fract() == 0.0 && value.abs() < 9e15 {
+            true => Ok(value as i64),
+            false => Err(format!("{value} is no number of an image")),
+        };
+        self.numbers().map(whole).collect()
     }
 
     /// An array of the bytes of a file.

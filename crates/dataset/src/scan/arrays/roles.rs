@@ -1,13 +1,28 @@
 //! What an array holds, by its name or by a recipe's keys.
 
-use crate::scan::manifest::{GROUP, Wanted, flagged_split, is_fold_name, is_split_name, names_groups};
-use crate::scan::names::{split_of, words};
+use crate::scan::manifest::{GROUP, Wanted, is_fold_name, is_split_name, names_groups};
+use crate::scan::names::{flagged_split, split_of, words};
 use crate::suggest::nearest;
 use crate::{Layout, Split};
 
 /// Words for arrays of images, and for arrays of labels.
 const IMAGES: &[&str] = &["images", "image", "imgs", "img", "x", "data", "pixels", "inputs", "imagenes"];
 const LABELS: &[&str] = &["labels", "label", "y", "targets", "target", "classes", "etiquetas"];
+
+/// Words for arrays of the numbers of a split's images.
+const PLACES: &[&str] =
+    &["idx", "idxs", "index", "indexes", "indices", "ind", "inds", "ids", "indice", "rows"];
+
+/// Short words for splits, which are so beside a word for what an array holds alone: `X_tr`, `yte`.
+const SHORT: &[(&str, Split)] = &[
+    ("tr", Split::Train),
+    ("va", Split::Val),
+    ("vl", Split::Val),
+    ("dv", Split::Val),
+    ("te", Split::Test),
+    ("ts", Split::Test),
+    ("tt", Split::Test),
+];
 
 /// What an array holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +94,40 @@ impl Roles {
     }
 }
 
+fn holds(word: &str) -> bool {
+    [IMAGES, LABELS, PLACES].iter().any(|known| known.contains(&word)) || matches!(word, GROUP | "groups")
+}
+
+fn short(word: &str) -> Option<Split> {
+    SHORT.iter().find(|(known, _)| *known == word).map(|(_, split)| *split)
+}
+
+/// The words of an array's name, of which a split's stands by itself and whole: `x`, `train` of `Xtr`.
+fn array_words(name: &str) -> Vec<String> {
+    let names_split = |word: &str| split_of(word).or_else(|| short(word)).is_some();
+    let parted = |word: String| -> Vec<String> {
+        let mut cuts = word.char_indices().skip(1).map(|(at, _)| word.split_at(at));
+        // `index` and `pixels` are words by themselves.
+        let cut = cuts.find(|(a, b)| holds(a) && names_split(b) || names_split(a) && holds(b));
+        match cut.filter(|_| !holds(&word)) {
+            Some((a, b)) => vec![a.to_owned(), b.to_owned()],
+            None => vec![word],
+        }
+    };
+    let words: Vec<String> = words(name).into_iter().flat_map(parted).collect();
+    let is_of_array =
+        words.iter().any(|word| holds(word)) && words.iter().all(|word| split_of(word).is_none());
+    let whole = |word: String| match short(&word).filter(|_| is_of_array) {
+        Some(split) => split.name().to_owned(),
+        None => word,
+    };
+    words.into_iter().map(whole).collect()
+}
+
 /// The words of a name without those for a split, and that split.
 fn stem(name: &str) -> (Vec<String>, Option<Split>) {
     let mut split = None;
-    let mut stem = words(name);
+    let mut stem = array_words(name);
     // A name that is nothing but a split is one all the same.
     if stem.len() > 1 {
         stem.retain(|word| match split_of(word) {
@@ -106,17 +151,22 @@ fn is(name: &str, wanted: &[String]) -> bool {
 }
 
 fn split_in(name: &str) -> Option<Split> {
-    words(name).iter().find_map(|word| split_of(word))
+    array_words(name).iter().find_map(|word| split_of(word))
 }
 
-/// Whether an array says by its name of which split each image is: `split`, `is_valid`, `test_mask`, `fold`; also one of the numbers of
-/// a split's images, such as `test_idx`, which is told and not read.
+/// The split whose images an array numbers, by its name: `train_idx`, `indices_test`.
+pub(super) fn places_of(name: &str) -> Option<Split> {
+    let (places, others): (Vec<String>, Vec<String>) =
+        array_words(name).into_iter().partition(|word| PLACES.contains(&word.as_str()));
+    if places.is_empty() { None } else { split_of(&others.join(" ")) }
+}
+
+/// Whether an array says by its name of which split each image is: `split`, `is_valid`, `test_mask`, `fold`; or which images are of
+/// one, as `test_idx`.
 pub(super) fn names_split(name: &str) -> bool {
-    let of_one = |word: &str| matches!(word, "mask" | "idx" | "index" | "indices" | "ids" | "inds");
-    let without: Vec<String> = words(name).into_iter().filter(|word| !of_one(word)).collect();
     is_split_name(name)
         || is_fold_name(name)
-        || role(name).is_none() && (flagged_split(name).is_some() || split_of(&without.join(" ")).is_some())
+        || role(name).is_none() && (flagged_split(name).is_some() || places_of(name).is_some())
 }
 
 /// What an array holds, and of which split, by its name alone.
@@ -125,7 +175,7 @@ pub(super) fn role(name: &str) -> Option<(Role, Option<Split>)> {
     if matches!(&stem[..], [only] if only == GROUP || only == "groups") {
         return Some((Role::Groups, split));
     }
-    let words = words(name);
+    let words = array_words(name);
     let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
     // `data_split` is no data.
     let is_split =
@@ -147,6 +197,47 @@ mod tests {
     fn names_say_what_arrays_hold() {
         for name in ["train_images", "x_train", "X_train", "kmnist-train-imgs", "Training data"] {
             assert_eq!(role(name), Some((Role::Images, Some(Split::Train))), "{name}");
+        }
+        for name in [
+            "X_tr",
+            "Xtr",
+            "tr_x",
+            "trX",
+            "x_trn",
+            "Xtrain",
+            "trainX",
+            "images_tr",
+            "trainimages",
+            "trainData",
+        ] {
+            assert_eq!(role(name), Some((Role::Images, Some(Split::Train))), "{name}");
+        }
+        for (name, split) in [
+            ("y_te", Split::Test),
+            ("yte", Split::Test),
+            ("te_y", Split::Test),
+            ("y_tst", Split::Test),
+            ("labels_ts", Split::Test),
+            ("y_dev", Split::Val),
+            ("yval", Split::Val),
+            ("y_va", Split::Val),
+            ("valY", Split::Val),
+        ] {
+            assert_eq!(role(name), Some((Role::Labels, Some(split))), "{name}");
+        }
+        for (name, split) in [
+            ("train_idx", Split::Train),
+            ("idx_train", Split::Train),
+            ("train_indices", Split::Train),
+            ("tr_idx", Split::Train),
+            ("val_index", Split::Val),
+            ("idxTest", Split::Test),
+            ("te_inds", Split::Test),
+        ] {
+            assert_eq!((places_of(name), names_split(name)), (Some(split), true), "{name}");
+        }
+        for name in ["index", "idx", "tr", "te", "weights_tr", "train"] {
+            assert_eq!(places_of(name), None, "{name}");
         }
         for name in ["test_labels", "y_test", "test_y", "k49-test-labels", "image_labels_test"] {
             assert_eq!(role(name), Some((Role::Labels, Some(Split::Test))), "{name}");

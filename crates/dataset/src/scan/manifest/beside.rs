@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::columns::{Columns, Wrong};
 use super::files::{Finder, Row};
+use super::lists::texts;
 use super::table::Table;
-use super::{Wanted, is_table, list_all};
+use super::{Lists, Wanted, is_table, list_all};
 use crate::files;
 use crate::scan::folders::{self, Folder};
 use crate::scan::masks::names_masks;
@@ -15,30 +16,42 @@ use crate::{Layout, ScanError, Split};
 
 /// What tables say of a folder.
 pub(in crate::scan) enum Found {
-    /// Nothing: there are none, or none that names its images.
-    Nothing,
     /// What the classes are: its folders are no classes.
-    Tables(Vec<(Option<Split>, PathBuf)>),
-    /// Something else than its folders, which are classes by themselves.
-    Beside(PathBuf),
+    Tables(Tables),
+    /// Its folders are classes by themselves. Tables may say of which split their images are; one of them may say something else of the
+    /// classes, which is not read.
+    Folders { lists: Lists, beside: Option<PathBuf> },
+}
+
+/// Tables that are read together.
+pub(in crate::scan) struct Tables {
+    /// Each with the split that its name says. Beside such as have one, the one that has none is for what the others leave of it.
+    pub(in crate::scan) labelled: Vec<(Option<Split>, PathBuf)>,
+    pub(in crate::scan) lists: Lists,
 }
 
 /// Looks for tables in the folder `root`.
 pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
+    const NOTHING: Found = Found::Folders { lists: Vec::new(), beside: None };
     if wanted.layout.names_splits() {
-        return Ok(Found::Nothing);
+        return Ok(NOTHING);
     }
     let top = Folder::read(root, root, wanted.patterns)?;
     let tables = tables_in(root, &top);
+    let mut lists = texts(root, &folders_of_tables(root, &top), wanted);
     if tables.is_empty() {
-        return Ok(Found::Nothing);
+        return Ok(Found::Folders { lists, beside: None });
     }
     let no_classes = wanted.layout.names_columns() || holds_no_classes(&top);
+    let splits = table_splits(&tables);
     let (mut naming, mut failed) = (Vec::new(), Vec::new());
-    for path in &tables {
+    for (path, split) in tables.iter().zip(splits) {
         match names_images(root, path, wanted.layout) {
-            Glance::Labelled => naming.push(path.clone()),
-            Glance::Unlabelled(wrong) => failed.push((path.clone(), wrong)),
+            Glance::Labelled => naming.push((split, path.clone())),
+            Glance::Unlabelled(wrong) => {
+                lists.extend(split.map(|split| (split, path.clone())));
+                failed.push((path.clone(), wrong));
+            }
             Glance::Other => {}
         }
     }
@@ -47,11 +60,27 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
             let lines = vec![crate::BadLine { line: wrong.line, reason: wrong.reason.clone() }];
             Err(ScanError::Manifest { path: path.clone(), lines })
         }
-        ([], _) => Ok(Found::Nothing),
-        _ if no_classes => choose(root, naming).map(Found::Tables),
-        ([path], _) => Ok(beside_classes(root, path, wanted)),
-        _ => Ok(Found::Nothing),
+        ([], _) => Ok(Found::Folders { lists, beside: None }),
+        _ if no_classes => Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists })),
+        ([(None, path)], _) => Ok(match beside_classes(root, path, wanted) {
+            Found::Folders { beside, .. } => Found::Folders { lists, beside },
+            Found::Tables(tables) => Found::Tables(Tables { lists, ..tables }),
+        }),
+        _ => {
+            // The classes are the folders, and what is called after a split says which of their images are of it.
+            let named = naming.iter().filter_map(|(split, path)| Some(((*split)?, path.clone())));
+            lists.extend(named);
+            let beside = naming.iter().find(|(split, _)| split.is_none()).map(|(_, path)| path.clone());
+            Ok(Found::Folders { lists, beside })
+        }
     }
+}
+
+/// The splits that tables are called after.
+pub(super) fn table_splits(tables: &[PathBuf]) -> Vec<Option<Split>> {
+    let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stems: Vec<String> = tables.iter().map(stem).collect();
+    splits_of(&stems.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// The tables directly in a folder.
@@ -67,12 +96,13 @@ pub(in crate::scan) fn tables_of(folder: &Path) -> Vec<PathBuf> {
 
 /// The tables directly in a folder, and in its folders that have no images of their own.
 fn tables_in(root: &Path, top: &Folder) -> Vec<PathBuf> {
-    let mut tables = tables_of(root);
-    // Class folders hold images, and reading them all would take as long as the scan.
-    for folder in top.folders.iter().filter(|folder| folders::folders_only(folder).is_some()) {
-        tables.extend(tables_of(folder));
-    }
-    tables
+    folders_of_tables(root, top).iter().flat_map(|folder| tables_of(folder)).collect()
+}
+
+/// A folder, and its folders that have no images of their own. Class folders hold images, and reading them all would take as long as the scan.
+fn folders_of_tables(root: &Path, top: &Folder) -> Vec<PathBuf> {
+    let inner = top.folders.iter().filter(|folder| folders::folders_only(folder).is_some());
+    std::iter::once(root.to_owned()).chain(inner.cloned()).collect()
 }
 
 enum Glance {
@@ -108,30 +138,27 @@ fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
     }
 }
 
-/// Of several tables those that are called after the splits.
-fn choose(root: &Path, tables: Vec<PathBuf>) -> Result<Vec<(Option<Split>, PathBuf)>, ScanError> {
-    if let [path] = &tables[..] {
+/// Of several tables those that are called after the splits, of which each is one table's. Where none of these is the training set, the only other
+/// table is what they leave of it.
+fn choose(
+    root: &Path,
+    tables: Vec<(Option<Split>, PathBuf)>,
+) -> Result<Vec<(Option<Split>, PathBuf)>, ScanError> {
+    if let [(_, path)] = &tables[..] {
         return Ok(vec![(None, path.clone())]);
     }
-    let stems: Vec<String> = tables
-        .iter()
-        .map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned())
-        .collect();
-    let splits = splits_of(&stems.iter().map(String::as_str).collect::<Vec<_>>());
-    let named: Vec<(Option<Split>, PathBuf)> = splits
-        .into_iter()
-        .zip(&tables)
-        .filter(|(split, _)| split.is_some())
-        .map(|(s, path)| (s, path.clone()))
-        .collect();
+    let (named, others): (Vec<_>, Vec<_>) = tables.iter().cloned().partition(|(split, _)| split.is_some());
     let different: HashSet<Split> = named.iter().filter_map(|(split, _)| *split).collect();
-    if different.len() < named.len() || !different.contains(&Split::Train) {
-        let names = tables.iter().map(|path| path.strip_prefix(root).unwrap_or(path).display().to_string());
-        return Err(ScanError::SeveralTables { path: root.to_owned(), tables: names.collect() });
+    let trains = different.contains(&Split::Train);
+    if different.len() < named.len() || !(trains || others.len() == 1) {
+        let name = |(_, path): &(_, PathBuf)| path.strip_prefix(root).unwrap_or(path).display().to_string();
+        let tables = tables.iter().map(name).collect();
+        return Err(ScanError::SeveralTables { path: root.to_owned(), tables });
     }
-    match &named[..] {
-        [(_, only)] => Ok(vec![(None, only.clone())]),
-        _ => Ok(named),
+    match (&named[..], trains) {
+        ([(_, only)], true) => Ok(vec![(None, only.clone())]),
+        (_, true) => Ok(named),
+        (_, false) => Ok(named.into_iter().chain(others).collect()),
     }
 }
 
@@ -171,7 +198,8 @@ fn is_flat(folder: &Path, depth: usize) -> bool {
 /// What a table says that lies beside class folders: nothing where its classes are the folders; that it is the one that
 /// knows the classes where each of them is in several folders; else something else.
 fn beside_classes(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Found {
-    let Ok(listing) = list_all(root, &[(None, path.to_owned())], wanted) else { return Found::Nothing };
+    const NOTHING: Found = Found::Folders { lists: Vec::new(), beside: None };
+    let Ok(listing) = list_all(root, &[(None, path.to_owned())], wanted) else { return NOTHING };
     let mut folders_of: HashMap<&str, HashSet<&Path>> = HashMap::new();
     let mut images_of: HashMap<&str, usize> = HashMap::new();
     let mut agree = 0;
@@ -182,14 +210,14 @@ fn beside_classes(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Found {
         *images_of.entry(&file.class).or_default() += 1;
     }
     if agree * 2 > listing.files.len() {
-        return Found::Nothing;
+        return NOTHING;
     }
     // A class of two images may be in one folder by chance.
     const ENOUGH: usize = 4;
     let large: Vec<_> =
         folders_of.iter().filter(|(class, _)| images_of.get(**class).is_some_and(|&n| n >= ENOUGH)).collect();
     if !large.is_empty() && large.iter().all(|(_, folders)| folders.len() > 1) {
-        return Found::Tables(vec![(None, path.to_owned())]);
+        return Found::Tables(Tables { labelled: vec![(None, path.to_owned())], lists: Vec::new() });
     }
-    Found::Beside(path.to_owned())
+    Found::Folders { lists: Vec::new(), beside: Some(path.to_owned()) }
 }

@@ -98,10 +98,11 @@ pub(super) fn rank(list: &[&str], name: &str) -> Option<usize> {
 }
 
 /// Whether the columns are the pixels of an image: `pixel0`, `pixel1`, ..., or `1x1`, `1x2`, ..., or bare numbers.
-pub(super) fn is_pixel_table(header: &[String]) -> bool {
+pub(in crate::scan) fn is_pixel_table(header: &[String]) -> bool {
     const LEAST: usize = 16;
     let pixels = header.iter().filter(|name| is_pixel_name(name)).count();
-    pixels >= LEAST && pixels + 4 >= header.len()
+    // Beside them a few columns, or one for each class.
+    pixels >= LEAST && header.len() - pixels <= (pixels / 2).max(4)
 }
 
 /// Whether a column is one pixel of an image by its name.

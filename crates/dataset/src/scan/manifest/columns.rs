@@ -2,17 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::column_names::{GROUP, LABELS, PATHS, names_groups, rank};
+use super::column_names::{GROUP, LABELS, PATHS, is_split_name, names_groups, rank};
 use super::one_hot;
-use super::splits::{self, SplitColumn};
+use super::split_values::{meaning, taken_for};
+use super::splits::{self, Flag, SplitColumn};
 use super::table::Table;
 use crate::suggest::{nearest, toml_string};
 use crate::{BadLine, Layout, Notice};
 
 /// What is wrong with the columns, or with a row that shows it. A bare reason is of the header.
-pub(super) struct Wrong {
-    pub(super) line: u64,
-    pub(super) reason: String,
+pub(in crate::scan) struct Wrong {
+    pub(in crate::scan) line: u64,
+    pub(in crate::scan) reason: String,
 }
 
 impl From<String> for Wrong {
@@ -51,8 +52,9 @@ impl Columns {
             Some(path) => path,
             None => path_column(table)?,
         };
-        let split = match asked("split_column", &layout.split_column)? {
-            Some(column) => Some(splits::asked(table, column)),
+        let split = match &layout.split_column {
+            Some(_) if layout.reads_no_split() => None,
+            Some(name) => Some(splits::asked(table, asked_for(table, "split_column", name)?, layout)),
             None => splits::find(table, Some(path), layout),
         };
         let of_splits = split.as_ref().map_or(Vec::new(), SplitColumn::columns);
@@ -70,9 +72,10 @@ impl Columns {
     }
 
     /// What was taken for what, in words.
-    pub(super) fn said(&self, table: &Table) -> String {
+    pub(super) fn said(&self, table: &Table, layout: &Layout) -> String {
         let name = |column: usize| table.header[column].as_str();
-        let mut text = format!("table {}: {} names the files", table.name(), name(self.path));
+        let read = if table.is_western { " read as Windows-1252" } else { "" };
+        let mut text = format!("table {}{read}: {} names the files", table.name(), name(self.path));
         match &self.label {
             Label::Column(label) => text += &format!(", {} the classes", name(*label)),
             Label::OneHot { columns, rest } => {
@@ -84,13 +87,21 @@ impl Columns {
             }
         }
         match &self.split {
-            Some(SplitColumn::Named(column)) => text += &format!(", {} the splits", name(*column)),
+            Some(SplitColumn::Named(column)) => {
+                let values = taken_for(table.values(*column), layout);
+                text += &format!(", {} the splits{values}", name(*column));
+            }
             Some(SplitColumn::Flags(flags)) => {
-                for (column, split) in flags {
+                for Flag { column, split } in flags {
                     text += &format!(", {} whether a row is {split}", name(*column));
                 }
             }
             None => {}
+        }
+        // What nobody calls so was guessed, and may be something else.
+        let is_called_so = |column: &usize| is_split_name(name(*column));
+        if self.split.as_ref().is_some_and(|split| !split.columns().iter().all(is_called_so)) {
+            text += splits::HOW_NONE;
         }
         if let Some(column) = self.group {
             text += &format!(", {} the groups", name(column));
@@ -124,13 +135,13 @@ impl Columns {
     }
 
     /// Columns that say something of splits and are not read.
-    pub(super) fn unread_splits(&self, table: &Table) -> Vec<Notice> {
+    pub(super) fn unread_splits(&self, table: &Table, layout: &Layout) -> Vec<Notice> {
         let labels = match &self.label {
             Label::Column(label) => vec![*label],
             Label::OneHot { columns, .. } => columns.clone(),
         };
         let taken: Vec<usize> = [Some(self.path), self.group].into_iter().flatten().chain(labels).collect();
-        splits::unread(table, self.split.as_ref(), &taken)
+        splits::unread(table, self.split.as_ref(), &taken, layout)
     }
 
     /// The rows that have no class, told once, with what to type.
@@ -145,9 +156,7 @@ impl Columns {
         };
         let is_empty = |row: &csv::StringRecord| row.get(label).is_none_or(str::is_empty);
         let left_out = |row: &csv::StringRecord| {
-            split
-                .and_then(|split| row.get(split))
-                .is_some_and(|value| splits::meaning(value, layout) == Some(None))
+            split.and_then(|split| row.get(split)).is_some_and(|value| meaning(value, layout) == Some(None))
         };
         let rows = || table.rows.iter().filter(|(_, row)| !left_out(row));
         let (line, first) = rows().find(|(_, row)| is_empty(row))?;
@@ -198,7 +207,7 @@ pub(super) fn path_only(table: &Table, layout: &Layout) -> Option<usize> {
 }
 
 /// The column that a key asks for.
-fn asked_for(table: &Table, key: &str, name: &str) -> Result<usize, String> {
+pub(super) fn asked_for(table: &Table, key: &str, name: &str) -> Result<usize, String> {
     table.column(name).ok_or_else(|| {
         let header = table.header.iter().map(String::as_str);
         let hint = nearest(name, header).map_or(String::new(), |n| format!("; did you mean `{n}`?"));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use pupila_image::{Format, UnreadKind};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::files;
 use crate::scan::folders::files_below;
@@ -202,15 +203,15 @@ impl Index {
         let (mut by_name, mut by_stem) = (HashMap::new(), HashMap::new());
         for (at, file) in files.iter().enumerate() {
             let (name, stem) = (text(file.file_name()), text(file.file_stem()));
-            by_name.entry(name.to_lowercase()).or_insert_with(Vec::new).push(at);
-            by_stem.entry(stem.to_lowercase()).or_insert_with(Vec::new).push(at);
+            by_name.entry(folded(&name)).or_insert_with(Vec::new).push(at);
+            by_stem.entry(folded(&stem)).or_insert_with(Vec::new).push(at);
         }
         Index { files, by_name, by_stem }
     }
 
     /// The files of a name, with its extension or without; those in the same case, if there are any.
     fn named(&self, name: &str) -> Vec<&PathBuf> {
-        let lower = name.to_lowercase();
+        let lower = folded(name);
         let stem = || self.by_stem.get(&lower).filter(|_| !has_image_extension(name));
         let Some(places) = self.by_name.get(&lower).or_else(stem) else { return Vec::new() };
         let all: Vec<&PathBuf> = places.iter().map(|&at| &self.files[at]).collect();
@@ -220,9 +221,14 @@ impl Index {
     }
 
     fn of_stem(&self, stem: &str) -> Vec<&PathBuf> {
-        let places = self.by_stem.get(&stem.to_lowercase()).into_iter().flatten();
+        let places = self.by_stem.get(&folded(stem)).into_iter().flatten();
         places.map(|&at| &self.files[at]).collect()
     }
+}
+
+/// A name in lower case, and with accents written in one way: macOS keeps them apart from their letters.
+fn folded(name: &str) -> String {
+    name.nfc().collect::<String>().to_lowercase()
 }
 
 fn text(name: Option<&std::ffi::OsStr>) -> String {

@@ -7,33 +7,37 @@ mod beside;
 mod column_names;
 mod columns;
 mod files;
+mod lists;
 mod one_hot;
+mod split_values;
 mod splits;
 mod table;
+mod western;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use columns::{Columns, Label, Wrong};
+use columns::{Columns, Label};
 use csv::StringRecord;
 use files::{Finder, Row};
-use table::Table;
 
 use super::{Beside, Listed, Listing};
 use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
-pub(super) use beside::{Found, look, tables_of};
+pub(super) use beside::{Found, Tables, look, tables_of};
 pub(super) use column_names::{
-    GROUP, is_label_name, is_path_name, is_pixel_name, is_split_name, names_groups,
+    GROUP, is_label_name, is_path_name, is_pixel_name, is_pixel_table, is_split_name, names_groups,
 };
-pub(super) use columns::without_label;
+pub(super) use columns::{Wrong, without_label};
+pub(super) use lists::{Lists, beside_named};
+pub(super) use one_hot::{class as one_hot_class, find_one_hot};
+pub(super) use split_values::{meaning, say_splits, shown};
 pub(super) use splits::{
-    ColumnSplits, SplitColumn, by_name, first_of_each, flagged_split, is_fold_name, meaning, of_columns,
-    say_splits, says_no_split, truth,
+    ColumnSplits, HOW_NONE, SplitColumn, find_split, is_fold_name, odd as odd_split, of_columns, split_asked,
 };
-pub(super) use table::{Lines, reason_of as table_reason, text_of as table_text};
+pub(super) use table::{Lines, Table, reason_of as table_reason, text_of as table_text};
 
 /// Whether a file is a table by its name.
 pub(super) fn is_table(path: &Path) -> bool {
@@ -72,19 +76,31 @@ pub(super) fn list_all(
     let mut beside = Beside::default();
     let keys = vec!["data.path_column", "data.label_column", "data.split_column", "data.images"];
     let mut taken = Taken { what: Vec::new(), keys };
-    // On which line of which table a file was.
-    let mut seen: HashMap<PathBuf, (String, u64)> = HashMap::new();
-    for (split, path) in tables {
+    let mut seen: HashMap<PathBuf, Seen> = HashMap::new();
+    let (named, whole): (Vec<_>, Vec<_>) = tables.iter().partition(|(split, _)| split.is_some());
+    let of_rest = !named.is_empty();
+    for (split, path) in named.into_iter().chain(whole) {
         let table = Table::read(path)?;
-        let rows = rows(root, &table, *split, wanted, &mut beside, &mut seen)?;
-        files.extend(rows.files);
+        let rows = rows(root, &table, *split, wanted, &mut beside, &mut seen, of_rest)?;
+        let unsaid = split.is_none() && of_rest;
+        files.extend(rows.files.into_iter().map(|file| match file.split {
+            None if unsaid => Listed { split: Some(Split::Train), ..file },
+            _ => file,
+        }));
         taken.what.push(match split {
             Some(split) => format!("{split}: {}", rows.said),
+            None if of_rest => format!(
+                "{}: {}, without the {} rows of the other tables",
+                Split::Train,
+                rows.said,
+                rows.elsewhere
+            ),
             None => rows.said,
         });
     }
-    let listing =
+    let mut listing =
         Listing { form: Form::Manifest, taken, base: root.to_owned(), files, partial: false, beside };
+    listing.part_by_folders(root, wanted);
     if listing.files.is_empty() {
         let found =
             if listing.beside.excluded > 0 { "data.exclude leaves out every row" } else { "it has no rows" };
@@ -98,10 +114,18 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The files of a table, and what was taken for what.
+/// Where a file was named, and which class it has there.
+struct Seen {
+    table: String,
+    line: u64,
+    class: String,
+}
+
+/// The files of a table, what was taken for what, and how many rows another table has.
 struct Rows {
     files: Vec<Listed>,
     said: String,
+    elsewhere: usize,
 }
 
 fn rows(
@@ -110,7 +134,8 @@ fn rows(
     of_table: Option<Split>,
     wanted: &Wanted<'_>,
     beside: &mut Beside,
-    seen: &mut HashMap<PathBuf, (String, u64)>,
+    seen: &mut HashMap<PathBuf, Seen>,
+    of_rest: bool,
 ) -> Result<Rows, ScanError> {
     let failed = |lines| ScanError::Manifest { path: table.path.clone(), lines };
     let columns = Columns::find(table, wanted.layout, wanted.group).map_err(|Wrong { line, reason }| {
@@ -160,7 +185,7 @@ fn rows(
         let found = format!("none of its {n} files exist (the first is {first}); {hint}");
         return Err(ScanError::NoImages { path: table.path.clone(), found });
     }
-    let mut files = Vec::with_capacity(read.len());
+    let (mut files, mut elsewhere) = (Vec::with_capacity(read.len()), 0);
     for ((line, row), path) in read.into_iter().zip(resolved.paths) {
         let ReadRow { name: _, class, split, group } = row;
         match path {
@@ -173,14 +198,23 @@ fn rows(
                 beside.excluded += 1;
             }
             Ok(path) => {
-                if let Some((name, first)) = seen.insert(path.clone(), (table.name(), line)) {
-                    let of = if name == table.name() { String::new() } else { format!(" of {name}") };
-                    bad.push(BadLine {
-                        line,
-                        reason: format!("{} is already on line {first}{of}", path.display()),
-                    });
+                if let Some(first) = seen.get(&path) {
+                    let here = first.table == table.name();
+                    let of = if here { String::new() } else { format!(" of {}", first.table) };
+                    let path = path.display();
+                    // What another table has is not this one's, where this one is for the rest.
+                    let reason = if here || of_table.is_some() || !of_rest {
+                        format!("{path} is already on line {}{of}", first.line)
+                    } else if first.class == class {
+                        elsewhere += 1;
+                        continue;
+                    } else {
+                        format!("{path} is {class} here, and {} on line {}{of}", first.class, first.line)
+                    };
+                    bad.push(BadLine { line, reason });
                     continue;
                 }
+                seen.insert(path.clone(), Seen { table: table.name(), line, class: class.clone() });
                 files.push(Listed { path, class, split: of_table.or(split), group });
             }
             Err(reason) => bad.push(BadLine { line, reason }),
@@ -200,11 +234,11 @@ fn rows(
             split_given,
         });
     }
-    beside.notices.extend(columns.unread_splits(table));
+    beside.notices.extend(columns.unread_splits(table, wanted.layout));
     if let Some(column) = columns.folds(table) {
         beside.notices.push(Notice::Folds { column: column.to_owned() });
     }
-    let mut said = columns.said(table);
+    let mut said = columns.said(table, wanted.layout);
     if resolved.searched {
         let among = match &wanted.layout.images[..] {
             [] => root.display().to_string(),
@@ -212,7 +246,7 @@ fn rows(
         };
         said += &format!("; files found by their names below {among}");
     }
-    Ok(Rows { files, said })
+    Ok(Rows { files, said, elsewhere })
 }
 
 /// A row, before its file is looked for.
@@ -242,10 +276,7 @@ fn read_row(
             match said {
                 Some(Some(split)) => Some(split),
                 Some(None) => return Ok(None),
-                None => {
-                    field(*column)?;
-                    return Ok(None);
-                }
+                None => return Ok(None),
             }
         }
         Some(flags) => {
@@ -259,7 +290,7 @@ fn read_row(
             "" if !layout.rename.contains_key("") => return Ok(None),
             class => class,
         },
-        Label::OneHot { columns, rest } => one_hot::class(table, record, columns, rest.as_deref())?,
+        Label::OneHot { columns, rest } => one_hot::class(&table.header, record, columns, rest.as_deref())?,
     };
     // A row without a group is a group of its own.
     let group = columns.group.and_then(|column| record.get(column)).filter(|name| !name.is_empty());

@@ -2,7 +2,7 @@
 
 use csv::StringRecord;
 
-use super::columns::{Label, Wrong};
+use super::columns::{Label, Wrong, asked_for};
 use super::table::Table;
 use crate::Layout;
 
@@ -30,15 +30,103 @@ pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<O
     let is_bits =
         |&column: &usize| !table.rows.is_empty() && table.values(column).all(|value| bit(value).is_some());
     let columns: Vec<usize> = others.iter().copied().filter(is_bits).collect();
-    // Columns that are never 1 alone say nothing of a class.
-    if columns.len() < 2 || !table.rows.iter().any(|(_, row)| ones(row, &columns).len() == 1) {
+    if columns.len() < 2 {
         return Ok(None);
+    }
+    // Columns that are never 1 alone say nothing of a class, unless some of them are.
+    if !table.rows.iter().any(|(_, row)| ones(row, &columns).len() == 1) {
+        return match table.rows.first() {
+            Some((line, row)) if !covers(table, &columns).is_empty() => {
+                Err(Wrong { line: *line, reason: refusal(table, row, &columns, String::new()) })
+            }
+            _ => Ok(None),
+        };
     }
     let rest = layout.one_hot_rest.clone();
     for (line, row) in &table.rows {
-        class(table, row, &columns, rest.as_deref()).map_err(|reason| Wrong { line: *line, reason })?;
+        let class = class(&table.header, row, &columns, rest.as_deref());
+        class.map_err(|reason| Wrong { line: *line, reason: refusal(table, row, &columns, reason) })?;
     }
     Ok(Some(Label::OneHot { columns, rest }))
+}
+
+/// The columns of the classes of a table whose other columns are taken for something else; none where there are no such columns.
+///
+/// # Errors
+/// As of [`find`]; a column that the recipe names is not there.
+pub(in crate::scan) fn find_one_hot(
+    table: &Table,
+    taken: &[usize],
+    layout: &Layout,
+) -> Result<Vec<usize>, Wrong> {
+    if !layout.one_hot.is_empty() {
+        let columns = layout.one_hot.iter().map(|name| asked_for(table, "one_hot", name));
+        return Ok(columns.collect::<Result<_, _>>()?);
+    }
+    let others: Vec<usize> = (0..table.header.len()).filter(|column| !taken.contains(column)).collect();
+    Ok(match find(table, &others, layout)? {
+        Some(Label::OneHot { columns, .. }) => columns,
+        _ => Vec::new(),
+    })
+}
+
+/// Why columns of 0 and 1 are not one for each class: where some of them are, those are named.
+fn refusal(table: &Table, row: &StringRecord, columns: &[usize], reason: String) -> String {
+    let covers = covers(table, columns);
+    if covers.is_empty() {
+        return reason;
+    }
+    let quoted = |cover: &Vec<usize>| {
+        let names: Vec<String> = cover.iter().map(|&column| format!("{:?}", table.header[column])).collect();
+        format!("--set 'data.one_hot=[{}]'", names.join(", ").replace('\'', "\\u0027"))
+    };
+    let lines: Vec<String> = covers.iter().map(quoted).collect();
+    let ones: Vec<&str> =
+        ones(row, columns).into_iter().map(|column| table.header[column].as_str()).collect();
+    let which = if lines.len() == 1 { "say that these are the classes" } else { "say which are the classes" };
+    format!("{} are 1, and an image has one class here; {which}: {}", ones.join(", "), lines.join(" or "))
+}
+
+/// All sets of two and more columns of which one is 1 in every row, if they are few. Columns that are never 1 belong to none.
+fn covers(table: &Table, columns: &[usize]) -> Vec<Vec<usize>> {
+    const MOST: usize = 4;
+    // Rows that are alike say the same.
+    let mut rows: Vec<Vec<usize>> = table.rows.iter().map(|(_, row)| ones(row, columns)).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    let mut found = Vec::new();
+    let mut budget = 100_000;
+    cover(&rows, &[], &mut found, MOST, &mut budget);
+    // Classes in the order of their columns.
+    found.iter_mut().for_each(|cover| cover.sort_unstable());
+    found.retain(|cover| cover.len() > 1);
+    if budget == 0 { Vec::new() } else { found }
+}
+
+/// Adds columns to `chosen` until each row has one of them that is 1.
+fn cover(
+    rows: &[Vec<usize>],
+    chosen: &[usize],
+    found: &mut Vec<Vec<usize>>,
+    most: usize,
+    budget: &mut usize,
+) {
+    if found.len() >= most || *budget == 0 {
+        return;
+    }
+    *budget -= 1;
+    let has = |row: &Vec<usize>| row.iter().filter(|column| chosen.contains(column)).count();
+    let Some(open) = rows.iter().find(|row| has(row) == 0) else {
+        found.push(chosen.to_vec());
+        return;
+    };
+    for &column in open {
+        let clashes = rows.iter().any(|row| row.contains(&column) && has(row) > 0);
+        if !clashes {
+            let more = [chosen, &[column]].concat();
+            cover(rows, &more, found, most, budget);
+        }
+    }
 }
 
 /// What to say where columns are shares of the classes in each row, such as 0.9 and 0.1.
@@ -66,13 +154,13 @@ pub(super) fn shares(table: &Table, others: &[usize]) -> Option<String> {
 }
 
 /// The class of a row.
-pub(super) fn class<'a>(
-    table: &'a Table,
+pub(in crate::scan) fn class<'a>(
+    header: &'a [String],
     row: &StringRecord,
     columns: &[usize],
     rest: Option<&'a str>,
 ) -> Result<&'a str, String> {
-    let name = |column: usize| table.header[column].as_str();
+    let name = |column: usize| header[column].as_str();
     let list = |columns: &[usize]| columns.iter().map(|&column| name(column)).collect::<Vec<_>>().join(", ");
     if let Some(&column) = columns.iter().find(|&&column| row.get(column).and_then(bit).is_none()) {
         let got = row.get(column).unwrap_or_default();

@@ -1,14 +1,16 @@
 //! Which column of a table says of which split a row is, or which several do, such as `is_valid` and `is_test`.
 
-use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::Path;
 
 use super::column_names::{is_label_name, is_split_name};
+use super::split_values::{Values, by_name, meaning, mixes_empty, said, say_splits, truth};
 use super::table::Table;
-use crate::scan::names::plain;
-use crate::scan::split_of;
-use crate::suggest::{nearest, toml_string};
+use crate::scan::names::{flagged_split, plain};
 use crate::{BadLine, Layout, Notice, Split};
+
+/// What to type where a column that was taken for the splits is something else.
+pub(in crate::scan) const HOW_NONE: &str = " (data.split_column=none: no column does)";
 
 /// What says of which split a row is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,14 +19,33 @@ pub(in crate::scan) enum SplitColumn {
     Named(usize),
     /// Columns that say whether a row is of one of them, as `is_valid` does, one for each split at the most. Rows that are of none of these are of
     /// the first that is left.
-    Flags(Vec<(usize, Split)>),
+    Flags(Vec<Flag>),
+}
+
+/// A column that says yes and no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scan) struct Flag {
+    pub(in crate::scan) column: usize,
+    /// What yes means.
+    pub(in crate::scan) split: Split,
 }
 
 impl SplitColumn {
     pub(in crate::scan) fn columns(&self) -> Vec<usize> {
         match self {
             SplitColumn::Named(column) => vec![*column],
-            SplitColumn::Flags(flags) => flags.iter().map(|(column, _)| *column).collect(),
+            SplitColumn::Flags(flags) => flags.iter().map(|flag| flag.column).collect(),
+        }
+    }
+
+    /// The same of a table that has these columns at other places.
+    pub(in crate::scan) fn at(self, places: &[usize]) -> SplitColumn {
+        match self {
+            SplitColumn::Named(column) => SplitColumn::Named(places[column]),
+            SplitColumn::Flags(flags) => {
+                let moved = |flag: Flag| Flag { column: places[flag.column], ..flag };
+                SplitColumn::Flags(flags.into_iter().map(moved).collect())
+            }
         }
     }
 
@@ -46,8 +67,8 @@ impl SplitColumn {
             SplitColumn::Flags(flags) => flags,
         };
         let mut yes: Option<(usize, Split)> = None;
-        for &(column, split) in flags {
-            match truth(field(column)) {
+        for &Flag { column, split } in flags {
+            match said(field(column)) {
                 Some(true) => {
                     if let Some((other, _)) = yes.replace((column, split)) {
                         return Err(format!("both {} and {} say yes", header[other], header[column]));
@@ -63,7 +84,7 @@ impl SplitColumn {
                 }
             }
         }
-        let is_free = |split: &Split| flags.iter().all(|(_, of)| of != split);
+        let is_free = |split: &Split| flags.iter().all(|flag| flag.split != *split);
         let rest = Split::ALL.into_iter().find(is_free);
         let none = || {
             format!(
@@ -76,142 +97,58 @@ impl SplitColumn {
     }
 }
 
-/// What a value says that can say yes and no alone.
-pub(in crate::scan) fn truth(value: &str) -> Option<bool> {
-    match value.to_lowercase().as_str() {
-        "true" | "1" | "yes" | "y" | "t" | "1.0" | "verdadero" | "sí" | "si" | "verdadeiro" | "sim"
-        | "vrai" | "oui" | "wahr" | "ja" => Some(true),
-        "false" | "0" | "no" | "n" | "f" | "0.0" | "falso" | "não" | "nao" | "faux" | "non" | "falsch"
-        | "nein" => Some(false),
-        _ => None,
-    }
-}
-
-/// The split of the rows in which a column such as `is_valid` or `val_mask` says yes, by its name.
-pub(in crate::scan) fn flagged_split(name: &str) -> Option<Split> {
-    let name = plain(name);
-    let name = name.strip_suffix("mask").unwrap_or(&name);
-    let bare = name.strip_prefix("is").or_else(|| name.strip_prefix("es"));
-    bare.and_then(split_of).or_else(|| split_of(name))
-}
-
 /// Flags of which each is the first of its split.
-pub(in crate::scan) fn first_of_each(flags: impl Iterator<Item = (usize, Split)>) -> Option<SplitColumn> {
-    let mut kept: Vec<(usize, Split)> = Vec::new();
-    for (column, split) in flags {
-        if kept.iter().all(|(_, of)| *of != split) {
-            kept.push((column, split));
+fn first_of_each(flags: impl Iterator<Item = Flag>) -> Option<SplitColumn> {
+    let mut kept: Vec<Flag> = Vec::new();
+    for flag in flags {
+        if kept.iter().all(|other| other.split != flag.split) {
+            kept.push(flag);
         }
     }
     (!kept.is_empty()).then_some(SplitColumn::Flags(kept))
 }
 
-/// The column that a recipe asks for: by its values yes and no where its name is of one split, else names.
-pub(super) fn asked(table: &Table, column: usize) -> SplitColumn {
-    let says = || table.values(column).any(|value| truth(value).is_some());
-    match flagged_split(&table.header[column]).filter(|_| says()) {
-        Some(split) => SplitColumn::Flags(vec![(column, split)]),
+/// A column that says yes and no of the split that it is called after, and says both.
+fn flag(table: &Table, column: usize) -> Option<Flag> {
+    let split = flagged_split(&table.header[column])?;
+    let said: HashSet<Option<bool>> = table.values(column).map(said).collect();
+    let some_say = table.values(column).any(|value| truth(value).is_some());
+    (some_say && said.len() == 2 && !said.contains(&None) && !mixes_empty(table.values(column)))
+        .then_some(Flag { column, split })
+}
+
+/// The column that a recipe asks for: by its values yes and no where its name is of one split and the recipe says nothing else of them,
+/// else names.
+pub(super) fn asked(table: &Table, column: usize, layout: &Layout) -> SplitColumn {
+    let is_said = table.values(column).any(|value| layout.split_value(value).is_some());
+    match flag(table, column).filter(|_| !is_said) {
+        Some(flag) => SplitColumn::Flags(vec![flag]),
         None => SplitColumn::Named(column),
     }
 }
 
-/// What a value means: a split, or that its row is left out; none where it says nothing of splits.
-pub(in crate::scan) fn meaning(value: &str, layout: &Layout) -> Option<Option<Split>> {
-    // What is said of `val` holds for `dev` too, unless that is said by itself.
-    layout.split_value(value).or_else(|| {
-        let split = by_name(value)?;
-        Some(layout.split_value(split.name()).unwrap_or(Some(split)))
-    })
+/// The column that a recipe asks for, if it is there.
+pub(in crate::scan) fn split_asked(table: &Table, layout: &Layout) -> Option<SplitColumn> {
+    let column = table.column(layout.split_column.as_deref()?)?;
+    Some(asked(table, column, layout))
 }
 
-/// The split of a value by itself. Competitions call the set that they show results on while they run `PublicTest`, and the one that
-/// decides `PrivateTest`.
-pub(in crate::scan) fn by_name(value: &str) -> Option<Split> {
-    match value.to_lowercase().as_str() {
-        "publictest" | "public" => Some(Split::Val),
-        "privatetest" | "private" => Some(Split::Test),
-        _ => value.parse().ok(),
-    }
+/// The columns that say the splits where no recipe says which, and what is not read.
+pub(in crate::scan) fn find_split(table: &Table, layout: &Layout) -> (Option<SplitColumn>, Vec<Notice>) {
+    let split = find(table, None, layout);
+    let labels = |column: &usize| is_label_name(&table.header[*column]);
+    let taken: Vec<usize> = (0..table.header.len()).filter(labels).collect();
+    let notices = unread(table, split.as_ref(), &taken, layout);
+    (split, notices)
 }
 
-/// Whether values name splits, whatever their column is called: all of them do, and one of several is the training set.
-pub(in crate::scan) fn say_splits<'a>(values: impl Iterator<Item = &'a str>) -> bool {
-    let mut found = BTreeSet::new();
-    for value in values {
-        let Some(split) = by_name(value) else { return false };
-        found.insert(split);
-    }
-    found.len() > 1 && found.contains(&Split::Train)
-}
-
-/// The rows of a column of splits whose values say none, told once, with what to type; empty values are told with their rows.
-pub(super) fn odd(table: &Table, column: usize, layout: &Layout) -> Option<BadLine> {
-    let said = |value: &str| value.is_empty() || meaning(value, layout).is_some();
-    let odd = || table.rows.iter().filter(|(_, row)| !row.get(column).is_some_and(said));
-    let (line, first) = odd().next()?;
+/// The rows of a column of splits whose values say none, told once, with what to type.
+pub(in crate::scan) fn odd(table: &Table, column: usize, layout: &Layout) -> Option<BadLine> {
+    let values = Values::of(table.values(column), layout);
+    let is_odd = |row: &csv::StringRecord| values.odd.contains_key(row.get(column).unwrap_or_default());
+    let (line, first) = table.rows.iter().find(|(_, row)| is_odd(row))?;
     let first = first.get(column).unwrap_or_default();
-    let values: BTreeSet<&str> = odd().filter_map(|(_, row)| row.get(column)).collect();
-    let rows = odd().count();
-    Some(BadLine { line: *line, reason: says_no_split(&table.header[column], first, &values, rows) })
-}
-
-/// Values that are shown with what they may mean.
-const SHOWN: usize = 6;
-
-/// What to type where values of a column, in so many rows, say no split.
-pub(in crate::scan) fn says_no_split(
-    column: &str,
-    first: &str,
-    values: &BTreeSet<&str>,
-    rows: usize,
-) -> String {
-    let others = match rows - 1 {
-        0 => String::new(),
-        1 => " (nor does that of 1 other row)".to_owned(),
-        n => format!(" (nor do those of {n} other rows)"),
-    };
-    if values.len() > SHOWN {
-        return format!(
-            "the column {column} says the split, and its value \"{first}\" is none{others}; it has {} such values: if another \
-             column says it, --set data.split_column=NAME, else write train, val or test",
-            values.len()
-        );
-    }
-    let pairs = meanings(values);
-    format!(
-        "the column {column} says the split, and its value \"{first}\" is none{others}; say what is meant: --set \
-         'data.split_values={{ {} }}' (train, val, test, or none for rows that are left out)",
-        pairs
-    )
-}
-
-/// What values may mean that are no names of splits, as TOML has it: `0 = "train", 1 = "val"`.
-fn meanings(values: &BTreeSet<&str>) -> String {
-    // Numbers count the splits in their order; of two the second is what a model is judged on.
-    let number = |value: &&str| {
-        let digits = value.trim_start_matches(|c: char| !c.is_ascii_digit());
-        let is_fold = value.len() == digits.len() || is_fold_name(&value[..value.len() - digits.len()]);
-        is_fold && digits.parse::<u64>().is_ok()
-    };
-    let numbers: Vec<&str> = values.iter().copied().filter(number).collect();
-    let meant = |value: &str| match numbers.iter().position(|number| *number == value) {
-        None => nearest(value, Split::ALL.map(Split::name)).unwrap_or("none"),
-        // More are the numbers of folds, of which one is validated on.
-        Some(at) if numbers.len() > 3 => {
-            if at + 1 == numbers.len() {
-                "val"
-            } else {
-                "train"
-            }
-        }
-        Some(at) => Split::ALL[at].name(),
-    };
-    let pairs: Vec<String> = values
-        .iter()
-        .take(SHOWN)
-        .map(|value| format!("{} = \"{}\"", toml_string(value), meant(value)))
-        .collect();
-    pairs.join(", ")
+    Some(BadLine { line: *line, reason: values.refusal(&table.header[column], first) })
 }
 
 /// What columns of one value for each image say of splits.
@@ -234,9 +171,9 @@ pub(in crate::scan) fn of_columns(
     let row = |at: usize| columns.iter().map(|(_, values)| values[at].as_str()).collect();
     let rows = (0..rows).map(|at| (at as u64, row(at))).collect();
     let header: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
-    let table = Table { path: PathBuf::new(), header, rows, bad: Vec::new() };
+    let table = Table::of(Path::new(""), header, rows);
     let column = match layout.split_column.as_deref().and_then(|name| table.column(name)) {
-        Some(column) => Some(asked(&table, column)),
+        Some(column) => Some(asked(&table, column, layout)),
         None => find(&table, None, layout),
     };
     if let Some(SplitColumn::Named(column)) = &column
@@ -244,7 +181,7 @@ pub(in crate::scan) fn of_columns(
     {
         return Err(reason);
     }
-    let mut notices = unread(&table, column.as_ref(), &[]);
+    let mut notices = unread(&table, column.as_ref(), &[], layout);
     let used = column.as_ref().map_or(Vec::new(), SplitColumn::columns);
     let folds = folds(&table).filter(|column| !used.contains(column));
     notices.extend(folds.map(|column| Notice::Folds { column: table.header[column].clone() }));
@@ -276,22 +213,19 @@ pub(super) fn folds(table: &Table) -> Option<usize> {
 }
 
 /// The columns that say it by their names and by all of their values.
-pub(super) fn find(table: &Table, path: Option<usize>, layout: &Layout) -> Option<SplitColumn> {
+pub(in crate::scan) fn find(table: &Table, path: Option<usize>, layout: &Layout) -> Option<SplitColumn> {
+    if layout.reads_no_split() {
+        return None;
+    }
     if let Some(split) = table.column("split") {
         return Some(SplitColumn::Named(split));
     }
     let mut named = candidates(table, path, is_split_name);
     let named = named.find(|&column| {
-        let mut values = table.values(column).peekable();
-        values.peek().is_some() && values.all(|value| meaning(value, layout).is_some())
+        table.values(column).next().is_some() && Values::of(table.values(column), layout).odd.is_empty()
     });
     // One that says nothing but yes, or nothing but no, parts nothing.
-    let flag = |column: usize| {
-        let values: HashSet<Option<bool>> = table.values(column).map(truth).collect();
-        let is_flag = values.len() == 2 && !values.contains(&None);
-        flagged_split(&table.header[column]).filter(|_| is_flag).map(|split| (column, split))
-    };
-    let flags = || first_of_each(candidates(table, path, |_| true).filter_map(flag));
+    let flags = || first_of_each(candidates(table, path, |_| true).filter_map(|column| flag(table, column)));
     // Nothing else can be meant, whatever it is called.
     let by_values = || {
         let asked = |column: &usize| {
@@ -310,20 +244,33 @@ fn candidates(table: &Table, path: Option<usize>, wanted: fn(&str) -> bool) -> i
 }
 
 /// Columns that say something of splits, but are not read: another one is, or not all of their values say it.
-pub(super) fn unread(table: &Table, read: Option<&SplitColumn>, taken: &[usize]) -> Vec<Notice> {
+pub(super) fn unread(
+    table: &Table,
+    read: Option<&SplitColumn>,
+    taken: &[usize],
+    layout: &Layout,
+) -> Vec<Notice> {
+    if layout.reads_no_split() {
+        return Vec::new();
+    }
     let used = read.map_or(Vec::new(), SplitColumn::columns);
     let one = |column: usize| {
         let name = &table.header[column];
-        let (is_named, is_flag) = (is_split_name(name), flagged_split(name).is_some());
-        let named = |value: &str| by_name(value).is_some();
-        let said = |value: &str| (is_named && named(value)) || (is_flag && truth(value).is_some());
+        let (is_named, flagged) = (is_split_name(name), flagged_split(name));
+        let values = Values::of(table.values(column), layout);
+        // Some of its values are those of a split's column, whatever it is called.
+        const FEW: usize = 8;
+        let is_like = values.odd.len() <= FEW && values.said.len() > 1;
+        let named = |value: &str| !values.odd.contains_key(value);
+        let said = |value: &str| {
+            ((is_named || is_like) && named(value)) || (flagged.is_some() && truth(value).is_some())
+        };
         // A column called so that counts: 0, 1 and perhaps 2, or from 1.
         let counts = || {
-            let values: BTreeSet<&str> = table.values(column).collect();
             is_named
                 && [&["0", "1"][..], &["0", "1", "2"], &["1", "2"], &["1", "2", "3"]]
                     .iter()
-                    .any(|few| few.iter().copied().eq(values.iter().copied()))
+                    .any(|few| few.iter().copied().eq(values.odd.keys().copied()))
         };
         if !table.values(column).any(said) && !counts() {
             return None;
@@ -335,7 +282,7 @@ pub(super) fn unread(table: &Table, read: Option<&SplitColumn>, taken: &[usize])
             return None;
         }
         let read = read.map(|read| read.names(&table.header));
-        let meanings = meanings(&table.values(column).filter(|value| !named(value)).collect());
+        let meanings = values.meanings(flagged);
         Some(Notice::SplitNotRead { column: name.clone(), odd, meanings, read })
     };
     let others = (0..table.header.len()).filter(|column| !used.contains(column) && !taken.contains(column));

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
+use super::western;
+
 use crate::files::{read_file, read_start};
 use crate::{BadLine, ScanError};
 
@@ -15,16 +17,23 @@ const GLANCE_BYTES: u64 = 1 << 18;
 const SEPARATORS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
 /// A table, read.
-pub(super) struct Table {
+pub(in crate::scan) struct Table {
     pub(super) path: PathBuf,
     pub(super) header: Vec<String>,
     /// Each row with its line, from 1 for the header.
     pub(super) rows: Vec<(u64, StringRecord)>,
     /// Rows that cannot be used.
     pub(super) bad: Vec<BadLine>,
+    /// Whether its text was read as Windows-1252.
+    pub(super) is_western: bool,
 }
 
 impl Table {
+    /// One of columns that were read otherwise.
+    pub(in crate::scan) fn of(path: &Path, header: Vec<String>, rows: Vec<(u64, StringRecord)>) -> Table {
+        Table { path: path.to_owned(), header, rows, bad: Vec::new(), is_western: false }
+    }
+
     /// All of it.
     pub(super) fn read(path: &Path) -> Result<Table, ScanError> {
         let bytes = read_file(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
@@ -87,11 +96,13 @@ impl Table {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let reason = format!(
                 "it is not UTF-8{others}; save the file as \"CSV UTF-8\", or, where it comes from a spreadsheet on Windows, type \
-                 iconv -f WINDOWS-1252 -t UTF-8 '{name}' > 'utf8-{name}'"
+                 iconv -f WINDOWS-1250 -t UTF-8 '{name}' > 'utf8-{name}' (WINDOWS-1250 of central Europe, WINDOWS-1251 of Cyrillic, GB18030 of China, \
+                 SHIFT_JIS of Japan; WINDOWS-1252 is read as it is)"
             );
             bad.push(BadLine { line, reason });
         }
-        Ok(Table { path: path.to_owned(), header, rows, bad })
+        let is_western = western::decoded(bytes).is_some();
+        Ok(Table { path: path.to_owned(), header, rows, bad, is_western })
     }
 
     /// The column of this name, in any case.
@@ -122,7 +133,10 @@ pub(in crate::scan) fn text_of(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, u8), Stri
         Some(Some(text)) => Cow::Owned(text.into_bytes()),
         Some(None) => return Err("it is not valid UTF-16; save the file as UTF-8".to_owned()),
         // Spreadsheets put a byte order mark before the first column's name.
-        None => Cow::Borrowed(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)),
+        None => match western::decoded(bytes) {
+            Some(text) => Cow::Owned(text.into_bytes()),
+            None => Cow::Borrowed(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)),
+        },
     };
     // Excel's own line, `sep=;`: left empty, so that lines keep their numbers.
     let end = text.iter().position(|&byte| byte == b'\n' || byte == b'\r').unwrap_or(text.len());

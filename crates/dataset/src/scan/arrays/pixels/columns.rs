@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::files;
 use crate::scan::labels::Label;
 use crate::scan::manifest::{
-    GROUP, Wanted, by_name, first_of_each, flagged_split, is_label_name, is_path_name, is_pixel_name,
-    is_split_name, meaning, names_groups, say_splits, table_text, truth,
+    GROUP, Lines, Table, Wanted, Wrong, find_one_hot, find_split, is_label_name, is_path_name, is_pixel_name,
+    is_pixel_table, meaning, names_groups, odd_split, one_hot_class, split_asked, table_text,
 };
 use crate::scan::names::words;
-use crate::{Layout, ScanError, Split};
+use crate::{BadLine, Layout, Notice, ScanError, Split};
 
 pub(super) use crate::scan::manifest::SplitColumn;
 
@@ -31,6 +31,8 @@ pub(super) struct Columns {
     pub(super) pixels: Vec<usize>,
     pub(super) packed: bool,
     pub(super) label: Option<usize>,
+    /// Columns of which one is 1 in each row, which is its class; none where a column has its name.
+    pub(super) one_hot: Vec<usize>,
     pub(super) split: Option<SplitColumn>,
     pub(super) group: Option<usize>,
     /// Columns that say by their names which images belong together, where none was asked for.
@@ -38,6 +40,8 @@ pub(super) struct Columns {
     pub(super) names: Vec<String>,
     /// Whether pixels are fractions of white.
     pub(super) unit: bool,
+    /// Columns that look like the split, and are not read.
+    pub(super) notices: Vec<Notice>,
 }
 
 /// A number, also with a comma for its point, as spreadsheets of half the world write it.
@@ -48,9 +52,7 @@ pub(super) fn number(text: &str) -> Option<f64> {
 
 /// Why a row cannot be used.
 pub(super) enum WrongRow {
-    /// Its split is this, which is none: told once for all rows.
-    Split(String),
-    /// Its class is empty: told once too.
+    /// Its class is empty: told once for all rows.
     NoClass,
     Other(String),
 }
@@ -70,17 +72,24 @@ pub(super) struct Row {
 }
 
 impl Columns {
+    /// Whether they say the classes.
+    pub(super) fn has_class(&self) -> bool {
+        self.label.is_some() || !self.one_hot.is_empty()
+    }
+
     fn none() -> Columns {
         Columns {
             header: false,
             pixels: Vec::new(),
             packed: false,
             label: None,
+            one_hot: Vec::new(),
             split: None,
             group: None,
             like_groups: Vec::new(),
             names: Vec::new(),
             unit: false,
+            notices: Vec::new(),
         }
     }
 
@@ -102,7 +111,8 @@ impl Columns {
             Some(SplitColumn::Named(column)) => match meaning(field(*column), layout) {
                 Some(None) => return Ok(None),
                 Some(said) => said,
-                None => return Err(WrongRow::Split(field(*column).to_owned())),
+                // Told before, for all rows.
+                None => return Ok(None),
             },
             Some(flags) => flags.split(&self.names, field, |_| Ok(None))?,
         };
@@ -138,6 +148,10 @@ impl Columns {
             .into());
         }
         let label = match self.label.map(field) {
+            None if !self.one_hot.is_empty() => {
+                let rest = layout.one_hot_rest.as_deref();
+                Label::Name(one_hot_class(&self.names, record, &self.one_hot, rest)?.to_owned())
+            }
             None => Label::Number(0),
             Some("") if !layout.rename.contains_key("") => return Err(WrongRow::NoClass),
             Some(text) => match number(text) {
@@ -185,7 +199,6 @@ pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, 
     let names: Vec<String> = first.iter().map(str::to_owned).collect();
     // A row of numbers is data.
     let all_numbers = |record: &csv::StringRecord| record.iter().all(|value| number(value).is_some());
-    let named = names.iter().filter(|name| is_pixel_name(name)).count();
     let header =
         !(all_numbers(&first) && second.as_ref().is_none_or(|second| second.as_ref().is_ok_and(all_numbers)));
     let column = |key: &str, name: &Option<String>| -> Result<Option<usize>, ScanError> {
@@ -207,7 +220,7 @@ pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, 
     };
     let packed = names.iter().position(|name| name.eq_ignore_ascii_case(PIXELS)).filter(|_| header);
     let is_pixels = if header {
-        packed.is_some() || (named >= LEAST_PIXELS && named + 4 >= names.len())
+        packed.is_some() || is_pixel_table(&names)
     } else {
         names.len() > LEAST_PIXELS && super::sides(names.len() - 1).is_some()
     };
@@ -242,38 +255,47 @@ pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, 
         None => others.iter().copied().find(|&column| names[column].eq_ignore_ascii_case(GROUP)),
     };
     others.retain(|column| Some(*column) != group);
-    let flag = |column: usize| {
-        let first = second.as_ref()?.as_ref().ok()?.get(column)?;
-        flagged_split(&names[column]).filter(|_| truth(first).is_some()).map(|split| (column, split))
+    // What is left is read whole: it says what it is by all of its values.
+    let is_left = others.iter().any(|&column| !is_path_name(&names[column]));
+    let rest = if is_left || asked_any(layout) { beside_pixels(path, &names, &others)? } else { None };
+    let failed = |Wrong { line, reason }| ScanError::Manifest {
+        path: path.to_owned(),
+        lines: vec![BadLine { line, reason }],
     };
-    let split = match column("split_column", &layout.split_column)? {
-        Some(split) => {
-            Some(flag(split).map_or(SplitColumn::Named(split), |flag| SplitColumn::Flags(vec![flag])))
+    let place = |column: usize| others[column];
+    let mut notices = Vec::new();
+    let split = match (&rest, &layout.split_column) {
+        (None, _) => None,
+        (Some(rest), Some(_)) if !layout.reads_no_split() => {
+            column("split_column", &layout.split_column)?;
+            split_asked(rest, layout)
         }
-        None => {
-            let named = others.iter().copied().find(|&column| is_split_name(&names[column]));
-            let flags = || first_of_each(others.iter().filter_map(|&column| flag(column)));
-            let first = |column: usize| second.as_ref()?.as_ref().ok()?.get(column);
-            // Nothing else can be meant, whatever it is called. All rows are read only where the first one says so.
-            let by_values = || {
-                let mut like =
-                    others.iter().copied().filter(|&column| first(column).and_then(by_name).is_some());
-                like.find(|&column| {
-                    values_of(path, column)
-                        .is_some_and(|values| say_splits(values.iter().map(String::as_str)))
-                })
-            };
-            named.or_else(by_values).map(SplitColumn::Named).or_else(flags)
+        (Some(rest), _) => {
+            let (split, unread) = find_split(rest, layout);
+            notices = unread;
+            split
         }
     };
+    if let (Some(rest), Some(SplitColumn::Named(column))) = (&rest, &split)
+        && let Some(line) = odd_split(rest, *column, layout)
+    {
+        return Err(ScanError::Manifest { path: path.to_owned(), lines: vec![line] });
+    }
     let of_splits = split.as_ref().map_or(Vec::new(), SplitColumn::columns);
-    others.retain(|column| !of_splits.contains(column));
+    let one_hot = match &rest {
+        Some(rest) if known.is_none() => find_one_hot(rest, &of_splits, layout).map_err(failed)?,
+        _ => Vec::new(),
+    };
+    let one_hot: Vec<usize> = one_hot.into_iter().map(place).collect();
+    let split = split.map(|split| split.at(&others));
+    let of_splits = split.as_ref().map_or(Vec::new(), SplitColumn::columns);
+    others.retain(|column| !of_splits.contains(column) && !one_hot.contains(column));
     let like_groups: Vec<usize> = match group {
         Some(_) => Vec::new(),
         None => others.iter().copied().filter(|&column| names_groups(&names[column])).collect(),
     };
     let label = known.or(match others[..] {
-        [only] if !is_path_name(&names[only]) && like_groups.is_empty() => Some(only),
+        [only] if !is_path_name(&names[only]) && like_groups.is_empty() && one_hot.is_empty() => Some(only),
         _ => None,
     });
     let like_groups = like_groups.into_iter().filter(|column| Some(*column) != label).collect();
@@ -282,11 +304,13 @@ pub(super) fn find(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Columns>, 
         pixels,
         packed: packed.is_some(),
         label,
+        one_hot,
         split,
         group,
         like_groups,
         names,
         unit,
+        notices,
     }))
 }
 
@@ -306,12 +330,32 @@ fn in_order(names: &[String], columns: Vec<usize>) -> Vec<usize> {
     sorted.into_iter().map(|(_, column)| column).collect()
 }
 
-/// The values of a column of a table with a header.
-fn values_of(path: &Path, column: usize) -> Option<Vec<String>> {
-    let bytes = files::read_up_to(path, super::super::MAX_BYTES).ok()?;
-    let (text, separator) = table_text(&bytes).ok()?;
-    let records = super::reader(&text, separator).into_records().skip(1);
-    records.map(|record| Some(record.ok()?.get(column)?.to_owned())).collect()
+/// Whether a recipe names columns beside the pixels.
+fn asked_any(layout: &Layout) -> bool {
+    layout.split_column.is_some() || !layout.one_hot.is_empty()
+}
+
+/// The columns of a table with a header that are no pixels; none where it cannot be read as one, which is told when its pixels are.
+fn beside_pixels(path: &Path, names: &[String], columns: &[usize]) -> Result<Option<Table>, ScanError> {
+    let bytes = files::read_up_to(path, super::super::MAX_BYTES)
+        .map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
+    let Ok((text, separator)) = table_text(&bytes) else { return Ok(None) };
+    let mut lines = Lines::new(&text);
+    let (mut rows, mut record) = (Vec::new(), csv::StringRecord::new());
+    let mut reader = super::reader(&text, separator);
+    while let Ok(true) = reader.read_record(&mut record) {
+        let line = lines.of(record.position());
+        if record.len() == names.len() {
+            let fields = columns.iter().map(|&column| record.get(column).unwrap_or_default());
+            rows.push((line, fields.collect()));
+        }
+    }
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    rows.remove(0);
+    let header = columns.iter().map(|&column| names[column].clone()).collect();
+    Ok(Some(Table::of(path, header, rows)))
 }
 
 /// Whether a text is a number that is not whole.

@@ -12,7 +12,7 @@ use super::{Arrays, Contents, Part};
 use crate::files;
 use crate::pattern::Patterns;
 use crate::scan::manifest::{
-    Lines, Wanted, is_fold_name, says_no_split, table_reason, table_text, tables_of, without_label,
+    HOW_NONE, Lines, Wanted, is_fold_name, shown, table_reason, table_text, tables_of, without_label,
 };
 use crate::{ArrayImages, BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
@@ -21,7 +21,7 @@ use columns::{Columns, Row, SplitColumn, WrongRow};
 /// The images of a table; `None` where its columns are no pixels.
 pub(super) fn in_table(path: &Path, wanted: &Wanted<'_>) -> Result<Option<Arrays>, ScanError> {
     let Some(shape) = columns::find(path, wanted)? else { return Ok(None) };
-    if shape.label.is_none() {
+    if !shape.has_class() {
         return Err(without_class(path));
     }
     let mut found = Arrays::of_pixels();
@@ -38,7 +38,15 @@ pub(super) fn images(path: &Path) -> Result<Option<Arrays>, ScanError> {
     let mut found = Arrays::of_pixels();
     found.read_table(
         path,
-        &Columns { label: None, split: None, group: None, like_groups: Vec::new(), ..shape },
+        &Columns {
+            label: None,
+            one_hot: Vec::new(),
+            split: None,
+            group: None,
+            like_groups: Vec::new(),
+            notices: Vec::new(),
+            ..shape
+        },
         None,
         &layout,
     )?;
@@ -61,8 +69,7 @@ pub(super) fn in_folder(root: &Path, wanted: &Wanted<'_>) -> Result<Option<Array
         return Ok(None);
     }
     let mut found = Arrays::of_pixels();
-    let (labelled, others): (Vec<_>, Vec<_>) =
-        tables.into_iter().partition(|(_, shape)| shape.label.is_some());
+    let (labelled, others): (Vec<_>, Vec<_>) = tables.into_iter().partition(|(_, shape)| shape.has_class());
     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
     match &labelled[..] {
         [] => return Err(without_class(&others[0].0)),
@@ -88,8 +95,8 @@ pub(super) fn in_folder(root: &Path, wanted: &Wanted<'_>) -> Result<Option<Array
 }
 
 fn without_class(path: &Path) -> ScanError {
-    let reason =
-        "its columns are pixels, and none is the class; say which, such as --set data.label_column=label";
+    let reason = "its columns are pixels, and none is the class; say which, such as --set data.label_column=label, or, where each class has a column, \
+         --set 'data.one_hot=[\"ONE\", \"OTHER\"]'";
     bad_header(path, reason.to_owned())
 }
 
@@ -142,7 +149,7 @@ impl Arrays {
         let mut splits: BTreeMap<Option<Split>, Rows> = BTreeMap::new();
         let (mut bad, mut values) = (Vec::new(), None);
         // What is told once, with what to type, and not for each row.
-        let (mut odd, mut unlabelled): (Vec<(u64, String)>, Vec<u64>) = (Vec::new(), Vec::new());
+        let mut unlabelled: Vec<u64> = Vec::new();
         // What the column of the splits says, and what that was taken for.
         let mut named: BTreeMap<String, Split> = BTreeMap::new();
         let mut group_values: Vec<HashSet<String>> = vec![HashSet::new(); shape.like_groups.len()];
@@ -183,15 +190,9 @@ impl Arrays {
                     rows.labels.push(label);
                     rows.groups.push(group);
                 }
-                Err(WrongRow::Split(value)) => odd.push((line, value)),
                 Err(WrongRow::NoClass) => unlabelled.push(line),
                 Err(WrongRow::Other(reason)) => bad.push(BadLine { line, reason }),
             }
-        }
-        if let (Some((line, first)), Some(split)) = (odd.first(), &shape.split) {
-            let values = odd.iter().map(|(_, value)| value.as_str()).collect();
-            let column = split.names(&shape.names);
-            bad.push(BadLine { line: *line, reason: says_no_split(&column, first, &values, odd.len()) });
         }
         if let Some(&line) = unlabelled.first() {
             let reason = without_label("class", unlabelled.len(), None);
@@ -210,9 +211,17 @@ impl Arrays {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let label = match (shape.header, shape.label) {
             (true, Some(label)) => format!("{} is the class", shape.names[label]),
+            (true, None) if !shape.one_hot.is_empty() => {
+                let names: Vec<&str> =
+                    shape.one_hot.iter().map(|&column| shape.names[column].as_str()).collect();
+                format!("the class is which of {} is 1", names.join(", "))
+            }
             (true, None) => "no column is the class".to_owned(),
             (false, _) => "no header, the first column is the class".to_owned(),
         };
+        if !shape.one_hot.is_empty() {
+            self.taken.keys.push("data.one_hot");
+        }
         let color = if channels == 3 { "RGB, pixel by pixel" } else { "gray" };
         let unit = if shape.unit { ", values from 0 to 1 taken as black to white" } else { "" };
         let mut said = format!("table {name}: {side}x{side} {color}{unit}, {label}");
@@ -221,13 +230,20 @@ impl Arrays {
         }
         if let Some(split) = &shape.split {
             let values: Vec<String> =
-                named.iter().map(|(value, split)| format!("{value} -> {split}")).collect();
-            said += &format!(", {} the splits ({})", split.names(&shape.names), values.join(", "));
+                named.iter().map(|(value, split)| format!("{} -> {split}", shown(value))).collect();
+            said += &format!(", {} the splits ({}){HOW_NONE}", split.names(&shape.names), values.join(", "));
+            self.taken.keys.push("data.split_column");
         }
         if let Some(group) = shape.group {
             said += &format!(", {} the groups", shape.names[group]);
         }
         self.taken.what.push(said);
+        let keys = std::mem::take(&mut self.taken.keys);
+        keys.into_iter().for_each(|key| {
+            if !self.taken.keys.contains(&key) {
+                self.taken.keys.push(key)
+            }
+        });
         let images = splits.values().map(|rows| rows.labels.len()).sum();
         let counts = group_values.iter().map(HashSet::len).zip(&shape.like_groups);
         if let Some((groups, &column)) = counts.filter(|(groups, _)| (2..images).contains(groups)).min() {
@@ -240,6 +256,7 @@ impl Arrays {
             !read.contains(column) && Some(*column) != shape.label && Some(*column) != shape.group
         };
         let folds = (0..shape.names.len()).filter(is_free).find(|&column| is_fold_name(&shape.names[column]));
+        self.notices.extend(shape.notices.iter().cloned());
         self.notices.extend(folds.map(|column| Notice::Folds { column: shape.names[column].clone() }));
         for (split, Rows { pixels, labels, groups }) in splits {
             let images = ArrayImages { width: side, height: side, channels, pixels };

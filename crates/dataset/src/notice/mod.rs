@@ -1,13 +1,18 @@
 //! What a person should know about the data although the work goes on.
 
+mod why_flat;
+mod words;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use pupila_image::{Flat, Reading};
-
-use crate::similar::{code_points, quoted, seen};
-use crate::suggest::toml_string;
+use crate::error::exclude_line;
+use crate::similar::quoted;
 use crate::{Skipped, Split};
+
+pub use why_flat::WhyFlat;
+use words::{quoted_key, rename_line, similar_classes};
 
 /// One thing worth saying.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +49,23 @@ pub enum Notice {
         /// The names inside of all of them.
         shared: Vec<String>,
     },
-    /// A class folder that holds nothing but a folder of another name, beside others that hold their images.
+    /// Class folders that hold nothing but a folder of another name, beside others that hold their images.
     OneLevelDown {
-        /// The class.
-        class: String,
-        /// The folder in it.
-        inner: String,
+        /// Each class, with the folder in it.
+        classes: Vec<(String, String)>,
+        /// All that is to be renamed then.
+        rename: BTreeMap<String, String>,
+    },
+    /// Masks beside the pictures of a class.
+    MasksBeside {
+        /// How many.
+        masks: usize,
+        /// One of them.
+        mask: String,
+        /// Its picture's name, without the extension.
+        picture: String,
+        /// Patterns that match them.
+        exclude: Vec<String>,
     },
     /// A table beside class folders that names the same images; its labels are not used.
     TableBeside {
@@ -58,8 +74,10 @@ pub enum Notice {
     },
     /// Class names that are probably meant to be one.
     SimilarClasses {
-        /// The names, each with the number of its images; the first is the one with the most.
-        classes: Vec<(String, usize)>,
+        /// The names of each, with the numbers of their images; the first is the one with the most.
+        groups: Vec<Vec<(String, usize)>>,
+        /// All that is to be renamed to make them one.
+        rename: BTreeMap<String, String>,
     },
     /// A class that is called as a split is, beside others that are not.
     ClassLikeSplit {
@@ -148,10 +166,35 @@ pub enum Notice {
         /// The column.
         column: String,
     },
+    /// Images of a table without splits, of which some are in folders that are called after splits.
+    FoldersLikeSplits {
+        /// The folders, as `test -> test`.
+        folders: String,
+        /// How many images are in such of validation and test.
+        images: usize,
+    },
+    /// The only table of a folder is called after a split that is not the training set, and is trained on.
+    TableLikeSplit {
+        /// The table.
+        table: PathBuf,
+        /// The split.
+        split: Split,
+    },
+    /// Images that a table beside the one that was named has for validation or test, and that are trained on.
+    RowsOfOther {
+        /// That table.
+        table: PathBuf,
+        /// How many.
+        images: usize,
+        /// The folder of both.
+        folder: PathBuf,
+    },
     /// A folder beside `train` that is no split.
     IgnoredFolder {
         /// The folder.
         path: PathBuf,
+        /// Whether a recipe names the folders that are used.
+        given: bool,
     },
     /// A test folder without class folders, so that its images have no labels.
     Unlabelled {
@@ -194,112 +237,6 @@ pub enum Notice {
     },
 }
 
-/// Why images have no contrast once they are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WhyFlat {
-    /// Samples of more than 8 bits that use the lowest alone.
-    FewBits {
-        /// The largest sample of those that were looked at.
-        largest: u32,
-        /// The sample that is white.
-        white: u32,
-    },
-    /// Floating-point samples that are not from 0 to 1, as text.
-    Float {
-        /// The smallest and the largest.
-        range: String,
-        /// What could be white.
-        white: u32,
-    },
-    /// Arrays whose values are few.
-    FewLevels {
-        /// The largest value.
-        largest: u8,
-    },
-    /// They show by their transparency alone.
-    Alpha {
-        /// The color that they are to be laid over to be seen.
-        background: &'static str,
-    },
-    /// They are transparent altogether.
-    Transparent,
-    /// They are so.
-    Plain,
-}
-
-impl WhyFlat {
-    /// The most common reason of several pictures, and what would help; none that the recipe's own reading causes.
-    pub(crate) fn of(pictures: impl Iterator<Item = Flat>, reading: Reading) -> WhyFlat {
-        let pictures: Vec<Flat> = pictures.collect();
-        let most =
-            |is: fn(&Flat) -> bool| pictures.iter().filter(|flat| is(flat)).count() * 2 > pictures.len();
-        let bits = pictures.iter().filter_map(|flat| match flat {
-            Flat::FewBits { largest, white } => Some((*largest, *white)),
-            _ => None,
-        });
-        let floats = pictures.iter().filter_map(|flat| match flat {
-            Flat::Float { low, high } => Some((*low, *high)),
-            _ => None,
-        });
-        match () {
-            () if most(|flat| matches!(flat, Flat::FewBits { .. })) && reading.white.is_none() => {
-                let (largest, white) = bits.max().unwrap_or((0, u16::MAX.into()));
-                WhyFlat::FewBits { largest, white }
-            }
-            () if most(|flat| matches!(flat, Flat::Float { .. })) && reading.white.is_none() => {
-                let (low, high) = floats.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (l, h)| {
-                    (low.min(l), high.max(h))
-                });
-                WhyFlat::Float {
-                    range: format!("{low} to {high}"),
-                    white: high.ceil().clamp(1.0, 4e9) as u32,
-                }
-            }
-            () if most(|flat| matches!(flat, Flat::OnlyAlpha { .. })) && reading.background.is_none() => {
-                let light = most(|flat| matches!(flat, Flat::OnlyAlpha { light: true }));
-                WhyFlat::Alpha { background: if light { "black" } else { "white" } }
-            }
-            () if most(|flat| matches!(flat, Flat::Transparent)) => WhyFlat::Transparent,
-            () => WhyFlat::Plain,
-        }
-    }
-
-    /// What would help in a recipe; `None` where it takes a look.
-    pub fn advice(&self) -> Option<String> {
-        (*self != WhyFlat::Plain).then(|| self.words("them", true))
-    }
-
-    fn words(&self, them: &str, by_recipe: bool) -> String {
-        // A trained model takes no other reading than its own.
-        let set = if by_recipe { "--set" } else { "a model that was trained with --set" };
-        match self {
-            WhyFlat::FewBits { largest, white: most } => {
-                let bits = u32::BITS - most.leading_zeros();
-                // The smallest range of whole bits that holds it.
-                let white = (*largest + 1).next_power_of_two().max(2) - 1;
-                format!(
-                    "their files have {bits} bits, and the largest value found is {largest} of {most}: {set} input.white={white} reads \
-                     {white} as white"
-                )
-            }
-            WhyFlat::FewLevels { largest } => format!(
-                "the largest value of the array is {largest} of 255: {set} input.white={largest} reads {largest} as white"
-            ),
-            WhyFlat::Float { range, white } => format!(
-                "their files hold floating-point numbers from {range}, of which 0 to 1 is black to white: {set} \
-                 input.white={white} reads {white} as white"
-            ),
-            WhyFlat::Alpha { background } => format!(
-                "what shows is in the transparency, which is dropped: {set} input.background={background} lays {them} over \
-                 {background}"
-            ),
-            WhyFlat::Transparent => "nothing is opaque".to_owned(),
-            WhyFlat::Plain => "look at them".to_owned(),
-        }
-    }
-}
-
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -339,20 +276,35 @@ impl fmt::Display for Notice {
                     list.join(", ")
                 )
             }
-            Notice::OneLevelDown { class, inner } => write!(
-                f,
-                "the images of the class {} are one folder down, in {}; if that is the class: --set 'data.rename={{ {} = \"{inner}\" }}'",
-                quoted(class),
-                quoted(inner),
-                toml_string(class)
-            ),
+            Notice::OneLevelDown { classes, rename } => {
+                for (class, inner) in classes {
+                    write!(
+                        f,
+                        "the images of the class {} are one folder down, in {}; ",
+                        quoted(class),
+                        quoted(inner)
+                    )?;
+                }
+                let s = if classes.len() == 1 { "that is the class" } else { "those are the classes" };
+                write!(f, "if {s}: {}", rename_line(rename))
+            }
+            Notice::MasksBeside { masks, mask, picture, exclude } => {
+                let (s, is) = if *masks == 1 { ("", "is a mask") } else { ("s", "are masks") };
+                write!(
+                    f,
+                    "{masks} file{s} {is} of the picture beside by the name, such as {} of {}, and taken as pictures: {}",
+                    quoted(mask),
+                    quoted(picture),
+                    exclude_line(exclude)
+                )
+            }
             Notice::TableBeside { path } => write!(
                 f,
                 "{} beside the class folders names their images and is not used: give it instead of the folder to train on \
                  its labels",
                 path.display()
             ),
-            Notice::SimilarClasses { classes } => similar_classes(f, classes),
+            Notice::SimilarClasses { groups, rename } => similar_classes(f, groups, rename),
             Notice::ClassLikeSplit { class, images, split } => {
                 let s = if *images == 1 { "" } else { "s" };
                 write!(
@@ -462,7 +414,42 @@ impl fmt::Display for Notice {
                 f,
                 "the column {column} numbers folds, and is not read: data.folds and data.fold cut folds by class and group"
             ),
-            Notice::IgnoredFolder { path } => {
+            Notice::FoldersLikeSplits { folders, images } => {
+                let s = if *images == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "files of the table are in folders called after splits ({folders}), and {images} image{s} of validation or test are taken as all others \
+                     are, since not all files are in such a folder, or none is to train on: write a column split with train, val or test in each row"
+                )
+            }
+            Notice::TableLikeSplit { table, split } => write!(
+                f,
+                "{} is called after the {split} set, and is trained on, since no other table of the folder names images: put the table to train on \
+                 beside it as train.csv",
+                table.display()
+            ),
+            Notice::RowsOfOther { table, images, folder } => {
+                let s = if *images == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "{} beside it names {images} of the image{s} that are trained on: give the folder {} instead of the table to keep them apart",
+                    table.display(),
+                    folder.display()
+                )
+            }
+            Notice::IgnoredFolder { path, given: true } => {
+                write!(
+                    f,
+                    "{} is not used, since data.train, data.val and data.test name the folders that are",
+                    path.display()
+                )?;
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                match crate::scan::split_of(name) {
+                    Some(split) => write!(f, ": --set data.{split}={} uses it too", quoted_key(name)),
+                    None => Ok(()),
+                }
+            }
+            Notice::IgnoredFolder { path, given: false } => {
                 write!(
                     f,
                     "{} is neither train, val nor test and is not used (data.train, data.val and data.test name folders)",
@@ -500,29 +487,4 @@ impl fmt::Display for Notice {
             Notice::Cache { message } => f.write_str(message),
         }
     }
-}
-
-/// A name as a word of a shell.
-fn quoted_key(name: &str) -> String {
-    match name.contains(|c: char| !c.is_alphanumeric() && c != '_') {
-        true => format!("'{name}'"),
-        false => name.to_owned(),
-    }
-}
-
-fn similar_classes(f: &mut fmt::Formatter<'_>, classes: &[(String, usize)]) -> fmt::Result {
-    let Some(((keep, n), others)) = classes.split_first() else { return Ok(()) };
-    let images = |n: usize| if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
-    write!(f, "the classes {} ({}", quoted(keep), images(*n))?;
-    for (at, (other, n)) in others.iter().enumerate() {
-        let and = if at + 1 == others.len() { " and" } else { "," };
-        write!(f, "){and} {} ({}", quoted(other), images(*n))?;
-        if seen(other) == seen(keep) {
-            write!(f, "; {} where the first has {}", code_points(other, keep), code_points(keep, other))?;
-        }
-    }
-    let pairs: Vec<String> =
-        others.iter().map(|(other, _)| format!("{} = {}", quoted(other), quoted(keep))).collect();
-    let one = if others.len() == 1 { "them" } else { "all of them" };
-    write!(f, ") are probably one: --set 'data.rename={{ {} }}' makes {one} one", pairs.join(", "))
 }

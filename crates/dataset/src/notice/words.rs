@@ -1,0 +1,49 @@
+//! Parts of the words of notices.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::similar::{code_points, quoted, seen};
+
+/// A name as a word of a shell.
+pub(super) fn quoted_key(name: &str) -> String {
+    match name.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+        true => format!("'{name}'"),
+        false => name.to_owned(),
+    }
+}
+
+pub(super) fn similar_classes(
+    f: &mut fmt::Formatter<'_>,
+    groups: &[Vec<(String, usize)>],
+    rename: &BTreeMap<String, String>,
+) -> fmt::Result {
+    let images = |n: usize| if n == 1 { "1 image".to_owned() } else { format!("{n} images") };
+    let mut renamed = 0;
+    for (place, group) in groups.iter().enumerate() {
+        let Some(((keep, n), others)) = group.split_first() else { continue };
+        let start = if place == 0 { "the classes" } else { "), and" };
+        write!(f, "{start} {} ({}", quoted(keep), images(*n))?;
+        for (at, (other, n)) in others.iter().enumerate() {
+            let and = if at + 1 == others.len() { " and" } else { "," };
+            write!(f, "){and} {} ({}", quoted(other), images(*n))?;
+            if seen(other) == seen(keep) {
+                write!(f, "; {} where the first has {}", code_points(other, keep), code_points(keep, other))?;
+            }
+        }
+        renamed += others.len();
+    }
+    let them = match (groups.len(), renamed) {
+        (1, 1) => "them one",
+        (1, _) => "all of them one",
+        _ => "each of these one",
+    };
+    write!(f, ") are probably one: {} makes {them}", rename_line(rename))
+}
+
+/// The line that renames classes.
+pub(super) fn rename_line(rename: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> =
+        rename.iter().map(|(old, new)| format!("{} = {}", quoted(old), quoted(new))).collect();
+    format!("--set 'data.rename={{ {} }}'", pairs.join(", "))
+}
