@@ -84,6 +84,18 @@ fn used(keys: &[&str]) -> String {
     if keys.is_empty() { "; leave it out".into() } else { format!("; it uses {}", keys.join(", ")) }
 }
 
+/// Which architectures have a key, and what to type for the first of them.
+fn had_by(key: &str) -> String {
+    let names: Vec<_> =
+        architectures::REGISTRY.iter().filter(|e| e.keys.contains(&key)).map(|e| e.name).collect();
+    match names[..] {
+        [] => String::new(),
+        [only] => format!("; {only} has it: --set model.name={only}"),
+        [first, second] => format!("; {first} and {second} have it: --set model.name={first}"),
+        [first, ..] => format!("; {} others have it, such as {first}: --set model.name={first}", names.len()),
+    }
+}
+
 fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
@@ -129,7 +141,10 @@ impl ModelConfig {
                 ("stochastic_depth", self.stochastic_depth.is_some_and(|p| p != 0.0)),
             ] {
                 if set && !architecture.keys.contains(&key) {
-                    refuse(key, format!("{} has no such choice{}", self.name, used(architecture.keys)));
+                    refuse(
+                        key,
+                        format!("{} has no such choice{}{}", self.name, used(architecture.keys), had_by(key)),
+                    );
                 }
             }
         }

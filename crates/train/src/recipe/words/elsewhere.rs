@@ -1,15 +1,26 @@
-//! What other libraries call the keys of a recipe: the arguments of Keras, PyTorch Lightning, fastai, timm, scikit-learn and Hugging Face's `Trainer`
-//! that have an equivalent here. A name that means one key in the same unit is taken as that key; one that means something near it is answered.
+//! What other libraries call the keys of a recipe: a name that means one key in the same unit is taken as that key; one that means something near it is answered.
 //!
 //! Names are those of the libraries' own documentation: Keras 3 (`fit`, `image_dataset_from_directory`, `optimizers`, `callbacks`), Lightning 2
 //! (`Trainer`), fastai 2 (`ImageDataLoaders`, `Learner`), timm 1 (`train.py`), scikit-learn 1 (`MLPClassifier`, `model_selection`), transformers 4
 //! (`TrainingArguments`), torch 2 (`optim`, `DataLoader`), Ultralytics 8.
 
+use super::said::Said;
+
 /// Names without case and separators, and the key that they are.
 const SAME: &[(&str, &[&str])] = &[
     (
         "optimizer.lr",
-        &["learningrate", "learningrateinit", "initiallearningrate", "initlr", "baselr", "lr0", "lrmax"],
+        &[
+            "maxlr",
+            "peaklr",
+            "learningrate",
+            "learningrateinit",
+            "initiallearningrate",
+            "initlr",
+            "baselr",
+            "lr0",
+            "lrmax",
+        ],
     ),
     ("optimizer.name", &["opt", "optim", "solver", "optimizertype"]),
     ("optimizer.weight_decay", &["wd"]),
@@ -48,33 +59,60 @@ const SAME: &[(&str, &[&str])] = &[
     ),
     ("train.ema_decay", &["modelemadecay", "emamomentum"]),
     ("train.monitor", &["metricforbestmodel", "evalmetric"]),
-    ("early_stopping.patience", &["earlystopping", "earlystoppingpatience", "niternochange"]),
+    ("early_stopping.patience", &["earlystop", "earlystopping", "earlystoppingpatience", "niternochange"]),
     ("early_stopping.min_delta", &["earlystoppingmindelta", "earlystoppingthreshold"]),
-    ("input.size", &["imagesize", "imgsize", "imgsz", "inputsize", "targetsize", "resolution"]),
+    (
+        "input.size",
+        &[
+            "img",
+            "imsize",
+            "imagesz",
+            "imagesize",
+            "imgsize",
+            "imgsz",
+            "inputsize",
+            "targetsize",
+            "resolution",
+        ],
+    ),
     ("input.channels", &["inchans", "inchannels", "numchannels"]),
     ("input.crop_frac", &["croppct"]),
     ("schedule.name", &["scheduler", "lrscheduler", "lrschedulertype", "sched", "lrschedule"]),
     ("schedule.warmup_steps", &["numwarmupsteps"]),
     ("schedule.step_epochs", &["stepsize", "decayepochs"]),
-    ("schedule.gamma", &["decayrate", "lrgamma"]),
+    ("schedule.gamma", &["factor", "decayrate", "lrgamma"]),
     ("schedule.min_lr", &["etamin", "lrmin"]),
     ("schedule.patience", &["lrpatience", "patienceepochs"]),
     ("schedule.rise_frac", &["pctstart"]),
     ("schedule.start_divisor", &["divfactor"]),
     ("schedule.end_divisor", &["finaldivfactor"]),
     ("model.name", &["arch", "architecture", "backbone", "modelname", "network"]),
-    ("model.hidden", &["hiddenunits", "hiddenlayers", "hiddenlayersizes", "hiddensizes", "hiddendims"]),
+    (
+        "model.hidden",
+        &[
+            "units",
+            "neurons",
+            "hiddensize",
+            "hiddendim",
+            "nhidden",
+            "hiddenunits",
+            "hiddenlayers",
+            "hiddenlayersizes",
+            "hiddensizes",
+            "hiddendims",
+        ],
+    ),
     ("model.filters", &["nfilters", "numfilters"]),
-    ("model.dropout", &["dropoutrate", "droprate", "dropoutprob", "drop"]),
+    ("model.dropout", &["dropoutp", "pdropout", "dropoutrate", "droprate", "dropoutprob", "drop"]),
     ("model.stochastic_depth", &["droppath", "droppathrate"]),
     ("model.init", &["initializer", "kernelinitializer", "weightinit"]),
     ("model.activation", &["actlayer", "activationfunction", "nonlinearity"]),
-    ("model.batch_norm", &["usebatchnorm", "usebn", "bn"]),
+    ("model.batch_norm", &["batchnormalization", "usebatchnorm", "usebn", "bn"]),
     ("transfer.lr_decay", &["layerdecay"]),
     ("transfer.head_epochs", &["freezeepochs"]),
     ("loss.label_smoothing", &["smoothing", "labelsmoothingfactor"]),
     ("loss.class_weights", &["classweight"]),
-    ("augment.transforms", &["augmentations", "dataaugmentation"]),
+    ("augment.transforms", &["augmentation", "augment", "aug", "augmentations", "dataaugmentation"]),
     ("augment.mixup", &["mixupalpha"]),
     ("augment.cutmix", &["cutmixalpha"]),
     ("augment.mix_p", &["mixupprob"]),
@@ -93,7 +131,10 @@ const SAME: &[(&str, &[&str])] = &[
             "validationfraction",
         ],
     ),
-    ("data.folds", &["nsplits", "nfolds", "numfolds", "kfold", "kfolds"]),
+    (
+        "data.folds",
+        &["cv", "crossval", "crossvalidation", "nsplits", "nfolds", "numfolds", "kfold", "kfolds"],
+    ),
     ("data.group", &["groups", "groupcol", "groupcolumn"]),
     ("data.path_column", &["fncol", "filenamecol", "imagecol", "imagecolumn", "xcol", "pathcol"]),
     ("data.label_column", &["labelcol", "targetcol", "targetcolumn", "ycol"]),
@@ -104,7 +145,7 @@ const SAME: &[(&str, &[&str])] = &[
     ("data.val", &["valdir", "valpath", "valfolder", "validdir"]),
     ("data.test", &["testdir", "testpath", "testfolder"]),
     ("data.max_per_class", &["maxsamplesperclass", "maximagesperclass"]),
-    ("data.normalize", &["normalization"]),
+    ("data.normalize", &["normalise", "standardize", "normalization"]),
     ("tracking.steps_every", &["logeverynsteps", "loggingsteps", "loginterval"]),
     ("tracking.experiment", &["experimentname"]),
     ("tracking.mlflow", &["trackinguri", "mlflowuri"]),
@@ -115,7 +156,7 @@ const SAME: &[(&str, &[&str])] = &[
 const NEAR: &[(&[&str], &str)] = &[
     (
         &["testsize", "testsplit", "testfraction", "testfrac", "testpct", "testratio"],
-        "no test set is split off here: [data.val_frac]=0.2 sets images aside for validation, and a test set is a folder or a split of the data \
+        "no test set is split off here: [data.val_frac]=<0.2> sets images aside for validation, and a test set is a folder or a split of the data \
          ([data.test]=FOLDER)",
     ),
     (
@@ -135,7 +176,21 @@ const NEAR: &[(&[&str], &str)] = &[
         "--threads N says on how many cores it works: leave the key out",
     ),
     (
-        &["device", "devices", "gpu", "gpus", "ngpus", "usegpu", "cuda", "accelerator", "strategy", "mps"],
+        &[
+            "device",
+            "devices",
+            "nocuda",
+            "multigpu",
+            "tpu",
+            "gpu",
+            "gpus",
+            "ngpus",
+            "usegpu",
+            "cuda",
+            "accelerator",
+            "strategy",
+            "mps",
+        ],
         "it trains on the processor; --threads N says on how many of its cores",
     ),
     (
@@ -151,7 +206,7 @@ const NEAR: &[(&[&str], &str)] = &[
         "[input.size]=224 is what the network sees, [input.fit] how a picture becomes that, and [augment.transforms] varies the training images",
     ),
     (
-        &["batchtfms", "tfms", "augtransforms", "augmentation", "augment", "traintransform", "transform"],
+        &["batchtfms", "tfms", "augtransforms", "traintransform", "transform"],
         "what varies the training images is a list: [augment.transforms]=horizontal_flip,rotate (`pupila list transforms`)",
     ),
     (
@@ -160,12 +215,17 @@ const NEAR: &[(&[&str], &str)] = &[
     ),
     (
         &["warmuplr", "warmupstartlr"],
-        "the warm-up begins with a share of the learning rate: [schedule.warmup_start]=0.1",
+        "the warm-up begins with a share of the learning rate: [schedule.warmup_start]=0.1 [schedule.warmup_steps]=500",
     ),
-    (&["beta1", "beta2", "adambeta1", "adambeta2"], "both stand in one key: [optimizer.betas]=[0.9, 0.999]"),
+    (&["beta1", "adambeta1"], "both betas stand in one key: [optimizer.betas]=[<0.9>, 0.999]"),
+    (&["beta2", "adambeta2"], "both betas stand in one key: [optimizer.betas]=[0.9, <0.999>]"),
+    (
+        &["amsgrad", "dampening", "centered", "foreach", "fused"],
+        "no optimizer has it here (`pupila list optimizers`): leave it out",
+    ),
     (
         &["l2", "l2reg", "l2regularization", "kernelregularizer"],
-        "that is [optimizer.weight_decay]=0.0001, which under adamw is decoupled from the gradient's moments",
+        "that is [optimizer.weight_decay]=<0.0001>, which under adamw is decoupled from the gradient's moments",
     ),
     (
         &["maxiter", "maxiters", "maxsteps", "trainsteps", "totalsteps", "stepsperepoch", "iterations"],
@@ -177,7 +237,19 @@ const NEAR: &[(&[&str], &str)] = &[
     ),
     (&["tol"], "early stopping waits for an improvement of more than [early_stopping.min_delta]=0.001"),
     (
-        &["restorebestweights", "savebestonly", "loadbestmodelatend", "savetopk", "enablecheckpointing"],
+        &[
+            "restorebestweights",
+            "savebest",
+            "savemodel",
+            "save",
+            "saveperiod",
+            "checkpoint",
+            "modelcheckpoint",
+            "savebestonly",
+            "loadbestmodelatend",
+            "savetopk",
+            "enablecheckpointing",
+        ],
         "the best epoch's model is always kept, by [train.monitor]=val/loss: leave it out",
     ),
     (
@@ -193,7 +265,10 @@ const NEAR: &[(&[&str], &str)] = &[
         &["mean", "std", "imagemean", "imagestd"],
         "both stand in one key: [data.normalize]={ mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] }",
     ),
-    (&["colormode", "grayscale", "gray", "greyscale"], "[input.channels]=1 is gray, 3 is color"),
+    (
+        &["colormode", "grayscale", "gray", "greyscale", "color", "rgb"],
+        "[input.channels]=1 is gray, 3 is color",
+    ),
     (
         &["croptoaspectratio", "centercrop", "keepratio"],
         "[input.fit]=crop keeps the shape and cuts the middle out",
@@ -201,11 +276,11 @@ const NEAR: &[(&[&str], &str)] = &[
     (&["padtoaspectratio", "rect"], "[input.fit]=letterbox keeps the shape, with gray at its sides"),
     (
         &["pretrained", "weights", "initialcheckpoint", "pretrainedweights", "initfrom"],
-        "learnt weights are named: [transfer.from]=RUN_OR_FILE (`pupila list pretrained` has those that are known)",
+        "learnt weights are named: [transfer.from]=<RUN_OR_FILE> (`pupila list pretrained` has those that are known)",
     ),
     (
         &["resume", "resumefrom", "ckptpath", "resumefromcheckpoint"],
-        "a run that was stopped goes on by `pupila resume RUN`",
+        "a run that was stopped goes on by `pupila resume <RUN>`",
     ),
     (
         &["tta", "testtimeaugmentation"],
@@ -221,11 +296,35 @@ const NEAR: &[(&[&str], &str)] = &[
         "[data.fraction]=0.1 trains on a tenth of each class",
     ),
     (
-        &["datadir", "dataroot", "datapath", "dataset", "root"],
+        &[
+            "data",
+            "datafolder",
+            "traindata",
+            "inputdir",
+            "source",
+            "datadir",
+            "dataroot",
+            "datapath",
+            "dataset",
+            "root",
+        ],
         "the data are what is named first: pupila train DATA; [data.train]=FOLDER, [data.val], [data.test] say which folder below is which split",
     ),
     (
-        &["outputdir", "savedir", "logdir", "defaultrootdir", "checkpointdir", "project", "workdir"],
+        &[
+            "outputdir",
+            "outdir",
+            "out",
+            "output",
+            "outputpath",
+            "savepath",
+            "savedir",
+            "logdir",
+            "defaultrootdir",
+            "checkpointdir",
+            "project",
+            "workdir",
+        ],
         "the folder that runs are made in is --runs DIR, and a run's own name --name NAME",
     ),
     (&["verbose", "loglevel", "verbosity"], "--verbose shows more"),
@@ -233,31 +332,86 @@ const NEAR: &[(&[&str], &str)] = &[
         &["logger", "reportto", "wandb", "usewandb", "callbacks"],
         "where a run is recorded: [tracking.tensorboard]=true, [tracking.mlflow]=http://HOST:5000, [tracking.report]=true",
     ),
+    (
+        &["tmax", "t0", "tmult", "restarts"],
+        "the cosine falls once, over the whole run: [schedule.name]=cosine [schedule.min_lr]=0, and its length is [train.epochs]",
+    ),
+    (
+        &["milestones"],
+        "the drops of a schedule are evenly apart: [schedule.name]=step [schedule.step_epochs]=10 [schedule.gamma]=0.1",
+    ),
+    (&["cooldown"], "the schedule plateau waits for [schedule.patience] alone: leave it out"),
+    (
+        &["mode", "monitormode", "greaterisbetter"],
+        "whether a metric is better high or low is known of it: leave it out ([train.monitor]=val/macro_f1)",
+    ),
+    (
+        &["kernelsize", "kernel", "ksize", "stride", "strides", "poolsize", "pooling", "maxpool"],
+        "the convolutions of cnn are 3x3, each halved by max-pooling: [model.name]=cnn [model.filters]=16,32,64 says how many channels they have",
+    ),
+    (
+        &["nlayers", "numlayers", "layers", "depth", "nhiddenlayers", "numhiddenlayers"],
+        "each width in a list is a layer: [model.hidden]=128,64 for the linear ones, [model.name]=cnn [model.filters]=16,32,64 for the convolutions",
+    ),
+    (
+        &["height", "width", "imgheight", "imgwidth", "imageheight", "imagewidth", "inputshape"],
+        "one number is both sides: [input.size]=<64>; two are height and width: [input.size]=[48, 64]",
+    ),
+    (&["keepprob", "keeprate"], "dropout is the share that is dropped, not kept: [model.dropout]=0.3"),
+    (
+        &["l1", "l1reg", "l1regularization"],
+        "there is no L1 penalty; [optimizer.weight_decay]=0.0001 is that of squares",
+    ),
+    (
+        &["seeds", "nseeds", "repeats", "nrepeats", "nruns"],
+        "a run has one seed, [train.seed]=0; several are compared by `pupila study FILE DATA --seeds <3>` (`pupila list studies`)",
+    ),
+    (
+        &["trials", "ntrials", "nitersearch"],
+        "trials are those of a search: `pupila search DATA --space space.toml --trials <20>` (docs/search.md)",
+    ),
+    (
+        &["pinmemory", "prefetch", "prefetchfactor", "persistentworkers", "cacheimages"],
+        "batches are made beside the training as it is: leave it out",
+    ),
+    (&["droplast", "dropremainder"], "the last batch of an epoch is as large as what is left: leave it out"),
+    (
+        &["validationdata", "valdata", "testdata"],
+        "which folder below the data is which split is said by [data.val]=FOLDER and [data.test]=FOLDER; other labelled images are for `pupila eval RUN OTHER_DATA`",
+    ),
+    (
+        &["plot", "plots", "showplots", "visualize", "history", "confusionmatrix"],
+        "report.html in the run's folder has the curves and the confusion matrix of every run: leave it out",
+    ),
+    (
+        &["freezebackbone", "freezebase", "frozen", "trainable"],
+        "learnt layers stay as they are by [transfer.from]=RUN_OR_FILE [transfer.freeze]=backbone",
+    ),
 ];
 
-/// Transforms by the names that other libraries give them; those of a strength are arguments of Keras, timm or Ultralytics.
-pub(super) const TRANSFORMS: &[(&str, &str)] = &[
-    ("cutout", "coarse_dropout"),
-    ("randomerasing", "coarse_dropout"),
-    ("reprob", "coarse_dropout"),
-    ("randomhorizontalflip", "horizontal_flip"),
-    ("randomverticalflip", "vertical_flip"),
-    ("hflip", "horizontal_flip"),
-    ("fliplr", "horizontal_flip"),
-    ("vflip", "vertical_flip"),
-    ("flipud", "vertical_flip"),
-    ("randomrotation", "rotate"),
-    ("rotation", "rotate"),
-    ("rotationrange", "rotate"),
-    ("degrees", "rotate"),
-    ("zoomrange", "shift_scale_rotate"),
-    ("widthshiftrange", "shift_scale_rotate"),
-    ("heightshiftrange", "shift_scale_rotate"),
-    ("brightnessrange", "random_brightness_contrast"),
-    ("colorjitter", "color_jitter"),
-    ("randaug", "rand_augment"),
-    ("randaugment", "rand_augment"),
-    ("trivialaugmentwide", "trivial_augment"),
+/// Names that a key has by itself, and that people type for something else; with what to say where no section says which is meant.
+const MISTAKABLE: &[(&[&str], &str)] = &[
+    (
+        &["alpha"],
+        "that may be MixUp's, [augment.mixup]=<0.2>; scikit-learn's penalty, [optimizer.weight_decay]=0.0001; or the decay of rmsprop, [optimizer.name]=rmsprop [optimizer.alpha]=0.99: type which",
+    ),
+    (
+        &["lrdecay", "decay", "lrdecayrate", "learningratedecay"],
+        "the learning rate falls by a schedule: [schedule.name]=exponential [schedule.gamma]=0.95; weights decay by [optimizer.weight_decay]=0.0001; lower layers learn \
+         less by [transfer.lr_decay]",
+    ),
+    (
+        &["steps"],
+        "the length of a run is [train.epochs]=30, and an epoch shows every training image once; [checkpoint.steps] are those between two checkpoints",
+    ),
+    (
+        &["threshold"],
+        "the class is the most likely one, without a threshold; [schedule.name]=plateau [schedule.threshold]=0.0001 is that of the schedule",
+    ),
+    (
+        &["labels"],
+        "the column that names the classes is [data.label_column]=<COLUMN>; [data.labels]=shuffled is a negative control",
+    ),
 ];
 
 /// The key that other libraries call so, in the same unit; `name` is without case and separators.
@@ -266,48 +420,48 @@ pub(super) fn same(name: &str) -> Option<&'static str> {
 }
 
 /// What to say of a name that means something near a key, or needs none here; `name` is without case and separators.
-pub(super) fn near(name: &str) -> Option<String> {
-    let (_, said) = NEAR.iter().find(|(theirs, _)| theirs.contains(&name))?;
-    Some(
-        keys_in(said)
-            .into_iter()
-            .fold((*said).to_owned(), |text, key| text.replace(&format!("[{key}]"), key)),
-    )
+pub(super) fn near(name: &str) -> Option<Said> {
+    find(NEAR, name)
 }
 
-/// The keys that a sentence names.
-fn keys_in(said: &str) -> Vec<&str> {
-    let is_key = |text: &&str| {
-        text.contains('.') && text.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == '.')
-    };
-    said.split('[').skip(1).filter_map(|rest| rest.split(']').next()).filter(is_key).collect()
+/// What to say of a name that is that of a key and mostly means something else.
+pub(super) fn mistakable(name: &str) -> Option<Said> {
+    find(MISTAKABLE, name)
+}
+
+fn find(table: &[(&[&str], &'static str)], name: &str) -> Option<Said> {
+    table.iter().find(|(theirs, _)| theirs.contains(&name)).map(|(_, said)| Said(said))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema;
+    use super::super::super::schema;
+    use super::super::proposal::testing::{lines_of, takes};
+    use super::super::said;
+    use super::super::spanish::SPANISH;
     use super::*;
 
     #[test]
-    fn every_target_is_a_key_or_a_transform() {
+    fn every_target_is_a_key_and_every_line_to_type_is_one_that_works() {
         let known = schema::keys();
-        let is_known = |key: &str| known.iter().any(|known| known == key);
-        for (key, names) in SAME {
-            assert!(is_known(key), "{key}");
+        for (key, names) in SAME.iter().chain(SPANISH) {
+            assert!(known.iter().any(|known| known == key), "{key}");
             assert!(!names.is_empty());
         }
-        for (names, said) in NEAR {
-            for key in keys_in(said) {
-                assert!(is_known(key), "{key} in {said}");
+        for (names, said) in NEAR.iter().chain(MISTAKABLE) {
+            for inner in said.split('[').skip(1).filter_map(|rest| rest.split(']').next()) {
+                assert!(
+                    !said::is_key(inner) || known.iter().any(|known| known == inner),
+                    "{inner} in {said}"
+                );
             }
-            // What stands in brackets and is no key is a value.
-            assert!(!near(names[0]).unwrap().contains("[data."), "{said}");
-        }
-        for (theirs, ours) in TRANSFORMS {
-            assert!(
-                pupila_transforms::registry().iter().any(|entry| entry.name == *ours),
-                "{theirs}: {ours}"
-            );
+            for typed in [None, Some("0.5"), Some("runs/a"), Some("true")] {
+                let told = Said(said).told(typed);
+                assert!(!told.contains(['<', '>']) && !told.contains("[data."), "{told}");
+                for line in lines_of(&told) {
+                    assert!(takes(&line), "{names:?} {typed:?}: {line:?} of {told}");
+                }
+            }
         }
     }
 
@@ -315,8 +469,9 @@ mod tests {
     fn no_name_means_two_things_or_is_a_key_by_itself() {
         let names: Vec<&str> = SAME
             .iter()
+            .chain(SPANISH)
             .flat_map(|(_, names)| *names)
-            .chain(NEAR.iter().flat_map(|(names, _)| *names))
+            .chain(NEAR.iter().chain(MISTAKABLE).flat_map(|(names, _)| *names))
             .copied()
             .collect();
         let ours: Vec<String> = schema::keys()
@@ -327,7 +482,8 @@ mod tests {
             assert!(!names[..place].contains(name), "{name} twice");
             assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()), "{name}");
             // A key's own name is found before these are looked at.
-            assert!(!ours.iter().any(|ours| ours == name), "{name} is the name of a key");
+            let is_own = ours.iter().any(|ours| ours == name);
+            assert!(!is_own || mistakable(name).is_some(), "{name} is the name of a key");
         }
     }
 }
