@@ -166,7 +166,9 @@ impl OptimizerConfig {
 fn used_by(key: &str) -> String {
     let names: Vec<_> = REGISTRY.iter().filter(|e| e.keys.contains(&key)).map(|e| e.name).collect();
     let verb = if names.len() == 1 { "uses" } else { "use" };
-    format!("{} {verb} it: --set optimizer.name={}", names.join(" and "), names.first().unwrap_or(&""))
+    let all = names.join(", ");
+    let all = all.rsplit_once(", ").map_or_else(|| all.clone(), |(some, last)| format!("{some} and {last}"));
+    format!("{all} {verb} it: type --set optimizer.name={} too", names.first().unwrap_or(&""))
 }
 
 impl OptimizerEntry {

@@ -29,7 +29,7 @@ fn changed(name: &str) -> [(&'static str, OptimizerConfig); 5] {
 }
 
 const MOMENTUM: &str = "is not used by `adam`, which uses betas, eps (its momentum is the first of betas); sgd and rmsprop use it: \
-     --set optimizer.name=sgd, or leave it out";
+     type --set optimizer.name=sgd too, or leave it out";
 
 #[test]
 fn a_key_that_a_rule_does_not_use_is_refused_unless_it_is_the_default() {
@@ -51,7 +51,7 @@ fn a_key_that_a_rule_does_not_use_is_refused_unless_it_is_the_default() {
     assert_eq!(found[0], error("momentum", MOMENTUM));
     assert_eq!(
         found[1].to_string(),
-        "optimizer.nesterov: is not used by `adam`, which uses betas, eps; sgd uses it: --set optimizer.name=sgd, or leave it out"
+        "optimizer.nesterov: is not used by `adam`, which uses betas, eps; sgd uses it: type --set optimizer.name=sgd too, or leave it out"
     );
 }
 

@@ -90,9 +90,11 @@ fn had_by(key: &str) -> String {
         architectures::REGISTRY.iter().filter(|e| e.keys.contains(&key)).map(|e| e.name).collect();
     match names[..] {
         [] => String::new(),
-        [only] => format!("; {only} has it: --set model.name={only}"),
-        [first, second] => format!("; {first} and {second} have it: --set model.name={first}"),
-        [first, ..] => format!("; {} others have it, such as {first}: --set model.name={first}", names.len()),
+        [only] => format!("; {only} has it: type --set model.name={only} too"),
+        [first, second] => format!("; {first} and {second} have it: type --set model.name={first} too"),
+        [first, ..] => {
+            format!("; {} others have it, such as {first}: type --set model.name={first} too", names.len())
+        }
     }
 }
 

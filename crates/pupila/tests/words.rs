@@ -42,6 +42,27 @@ fn what_is_meant_is_taken_and_said_and_the_rest_is_answered() {
     );
     answered(&["train", data, "--set", "train.monitor=val/top5_accuracy"], "is always 1 with 3 classes");
     answered(&["augment", data, "--out", "g.jpg"], "type --out g.png");
+    // The guess by the letters alone, --init-from, is not shown beside what is meant.
+    let ran = sandbox.run(&["train", data, "--input-size", "32"]);
+    assert!(ran.stderr.contains("tip: that is --size here: type --size 32\n"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("tip:").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("Usage: pupila train"), "{}", ran.stderr);
+    answered(&["fit", data, "--epochs", "3"], &format!("type pupila train {data} --epochs 3"));
+    answered(&["entrenar"], "type pupila train DATA");
+    answered(&["export", "runs/a"], "there is no ONNX file");
+    answered(&["traim", data], "a similar subcommand exists: 'train'");
+    answered(&["train", data, "--set", "momentum=0.9"], "type --set optimizer.name=sgd too");
+}
+
+#[test]
+fn a_share_for_validation_that_changes_nothing_is_said() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.train(&skin(), "a", &["--set", "validation_split=0.3"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let words = "data.val_frac = 0.3 changes nothing: the data bring their own validation set, of 60 images; --set data.folds=3";
+    assert!(told.stderr.contains(words), "{}", told.stderr);
+    let own = sandbox.train(&skin().join("train"), "b", &["--set", "validation_split=0.3"]);
+    assert!(own.code == Some(0) && !own.stderr.contains("changes nothing"), "{}", own.stderr);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn what_a_schedule_does_not_use_or_cannot_use_is_refused() {
     let errors = ScheduleConfig { name: "cosine".into(), patience: 3, ..default }.check();
     assert_eq!(
         errors[0].to_string(),
-        "schedule.patience: is not used by `cosine`, which uses min_lr; plateau uses it: --set schedule.name=plateau, or leave it out"
+        "schedule.patience: is not used by `cosine`, which uses min_lr; plateau uses it: type --set schedule.name=plateau too, or leave it out"
     );
 }
 

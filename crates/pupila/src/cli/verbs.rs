@@ -59,7 +59,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("augment", &["augmentations", "augmentation", "preview", "transform", "aumentar"]),
-    ("bench", &["benchmark", "profile", "speed", "summary", "layers"]),
+    ("bench", &["benchmark", "profile", "speed"]),
     ("resume", &["continue", "restart", "reanudar", "continuar"]),
     ("verify", &["reproduce", "repeat", "rerun", "verificar"]),
     ("sync", &["upload", "push", "log", "mlflow", "sincronizar"]),
@@ -92,6 +92,10 @@ const ANSWERS: &[(&[&str], &str)] = &[
             "informe",
         ],
         "every run has its page, RUN/report.html: curves, confusion matrix, what the network looks at; `pupila eval RUN DATA` makes one for other images",
+    ),
+    (
+        &["summary", "layers", "architecture", "model"],
+        "`pupila train DATA --layers` begins with every layer of its network, and `pupila bench --model cnn --profile` has the time of each",
     ),
     (
         &["info", "status", "card"],

@@ -348,7 +348,7 @@ fn admit(key: &str, value: &Value) -> Result<(), String> {
 }
 
 /// Whether a key takes a value of this type.
-fn type_of(key: &str, value: &Value) -> Result<(), String> {
+pub(super) fn type_of(key: &str, value: &Value) -> Result<(), String> {
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
     let alone = Table::from_iter([(name.to_owned(), value.clone())]);
     let alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
@@ -370,7 +370,13 @@ fn in_words(message: &str) -> String {
         ("unknown variant", "there is no"),
         ("unknown field", "there is no"),
     ];
-    names.iter().fold(message.to_owned(), |message, (rust, words)| message.replace(rust, words))
+    // The value stands before it.
+    let message = match message.split_once(", expected ").filter(|(got, _)| got.starts_with("invalid type: "))
+    {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => message.to_owned(),
+    };
+    names.iter().fold(message, |message, (rust, words)| message.replace(rust, words))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod balance;
 mod checked;
 mod checkpoint;
 mod data;
+mod effect;
 mod input;
 mod layers;
 mod monitor;

@@ -1,10 +1,12 @@
 //! Lines to type: settings that the parser of recipes takes, with what else they need.
 
+use super::super::layers::{parse_value, type_of};
 use super::super::{Layers, Setting, schema};
 use super::values::switched_off;
 use crate::schedule::SCHEDULES;
 use pupila_backend::optimizer;
 use pupila_network::architectures;
+use toml::Value;
 
 /// Values to show of keys that have no default, or one that turns them off.
 const EXAMPLES: &[(&str, &str)] = &[
@@ -107,7 +109,20 @@ fn example(key: &str, typed: Option<&str>) -> Option<(String, Vec<String>)> {
     let default = default_of(key);
     let switch = matches!(default.as_deref(), Some("true" | "false")).then(|| "true".to_owned());
     let default = default.map(|value| value.trim_matches('"').to_owned());
-    right(key, typed.map(str::to_owned).into_iter().chain(switch).chain(example).chain(default))
+    right(
+        key,
+        typed.map(|typed| understood(key, typed)).into_iter().chain(switch).chain(example).chain(default),
+    )
+}
+
+/// A value as the recipe will have it, such as 0.3 for `0,3`; lists as they were typed.
+fn understood(key: &str, typed: &str) -> String {
+    let meant = super::value(key, &parse_value(typed), &|value| type_of(key, value));
+    match meant {
+        Some(Value::Array(_) | Value::Table(_)) | None => typed.to_owned(),
+        Some(Value::String(name)) => name,
+        Some(number) => number.to_string(),
+    }
 }
 
 /// What to type so that a key has the value that was typed, or where it takes none such, an example; with what it needs beside it.
@@ -188,6 +203,8 @@ mod tests {
     fn a_line_has_what_was_typed_and_what_it_needs() {
         for (key, typed, line) in [
             ("model.dropout", Some("0.5"), "--set model.dropout=0.5"),
+            ("model.dropout", Some("0,5"), "--set model.dropout=0.5"),
+            ("optimizer.name", Some("SGD"), "--set optimizer.name=sgd"),
             ("model.dropout", Some("samples"), "--set model.dropout=0.3"),
             ("model.hidden", Some("512,256"), "--set model.hidden=512,256"),
             ("optimizer.momentum", Some("0.8"), "--set optimizer.name=sgd --set optimizer.momentum=0.8"),

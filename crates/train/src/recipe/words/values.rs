@@ -99,6 +99,9 @@ pub(in super::super) fn value(
             candidates.extend(text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Float));
             candidates.extend(list(text).map(Value::Array));
             candidates.extend(percent(text));
+            candidates.extend(
+                sides(text).filter(|(height, width)| height == width).map(|(side, _)| Value::Integer(side)),
+            );
             // Of a whole number nothing else can be meant.
             candidates.extend(thousands(text).filter(|_| !admits(&Value::Float(0.5))));
             candidates.extend(with_points(text).map(|text| parse_value(&text)));
@@ -111,6 +114,12 @@ pub(in super::super) fn value(
         _ => {}
     }
     candidates.into_iter().find(|candidate| admits(candidate))
+}
+
+/// The sides of `64x48`.
+fn sides(text: &str) -> Option<(i64, i64)> {
+    let (one, other) = text.split_once(['x', 'X', '*'])?;
+    Some((one.trim().parse().ok()?, other.trim().parse().ok()?))
 }
 
 /// The items of a list that lacks its brackets, its commas or both.
@@ -206,6 +215,10 @@ pub(in super::super) fn about_value(key: &str, value: &Value) -> Option<String> 
                 super::answer(&format!("{}_size", &key["data.".len()..]), Some(&share.to_string()))?
             ),
         }),
+        ("input.size", Value::String(text)) if sides(text).is_some() => {
+            let (height, width) = sides(text)?;
+            Some(format!("two sides are height and width: {}", type_it(&format!("[{height}, {width}]"))))
+        }
         (_, Value::String(text)) if text.contains(',') && text.chars().all(|c| c.is_ascii_digit() || ",.".contains(c)) => {
             Some("has a comma, which may part decimals or thousands: type the number with a point, or without any".to_owned())
         }
