@@ -55,6 +55,27 @@ fn what_is_meant_is_taken_and_said_and_the_rest_is_answered() {
 }
 
 #[test]
+fn a_run_that_is_named_otherwise_is_found() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.train(&skin(), "a", &["--set", "augment=none"]).code, Some(0));
+    let photo = fs::read_dir(skin().join("val/nevus")).unwrap().next().unwrap().unwrap().path();
+    let photo = photo.to_str().unwrap();
+    for (arguments, words) in [
+        (&["eval", "a"][..], "a does not exist; runs/a does: type runs/a"),
+        (&["predict", "a", photo], "runs/a does: type runs/a"),
+        (&["compare", "a", "b"], "runs/a does: type runs/a"),
+        (&["resume", "a"], "runs/a does: type runs/a"),
+        (&["predict", photo, "runs/a"], "is a picture, and no model: the run comes first"),
+        (&["eval", "runs/a", "test"], "is judged by --split test"),
+        (&["study", "dropout", "d"], "`regularization` compares that"),
+    ] {
+        let ran = sandbox.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(words), "{arguments:?}: {words:?} is not in {}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_share_for_validation_that_changes_nothing_is_said() {
     let sandbox = Sandbox::new();
     let told = sandbox.train(&skin(), "a", &["--set", "validation_split=0.3"]);

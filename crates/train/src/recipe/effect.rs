@@ -39,6 +39,29 @@ impl CheckedRecipe {
                     .to_owned(),
             );
         }
+        let epochs = self.train.epochs;
+        // The first epoch is the best so far; the first without improvement is the second.
+        if let Some(patience) =
+            self.early_stopping.patience.filter(|patience| patience.saturating_add(1) >= epochs)
+        {
+            said.push(format!(
+                "early_stopping.patience = {patience} changes nothing in a run of {}",
+                in_words(epochs)
+            ));
+        }
+        let schedule = match self.schedule.name.as_str() {
+            "step" => Some(("step_epochs", self.schedule.step_epochs, self.schedule.step_epochs)),
+            // It drops in the epoch behind those that are waited out.
+            "plateau" => Some(("patience", self.schedule.patience, self.schedule.patience.saturating_add(2))),
+            _ => None,
+        };
+        if let Some((key, value, _)) = schedule.filter(|(_, _, first)| *first >= epochs) {
+            said.push(format!(
+                "the schedule {} changes nothing in a run of {}: schedule.{key} = {value}",
+                self.schedule.name,
+                in_words(epochs)
+            ));
+        }
         if is_set("schedule.warmup_start") && self.schedule.warmup_steps == 0 {
             said.push(
                 "schedule.warmup_start changes nothing without a warm-up: type --set schedule.warmup_steps=500 too".to_owned(),
@@ -51,6 +74,10 @@ impl CheckedRecipe {
         }
         said
     }
+}
+
+fn in_words(epochs: u32) -> String {
+    if epochs == 1 { "one epoch".to_owned() } else { format!("{epochs} epochs") }
 }
 
 #[cfg(test)]
@@ -84,6 +111,13 @@ mod tests {
             (&given, "augment.mix_p=0.5", "type --set augment.mixup=0.2 too"),
             (&given, "augment.mix_p=0.5 augment.cutmix=1.0", ""),
             (&given, "train.epochs=3", ""),
+            (&given, "train.epochs=3 early_stopping.patience=2", "changes nothing in a run of 3 epochs"),
+            (&given, "train.epochs=3 early_stopping.patience=1", ""),
+            (&given, "train.epochs=5 schedule.name=step schedule.step_epochs=5", "schedule.step_epochs = 5"),
+            (&given, "train.epochs=5 schedule.name=step schedule.step_epochs=4", ""),
+            (&given, "train.epochs=1 schedule.name=plateau", "in a run of one epoch: schedule.patience = 10"),
+            (&given, "train.epochs=9 schedule.name=plateau schedule.patience=7", "schedule.patience = 7"),
+            (&given, "train.epochs=9 schedule.name=plateau schedule.patience=6", ""),
         ] {
             let setting = |s: &str| Setting { assignment: s.to_owned(), option: format!("--set {s}") };
             let settings_of = settings.split(' ').map(setting).collect();

@@ -144,7 +144,18 @@ const SAME: &[(&str, &[&str])] = &[
     ("data.train", &["traindir", "trainpath", "trainfolder"]),
     ("data.val", &["valdir", "valpath", "valfolder", "validdir"]),
     ("data.test", &["testdir", "testpath", "testfolder"]),
-    ("data.max_per_class", &["maxsamplesperclass", "maximagesperclass"]),
+    (
+        "data.max_per_class",
+        &[
+            "maxsamplesperclass",
+            "maximagesperclass",
+            "imagesperclass",
+            "samplesperclass",
+            "nperclass",
+            "perclass",
+            "shots",
+        ],
+    ),
     ("data.normalize", &["normalise", "standardize", "normalization"]),
     ("tracking.steps_every", &["logeverynsteps", "loggingsteps", "loginterval"]),
     ("tracking.experiment", &["experimentname"]),
@@ -356,6 +367,10 @@ const NEAR: &[(&[&str], &str)] = &[
     (
         &["height", "width", "imgheight", "imgwidth", "imageheight", "imagewidth", "inputshape"],
         "one number is both sides: [input.size]=<64>; two are height and width: [input.size]=[48, 64]",
+    ),
+    (
+        &["maximages", "maxsamples", "nimages", "nsamples", "limit", "samplesize"],
+        "few images are trained on by [data.max_per_class]=100, so many of each class, or [data.fraction]=0.1, a share of each",
     ),
     (&["keepprob", "keeprate"], "dropout is the share that is dropped, not kept: [model.dropout]=0.3"),
     (

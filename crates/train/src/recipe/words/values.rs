@@ -91,7 +91,7 @@ pub(in super::super) fn value(
     }
     match typed {
         Value::String(text) => {
-            candidates.extend(named_elsewhere(key, text).map(Value::String));
+            candidates.extend(named_elsewhere(key, text).map(|ours| parse_value(&ours)));
             candidates.push(parse_value(&text.to_lowercase()));
             // Of names the message has those that there are.
             let named = wrong.split('`').skip(1).step_by(2).filter(|name| plain(name) == plain(text));
