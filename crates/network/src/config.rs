@@ -58,7 +58,7 @@ impl Default for ModelConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// No architecture has that name.
-    #[error("there is no model `{name}`{}; there are: {known}", did_you_mean(*suggestion))]
+    #[error("there is no model `{name}`{} (there are {known})", did_you_mean(*suggestion))]
     UnknownModel {
         /// What was asked for.
         name: String,
@@ -145,7 +145,7 @@ impl ModelConfig {
                 if set && !architecture.keys.contains(&key) {
                     refuse(
                         key,
-                        format!("{} has no such choice{}{}", self.name, used(architecture.keys), had_by(key)),
+                        format!("is no choice of {}{}{}", self.name, used(architecture.keys), had_by(key)),
                     );
                 }
             }

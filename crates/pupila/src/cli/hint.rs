@@ -60,7 +60,10 @@ const OF_A_MODEL: &[(&[&str], &str)] = &[
         ],
         "the run comes first and what it judges behind it, without an option",
     ),
-    (&["output", "out-file", "save", "export"], "the probabilities are written by --csv FILE"),
+    (
+        &["probs", "proba", "probabilities", "output", "out-file", "save", "export"],
+        "the probabilities are written by --csv FILE",
+    ),
     (&["test", "val"], "which part of the data is --split NAME: train, val or test"),
     (&["batch-size", "bs"], "there is nothing to choose of batches: leave it out"),
     (
@@ -282,6 +285,7 @@ mod tests {
             ("train d --lote 16", "type --batch 16"),
             ("train d --tasa-aprendizaje 0.01", "type --lr 0.01"),
             ("predict --model r --image x.jpg", "type pupila predict RUN IMAGE_OR_FOLDER"),
+            ("predict r x.jpg --probs", "written by --csv FILE"),
             ("eval r --test", "--split NAME: train, val or test"),
             ("predict r x.jpg --top-k 2", "--top K"),
             ("train d --set model.dropout 0.5", "type --set model.dropout=0.5"),

@@ -263,7 +263,12 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, fault
         Err(error) => {
             let line = error.span().map_or(1, |span| line_of(span.start));
             let hint = text.lines().nth(line - 1).and_then(words::about_line);
-            let hint = hint.map_or_else(String::new, |said| format!("; {said}"));
+            let is_of =
+                |extension: &str| path.extension().is_some_and(|of| of.eq_ignore_ascii_case(extension));
+            let other = ["yaml", "yml", "json", "py"].into_iter().any(is_of);
+            let other = other
+                .then(|| "a recipe is TOML: [train], and below it epochs = 30 (docs/keys.md)".to_owned());
+            let hint = other.or(hint).map_or_else(String::new, |said| format!("; {said}"));
             faults.push(fault(format!("{}:{line}: not TOML: {}{hint}", path.display(), error.message())));
             return;
         }

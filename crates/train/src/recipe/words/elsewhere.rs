@@ -166,7 +166,17 @@ const SAME: &[(&str, &[&str])] = &[
 /// Names of what is near a key, or needs none; with what to say, in which every key stands as `[KEY]`.
 const NEAR: &[(&[&str], &str)] = &[
     (
-        &["testsize", "testsplit", "testfraction", "testfrac", "testpct", "testratio"],
+        &[
+            "split",
+            "splitratio",
+            "holdout",
+            "testsize",
+            "testsplit",
+            "testfraction",
+            "testfrac",
+            "testpct",
+            "testratio",
+        ],
         "no test set is split off here: [data.val_frac]=<0.2> sets images aside for validation, and a test set is a folder or a split of the data \
          ([data.test]=FOLDER)",
     ),
@@ -371,6 +381,10 @@ const NEAR: &[(&[&str], &str)] = &[
     (
         &["maximages", "maxsamples", "nimages", "nsamples", "limit", "samplesize"],
         "few images are trained on by [data.max_per_class]=100, so many of each class, or [data.fraction]=0.1, a share of each",
+    ),
+    (
+        &["enabled", "enable"],
+        "no section has a switch: early stopping is on by [early_stopping.patience]=5, augmentation off by [augment.transforms]=none",
     ),
     (&["keepprob", "keeprate"], "dropout is the share that is dropped, not kept: [model.dropout]=0.3"),
     (

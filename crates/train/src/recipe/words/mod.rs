@@ -216,6 +216,10 @@ mod tests {
             ("data.test=0.2", "no test set is split off here"),
             ("test=0.2", "no test set is split off here"),
             ("size=32x48", "two sides are height and width: type --set 'input.size=[32, 48]'"),
+            ("train.seed=1,2,3", "several are compared by `pupila study FILE DATA --seeds 3`"),
+            ("lr=0.1,0.01", "takes one value in a run; several are compared by"),
+            ("early_stopping.enabled=true", "early stopping is on by --set early_stopping.patience=5"),
+            ("split=0.3", "--set data.val_frac=0.3 sets images aside"),
             ("lr=1,000", "a comma, which may part decimals or thousands"),
             ("num_workers=4", "--threads N says on how many cores it works"),
             ("train.device=cuda", "it trains on the processor"),
@@ -326,6 +330,15 @@ mod tests {
             let file = Some(("r.toml".into(), format!("[model]\n{line}\n")));
             let told = Layers { file, settings: Vec::new(), learnt: None }.resolve().unwrap_err().to_string();
             assert!(told.contains("r.toml:2") && told.contains(shown), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_in_another_format_is_told_the_one_that_it_has() {
+        for name in ["r.yaml", "r.YML", "r.json"] {
+            let file = Some((name.into(), "model:\n  name: cnn\n".to_owned()));
+            let told = Layers { file, settings: Vec::new(), learnt: None }.resolve().unwrap_err().to_string();
+            assert!(told.contains("a recipe is TOML: [train]"), "{told}");
         }
     }
 

@@ -116,6 +116,13 @@ pub(in super::super) fn value(
     candidates.into_iter().find(|candidate| admits(candidate))
 }
 
+/// Whether a text is several numbers, and not one whose decimals or thousands are behind a comma.
+fn is_several(text: &str) -> bool {
+    let items = items(text);
+    let are_numbers = items.iter().all(|item| item.parse::<f64>().is_ok_and(f64::is_finite));
+    items.len() > 1 && are_numbers && (items.len() > 2 || text.contains([' ', '.', '[']))
+}
+
 /// The sides of `64x48`.
 fn sides(text: &str) -> Option<(i64, i64)> {
     let (one, other) = text.split_once(['x', 'X', '*'])?;
@@ -219,6 +226,10 @@ pub(in super::super) fn about_value(key: &str, value: &Value) -> Option<String> 
             let (height, width) = sides(text)?;
             Some(format!("two sides are height and width: {}", type_it(&format!("[{height}, {width}]"))))
         }
+        (_, Value::String(text)) if is_several(text) => Some(match key {
+            "train.seed" => super::answer("seeds", None)?,
+            _ => "takes one value in a run; several are compared by `pupila study FILE DATA` or `pupila search DATA --space FILE`".to_owned(),
+        }),
         (_, Value::String(text)) if text.contains(',') && text.chars().all(|c| c.is_ascii_digit() || ",.".contains(c)) => {
             Some("has a comma, which may part decimals or thousands: type the number with a point, or without any".to_owned())
         }
