@@ -2,7 +2,7 @@
 
 use super::super::schema;
 use super::spanish::SPANISH;
-use super::{elsewhere, only, plain, transforms};
+use super::{elsewhere, near, only, plain, transforms};
 use toml::Value;
 
 /// Names that several keys have, of which people mean this one where they name no section.
@@ -21,7 +21,7 @@ pub fn key(typed: &str) -> Option<String> {
         let of_section = |key: &&str| key.split('.').next().is_some_and(|ours| plain(ours) == plain(section));
         return same_elsewhere(typed).filter(of_section).map(str::to_owned);
     }
-    if elsewhere::mistakable(&wanted).is_some() {
+    if near::mistakable(&wanted).is_some() {
         return None;
     }
     if let Some((_, key)) = PREFERRED.iter().find(|(name, _)| *name == wanted) {
@@ -63,8 +63,8 @@ pub fn answer(name: &str, value: Option<&str>) -> Option<String> {
         "test" if number.is_some() => "testsize",
         bare => bare,
     };
-    let mistaken = || if name.contains('.') { None } else { elsewhere::mistakable(&bare) };
-    if let Some(said) = mistaken().or_else(|| elsewhere::near(share_of)) {
+    let mistaken = || if name.contains('.') { None } else { near::mistakable(&bare) };
+    if let Some(said) = mistaken().or_else(|| near::near(share_of)) {
         return Some(said.told(value));
     }
     let whole = plain(name);

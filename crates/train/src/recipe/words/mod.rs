@@ -1,12 +1,13 @@
 //! Words that people type for what a recipe calls otherwise: names of other libraries, lists without brackets, keys without their
 //! section. What can mean one thing only is taken as that, and said; the rest is answered with what to type.
 //!
-//! [`keys`] knows keys, by the tables of [`elsewhere`] and [`spanish`], whose sentences are [`said`]; [`values`] knows values, [`names`], [`numbers`] and
+//! [`keys`] knows keys, by the tables of [`elsewhere`], [`spanish`] and [`near`], whose sentences are [`said`]; [`values`] knows values, [`names`], [`numbers`] and
 //! [`transforms`] among them; [`proposal`] makes lines to type that the parser takes.
 
 mod elsewhere;
 mod keys;
 mod names;
+mod near;
 mod numbers;
 mod proposal;
 mod said;

@@ -76,7 +76,7 @@ fn length_of_value(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::elsewhere::near;
+    use super::super::near::near;
     use super::*;
 
     #[test]
