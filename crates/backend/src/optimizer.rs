@@ -127,7 +127,13 @@ impl OptimizerConfig {
                     changed.into_iter().filter(|(key, changed)| *changed && !entry.keys.contains(key))
                 {
                     let used = entry.keys.join(", ");
-                    let message = format!("is not used by `{name}`, which uses {used}");
+                    let own = match (key, entry.keys.contains(&"betas")) {
+                        ("momentum", true) => " (its momentum is the first of betas)",
+                        _ => "",
+                    };
+                    let by = used_by(key);
+                    let message =
+                        format!("is not used by `{name}`, which uses {used}{own}; {by}, or leave it out");
                     errors.push(OptimizerError { key, message });
                 }
             }
@@ -154,6 +160,15 @@ impl OptimizerConfig {
         }
         errors
     }
+}
+
+/// Which rules use a key, and what to type for the first of them.
+fn used_by(key: &str) -> String {
+    let names: Vec<_> = REGISTRY.iter().filter(|e| e.keys.contains(&key)).map(|e| e.name).collect();
+    let verb = if names.len() == 1 { "uses" } else { "use" };
+    let all = names.join(", ");
+    let all = all.rsplit_once(", ").map_or_else(|| all.clone(), |(some, last)| format!("{some} and {last}"));
+    format!("{all} {verb} it: type --set optimizer.name={} too", names.first().unwrap_or(&""))
 }
 
 impl OptimizerEntry {

@@ -58,7 +58,7 @@ impl Default for ModelConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// No architecture has that name.
-    #[error("there is no model `{name}`{}; there are: {known}", did_you_mean(*suggestion))]
+    #[error("there is no model `{name}`{} (there are {known})", did_you_mean(*suggestion))]
     UnknownModel {
         /// What was asked for.
         name: String,
@@ -82,6 +82,20 @@ pub enum ConfigError {
 
 fn used(keys: &[&str]) -> String {
     if keys.is_empty() { "; leave it out".into() } else { format!("; it uses {}", keys.join(", ")) }
+}
+
+/// Which architectures have a key, and what to type for the first of them.
+fn had_by(key: &str) -> String {
+    let names: Vec<_> =
+        architectures::REGISTRY.iter().filter(|e| e.keys.contains(&key)).map(|e| e.name).collect();
+    match names[..] {
+        [] => String::new(),
+        [only] => format!("; {only} has it: type --set model.name={only} too"),
+        [first, second] => format!("; {first} and {second} have it: type --set model.name={first} too"),
+        [first, ..] => {
+            format!("; {} others have it, such as {first}: type --set model.name={first} too", names.len())
+        }
+    }
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
@@ -129,7 +143,10 @@ impl ModelConfig {
                 ("stochastic_depth", self.stochastic_depth.is_some_and(|p| p != 0.0)),
             ] {
                 if set && !architecture.keys.contains(&key) {
-                    refuse(key, format!("{} has no such choice{}", self.name, used(architecture.keys)));
+                    refuse(
+                        key,
+                        format!("is no choice of {}{}{}", self.name, used(architecture.keys), had_by(key)),
+                    );
                 }
             }
         }

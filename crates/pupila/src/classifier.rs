@@ -10,10 +10,11 @@ use pupila_engine::CpuBackend;
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
-use pupila_run::{FittedHead, RunFolder, Summary};
+use pupila_run::{FittedHead, RunFolder, Summary, near_run};
 use pupila_train::{
     EvaluateError, HoldName, Images, Layers, ModelCard, ModelFile, Preparation, Views, evaluate_views,
 };
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Images that are judged at once. Their number doesn't change a result.
@@ -79,6 +80,13 @@ impl Answers {
     }
 }
 
+/// Whether a file begins as a picture does.
+fn is_picture(file: &Path) -> bool {
+    let mut begin = Vec::new();
+    let read = std::fs::File::open(file).and_then(|file| file.take(64).read_to_end(&mut begin));
+    read.is_ok() && pupila_image::Format::sniff(&begin).is_some()
+}
+
 /// Why a folder has no model, and what to do.
 pub(crate) fn without_model(folder: &RunFolder) -> String {
     let path = folder.path().display();
@@ -126,12 +134,20 @@ impl Classifier {
             return Err(Error::request(match folder {
                 Some(folder) => without_model(&folder),
                 None => format!(
-                    "{} does not exist; RUN is a run folder, such as runs/skin-mlp-1, or a model file",
-                    run.display()
+                    "{} does not exist; {}",
+                    run.display(),
+                    near_run(run, "RUN is a run folder, such as runs/skin-mlp-1, or a model file")
                 ),
             }));
         }
-        let ModelFile { card, state } = ModelFile::read(&file).map_err(Error::ModelFile)?;
+        let read = ModelFile::read(&file).map_err(|error| match is_picture(&file) {
+            true => Error::request(format_args!(
+                "{} is a picture, and no model: the run comes first, such as runs/skin-mlp-1, and what it judges behind it",
+                file.display()
+            )),
+            false => Error::ModelFile(error),
+        });
+        let ModelFile { card, state } = read?;
         let damaged =
             |error: &dyn std::fmt::Display| Error::request(format_args!("{}: {error}", file.display()));
         let network = card.network().map_err(|error| damaged(&error))?;

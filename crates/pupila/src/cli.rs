@@ -3,8 +3,9 @@
 
 mod hint;
 mod many;
+mod verbs;
 
-pub(crate) use hint::hint;
+pub(crate) use hint::with_hint;
 pub(crate) use many::{Keep, Level, Runs, Search, Sort, Study};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -124,7 +124,7 @@ pub mod recipe {
         Augment, CheckedRecipe, ClassWeights, Data, Decode, EarlyStopping, Fault, Head, Input, KeyDoc,
         Layers, LearntKeys, Loss, Monitor, NamedWeights, Origin, Recipe, RecipeErrors, Sampler, Setting,
         TrackingConfig as Tracking, Train, Transfer, json_schema, key_answer, key_docs, key_meant, keys,
-        keys_page,
+        keys_page, option_value, setting_of, setting_off,
     };
     pub use pupila_transforms::{Normalize, TransformConfig};
 }

@@ -17,12 +17,10 @@ fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(help) => {
-            output::print_help(&help);
             let typed: Vec<String> =
                 std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-            if let Some(hint) = cli::hint(&help, &typed) {
-                eprintln!("\n{hint}");
-            }
+            let help = cli::with_hint(help, &typed);
+            output::print_help(&help);
             return if help.use_stderr() { ExitCode::from(2) } else { ended(Ok(())) };
         }
     };

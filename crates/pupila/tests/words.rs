@@ -42,6 +42,48 @@ fn what_is_meant_is_taken_and_said_and_the_rest_is_answered() {
     );
     answered(&["train", data, "--set", "train.monitor=val/top5_accuracy"], "is always 1 with 3 classes");
     answered(&["augment", data, "--out", "g.jpg"], "type --out g.png");
+    // The guess by the letters alone, --init-from, is not shown beside what is meant.
+    let ran = sandbox.run(&["train", data, "--input-size", "32"]);
+    assert!(ran.stderr.contains("tip: that is --size here: type --size 32\n"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("tip:").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("Usage: pupila train"), "{}", ran.stderr);
+    answered(&["fit", data, "--epochs", "3"], &format!("type pupila train {data} --epochs 3"));
+    answered(&["entrenar"], "type pupila train DATA");
+    answered(&["export", "runs/a"], "there is no ONNX file");
+    answered(&["traim", data], "a similar subcommand exists: 'train'");
+    answered(&["train", data, "--set", "momentum=0.9"], "type --set optimizer.name=sgd too");
+}
+
+#[test]
+fn a_run_that_is_named_otherwise_is_found() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.train(&skin(), "a", &["--set", "augment=none"]).code, Some(0));
+    let photo = fs::read_dir(skin().join("val/nevus")).unwrap().next().unwrap().unwrap().path();
+    let photo = photo.to_str().unwrap();
+    for (arguments, words) in [
+        (&["eval", "a"][..], "a does not exist; runs/a does: type runs/a"),
+        (&["predict", "a", photo], "runs/a does: type runs/a"),
+        (&["compare", "a", "b"], "runs/a does: type runs/a"),
+        (&["resume", "a"], "runs/a does: type runs/a"),
+        (&["predict", photo, "runs/a"], "is a picture, and no model: the run comes first"),
+        (&["eval", "runs/a", "test"], "is judged by --split test"),
+        (&["study", "dropout", "d"], "`regularization` compares that"),
+    ] {
+        let ran = sandbox.run(arguments);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(words), "{arguments:?}: {words:?} is not in {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_share_for_validation_that_changes_nothing_is_said() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.train(&skin(), "a", &["--set", "validation_split=0.3"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let words = "data.val_frac = 0.3 changes nothing: the data bring their own validation set, of 60 images; --set data.folds=3";
+    assert!(told.stderr.contains(words), "{}", told.stderr);
+    let own = sandbox.train(&skin().join("train"), "b", &["--set", "validation_split=0.3"]);
+    assert!(own.code == Some(0) && !own.stderr.contains("changes nothing"), "{}", own.stderr);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum RunFileError {
     /// There is nothing.
-    #[error("{} does not exist; RUN is a run folder, such as runs/skin-mlp-1", .0.display())]
+    #[error("{} does not exist; {}", .0.display(), near_run(.0, "RUN is a run folder, such as runs/skin-mlp-1"))]
     Missing(PathBuf),
     /// It holds no run.
     #[error("{} is no run folder: it has no {file}{}", path.display(), hint(file))]
@@ -103,4 +103,13 @@ pub(crate) fn object<T: serde::de::DeserializeOwned>(path: &Path, text: &str) ->
         let what = if error.is_data() { "" } else { "no JSON: " };
         damaged(path, Some(error.line() as u64), format_args!("{what}{error}"))
     })
+}
+
+/// What to say of a run that is not there: where it is, if only its folder was left out; otherwise what a run is.
+pub fn near_run(path: &Path, otherwise: &str) -> String {
+    let in_runs = Path::new("runs").join(path);
+    match path.is_relative() && in_runs.is_dir() {
+        true => format!("{0} does: type {0}", in_runs.display()),
+        false => otherwise.to_owned(),
+    }
 }

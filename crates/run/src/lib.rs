@@ -33,7 +33,7 @@ mod write;
 pub use checkpoint::{CheckpointError, CheckpointFile, CheckpointFolder, HeaderWriter};
 pub use disk::{Disk, SystemDisk, fault};
 pub use environment::{ClassCounts, Data, Environment, Sampling};
-pub use error::RunFileError;
+pub use error::{RunFileError, near_run};
 pub use finding::Finding;
 pub use folder::{RunFolder, RunFolderError};
 pub use head::FittedHead;

@@ -57,6 +57,25 @@ pub const ALL: &[BuiltIn] = &[
     ),
 ];
 
+/// What a study compares, by the names that people type for it.
+const ABOUT: &[(&str, &[&str])] = &[
+    ("regularization", &["dropout", "weight-decay", "weight_decay", "l2", "overfitting"]),
+    ("initialization", &["init", "he", "xavier", "kaiming", "glorot", "weights"]),
+    ("activation", &["relu", "activations"]),
+    ("architecture", &["model", "models", "mlp", "cnn"]),
+    ("image-size", &["size", "resolution"]),
+    ("few-images", &["few", "images-per-class", "learning-curve", "data-size"]),
+    ("grayscale", &["gray", "grey", "color", "colour", "channels"]),
+    ("augmentation", &["augment", "augmentations"]),
+    ("optimizer", &["adam", "sgd", "optimizers"]),
+    ("batch-norm-lr", &["batchnorm", "batch-norm", "batch_norm", "lr", "learning-rate"]),
+    ("batch-size", &["batch"]),
+    ("early-stopping", &["patience", "early_stopping"]),
+    ("controls", &["control", "leakage", "shortcuts", "sanity"]),
+    ("normalization", &["normalize", "mean-std"]),
+    ("transfer", &["pretrained", "fine-tuning", "finetuning"]),
+];
+
 /// The study of a name.
 pub fn find(name: &str) -> Option<&'static BuiltIn> {
     ALL.iter().find(|study| study.name == name)
@@ -78,7 +97,12 @@ pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
         Ok(text) => Definition::parse(path, &text),
         Err(error) => {
             let names: Vec<String> = ALL.iter().map(|study| study.name.to_owned()).collect();
-            let hint = did_you_mean(what, &names);
+            let lower = what.to_lowercase();
+            let meant = ABOUT.iter().find(|(_, about)| about.contains(&lower.as_str()));
+            let hint = match meant {
+                Some((study, _)) => format!("; `{study}` compares that"),
+                None => did_you_mean(what, &names),
+            };
             let message = match error.kind() {
                 std::io::ErrorKind::NotFound => format!(
                     "there is no study and no file `{what}`{hint} (a study file ends in .toml; built in are {})",
@@ -96,6 +120,18 @@ mod tests {
     use super::*;
     use crate::{Plan, Request};
     use pupila_train::Setting;
+
+    #[test]
+    fn what_a_study_compares_leads_to_it() {
+        for (study, about) in ABOUT {
+            assert!(find(study).is_some(), "{study}");
+            for name in *about {
+                assert!(find(name).is_none(), "{name} is a study");
+                let told = definition(name).unwrap_err().to_string();
+                assert!(told.contains(&format!("no file `{name}`; `{study}` compares that")), "{told}");
+            }
+        }
+    }
 
     #[test]
     fn every_built_in_study_can_be_planned() {

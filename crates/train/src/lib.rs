@@ -46,6 +46,7 @@ pub use recipe::{
     Head, HoldName, Input, KeptSize, KeyDoc, Labels, Layers, LeakPolicy, LearntKeys, Loss, Monitor,
     MonitorError, NamedWeights, Names, NormPolicy, Origin, Recipe, RecipeErrors, Sampler, Setting, Size,
     Train, Transfer, json_schema, key_answer, key_docs, key_meant, keys, keys_page, metrics_meant,
+    option_value, setting_of, setting_off,
 };
 pub use state::{LoopState, Start};
 pub use summary::{DataWait, SummaryContext, other_pictures_of, run_summary, skipped_images};

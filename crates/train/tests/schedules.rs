@@ -47,7 +47,10 @@ fn what_a_schedule_does_not_use_or_cannot_use_is_refused() {
     assert_eq!(keys(ScheduleConfig { patience: 3, ..default.clone() }), ["patience"]);
     assert_eq!(keys(ScheduleConfig { name: "step".into(), gamma: 1.5, ..default.clone() }), ["gamma"]);
     let errors = ScheduleConfig { name: "cosine".into(), patience: 3, ..default }.check();
-    assert_eq!(errors[0].to_string(), "schedule.patience: is not used by `cosine`, which uses min_lr");
+    assert_eq!(
+        errors[0].to_string(),
+        "schedule.patience: is not used by `cosine`, which uses min_lr; plateau uses it: type --set schedule.name=plateau too, or leave it out"
+    );
 }
 
 #[test]

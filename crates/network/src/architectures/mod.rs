@@ -134,7 +134,7 @@ mod tests {
         let error =
             build(&ModelConfig { name: "mpl".into(), ..ModelConfig::default() }, input, 3).unwrap_err();
         assert!(
-            error.to_string().contains("there is no model `mpl`; did you mean `mlp`?; there are: mlp, cnn")
+            error.to_string().contains("there is no model `mpl`; did you mean `mlp`? (there are mlp, cnn")
         );
         for (config, key) in [
             (ModelConfig { dropout: Some(1.0), ..ModelConfig::default() }, "dropout"),

@@ -44,6 +44,14 @@ fn settings(arguments: &cli::Eval) -> Result<CheckedRecipe, Failure> {
 fn eval(arguments: &cli::Eval, output: Output, judging: Judging) -> Result<(), Failure> {
     tell::check_csv(arguments.csv.as_deref())?;
     let mut model = Classifier::open(&arguments.run)?;
+    if let Some(data) = &arguments.data
+        && let Some(split) = data.to_str().and_then(|name| name.parse::<Split>().ok())
+        && !data.exists()
+    {
+        return Err(Failure::wrong(format_args!(
+            "{split} does not exist; the {split} part of the data that the run was trained on is judged by --split {split}"
+        )));
+    }
     let split = arguments.split.as_ref().map(|name| name.parse::<Split>()).transpose();
     let split = split.map_err(|error| Failure::wrong(format_args!("--split {error}")))?;
     let views = judging.views;

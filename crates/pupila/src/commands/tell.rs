@@ -298,9 +298,12 @@ pub(crate) fn plan(
         if threads == 1 { "" } else { "s" },
     ));
     let transforms: Vec<_> = augment.transforms.iter().map(|t| t.name.as_str()).collect();
-    let mut augmented =
-        if transforms.is_empty() { "no augmentation".to_owned() } else { transforms.join(", ") };
-    augmented += &super::tell_data::mixing(augment);
+    let mixing = super::tell_data::mixing(augment);
+    let augmented = match (transforms.is_empty(), mixing.is_empty()) {
+        (true, true) => "not augmented".to_owned(),
+        (true, false) => format!("augmented by {}", mixing.trim_start_matches(", ")),
+        _ => format!("augmented by {}{mixing}", transforms.join(", ")),
+    };
     let stopping = match early_stopping.patience {
         Some(patience) => format!(
             "stops after {patience} epochs without a better {}{}",
@@ -309,7 +312,7 @@ pub(crate) fn plan(
         ),
         None => "no early stopping".to_owned(),
     };
-    output.say(format_args!("  augmented by {augmented}; {stopping}"));
+    output.say(format_args!("  {augmented}; {stopping}"));
     controls(output, &recipe.controls());
     let mut more = Vec::new();
     if schedule.name != "constant" {

@@ -203,8 +203,9 @@ impl Layers {
 /// Puts what was meant in the place of what was typed, where only one thing can be meant, and says so.
 fn understand(entry: &mut Entry) -> Option<String> {
     let known = schema::keys();
-    let key = if known.contains(&entry.key) { entry.key.clone() } else { words::key(&entry.key)? };
-    let value = words::value(&key, &entry.value, &|value| type_of(&key, value).is_ok());
+    let key =
+        if known.contains(&entry.key) { entry.key.clone() } else { words::meant(&entry.key, &entry.value)? };
+    let value = words::value(&key, &entry.value, &|value| type_of(&key, value));
     if key == entry.key && value.is_none() {
         return None;
     }
@@ -261,10 +262,13 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, fault
         Ok(document) => document,
         Err(error) => {
             let line = error.span().map_or(1, |span| line_of(span.start));
-            let hint = text.lines().nth(line - 1).and_then(words::list_with_commas);
-            let hint = hint.map_or_else(String::new, |list| {
-                format!("; items of a list are separated by commas: {list}")
-            });
+            let hint = text.lines().nth(line - 1).and_then(words::about_line);
+            let is_of =
+                |extension: &str| path.extension().is_some_and(|of| of.eq_ignore_ascii_case(extension));
+            let other = ["yaml", "yml", "json", "py"].into_iter().any(is_of);
+            let other = other
+                .then(|| "a recipe is TOML: [train], and below it epochs = 30 (docs/keys.md)".to_owned());
+            let hint = other.or(hint).map_or_else(String::new, |said| format!("; {said}"));
             faults.push(fault(format!("{}:{line}: not TOML: {}{hint}", path.display(), error.message())));
             return;
         }
@@ -341,14 +345,15 @@ fn admit(key: &str, value: &Value) -> Result<(), String> {
         };
         return Err(format!("unknown key `{key}`{hint} ({valid})"));
     }
-    type_of(key, value).map_err(|message| {
-        let said = words::about_value(key, value).unwrap_or_else(|| in_words(&message));
-        format!("{key} = {value}: {said}")
-    })
+    let said = match type_of(key, value) {
+        Ok(()) => words::about_name(key, value),
+        Err(message) => Some(words::about_value(key, value).unwrap_or_else(|| in_words(&message))),
+    };
+    said.map_or(Ok(()), |said| Err(format!("{key} = {value}: {said}")))
 }
 
 /// Whether a key takes a value of this type.
-fn type_of(key: &str, value: &Value) -> Result<(), String> {
+pub(super) fn type_of(key: &str, value: &Value) -> Result<(), String> {
     let (section, name) = key.split_once('.').unwrap_or((key, ""));
     let alone = Table::from_iter([(name.to_owned(), value.clone())]);
     let alone = Table::from_iter([(section.to_owned(), Value::Table(alone))]);
@@ -370,7 +375,13 @@ fn in_words(message: &str) -> String {
         ("unknown variant", "there is no"),
         ("unknown field", "there is no"),
     ];
-    names.iter().fold(message.to_owned(), |message, (rust, words)| message.replace(rust, words))
+    // The value stands before it.
+    let message = match message.split_once(", expected ").filter(|(got, _)| got.starts_with("invalid type: "))
+    {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => message.to_owned(),
+    };
+    names.iter().fold(message, |message, (rust, words)| message.replace(rust, words))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod balance;
 mod checked;
 mod checkpoint;
 mod data;
-mod elsewhere;
+mod effect;
 mod input;
 mod layers;
 mod monitor;
@@ -27,7 +27,10 @@ pub use names::Names;
 pub use schema::{KeyDoc, json_schema, key_docs, keys, keys_page};
 pub use size::{KeptSize, Size};
 pub use transfer::{Head, NormPolicy, Transfer};
-pub use words::{answer as key_answer, key as key_meant};
+pub use words::{
+    answer as key_answer, key as key_meant, off as setting_off, setting as setting_of,
+    value_of as option_value,
+};
 
 use crate::schedule::ScheduleConfig;
 use crate::tracking::TrackingConfig;

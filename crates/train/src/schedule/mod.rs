@@ -102,6 +102,15 @@ pub struct ScheduleError {
     pub message: String,
 }
 
+/// Which schedules use a key, and what to type for the first of them.
+fn used_by(key: &str) -> String {
+    let names: Vec<_> = SCHEDULES.iter().filter(|e| e.keys.contains(&key)).map(|e| e.name).collect();
+    let verb = if names.len() == 1 { "uses" } else { "use" };
+    let all = names.join(", ");
+    let all = all.rsplit_once(", ").map_or_else(|| all.clone(), |(some, last)| format!("{some} and {last}"));
+    format!("{all} {verb} it: type --set schedule.name={} too", names.first().unwrap_or(&""))
+}
+
 impl ScheduleEntry {
     /// The schedule of a name.
     ///
@@ -139,7 +148,8 @@ impl ScheduleConfig {
         for (key, _) in changed.iter().filter(|(key, changed)| *changed && !entry.keys.contains(key)) {
             let used =
                 if entry.keys.is_empty() { "none of these keys".into() } else { entry.keys.join(", ") };
-            let message = format!("is not used by `{}`, which uses {used}", self.name);
+            let by = used_by(key);
+            let message = format!("is not used by `{}`, which uses {used}; {by}, or leave it out", self.name);
             errors.push(ScheduleError { key, message });
         }
         let mut require = |right: bool, key, wanted: &str, got: f64| {
