@@ -101,8 +101,7 @@ impl Layout {
 
     /// Whether it says how a table is read.
     pub(crate) fn names_columns(&self) -> bool {
-        // That none says the splits says nothing of the classes.
-        self.keys_of_tables().iter().any(|(key, _)| *key != "split_column" || !self.reads_no_split())
+        !self.keys_of_tables().is_empty()
     }
 
     /// The first key that says how a table is read, and its value.
@@ -110,7 +109,7 @@ impl Layout {
         self.keys_of_tables().into_iter().next()
     }
 
-    /// All keys that say how a table is read, with their values.
+    /// All keys that say how a table is read, with their values; without `split_column = "none"`.
     pub(crate) fn keys_of_tables(&self) -> Vec<(&'static str, String)> {
         let names = [
             ("path_column", &self.path_column),
@@ -119,7 +118,9 @@ impl Layout {
             ("one_hot_rest", &self.one_hot_rest),
             ("extension", &self.extension),
         ];
-        let names = names.into_iter().filter_map(|(key, name)| Some((key, name.clone()?)));
+        // That nothing says the splits is asked of any data.
+        let is_asked = |(key, _): &(&str, _)| *key != "split_column" || !self.reads_no_split();
+        let names = names.into_iter().filter(is_asked).filter_map(|(key, name)| Some((key, name.clone()?)));
         let lists = [("images", &self.images), ("one_hot", &self.one_hot)];
         let lists =
             lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| (key, list.join(", ")));

@@ -1,5 +1,7 @@
 //! "Did you mean": the known name that a wrong one was probably meant to be.
 
+use crate::similar::quoted;
+
 /// The candidate that is nearest to `name`, if one is near: equal but for case, spaces and punctuation, or within one
 /// edit for every three characters.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -13,6 +15,11 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter(|(distance, _)| *distance <= wanted.chars().count() / 3)
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+/// A text as a string of TOML that stands between the single quotes of a shell.
+pub(crate) fn in_a_shell(text: &str) -> String {
+    quoted(text).replace('\'', "\\u0027")
 }
 
 /// A text as a key or a value of TOML within a quoted word of a shell.

@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use common::{Data, files};
 use pupila_dataset::{
     Dataset, LabelledOptions, Layout, Notice, ScanError, ScanOptions, Split, scan, scan_labelled,
@@ -216,4 +219,37 @@ fn the_folders_of_a_tables_files_say_their_splits() {
     data.write("labels.csv", format!("path,label\n{}", (0..20).map(row).collect::<String>()));
     let dataset = scan(&data.join("labels.csv"), &ScanOptions::default(), None).unwrap();
     assert_eq!((dataset.classes.len(), dataset.val_from_train), (2, true));
+}
+
+/// As Food-101 and others are laid out: the pictures in one folder, and the lists of names in another beside it, or above both.
+#[test]
+fn lists_above_a_folder_of_images_say_its_splits() {
+    for (images, lists, before, extension) in [
+        ("images", "meta", "", ""),
+        ("images", "meta", "", ".png"),
+        ("img", "", "img/", ".png"),
+        ("JPEG_Images", "splits", "JPEG_Images/", ""),
+    ] {
+        let data = Data::new();
+        data.add_classes(images, &["apple pie", "waffles"], 10);
+        let name = |class: &str, at: u32| format!("{before}{class}/{at:03}{extension}\n");
+        let text = |which: std::ops::Range<u32>| -> String {
+            which.flat_map(|at| ["apple pie", "waffles"].map(|class| name(class, at))).collect()
+        };
+        data.write(Path::new(lists).join("train.txt"), text(0..7));
+        data.write(Path::new(lists).join("test.txt"), text(7..10));
+        data.write(Path::new(lists).join("classes.txt"), "apple pie\nwaffles\n");
+        let root = data.join(images);
+        let dataset = scan(&root, &ScanOptions::default(), None).unwrap();
+        let numbers: HashSet<usize> = of(&dataset, Split::Test).into_iter().collect();
+        let what = format!("{images} {lists} {extension}: {}", dataset.taken);
+        assert_eq!((numbers, dataset.indices(Split::Test).len()), ((7..10).collect(), 6), "{what}");
+        assert_eq!(dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len(), 14, "{what}");
+        assert!(what.contains("test.txt lists -> test"), "{what}");
+        assert_eq!(scan(&root, &none(), None).unwrap().indices(Split::Test), []);
+        // Above a data set of another kind of name, or beside one with folders of its own, lists are those of others.
+        let others = data.join("waffle_irons");
+        std::fs::rename(&root, &others).unwrap();
+        assert_eq!(scan(&others, &ScanOptions::default(), None).unwrap().indices(Split::Test), []);
+    }
 }

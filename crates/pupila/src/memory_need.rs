@@ -154,12 +154,18 @@ fn kilobytes(text: &str, key: &str) -> Option<u64> {
     Some(1024 * line.split_whitespace().next()?.parse::<u64>().ok()?)
 }
 
-/// What a limit of the address space leaves, less what the allocator reserves for each thread and never uses.
+/// What a limit of the address space leaves, less what the allocator reserves for each thread and never uses: those that compute, and some six that
+/// read images, write and track.
 fn address_space_left(limits: &str, status: &str, threads: usize) -> Option<u64> {
     const RESERVED: u64 = 64 << 20;
+    const OTHERS: u64 = 6;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
     let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
-    Some(limit.saturating_sub(kilobytes(status, "VmSize:")?).saturating_sub(RESERVED * threads as u64))
+    Some(
+        limit
+            .saturating_sub(kilobytes(status, "VmSize:")?)
+            .saturating_sub(RESERVED * (threads as u64 + OTHERS)),
+    )
 }
 
 /// The folders of the groups of `/proc/self/cgroup` that limit memory, with the files of the limit and of what is used.
@@ -203,7 +209,7 @@ mod tests {
         let limits =
             "Limit   Soft Limit  Hard Limit  Units\nMax address space     1228800000  unlimited  bytes\n";
         let status = "Name: pupila\nVmSize:  100000 kB\n";
-        assert_eq!(address_space_left(limits, status, 2), Some(1_228_800_000 - 102_400_000 - (128 << 20)));
+        assert_eq!(address_space_left(limits, status, 2), Some(1_228_800_000 - 102_400_000 - (512 << 20)));
         assert_eq!(address_space_left(&limits.replace("1228800000", "unlimited "), status, 2), None);
         let groups = group_folders("12:cpu,cpuacct:/a\n4:memory:/b/c\n0::/d\n");
         let folders: Vec<&Path> = groups.iter().map(|(folder, ..)| folder.as_path()).collect();

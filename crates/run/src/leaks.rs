@@ -85,9 +85,11 @@ impl Leaks {
     /// How a training leaves the copies out.
     pub fn remedy(&self) -> &'static str {
         match self.near {
-            0 => "a training with --set data.leaks=drop leaves the copies out",
+            0 => {
+                "where both are in one data set, a training with --set data.leaks=drop leaves the copies out"
+            }
             _ => {
-                "pupila inspect DATA --exclude-list FILE writes the copies, and a training with --set data.exclude_list=FILE leaves them out"
+                "where both are in one data set, pupila inspect DATA --exclude-list FILE writes the copies, and a training with --set data.exclude_list=FILE leaves them out"
             }
         }
     }

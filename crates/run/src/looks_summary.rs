@@ -128,7 +128,8 @@ impl LooksSummary {
         };
         let sets = match self.shared.len() {
             1 => String::new(),
-            n => format!(" Of {} more sets that share images with it the looks are in summary.json.", n - 1),
+            2 => " The looks at one more set that shares images with it are in summary.json.".to_owned(),
+            n => format!(" The looks at {} more sets that share images with it are in summary.json.", n - 1),
         };
         Some(format!(
             "{which} images are in another test set too, of {} images, which was looked at {}, by {}: what was chosen there is chosen by these images as well.{sets}",

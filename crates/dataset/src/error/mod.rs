@@ -148,6 +148,21 @@ pub enum ScanError {
         /// Whether they hold folders, which may be the classes.
         with_classes: bool,
     },
+    /// Class folders are the sets of one class.
+    #[error("{path}: {train} and {other} are the training set and the {split} set of one class by their names: move them to train/{class} and \
+        {split}/{class}, and the others likewise; if they are the classes after all: --set data.train=.", path = path.display())]
+    ClassInSplits {
+        /// The root.
+        path: PathBuf,
+        /// The folder of the training set.
+        train: String,
+        /// That of another split.
+        other: String,
+        /// The class.
+        class: String,
+        /// The other split.
+        split: Split,
+    },
     /// The class folders are pictures and their masks.
     #[error("{path}: {masks} and {pictures} hold files of the same names, such as {example}: by that they are masks and their pictures, which are of \
         segmentation, and no classes. A table that names the pictures and their classes is read; if the folders are the classes after all: --set data.train=.",

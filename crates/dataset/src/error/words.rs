@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Skipped;
 use crate::Split;
-use crate::suggest::toml_string;
+use crate::suggest::{in_a_shell, toml_string};
 use crate::taken::OtherPictures;
 
 pub(super) fn of_classes(pictures: &[OtherPictures]) -> String {
@@ -114,8 +114,8 @@ pub(super) fn train_advice(folders: bool, others: &[String]) -> String {
             )
         }
         false => format!(
-            "call the split of what is to be trained on \"train\", or, in a table or in arrays, say which value means it, such as by --set \
-             'data.split_values={{ {} = \"train\" }}'",
+            "call what is to be trained on after it (an array x_train, a table train.csv, a value train), or, where a column or an array has the split of \
+             each image, say which value means it, such as by --set 'data.split_values={{ {} = \"train\" }}'",
             toml_string(first)
         ),
     }
@@ -123,8 +123,9 @@ pub(super) fn train_advice(folders: bool, others: &[String]) -> String {
 
 /// What to type where several tables name the images of a folder. One of them by itself may be trained on with the images of a test set.
 pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
-    let stem = |table: &String| Path::new(table).file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-    let splits: Vec<Option<Split>> = tables.iter().map(stem).collect();
+    let stem = |table| Path::new(table).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let stems: Vec<&str> = tables.iter().map(|table| stem(table)).collect();
+    let splits = crate::scan::splits_of_files(&stems);
     let text = format!("{} has several tables that name its images: {}", path.display(), list(tables));
     if splits.iter().all(Option::is_none) {
         return format!(
@@ -168,8 +169,7 @@ pub(crate) fn exclude_line(exclude: &[String]) -> String {
     if exclude.is_empty() {
         return "leave them out by data.exclude_list, a file of their paths".to_owned();
     }
-    let quoted: Vec<String> =
-        exclude.iter().map(|pattern| format!("\"{}\"", pattern.replace('\'', "\\u0027"))).collect();
+    let quoted: Vec<String> = exclude.iter().map(|pattern| in_a_shell(pattern)).collect();
     format!("--set 'data.exclude=[{}]' leaves them out", quoted.join(", "))
 }
 

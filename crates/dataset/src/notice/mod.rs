@@ -172,6 +172,8 @@ pub enum Notice {
         folders: String,
         /// How many images are in such of validation and test.
         images: usize,
+        /// Whether one is called after the training set.
+        trains: bool,
     },
     /// The only table of a folder is called after a split that is not the training set, and is trained on.
     TableLikeSplit {
@@ -270,7 +272,7 @@ impl fmt::Display for Notice {
                     f,
                     "{} were taken for the classes, and all hold the folders {1}; if {1} are the classes \
                      of one set: --set 'data.train=[{2}]'; if {0} are splits, say which is which: --set data.train=FOLDER \
-                     --set data.val=FOLDER",
+                     --set data.val=FOLDER; if {1} are patients or the like, a table with a column group keeps each on one side",
                     folders.join(", "),
                     shared.join(", "),
                     list.join(", ")
@@ -414,12 +416,16 @@ impl fmt::Display for Notice {
                 f,
                 "the column {column} numbers folds, and is not read: data.folds and data.fold cut folds by class and group"
             ),
-            Notice::FoldersLikeSplits { folders, images } => {
-                let s = if *images == 1 { "" } else { "s" };
+            Notice::FoldersLikeSplits { folders, images, trains } => {
+                let (s, are) = if *images == 1 { ("", "is") } else { ("s", "are") };
+                let why = match trains {
+                    true => "not all files are in such a folder",
+                    false => "no folder is called after the training set",
+                };
                 write!(
                     f,
-                    "files of the table are in folders called after splits ({folders}), and {images} image{s} of validation or test are taken as all others \
-                     are, since not all files are in such a folder, or none is to train on: write a column split with train, val or test in each row"
+                    "files of the table are in folders called after splits ({folders}), and {images} image{s} of validation or test {are} taken as all others \
+                     are, since {why}: write a column split with train, val or test in each row"
                 )
             }
             Notice::TableLikeSplit { table, split } => write!(
@@ -429,10 +435,9 @@ impl fmt::Display for Notice {
                 table.display()
             ),
             Notice::RowsOfOther { table, images, folder } => {
-                let s = if *images == 1 { "" } else { "s" };
                 write!(
                     f,
-                    "{} beside it names {images} of the image{s} that are trained on: give the folder {} instead of the table to keep them apart",
+                    "{} beside it names {images} of the images that are trained on: give the folder {} instead of the table to keep them apart",
                     table.display(),
                     folder.display()
                 )

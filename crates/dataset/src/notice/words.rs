@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::similar::{code_points, quoted, seen};
+use crate::suggest::in_a_shell;
 
 /// A name as a word of a shell.
 pub(super) fn quoted_key(name: &str) -> String {
     match name.contains(|c: char| !c.is_alphanumeric() && c != '_') {
-        true => format!("'{name}'"),
+        true => format!("'{}'", name.replace('\'', "'\\''")),
         false => name.to_owned(),
     }
 }
@@ -44,6 +45,6 @@ pub(super) fn similar_classes(
 /// The line that renames classes.
 pub(super) fn rename_line(rename: &BTreeMap<String, String>) -> String {
     let pairs: Vec<String> =
-        rename.iter().map(|(old, new)| format!("{} = {}", quoted(old), quoted(new))).collect();
+        rename.iter().map(|(old, new)| format!("{} = {}", in_a_shell(old), in_a_shell(new))).collect();
     format!("--set 'data.rename={{ {} }}'", pairs.join(", "))
 }

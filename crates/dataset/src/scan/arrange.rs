@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::folders::{Folder, folders_only, name_of};
-use super::names::{Counted, counted, splits_of};
+use super::names::{Counted, class_in_splits, counted, splits_of};
 use crate::files;
 use crate::pattern::Patterns;
 use crate::{Layout, Notice, ScanError, Split, Taken};
@@ -49,6 +49,11 @@ impl Arrangement {
             return Ok(found);
         }
         let names: Vec<&str> = top.folders.iter().filter_map(|path| name_of(path)).collect();
+        if let Some((train, other, class, split)) = class_in_splits(&names) {
+            let name = |at: usize| names[at].to_owned();
+            let (path, train, other) = (root.to_owned(), name(train), name(other));
+            return Err(ScanError::ClassInSplits { path, train, other, class, split });
+        }
         let inner: Option<Vec<Vec<PathBuf>>> = top.folders.iter().map(|path| folders_only(path)).collect();
         let inner = inner.filter(|inner| inner.iter().all(|folders| !folders.is_empty()));
         match (counted(&names), inner) {

@@ -67,16 +67,28 @@ pub fn scan_labelled(
         }
         Data::Folder { lists, beside } => {
             let list = |wanted| folders::list_one(path, &patterns, layout, classes, wanted);
-            let mut listing = match list(wanted) {
-                // The folders say none, and the tables may.
-                Err(ScanError::NoSplits { .. }) if !lists.is_empty() => list(None)?,
-                listing => listing?,
+            let mut listing = match lists.is_empty() {
+                true => list(wanted)?,
+                // As in training, lists may part what is in the folder of the training set, or in none.
+                false => {
+                    let mut all: Option<Listing> = None;
+                    for other in Split::ALL.into_iter().filter_map(|split| list(Some(split)).ok()) {
+                        match &mut all {
+                            None => all = Some(other),
+                            Some(all) => all.files.extend(other.files),
+                        }
+                    }
+                    let mut listing = match (all, list(wanted)) {
+                        (Some(all), _) => all,
+                        // The folders say none, and the tables may.
+                        (None, Err(ScanError::NoSplits { .. })) => list(None)?,
+                        (None, listing) => listing?,
+                    };
+                    listing.part(path, &lists, &of_table)?;
+                    one_split_of(path, listing, wanted)?
+                }
             };
             masks::check_beside(path, &mut listing, layout)?;
-            if !lists.is_empty() && listing.files.iter().all(|file| file.split.is_none()) {
-                listing.part(path, &lists, &of_table)?;
-                listing = one_split_of(path, listing, wanted)?;
-            }
             listing.beside.notices.extend(beside.map(|path| Notice::TableBeside { path }));
             of_files(listing)?
         }

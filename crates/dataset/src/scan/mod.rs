@@ -36,7 +36,7 @@ pub use images::{leave_out, list_images, scan_images};
 pub use labelled::{Labelled, scan_labelled};
 pub use training::scan;
 
-pub(crate) use names::split_of;
+pub(crate) use names::{split_of, splits_of_files};
 
 /// A file with what its place or its row says of it.
 struct Listed {
@@ -143,7 +143,6 @@ fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
         Data::Tables(_) => {
             layout.key_of_folders().map(|key| (key, "left out: the data is a table, and has no folders"))
         }
-        Data::Folder { lists, .. } if !lists.is_empty() && !layout.names_columns() => None,
         Data::Folder { .. } => {
             layout.key_of_tables().map(|key| (key, "left out: there is no table in the folder"))
         }

@@ -294,6 +294,58 @@ pub(super) fn splits_of(names: &[&str]) -> Vec<Option<Split>> {
     all.iter().map(|words| if names_split(words) { of(words) } else { None }).collect()
 }
 
+/// The same of files that lie beside each other, where what any two of them share is left out of account: `HAM10000_test` beside `HAM10000_metadata`.
+pub(crate) fn splits_of_files(names: &[&str]) -> Vec<Option<Split>> {
+    let all: Vec<Vec<String>> = names.iter().map(|name| words(name)).collect();
+    let is_shared = |word: &String| {
+        split_of_word(word).is_none() && all.iter().filter(|words| words.contains(word)).count() > 1
+    };
+    let own = |words: &Vec<String>| -> Vec<String> {
+        words.iter().filter(|word| !is_shared(word)).cloned().collect()
+    };
+    // One of them that has a word for what is judged beside words for other things, as `ISIC2018_Task3_Test_GroundTruth`, is of that.
+    let among_others = |words: &Vec<String>| {
+        let mut splits = words.iter().filter_map(|word| split_of_word(word));
+        splits.next().filter(|split| *split != Split::Train && splits.next().is_none() && all.len() > 1)
+    };
+    let of = |(split, words): (Option<Split>, &Vec<String>)| {
+        split.or_else(|| split_of_words(&own(words))).or_else(|| among_others(words))
+    };
+    splits_of(names).into_iter().zip(&all).map(of).collect()
+}
+
+/// Whether a folder is a piece of a set, or a split's, by a name that has words for other things too: `HAM10000_images_part_1`,
+/// `ISIC2018_Task3_Test_Images`. Where a table names the images of such folders, they are no classes.
+pub(super) fn is_piece(name: &str) -> bool {
+    let words = words(name);
+    let has = |is: &dyn Fn(&String) -> bool| words.iter().any(is);
+    let images = has(&|word| is_filler(word));
+    let part = has(&|word| PART_WORDS.contains(&word.as_str())) && has(&|word| is_number(word));
+    images && (part || words.iter().filter(|word| split_of_word(word).is_some()).count() == 1)
+}
+
+/// Two names that are those of one class in the training set and in another one, as `cats_train` and `cats_test`, with the class and the other split.
+pub(super) fn class_in_splits(names: &[&str]) -> Option<(usize, usize, String, Split)> {
+    let parted = |name: &&str| {
+        let all = words(name);
+        let splits: Vec<usize> = (0..all.len()).filter(|&at| split_of_word(&all[at]).is_some()).collect();
+        let [at] = splits[..] else { return None };
+        let mut rest = all.clone();
+        let split = split_of_word(&rest.remove(at))?;
+        // What is left must be a class.
+        (!rest.is_empty() && !rest.iter().all(|word| is_number(word) || is_filler(word)))
+            .then_some((split, rest.join("_")))
+    };
+    let all: Vec<Option<(Split, String)>> = names.iter().map(parted).collect();
+    all.iter().enumerate().find_map(|(train, of)| {
+        let (Split::Train, class) = of.as_ref()? else { return None };
+        all.iter().enumerate().find_map(|(other, of)| {
+            let (split, same) = of.as_ref()?;
+            (*split != Split::Train && same == class).then(|| (train, other, class.clone(), *split))
+        })
+    })
+}
+
 /// What a row of names that differ in a number alone stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {

@@ -43,21 +43,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
             "optimizar",
         ],
     ),
-    (
-        "runs",
-        &[
-            "ls",
-            "history",
-            "experiments",
-            "models",
-            "delete",
-            "rm",
-            "remove",
-            "clean",
-            "ejecuciones",
-            "borrar",
-        ],
-    ),
+    ("runs", &["ls", "history", "experiments", "models", "ejecuciones"]),
     ("augment", &["augmentations", "augmentation", "preview", "transform", "aumentar"]),
     ("bench", &["benchmark", "profile", "speed"]),
     ("resume", &["continue", "restart", "reanudar", "continuar"]),
@@ -68,6 +54,10 @@ const COMMANDS: &[(&str, &[&str])] = &[
 
 /// What there is no command for, and what does it.
 const ANSWERS: &[(&[&str], &str)] = &[
+    (
+        &["delete", "rm", "remove", "clean", "borrar", "eliminar"],
+        "pupila runs --delete NAME deletes a run, and pupila runs --delete-models NAME its models alone; both ask first",
+    ),
     (
         &["export", "convert", "save", "onnx", "torchscript", "quantize", "exportar", "convertir"],
         "a run's best.safetensors is the model, with PyTorch's names and layouts (README has the lines that open it); there is no ONNX file",

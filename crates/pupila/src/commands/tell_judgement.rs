@@ -1,6 +1,7 @@
 //! What a person reads of how well a model answers.
 
 use super::tell::SHOWN;
+use super::tell_runs::printable;
 use crate::output::{Output, percent};
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::run_files::{Against, Interval, IntervalsOver, Leaks, LooksSummary, Named};
@@ -40,7 +41,11 @@ pub(crate) fn judgement(
     }
     if let Some((class, share)) = predictions.majority() {
         let name = classes.get(class as usize).map_or("", String::as_str);
-        output.say(format_args!("  without learning   {} by always answering {name}", percent(share)));
+        output.say(format_args!(
+            "  without learning   {} by always answering {}",
+            percent(share),
+            printable(name)
+        ));
         let limits = intervals.get("accuracy").and_then(|&[low, high]| Some((low?, high?)));
         let clean = if leaks.is_some() { ", without the leaks" } else { "" };
         match Against::of_judged(predictions, limits, leaks) {

@@ -243,8 +243,6 @@ fn archives() -> Vec<(&'static str, Vec<u8>)> {
         ("tar.tar.gz", gz(&crate::tar(&[("a/1.jpg", b"\xff\xd8\xff")]), LARGE)),
         ("train-images-idx3-ubyte.gz", gz(&idx(u32::MAX), LARGE)),
         ("zeros.npz", zip_of(&[("x_train.npy", &images, LARGE), ("y_train.npy", &labels, 1 << 20)])),
-        ("claims.npy", npy("4294967295, 4294967295, 4294967295")),
-        ("overflow.npy", npy("18446744073709551615, 2, 2")),
     ]
 }
 
@@ -261,6 +259,24 @@ fn archives_and_arrays_that_become_large_are_refused() {
         for arguments in [&["inspect", name][..], &arguments, &["augment", name, "--out", "grid.png"]] {
             let (code, said) = world.tried(arguments, name);
             assert_ne!(code, 0, "{arguments:?}: {said}");
+        }
+    }
+    // By itself an array is refused for having no labels, so it has some here.
+    for (folder, images) in [
+        ("claims", npy("4294967295, 4294967295, 4294967295")),
+        ("overflow", npy("18446744073709551615, 2, 2")),
+        ("many", npy("4000000000, 32, 32, 3")),
+    ] {
+        fs::create_dir_all(world.path(folder)).unwrap();
+        fs::write(world.path(folder).join("x_train.npy"), images).unwrap();
+        fs::write(world.path(folder).join("y_train.npy"), [&npy("3,")[..], &[0, 1, 1]].concat()).unwrap();
+        let mut arguments = vec!["train", folder, "--runs", "runs"];
+        arguments.extend(TINY);
+        arguments.push("data.on_bad_image=skip");
+        for arguments in [&["inspect", folder][..], &arguments] {
+            let (code, said) = world.tried(arguments, folder);
+            assert_ne!(code, 0, "{arguments:?}: {said}");
+            assert!(said.contains("x_train"), "{arguments:?}: {said}");
         }
     }
 }
@@ -310,18 +326,24 @@ fn what_is_nested_deeply_is_refused() {
         let (code, said) = world.tried(&arguments, name);
         assert_ne!(code, 0, "{said}");
     }
-    // Files of a run and of a study that are nested as deeply.
-    for name in ["summary.json", "environment.json", "metrics.jsonl", "recipe.toml"] {
+    // Files of a run that are nested as deeply, beside a model that is whole.
+    let mut arguments = vec!["train", "data", "--runs", "runs", "--name", "good"];
+    arguments.extend(TINY);
+    arguments.push("data.on_bad_image=skip");
+    let (code, said) = world.tried(&arguments, "good");
+    assert_eq!(code, 0, "{said}");
+    for name in ["metrics.jsonl", "environment.json", "summary.json", "recipe.toml"] {
         let content = if name == "recipe.toml" { format!("a = {lists}") } else { maps.clone() };
-        fs::write(world.path("run").join(name), content).unwrap();
-    }
-    for arguments in [
-        &["runs", "."][..],
-        &["compare", "run", "run"],
-        &["resume", "run"],
-        &["verify", "run"],
-        &["eval", "run", "data"],
-    ] {
-        world.tried(arguments, "run");
+        fs::write(world.path("runs/good").join(name), content).unwrap();
+        for arguments in [
+            &["runs", "runs"][..],
+            &["compare", "runs/good", "runs/good"],
+            &["resume", "runs/good"],
+            &["verify", "runs/good"],
+            &["eval", "runs/good", "data"],
+            &["predict", "runs/good", "data/val/a/good0.jpg"],
+        ] {
+            world.tried(arguments, name);
+        }
     }
 }

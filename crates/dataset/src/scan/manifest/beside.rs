@@ -11,7 +11,7 @@ use super::{Lists, Wanted, is_table, list_all};
 use crate::files;
 use crate::scan::folders::{self, Folder};
 use crate::scan::masks::names_masks;
-use crate::scan::names::{counted, is_generic, split_of, splits_of};
+use crate::scan::names::{counted, is_generic, is_piece, split_of, splits_of, splits_of_files};
 use crate::{Layout, ScanError, Split};
 
 /// What tables say of a folder.
@@ -38,7 +38,11 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
     }
     let top = Folder::read(root, root, wanted.patterns)?;
     let tables = tables_in(root, &top);
-    let mut lists = texts(root, &folders_of_tables(root, &top), wanted);
+    let mut folders = folders_of_tables(root, &top);
+    let above = folders_above(root);
+    folders.extend(above.iter().cloned());
+    let mut lists = texts(root, &folders, wanted);
+    lists.extend(tables_above(root, &above, wanted));
     if tables.is_empty() {
         return Ok(Found::Folders { lists, beside: None });
     }
@@ -62,15 +66,19 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
         }
         ([], _) => Ok(Found::Folders { lists, beside: None }),
         _ if no_classes => Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists })),
-        ([(None, path)], _) => Ok(match beside_classes(root, path, wanted) {
-            Found::Folders { beside, .. } => Found::Folders { lists, beside },
-            Found::Tables(tables) => Found::Tables(Tables { lists, ..tables }),
-        }),
         _ => {
+            let found: Vec<Found> =
+                naming.iter().map(|(_, path)| beside_classes(root, path, wanted)).collect();
+            if found.iter().any(|found| matches!(found, Found::Tables(_))) {
+                return Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists }));
+            }
             // The classes are the folders, and what is called after a split says which of their images are of it.
             let named = naming.iter().filter_map(|(split, path)| Some(((*split)?, path.clone())));
             lists.extend(named);
-            let beside = naming.iter().find(|(split, _)| split.is_none()).map(|(_, path)| path.clone());
+            let beside = found.into_iter().find_map(|found| match found {
+                Found::Folders { beside, .. } => beside,
+                Found::Tables(_) => None,
+            });
             Ok(Found::Folders { lists, beside })
         }
     }
@@ -80,7 +88,7 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
 pub(super) fn table_splits(tables: &[PathBuf]) -> Vec<Option<Split>> {
     let stem = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let stems: Vec<String> = tables.iter().map(stem).collect();
-    splits_of(&stems.iter().map(String::as_str).collect::<Vec<_>>())
+    splits_of_files(&stems.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// The tables directly in a folder.
@@ -103,6 +111,41 @@ fn tables_in(root: &Path, top: &Folder) -> Vec<PathBuf> {
 fn folders_of_tables(root: &Path, top: &Folder) -> Vec<PathBuf> {
     let inner = top.folders.iter().filter(|folder| folders::folders_only(folder).is_some());
     std::iter::once(root.to_owned()).chain(inner.cloned()).collect()
+}
+
+/// Where the splits of a folder that says no more than that it holds images may stand, as those of `images/` do in `../meta/train.txt`: the folder
+/// above it, and the others in that one that hold neither images nor folders.
+fn folders_above(root: &Path) -> Vec<PathBuf> {
+    // Where there are more, this is no data set of which one folder holds the images.
+    const MOST: usize = 16;
+    if !root.file_name().is_some_and(|name| is_generic(&name.to_string_lossy())) {
+        return Vec::new();
+    }
+    let above = match root.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => return Vec::new(),
+    };
+    let entries = files::entries(above).into_iter().flatten().flatten();
+    let mut others: Vec<PathBuf> = entries
+        .filter(|entry| entry.is_folder && Some(entry.name.as_os_str()) != root.file_name())
+        .map(|entry| entry.path)
+        .collect();
+    if others.len() > MOST {
+        return Vec::new();
+    }
+    // Another data set beside this one has names of its own.
+    others.retain(|folder| folders::folders_only(folder).is_some_and(|inner| inner.is_empty()));
+    others.sort_unstable();
+    std::iter::once(above.to_owned()).chain(others).collect()
+}
+
+/// The tables above that are called after splits and name images of this folder.
+fn tables_above(root: &Path, above: &[PathBuf], wanted: &Wanted<'_>) -> Lists {
+    let tables: Vec<PathBuf> = above.iter().flat_map(|folder| tables_of(folder)).collect();
+    let splits = table_splits(&tables);
+    let named = splits.into_iter().zip(tables).filter_map(|(split, path)| Some((split?, path)));
+    named.filter(|(_, path)| !matches!(names_images(root, path, wanted.layout), Glance::Other)).collect()
 }
 
 enum Glance {
@@ -177,7 +220,7 @@ fn holds_no_classes(top: &Folder) -> bool {
 fn mean_nothing(names: &[&str]) -> bool {
     let splits = splits_of(names);
     let is_split = |(name, split): (&&str, Option<Split>)| {
-        split.is_some() || split_of(name).is_some() || is_generic(name) || names_masks(name)
+        split.is_some() || split_of(name).is_some() || is_generic(name) || is_piece(name) || names_masks(name)
     };
     counted(names).is_some() || names.iter().zip(splits).all(is_split)
 }

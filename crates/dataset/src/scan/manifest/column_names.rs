@@ -132,7 +132,14 @@ pub(in crate::scan) fn is_split_name(name: &str) -> bool {
     let of_splits = words.iter().filter(|word| split_of(word).is_some()).count();
     rank(SPLITS, name).is_some()
         || has(&["split", "splits", "subset", "partition"])
+        || names_folds(name)
         || of_splits > 1 && of_splits == words.len()
+}
+
+/// Whether a column has the numbers of folds by its name.
+pub(in crate::scan) fn names_folds(name: &str) -> bool {
+    let words = words(name);
+    words == ["cv"] || words.iter().any(|word| ["fold", "folds", "kfold"].contains(&word.as_str()))
 }
 
 /// Whether a column says by its name which images belong together: `case_id` and `patient`, not `site of the lesion`, since a

@@ -74,7 +74,11 @@ impl Columns {
     /// What was taken for what, in words.
     pub(super) fn said(&self, table: &Table, layout: &Layout) -> String {
         let name = |column: usize| table.header[column].as_str();
-        let read = if table.is_western { " read as Windows-1252" } else { "" };
+        let read = match table.western.as_deref() {
+            None => String::new(),
+            Some("") => " read as Windows-1252".to_owned(),
+            Some(word) => format!(" read as Windows-1252 (such as {word})"),
+        };
         let mut text = format!("table {}{read}: {} names the files", table.name(), name(self.path));
         match &self.label {
             Label::Column(label) => text += &format!(", {} the classes", name(*label)),

@@ -31,12 +31,20 @@ impl Listing {
             return Ok(());
         }
         let mut said: HashMap<PathBuf, (Split, &Path)> = HashMap::new();
-        for (split, path) in lists {
-            for file in listed(root, path, wanted)? {
+        let lists = without_unions(lists);
+        let mut missing: HashMap<&Path, usize> = HashMap::new();
+        for (split, path) in &lists {
+            let Names { files, lost } = listed(root, (*split, path), wanted)?;
+            missing.insert(path, lost);
+            for file in files {
                 let other = said.insert(file.clone(), (*split, path));
                 if let Some((_, other)) = other.filter(|(other, _)| other != split) {
                     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
-                    let reason = format!("{} is in {} too", file.display(), name(other));
+                    let reason = format!(
+                        "{} is in {} too: leave the lists of one division here, or read none of them: --set data.split_column=none",
+                        file.display(),
+                        name(other)
+                    );
                     let lines = vec![crate::BadLine { line: 1, reason }];
                     return Err(ScanError::Manifest { path: path.clone(), lines });
                 }
@@ -58,8 +66,8 @@ impl Listing {
             file.split = of(&file.path, file.split).or(file.split).or(rest);
         }
         self.files.retain(|file| file.split.is_some());
-        self.beside.excluded += before - self.files.len();
-        for (split, path) in lists {
+        let unlisted = before - self.files.len();
+        for (split, path) in &lists {
             let n = self
                 .files
                 .iter()
@@ -67,8 +75,16 @@ impl Listing {
                 .count();
             if n > 0 {
                 let name = path.strip_prefix(root).unwrap_or(path).display();
-                self.taken.what.push(format!("the {n} images that {name} lists -> {split}"));
+                let lost = match missing.get(path.as_path()) {
+                    None | Some(0) => String::new(),
+                    Some(lost) => format!(" ({lost} more are not there)"),
+                };
+                self.taken.what.push(format!("the {n} images that {name} lists -> {split}{lost}"));
             }
+        }
+        if unlisted > 0 {
+            let s = if unlisted == 1 { "" } else { "s" };
+            self.taken.what.push(format!("{unlisted} image{s} that no list has left out"));
         }
         Ok(())
     }
@@ -96,13 +112,18 @@ impl Listing {
             format!("{} -> {split}", names.join(" + "))
         };
         let all: Vec<String> = names.iter().map(|(split, names)| said(split, names)).collect();
-        if names.len() < 2 {
+        let trains = names.contains_key(&Split::Train);
+        // All in one folder says nothing.
+        if names.len() + usize::from(splits.contains(&None)) < 2 {
             return;
         }
-        if splits.contains(&None) || !names.contains_key(&Split::Train) {
+        if splits.contains(&None) || !trains {
             let images =
                 splits.iter().filter(|split| matches!(split, Some(Split::Val | Split::Test))).count();
-            self.beside.notices.push(Notice::FoldersLikeSplits { folders: all.join(", "), images });
+            if images > 0 {
+                let folders = all.join(", ");
+                self.beside.notices.push(Notice::FoldersLikeSplits { folders, images, trains });
+            }
             return;
         }
         self.files.iter_mut().zip(splits).for_each(|(file, split)| file.split = split);
@@ -110,20 +131,54 @@ impl Listing {
     }
 }
 
-/// The images that a table or a text names and that are there.
-fn listed(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Result<Vec<PathBuf>, ScanError> {
+/// Without those of training and validation together, where both have lists of their own.
+fn without_unions(lists: &[(Split, PathBuf)]) -> Vec<(Split, PathBuf)> {
+    let is_union = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        crate::scan::names::plain(&stem).contains("trainval")
+    };
+    let has = |split: Split| lists.iter().any(|(of, path)| *of == split && !is_union(path));
+    let both = has(Split::Train) && has(Split::Val);
+    lists.iter().filter(|(_, path)| !(both && is_union(path))).cloned().collect()
+}
+
+/// What a list names.
+struct Names {
+    /// The images that are there.
+    files: Vec<PathBuf>,
+    /// How many are not.
+    lost: usize,
+}
+
+/// The images that a table or a text names; fails where a name may be one of several.
+fn listed(root: &Path, (split, path): (Split, &Path), wanted: &Wanted<'_>) -> Result<Names, ScanError> {
     let (table, lines);
     let rows: Vec<Row<'_>> = if is_text(path) {
         lines = read_lines(path)?;
         lines.iter().map(|name| Row { name, split: None }).collect()
     } else {
         table = Table::read(path)?;
-        let Some(column) = path_only(&table, wanted.layout) else { return Ok(Vec::new()) };
+        let Some(column) = path_only(&table, wanted.layout) else {
+            return Ok(Names { files: Vec::new(), lost: 0 });
+        };
         table.values(column).map(|name| Row { name, split: None }).collect()
     };
     let finder = Finder::new(root, path.parent().unwrap_or(root), wanted.layout)?;
-    let found = finder.resolve(&rows, None).paths.into_iter().flatten();
-    Ok(found.filter(|path| files::exists(path)).collect())
+    let mut names = Names { files: Vec::new(), lost: 0 };
+    for (at, found) in finder.resolve(&rows, Some(split)).paths.into_iter().enumerate() {
+        match found {
+            Ok(file) if files::exists(&file) => names.files.push(file),
+            Ok(_) => names.lost += 1,
+            Err(reason) => {
+                // A table has a header.
+                let line = at as u64 + if is_text(path) { 1 } else { 2 };
+                let reason = format!("{reason}; or read no list: --set data.split_column=none");
+                let lines = vec![crate::BadLine { line, reason }];
+                return Err(ScanError::Manifest { path: path.to_owned(), lines });
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// Whether a file is a text by its name.
@@ -135,21 +190,30 @@ fn is_text(path: &Path) -> bool {
 /// The lines of a text, each without what may stand behind a file's name, such as the number of its class.
 fn read_lines(path: &Path) -> Result<Vec<String>, ScanError> {
     let bytes = files::read_file(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
-    let text = String::from_utf8_lossy(&bytes);
-    let name = |line: &str| {
-        let parts: Vec<&str> = line.split([' ', '\t', ',']).collect();
-        let ends = (1..=parts.len()).map(|n| parts[..n].iter().map(|part| part.len() + 1).sum::<usize>() - 1);
-        let with_extension =
-            ends.map(|end| &line[..end]).find(|start| super::files::has_image_extension(start));
-        with_extension.unwrap_or(parts[0]).to_owned()
-    };
-    Ok(text
-        .trim_start_matches('\u{feff}')
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(name)
-        .collect())
+    Ok(lines_of(&bytes))
+}
+
+fn lines_of(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| name_in(line).to_owned()).collect()
+}
+
+/// The name of a file at the start of a line.
+fn name_in(line: &str) -> &str {
+    // Longer than a path can be.
+    const LONGEST: usize = 8192;
+    let separators = [' ', '\t', ','];
+    if line.len() > LONGEST {
+        return line;
+    }
+    let ends = line.match_indices(separators).map(|(end, _)| end).chain([line.len()]);
+    let with_extension = ends.map(|end| &line[..end]).find(|start| super::files::has_image_extension(start));
+    with_extension.unwrap_or_else(|| match line.split_once(separators) {
+        // A class of several words, `apple pie/1005649`, and what may be the number of the class, `2007_000032 -1`.
+        Some((name, rest)) if !rest.contains('/') => name,
+        _ => line,
+    })
 }
 
 /// The texts among `texts` that are called after a split and of which most lines name an image of the data set in `root`.
@@ -161,7 +225,9 @@ pub(super) fn texts(root: &Path, folders: &[PathBuf], wanted: &Wanted<'_>) -> Li
     let splits = super::beside::table_splits(&paths);
     let named = splits.into_iter().zip(paths).filter_map(|(split, path)| Some((split?, path)));
     let names_images = |path: &Path| {
-        let Ok(mut lines) = read_lines(path) else { return false };
+        const START: u64 = 1 << 16;
+        let Ok(start) = files::read_start(path, START) else { return false };
+        let mut lines = lines_of(&start);
         lines.truncate(Finder::FEW);
         let Ok(finder) = Finder::new(root, path.parent().unwrap_or(root), wanted.layout) else {
             return false;
@@ -181,13 +247,17 @@ pub(in crate::scan) fn beside_named(path: &Path, listing: &Listing, wanted: &Wan
         .filter(|file| matches!(file.split, None | Some(Split::Train)))
         .map(|file| file.path.as_path())
         .collect();
-    let others = tables.iter().zip(splits).filter(|(other, split)| {
-        other.file_name() != path.file_name() && matches!(split, Some(Split::Val | Split::Test))
-    });
-    let told = others.filter_map(|(other, _)| {
-        let named = listed(folder, other, wanted).ok()?;
+    let others = tables
+        .iter()
+        .cloned()
+        .zip(splits)
+        .filter_map(|(other, split)| (other.file_name() != path.file_name()).then_some((split?, other)));
+    let judged = others.chain(texts(folder, &[folder.to_owned()], wanted));
+    let judged = judged.filter(|(split, _)| *split != Split::Train);
+    let told = judged.filter_map(|(split, other)| {
+        let named = listed(folder, (split, &other), wanted).ok()?.files;
         let images = named.iter().filter(|file| trained.contains(file.as_path())).count();
-        (images > 0).then(|| Notice::RowsOfOther { table: other.clone(), images, folder: folder.to_owned() })
+        (images > 0).then(|| Notice::RowsOfOther { table: other, images, folder: folder.to_owned() })
     });
     told.collect()
 }

@@ -42,7 +42,7 @@ pub(super) use table::{Lines, Table, reason_of as table_reason, text_of as table
 /// Whether a file is a table by its name.
 pub(super) fn is_table(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
-    ["csv", "tsv"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    ["csv", "tsv", "tab"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// What is asked of a table.

@@ -1,6 +1,6 @@
 //! What the values of a column say of splits: their names in any language, yes and no, or something that only its owner knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::splits::is_fold_name;
 use crate::suggest::{nearest, toml_string};
@@ -97,8 +97,27 @@ fn is_evaluation(value: &str) -> bool {
 
 /// Whether values name splits, whatever their column is called: all of them do, and one of several is the training set.
 pub(in crate::scan) fn say_splits<'a>(values: impl Iterator<Item = &'a str>) -> bool {
-    let values = Values::of(values, &Layout::default());
+    // Columns of names and numbers have many, and their first says nothing.
+    let mut values = values.peekable();
+    if values.peek().is_none_or(|value| by_name(value).is_none()) {
+        return false;
+    }
+    let values: Vec<&str> = values.collect();
+    if !are_few(values.iter().copied()) {
+        return false;
+    }
+    let values = Values::of(values.into_iter(), &Layout::default());
     values.odd.is_empty() && values.said.len() > 1 && values.said.contains(&Split::Train)
+}
+
+/// Whether a column has as few different values as one that says the splits.
+pub(super) fn are_few<'a>(values: impl Iterator<Item = &'a str>) -> bool {
+    const MOST: usize = 64;
+    let mut seen: HashSet<&str> = HashSet::new();
+    values.into_iter().all(|value| {
+        seen.insert(value);
+        seen.len() <= MOST
+    })
 }
 
 /// The values of a column by what they say.
@@ -149,7 +168,7 @@ impl<'a> Values<'a> {
         format!(
             "the column {column} says the split, and its value \"{first}\" is none{others}; say what is meant: --set \
              'data.split_values={{ {} }}' (train, val, test, or none for rows that are left out)",
-            self.meanings(None)
+            self.meanings(crate::scan::names::flagged_split(column))
         )
     }
 
@@ -175,6 +194,8 @@ impl<'a> Values<'a> {
             if let (true, Some(split)) = (is_flag(value), flagged) {
                 let rest = Split::ALL.into_iter().find(|other| *other != split);
                 take(value, if truth(value) == Some(true) { Some(split) } else { rest });
+            } else if says_nothing(value) || (value.is_empty() && self.said.contains(&Split::Train)) {
+                take(value, None);
             } else if let Some(near) = nearest(value, Split::ALL.map(Split::name)) {
                 take(value, near.parse().ok());
             }
@@ -191,6 +212,25 @@ impl<'a> Values<'a> {
             meant.into_iter().take(SHOWN).map(|(value, of)| format!("{} = \"{of}\"", toml_string(value)));
         pairs.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Whether a value says that its row is of no split.
+fn says_nothing(value: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "unlabeled",
+        "unlabelled",
+        "none",
+        "na",
+        "n/a",
+        "nan",
+        "null",
+        "exclude",
+        "excluded",
+        "ignore",
+        "ignored",
+        "unused",
+    ];
+    WORDS.contains(&value.to_lowercase().as_str())
 }
 
 /// Values that are shown with what they may mean.

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::column_names::{is_label_name, is_split_name};
-use super::split_values::{Values, by_name, meaning, mixes_empty, said, say_splits, truth};
+use super::column_names::{is_label_name, is_split_name, names_folds};
+use super::split_values::{Values, are_few, by_name, meaning, mixes_empty, said, say_splits, truth};
 use super::table::Table;
 use crate::scan::names::{flagged_split, plain};
 use crate::{BadLine, Layout, Notice, Split};
@@ -257,6 +257,9 @@ pub(super) fn unread(
     let one = |column: usize| {
         let name = &table.header[column];
         let (is_named, flagged) = (is_split_name(name), flagged_split(name));
+        if !is_named && flagged.is_none() && !are_few(table.values(column)) {
+            return None;
+        }
         let values = Values::of(table.values(column), layout);
         // Some of its values are those of a split's column, whatever it is called.
         const FEW: usize = 8;
@@ -272,7 +275,12 @@ pub(super) fn unread(
                     .iter()
                     .any(|few| few.iter().copied().eq(values.odd.keys().copied()))
         };
-        if !table.values(column).any(said) && !counts() {
+        // So has one that is called so, and whose few values nobody else knows.
+        let is_of_splits =
+            || values.odd.keys().any(|value| value.parse::<f64>().is_err()) || names_folds(name);
+        let is_told =
+            || is_named && values.said.is_empty() && (2..=FEW).contains(&values.odd.len()) && is_of_splits();
+        if !table.values(column).any(said) && !counts() && !is_told() {
             return None;
         }
         let odd = table.values(column).find(|value| !said(value)).map(str::to_owned);

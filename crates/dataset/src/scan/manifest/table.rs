@@ -24,14 +24,14 @@ pub(in crate::scan) struct Table {
     pub(super) rows: Vec<(u64, StringRecord)>,
     /// Rows that cannot be used.
     pub(super) bad: Vec<BadLine>,
-    /// Whether its text was read as Windows-1252.
-    pub(super) is_western: bool,
+    /// The first word that shows it, where its text was read as Windows-1252.
+    pub(super) western: Option<String>,
 }
 
 impl Table {
     /// One of columns that were read otherwise.
     pub(in crate::scan) fn of(path: &Path, header: Vec<String>, rows: Vec<(u64, StringRecord)>) -> Table {
-        Table { path: path.to_owned(), header, rows, bad: Vec::new(), is_western: false }
+        Table { path: path.to_owned(), header, rows, bad: Vec::new(), western: None }
     }
 
     /// All of it.
@@ -101,8 +101,13 @@ impl Table {
             );
             bad.push(BadLine { line, reason });
         }
-        let is_western = western::decoded(bytes).is_some();
-        Ok(Table { path: path.to_owned(), header, rows, bad, is_western })
+        let shown = |text: String| {
+            let mut words = text.split(|c: char| !c.is_alphanumeric());
+            words.find(|word| !word.is_ascii()).map(str::to_owned).or(Some(String::new()))
+        };
+        let is_utf16 = matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
+        let western = (!is_utf16).then(|| western::decoded(bytes)).flatten().and_then(shown);
+        Ok(Table { path: path.to_owned(), header, rows, bad, western })
     }
 
     /// The column of this name, in any case.
