@@ -123,8 +123,11 @@ pub(super) fn train_advice(folders: bool, others: &[String]) -> String {
 
 /// What to type where several tables name the images of a folder. One of them by itself may be trained on with the images of a test set.
 pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
-    let stem = |table| Path::new(table).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let stems: Vec<&str> = tables.iter().map(|table| stem(table)).collect();
+    let stem = |table: &String| {
+        Path::new(table).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned()
+    };
+    let stems: Vec<String> = tables.iter().map(stem).collect();
+    let stems: Vec<&str> = stems.iter().map(String::as_str).collect();
     let splits = crate::scan::splits_of_files(&stems);
     let text = format!("{} has several tables that name its images: {}", path.display(), list(tables));
     if splits.iter().all(Option::is_none) {
