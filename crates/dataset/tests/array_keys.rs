@@ -291,3 +291,15 @@ fn classes_of_a_table_of_pixels_may_be_a_column_each() {
         assert_eq!(asked.class_counts(Split::Test), dataset.class_counts(Split::Test));
     }
 }
+
+#[test]
+fn names_of_the_classes_are_no_labels_of_the_images() {
+    for names in ["classes", "class_names", "labels_text"] {
+        let data = Data::new();
+        let of_images = npy(&[24, 4, 4], &images(24, 4, 1, 1));
+        let arrays = [("x", of_images), ("y", npy(&[24], &labels(24, 3))), (names, npy(&[3], &[0, 1, 2]))];
+        data.write("d.npz", npz(&arrays));
+        let dataset = scan_at(&data.join("d.npz")).unwrap_or_else(|error| panic!("{names}: {error}"));
+        assert_eq!((dataset.samples.len(), dataset.classes.len()), (24, 3), "{}", dataset.taken);
+    }
+}

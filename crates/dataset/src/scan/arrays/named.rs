@@ -98,6 +98,11 @@ impl Named {
         Array::shape_of(&start).map_err(|reason| format!("{}: {reason}", self.name))
     }
 
+    /// How many it has, where it can be read.
+    fn count(&self) -> Option<usize> {
+        self.shape().ok()?.first().copied()
+    }
+
     pub(super) fn read(&self) -> Result<Array, ScanError> {
         let failed = |reason: String| ScanError::Array { path: self.path.clone(), reason };
         let bytes = files::read_up_to(&self.path, MAX_BYTES);
@@ -297,7 +302,18 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
             several => return Err(failed(format!("data.group may be {}", list(several)))),
         };
         let like_groups = || of(Role::LikeGroups).into_iter().next();
-        match (&of(Role::Images)[..], &of(Role::Labels)[..]) {
+        let (images, mut labels) = (of(Role::Images), of(Role::Labels));
+        // Names of the classes beside a label of each image.
+        if let ([images], [_, _, ..]) = (&images[..], &labels[..])
+            && let Some(count) = images.count()
+        {
+            let of_each: Vec<Named> =
+                labels.iter().filter(|labels| labels.count() == Some(count)).cloned().collect();
+            if of_each.len() == 1 {
+                labels = of_each;
+            }
+        }
+        match (&images[..], &labels[..]) {
             ([], []) => {}
             ([images], [labels]) => {
                 let like_groups = if groups.is_none() { like_groups() } else { None };
@@ -363,11 +379,10 @@ fn pair(path: &Path, mut arrays: Vec<Named>, wanted: &Wanted<'_>) -> Result<Foun
 /// What to type where arrays of images are of different lengths, and so rather sets than the same images twice: one of them by itself may be
 /// the test set. None where the labels do not go with them by their lengths.
 fn as_sets(path: &Path, images: &[Named], labels: &[Named]) -> Option<String> {
-    let count = |array: &Named| array.shape().ok()?.first().copied();
     let mut sets: Vec<(usize, &Named, &Named)> = Vec::new();
     for array in images {
-        let n = count(array)?;
-        let mut of = labels.iter().filter(|labels| count(labels) == Some(n));
+        let n = array.count()?;
+        let mut of = labels.iter().filter(|labels| labels.count() == Some(n));
         match (of.next(), of.next()) {
             (Some(labels), None) if sets.iter().all(|(other, ..)| *other != n) => {
                 sets.push((n, array, labels))
