@@ -186,3 +186,53 @@ fn more_shards_than_files_may_be_open() {
     #[cfg(target_os = "linux")]
     assert!(std::fs::read_dir("/proc/self/fd").unwrap().count() < 100);
 }
+
+#[test]
+fn shards_that_are_not_read_are_told_as_such() {
+    let whole = shard(0..8, 2);
+    let images = |ending: &str| {
+        let samples: Vec<(String, Vec<u8>)> = (0..8)
+            .flat_map(|number: u32| {
+                [(format!("{number:04}.png"), png(number)), (format!("{number:04}.{ending}"), b"0".to_vec())]
+            })
+            .filter(|(name, _)| !name.ends_with('.'))
+            .collect();
+        tar_of(samples.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())))
+    };
+    let told = |beside: &[(&str, &[u8])], shard: &[u8]| {
+        let data = Data::new();
+        data.write("s-0.tar", shard);
+        data.write("s-1.tar", shard);
+        beside.iter().for_each(|(name, bytes)| data.write(name, bytes));
+        let all = scan_at(data.path()).unwrap_err().to_string();
+        (all, scan_at(&data.join("s-0.tar")).map_err(|error| error.to_string()))
+    };
+    let stray = png(9);
+    for (beside, name) in [([("stray.png", &stray[..])], "stray.png"), ([("extra/readme.md", b"x")], "extra")]
+    {
+        let (words, one) = told(&beside, &whole);
+        assert!(
+            words.contains(&format!("it holds shards, such as s-0.tar, and {name} beside them")),
+            "{words}"
+        );
+        assert!(one.is_ok());
+    }
+    for (ending, beside) in
+        [("", ""), ("json", " (0000.json is not read)"), ("txt", " (0000.txt is not read)")]
+    {
+        let (words, one) = told(&[], &images(ending));
+        let expected = format!("there is no 0000.cls beside 0000.png{beside}");
+        assert!(words.contains(&expected), "{words}");
+        assert!(one.unwrap_err().contains(&expected));
+    }
+    let data = Data::new();
+    data.write("s-0.tar", &whole);
+    let words = scan_at(&data.join("s-{0..1}.tar")).unwrap_err().to_string();
+    assert!(words.contains("shards are named by their folder"), "{words}");
+    // Archives of class folders are told as before.
+    let folders = tar_of([("a/1.png".to_owned(), &stray[..]), ("b/1.png".to_owned(), &stray[..])]);
+    let data = Data::new();
+    data.write("one.tar", &folders);
+    data.write("two.tar", &folders);
+    assert!(matches!(scan_at(data.path()), Err(ScanError::ArchivesInside { .. })));
+}

@@ -74,7 +74,7 @@ impl fmt::Display for UnknownClass {
 #[non_exhaustive]
 pub enum ScanError {
     /// There is nothing there.
-    #[error("{path} does not exist{hint}", path = path.display(), hint = did_you_mean(suggestion.as_deref()))]
+    #[error("{path} does not exist{hint}", path = path.display(), hint = words::missing(path, suggestion.as_deref()))]
     Missing {
         /// What was asked for.
         path: PathBuf,

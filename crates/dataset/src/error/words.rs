@@ -121,6 +121,18 @@ pub(super) fn train_advice(folders: bool, others: &[String]) -> String {
     }
 }
 
+/// What is meant by a path that is not there.
+pub(super) fn missing(path: &Path, suggestion: Option<&str>) -> String {
+    let name = path.to_string_lossy();
+    let folder = path.parent().filter(|folder| folder.is_dir());
+    match (name.contains('{') && name.contains(".."), folder) {
+        (true, Some(folder)) => {
+            format!(": shards are named by their folder, {}, of which all are read", folder.display())
+        }
+        _ => did_you_mean(suggestion),
+    }
+}
+
 /// What to type where several tables name the images of a folder. One of them by itself may be trained on with the images of a test set.
 pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
     let stem = |table: &String| {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples, several_pages};
+use super::shards::or_why_none;
 use super::{Data, Listing, check_layout, folders, list_tables, manifest, masks, rename, root_of};
 use crate::files;
 use crate::options::check_exclude;
@@ -38,6 +39,15 @@ pub struct Labelled {
 /// # Errors
 /// Where `path` is no data set, has a class that the model does not know, lacks the split, or has no readable image.
 pub fn scan_labelled(
+    path: &Path,
+    classes: &[String],
+    options: &LabelledOptions,
+    cache: Option<&Cache>,
+) -> Result<Labelled, ScanError> {
+    labelled(path, classes, options, cache).map_err(|error| or_why_none(path, error))
+}
+
+fn labelled(
     path: &Path,
     classes: &[String],
     options: &LabelledOptions,

@@ -300,6 +300,61 @@ fn samples(names: &[String]) -> BTreeMap<&str, Parts> {
     samples
 }
 
+/// The error of a folder without class folders, or, where it holds shards that are not read as such, why they are not.
+pub(super) fn or_why_none(root: &Path, error: ScanError) -> ScanError {
+    let is_of_folders = matches!(
+        error,
+        ScanError::NoImages { .. }
+            | ScanError::ArchivesInside { .. }
+            | ScanError::NoClassFolders { .. }
+            | ScanError::OneClass { .. }
+    );
+    let reason = if is_of_folders { why_none(root) } else { None };
+    reason.map_or(error, |reason| ScanError::Shard { path: root.to_owned(), reason })
+}
+
+fn why_none(root: &Path) -> Option<String> {
+    let (mut shards, mut other) = (Vec::new(), None);
+    if is_tar(root) {
+        shards.push(root.to_owned());
+    } else {
+        for entry in files::entries(root).ok()?.flatten() {
+            let name = entry.name.to_string_lossy().into_owned();
+            if name.starts_with('.') || super::names::is_system_folder(&name) {
+                continue;
+            }
+            if !entry.is_folder && is_shard_name(&name) {
+                shards.push(entry.path);
+            } else if is_image(&entry.path) || (entry.is_folder && split_of(&name).is_none()) {
+                other.get_or_insert(name);
+            }
+        }
+    }
+    shards.sort_unstable();
+    let first = shards.first()?;
+    let names = files::names_in(first).ok()?;
+    // Of class folders in an archive there is no more to say.
+    if names.iter().any(|name| name.contains('/')) {
+        return None;
+    }
+    let samples = samples(&names);
+    let (_, parts) = samples.iter().find(|(_, parts)| !parts.images.is_empty())?;
+    let image = parts.images.first()?;
+    let shard = name_of(first).unwrap_or_default();
+    if parts.label.is_some() {
+        return other.map(|other| {
+            format!("it holds shards, such as {shard}, and {other} beside them: move that elsewhere, or name one shard")
+        });
+    }
+    let stem = image.split('.').next().unwrap_or_default();
+    let beside = names.iter().find(|name| *name != image && name.split('.').next() == Some(stem));
+    let beside = beside.map_or(String::new(), |name| format!(" ({name} is not read)"));
+    Some(format!(
+        "by its names {shard} is a shard of WebDataset, and there is no {stem}.{LABEL} beside {image}{beside}: a file .{LABEL} holds the number of the \
+         class, or its name"
+    ))
+}
+
 fn names_in(shard: &Path) -> Result<Vec<String>, ScanError> {
     files::names_in(shard).map_err(|source| ScanError::Read { path: shard.to_owned(), source })
 }

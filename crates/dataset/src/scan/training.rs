@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples, several_pages};
+use super::shards::or_why_none;
 use super::{
     Data, Listing, check_layout, folders, list_tables, manifest, masks, rename, root_of, similar_classes,
 };
@@ -23,6 +24,10 @@ use crate::{
 /// # Errors
 /// Where `path` is no data set, or one that no classifier can be trained on; see [`ScanError`].
 pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<Dataset, ScanError> {
+    scanned(path, options, cache).map_err(|error| or_why_none(path, error))
+}
+
+fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<Dataset, ScanError> {
     options.check()?;
     let patterns = Patterns::new(&options.exclude).with_list(options.exclude_list.as_deref())?;
     let layout = &options.layout;
