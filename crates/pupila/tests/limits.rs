@@ -152,3 +152,35 @@ fn a_file_that_does_not_fit_into_memory_ends_the_scan_with_its_name() {
     );
     assert!(!sandbox.path("runs").exists());
 }
+
+/// What is proposed under a limit of addresses is run under it: threads reserve more than they use.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_fits_a_limit_of_addresses_runs_under_it() {
+    let sandbox = Sandbox::new();
+    let under = |kilobytes: u32, more: &[&str]| -> Ran {
+        let data = skin();
+        let arguments = ["train", data.to_str().unwrap(), "--epochs", "1", "--threads", "2"];
+        let plain = sandbox.command(&[&arguments[..], more].concat());
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", &format!("ulimit -v {kilobytes}; exec \"$0\" \"$@\"")]).arg(plain.get_program());
+        command.args(plain.get_args()).current_dir(plain.get_current_dir().unwrap());
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.output().unwrap().into()
+    };
+    for kilobytes in [850_000, 1_100_000] {
+        let refused = under(kilobytes, &["--size", "192", "--set", "data.hold=memory"]);
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        let (_, rest) = refused.stderr.split_once("are there: ").unwrap();
+        let (line, _) = rest.split_once(" would fit").unwrap();
+        let proposed: Vec<&str> = line.split(' ').collect();
+        let size = if line.contains("--size") { vec![] } else { vec!["--size", "192"] };
+        let fits = under(kilobytes, &[&proposed[..], &size, &["--set", "data.hold=memory"]].concat());
+        assert_eq!(fits.code, Some(0), "{line}: {}", fits.stderr);
+    }
+}
