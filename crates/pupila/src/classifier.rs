@@ -83,7 +83,7 @@ impl Answers {
 /// Whether a file begins as a picture does.
 fn is_picture(file: &Path) -> bool {
     let mut begin = Vec::new();
-    let read = std::fs::File::open(file).and_then(|file| file.take(64).read_to_end(&mut begin));
+    let read = pupila_run::open_regular(file).and_then(|file| file.take(64).read_to_end(&mut begin));
     read.is_ok() && pupila_image::Format::sniff(&begin).is_some()
 }
 

@@ -148,7 +148,11 @@ impl Archive {
     }
 
     fn list_zip(&mut self, file: &Arc<File>) -> io::Result<()> {
-        let zip = ZipArchive::new(Window::of(file)?).map_err(|error| damaged(explain(&error)))?;
+        let mut zip = ZipArchive::new(Window::of(file)?).map_err(|error| damaged(explain(&error)))?;
+        // What lies there once would be read under many names: a small file would take for ever. A damaged member is told by itself.
+        if zip.has_overlapping_files().unwrap_or(false) {
+            return Err(damaged("its members lie one over the other, as no packer has them".to_owned()));
+        }
         // Programs for Windows may write backslashes. They may also be part of a name, where slashes separate.
         let names: Vec<String> = (0..zip.len())
             .map(|number| match zip.name_for_index(number) {

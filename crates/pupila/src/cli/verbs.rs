@@ -56,7 +56,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
 const ANSWERS: &[(&[&str], &str)] = &[
     (
         &["delete", "rm", "remove", "clean", "borrar", "eliminar"],
-        "pupila runs --delete NAME deletes a run, and pupila runs --delete-models NAME its models alone; both ask first",
+        "`pupila runs --delete NAME` deletes a run, and `pupila runs --delete-models NAME` its models alone; both ask first",
     ),
     (
         &["export", "convert", "save", "onnx", "torchscript", "quantize", "exportar", "convertir"],
@@ -197,7 +197,7 @@ mod tests {
             ("classify runs/a photo.jpg --top 2", "pupila predict runs/a photo.jpg --top 2"),
             ("fit --bogus 1", "pupila train DATA"),
             ("tune data", "pupila search DATA --space space.toml"),
-            ("rm runs/a", "pupila runs runs/a"),
+            ("ls runs/a", "pupila runs runs/a"),
         ] {
             let words: Vec<String> = typed.split(' ').map(str::to_owned).collect();
             let said = meant(&words[0], &words).unwrap();

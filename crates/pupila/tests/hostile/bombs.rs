@@ -113,7 +113,7 @@ fn pictures() -> Vec<(&'static str, Vec<u8>)> {
         ("all-white.png", png((side, side), &zlib(&[], (side as usize / 8 + 1) * side as usize), &[])),
         ("head.png", png((u32::MAX >> 1, u32::MAX >> 1), &[], &[])),
         ("longer-than-it-says.png", png((8, 8), &zlib(&[], LARGE / 4), &[])),
-        ("profile.png", png((8, 8), &zlib(&[0; 16], 0), &zlib(&[], LARGE / 4))),
+        ("profile.png", png((8, 8), &zlib(&[0; 16], 0), &zlib(&[], LARGE / 16))),
         ("strip.tif", tiff_of(16, 16, 16)),
         ("large.tif", tiff_of(u32::MAX, u32::MAX, u32::MAX)),
         ("rows.tif", tiff_of(20_000, 20_000, 1)),
