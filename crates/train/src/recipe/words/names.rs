@@ -34,7 +34,6 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("loss.class_weights", "auto", "balanced"),
     ("loss.class_weights", "inverse", "balanced"),
     ("data.sampler", "random", "shuffle"),
-    ("data.sampler", "weighted", "balanced"),
     ("data.sampler", "oversampling", "oversample"),
     ("data.sampler", "undersampling", "undersample"),
     ("model.activation", "swish", "silu"),
