@@ -196,3 +196,78 @@ fn columns_called_after_splits_whose_values_nobody_knows_are_told() {
         }
     }
 }
+
+#[test]
+fn a_table_that_agrees_with_the_folders_and_says_the_splits_is_read() {
+    for (name, under, header) in [
+        ("manifest.csv", "", "path,label,split"),
+        ("labels.csv", "", "filename,class,split"),
+        ("data.csv", "images", "path,label,split"),
+        ("annotations.csv", "", "path,label,is_test"),
+    ] {
+        let data = Data::new();
+        data.add_classes(under, &["cat", "dog"], 12);
+        let said = |at: usize| match (header.ends_with("is_test"), at < 8) {
+            (true, trains) => u8::from(!trains).to_string(),
+            (false, true) => "train".to_owned(),
+            (false, false) => "test".to_owned(),
+        };
+        let slash = if under.is_empty() { "" } else { "/" };
+        let row =
+            |class: &str, at: usize| format!("{under}{slash}{class}/{at:03}.png,{class},{}\n", said(at));
+        let rows: String = (0..12).flat_map(|at| ["cat", "dog"].map(|class| row(class, at))).collect();
+        data.write(name, format!("{header}\n{rows}"));
+        let dataset = data.scan().unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(
+            (dataset.samples.len(), dataset.indices(Split::Test).len()),
+            (24, 8),
+            "{name}: {}",
+            dataset.taken
+        );
+    }
+    // One that says no more than the folders changes nothing.
+    let data = Data::classes(&["cat", "dog"], 6);
+    data.write("labels.csv", "path,label\ncat/000.png,cat\ndog/000.png,dog\n");
+    assert_eq!(data.scan().unwrap().samples.len(), 12);
+}
+
+#[test]
+fn files_called_as_lists_of_splits_that_are_not_read_are_told() {
+    for (folder, file) in [
+        ("CUB/images", "CUB/train_test_split.txt"),
+        ("dogs/Images", "dogs/test_list.mat"),
+        ("sun/images", "sun/Partitions/Testing_01.txt"),
+        ("voc/images", "voc/ImageSets/val.txt"),
+        ("caltech", "caltech/split_zhou_Caltech101.json"),
+        ("food/images", "food/meta/test.json"),
+        ("plain", "plain/test"),
+    ] {
+        let data = Data::new();
+        data.add_classes(folder, &["a", "b"], 8);
+        data.write(file, "1 0\n2 1\n");
+        let dataset = scan(&data.join(folder), &ScanOptions::default(), None).unwrap();
+        let told = |notice: &Notice| matches!(notice, Notice::ListsNotRead { files } if files.len() == 1);
+        assert!(dataset.notices.iter().any(told), "{file}: {:?}", dataset.notices);
+        assert!(!scan(&data.join(folder), &none(), None).unwrap().notices.iter().any(told));
+    }
+    // Beside folders of splits, and other texts, there is nothing to tell.
+    let data = Data::new();
+    data.add_classes("train", &["a", "b"], 8);
+    data.add_classes("test", &["a", "b"], 4);
+    data.write("train.json", "{}");
+    data.write("classes.txt", "a\nb\n");
+    let told = |notice: &Notice| matches!(notice, Notice::ListsNotRead { .. });
+    assert!(!data.scan().unwrap().notices.iter().any(told));
+}
+
+#[test]
+fn what_a_competition_wants_to_be_handed_in_is_no_table_of_labels() {
+    let data = Data::new();
+    for at in 0..8 {
+        data.png(format!("train/{}.{at}.png", ["cat", "dog"][at as usize % 2]), at);
+        data.png(format!("test1/{at}.png"), 100 + at);
+    }
+    let rows: String = (0..8).map(|at| format!("{at},{}\n", at % 2)).collect();
+    data.write("sampleSubmission.csv", format!("id,label\n{rows}"));
+    assert!(data.scan().is_err());
+}

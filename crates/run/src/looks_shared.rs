@@ -67,7 +67,10 @@ pub fn shared_looks(state: &StateFolder, test_set: &str, contents: &[u64]) -> Ve
             (evaluations > 0).then_some(SharedLooks { test_set, images, common, evaluations, models })
         })
         .collect();
-    shared.sort_by(|a, b| b.common.cmp(&a.common).then_with(|| a.test_set.cmp(&b.test_set)));
+    // Of several with as many of its images the one that was looked at most.
+    shared.sort_by(|a, b| {
+        (b.common, b.evaluations).cmp(&(a.common, a.evaluations)).then_with(|| a.test_set.cmp(&b.test_set))
+    });
     shared
 }
 
@@ -121,6 +124,7 @@ mod tests {
         look(&state, "whole", "m", &all);
         look(&state, "whole", "n", &all);
         look(&state, "tenth", "m", &all[..10]);
+        look(&state, "relabelled", "m", &all);
         look(&state, "foreign", "m", &[1, 3]);
         let part: Vec<u64> = all[5..].iter().rev().copied().collect();
         let shared = shared_looks(&state, "part", &part);
@@ -131,13 +135,17 @@ mod tests {
             evaluations,
             models,
         };
-        assert_eq!(shared, [of("whole", 100, 95, 3, 2), of("tenth", 10, 5, 1, 1)]);
+        assert_eq!(
+            shared,
+            [of("whole", 100, 95, 3, 2), of("relabelled", 100, 95, 1, 1), of("tenth", 10, 5, 1, 1)]
+        );
         // A set is no other set of itself, and what is torn says nothing.
         assert_eq!(shared_looks(&state, "foreign", &[1, 3]), []);
         let path = folder.path().join("state/test_sets/whole.contents");
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
-        assert_eq!(shared_looks(&state, "part", &part), [of("tenth", 10, 5, 1, 1)]);
+        let left = [of("relabelled", 100, 95, 1, 1), of("tenth", 10, 5, 1, 1)];
+        assert_eq!(shared_looks(&state, "part", &part), left);
         // It is written anew where it is not whole.
         note_contents(&state, "whole", &all).unwrap();
         assert_eq!(fs::read(&path).unwrap(), bytes);

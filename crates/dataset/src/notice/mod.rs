@@ -191,6 +191,11 @@ pub enum Notice {
         /// The folder of both.
         folder: PathBuf,
     },
+    /// Files that are called as lists of a split are, and are not read.
+    ListsNotRead {
+        /// They, as they are called.
+        files: Vec<PathBuf>,
+    },
     /// A folder beside `train` that is no split.
     IgnoredFolder {
         /// The folder.
@@ -440,6 +445,24 @@ impl fmt::Display for Notice {
                     "{} beside it names {images} of the images that are trained on: give the folder {} instead of the table to keep them apart",
                     table.display(),
                     folder.display()
+                )
+            }
+            Notice::ListsNotRead { files } => {
+                let shown: Vec<String> =
+                    files.iter().take(3).map(|file| file.display().to_string()).collect();
+                let more = match files.len().saturating_sub(3) {
+                    0 => String::new(),
+                    n => format!(" and {n} more"),
+                };
+                let (look, are) = match files.len() {
+                    1 => ("looks like the list of a split, and is", "is"),
+                    _ => ("look like lists of a split, and are", "are"),
+                };
+                write!(
+                    f,
+                    "{}{more} {look} not read: images that {are} to be kept apart by that may be trained on; what is read is a text test.txt with the path of an \
+                     image on each line, or a table with a column split",
+                    shown.join(", ")
                 )
             }
             Notice::IgnoredFolder { path, given: true } => {

@@ -75,7 +75,7 @@ fn labelled(
             nothing_is_split(&mut listing.beside.notices);
             of_files(one_split_of(path, listing, wanted)?)?
         }
-        Data::Folder { lists, beside } => {
+        Data::Folder { lists, beside, .. } => {
             let list = |wanted| folders::list_one(path, &patterns, layout, classes, wanted);
             let mut listing = match lists.is_empty() {
                 true => list(wanted)?,

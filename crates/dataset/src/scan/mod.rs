@@ -109,6 +109,8 @@ enum Data {
     Folder {
         lists: manifest::Lists,
         beside: Option<PathBuf>,
+        /// Files that are called as lists of splits are, and are none of them.
+        unread: Vec<PathBuf>,
     },
 }
 
@@ -123,7 +125,7 @@ impl Data {
             }
             return Ok(match manifest::look(path, wanted)? {
                 manifest::Found::Tables(tables) => Data::Tables(tables),
-                manifest::Found::Folders { lists, beside } => Data::Folder { lists, beside },
+                manifest::Found::Folders { lists, beside, unread } => Data::Folder { lists, beside, unread },
             });
         }
         if let Some(arrays) = Arrays::in_file(path, wanted)? {

@@ -62,7 +62,7 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
         }
         Data::Arrays(arrays) => arrays.train(path, layout, &patterns)?,
         Data::Shards(shards) => from_files(path, shards.list(path, &patterns, layout)?, options, cache)?,
-        Data::Folder { lists, beside } => {
+        Data::Folder { lists, beside, unread } => {
             let mut listing = folders::list(path, &patterns, layout, &lists)?;
             if let Some(found) = masks::find(&listing).filter(|_| !layout.names_splits()) {
                 let masks::Masks { pictures, masks, example } = found;
@@ -70,6 +70,11 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
             }
             masks::check_beside(path, &mut listing, layout)?;
             listing.part(path, &lists, &of_table)?;
+            // Where folders or lists say the splits, others have nothing to say.
+            if !unread.is_empty() && listing.files.iter().all(|file| file.split.is_none()) {
+                let files = unread.iter().map(|file| file.strip_prefix(path).unwrap_or(file).to_owned());
+                listing.beside.notices.push(Notice::ListsNotRead { files: files.collect() });
+            }
             listing.beside.notices.extend(beside.map(|path| Notice::TableBeside { path }));
             from_files(path, listing, options, cache)?
         }

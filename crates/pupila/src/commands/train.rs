@@ -96,11 +96,11 @@ pub(super) fn go(
 /// Why a run ended with an error; the model that it leaves all the same; where there is no space for what it writes, what to do.
 fn unwritten(error: pupila::Error, folder: Option<PathBuf>) -> Failure {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    let mut is_full = false;
+    let (mut is_full, mut is_limited) = (false, false);
     while let Some(error) = cause {
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
-        is_full |=
-            matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge));
+        is_full |= matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded));
+        is_limited |= matches!(kind, Some(ErrorKind::FileTooLarge));
         cause = error.source();
     }
     let Some(folder) = folder.filter(|_| error.kind() == pupila::ErrorKind::Work) else {
@@ -111,9 +111,10 @@ fn unwritten(error: pupila::Error, folder: Option<PathBuf>) -> Failure {
     if model.is_file() {
         said += &format!("\nthe best model so far is {}", model.display());
     }
-    if is_full {
+    if is_full || is_limited {
         let folder = pupila::in_a_shell(&folder.display().to_string());
-        said += &format!("\nfree space, then {} resume {folder}", tell::program());
+        let first = if is_full { "free space" } else { "allow larger files (ulimit -f unlimited)" };
+        said += &format!("\n{first}, then {} resume {folder}", tell::program());
     } else if !model.is_file() {
         return error.into();
     }

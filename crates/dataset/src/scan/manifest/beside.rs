@@ -9,9 +9,10 @@ use super::lists::texts;
 use super::table::Table;
 use super::{Lists, Wanted, is_table, list_all};
 use crate::files;
+use crate::scan::Listed;
 use crate::scan::folders::{self, Folder};
 use crate::scan::masks::names_masks;
-use crate::scan::names::{counted, is_generic, is_piece, split_of, splits_of, splits_of_files};
+use crate::scan::names::{counted, is_generic, is_piece, split_of, splits_of, splits_of_files, words};
 use crate::{Layout, ScanError, Split};
 
 /// What tables say of a folder.
@@ -19,8 +20,8 @@ pub(in crate::scan) enum Found {
     /// What the classes are: its folders are no classes.
     Tables(Tables),
     /// Its folders are classes by themselves. Tables may say of which split their images are; one of them may say something else of the
-    /// classes, which is not read.
-    Folders { lists: Lists, beside: Option<PathBuf> },
+    /// classes, which is not read; so are files that look like lists of a split.
+    Folders { lists: Lists, beside: Option<PathBuf>, unread: Vec<PathBuf> },
 }
 
 /// Tables that are read together.
@@ -32,7 +33,57 @@ pub(in crate::scan) struct Tables {
 
 /// Looks for tables in the folder `root`.
 pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
-    const NOTHING: Found = Found::Folders { lists: Vec::new(), beside: None };
+    let found = tables_and_lists(root, wanted)?;
+    Ok(match found {
+        Found::Folders { lists, beside, .. }
+            if !wanted.layout.reads_no_split() && !wanted.layout.names_splits() =>
+        {
+            let unread = unread_lists(root, &lists, beside.as_deref(), wanted)?;
+            Found::Folders { lists, beside, unread }
+        }
+        found => found,
+    })
+}
+
+/// Files in the folder, above it or in folders without images there that are called as lists of splits are, and are not read as such.
+fn unread_lists(
+    root: &Path,
+    lists: &Lists,
+    beside: Option<&Path>,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<PathBuf>, ScanError> {
+    const ENDINGS: [&str; 14] =
+        ["txt", "lst", "csv", "tsv", "tab", "json", "mat", "npy", "npz", "pkl", "pickle", "xlsx", "gz", ""];
+    let top = Folder::read(root, root, wanted.patterns)?;
+    // Lists lie as deep as `ImageSets/Main/test.txt`.
+    let mut folders = folders_of_tables(root, &top);
+    folders.extend(folders_above(root));
+    let without_images = |folder: &PathBuf| folders::folders_only(folder).unwrap_or_default();
+    let deeper: Vec<PathBuf> =
+        folders.iter().filter(|folder| *folder != root).flat_map(without_images).collect();
+    folders.extend(deeper.into_iter().filter(|folder| folders::folders_only(folder).is_some()));
+    let is_split = |word: &String| {
+        split_of(word).is_some() || matches!(word.as_str(), "split" | "splits" | "trainval" | "partition")
+    };
+    let is_list = |path: &PathBuf| {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let is_read = lists.iter().any(|(_, list)| list == path) || beside == Some(path);
+        !stem.starts_with('.')
+            && ENDINGS.contains(&ending.as_str())
+            && words(&stem).iter().any(is_split)
+            && !is_read
+    };
+    let entries = folders.iter().flat_map(|folder| files::entries(folder).into_iter().flatten().flatten());
+    let mut unread: Vec<PathBuf> =
+        entries.filter(|entry| !entry.is_folder).map(|entry| entry.path).filter(is_list).collect();
+    unread.sort_unstable();
+    unread.dedup();
+    Ok(unread)
+}
+
+fn tables_and_lists(root: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
+    const NOTHING: Found = Found::Folders { lists: Vec::new(), beside: None, unread: Vec::new() };
     if wanted.layout.names_splits() {
         return Ok(NOTHING);
     }
@@ -44,7 +95,7 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
     let mut lists = texts(root, &folders, wanted);
     lists.extend(tables_above(root, &above, wanted));
     if tables.is_empty() {
-        return Ok(Found::Folders { lists, beside: None });
+        return Ok(Found::Folders { lists, beside: None, unread: Vec::new() });
     }
     let no_classes = wanted.layout.names_columns() || holds_no_classes(&top);
     let splits = table_splits(&tables);
@@ -64,7 +115,7 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
             let lines = vec![crate::BadLine { line: wrong.line, reason: wrong.reason.clone() }];
             Err(ScanError::Manifest { path: path.clone(), lines })
         }
-        ([], _) => Ok(Found::Folders { lists, beside: None }),
+        ([], _) => Ok(Found::Folders { lists, beside: None, unread: Vec::new() }),
         _ if no_classes => Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists })),
         _ => {
             let found: Vec<Found> =
@@ -75,11 +126,11 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
             // The classes are the folders, and what is called after a split says which of their images are of it.
             let named = naming.iter().filter_map(|(split, path)| Some(((*split)?, path.clone())));
             lists.extend(named);
-            let beside = found.into_iter().find_map(|found| match found {
-                Found::Folders { beside, .. } => beside,
-                Found::Tables(_) => None,
+            let beside = naming.iter().zip(found).find_map(|((split, _), found)| match found {
+                Found::Folders { beside, .. } if split.is_none() => beside,
+                _ => None,
             });
-            Ok(Found::Folders { lists, beside })
+            Ok(Found::Folders { lists, beside, unread: Vec::new() })
         }
     }
 }
@@ -157,6 +208,12 @@ enum Glance {
 }
 
 fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
+    // What a competition wants to be handed in: its labels are made up.
+    let is_answer = |word: &String| matches!(word.as_str(), "submission" | "samplesubmission" | "submit");
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    if words(&stem).iter().any(is_answer) {
+        return Glance::Other;
+    }
     let Some(mut table) = Table::glance(path) else { return Glance::Other };
     if table.rows.is_empty() || super::column_names::is_pixel_table(&table.header) {
         return Glance::Other;
@@ -241,7 +298,7 @@ fn is_flat(folder: &Path, depth: usize) -> bool {
 /// What a table says that lies beside class folders: nothing where its classes are the folders; that it is the one that
 /// knows the classes where each of them is in several folders; else something else.
 fn beside_classes(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Found {
-    const NOTHING: Found = Found::Folders { lists: Vec::new(), beside: None };
+    const NOTHING: Found = Found::Folders { lists: Vec::new(), beside: None, unread: Vec::new() };
     let Ok(listing) = list_all(root, &[(None, path.to_owned())], wanted) else { return NOTHING };
     let mut folders_of: HashMap<&str, HashSet<&Path>> = HashMap::new();
     let mut images_of: HashMap<&str, usize> = HashMap::new();
@@ -253,7 +310,13 @@ fn beside_classes(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Found {
         *images_of.entry(&file.class).or_default() += 1;
     }
     if agree * 2 > listing.files.len() {
-        return NOTHING;
+        // It says the same of the classes, and more: which image is of which split, or belongs to which group.
+        let says_more =
+            |file: &Listed| file.split.is_some_and(|split| split != Split::Train) || file.group.is_some();
+        return match listing.files.iter().any(says_more) {
+            true => Found::Tables(Tables { labelled: vec![(None, path.to_owned())], lists: Vec::new() }),
+            false => NOTHING,
+        };
     }
     // A class of two images may be in one folder by chance.
     const ENOUGH: usize = 4;
@@ -262,5 +325,5 @@ fn beside_classes(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Found {
     if !large.is_empty() && large.iter().all(|(_, folders)| folders.len() > 1) {
         return Found::Tables(Tables { labelled: vec![(None, path.to_owned())], lists: Vec::new() });
     }
-    Found::Folders { lists: Vec::new(), beside: Some(path.to_owned()) }
+    Found::Folders { lists: Vec::new(), beside: Some(path.to_owned()), unread: Vec::new() }
 }
