@@ -238,3 +238,36 @@ fn a_file_that_is_too_large_for_the_limit_is_told_with_its_path() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("runs/r/") && told.contains("pupila resume runs/r"), "{told}");
 }
+
+/// How often a run looks into its network depends on the epochs that it is asked for, and what it learns does not.
+#[test]
+fn a_run_that_was_trained_on_is_verified() {
+    let world = World::new();
+    let settings = ["model.hidden=[2000]", "checkpoint.keep_final=true"];
+    let mut lines = Vec::new();
+    for (name, epochs) in [("short", "4"), ("long", "40")] {
+        let mut arguments =
+            vec!["train", "data", "--runs", "runs", "--name", name, "--size", "8", "--batch", "5"];
+        arguments.extend(["--epochs", epochs, "--threads", "2"]);
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        is_ok(&world.pupila(None, &arguments), name);
+        let text = fs::read_to_string(world.path("runs").join(name).join(RunFolder::METRICS)).unwrap();
+        lines.push(text.matches("\"gradient/norm\"").count());
+    }
+    // Of the long run not every epoch is looked into, of the short one each.
+    assert!(lines[0] == 4 && lines[1] < 40, "{lines:?}");
+    is_ok(&world.pupila(None, &["resume", "runs/short", "--epochs", "40"]), "longer");
+    is_ok(&world.pupila(None, &["verify", "runs/short"]), "verify");
+    let [short, long] =
+        ["short", "long"].map(|name| fs::read(world.path("runs").join(name).join(RunFolder::MODEL)).unwrap());
+    assert!(short == long, "the model of one that was asked for all epochs at once");
+    // Another value of a look that both take is seen.
+    let path = world.path("runs/short").join(RunFolder::METRICS);
+    let text = fs::read_to_string(&path).unwrap();
+    let line = text.lines().rfind(|line| line.contains("\"gradient/norm\"")).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
+    value["values"]["gradient/norm"] = 0.5.into();
+    fs::write(&path, text.replace(line, &value.to_string())).unwrap();
+    let output = world.pupila(None, &["verify", "runs/short"]);
+    assert!(output.status.code() == Some(3) && said(&output).contains("gradient/norm"), "{}", said(&output));
+}

@@ -104,8 +104,8 @@ pub fn differences(found: &Side, expected: &Side) -> io::Result<(Vec<Difference>
     compared(found, expected, false)
 }
 
-/// The same of a run that may have been trained on (`is_longer`): TensorBoard keeps the pictures of the end that it had first, which a run that
-/// was asked for all epochs at once does not make.
+/// The same of a run that may have been trained on (`is_longer`): how often it looks into the network depends on how many epochs it was asked for,
+/// and it keeps the look at the end that it had first. So of looks those are compared that a run which is asked for all epochs at once takes too.
 pub(super) fn compared(
     found: &Side,
     expected: &Side,
@@ -136,7 +136,13 @@ pub(super) fn compared(
     let shown = |found: Found| {
         found.map(|(place, what)| (place, what.replace("DATA/", &format!("{}/", a.trim_end_matches('/')))))
     };
-    compare(RunFolder::METRICS, &|x, y| of_lines(x, y))?;
+    compare(RunFolder::METRICS, &|x, y| match is_longer {
+        true => {
+            let [x, y] = in_both(x, y);
+            of_lines(x.as_bytes(), y.as_bytes())
+        }
+        false => of_lines(x, y),
+    })?;
     for file in PLAIN {
         compare(file, &|x, y| shown(of_bytes(&without_root(x, &a), &without_root(y, &b))))?;
     }
@@ -147,12 +153,23 @@ pub(super) fn compared(
     })?;
     let boards = [found, expected].map(|side| read_board(&side.folder));
     let [found, expected] = boards;
-    let (mut found, expected) = (found?, expected?);
+    let (mut found, mut expected) = (found?, expected?);
     if is_longer {
-        let known: HashSet<(i64, &str)> = expected.iter().map(|event| (event.step, &event.tag[..])).collect();
-        let tags: HashSet<&str> = expected.iter().map(|event| &event.tag[..]).collect();
-        // A tag that the run does not write at any step was added by somebody.
-        found.retain(|event| known.contains(&(event.step, &event.tag)) || !tags.contains(&event.tag[..]));
+        let places = |events: &[BoardEvent]| -> HashSet<(i64, String)> {
+            events.iter().map(|event| (event.step, event.tag.clone())).collect()
+        };
+        let tags = |events: &[BoardEvent]| -> HashSet<String> {
+            events.iter().map(|event| event.tag.clone()).collect()
+        };
+        let ([of_found, of_expected], [known, wanted]) =
+            ([places(&found), places(&expected)], [tags(&found), tags(&expected)]);
+        // A tag that is not written at any step was added by somebody, or taken out.
+        found.retain(|event| {
+            of_expected.contains(&(event.step, event.tag.clone())) || !wanted.contains(&event.tag)
+        });
+        expected.retain(|event| {
+            of_found.contains(&(event.step, event.tag.clone())) || !known.contains(&event.tag)
+        });
     }
     if let Some((place, what)) = of_boards(&found, &expected) {
         differences.push(Difference { file: "events.out.tfevents".into(), place, what });
@@ -305,6 +322,25 @@ fn of_lines(found: &[u8], expected: &[u8]) -> Found {
     }
     None
 }
+
+/// Lines of `metrics.jsonl` without those of looks at the gradient that only one of them has.
+fn in_both(found: &[u8], expected: &[u8]) -> [String; 2] {
+    let texts = [found, expected].map(String::from_utf8_lossy);
+    // The step of a line that has a look's value and no other.
+    let look = |line: &str| -> Option<u64> {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let values = line.get("values")?.as_object()?;
+        (values.len() == 1 && values.contains_key(LOOK)).then(|| line.get("step")?.as_u64())?
+    };
+    let steps = [0, 1].map(|of: usize| texts[of].lines().filter_map(look).collect::<HashSet<u64>>());
+    [0, 1].map(|of: usize| {
+        let stays = |line: &&str| look(line).is_none_or(|step| steps[1 - of].contains(&step));
+        texts[of].lines().filter(stays).flat_map(|line| [line, "\n"]).collect()
+    })
+}
+
+/// What a look at the gradient records at a step.
+const LOOK: &str = "gradient/norm";
 
 fn of_boards(found: &[BoardEvent], expected: &[BoardEvent]) -> Found {
     let is_timed = |tag: &str| BOARD.iter().any(|of| tag.starts_with(of));
