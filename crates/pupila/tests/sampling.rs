@@ -60,8 +60,6 @@ fn mistakes_are_named_before_any_work() {
     let sandbox = Sandbox::new();
     let data = unequal(&sandbox, false);
     let data = data.to_str().unwrap();
-    let list = manifest(&sandbox, ",patient", |i| format!(",p{}", i / 2));
-    let list = list.to_str().unwrap();
     let refused = |arguments: &[&str], words: &[&str]| {
         let ran = sandbox.run(arguments);
         assert_eq!(ran.code, Some(2), "{arguments:?}\n{}\n{}", ran.stdout, ran.stderr);
@@ -135,6 +133,11 @@ fn mistakes_are_named_before_any_work() {
         &["train", data, "--set", "data.group=patient"],
         &["data.group is patient", "only tables and NumPy's arrays"],
     );
+    let list = manifest(&sandbox, ",patient", |i| format!(",p{}", i / 2));
+    let list = list.to_str().unwrap();
+    // Beside class folders of the same classes it is read for its groups.
+    let ran = sandbox.run(&["train", data, "--set", "data.group=patient", "--epochs", "1", "--size", "16"]);
+    assert!(ran.code == Some(0) && ran.stderr.contains("patient the groups"), "{}", ran.stderr);
     refused(
         &["train", list, "--set", "data.group=patinet"],
         &["asks for the column `patinet`", "did you mean `patient`?"],
