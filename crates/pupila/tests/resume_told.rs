@@ -243,7 +243,7 @@ fn a_file_that_is_too_large_for_the_limit_is_told_with_its_path() {
 #[test]
 fn a_run_that_was_trained_on_is_verified() {
     let world = World::new();
-    let settings = ["model.hidden=[2000]", "checkpoint.keep_final=true"];
+    let settings = ["model.hidden=[20000]", "checkpoint.keep_final=true"];
     let mut lines = Vec::new();
     for (name, epochs) in [("short", "4"), ("long", "40")] {
         let mut arguments =

@@ -137,7 +137,7 @@ fn mistakes_are_named_before_any_work() {
     let list = list.to_str().unwrap();
     // Beside class folders of the same classes it is read for its groups.
     let ran = sandbox.run(&["train", data, "--set", "data.group=patient", "--epochs", "1", "--size", "16"]);
-    assert!(ran.code == Some(0) && ran.stderr.contains("patient the groups"), "{}", ran.stderr);
+    assert!(ran.code == Some(0) && ran.stdout.contains("patient the groups"), "{}{}", ran.stdout, ran.stderr);
     refused(
         &["train", list, "--set", "data.group=patinet"],
         &["asks for the column `patinet`", "did you mean `patient`?"],
