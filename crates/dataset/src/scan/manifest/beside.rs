@@ -33,12 +33,15 @@ pub(in crate::scan) struct Tables {
 
 /// Looks for tables in the folder `root`.
 pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
-    let found = tables_and_lists(root, wanted)?;
+    if wanted.layout.names_splits() {
+        return Ok(Found::Folders { lists: Vec::new(), beside: None, unread: Vec::new() });
+    }
+    let top = Folder::read(root, root, wanted.patterns)?;
+    let (inner, above) = (folders_of_tables(root, &top), folders_above(root));
+    let found = tables_and_lists(root, &top, (&inner, &above), wanted)?;
     Ok(match found {
-        Found::Folders { lists, beside, .. }
-            if !wanted.layout.reads_no_split() && !wanted.layout.names_splits() =>
-        {
-            let unread = unread_lists(root, &lists, beside.as_deref(), wanted)?;
+        Found::Folders { lists, beside, .. } if !wanted.layout.reads_no_split() => {
+            let unread = unread_lists(root, (inner, above), &lists, beside.as_deref());
             Found::Folders { lists, beside, unread }
         }
         found => found,
@@ -48,16 +51,14 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
 /// Files in the folder, above it or in folders without images there that are called as lists of splits are, and are not read as such.
 fn unread_lists(
     root: &Path,
+    (inner, above): (Vec<PathBuf>, Vec<PathBuf>),
     lists: &Lists,
     beside: Option<&Path>,
-    wanted: &Wanted<'_>,
-) -> Result<Vec<PathBuf>, ScanError> {
+) -> Vec<PathBuf> {
     const ENDINGS: [&str; 14] =
         ["txt", "lst", "csv", "tsv", "tab", "json", "mat", "npy", "npz", "pkl", "pickle", "xlsx", "gz", ""];
-    let top = Folder::read(root, root, wanted.patterns)?;
     // Lists lie as deep as `ImageSets/Main/test.txt`.
-    let mut folders = folders_of_tables(root, &top);
-    folders.extend(folders_above(root));
+    let mut folders = [inner, above].concat();
     let without_images = |folder: &PathBuf| folders::folders_only(folder).unwrap_or_default();
     let deeper: Vec<PathBuf> =
         folders.iter().filter(|folder| *folder != root).flat_map(without_images).collect();
@@ -79,25 +80,23 @@ fn unread_lists(
         entries.filter(|entry| !entry.is_folder).map(|entry| entry.path).filter(is_list).collect();
     unread.sort_unstable();
     unread.dedup();
-    Ok(unread)
+    unread
 }
 
-fn tables_and_lists(root: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
-    const NOTHING: Found = Found::Folders { lists: Vec::new(), beside: None, unread: Vec::new() };
-    if wanted.layout.names_splits() {
-        return Ok(NOTHING);
-    }
-    let top = Folder::read(root, root, wanted.patterns)?;
-    let tables = tables_in(root, &top);
-    let mut folders = folders_of_tables(root, &top);
-    let above = folders_above(root);
-    folders.extend(above.iter().cloned());
-    let mut lists = texts(root, &folders, wanted);
-    lists.extend(tables_above(root, &above, wanted));
+/// What tables and lists say that lie in `inner` or `above`.
+fn tables_and_lists(
+    root: &Path,
+    top: &Folder,
+    (inner, above): (&[PathBuf], &[PathBuf]),
+    wanted: &Wanted<'_>,
+) -> Result<Found, ScanError> {
+    let tables: Vec<PathBuf> = inner.iter().flat_map(|folder| tables_of(folder)).collect();
+    let mut lists = texts(root, &[inner, above].concat(), wanted);
+    lists.extend(tables_above(root, above, wanted));
     if tables.is_empty() {
         return Ok(Found::Folders { lists, beside: None, unread: Vec::new() });
     }
-    let no_classes = wanted.layout.names_columns() || holds_no_classes(&top);
+    let no_classes = wanted.layout.names_columns() || holds_no_classes(top);
     let splits = table_splits(&tables);
     let (mut naming, mut failed) = (Vec::new(), Vec::new());
     for (path, split) in tables.iter().zip(splits) {
@@ -151,11 +150,6 @@ pub(in crate::scan) fn tables_of(folder: &Path) -> Vec<PathBuf> {
     let mut tables: Vec<PathBuf> = paths.filter(visible).collect();
     tables.sort_unstable();
     tables
-}
-
-/// The tables directly in a folder, and in its folders that have no images of their own.
-fn tables_in(root: &Path, top: &Folder) -> Vec<PathBuf> {
-    folders_of_tables(root, top).iter().flat_map(|folder| tables_of(folder)).collect()
 }
 
 /// A folder, and its folders that have no images of their own. Class folders hold images, and reading them all would take as long as the scan.
