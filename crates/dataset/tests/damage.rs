@@ -138,7 +138,7 @@ fn no_damaged_record_is_handed_out() {
     let cache_folder = tempfile::tempdir().unwrap();
     let folder = cache_folder.path().join("cache");
     let record = |of: u128| -> Vec<u8> {
-        (0..64).map(|at| (of as u8).wrapping_mul(31).wrapping_add(at * 7)).collect()
+        (0..64u8).map(|at| (of as u8).wrapping_mul(31).wrapping_add(at.wrapping_mul(7))).collect()
     };
     let contents: Vec<u128> = (1..=20).map(|n| n << 64 | n).collect();
     let records: Vec<Vec<u8>> = contents.iter().map(|&of| record(of)).collect();
