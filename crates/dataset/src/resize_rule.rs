@@ -2,7 +2,7 @@
 
 use pupila_image::{
     DecodeError, Fit, Framing, Image, Interpolation, Limits, Reading, Resampling, Window, decode_resized,
-    decode_shrunk, decode_window, probe, resize_by, shorter_side_at_most,
+    decode_shrunk, decode_window, probe, resize, resize_by, shorter_side_at_most,
 };
 
 use crate::{LoadError, Show};
@@ -90,6 +90,15 @@ impl ResizeRule {
         match self.kept_size(from) {
             to if to == from => picture,
             [height, width] => resize_by(&picture, width, height, self.resampling()),
+        }
+    }
+
+    /// The mask of a whole picture at the size at which that is kept, its values not mixed.
+    pub fn mask_at_kept_size(&self, mask: Image) -> Image {
+        let from = [mask.height(), mask.width()];
+        match self.kept_size(from) {
+            to if to == from => mask,
+            [height, width] => resize(&mask, width, height, Interpolation::Nearest),
         }
     }
 
@@ -187,7 +196,9 @@ impl ResizeRule {
             let [height, width] = self.first_size([height, width]);
             (width, height)
         };
-        let first = if self.scaled_decoding && self.interpolation == Interpolation::Area {
+        // What is kept whole is not shrunk, so that its pixels are the same whatever shrinks others.
+        let shrinks = self.scaled_decoding && self.keep != Some(Keep::Whole);
+        let first = if shrinks && self.interpolation == Interpolation::Area {
             let header = probe(bytes)?;
             decode_shrunk(bytes, self.channels, target(header.width, header.height), &limits, reading)?
         } else {

@@ -68,6 +68,26 @@ fn wherever_images_are_held_they_are_the_same() {
 }
 
 #[test]
+fn pictures_that_are_kept_whole_are_stored_once_however_they_are_resized() {
+    use pupila_image::Interpolation::{Area, Cubic, Linear};
+    let data = Data::classes(&["a", "b"], 12);
+    let dataset = dataset(&data);
+    let cache = Cache::open(data.join("cache"), MAX);
+    let whole = ResizeRule { fit: Fit::Crop { cover: [5, 5] }, keep: Some(Keep::Whole), ..RULE };
+    let kept = ResizeRule { keep: Some(Keep::ShorterSide(6)), ..whole };
+    // Of 24 the 18 to train on are kept; the others are inputs, which are resized.
+    for (rule, stored) in [(whole, 18), (kept, 0)] {
+        let ways = [(Area, false, false), (Cubic, true, false), (Linear, false, false), (Area, false, true)];
+        for (number, (interpolation, antialias, scaled_decoding)) in ways.into_iter().enumerate() {
+            let rule = ResizeRule { interpolation, antialias, scaled_decoding, ..rule };
+            let loaded = held(&dataset, &rule, Some(&cache), Hold::Memory).unwrap();
+            assert_eq!(loaded.from_cache, if number == 0 { 0 } else { stored }, "{rule:?}");
+            assert!(loaded.pixels == held(&dataset, &rule, None, Hold::Memory).unwrap().pixels, "{rule:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_left_in_the_cache_outlives_its_files_and_damage_is_decoded_again() {
     let data = Data::classes(&["a", "b"], 12);
     let dataset = dataset(&data);

@@ -2,7 +2,7 @@
 //!
 //! References: torchvision's `Resize`, `CenterCrop` and timm's `create_transform`, whose sizes and offsets are the same.
 
-use crate::{Image, Resampling, resize_by};
+use crate::{Image, Interpolation, Resampling, resize, resize_by};
 
 /// The value of what a letterbox adds: the middle of 0 to 255.
 pub const PADDING: u8 = 128;
@@ -53,13 +53,17 @@ impl Fit {
 
     /// What is left to do once a picture is scaled to [`Fit::scaled`]: its middle, or the picture in the middle of gray.
     pub fn place(self, scaled: Image, to: [u32; 2]) -> Image {
+        self.place_on(scaled, to, PADDING)
+    }
+
+    fn place_on(self, scaled: Image, to: [u32; 2], padding: u8) -> Image {
         let from = [scaled.height(), scaled.width()];
         if from == to {
             return scaled;
         }
         let channels = usize::from(scaled.channels());
         let [height, width] = to.map(|side| side as usize);
-        let mut data = vec![PADDING; height * width * channels];
+        let mut data = vec![padding; height * width * channels];
         // Where the two overlap: offsets in the picture, and in the input.
         let both = |axis: usize| {
             let (from, to) = (from[axis], to[axis]);
@@ -93,6 +97,13 @@ impl Framing {
     pub fn input(&self, image: &Image) -> Image {
         self.fit.apply(image, self.size, self.resampling)
     }
+
+    /// What the mask of a picture becomes when the picture becomes an input: moved as it is, its values not mixed, and 0 where a letterbox
+    /// adds rows or columns.
+    pub fn mask(&self, mask: &Image) -> Image {
+        let [height, width] = self.fit.scaled([mask.height(), mask.width()], self.size);
+        self.fit.place_on(resize(mask, width, height, Interpolation::Nearest), self.size, 0)
+    }
 }
 
 /// Half of what is cut off, halves to even, as Python's `round` has it.
@@ -113,7 +124,6 @@ pub fn shorter_side_at_most(from: [u32; 2], side: u32) -> [u32; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Interpolation;
 
     const LINEAR: Resampling = Resampling { interpolation: Interpolation::Linear, antialias: true };
 

@@ -1,8 +1,8 @@
 //! Shortcuts against the truth: facts that are planted into a real data set, and sets whose labels are shuffled.
 //!
-//! `shortcut_truth DATA [ROUNDS] [CLASSES]`: in each round the labels are shuffled, which leaves nothing to find, and then one fact is made to follow
+//! `shortcut_truth DATA [ROUNDS] [CLASSES [FIRST]]`: in each round the labels are shuffled, which leaves nothing to find, and then one fact is made to follow
 //! the shuffled label in a share of the images, which is to be found. With CLASSES, such as 9, the images get labels of so many classes instead, of
-//! which the first has 4 %, and that one is given away.
+//! which the first has 4 %, and that one is given away. With FIRST the rounds are numbered from it, and so drawn anew.
 
 use std::path::Path;
 
@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = arguments.next().ok_or("give a data set")?;
     let rounds: u32 = arguments.next().map_or(Ok(200), |rounds| rounds.parse())?;
     let classes: Option<u32> = arguments.next().map(|classes| classes.parse()).transpose()?;
+    let first: u32 = arguments.next().map_or(Ok(0), |first| first.parse())?;
     let options = ScanOptions { on_bad_image: OnBadImage::Skip, ..ScanOptions::default() };
     let mut dataset = scan(Path::new(&data), &options, None)?;
     let looked = look(&dataset, &Reading::default(), None, &|_| {}, &|| false)?;
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dataset.classes = (0..classes).map(|class| format!("class {class}")).collect();
     }
     let (mut quiet, mut found, mut planted) = (0u32, [0u32; PLANTS.len()], 0u32);
-    for round in 0..rounds {
+    for round in first..first + rounds {
         let mut stream = Stream::new(u64::from(round), Purpose::Bootstrap, 22, 0);
         let mut shuffled = labels.clone();
         stream.shuffle(&mut shuffled);

@@ -11,7 +11,7 @@ use pupila_loader::{Turn, turns};
 use pupila_train::{CheckedRecipe, Recipe, RecipeErrors, scan_for};
 use pupila_transforms::{SampleKey, Shape};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Draws of one image beside the original.
 const DRAWS: u32 = 11;
@@ -30,6 +30,8 @@ const NEXT_TO_NOTHING: f64 = 1.0;
 pub struct AugmentationOptions {
     /// One transformed image itself, in its own size; only for an image.
     pub single: bool,
+    /// The file of the image's mask, which is moved with it; only for an image. What it marks, all that is not 0, is tinted.
+    pub mask: Option<PathBuf>,
     /// Where decoded images are kept on disk, if anywhere.
     pub cache: Option<Cache>,
     /// What may stop it.
@@ -41,6 +43,8 @@ pub struct AugmentationOptions {
 pub struct Augmented {
     /// The picture.
     pub picture: Image,
+    /// The mask of a single image as it was moved, where one was given.
+    pub mask: Option<Image>,
     /// Images that it shows.
     pub images: usize,
     /// Images that cannot be read and are left out.
@@ -85,6 +89,12 @@ pub fn augmented(
                 "--single writes one transformed image, so it takes an image, not data",
             ));
         }
+        if let Some(mask) = &options.mask {
+            return Err(Error::request(format_args!(
+                "--mask {} is the mask of one image, so it is given with an image, not with data",
+                mask.display()
+            )));
+        }
         return batch(what, recipe, options);
     }
     one_image(what, recipe, options)
@@ -103,23 +113,40 @@ fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions)
         }
         whole => (whole.map_err(wrong)?, None),
     };
-    let image = recipe.input.rule().at_kept_size(recipe.input.rule().shown(image));
+    let mask = options.mask.as_deref().map(|path| mask_of(&image, path)).transpose()?;
+    let rule = recipe.input.rule();
+    let image = rule.at_kept_size(rule.shown(image));
+    let mask = mask.map(|mask| rule.mask_at_kept_size(mask));
     // Sample 0 of as many epochs as there are draws: so a seed shows the same pictures in the grid and alone.
     let draw = |epoch| {
         let key = SampleKey { seed: recipe.train.seed, epoch, sample: 0 };
-        recipe.varied(&image, key)
+        match &mask {
+            Some(mask) => recipe
+                .varied_with_mask(&image, mask, key)
+                .map(|(image, mask)| (image, Some(mask)))
+                .map_err(|error| Error::request(error)),
+            None => Ok((recipe.varied(&image, key)?, None)),
+        }
     };
     if options.single {
         let (skipped, filled) = (Vec::new(), filled.into_iter().collect());
-        return Ok(Augmented { picture: draw(1)?, images: 1, skipped, filled, alone: Vec::new() });
+        let (picture, mask) = draw(1)?;
+        return Ok(Augmented { picture, mask, images: 1, skipped, filled, alone: Vec::new() });
     }
     // In their own size many photographs would take gigabytes.
-    let mut cells = vec![Cell { image: shrunk(image.clone(), SIDE), caption: "original".into() }];
+    let cell = |(image, mask): (Image, Option<Image>), caption: &str| -> Result<Cell, Error> {
+        let image = match mask {
+            Some(mask) => tinted(image, &mask)?,
+            None => image,
+        };
+        Ok(Cell { image: shrunk(image, SIDE), caption: caption.to_owned() })
+    };
+    let mut cells = vec![cell((image.clone(), mask.clone()), "original")?];
     for epoch in 1..=DRAWS {
         if options.stop.is_set() {
             return Err(Error::Stopped("interrupted; nothing was written"));
         }
-        cells.push(Cell { image: shrunk(draw(epoch)?, SIDE), caption: String::new() });
+        cells.push(cell(draw(epoch)?, "")?);
     }
     let images = cells.len();
     let samples = (1..=DRAWS).map(|epoch| (&image, SampleKey { seed: recipe.train.seed, epoch, sample: 0 }));
@@ -127,7 +154,50 @@ fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions)
     let mut groups = vec![Group { heading: String::new(), cells }];
     let alone = by_themselves(recipe, &samples, options, &mut groups)?;
     let (skipped, filled) = (Vec::new(), filled.into_iter().collect());
-    Ok(Augmented { picture: contact_sheet(groups, COLUMNS, SIDE)?, images, skipped, filled, alone })
+    Ok(Augmented {
+        picture: contact_sheet(groups, COLUMNS, SIDE)?,
+        mask: None,
+        images,
+        skipped,
+        filled,
+        alone,
+    })
+}
+
+/// The mask of an image, from its file.
+fn mask_of(image: &Image, path: &Path) -> Result<Image, Error> {
+    let bytes = read_file(path).map_err(Error::io(Tried::Read, path))?;
+    let mask = decode_as(&bytes, 1, &Limits::default(), &Reading::default())
+        .map_err(|source| Error::PictureFile { path: path.to_owned(), source })?;
+    if (mask.width(), mask.height()) != (image.width(), image.height()) {
+        return Err(Error::request(format_args!(
+            "--mask {}: a mask is as wide and as high as its image, {} x {} pixels; this one has {} x {}",
+            path.display(),
+            image.width(),
+            image.height(),
+            mask.width(),
+            mask.height()
+        )));
+    }
+    Ok(mask)
+}
+
+/// What is mixed into the pixels that a mask marks, and its share.
+const TINT: ([u8; 3], u32) = ([255, 0, 255], 40);
+
+/// An image in color with what its mask marks tinted.
+fn tinted(image: Image, mask: &Image) -> Result<Image, Error> {
+    let (width, height) = (image.width(), image.height());
+    let (tint, percent) = TINT;
+    let mut data = image.to_channels(3)?.into_data();
+    for (pixel, &marked) in data.chunks_exact_mut(3).zip(mask.data()) {
+        if marked != 0 {
+            for (value, tint) in pixel.iter_mut().zip(tint) {
+                *value = ((u32::from(*value) * (100 - percent) + u32::from(tint) * percent) / 100) as u8;
+            }
+        }
+    }
+    Ok(Image::new(width, height, 3, data)?)
 }
 
 /// A row for each transform by itself, on the first of the images; how much it changes is measured on all of them.
@@ -254,7 +324,14 @@ fn batch(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions) -> 
         }
         let samples: Vec<(&Image, SampleKey)> = samples.iter().map(|(image, key)| (image, *key)).collect();
         let alone = by_themselves(recipe, &samples, options, &mut groups)?;
-        Ok(Augmented { picture: contact_sheet(groups, COLUMNS, SIDE)?, images, skipped, filled, alone })
+        Ok(Augmented {
+            picture: contact_sheet(groups, COLUMNS, SIDE)?,
+            mask: None,
+            images,
+            skipped,
+            filled,
+            alone,
+        })
     })
 }
 

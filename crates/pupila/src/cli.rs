@@ -270,6 +270,9 @@ pub(crate) struct Augment {
     /// Write one transformed image itself, in its own size; only for an image
     #[arg(long)]
     pub(crate) single: bool,
+    /// The mask of the image, which is moved with it: tinted in the grid, and with --single written beside FILE as FILE_mask.png
+    #[arg(long, value_name = "MASK")]
+    pub(crate) mask: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: Json,
 }

@@ -156,3 +156,83 @@ fn a_damaged_image_is_shown_as_far_as_it_goes_where_that_is_asked_for() {
     assert!(filled.stdout.contains("1 damaged image is used"), "{}", filled.stdout);
     assert!(read(&sandbox, "o.png").data().ends_with(&[128; 30]));
 }
+
+/// A mask of the same 240 pixels, which marks columns 4 to 9 of rows 2 to 7 with 200.
+fn mask() -> Image {
+    let value = |i: usize| if (4..10).contains(&(i % 20)) && (2..8).contains(&(i / 20)) { 200 } else { 0 };
+    Image::new(20, 12, 1, (0..240).map(value).collect()).unwrap()
+}
+
+#[test]
+fn a_mask_moves_with_its_image_to_the_input() {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("in.png"), encode_png(&picture()).unwrap()).unwrap();
+    std::fs::write(sandbox.path("m.png"), encode_png(&mask()).unwrap()).unwrap();
+    let single = |transforms: &str, more: &[&str]| {
+        let set = format!("augment.transforms={transforms}");
+        let mut typed =
+            vec!["augment", "in.png", "--mask", "m.png", "--single", "--out", "out.png", "--set", &set];
+        typed.extend(more.iter().flat_map(|set| ["--set", set]));
+        let ran = sandbox.run(&typed);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stdout.contains("out_mask.png: the mask"), "{}", ran.stdout);
+        (read(&sandbox, "out.png"), read(&sandbox, "out_mask.png"))
+    };
+    // Geometry moves both; colors leave the mask.
+    let (image, moved) = single("[{ horizontal_flip = { p = 1 } }, { invert_img = { p = 1 } }]", &[]);
+    for y in 0..12 {
+        for x in 0..20 {
+            let there = y * 20 + 19 - x;
+            assert_eq!(image.data()[(y * 20 + x) * 3], !picture().data()[there * 3]);
+            assert_eq!(moved.data()[(y * 20 + x) * 3], mask().data()[there]);
+        }
+    }
+    // What makes an input of an image makes one of its mask: the middle, or all of it on nothing.
+    let size = ["input.keep=whole", "input.size=[12, 12]"];
+    let (image, cut) = single("[]", &[&size[..], &["input.fit=crop", "input.crop_frac=1"]].concat());
+    assert_eq!([(image.width(), image.height()), (cut.width(), cut.height())], [(12, 12); 2]);
+    let red = |image: &Image, x: usize, y: usize| image.data()[(y * image.width() as usize + x) * 3];
+    let marked = |image: &Image| (0..144).filter(|i| red(image, i % 12, i / 12) == 200).count();
+    assert_eq!((red(&cut, 0, 2), red(&cut, 5, 7), red(&cut, 6, 7), marked(&cut)), (200, 200, 0, 36));
+    let (image, boxed) = single("[]", &[&size[..], &["input.fit=letterbox"]].concat());
+    assert_eq!((red(&image, 0, 0), red(&boxed, 0, 0)), (128, 0));
+    // 12 of 20 columns and 7 of 12 rows are left of it, and no value between.
+    let values: std::collections::BTreeSet<u8> = boxed.data().iter().copied().collect();
+    assert_eq!(values.into_iter().collect::<Vec<_>>(), [0, 200]);
+    assert!((8..=16).contains(&marked(&boxed)), "{}", marked(&boxed));
+
+    // In the grid it is a tint.
+    let ran = sandbox.run(&["augment", "in.png", "--mask", "m.png", "--out", "grid.png"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let grid = read(&sandbox, "grid.png");
+    // The picture is enlarged 11 times, 2 and 46 pixels from the corner of its square.
+    let at = |x: usize, y: usize| (46 + 8 + 11 * y) * grid.width() as usize + 8 + 2 + 11 * x;
+    let (marked, plain) = (at(5, 3) * 3, at(3, 3) * 3);
+    let was = u32::from(picture().data()[(3 * 20 + 5) * 3]);
+    assert_eq!(u32::from(grid.data()[marked]), (was * 60 + 255 * 40) / 100);
+    assert_eq!(grid.data()[plain], picture().data()[(3 * 20 + 3) * 3]);
+}
+
+#[test]
+fn a_mask_that_cannot_be_meant_is_refused() {
+    let sandbox = Sandbox::new();
+    std::fs::write(sandbox.path("in.png"), encode_png(&picture()).unwrap()).unwrap();
+    let small = Image::new(12, 20, 1, vec![1; 240]).unwrap();
+    std::fs::write(sandbox.path("small.png"), encode_png(&small).unwrap()).unwrap();
+    std::fs::write(sandbox.path("text.png"), "no picture").unwrap();
+    std::fs::write(sandbox.path("mine_mask.png"), "mine").unwrap();
+    let skin = skin();
+    let skin = skin.to_str().unwrap();
+    for (what, mask, more, said) in [
+        ("in.png", "small.png", &[][..], "20 x 12 pixels; this one has 12 x 20"),
+        ("in.png", "text.png", &[], "text.png is no image"),
+        ("in.png", "gone.png", &[], "gone.png"),
+        (skin, "small.png", &[], "given with an image, not with data"),
+        ("in.png", "in.png", &["--single"], "mine_mask.png is there already"),
+    ] {
+        let typed = [&["augment", what, "--mask", mask, "--out", "mine.png"], more].concat();
+        let ran = sandbox.run(&typed);
+        assert!(ran.code != Some(0) && ran.stderr.contains(said), "{said}: {}", ran.stderr);
+        assert!(!sandbox.path("mine.png").exists());
+    }
+}

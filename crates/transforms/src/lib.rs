@@ -119,7 +119,7 @@ pub use optical_distortion::{Distortion, LensMode, OpticalDistortion};
 pub use pad_if_needed::PadIfNeeded;
 pub use per_axis::{Axes, PerAxis};
 pub use perspective::{Corners, Perspective};
-pub use pipeline::Pipeline;
+pub use pipeline::{MaskError, Pipeline};
 pub use policy::{PolicyDraw, PolicyOp, PolicyStep};
 pub use posterize::{Bits, NumBits, Posterize};
 pub use problems::{ConfigError, ConfigErrors, Problem, Problems};

@@ -6,6 +6,17 @@ use crate::{
 };
 use pupila_image::{Image, ImageError};
 
+/// Why an image and its mask cannot be transformed together.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MaskError {
+    /// The mask is not as high and as wide as the image.
+    #[error("the mask: {0}")]
+    Shape(#[from] ShapeError),
+    /// A transform leaves no pixel.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
 /// Transforms in the order in which they apply.
 #[derive(Debug, Default)]
 pub struct Pipeline {
@@ -111,6 +122,25 @@ impl Pipeline {
     /// Where a transform leaves no pixel.
     pub fn apply_to_image(&self, image: &Image, key: SampleKey) -> Result<Image, ImageError> {
         in_frame(image, |frame| self.apply(frame, key))
+    }
+
+    /// Transforms one image and its mask by the same draws, apart from any training (see [`Self::apply_with_mask`]).
+    ///
+    /// # Errors
+    /// Where the mask is not as high and as wide as the image, or a transform leaves no pixel.
+    pub fn apply_to_image_and_mask(
+        &self,
+        image: &Image,
+        mask: &Image,
+        key: SampleKey,
+    ) -> Result<(Image, Image), MaskError> {
+        let mut fits = Ok(());
+        let mut moved = Ok(mask.clone());
+        let image = in_frame(image, |frame| {
+            moved = in_frame(mask, |mask| fits = self.apply_with_mask(frame, mask, key));
+        })?;
+        fits?;
+        Ok((image, moved?))
     }
 
     /// The transform at a place alone on one image, always applied whatever its `p`; the image as it is where there is none.

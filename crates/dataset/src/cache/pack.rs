@@ -312,7 +312,12 @@ impl Cache {
 
     /// The packs of the images that a rule keeps; inputs of every size are made of them.
     pub(crate) fn kept_shelf(&self, rule: &ResizeRule) -> Shelf {
-        let name = format!("{}x{}{}", kept_name(rule), rule.channels, decoding_name(rule));
+        let decoding = match rule.keep {
+            // How pictures would be resized is no matter here: one copy serves every interpolation.
+            Some(Keep::Whole) => reading_name(rule),
+            Some(Keep::ShorterSide(_)) | None => decoding_name(rule),
+        };
+        let name = format!("{}x{}{decoding}", kept_name(rule), rule.channels);
         Shelf { folder: self.pixels_dir().join(name), form: Form::OwnSizes(rule.channels) }
     }
 
@@ -492,10 +497,16 @@ fn kept_name(rule: &ResizeRule) -> String {
 
 /// Everything of a rule that decides what a pixel is, but for sizes.
 fn decoding_name(rule: &ResizeRule) -> String {
-    let ResizeRule { interpolation, antialias, scaled_decoding, reading, .. } = rule;
+    let ResizeRule { interpolation, antialias, scaled_decoding, .. } = rule;
     let antialias = if *antialias { "-antialias" } else { "" };
     let scaled = if *scaled_decoding { "-scaled" } else { "" };
-    let white = reading.white.map_or(String::new(), |white| format!("-white{white}"));
-    let below = reading.background.map_or(String::new(), |[r, g, b]| format!("-on{r:02x}{g:02x}{b:02x}"));
-    format!("-{interpolation}{antialias}{scaled}{white}{below}-d{DECODER}")
+    format!("-{interpolation}{antialias}{scaled}{}", reading_name(rule))
+}
+
+/// Everything of a rule that decides what a pixel of a picture is that is not resized.
+fn reading_name(rule: &ResizeRule) -> String {
+    let white = rule.reading.white.map_or(String::new(), |white| format!("-white{white}"));
+    let below =
+        rule.reading.background.map_or(String::new(), |[r, g, b]| format!("-on{r:02x}{g:02x}{b:02x}"));
+    format!("{white}{below}-d{DECODER}")
 }

@@ -1,10 +1,10 @@
 //! A recipe in which nothing is wrong, with what was worked out of it while it was checked.
 
 use super::{Fault, Monitor, Origin, Recipe, RecipeErrors, schema};
-use pupila_image::{Image, ImageError};
+use pupila_image::{Framing, Image, ImageError};
 use pupila_loader::makes_inputs;
 use pupila_network::architectures;
-use pupila_transforms::{Pipeline, RandomResizedCrop, SampleKey, Transform, TransformConfig};
+use pupila_transforms::{MaskError, Pipeline, RandomResizedCrop, SampleKey, Transform, TransformConfig};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -166,11 +166,33 @@ impl CheckedRecipe {
     /// Where a transform leaves no pixel.
     pub fn varied(&self, image: &Image, key: SampleKey) -> Result<Image, ImageError> {
         let varied = self.pipeline.apply_to_image(image, key)?;
+        Ok(match self.framing_of_varied() {
+            Some(framing) => framing.input(&varied),
+            None => varied,
+        })
+    }
+
+    /// An image to train on, as [`Self::varied`] has it, with its mask, which is moved, cut and resized with it; its values are not mixed.
+    ///
+    /// # Errors
+    /// Where the mask is not as high and as wide as the image, or a transform leaves no pixel.
+    pub fn varied_with_mask(
+        &self,
+        image: &Image,
+        mask: &Image,
+        key: SampleKey,
+    ) -> Result<(Image, Image), MaskError> {
+        let (image, mask) = self.pipeline.apply_to_image_and_mask(image, mask, key)?;
+        Ok(match self.framing_of_varied() {
+            Some(framing) => (framing.input(&image), framing.mask(&mask)),
+            None => (image, mask),
+        })
+    }
+
+    /// What makes an input of a varied image; none where it is one already.
+    fn framing_of_varied(&self) -> Option<Framing> {
         let rule = self.input.rule();
-        if rule.keeps() && !makes_inputs(&self.pipeline, self.input.shape()) {
-            return Ok(rule.framing().input(&varied));
-        }
-        Ok(varied)
+        (rule.keeps() && !makes_inputs(&self.pipeline, self.input.shape())).then(|| rule.framing())
     }
 
     /// The names of the transforms of the caller's own, which a recipe file cannot name.
