@@ -20,7 +20,7 @@ fn main() -> Result<(), Failed> {
     let count = gray.len() / (SIDE * SIDE);
     let clock = std::time::Instant::now();
     let gray: Vec<&[u8]> = gray.chunks_exact(SIDE * SIDE).collect();
-    let found = near::find(&gray, &vec![(side, side); count], &|| false).ok_or("interrupted")?;
+    let found = near::find(&gray, &vec![(side, side); count], None, &|| false).ok_or("interrupted")?;
     println!(
         "{count} pictures: {:.1} s, {} pairs, {} unjudged",
         clock.elapsed().as_secs_f64(),

@@ -182,7 +182,7 @@ fn main() -> Result<(), Failed> {
     let sizes: Vec<(u32, u32)> = looked.iter().map(|l| l.1).collect();
 
     let clock = std::time::Instant::now();
-    let found = near::find(&gray, &sizes, &|| false).ok_or("interrupted")?;
+    let found = near::find(&gray, &sizes, None, &|| false).ok_or("interrupted")?;
     println!(
         "{} pictures, {} planted: {:.1} s, {} pairs, {} unjudged",
         n,

@@ -43,7 +43,7 @@ pub(crate) fn near_groups(
     let first: Vec<(usize, &Measurement)> = looked.seen().filter(is_first).collect();
     let gray: Vec<&[u8]> = first.iter().map(|&(at, _)| looked.gray(at)).collect();
     let sizes: Vec<(u32, u32)> = first.iter().map(|(_, measurement)| measurement.size).collect();
-    let found = near::find(&gray, &sizes, interrupted)?;
+    let found = near::find(&gray, &sizes, looked.folder.as_deref(), interrupted)?;
     let groups = near::groups(first.len(), &found.pairs).into_iter().map(|group| {
         // They are sorted by the earlier one.
         let from = found.pairs.partition_point(|pair| pair.a < group[0]);

@@ -1,6 +1,7 @@
 //! One pass over the files of a data set.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,6 +24,8 @@ pub struct Looked {
     pub measurements: Vec<Option<Measurement>>,
     /// Of each sample its thumbnails; zeros of a bad image. They are not held in memory where there are many.
     pub thumbnails: Rows,
+    /// Where such files are kept; the system's folder for temporary ones, where there is none.
+    pub folder: Option<PathBuf>,
     /// The bad images.
     pub bad: Vec<Skipped>,
     /// How many measurements came from the cache.
@@ -63,7 +66,7 @@ pub enum LookError {
     #[error("{}: {error}; make the picture smaller, or give the process more memory", path.display())]
     Memory {
         /// The picture.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// How much it takes.
         error: DecodeError,
     },
@@ -87,7 +90,11 @@ pub fn look(
     // Under another reading the measurement of the same content is another.
     let cache = cache.filter(|_| *reading == Reading::default());
     let samples = &dataset.samples;
-    let mut looked = Looked { measurements: vec![None; samples.len()], ..Looked::default() };
+    let mut looked = Looked {
+        measurements: vec![None; samples.len()],
+        folder: folder.map(Path::to_owned),
+        ..Looked::default()
+    };
     let mut thumbnails = Writer::new(samples.len(), record::THUMBS, folder);
     let mut cameras = Cameras::default();
     if let Some(cache) = cache {

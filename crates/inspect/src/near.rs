@@ -14,10 +14,12 @@ mod hash;
 mod turn;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use crate::SIDE;
+use crate::rows::{Rows, Writer};
 use align::{Fit, Template};
 use detail::{COARSE, Level, Packed};
 use filter::{Candidate, Limits};
@@ -90,16 +92,29 @@ const DETAIL: f32 = 0.1;
 /// The near duplicates among pictures: `gray: [n]`, each the luma `[SIDE, SIDE]` of one squeezed into a square; `sizes: [n]`, columns and rows of each
 /// before. `None` where `interrupted`, which is asked for every few pictures, says so.
 ///
-/// The same for every number of threads. All pairs are compared: of 100,000 pictures, 4e10 in eight turns.
-pub fn find(gray: &[&[u8]], sizes: &[(u32, u32)], interrupted: &(dyn Fn() -> bool + Sync)) -> Option<Found> {
-    let values = hash::values_of_all(gray);
-    let (coarse, flat): (Vec<Packed>, Vec<bool>) = gray
-        .par_iter()
-        .map(|gray| {
+/// The same for every number of threads. All pairs are compared: of 100,000 pictures, 4e10 in eight turns. What is compared of many pictures is
+/// kept in a file in `folder`, or else in the system's folder for temporary files, and mapped.
+pub fn find(
+    gray: &[&[u8]],
+    sizes: &[(u32, u32)],
+    folder: Option<&Path>,
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Option<Found> {
+    let values = hash::values_of_all(gray, folder);
+    let mut flat = Vec::with_capacity(gray.len());
+    let mut coarse = Writer::new(gray.len(), COARSE * COARSE, folder);
+    for part in gray.chunks(hash::PART) {
+        let level = |gray: &&[u8]| {
             let level = Level::of(gray);
             (Packed::of(&level), level.amount() < DETAIL)
-        })
-        .unzip();
+        };
+        let levels: Vec<(Packed, bool)> = part.par_iter().map(level).collect();
+        for (packed, is_flat) in levels {
+            coarse.put(flat.len(), &packed.0);
+            flat.push(is_flat);
+        }
+    }
+    let coarse = coarse.finish();
     let apart = |a: usize, b: usize, turn: Turn| other_shape(turn.of_size(sizes[a]), sizes[b]);
     let picture = |at: usize| Picture { gray: gray[at], size: sizes[at] };
     // A picture's candidates are looked at as soon as they are known: of all pictures they would be more than the thumbnails.
@@ -129,15 +144,15 @@ fn similar<'a>(
     a: usize,
     candidates: &[Candidate],
     picture: &impl Fn(usize) -> Picture<'a>,
-    coarse: &[Packed],
+    coarse: &Rows,
 ) -> (Vec<Near>, bool) {
-    let own = coarse[a].level();
+    let own = Packed::level(coarse.get(a));
     let mut templates: [Option<Template<COARSE>>; 8] = Default::default();
     let mut fits: Vec<(f32, &Candidate, Fit)> = Vec::new();
     for candidate in candidates {
         let template =
             templates[candidate.turn as usize].get_or_insert_with(|| Template::new(&own, candidate.turn));
-        let other = coarse[candidate.b as usize].level();
+        let other = Packed::level(coarse.get(candidate.b as usize));
         if let Some((like, fit)) = laid_on(template, &other, Fit::NONE, COARSE_LIKE) {
             fits.push((like, candidate, fit));
         }

@@ -67,6 +67,6 @@ impl Images {
             })
             .collect();
         let gray: Vec<&[u8]> = gray.chunks_exact(SIDE * SIDE).collect();
-        near::find(&gray, &sizes, &|| false).map(|found| found.pairs).unwrap_or_default()
+        near::find(&gray, &sizes, None, &|| false).map(|found| found.pairs).unwrap_or_default()
     }
 }

@@ -19,8 +19,8 @@ pub(super) const COARSE: usize = 16;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Level<const N: usize>(pub [[f32; N]; N]);
 
-/// The details at the coarsest size in a quarter of the memory.
-pub(super) struct Packed([i8; COARSE * COARSE]);
+/// The details at the coarsest size in a quarter of the memory: a byte for each, of two's complement.
+pub(super) struct Packed(pub [u8; COARSE * COARSE]);
 
 impl<const N: usize> Level<N> {
     /// The details of a thumbnail shrunk by a whole number. `gray: [SIDE, SIDE]`
@@ -85,15 +85,16 @@ impl Packed {
     pub fn of(level: &Level<COARSE>) -> Packed {
         let mut packed = [0; COARSE * COARSE];
         for (packed, value) in packed.iter_mut().zip(level.0.as_flattened()) {
-            *packed = (value * STEPS).round().clamp(-127.0, 127.0) as i8;
+            *packed = ((value * STEPS).round().clamp(-127.0, 127.0) as i8).cast_unsigned();
         }
         Packed(packed)
     }
 
-    pub fn level(&self) -> Level<COARSE> {
+    /// The details of its bytes.
+    pub fn level(packed: &[u8]) -> Level<COARSE> {
         let mut level = Level([[0.0; COARSE]; COARSE]);
-        for (value, &packed) in level.0.as_flattened_mut().iter_mut().zip(&self.0) {
-            *value = f32::from(packed) / STEPS;
+        for (value, &packed) in level.0.as_flattened_mut().iter_mut().zip(packed) {
+            *value = f32::from(packed.cast_signed()) / STEPS;
         }
         level
     }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Turn;
-use super::hash::{LOW, Values, bits, turned};
+use super::hash::{LOW, Table, Values, bits, turned};
 
 /// Rows that are gone through together, so that the bits of a block of columns are read from the nearest cache.
 const ROWS: usize = 32;
@@ -34,14 +34,14 @@ pub(super) struct Limits {
 /// What `judge(a, candidates)` says of each picture and the later ones that are perhaps the same when it is turned, the best first. `skip` says which
 /// are left out, `apart(a, b, turn)` which pairs. `None` where `interrupted`, which is asked before every [`ROWS`] pictures, says so.
 pub(super) fn each<T: Send>(
-    values: &[Values],
+    values: &Table,
     skip: &[bool],
     limits: Limits,
     apart: impl Fn(usize, usize, Turn) -> bool + Sync,
     interrupted: &(dyn Fn() -> bool + Sync),
     judge: impl Fn(usize, &[Candidate]) -> T + Sync,
 ) -> Option<Vec<T>> {
-    let columns: Vec<u64> = values.par_iter().map(bits).collect();
+    let columns: Vec<u64> = (0..values.len()).into_par_iter().map(|at| bits(&values.get(at))).collect();
     let blocks: Option<Vec<Vec<T>>> = (0..values.len().div_ceil(ROWS))
         .into_par_iter()
         .map(|block| {
@@ -50,7 +50,7 @@ pub(super) fn each<T: Send>(
             }
             let rows = block * ROWS..((block + 1) * ROWS).min(values.len());
             let turns: Vec<[Values; 8]> =
-                rows.clone().map(|a| Turn::ALL.map(|turn| turned(&values[a], turn))).collect();
+                rows.clone().map(|a| Turn::ALL.map(|turn| turned(&values.get(a), turn))).collect();
             let signs: Vec<[u64; 8]> =
                 turns.iter().map(|turns| std::array::from_fn(|t| bits(&turns[t]))).collect();
             let mut found: Vec<Vec<Candidate>> = vec![Vec::new(); rows.len()];
@@ -68,7 +68,7 @@ pub(super) fn each<T: Send>(
                         if b <= a || skip[b] {
                             continue;
                         }
-                        let like = dot(&turns[i][t], &values[b]);
+                        let like = dot(&turns[i][t], &values.get(b));
                         if like < limits.like || apart(a, b, turn) {
                             continue;
                         }

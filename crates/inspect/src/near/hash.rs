@@ -5,11 +5,13 @@
 //! the middle, what all have in common tells none apart.
 
 use std::f32::consts::PI;
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::Turn;
 use crate::SIDE;
+use crate::rows::{Rows, Writer};
 
 /// Frequencies of each axis, from 0.
 pub(super) const LOW: usize = 8;
@@ -62,40 +64,99 @@ fn normalize(values: &mut Values) {
     }
 }
 
+/// The values of pictures, kept as [`Rows`]: those of many are pages of a file.
+pub(super) struct Table {
+    rows: Rows,
+    count: usize,
+}
+
+/// Pictures whose values are in memory at once.
+pub(super) const PART: usize = 2048;
+
+impl Table {
+    /// How many pictures there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Those of one picture.
+    pub fn get(&self, at: usize) -> Values {
+        let mut values = [0.0; LOW * LOW];
+        for (value, bytes) in values.iter_mut().zip(self.rows.get(at).as_chunks::<4>().0) {
+            *value = f32::from_le_bytes(*bytes);
+        }
+        values
+    }
+
+    /// What `of` makes of each place; `see` is shown all in their order.
+    fn made(
+        count: usize,
+        folder: Option<&Path>,
+        of: impl Fn(usize) -> Values + Sync,
+        mut see: impl FnMut(&Values),
+    ) -> Table {
+        let mut rows = Writer::new(count, 4 * LOW * LOW, folder);
+        let mut row = [0; 4 * LOW * LOW];
+        for start in (0..count).step_by(PART) {
+            let part: Vec<Values> = (start..(start + PART).min(count)).into_par_iter().map(&of).collect();
+            for (at, values) in (start..).zip(&part) {
+                see(values);
+                for (bytes, value) in row.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+                    *bytes = value.to_le_bytes();
+                }
+                rows.put(at, &row);
+            }
+        }
+        Table { rows: rows.finish(), count }
+    }
+}
+
 /// The values of all the pictures, each against the mean of its frequency, over its deviation, then of length 1. `gray: [n]`, each `[SIDE, SIDE]`
 ///
 /// Mean and deviation are those over the pictures in all eight turns, so that turning still only swaps values and changes signs.
-pub(super) fn values_of_all(gray: &[&[u8]]) -> Vec<Values> {
+pub(super) fn values_of_all(gray: &[&[u8]], folder: Option<&Path>) -> Table {
     let cosines = cosines();
-    let mut all: Vec<Values> = gray.par_iter().map(|gray| frequencies(gray, &cosines)).collect();
-    let (mut mean, mut deviation) = ([0.0; LOW * LOW], [0.0; LOW * LOW]);
-    let count = all.len() as f32 + PRIOR;
-    for v in 0..LOW {
-        for u in 0..LOW {
-            let both = [v * LOW + u, u * LOW + v];
-            // f64, since a hundred thousand are summed, in their order.
-            let sum = |of: &dyn Fn(f32) -> f32| {
-                all.iter()
-                    .map(|values| f64::from(of(values[both[0]])) + f64::from(of(values[both[1]])))
-                    .sum::<f64>() as f32
-                    / 2.0
-            };
-            if v % 2 == 0 && u % 2 == 0 {
-                mean[both[0]] = sum(&|value| value) / count;
+    // f64, since a hundred thousand are summed, in their order.
+    let (mut sums, mut squares) = ([0.0f64; LOW * LOW], [0.0f64; LOW * LOW]);
+    let all = Table::made(
+        gray.len(),
+        folder,
+        |at| frequencies(gray[at], &cosines),
+        |values| {
+            for i in 0..LOW * LOW {
+                sums[i] += f64::from(values[i]) + f64::from(values[transposed(i)]);
+                let [square, other] =
+                    [values[i], values[transposed(i)]].map(|value| f64::from(value * value));
+                squares[i] += square + other;
             }
-            // Of photographs, amplitudes fall as one over the frequency.
-            let frequency = ((u * u + v * v) as f32).max(1.0);
-            let square = (sum(&|value| value * value) + PRIOR * 0.1 / frequency) / count;
-            deviation[both[0]] = (square - mean[both[0]] * mean[both[0]]).max(1e-8).sqrt();
+        },
+    );
+    let (mut mean, mut deviation) = ([0.0; LOW * LOW], [0.0; LOW * LOW]);
+    let count = gray.len() as f32 + PRIOR;
+    for i in 0..LOW * LOW {
+        let (v, u) = (i / LOW, i % LOW);
+        if v % 2 == 0 && u % 2 == 0 {
+            mean[i] = sums[i] as f32 / 2.0 / count;
         }
+        // Of photographs, amplitudes fall as one over the frequency.
+        let frequency = ((u * u + v * v) as f32).max(1.0);
+        let square = (squares[i] as f32 / 2.0 + PRIOR * 0.1 / frequency) / count;
+        deviation[i] = (square - mean[i] * mean[i]).max(1e-8).sqrt();
     }
-    all.par_iter_mut().for_each(|values| {
+    let against_mean = |at| {
+        let mut values = all.get(at);
         for i in 1..LOW * LOW {
             values[i] = (values[i] - mean[i]) / deviation[i];
         }
-        normalize(values);
-    });
-    all
+        normalize(&mut values);
+        values
+    };
+    Table::made(gray.len(), folder, against_mean, |_| ())
+}
+
+/// The frequency with its axes exchanged.
+fn transposed(i: usize) -> usize {
+    i % LOW * LOW + i / LOW
 }
 
 /// The signs of the values, the first as the lowest bit.

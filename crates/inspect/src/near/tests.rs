@@ -35,7 +35,7 @@ fn window(image: &Image, left: u32, top: u32, side: u32) -> Image {
 
 fn found(thumbnails: &[Vec<u8>]) -> Found {
     let gray: Vec<&[u8]> = thumbnails.iter().map(|gray| &gray[..]).collect();
-    find(&gray, &vec![(SIDE_OF_SOURCE, SIDE_OF_SOURCE); thumbnails.len()], &|| false).unwrap()
+    find(&gray, &vec![(SIDE_OF_SOURCE, SIDE_OF_SOURCE); thumbnails.len()], None, &|| false).unwrap()
 }
 
 #[test]
@@ -44,7 +44,10 @@ fn the_values_of_the_turned_picture_are_the_turned_values() {
     for turn in Turn::ALL {
         let turned = gray.each_ref().map(|gray| turn.of_square(gray, SIDE));
         // Mean and deviation are those of all eight turns.
-        let values_of = |all: &[Vec<u8>; 3]| hash::values_of_all(&all.each_ref().map(|gray| &gray[..]));
+        let values_of = |all: &[Vec<u8>; 3]| {
+            let table = hash::values_of_all(&all.each_ref().map(|gray| &gray[..]), None);
+            [0, 1, 2].map(|at| table.get(at))
+        };
         let (values, of_turned) = (values_of(&gray), values_of(&turned));
         for (values, of_turned) in values.iter().zip(&of_turned) {
             let expected = hash::turned(values, turn);
@@ -110,7 +113,7 @@ fn flat_pictures_and_gradients_are_near_to_nothing() {
 fn a_picture_of_another_shape_is_no_turned_copy() {
     let gray = thumbnail(&picture(6));
     let turned = Turn::Clockwise.of_square(&gray, SIDE);
-    let pairs = |sizes| find(&[&turned, &gray], sizes, &|| false).unwrap().pairs.len();
+    let pairs = |sizes| find(&[&turned, &gray], sizes, None, &|| false).unwrap().pairs.len();
     assert_eq!(pairs(&[(300, 200), (200, 300)]), 1);
     assert_eq!(pairs(&[(300, 200), (300, 200)]), 0);
     assert_eq!(pairs(&[(200, 200), (300, 200)]), 1);
@@ -129,9 +132,9 @@ fn many_similar_ones_are_no_copies_and_a_copy_among_them_is() {
 fn nothing_is_compared_once_it_is_to_stop() {
     let thumbnails: Vec<Vec<u8>> = (0..40).map(|number| thumbnail(&picture(number))).collect();
     let gray: Vec<&[u8]> = thumbnails.iter().map(|gray| &gray[..]).collect();
-    assert_eq!(find(&gray, &[(SIDE_OF_SOURCE, SIDE_OF_SOURCE); 40], &|| true), None);
+    assert_eq!(find(&gray, &[(SIDE_OF_SOURCE, SIDE_OF_SOURCE); 40], None, &|| true), None);
     // The first rows are compared, and what comes after they were asked for is not.
-    let values = hash::values_of_all(&gray);
+    let values = hash::values_of_all(&gray, None);
     let judged = AtomicUsize::new(0);
     let one = |a: usize, _: &[Candidate]| {
         judged.fetch_add(1, Ordering::Relaxed);
