@@ -2,13 +2,16 @@
 needed (a search's journal, MLflow's ledger) is told with path and cause, and can be gone on with."""
 
 import csv
+import errno
 import hashlib
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import PUPILA, SKIN
+from mlflow_server import sent_metrics
 
 MESSAGES = {
     "ENOSPC": "No space left on device",
@@ -98,3 +101,81 @@ def test_a_search_whose_journal_fails_says_so_and_can_be_gone_on_with(folder):
                 rows = [(row["number"], row["state"], row["value"]) for row in csv.DictReader(file)]
             assert rows == expected, (call, error, at)
     assert failed >= 20, failed
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    """A library that makes one call fail: strace 6.1 counts calls by thread, and knows no part of a path."""
+    library = tmp_path_factory.mktemp("shim") / "failing_calls.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, Path(__file__).with_name("failing_calls.c"), "-ldl"], check=True)
+    return library
+
+
+def run_failing(folder, shim, arguments, call, part, at, error):
+    """Runs the program with the `at`-th call on a path with this part made to fail: whether there was such a call, and what the program said."""
+    happened = folder / "happened"
+    happened.unlink(missing_ok=True)
+    faults = {"LD_PRELOAD": shim, "FAIL_CALL": call, "FAIL_PATH": part, "FAIL_AT": at, "FAIL_ERROR": getattr(errno, error), "FAIL_DONE": happened}
+    places = {"PUPILA_CACHE_DIR": folder / "cache", "PUPILA_STATE_DIR": folder / "state"}
+    environment = os.environ | {name: str(value) for name, value in (faults | places).items()}
+    done = subprocess.run(list(map(str, [PUPILA, *arguments])), cwd=folder, env=environment, capture_output=True, text=True)
+    assert "panicked" not in done.stderr, done.stderr
+    return happened.exists(), done
+
+
+@pytest.mark.parametrize("held", ["memory", "cache"])
+def test_a_cache_that_cannot_be_written_costs_time_alone(folder, shim, held):
+    data = folder / "data"
+    for split in ["train", "val"]:
+        for of_class in ["nevus", "melanoma"]:
+            (data / split / of_class).mkdir(parents=True)
+            for file in sorted((SKIN / split / of_class).iterdir())[:3]:
+                shutil.copy(file, data / split / of_class)
+    train = ["train", data, "--epochs", 1, "--set", "train.batch=4", "--size", 16, "--set", f"data.hold={held}", "--name"]
+    _, done = run(folder, [*train, "tiny"])
+    assert done.returncode == 0, done.stderr
+    expected = model(folder, "tiny")
+    failed = set()
+    for call, error in [(call, error) for call in ["create", "write", "rename", "mkdir"] for error in ["ENOSPC", "EIO", "EACCES"]]:
+        for at in range(1, 40):
+            for name in ["cache", "runs"]:
+                shutil.rmtree(folder / name, ignore_errors=True)
+            has_failed, done = run_failing(folder, shim, [*train, "tiny"], call, "/cache", at, error)
+            if not has_failed:
+                break
+            failed.add((call, at))
+            assert done.returncode == 0, (call, error, at, done.stderr)
+            assert model(folder, "tiny") == expected, (call, error, at)
+            said = [line for line in (done.stdout + done.stderr).splitlines() if "the cache cannot use" in line]
+            assert len(said) == 1 and MESSAGES[error] in said[0], (call, error, at, done.stdout, done.stderr)
+            assert not list(folder.glob("cache/**/*.tmp")), (call, error, at)
+            # What was written is whole: the next run has the same model by it.
+            _, done = run(folder, [*train, "again"])
+            assert done.returncode == 0 and model(folder, "again") == expected, (call, error, at, done.stderr)
+    assert {call for call, _ in failed} == {"create", "write", "rename", "mkdir"} and len(failed) >= 8, failed
+
+
+def test_a_ledger_that_cannot_be_written_is_told_and_nothing_is_sent_twice(folder, shim, server, client):
+    train = ["train", SKIN, "--epochs", 1, "--set", "train.batch=64", "--size", 16, "--set", "model.hidden=[4]", "--name"]
+    failed = set()
+    for call, error in [("create", "EACCES"), ("create", "EMFILE"), ("write", "ENOSPC"), ("write", "EIO"), ("rename", "EIO"), ("rename", "ENOSPC")]:
+        for at in range(1, 40):
+            name = f"{call}-{error}-{at}"
+            _, done = run(folder, [*train, name])
+            assert done.returncode == 0, done.stderr
+            sync = ["sync", f"runs/{name}", "--mlflow", server.uri, "--experiment", "ledgers"]
+            has_failed, done = run_failing(folder, shim, sync, call, f"runs/{name}/mlflow/", at, error)
+            if not has_failed:
+                break
+            failed.add((call, at))
+            said = done.stdout + done.stderr
+            assert done.returncode == 1 and MESSAGES[error] in said and f"runs/{name}/mlflow" in said, (name, done.returncode, said)
+            _, again = run(folder, sync)
+            assert again.returncode == 0, (name, again.stderr)
+            experiment = client.get_experiment_by_name("ledgers")
+            runs = client.search_runs([experiment.experiment_id], f"attributes.run_name = '{name}'")
+            assert len(runs) == 1, (name, len(runs))
+            for tag, values in sent_metrics(folder / "runs" / name).items():
+                history = sorted((m.step, m.timestamp, m.value) for m in client.get_metric_history(runs[0].info.run_id, tag))
+                assert history == values, (name, tag)
+    assert {call for call, _ in failed} == {"create", "write", "rename"} and len(failed) >= 8, failed

@@ -32,12 +32,22 @@ pub(super) fn send(
     if let Some(id) = delivery.ledger.model_id.clone() {
         let ready = json!({ "model_id": id, "status": "LOGGED_MODEL_READY" });
         delivery.client.patch(&format!("mlflow/logged-models/{}", escaped(&id)), &ready)?;
-        let models = json!([{ "model_id": id, "step": step }]);
-        delivery
-            .client
-            .post("mlflow/runs/outputs", &json!({ "run_id": delivery.run_id(), "models": models }))?;
+        tell_output(delivery, &id, step)?;
     }
     Ok(register(delivery, &root)?)
+}
+
+/// Makes the model an output of the run. Told twice, MLflow's database refuses it, so it is asked first: an earlier attempt may have come
+/// so far and not have been noted.
+fn tell_output(delivery: &Delivery, model: &str, step: u64) -> Result<(), ClientError> {
+    let (client, run_id) = (&delivery.client, delivery.run_id());
+    let run = client.get(&format!("mlflow/runs/get?run_id={}", escaped(&run_id)))?;
+    let told = run["run"]["outputs"]["model_outputs"].as_array();
+    if !told.is_some_and(|outputs| outputs.iter().any(|output| output["model_id"] == model)) {
+        let models = json!([{ "model_id": model, "step": step }]);
+        client.post("mlflow/runs/outputs", &json!({ "run_id": run_id, "models": models }))?;
+    }
+    Ok(())
 }
 
 /// Makes the metrics of the result those of the logged model too, so that its page shows them; a server without logged models
