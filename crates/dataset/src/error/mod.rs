@@ -1,5 +1,6 @@
 //! Everything that can be wrong with the data, in words for the person whose data it is.
 
+pub(crate) mod formats;
 mod idx;
 mod words;
 
@@ -97,6 +98,18 @@ pub enum ScanError {
     NotData {
         /// The file.
         path: PathBuf,
+    },
+    /// Files of other programs, which can be turned into what is read here.
+    #[error("{path} holds {what}, which is not read here: type\n  {line}\nand name {out}", path = shown_path(path), out = shown_path(out))]
+    OtherFormat {
+        /// What was named.
+        path: PathBuf,
+        /// What is there.
+        what: String,
+        /// The line that turns it into what is read.
+        line: String,
+        /// What the line writes.
+        out: PathBuf,
     },
     /// A folder or file cannot be opened.
     #[error("cannot read {path}: {source}", path = shown_path(path))]
@@ -271,7 +284,7 @@ pub enum ScanError {
     },
     /// Classes to be validated or tested that cannot be learnt.
     #[error("the {split} set has classes that the training set lacks: {list}; rename them (data.rename does so for a run), \
-        add them to train, or leave them out with data.exclude", list = list(classes))]
+        add them to train, or leave them out: {line}", list = list(classes), line = words::without_classes(classes))]
     UnknownClasses {
         /// Where they are.
         split: Split,

@@ -153,9 +153,11 @@ pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
     let twice =
         Split::ALL.into_iter().find(|split| splits.iter().filter(|of| **of == Some(*split)).count() > 1);
     let how = match twice {
-        Some(split) => {
-            format!("write the rows of those called after {split} into one, and leave out the others")
-        }
+        Some(split) => format!(
+            "say which are read by patterns of their names, such as by --set 'data.lists=[{}]', or write the rows of those called after {split} into one, \
+             and leave out the others",
+            of_one_kind(tables, &splits).join(", ")
+        ),
         None => {
             let others = tables.iter().zip(&splits).filter(|(_, of)| of.is_none());
             let others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
@@ -174,6 +176,21 @@ pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
     format!("{text}; {how}")
 }
 
+/// The first table of each split, in the words of the first of them: `images_variant_test` goes with `images_variant_train`.
+fn of_one_kind(tables: &[String], splits: &[Option<Split>]) -> Vec<String> {
+    let name = |table: &String| Path::new(table).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let like = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let all: Vec<(String, Split)> =
+        tables.iter().zip(splits).filter_map(|(table, split)| Some((name(table), (*split)?))).collect();
+    let Some((first, _)) = all.iter().find(|(_, split)| *split == Split::Train) else { return Vec::new() };
+    let of = |wanted: Split| {
+        let of_split = all.iter().filter(|(_, split)| *split == wanted);
+        // Of those that begin alike the shorter name: `train` and not `trainval`.
+        of_split.max_by_key(|(table, _)| (like(table, first), std::cmp::Reverse(table.len()))).map(|(table, _)| in_a_shell(table))
+    };
+    Split::ALL.into_iter().filter_map(of).collect()
+}
+
 /// What to type to leave masks out, or to take them.
 pub(super) fn without_masks(exclude: &[String], has_splits: bool) -> String {
     let take = if has_splits { "" } else { "; if they are to be classified: --set data.train=." };
@@ -187,6 +204,12 @@ pub(crate) fn exclude_line(exclude: &[String]) -> String {
     }
     let quoted: Vec<String> = exclude.iter().map(|pattern| in_a_shell(pattern)).collect();
     format!("--set 'data.exclude=[{}]' leaves them out", quoted.join(", "))
+}
+
+/// The line that leaves classes out.
+pub(super) fn without_classes(classes: &[super::UnknownClass]) -> String {
+    let quoted: Vec<String> = classes.iter().map(|unknown| in_a_shell(&unknown.class)).collect();
+    format!("--set 'data.exclude=[{}]'", quoted.join(", "))
 }
 
 /// A key and its value as a word of a shell.
