@@ -67,7 +67,8 @@ fn tiny_imagenet_has_the_classes_of_its_validation_set_in_a_list() {
     assert_eq!(classes_of(&dataset, Split::Val), expected);
     let told = dataset.taken.to_string();
     assert!(told.contains("val_annotations.txt"), "{told}");
-    let unlabelled = |notice: &Notice| matches!(notice, Notice::Unlabelled { path } if path.ends_with("test"));
+    let unlabelled =
+        |notice: &Notice| matches!(notice, Notice::Unlabelled { path } if path.ends_with("test"));
     assert!(dataset.notices.iter().any(unlabelled), "{:?}", dataset.notices);
     // A model is judged on the same images.
     let classes = CLASSES.map(str::to_owned);
@@ -149,7 +150,7 @@ fn textures() -> Data {
             data.png(format!("images/{class}/{class}_{i:04}.jpg"), (at * 10 + i) as u32);
         }
     }
-    for division in [1, 2, 10] {
+    for division in [1, 2, 12] {
         for (split, which) in [("train", 0..3), ("val", 3..6), ("test", 6..9)] {
             let names = classes.iter().flat_map(|class| {
                 which.clone().map(move |i| format!("{class}/{class}_{:04}.jpg\n", (i + division) % 9))
@@ -185,7 +186,7 @@ fn of_several_divisions_one_is_said() {
         };
         let names = |division| classes_of(&scan(&root, &by(third(division)), None).unwrap(), Split::Test);
         assert_ne!(names(1), names(2));
-        assert_ne!(names(1), names(10));
+        assert_ne!(names(1), names(12));
     }
 }
 
@@ -266,7 +267,8 @@ fn files_that_are_there_twice_are_one() {
 fn columns_that_weigh_images_are_no_classes_and_a_class_is_left_out_of_a_table() {
     let data = Data::new();
     let table = |first: u32, classes: u32, weights: bool| {
-        let mut text = format!("image,MEL,NV,BCC,UNK{}\n", if weights { ",score_weight,validation_weight" } else { "" });
+        let mut text =
+            format!("image,MEL,NV,BCC,UNK{}\n", if weights { ",score_weight,validation_weight" } else { "" });
         for i in 0..12 {
             let name = format!("ISIC_{:07}", first + i);
             data.png(format!("images/{name}.jpg"), first + i);
@@ -294,7 +296,11 @@ fn files_of_other_programs_are_refused_with_what_makes_arrays_of_them() {
     let cases: [(&[&str], &str, &str); 8] = [
         (&cifar, "CIFAR-10", "data_batch_"),
         (&["train", "test", "meta"], "CIFAR-100", "fine_labels"),
-        (&["cifar-10-batches-py/data_batch_1", "cifar-10-batches-py/test_batch"], "CIFAR-10", "cifar-10-batches-py"),
+        (
+            &["cifar-10-batches-py/data_batch_1", "cifar-10-batches-py/test_batch"],
+            "CIFAR-10",
+            "cifar-10-batches-py",
+        ),
         (&["jpg/image_00001.jpg", "imagelabels.mat", "setid.mat"], "MATLAB", "trnid"),
         (&["train_32x32.mat"], "MATLAB", "scipy.io.loadmat"),
         (&["camelyonpatch.h5"], "HDF5", "h5py.File"),
@@ -325,11 +331,11 @@ fn files_of_other_programs_are_refused_with_what_makes_arrays_of_them() {
 #[test]
 fn lists_in_quotes_and_in_other_encodings_part_as_plain_ones() {
     let names = |quote: &str| (0..4).map(|i| format!("{quote}a/{i:03}.png{quote}\n")).collect::<String>();
-    let wide = |text: &str| {
-        [vec![0xFF, 0xFE], text.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat()
-    };
+    let wide =
+        |text: &str| [vec![0xFF, 0xFE], text.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat();
     let plain = names("");
-    for list in [plain.clone().into_bytes(), names("\"").into_bytes(), names("'").into_bytes(), wide(&plain)] {
+    for list in [plain.clone().into_bytes(), names("\"").into_bytes(), names("'").into_bytes(), wide(&plain)]
+    {
         let data = Data::classes(&["a", "b"], 8);
         data.write("test.txt", &list);
         let dataset = data.scan().unwrap();
@@ -346,7 +352,8 @@ fn names_with_control_characters_stay_on_their_line() {
     said.push(dataset.taken.to_string());
     let path = Path::new("a\nb/1\t.png").to_owned();
     let class = "x\ny\u{1b}".to_owned();
-    let unknown = pupila_dataset::UnknownClass { class: class.clone(), images: 1, similar: Some(class.clone()) };
+    let unknown =
+        pupila_dataset::UnknownClass { class: class.clone(), images: 1, similar: Some(class.clone()) };
     let bad = pupila_dataset::Skipped { path: path.clone(), reason: "it is empty".into() };
     said.extend([
         Notice::ClassesMissing { split: None, classes: vec![class.clone()] }.to_string(),

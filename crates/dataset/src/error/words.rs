@@ -178,7 +178,8 @@ pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
 
 /// The first table of each split, in the words of the first of them: `images_variant_test` goes with `images_variant_train`.
 fn of_one_kind(tables: &[String], splits: &[Option<Split>]) -> Vec<String> {
-    let name = |table: &String| Path::new(table).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name =
+        |table: &String| Path::new(table).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let like = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
     let all: Vec<(String, Split)> =
         tables.iter().zip(splits).filter_map(|(table, split)| Some((name(table), (*split)?))).collect();
@@ -186,7 +187,9 @@ fn of_one_kind(tables: &[String], splits: &[Option<Split>]) -> Vec<String> {
     let of = |wanted: Split| {
         let of_split = all.iter().filter(|(_, split)| *split == wanted);
         // Of those that begin alike the shorter name: `train` and not `trainval`.
-        of_split.max_by_key(|(table, _)| (like(table, first), std::cmp::Reverse(table.len()))).map(|(table, _)| in_a_shell(table))
+        of_split
+            .max_by_key(|(table, _)| (like(table, first), std::cmp::Reverse(table.len())))
+            .map(|(table, _)| in_a_shell(table))
     };
     Split::ALL.into_iter().filter_map(of).collect()
 }

@@ -34,11 +34,7 @@ impl Arrangement {
         }
         let splits = splits_in(root, top, known)?;
         let sets = splits.into_iter().map(|(split, path)| (Some(split), inner_set(path, split)));
-        let mut found = Arrangement {
-            sets: sets.collect(),
-            within_classes: false,
-            notices: Vec::new(),
-        };
+        let mut found = Arrangement { sets: sets.collect(), within_classes: false, notices: Vec::new() };
         let is_known = |path: &PathBuf| is_class(path, known);
         if !found.sets.is_empty() || top.folders.len() < 2 {
             return Ok(found);
@@ -126,9 +122,8 @@ fn inner_set(path: PathBuf, split: Split) -> PathBuf {
         return path;
     };
     let [only] = only;
-    let says_nothing = |name: &str| {
-        name_of(&path) == Some(name) || is_generic(name) || super::split_of(name) == Some(split)
-    };
+    let says_nothing =
+        |name: &str| name_of(&path) == Some(name) || is_generic(name) || super::split_of(name) == Some(split);
     let holds_classes = || folders_only(&only).is_some_and(|inner| inner.len() > 1);
     match name_of(&only).is_some_and(says_nothing) && holds_classes() {
         true => only,

@@ -343,7 +343,9 @@ impl Folder {
         match &self.folders[..] {
             [] => !self.images.is_empty(),
             [only] => {
-                self.images.is_empty() && name_of(only).is_some_and(is_generic) && folders_only(only).is_none()
+                self.images.is_empty()
+                    && name_of(only).is_some_and(is_generic)
+                    && folders_only(only).is_none()
             }
             _ => false,
         }

@@ -39,7 +39,9 @@ pub(super) fn or_other_format(path: &Path, error: ScanError) -> ScanError {
             | ScanError::EmptyClasses { .. }
     );
     match conversion_of(path).filter(|_| is_nothing) {
-        Some(Conversion { what, line, out }) => ScanError::OtherFormat { path: path.to_owned(), what, line, out },
+        Some(Conversion { what, line, out }) => {
+            ScanError::OtherFormat { path: path.to_owned(), what, line, out }
+        }
         None => error,
     }
 }

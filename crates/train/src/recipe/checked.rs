@@ -1,12 +1,8 @@
 //! A recipe in which nothing is wrong, with what was worked out of it while it was checked.
 
 use super::{Fault, Monitor, Origin, Recipe, RecipeErrors, schema};
-<<<<<<< HEAD
-use pupila_image::{Framing, Image, ImageError};
-=======
 use pupila_dataset::shown;
-use pupila_image::{Image, ImageError};
->>>>>>> 5cf8022 (Values of files beyond what is black and white are told, with a line that takes them)
+use pupila_image::{Framing, Image, ImageError};
 use pupila_loader::makes_inputs;
 use pupila_network::architectures;
 use pupila_transforms::{MaskError, Pipeline, RandomResizedCrop, SampleKey, Transform, TransformConfig};

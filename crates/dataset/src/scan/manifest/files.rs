@@ -88,7 +88,12 @@ impl<'a> Finder<'a> {
             let few = paths.len() <= Self::FEW;
             let found =
                 if few { paths.iter().filter(|path| files::exists(path)).count() } else { paths.len() };
-            return Resolved { paths: paths.into_iter().map(Ok).collect(), searched: false, found, copies: 0 };
+            return Resolved {
+                paths: paths.into_iter().map(Ok).collect(),
+                searched: false,
+                found,
+                copies: 0,
+            };
         }
         let mut found = 0;
         let paths = rows.iter().zip(&written).map(|(row, written)| {
@@ -155,8 +160,9 @@ impl<'a> Finder<'a> {
         // The masks of pictures have their names.
         if files.len() > 1 {
             let is_mask = |path: &&PathBuf| {
-                let folder = path.parent().and_then(|folder| folder.file_name()?.to_str());
-                folder.is_some_and(names_masks)
+                let root = self.search.iter().find(|root| path.starts_with(root));
+                let below = root.and_then(|root| path.strip_prefix(root).ok()?.parent());
+                below.into_iter().flatten().filter_map(|part| part.to_str()).any(names_masks)
             };
             let pictures: Vec<&PathBuf> = files.iter().copied().filter(|path| !is_mask(path)).collect();
             if !pictures.is_empty() {

@@ -39,7 +39,10 @@ pub(super) fn table(path: &Path, bytes: &[u8]) -> Option<Table> {
             }
             None => {
                 let name = name_in(line);
-                (unquoted(name).to_owned(), line[name.len()..].split_whitespace().map(str::to_owned).collect())
+                (
+                    unquoted(name).to_owned(),
+                    line[name.len()..].split_whitespace().map(str::to_owned).collect(),
+                )
             }
         }
     };
@@ -89,7 +92,10 @@ mod tests {
             Some((table.header.join(","), rows.collect::<Vec<_>>().join("; ")))
         };
         let some = |header: &str, rows: &str| Some((header.to_owned(), rows.to_owned()));
-        assert_eq!(of("1025794 707-320\n1340192 727-200\n"), some("path,label", "1025794|707-320; 1340192|727-200"));
+        assert_eq!(
+            of("1025794 707-320\n1340192 727-200\n"),
+            some("path,label", "1025794|707-320; 1340192|727-200")
+        );
         assert_eq!(of("1 Boeing 707\n2 Boeing 727\n"), some("path,label", "1|Boeing 707; 2|Boeing 727"));
         assert_eq!(of("1 A\n2 Boeing 727\n"), some("path,label", "1|A; 2|Boeing 727"));
         assert_eq!(of("#a\na_1 1 1\na_2 2 1\n"), some("path,column2,column3", "a_1|1|1; a_2|2|1"));

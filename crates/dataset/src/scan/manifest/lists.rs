@@ -8,8 +8,8 @@ use super::Wanted;
 use super::beside::tables_of;
 use super::columns::path_only;
 use super::files::{Finder, Row};
-use super::splits::HOW_NONE;
 use super::label_lists::{is_text, texts_of};
+use super::splits::HOW_NONE;
 use super::table::{Table, text_of};
 use crate::files;
 use crate::scan::{Listed, Listing, split_of};
@@ -48,7 +48,7 @@ impl Listing {
                          data.split_column=none",
                         shown_path(&file),
                         name(other),
-                        of_one_division(path)
+                        of_one_division(path, &lists)
                     );
                     let lines = vec![crate::BadLine { line: 1, reason }];
                     return Err(ScanError::Manifest { path: path.clone(), lines });
@@ -136,22 +136,19 @@ impl Listing {
     }
 }
 
-/// Patterns that match the lists that are called as this one is, whatever the word for their split: of `train1.txt` those that end so.
-fn of_one_division(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
-    let digits = stem.len() - stem.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    match digits {
-        0 => in_a_shell(&name),
-        _ => {
-            // `test1.txt`, and not `test11.txt`.
-            let number = &stem[stem.len() - digits..];
-            let words = ["train", "val", "test"].map(|word| in_a_shell(&format!("{word}*{number}.{ending}")));
-            let exact = ["train", "val", "test"].map(|word| in_a_shell(&format!("{word}{number}.{ending}")));
-            let is_plain = Split::ALL.into_iter().any(|split| format!("{split}{number}") == *stem);
-            (if is_plain { exact } else { words }).join(", ")
-        }
-    }
+/// The lists that are called as this one is but for the word of their split: of `train1.txt` those that end in this number.
+fn of_one_division(path: &Path, lists: &[(Split, PathBuf)]) -> String {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let number = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        stem[bare..].to_owned()
+    };
+    let alike = lists.iter().filter(|(_, other)| number(other) == number(path));
+    let mut names: Vec<(Split, String)> =
+        alike.map(|(split, other)| (*split, in_a_shell(&name(other)))).collect();
+    names.sort_unstable();
+    names.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(", ")
 }
 
 /// Without those of training and validation together, where both have lists of their own.

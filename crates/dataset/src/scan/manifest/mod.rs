@@ -163,7 +163,8 @@ fn rows(
     // As a manifest's paths always were: what is left out need not be there.
     read.retain(|(_, row)| {
         // By its file, and, as a class folder would be, by its class.
-        let excluded = wanted.patterns.exclude(Path::new(&row.name)) | wanted.patterns.exclude(Path::new(&row.class));
+        let excluded =
+            wanted.patterns.exclude(Path::new(&row.name)) | wanted.patterns.exclude(Path::new(&row.class));
         beside.excluded += usize::from(excluded);
         !excluded
     });
@@ -249,7 +250,10 @@ fn rows(
         said += &format!("; files found by their names below {among}");
     }
     if resolved.copies > 0 {
-        said += &format!("; of {} names several files are there, which are the same, and the first is taken", resolved.copies);
+        said += &format!(
+            "; of {} names several files are there, which are the same, and the first is taken",
+            resolved.copies
+        );
     }
     Ok(Rows { files, said, elsewhere })
 }

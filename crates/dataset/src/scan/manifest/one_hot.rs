@@ -34,7 +34,8 @@ pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<O
     let is_weight = |column: &usize| {
         words(&table.header[*column]).iter().any(|word| matches!(word.as_str(), "weight" | "weights"))
     };
-    let columns: Vec<usize> = others.iter().copied().filter(is_bits).filter(|column| !is_weight(column)).collect();
+    let columns: Vec<usize> =
+        others.iter().copied().filter(is_bits).filter(|column| !is_weight(column)).collect();
     if columns.len() < 2 {
         return Ok(None);
     }
