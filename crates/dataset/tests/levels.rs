@@ -119,7 +119,7 @@ fn a_white_that_cuts_and_what_is_no_number_are_told() {
     let text = told(&loaded(&data, Reading { white: Some(100), ..Reading::default() })).unwrap();
     assert!(text.contains("100 as white, and what is beyond is cut off: --set input.white=255 "), "{text}");
     let holes = |seed: u32| {
-        let value = |x: u32, y: u32| if (x + y + seed) % 5 == 0 { f32::NAN } else { x as f32 / 7.0 };
+        let value = |x: u32, y: u32| if (x + y + seed).is_multiple_of(5) { f32::NAN } else { x as f32 / 7.0 };
         file(ImageBuffer::from_fn(SIDE, SIDE, |x, y| Rgb([value(x, y); 3])), ImageFormat::Tiff)
     };
     let text = told(&loaded(&data_of(holes, "tif"), Reading::default())).unwrap();
