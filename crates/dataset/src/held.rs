@@ -85,7 +85,7 @@ pub(crate) struct Lies {
 
 /// An image that was there when the data were read, and cannot be read any more.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{}: {reason}", path.display())]
+#[error("{}: {reason}", crate::shown_path(path))]
 pub struct Gone {
     /// The file.
     pub path: PathBuf,

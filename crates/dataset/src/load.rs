@@ -1,6 +1,7 @@
 //! Samples to pixels: every image decoded and resized once, into one block of memory, as inputs or as they are kept.
 
 mod apart;
+mod levels;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,8 +17,8 @@ use crate::cache::{Pack, Shelf};
 use crate::files::{read_counted, read_file};
 use crate::held::{Hold, Pixels, Place, Store};
 use crate::{
-    Cache, Dataset, LoadError, Notice, OnBadImage, Purpose, ResizeRule, Sample, Skipped, Source, Split,
-    WhyFlat,
+    Cache, Dataset, Levels, LoadError, Notice, OnBadImage, Purpose, ResizeRule, Sample, Skipped, Source,
+    Split, WhyFlat,
 };
 
 /// What [`load`] gives.
@@ -202,7 +203,7 @@ pub fn load(
     let flat = |&at: &usize| is_flat(&dataset.samples[kept[at]], &data[places[at].bytes(rule.channels)]);
     let flat: Vec<usize> = (0..kept.len()).into_par_iter().filter(flat).collect();
     let mut notices: Vec<Notice> = filled.into_iter().collect();
-    notices.extend(flat_images(dataset, &kept, &flat, rule.reading));
+    notices.extend(about_values(dataset, &kept, &flat, rule.reading));
     let mut pixels = Pixels { rule: *rule, places, store: Store::Block(data) };
     pixels.hide();
     if let Some(cache) = cache {
@@ -410,19 +411,22 @@ impl Dataset {
     pub fn why_flat(&self, which: &[usize], reading: Reading) -> WhyFlat {
         /// So many of them are opened once more to see why.
         const ASKED: usize = 8;
-        /// Larger ones are not opened once more: their samples take eight bytes a pixel.
-        const LIMITS: Limits = Limits { max_pixels: 1 << 25 };
         let samples = || which.iter().map(|&place| &self.samples[place]);
         let files = samples().filter(|sample| matches!(sample.source, Source::File));
-        let why =
-            files.take(ASKED).filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &LIMITS).ok());
+        let why = files
+            .take(ASKED)
+            .filter_map(|sample| why_flat(&read_file(&sample.path).ok()?, &levels::LIMITS).ok());
         let of_arrays = samples().filter_map(|sample| match &sample.source {
             Source::Array { images, index } => images.image(*index).iter().max().copied(),
             Source::File => None,
         });
         match of_arrays.max() {
             Some(largest @ 1..=FEW_LEVELS) if reading.white.is_none() => WhyFlat::FewLevels { largest },
-            _ => WhyFlat::of(why, reading),
+            _ => {
+                let all: Vec<usize> = (0..self.samples.len()).collect();
+                let stored = levels::of_files(self, &all).map(|(stored, _)| stored);
+                WhyFlat::of(why, stored, reading)
+            }
         }
     }
 }
@@ -439,6 +443,22 @@ fn is_flat(sample: &Sample, pixels: &[u8]) -> bool {
         (low, high) = piece.iter().fold((low, high), |(low, high), &v| (low.min(v), high.max(v)));
         high - low <= nearly
     })
+}
+
+/// What is to be said of the values that images hold: that they have no contrast, and why, or else that they are not those that are read as
+/// black to white.
+fn about_values(dataset: &Dataset, kept: &[usize], flat: &[usize], reading: Reading) -> Vec<Notice> {
+    let flat = flat_images(dataset, kept, flat, reading);
+    let is_told =
+        matches!(&flat, Some(Notice::Flat { why: WhyFlat::FewBits { .. } | WhyFlat::Float { .. }, .. }));
+    let levels = || {
+        let (stored, first) = levels::of_files(dataset, kept)?;
+        let levels = Levels::of(stored, reading)?;
+        let by_recipe = dataset.purpose == Purpose::Training;
+        Some(Notice::Levels { levels, first: dataset.samples[first].path.clone(), by_recipe })
+    };
+    let levels = if is_told { None } else { levels() };
+    flat.into_iter().chain(levels).collect()
 }
 
 /// What is to be said of images without contrast, where they are many: those of `kept` at the places `flat`, in order.

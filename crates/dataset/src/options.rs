@@ -73,6 +73,9 @@ pub struct Layout {
     pub one_hot: Vec<String>,
     /// The class of rows in which no such column is 1.
     pub one_hot_rest: Option<String>,
+    /// Which lists and tables of a folder are read, as patterns of their names, such as `test1.txt` or `images_variant_*`; without one all of
+    /// them.
+    pub lists: Vec<String>,
     /// The extension that all files of a table have, whatever the table says.
     pub extension: Option<String>,
     /// Classes that are to be called otherwise; two that get one name become one class.
@@ -87,6 +90,12 @@ impl Layout {
             Split::Val => &self.val,
             Split::Test => &self.test,
         }
+    }
+
+    /// Whether a list or table of a folder may be read.
+    pub(crate) fn reads(&self, path: &std::path::Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.lists.is_empty() || self.lists.iter().any(|pattern| crate::pattern::matches(pattern, &name))
     }
 
     /// Whether it says which folders are the splits.

@@ -88,6 +88,11 @@ impl<'a> Patterns<'a> {
     }
 }
 
+/// Whether a name fits a pattern.
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    glob(pattern.as_bytes(), name.as_bytes())
+}
+
 /// Whether all of `text` fits `pattern`. Backtracking to the last star only, so the time is at most their product for
 /// `*`, and a pattern of many `**` stays polynomial.
 fn glob(pattern: &[u8], text: &[u8]) -> bool {

@@ -53,7 +53,7 @@ impl ResizeRule {
             interpolation: Interpolation::Area,
             antialias: false,
             scaled_decoding: false,
-            reading: Reading { white: None, background: None, fill_damaged: false },
+            reading: Reading { white: None, black: None, background: None, fill_damaged: false },
             show: Show::All,
             fit: Fit::Squash,
             keep: None,

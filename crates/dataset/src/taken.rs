@@ -6,6 +6,8 @@ use std::path::Path;
 
 use pupila_image::UnreadKind;
 
+use crate::shown::shown;
+
 /// What of the data was taken for what, to be said in one line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Taken {
@@ -35,7 +37,7 @@ impl Taken {
 
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what.join("; "))?;
+        f.write_str(&shown(&self.what.join("; ")))?;
         match self.keys[..] {
             [] => Ok(()),
             [key] => write!(f, " ({key} says it otherwise)"),
@@ -47,7 +49,7 @@ impl fmt::Display for Taken {
 /// A name without what would break a line, and not too long for one.
 fn one_line(name: &str) -> String {
     const LONGEST: usize = 40;
-    let plain: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let plain = shown(name);
     match plain.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}...", &plain[..end]),
         None => plain,
@@ -80,7 +82,7 @@ pub fn list_pictures(pictures: &[OtherPictures]) -> String {
     for OtherPictures { extension, class, count } in pictures {
         let entry = by_extension.entry(extension).or_default();
         entry.0 += count;
-        entry.1.extend(class.iter().map(|class| format!("{class} {count}")));
+        entry.1.extend(class.iter().map(|class| format!("{} {count}", shown(class))));
     }
     const SHOWN: usize = 10;
     let one = |(extension, (count, classes)): (&str, (usize, Vec<String>))| {
@@ -126,7 +128,7 @@ mod tests {
         let text = taken.with_classes(&classes).to_string();
         assert_eq!(
             text,
-            "splits Train Set -> train; classes c?0, c?1, c?2, c?3, c?4, c?5, c?6, c?7 and 2 more \
+            "splits Train Set -> train; classes c\\n0, c\\n1, c\\n2, c\\n3, c\\n4, c\\n5, c\\n6, c\\n7 and 2 more \
              (data.train, data.test say it otherwise)"
         );
         assert_eq!(Taken::default().to_string(), "");

@@ -113,5 +113,5 @@ fn links_do_not_go_round_in_circles() {
 #[test]
 fn a_line_break_in_a_name_begins_no_other_image() {
     let skipped = Skipped { path: "a\nb\u{1b}[31m.jpg".into(), reason: "it is empty".to_owned() };
-    assert_eq!(skipped.to_string(), "a b [31m.jpg: it is empty");
+    assert_eq!(skipped.to_string(), "a\\nb\\u{1b}[31m.jpg: it is empty");
 }

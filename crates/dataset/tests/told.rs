@@ -79,12 +79,12 @@ fn one_class_is_told_with_where_others_may_be() {
     let data = Data::classes(&["cats"], 6);
     assert!(told(&data).contains("/ONE/1.jpg and "), "{}", told(&data));
     let data = Data::new();
-    add(&data, &["train/data/cats", "train/data/dogs", "val/data/cats", "val/data/dogs"], 6, "");
-    let line = "--set 'data.train=train/data' --set 'data.val=val/data'";
+    add(&data, &["train/pets/cats", "train/pets/dogs", "val/pets/cats", "val/pets/dogs"], 6, "");
+    let line = "--set 'data.train=train/pets' --set 'data.val=val/pets'";
     assert!(told(&data).ends_with(line), "{}", told(&data));
     let layout = pupila_dataset::Layout {
-        train: vec!["train/data".into()],
-        val: vec!["val/data".into()],
+        train: vec!["train/pets".into()],
+        val: vec!["val/pets".into()],
         ..Default::default()
     };
     let dataset = scan(data.path(), &ScanOptions { layout, ..Default::default() }, None).unwrap();

@@ -13,7 +13,8 @@ use crate::gif::Animation;
 use crate::orient::{orient, swaps_sides};
 use crate::raster::Raster;
 use crate::{
-    Flat, Format, Image, Interpolation, Reading, Resampling, UnreadKind, exif, jpeg, png, resize_by, tiff,
+    Flat, Format, Image, Interpolation, Reading, Resampling, Stored, UnreadKind, exif, jpeg, png, resize_by,
+    tiff,
 };
 
 /// How much a file may ask for.
@@ -297,6 +298,30 @@ pub fn why_flat(bytes: &[u8], limits: &Limits) -> Result<Flat, DecodeError> {
     }
     let mut memory = Memory::default();
     contained(format, || Ok(Flat::of(&in_file(bytes, format, limits, |bytes| memory.hold(bytes))?.0)))
+}
+
+/// What the samples of a file hold; `None` where they are of 8 bits or fewer, which can mean one thing.
+///
+/// # Errors
+/// As those of [`decode`].
+pub fn stored(bytes: &[u8], limits: &Limits) -> Result<Option<Stored>, DecodeError> {
+    let format = sniff(bytes)?;
+    if !may_be_deep(bytes) || (format == Format::Tiff && !tiff::is_deep(bytes, limits)?) {
+        return Ok(None);
+    }
+    let mut memory = Memory::default();
+    contained(format, || Ok(Stored::of(&in_file(bytes, format, limits, |bytes| memory.hold(bytes))?.0)))
+}
+
+/// Whether a file may have samples of more than 8 bits, by its first 32 bytes.
+pub fn may_be_deep(start: &[u8]) -> bool {
+    /// Where the header of a PNG file has the bits of a sample.
+    const PNG_BITS: usize = 24;
+    match sniff(start) {
+        Ok(Format::Png) => start.get(PNG_BITS) == Some(&16),
+        Ok(Format::Tiff) => true,
+        _ => false,
+    }
 }
 
 /// BMP, GIF and WebP: all samples as they lie in the file, then those that are asked for.

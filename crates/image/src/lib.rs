@@ -31,13 +31,13 @@ mod unread;
 pub use budget::{Budget, Held};
 pub use decode::{
     DecodeError, Header, Limits, Window, decode, decode_as, decode_resized, decode_shrunk, decode_window,
-    exif_block, jpeg_quality, probe, why_flat,
+    exif_block, jpeg_quality, may_be_deep, probe, stored, why_flat,
 };
 pub use encode::{EncodeError, encode_jpeg, encode_png, encode_png_overlay};
 pub use fit::{Fit, Framing, PADDING, shorter_side_at_most};
 pub use format::Format;
 pub use pixels::{Image, ImageError};
-pub use reading::{Flat, NEARLY_ONE, Reading};
+pub use reading::{Flat, NEARLY_ONE, Reading, Stored};
 pub use resize::{
     Interpolation, Resampling, UnknownInterpolation, resize, resize_by, resize_samples, resize_window,
 };

@@ -8,6 +8,8 @@ pub struct Reading {
     /// The value of samples of more than 8 bits that is white; larger ones are white too. Without it the largest there is: of 16 bits
     /// 65535, of which the high byte is taken, as OpenCV does. Of floating-point samples it is white too, and without it 1 is; of arrays likewise, and without it 255 is.
     pub white: Option<u32>,
+    /// The value that is black in all that `white` is for; smaller ones are black too. Without it 0 is.
+    pub black: Option<i32>,
     /// The color that transparent pixels are laid over, RGB. Without it transparency is dropped, as Pillow's
     /// `convert("RGB")` and OpenCV do.
     pub background: Option<[u8; 3]>,
@@ -17,33 +19,46 @@ pub struct Reading {
 
 impl Reading {
     fn of_16(self, sample: u16, white: u16) -> u8 {
-        match self.white {
-            Some(white) => spread(sample, white),
-            None if white == u16::MAX => (sample >> 8) as u8,
-            None => spread(sample, white.into()),
+        match (self.white, self.black) {
+            (None, None) if white == u16::MAX => (sample >> 8) as u8,
+            (given, _) => self.spread(sample, given.unwrap_or(white.into())),
         }
     }
 
     /// A byte of an array. Those of pictures are what they are.
     pub fn of_array(self, value: u8) -> u8 {
-        self.white.map_or(value, |white| spread(value.into(), white))
+        match (self.white, self.black) {
+            (None, None) => value,
+            (white, _) => self.spread(value.into(), white.unwrap_or(u8::MAX.into())),
+        }
+    }
+
+    /// A value of black to `white` as one of 0 to 255, rounded; what is beyond is black or white.
+    fn spread(self, value: u16, white: u32) -> u8 {
+        let black = i64::from(self.black.unwrap_or(0));
+        let span = (i64::from(white) - black).max(1);
+        let above = (i64::from(value) - black).max(0);
+        ((above * 255 + span / 2) / span).min(255) as u8
     }
 
     fn of_float(self, sample: f32, white: f32) -> u8 {
         let white = self.white.map_or(white, |white| white.max(1) as f32);
+        let black = self.black.unwrap_or(0) as f32;
+        let span = if white > black { white - black } else { 1.0 };
         // NaN becomes 0.
-        (sample / white * 255.0).round().clamp(0.0, 255.0) as u8
+        ((sample - black) / span * 255.0).round().clamp(0.0, 255.0) as u8
     }
 
     /// The samples of a picture, without its alpha, and how many a pixel has.
     pub(crate) fn samples(self, image: impl Into<Raster>) -> (u8, Vec<u8>) {
         let Raster { colors, alpha, samples, .. } = image.into();
-        // White is of the colors; the whole range of alpha counts.
+        // White and black are of the colors; the whole range of alpha counts.
         let whole = Reading::default();
-        let mixed = (alpha && self.white.is_some()).then_some(colors);
+        let is_plain = self.white.is_none() && self.black.is_none();
+        let mixed = (alpha && !is_plain).then_some(colors);
         let samples: Vec<u8> = match samples {
             Samples::U8(samples) => samples,
-            Samples::U16 { samples, white: u16::MAX } if self.white.is_none() => {
+            Samples::U16 { samples, white: u16::MAX } if is_plain => {
                 samples.iter().map(|v| (v >> 8) as u8).collect()
             }
             Samples::U16 { samples, white } => {
@@ -97,10 +112,65 @@ fn narrowed<T: Copy>(
     samples.iter().enumerate().map(value).collect()
 }
 
-/// A value of 0 to `white` as one of 0 to 255, rounded; larger ones are white.
-fn spread(value: u16, white: u32) -> u8 {
-    let white = u64::from(white.max(1));
-    ((u64::from(value) * 255 + white / 2) / white).min(255) as u8
+/// What the samples of a file of more than 8 bits hold. Those that are no finite numbers are not counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stored {
+    /// The smallest of its colors' samples.
+    pub low: f32,
+    /// The largest.
+    pub high: f32,
+    /// The sample that is white where nothing is said of it.
+    pub white: f32,
+    /// Whether they are floating-point numbers.
+    pub float: bool,
+    /// Whether some are NaN or infinite.
+    pub undefined: bool,
+}
+
+impl Stored {
+    /// Of a picture; `None` where it has no more than 8 bits, or not one finite sample.
+    pub(crate) fn of(image: &Raster) -> Option<Stored> {
+        let step = image.colors + usize::from(image.alpha);
+        let is_color = |at: usize| at % step < image.colors;
+        let of = |values: &mut dyn Iterator<Item = f32>, white: f32| {
+            let mut stored = Stored {
+                low: f32::INFINITY,
+                high: f32::NEG_INFINITY,
+                white,
+                float: white <= 1.0,
+                undefined: false,
+            };
+            for value in values {
+                match value.is_finite() {
+                    true => (stored.low, stored.high) = (stored.low.min(value), stored.high.max(value)),
+                    false => stored.undefined = true,
+                }
+            }
+            (stored.low <= stored.high).then_some(stored)
+        };
+        let colors = |(at, value): (usize, f32)| is_color(at).then_some(value);
+        match &image.samples {
+            Samples::U8(_) => None,
+            Samples::U16 { samples, white } => of(
+                &mut samples.iter().map(|&v| f32::from(v)).enumerate().filter_map(colors),
+                f32::from(*white),
+            ),
+            Samples::F32 { samples, white } => {
+                of(&mut samples.iter().copied().enumerate().filter_map(colors), *white)
+            }
+        }
+    }
+
+    /// What two files hold together.
+    pub fn with(self, other: Stored) -> Stored {
+        Stored {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+            white: self.white.max(other.white),
+            float: self.float,
+            undefined: self.undefined || other.undefined,
+        }
+    }
 }
 
 /// Why a picture has hardly any contrast once it is read.
@@ -164,22 +234,12 @@ impl Flat {
                 return flat;
             }
         }
-        match &image.samples {
-            Samples::U8(_) => Flat::OneColor,
-            Samples::U16 { samples, white } => {
-                let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
-                few_bits(colors.map(|(_, &v)| v).max().unwrap_or(0).into(), (*white).into())
-            }
-            Samples::F32 { samples, white } => {
-                let colors = samples.iter().enumerate().filter(|(at, _)| at % step < colors);
-                let (low, high) = colors.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (_, &v)| {
-                    (low.min(v), high.max(v))
-                });
-                // Whole numbers of more bits.
-                if *white > 1.0 {
-                    return few_bits(high as u32, *white as u32);
-                }
-                let unusual = low < 0.0 || high > *white || (high <= white / 2.0 && high > low);
+        match Stored::of(image) {
+            None => Flat::OneColor,
+            // Whole numbers of more bits.
+            Some(Stored { high, white, float: false, .. }) => few_bits(high as u32, white as u32),
+            Some(Stored { low, high, white, .. }) => {
+                let unusual = low < 0.0 || high > white || (high <= white / 2.0 && high > low);
                 if unusual { Flat::Float { low, high } } else { Flat::OneColor }
             }
         }
@@ -220,6 +280,22 @@ mod tests {
     }
 
     #[test]
+    fn a_black_below_0_or_above_spreads_what_is_over_it() {
+        let by = |black, white| Reading { black, white, ..Reading::default() };
+        let samples = [0, 1000, 2024, 3047, 3048, u16::MAX];
+        assert_eq!(by(Some(1000), Some(3048)).samples(gray16(&samples)).1, [0, 0, 128, 255, 255, 255]);
+        assert_eq!(by(Some(-1000), Some(1000)).samples(gray16(&samples)).1, [128, 255, 255, 255, 255, 255]);
+        let float: ImageBuffer<Rgb<f32>, _> =
+            ImageBuffer::from_raw(2, 1, vec![-1.0, -0.5, 0.0, 0.5, 1.0, f32::NAN]).unwrap();
+        let floats = |reading: Reading| reading.samples(DynamicImage::from(float.clone())).1;
+        assert_eq!(floats(by(Some(-1), None)), [0, 64, 128, 191, 255, 0]);
+        assert_eq!(floats(by(Some(-1), Some(3))), [0, 32, 64, 96, 128, 0]);
+        // A black that is no less than white divides by nothing.
+        assert_eq!(floats(by(Some(1), Some(1))), [0; 6]);
+        assert_eq!([0, 100, 200, 255].map(|v| by(Some(100), None).of_array(v)), [0, 0, 165, 255]);
+    }
+
+    #[test]
     fn transparent_pixels_are_laid_over_the_background() {
         let rgba: ImageBuffer<Rgba<u8>, _> =
             ImageBuffer::from_raw(3, 1, vec![10, 20, 30, 0, 10, 20, 30, 128, 10, 20, 30, 255]).unwrap();
@@ -238,7 +314,7 @@ mod tests {
         // 16 bits: white is of the colors, not of the alpha.
         let deep: ImageBuffer<LumaA<u16>, _> =
             ImageBuffer::from_raw(2, 1, vec![4095, 65535, 4095, 0]).unwrap();
-        let reading = Reading { white: Some(4095), background: Some([0; 3]), fill_damaged: false };
+        let reading = Reading { white: Some(4095), background: Some([0; 3]), ..Reading::default() };
         assert_eq!(reading.samples(DynamicImage::from(deep)), (1, vec![255, 0]));
     }
 

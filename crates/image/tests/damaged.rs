@@ -9,7 +9,7 @@ use pupila_image::{
 
 const AREA: Resampling = Resampling { interpolation: Interpolation::Area, antialias: false };
 
-const FILL: Reading = Reading { white: None, background: None, fill_damaged: true };
+const FILL: Reading = Reading { white: None, black: None, background: None, fill_damaged: true };
 const GRAY: [u8; 3] = [128; 3];
 
 fn filled(bytes: &[u8]) -> Result<Image, DecodeError> {

@@ -7,6 +7,7 @@
 //! nothing over all may give one class away ([`crate::one_class`]): then a tree tells that class from all others, by the same rules.
 
 use pupila_dataset::Dataset;
+use pupila_dataset::shown;
 use pupila_metrics::{Interval, Predictions, interval, metric, proportion};
 use pupila_random::{Purpose, Stream};
 use rayon::prelude::*;
@@ -348,7 +349,8 @@ pub(crate) fn find(shortcuts: &[Shortcut]) -> Vec<Finding> {
 
 /// Classes in words.
 fn named(classes: &[String]) -> String {
-    match classes {
+    let classes: Vec<String> = classes.iter().map(|class| shown(class)).collect();
+    match &classes[..] {
         [class] => format!("the class {class}"),
         [first @ .., last] if (1..4).contains(&first.len()) => {
             format!("the classes {} and {last}", first.join(", "))

@@ -1,5 +1,6 @@
 //! What can go wrong, and whose matter it is.
 
+use pupila_dataset::shown_path;
 use pupila_dataset::{LoadError, ScanError, UnknownSplit};
 use pupila_image::{DecodeError, EncodeError, ImageError};
 use pupila_loader::LoaderError;
@@ -68,7 +69,7 @@ pub enum Error {
     #[error(transparent)]
     ModelNotWritten(ModelFileError),
     /// The values of a model file don't fit its network.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown_path(path))]
     Values {
         /// The model file.
         path: PathBuf,
@@ -82,7 +83,7 @@ pub enum Error {
     #[error(transparent)]
     Picture(#[from] DecodeError),
     /// A file is no picture that can be read.
-    #[error("{} is no image that can be read: {source}", path.display())]
+    #[error("{} is no image that can be read: {source}", shown_path(path))]
     PictureFile {
         /// The file.
         path: PathBuf,
@@ -111,7 +112,7 @@ pub enum Error {
     #[error(transparent)]
     Metric(#[from] UnknownMetric),
     /// A file cannot be read or written.
-    #[error("cannot {tried} {}: {source}", path.display())]
+    #[error("cannot {tried} {}: {source}", shown_path(path))]
     Io {
         /// What was tried.
         tried: Tried,

@@ -7,6 +7,7 @@ use crate::looks;
 use crate::page;
 use crate::session::{canonical, environment, plain_name};
 use crate::trained::{OwnData, Trained, near_copies, own_data, scan_again, trained_elsewhere};
+use pupila_dataset::shown;
 use pupila_dataset::{Dataset, Labelled, LabelledOptions, Layout, OnBadImage, Split, scan_labelled};
 use pupila_metrics::{ClassificationReport, Predictions, summary};
 use pupila_run::{
@@ -444,7 +445,7 @@ fn own_split(own: &OwnData, model: &Classifier, options: &EvaluationOptions) -> 
         return Err(Error::request(format_args!(
             "the classes in {} are no longer those of the model ({}): give DATA",
             own.path.display(),
-            model.classes().join(", ")
+            shown(&model.classes().join(", "))
         )));
     }
     if fingerprint(&dataset) != own.fingerprint {

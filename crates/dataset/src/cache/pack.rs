@@ -506,7 +506,8 @@ fn decoding_name(rule: &ResizeRule) -> String {
 /// Everything of a rule that decides what a pixel of a picture is that is not resized.
 fn reading_name(rule: &ResizeRule) -> String {
     let white = rule.reading.white.map_or(String::new(), |white| format!("-white{white}"));
+    let black = rule.reading.black.map_or(String::new(), |black| format!("-black{black}"));
     let below =
         rule.reading.background.map_or(String::new(), |[r, g, b]| format!("-on{r:02x}{g:02x}{b:02x}"));
-    format!("{white}{below}-d{DECODER}")
+    format!("{white}{black}{below}-d{DECODER}")
 }

@@ -45,7 +45,7 @@ pub enum IdxError {
         expected: u64,
     },
     /// Images and labels do not pair up.
-    #[error("it has {labels} labels for the {images} images of {images_path}", images_path = images_path.display())]
+    #[error("it has {labels} labels for the {images} images of {images_path}", images_path = crate::shown_path(images_path))]
     Count {
         /// The number of labels.
         labels: usize,

@@ -1,5 +1,6 @@
 //! Everything that can be wrong with the data, in words for the person whose data it is.
 
+pub(crate) mod formats;
 mod idx;
 mod words;
 
@@ -12,6 +13,7 @@ pub(crate) use words::exclude_line;
 use words::{bad_images, did_you_mean, first_lines, list, no_classes, none_usable, of_classes, split_advice};
 
 use crate::Split;
+use crate::shown::{shown, shown_path};
 use crate::taken::{OtherPictures, conversion, list_pictures};
 
 /// An image that is not used, and why.
@@ -25,10 +27,7 @@ pub struct Skipped {
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A line break in a name would begin an image that is not there.
-        let path: String =
-            self.path.display().to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        write!(f, "{path}: {}", self.reason)
+        write!(f, "{}: {}", shown_path(&self.path), self.reason)
     }
 }
 
@@ -43,7 +42,7 @@ pub struct BadLine {
 
 impl fmt::Display for BadLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.reason)
+        write!(f, "line {}: {}", self.line, shown(&self.reason))
     }
 }
 
@@ -61,9 +60,9 @@ pub struct UnknownClass {
 impl fmt::Display for UnknownClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = if self.images == 1 { "" } else { "s" };
-        write!(f, "\"{}\" ({} image{s})", self.class, self.images)?;
+        write!(f, "\"{}\" ({} image{s})", shown(&self.class), self.images)?;
         match &self.similar {
-            Some(similar) => write!(f, ", is it \"{similar}\"?"),
+            Some(similar) => write!(f, ", is it \"{}\"?", shown(similar)),
             None => Ok(()),
         }
     }
@@ -74,7 +73,7 @@ impl fmt::Display for UnknownClass {
 #[non_exhaustive]
 pub enum ScanError {
     /// There is nothing there.
-    #[error("{path} does not exist{hint}", path = path.display(), hint = words::missing(path, suggestion.as_deref()))]
+    #[error("{path} does not exist{hint}", path = shown_path(path), hint = words::missing(path, suggestion.as_deref()))]
     Missing {
         /// What was asked for.
         path: PathBuf,
@@ -83,7 +82,7 @@ pub enum ScanError {
     },
     /// The system does not give the memory that a file's bytes take.
     #[error("{}: there is not enough memory to read its {} MB; make the picture smaller, or give the process more memory",
-            path.display(), bytes.div_ceil(1_000_000))]
+            shown_path(path), bytes.div_ceil(1_000_000))]
     FileMemory {
         /// The file.
         path: PathBuf,
@@ -94,14 +93,26 @@ pub enum ScanError {
     #[error(
         "{path} is a file, but data is a folder of class folders, a folder with train/ and val/, a .zip or .tar of such a \
          folder, a table whose name ends in .csv, a .npz file of arrays, or a folder with IDX files{}", words::packed(path),
-        path = path.display()
+        path = shown_path(path)
     )]
     NotData {
         /// The file.
         path: PathBuf,
     },
+    /// Files of other programs, which can be turned into what is read here.
+    #[error("{path} holds {what}, which is not read here: type\n  {line}\nand name {out}", path = shown_path(path), out = shown_path(out))]
+    OtherFormat {
+        /// What was named.
+        path: PathBuf,
+        /// What is there.
+        what: String,
+        /// The line that turns it into what is read.
+        line: String,
+        /// What the line writes.
+        out: PathBuf,
+    },
     /// A folder or file cannot be opened.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("cannot read {path}: {source}", path = shown_path(path))]
     Read {
         /// The folder or file.
         path: PathBuf,
@@ -119,7 +130,7 @@ pub enum ScanError {
         expected: &'static str,
     },
     /// Not one usable image.
-    #[error("no images in {path}: {found}; looked for .jpg .jpeg .png .bmp .gif .tif .tiff .webp", path = path.display())]
+    #[error("no images in {path}: {found}; looked for .jpg .jpeg .png .bmp .gif .tif .tiff .webp", path = shown_path(path))]
     NoImages {
         /// The root.
         path: PathBuf,
@@ -128,7 +139,7 @@ pub enum ScanError {
     },
     /// Not one image, or none of some classes, but pictures of kinds that are not read here.
     #[error("{path} has no images that can be read here{of}, only {list}; convert them to JPEG or PNG, such as by\n  {how}",
-        path = path.display(), of = of_classes(pictures), list = list_pictures(pictures),
+        path = shown_path(path), of = of_classes(pictures), list = list_pictures(pictures),
         how = pictures.first().map_or(String::new(), |first| conversion(&first.extension, path)))]
     OnlyOtherPictures {
         /// The root.
@@ -150,7 +161,8 @@ pub enum ScanError {
     },
     /// Class folders are the sets of one class.
     #[error("{path}: {train} and {other} are the training set and the {split} set of one class by their names: move them to train/{class} and \
-        {split}/{class}, and the others likewise; if they are the classes after all: --set data.train=.", path = path.display())]
+        {split}/{class}, and the others likewise; if they are the classes after all: --set data.train=.", path = shown_path(path), train = shown(train),
+        other = shown(other), class = shown(class))]
     ClassInSplits {
         /// The root.
         path: PathBuf,
@@ -166,7 +178,7 @@ pub enum ScanError {
     /// The class folders are pictures and their masks.
     #[error("{path}: {masks} and {pictures} hold files of the same names, such as {example}: by that they are masks and their pictures, which are of \
         segmentation, and no classes. A table that names the pictures and their classes is read; if the folders are the classes after all: --set data.train=.",
-        path = path.display())]
+        path = shown_path(path), masks = shown(masks), pictures = shown(pictures), example = shown(example))]
     Masks {
         /// The root.
         path: PathBuf,
@@ -179,7 +191,7 @@ pub enum ScanError {
     },
     /// Class folders hold pictures and their masks side by side.
     #[error("{path}: {masks} files are masks of the pictures beside them by their names, such as {mask} of {picture}; they are of segmentation, would be \
-        judged as pictures, and are nearly the same ones: {how}", path = path.display(), how = words::without_masks(exclude, *has_splits))]
+        judged as pictures, and are nearly the same ones: {how}", path = shown_path(path), mask = shown(mask), picture = shown(picture), how = words::without_masks(exclude, *has_splits))]
     MasksBeside {
         /// The root.
         path: PathBuf,
@@ -195,7 +207,7 @@ pub enum ScanError {
         has_splits: bool,
     },
     /// A folder was given for two splits.
-    #[error("{path} was given for {first} and for {second}; it can be one of them", path = path.display())]
+    #[error("{path} was given for {first} and for {second}; it can be one of them", path = shown_path(path), first = shown(first), second = shown(second))]
     FolderTwice {
         /// The folder.
         path: PathBuf,
@@ -214,7 +226,7 @@ pub enum ScanError {
     },
     /// Two folders claim to be the same split.
     #[error("{path} has both {first}/ and {second}/ for the {split} set; rename or remove one, or say what is meant, such as by \
-        --set 'data.{split}=[\"{first}\", \"{second}\"]'", path = path.display())]
+        --set 'data.{split}=[\"{first}\", \"{second}\"]'", path = shown_path(path), first = shown(first), second = shown(second))]
     AmbiguousSplit {
         /// The root.
         path: PathBuf,
@@ -227,7 +239,7 @@ pub enum ScanError {
     },
     /// There are other splits, but nothing to train on.
     #[error("{path} has no training set, only {list}; {advice}",
-        path = path.display(), list = others.join(", "), advice = words::train_advice(*folders, others))]
+        path = shown_path(path), list = shown(&others.join(", ")), advice = words::train_advice(*folders, others))]
     NoTrain {
         /// The root.
         path: PathBuf,
@@ -238,14 +250,14 @@ pub enum ScanError {
     },
     /// A folder of images has no class folders.
     #[error("{path} has no class folders: a class is a folder with its images, such as {path}/cat/1.jpg",
-        path = path.display())]
+        path = shown_path(path))]
     NoClassFolders {
         /// The folder.
         path: PathBuf,
     },
     /// A given validation set has no images.
     #[error("the {split} set in {path} has no images; fill it, or remove it so that a part of train/ is used",
-        path = path.display())]
+        path = shown_path(path))]
     EmptySplit {
         /// The split.
         split: Split,
@@ -254,7 +266,7 @@ pub enum ScanError {
     },
     /// One class.
     #[error("{path} has one class, \"{class}\", and a classifier needs two{hint}",
-        path = path.display(), hint = words::another_class(path, suggestion.as_deref()))]
+        path = shown_path(path), class = shown(class), hint = words::another_class(path, suggestion.as_deref()))]
     OneClass {
         /// The root or manifest.
         path: PathBuf,
@@ -265,14 +277,14 @@ pub enum ScanError {
     },
     /// Class folders of the training set without an image.
     #[error("these class folders of the training set have no images: {list}; fill them, remove them, or leave them \
-        out with data.exclude", list = list(paths.iter().map(|p| p.display())))]
+        out with data.exclude", list = list(paths.iter().map(|p| shown_path(p))))]
     EmptyClasses {
         /// The folders.
         paths: Vec<PathBuf>,
     },
     /// Classes to be validated or tested that cannot be learnt.
     #[error("the {split} set has classes that the training set lacks: {list}; rename them (data.rename does so for a run), \
-        add them to train, or leave them out with data.exclude", list = list(classes))]
+        add them to train, or leave them out: {line}", list = list(classes), line = words::without_classes(classes))]
     UnknownClasses {
         /// Where they are.
         split: Split,
@@ -281,7 +293,7 @@ pub enum ScanError {
     },
     /// Classes that the model to be judged does not know.
     #[error("{path} has classes that the model does not know: {list}; it knows {model}; rename them (data.rename \
-        does so for this once), or leave them out with data.exclude{hint}", path = path.display(), list = list(classes), model = list(model),
+        does so for this once), or leave them out with data.exclude{hint}", path = shown_path(path), list = list(classes), model = list(model),
         hint = did_you_mean(suggestion.as_deref()))]
     UnknownToModel {
         /// The root or manifest.
@@ -294,7 +306,7 @@ pub enum ScanError {
         suggestion: Option<String>,
     },
     /// The split that was asked for is not there, or there is none that is taken unasked.
-    #[error("{path} has no {wanted} set of its own, only {there}; {advice}", path = path.display(),
+    #[error("{path} has no {wanted} set of its own, only {there}; {advice}", path = shown_path(path),
         wanted = wanted.map_or("val or test", Split::name), there = list(there), advice = split_advice(there))]
     NoSuchSplit {
         /// The root or manifest.
@@ -306,7 +318,7 @@ pub enum ScanError {
     },
     /// A split was asked for in data that has none.
     #[error("{path} has no splits, so no {wanted} set; leave out --split to take all of its images",
-        path = path.display())]
+        path = shown_path(path))]
     NoSplits {
         /// The root or manifest.
         path: PathBuf,
@@ -315,7 +327,7 @@ pub enum ScanError {
     },
     /// A class folder's name is not text.
     #[error("the name of the class folder {path} is not valid UTF-8; rename it, since class names are written into \
-        models and reports", path = path.display())]
+        models and reports", path = shown_path(path))]
     ClassName {
         /// The folder.
         path: PathBuf,
@@ -354,7 +366,7 @@ pub enum ScanError {
         bad: Vec<Skipped>,
     },
     /// Lines of a manifest are wrong.
-    #[error("{path} has {n} bad line{s}:{lines}", path = path.display(), n = lines.len(),
+    #[error("{path} has {n} bad line{s}:{lines}", path = shown_path(path), n = lines.len(),
         s = if lines.len() == 1 { "" } else { "s" }, lines = first_lines(lines))]
     Manifest {
         /// The manifest.
@@ -371,7 +383,7 @@ pub enum ScanError {
         archives: Vec<PathBuf>,
     },
     /// An archive of a kind that is not read here.
-    #[error("{path} is a {what}, which is not read here: unpack it, such as by `{command} {path}`", path = path.display())]
+    #[error("{path} is a {what}, which is not read here: unpack it, such as by `{command} {path}`", path = shown_path(path))]
     UnreadArchive {
         /// The archive.
         path: PathBuf,
@@ -381,7 +393,7 @@ pub enum ScanError {
         command: &'static str,
     },
     /// An array is wrong, or which ones belong together cannot be told.
-    #[error("{path}: {reason}", path = path.display())]
+    #[error("{path}: {reason}", path = shown_path(path))]
     Array {
         /// The file.
         path: PathBuf,
@@ -389,7 +401,7 @@ pub enum ScanError {
         reason: String,
     },
     /// A shard of WebDataset is wrong.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", shown_path(path))]
     Shard {
         /// The shard, or the folder of the shards.
         path: PathBuf,
@@ -397,7 +409,7 @@ pub enum ScanError {
         reason: String,
     },
     /// An IDX file is wrong.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {source}", path = shown_path(path))]
     Idx {
         /// The file.
         path: PathBuf,
@@ -441,7 +453,7 @@ pub enum LoadError {
         bytes: usize,
     },
     /// A picture cannot be decoded in the memory that the system gives.
-    #[error("{}: {source}; make the picture smaller, or give the process more memory", path.display())]
+    #[error("{}: {source}; make the picture smaller, or give the process more memory", shown_path(path))]
     PictureMemory {
         /// The picture.
         path: PathBuf,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Skipped;
 use crate::Split;
+use crate::shown::{shown, shown_path};
 use crate::suggest::{in_a_shell, toml_string};
 use crate::taken::OtherPictures;
 
@@ -23,7 +24,7 @@ pub(super) fn packed(path: &Path) -> String {
         Some(extension) if extension == "zst" => "unzstd",
         _ => return String::new(),
     };
-    format!("; unpack it: {command} '{}'", path.display())
+    format!("; unpack it: {command} '{}'", shown_path(path))
 }
 
 pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
@@ -44,16 +45,16 @@ pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
         return format!(
             "no images in {}, but {what} in it ({shown}), which is not looked into: unpack it, such as by\n  {}\nand then what is in {inner}, and \
              name the folder {inner}",
-            path.display(),
+            shown_path(path),
             unpacking(outer, &folder),
-            inner = inner.display().to_string().trim_end_matches('/')
+            inner = shown_path(&inner).trim_end_matches('/')
         );
     }
     match archives {
-        [only] => format!("no images in {}, but an archive: name it, {}", path.display(), only.display()),
+        [only] => format!("no images in {}, but an archive: name it, {}", shown_path(path), shown_path(only)),
         _ => format!(
             "no images in {}, but {} archives, and one is read at a time: unpack them into folders of their names ({shown}), such as by\n  {}",
-            path.display(),
+            shown_path(path),
             archives.len(),
             archives.first().map_or_else(String::new, |first| unpacking(first, &first.with_extension("")))
         ),
@@ -63,7 +64,7 @@ pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
 /// The command that unpacks an archive into a folder.
 fn unpacking(archive: &Path, folder: &Path) -> String {
     let extension = archive.extension().unwrap_or_default();
-    let (archive, folder) = (archive.display(), folder.display());
+    let (archive, folder) = (shown_path(archive), shown_path(folder));
     match extension.eq_ignore_ascii_case("zip") {
         true => format!("unzip '{archive}' -d '{folder}'"),
         false => format!("mkdir -p '{folder}' && tar -xf '{archive}' -C '{folder}'"),
@@ -72,7 +73,7 @@ fn unpacking(archive: &Path, folder: &Path) -> String {
 
 pub(super) fn no_classes(path: &Path, folders: &[String], folds: bool, with_classes: bool) -> String {
     let (what, all) = (if folds { "folds" } else { "pieces of one set" }, list(folders));
-    let mut text = format!("{}: {all} are {what} by their names, and no classes", path.display());
+    let mut text = format!("{}: {all} are {what} by their names, and no classes", shown_path(path));
     let quoted = |folders: &[String]| {
         let quoted: Vec<String> = folders.iter().map(|folder| format!("\"{folder}\"")).collect();
         quoted.join(", ")
@@ -127,7 +128,7 @@ pub(super) fn missing(path: &Path, suggestion: Option<&str>) -> String {
     let folder = path.parent().filter(|folder| folder.is_dir());
     match (name.contains('{') && name.contains(".."), folder) {
         (true, Some(folder)) => {
-            format!(": shards are named by their folder, {}, of which all are read", folder.display())
+            format!(": shards are named by their folder, {}, of which all are read", shown_path(folder))
         }
         _ => did_you_mean(suggestion),
     }
@@ -141,20 +142,22 @@ pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
     let stems: Vec<String> = tables.iter().map(stem).collect();
     let stems: Vec<&str> = stems.iter().map(String::as_str).collect();
     let splits = crate::scan::splits_of_files(&stems);
-    let text = format!("{} has several tables that name its images: {}", path.display(), list(tables));
+    let text = format!("{} has several tables that name its images: {}", shown_path(path), list(tables));
     if splits.iter().all(Option::is_none) {
         return format!(
             "{text}; give one of them instead of the folder, such as {}/{}",
-            path.display(),
+            shown_path(path),
             tables.first().map_or("", String::as_str)
         );
     }
     let twice =
         Split::ALL.into_iter().find(|split| splits.iter().filter(|of| **of == Some(*split)).count() > 1);
     let how = match twice {
-        Some(split) => {
-            format!("write the rows of those called after {split} into one, and leave out the others")
-        }
+        Some(split) => format!(
+            "say which are read by patterns of their names, such as by --set 'data.lists=[{}]', or write the rows of those called after {split} into one, \
+             and leave out the others",
+            of_one_kind(tables, &splits).join(", ")
+        ),
         None => {
             let others = tables.iter().zip(&splits).filter(|(_, of)| of.is_none());
             let others: Vec<&str> = others.map(|(name, _)| name.as_str()).collect();
@@ -173,6 +176,24 @@ pub(super) fn several_tables(path: &Path, tables: &[String]) -> String {
     format!("{text}; {how}")
 }
 
+/// The first table of each split, in the words of the first of them: `images_variant_test` goes with `images_variant_train`.
+fn of_one_kind(tables: &[String], splits: &[Option<Split>]) -> Vec<String> {
+    let name =
+        |table: &String| Path::new(table).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let like = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let all: Vec<(String, Split)> =
+        tables.iter().zip(splits).filter_map(|(table, split)| Some((name(table), (*split)?))).collect();
+    let Some((first, _)) = all.iter().find(|(_, split)| *split == Split::Train) else { return Vec::new() };
+    let of = |wanted: Split| {
+        let of_split = all.iter().filter(|(_, split)| *split == wanted);
+        // Of those that begin alike the shorter name: `train` and not `trainval`.
+        of_split
+            .max_by_key(|(table, _)| (like(table, first), std::cmp::Reverse(table.len())))
+            .map(|(table, _)| in_a_shell(table))
+    };
+    Split::ALL.into_iter().filter_map(of).collect()
+}
+
 /// What to type to leave masks out, or to take them.
 pub(super) fn without_masks(exclude: &[String], has_splits: bool) -> String {
     let take = if has_splits { "" } else { "; if they are to be classified: --set data.train=." };
@@ -186,6 +207,12 @@ pub(crate) fn exclude_line(exclude: &[String]) -> String {
     }
     let quoted: Vec<String> = exclude.iter().map(|pattern| in_a_shell(pattern)).collect();
     format!("--set 'data.exclude=[{}]' leaves them out", quoted.join(", "))
+}
+
+/// The line that leaves classes out.
+pub(super) fn without_classes(classes: &[super::UnknownClass]) -> String {
+    let quoted: Vec<String> = classes.iter().map(|unknown| in_a_shell(&unknown.class)).collect();
+    format!("--set 'data.exclude=[{}]'", quoted.join(", "))
 }
 
 /// A key and its value as a word of a shell.
@@ -203,7 +230,7 @@ pub(super) fn another_class(path: &Path, suggestion: Option<&str>) -> String {
         Some(inner) => format!(", did you mean {inner}?"),
         None if crate::files::is_dir(path) => format!(
             "; each class is a folder of its own, such as {path}/ONE/1.jpg and {path}/OTHER/1.jpg",
-            path = path.display()
+            path = shown_path(path)
         ),
         None => "; if something else says the class: --set data.label_column=NAME".to_owned(),
     }
@@ -218,7 +245,8 @@ const SHOWN: usize = 20;
 
 pub(super) fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut items = items.into_iter();
-    let mut text = items.by_ref().take(SHOWN).map(|item| item.to_string()).collect::<Vec<_>>().join(", ");
+    let mut text =
+        items.by_ref().take(SHOWN).map(|item| shown(&item.to_string())).collect::<Vec<_>>().join(", ");
     let more = items.count();
     if more > 0 {
         let _ = write!(text, " and {more} more");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use super::{
-    Gathered, Loaded, OTHER_SIZE, Slot, Unusable, flat_images, gather, is_flat, known, packs_of, pixels_of,
+    Gathered, Loaded, OTHER_SIZE, Slot, Unusable, about_values, gather, is_flat, known, packs_of, pixels_of,
     places, shelves,
 };
 use crate::cache::{Pack, PackWriter};
@@ -148,7 +148,7 @@ pub(super) fn load_apart(
     let places: Vec<Place> = at.iter().map(|&place| Place { at: 0, ..places[place] }).collect();
     let apart = Apart { packs: used.into_iter().map(Pack::into_file).collect(), at: lies, samples };
     let mut notices: Vec<Notice> = filled.into_iter().collect();
-    notices.extend(flat_images(dataset, &kept, &flat, rule.reading));
+    notices.extend(about_values(dataset, &kept, &flat, rule.reading));
     if let Some(cache) = cache {
         notices.extend(cache.take_warnings().into_iter().map(|message| Notice::Cache { message }));
     }

@@ -1,5 +1,6 @@
 //! What a person should know about the data although the work goes on.
 
+mod levels;
 mod why_flat;
 mod words;
 
@@ -8,11 +9,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::error::exclude_line;
+use crate::shown::shown;
 use crate::similar::quoted;
 use crate::{Skipped, Split};
 
+pub use levels::Levels;
 pub use why_flat::WhyFlat;
-use words::{quoted_key, rename_line, similar_classes};
+use words::{quoted_key, rename_line, set_words, similar_classes};
 
 /// One thing worth saying.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +126,15 @@ pub enum Notice {
         /// Why, of those that were looked at.
         why: WhyFlat,
         /// Whether they are to be trained on, so that the recipe can change it; a model that is trained reads as it was trained.
+        by_recipe: bool,
+    },
+    /// Files of more than 8 bits whose values are not from what is read as black to what is read as white.
+    Levels {
+        /// What they hold, and what would take it.
+        levels: Levels,
+        /// One of them.
+        first: PathBuf,
+        /// As of [`Notice::Flat`].
         by_recipe: bool,
     },
     /// A name in `rename` that no class has.
@@ -246,7 +258,17 @@ pub enum Notice {
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        // One line, whatever the names in it hold.
+        f.write_str(&shown(&Words(self).to_string()))
+    }
+}
+
+/// The words of a notice, with names as they are.
+struct Words<'a>(&'a Notice);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
             Notice::ClassesMissing { split: Some(split), classes } => {
                 write!(f, "the {split} set has no images of {}", classes.join(", "))
             }
@@ -371,6 +393,9 @@ impl fmt::Display for Notice {
                 };
                 write!(f, "{what} of one color, or nearly, once read; {}", why.words(them, *by_recipe))?;
                 write!(f, " (the first is {})", first.display())
+            }
+            Notice::Levels { levels, first, by_recipe } => {
+                write!(f, "files hold {} (such as {})", levels.words(set_words(*by_recipe)), first.display())
             }
             Notice::UnmatchedRename { class, similar } => {
                 write!(f, "data.rename has {}, which is no class", quoted(class))?;

@@ -1,6 +1,9 @@
 //! Why images have no contrast once they are read, and what would help.
 
-use pupila_image::{Flat, Reading};
+use pupila_image::{Flat, Reading, Stored};
+
+use super::levels::{number, settings};
+use super::words::set_words;
 
 /// Why images have no contrast once they are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +20,8 @@ pub enum WhyFlat {
     Float {
         /// The smallest and the largest.
         range: String,
-        /// What could be white.
-        white: u32,
+        /// What would take them from black to white, after `--set`.
+        settings: Vec<String>,
     },
     /// Arrays whose values are few.
     FewLevels {
@@ -37,8 +40,13 @@ pub enum WhyFlat {
 }
 
 impl WhyFlat {
-    /// The most common reason of several pictures, and what would help; none that the recipe's own reading causes.
-    pub(crate) fn of(pictures: impl Iterator<Item = Flat>, reading: Reading) -> WhyFlat {
+    /// The most common reason of several pictures, and what would help; none that the recipe's own reading causes. `stored` is what files of the
+    /// data hold that need not be flat: what is proposed must hold for them too.
+    pub(crate) fn of(
+        pictures: impl Iterator<Item = Flat>,
+        stored: Option<Stored>,
+        reading: Reading,
+    ) -> WhyFlat {
         let pictures: Vec<Flat> = pictures.collect();
         let most =
             |is: fn(&Flat) -> bool| pictures.iter().filter(|flat| is(flat)).count() * 2 > pictures.len();
@@ -53,16 +61,17 @@ impl WhyFlat {
         match () {
             () if most(|flat| matches!(flat, Flat::FewBits { .. })) && reading.white.is_none() => {
                 let (largest, white) = bits.max().unwrap_or((0, u16::MAX.into()));
-                WhyFlat::FewBits { largest, white }
+                let seen = stored.filter(|stored| !stored.float).map_or(0, |stored| stored.high as u32);
+                WhyFlat::FewBits { largest: largest.max(seen), white }
             }
             () if most(|flat| matches!(flat, Flat::Float { .. })) && reading.white.is_none() => {
-                let (low, high) = floats.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), (l, h)| {
-                    (low.min(l), high.max(h))
+                let all =
+                    floats.map(|(low, high)| Stored { low, high, white: 1.0, float: true, undefined: false });
+                let all = all.chain(stored.filter(|stored| stored.float)).reduce(Stored::with);
+                let (range, settings) = all.map_or((String::new(), Vec::new()), |all| {
+                    (format!("{} to {}", number(all.low), number(all.high)), settings(all, reading))
                 });
-                WhyFlat::Float {
-                    range: format!("{low} to {high}"),
-                    white: high.ceil().clamp(1.0, 4e9) as u32,
-                }
+                WhyFlat::Float { range, settings }
             }
             () if most(|flat| matches!(flat, Flat::OnlyAlpha { .. })) && reading.background.is_none() => {
                 let light = most(|flat| matches!(flat, Flat::OnlyAlpha { light: true }));
@@ -79,8 +88,7 @@ impl WhyFlat {
     }
 
     pub(super) fn words(&self, them: &str, by_recipe: bool) -> String {
-        // A trained model takes no other reading than its own.
-        let set = if by_recipe { "--set" } else { "a model that was trained with --set" };
+        let set = set_words(by_recipe);
         match self {
             WhyFlat::FewBits { largest, white: most } => {
                 let bits = u32::BITS - most.leading_zeros();
@@ -94,10 +102,16 @@ impl WhyFlat {
             WhyFlat::FewLevels { largest } => format!(
                 "the largest value of the array is {largest} of 255: {set} input.white={largest} reads {largest} as white"
             ),
-            WhyFlat::Float { range, white } => format!(
-                "their files hold floating-point numbers from {range}, of which 0 to 1 is black to white: {set} \
-                 input.white={white} reads {white} as white"
-            ),
+            WhyFlat::Float { range, settings } => {
+                let keys: Vec<String> = settings.iter().map(|setting| format!("{set} {setting}")).collect();
+                let how = match keys.is_empty() {
+                    true => "scale them to 0 to 1 before".to_owned(),
+                    false => format!("{} takes all of it", keys.join(" ")),
+                };
+                format!(
+                    "their files hold floating-point numbers from {range}, of which 0 to 1 is black to white: {how}"
+                )
+            }
             WhyFlat::Alpha { background } => format!(
                 "what shows is in the transparency, which is dropped: {set} input.background={background} lays {them} over \
                  {background}"

@@ -6,6 +6,11 @@ use std::fmt;
 use crate::similar::{code_points, quoted, seen};
 use crate::suggest::in_a_shell;
 
+/// What begins a setting; a trained model takes no other reading than its own.
+pub(super) fn set_words(by_recipe: bool) -> &'static str {
+    if by_recipe { "--set" } else { "a model that was trained with --set" }
+}
+
 /// A name as a word of a shell.
 pub(super) fn quoted_key(name: &str) -> String {
     match name.contains(|c: char| !c.is_alphanumeric() && c != '_') {

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::folders::{Folder, folders_only, name_of};
-use super::names::{Counted, class_in_splits, counted, splits_of};
+use super::folders::{Folder, files_below, folders_only, name_of};
+use super::names::{Counted, class_in_splits, counted, is_generic, splits_of};
 use crate::files;
 use crate::pattern::Patterns;
 use crate::{Layout, Notice, ScanError, Split, Taken};
@@ -33,11 +33,8 @@ impl Arrangement {
             return given(root, top, layout, known);
         }
         let splits = splits_in(root, top, known)?;
-        let mut found = Arrangement {
-            sets: splits.into_iter().map(|(split, path)| (Some(split), path)).collect(),
-            within_classes: false,
-            notices: Vec::new(),
-        };
+        let sets = splits.into_iter().map(|(split, path)| (Some(split), inner_set(path, split)));
+        let mut found = Arrangement { sets: sets.collect(), within_classes: false, notices: Vec::new() };
         let is_known = |path: &PathBuf| is_class(path, known);
         if !found.sets.is_empty() || top.folders.len() < 2 {
             return Ok(found);
@@ -46,6 +43,10 @@ impl Arrangement {
             return Ok(Arrangement { sets, within_classes: true, notices: Vec::new() });
         }
         if top.folders.iter().any(is_known) {
+            return Ok(found);
+        }
+        if let Some(set) = only_set(top) {
+            found.sets.push((None, set));
             return Ok(found);
         }
         let names: Vec<&str> = top.folders.iter().filter_map(|path| name_of(path)).collect();
@@ -106,11 +107,41 @@ impl Arrangement {
             .collect();
         let what = match (&splits[..], &of(None)[..]) {
             ([], []) => "class folders".to_owned(),
+            ([], [only]) => format!("class folders in {only}"),
             ([], parts) => format!("parts of one set {}", parts.join(" + ")),
             (splits, _) => format!("splits {}", splits.join(", ")),
         };
         Taken::new(what, &KEYS)
     }
+}
+
+/// The folder that holds the class folders of a split: the one in it, where there is but one, it says nothing by its name or the same, and holds
+/// several folders, as `seg_train/seg_train`.
+fn inner_set(path: PathBuf, split: Split) -> PathBuf {
+    let Some(only) = folders_only(&path).and_then(|folders| <[PathBuf; 1]>::try_from(folders).ok()) else {
+        return path;
+    };
+    let [only] = only;
+    let says_nothing =
+        |name: &str| name_of(&path) == Some(name) || is_generic(name) || super::split_of(name) == Some(split);
+    let holds_classes = || folders_only(&only).is_some_and(|inner| inner.len() > 1);
+    match name_of(&only).is_some_and(says_nothing) && holds_classes() {
+        true => only,
+        false => path,
+    }
+}
+
+/// The one folder with images where it holds class folders and is called such as `images`, beside folders of lists: `images/banded` beside
+/// `labels/train1.txt`.
+fn only_set(top: &Folder) -> Option<PathBuf> {
+    let holds_classes = |path: &&PathBuf| {
+        name_of(path).is_some_and(is_generic) && folders_only(path).is_some_and(|inner| inner.len() > 1)
+    };
+    let mut sets = top.folders.iter().filter(holds_classes);
+    let only = sets.next().filter(|_| sets.next().is_none() && top.images.is_empty())?;
+    let others = top.folders.iter().filter(|path| *path != only);
+    let are_empty = others.into_iter().all(|path| files_below(path).is_empty());
+    are_empty.then(|| only.clone())
 }
 
 /// The folders of the splits where every class has its own, as `cats/train` beside `dogs/train`: each class folder holds nothing but folders of

@@ -4,7 +4,7 @@
 //! links are followed. Names that start with a dot are skipped, and so are folders that systems make for themselves, such as
 //! the `__MACOSX` that macOS adds to archives.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,9 @@ use rayon::prelude::*;
 
 use super::arrange::Arrangement;
 use super::labelled::choose;
-use super::names::{is_system_folder, splits_of};
+use super::labels::label_in;
+use super::manifest::{Wanted, of_split_folder};
+use super::names::{is_generic, is_system_folder, splits_of};
 use super::{Beside, Listed, Listing};
 use crate::files::{self, Entry};
 use crate::pattern::Patterns;
@@ -41,7 +43,10 @@ pub(super) fn list(
                 continue;
             }
             let folder = Folder::read(root, path, patterns)?;
-            if folder.folders.is_empty() && *split == Some(Split::Test) && !folder.images.is_empty() {
+            if walk.labelled_set(path, &folder, *split, layout)? {
+                continue;
+            }
+            if *split == Some(Split::Test) && folder.has_no_classes() {
                 walk.beside.notices.push(Notice::Unlabelled { path: path.clone() });
                 continue;
             }
@@ -53,7 +58,10 @@ pub(super) fn list(
         }
         form_of(&arrangement)
     };
-    let Walk { files, mut beside, mut empty_classes, .. } = walk;
+    let Walk { mut files, mut beside, mut empty_classes, said, .. } = walk;
+    if !said.is_empty() {
+        as_trained(&mut files);
+    }
     if files.is_empty() {
         return Err(no_images(root, &top, &beside));
     }
@@ -68,8 +76,28 @@ pub(super) fn list(
         return Err(no_images_of(root, empty_classes, &beside));
     }
     beside.notices.extend(arrangement.notices.iter().cloned());
-    let taken = arrangement.taken(root);
+    let mut taken = arrangement.taken(root);
+    taken.what.extend(said);
     Ok(Listing { form, taken, base: root.to_owned(), files, partial: false, beside })
+}
+
+/// Calls the classes of lists as the folders that are trained on.
+fn as_trained(files: &mut [Listed]) {
+    let trained = files.iter().filter(|file| file.split == Some(Split::Train)).map(|file| file.class.clone());
+    let trained: BTreeSet<String> = trained.collect();
+    call_as(files, &trained.into_iter().collect::<Vec<_>>());
+}
+
+/// Calls classes that are numbers as those that are known: `0` as `00000`.
+fn call_as(files: &mut [Listed], known: &[String]) {
+    let mut names: HashMap<String, String> = HashMap::new();
+    for file in files {
+        let named = names.entry(file.class.clone()).or_insert_with(|| {
+            let place = label_in(&file.class, known).and_then(|at| known.get(at as usize));
+            place.unwrap_or(&file.class).clone()
+        });
+        file.class.clone_from(named);
+    }
 }
 
 fn form_of(arrangement: &Arrangement) -> Form {
@@ -97,19 +125,28 @@ pub(super) fn list_one(
         for (split, path) in arrangement.sets.iter().filter(|(split, _)| *split == chosen) {
             match arrangement.within_classes {
                 true => walk.set_of_class(path, *split)?,
-                false => walk.set_folder(path, &Folder::read(root, path, patterns)?, *split)?,
+                false => {
+                    let folder = Folder::read(root, path, patterns)?;
+                    if !walk.labelled_set(path, &folder, *split, layout)? {
+                        walk.set_folder(path, &folder, *split)?;
+                    }
+                }
             }
         }
         form_of(&arrangement)
     };
-    let Walk { files, mut beside, .. } = walk;
+    let Walk { mut files, mut beside, said, .. } = walk;
+    if !said.is_empty() {
+        call_as(&mut files, classes);
+    }
     if files.is_empty() {
         // The folder that should hold class folders.
         let path = arrangement.sets.iter().find(|(split, _)| *split == chosen).map_or(root, |(_, path)| path);
         return Err(no_images(path, &Folder::read(root, path, patterns)?, &beside));
     }
     beside.notices.extend(arrangement.notices.iter().cloned());
-    let taken = arrangement.taken(root);
+    let mut taken = arrangement.taken(root);
+    taken.what.extend(said);
     Ok(Listing { form, taken, base: root.to_owned(), files, partial: there.len() > 1, beside })
 }
 
@@ -300,6 +337,21 @@ impl Folder {
     }
 }
 
+impl Folder {
+    /// Whether it holds images without class folders: directly, or in one folder such as `images`.
+    fn has_no_classes(&self) -> bool {
+        match &self.folders[..] {
+            [] => !self.images.is_empty(),
+            [only] => {
+                self.images.is_empty()
+                    && name_of(only).is_some_and(is_generic)
+                    && folders_only(only).is_none()
+            }
+            _ => false,
+        }
+    }
+}
+
 struct Walk<'a> {
     root: &'a Path,
     patterns: &'a Patterns<'a>,
@@ -309,12 +361,14 @@ struct Walk<'a> {
     files: Vec<Listed>,
     beside: Beside,
     empty_classes: Vec<PathBuf>,
+    /// What was read of lists and tables.
+    said: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
     fn new(root: &'a Path, patterns: &'a Patterns<'a>, arrangement: &'a Arrangement, given: bool) -> Self {
         let (files, beside, empty_classes) = (Vec::new(), Beside::default(), Vec::new());
-        Walk { root, patterns, arrangement, given, files, beside, empty_classes }
+        Walk { root, patterns, arrangement, given, files, beside, empty_classes, said: Vec::new() }
     }
 
     /// Notes what is beside the folders of the splits.
@@ -328,8 +382,28 @@ impl<'a> Walk<'a> {
         self.beside.note_system_folders(&top.system_folders);
         add_pictures(&mut self.beside.other_pictures, &top.other_pictures, None);
         let others = top.folders.iter().filter(|folder| sets.iter().all(|(_, set)| !set.starts_with(folder)));
+        // Beside the one folder that holds the classes are those of lists.
+        let others = others.filter(|_| !matches!(sets[..], [(None, _)]));
         let given = self.given;
         self.beside.notices.extend(others.map(|path| Notice::IgnoredFolder { path: path.clone(), given }));
+    }
+
+    /// Lists a folder of a split that is not trained on and has no class folders, where a table or a list says its classes; whether one does.
+    fn labelled_set(
+        &mut self,
+        path: &Path,
+        folder: &Folder,
+        split: Option<Split>,
+        layout: &Layout,
+    ) -> Result<bool, ScanError> {
+        let Some(split) = split.filter(|split| *split != Split::Train && folder.has_no_classes()) else {
+            return Ok(false);
+        };
+        let wanted = Wanted::without_group(self.patterns, layout);
+        let Some((files, said)) = of_split_folder(self.root, path, split, &wanted)? else { return Ok(false) };
+        self.files.extend(files);
+        self.said.push(said);
+        Ok(true)
     }
 
     /// Lists a folder that holds class folders, which was read before.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::examine::{Candidate, Examined, Memory, samples, several_pages};
 use super::shards::or_why_none;
+use super::training::or_other_format;
 use super::{Data, Listing, check_layout, folders, list_tables, manifest, masks, rename, root_of};
 use crate::files;
 use crate::options::check_exclude;
@@ -44,7 +45,7 @@ pub fn scan_labelled(
     options: &LabelledOptions,
     cache: Option<&Cache>,
 ) -> Result<Labelled, ScanError> {
-    labelled(path, classes, options, cache).map_err(|error| or_why_none(path, error))
+    labelled(path, classes, options, cache).map_err(|error| or_other_format(path, or_why_none(path, error)))
 }
 
 fn labelled(

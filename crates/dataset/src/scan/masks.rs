@@ -12,6 +12,8 @@ use crate::{Layout, Notice, ScanError};
 const MASKS: &[&str] = &[
     "mask",
     "masks",
+    "trimap",
+    "trimaps",
     "label",
     "labels",
     "annotation",

@@ -8,6 +8,7 @@ use super::shards::or_why_none;
 use super::{
     Data, Listing, check_layout, folders, list_tables, manifest, masks, rename, root_of, similar_classes,
 };
+use crate::error::formats::{Conversion, conversion_of};
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
@@ -24,7 +25,25 @@ use crate::{
 /// # Errors
 /// Where `path` is no data set, or one that no classifier can be trained on; see [`ScanError`].
 pub fn scan(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<Dataset, ScanError> {
-    scanned(path, options, cache).map_err(|error| or_why_none(path, error))
+    scanned(path, options, cache).map_err(|error| or_other_format(path, or_why_none(path, error)))
+}
+
+/// Where there is nothing to train on, what is there in another form, and how it is turned into what is read.
+pub(super) fn or_other_format(path: &Path, error: ScanError) -> ScanError {
+    let is_nothing = matches!(
+        error,
+        ScanError::NoImages { .. }
+            | ScanError::NotData { .. }
+            | ScanError::NoClassFolders { .. }
+            | ScanError::OneClass { .. }
+            | ScanError::EmptyClasses { .. }
+    );
+    match conversion_of(path).filter(|_| is_nothing) {
+        Some(Conversion { what, line, out }) => {
+            ScanError::OtherFormat { path: path.to_owned(), what, line, out }
+        }
+        None => error,
+    }
 }
 
 fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<Dataset, ScanError> {

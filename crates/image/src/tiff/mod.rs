@@ -20,7 +20,7 @@ use color::Whites;
 use page::Page;
 
 use crate::decode::{check_size, header};
-use crate::raster::Raster;
+use crate::raster::{Raster, Samples};
 use crate::{DecodeError, Format, Header, Image, Limits, Reading};
 
 pub(crate) fn probe(bytes: &[u8]) -> Result<Header, DecodeError> {
@@ -71,6 +71,11 @@ pub(crate) fn raster(
         all.get_or_insert_with(|| band.black((page.width as u32, page.height as u32))).paste(place, &band);
     })?;
     Ok((all.ok_or_else(|| malformed("it has no strips"))?, page.orientation))
+}
+
+/// Whether the page's samples have more than 8 bits.
+pub(crate) fn is_deep(bytes: &[u8], limits: &Limits) -> Result<bool, DecodeError> {
+    Ok(Samples::size(&open(bytes, limits)?) > 1)
 }
 
 /// The page, once it is known that its data are there.

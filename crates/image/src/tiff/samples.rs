@@ -89,7 +89,7 @@ impl Samples {
                         place.copy(row, out, |v: [u8; 8]| f64::from_bits(layout.number(&v)) as f32);
                     }
                     (Sample::Signed, _) => {
-                        place.copy(row, out, |v: [u8; 4]| (layout.number(&v) as u32 as i32).max(0) as f32);
+                        place.copy(row, out, |v: [u8; 4]| layout.number(&v) as u32 as i32 as f32);
                     }
                     (Sample::Unsigned, 24) => place.copy(row, out, |v: [u8; 3]| layout.number(&v) as f32),
                     (Sample::Unsigned, _) => place.copy(row, out, |v: [u8; 4]| layout.number(&v) as f32),

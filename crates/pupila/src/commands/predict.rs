@@ -1,12 +1,12 @@
 //! `pupila predict`: classes for images of which nothing is known.
 
 use super::study_table::shortened;
-use super::tell_runs::printable;
 use super::{in_pool, tell, tell_data};
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen;
 use crate::output::{Output, percent};
+use pupila::dataset::shown;
 use pupila::{Classifier, Judging, predictions_csv, write_whole};
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -103,11 +103,11 @@ impl Layout {
 
     fn new(limit: Option<usize>, paths: &[String], classes: &[String], columns: usize) -> Layout {
         let limit = limit.unwrap_or(usize::MAX);
-        let longest = paths.iter().map(|path| printable(path).width()).max().unwrap_or(0);
+        let longest = paths.iter().map(|path| shown(path).width()).max().unwrap_or(0);
         let paths = longest.min((limit / 2).max(Self::SHORTEST));
         let taken = paths + 2 + columns * Self::PERCENT + columns.saturating_sub(1) * Self::GAP;
         let room = limit.saturating_sub(taken) / columns.max(1);
-        let whole = classes.iter().map(|class| printable(class).width()).max().unwrap_or(0);
+        let whole = classes.iter().map(|class| shown(class).width()).max().unwrap_or(0);
         let below = room < whole.min(Self::SHORTEST);
         let room = if below { limit.saturating_sub(Self::GAP + Self::PERCENT) } else { room };
         let names = shortened(classes, room);
@@ -117,7 +117,7 @@ impl Layout {
     }
 
     fn lines(&self, path: &str, top: &[(&str, f32)], classes: &[String]) -> Vec<String> {
-        let path = end_of(&printable(path), self.paths);
+        let path = end_of(&shown(path), self.paths);
         let cell = |(class, p): &(&str, f32)| {
             let place = classes.iter().position(|name| name == class).unwrap_or(0);
             let name = &self.names[place];

@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The keys that say what of the data is what.
-pub(super) const LAYOUT_KEYS: [&str; 12] = [
+pub(super) const LAYOUT_KEYS: [&str; 13] = [
     "data.train",
     "data.val",
     "data.test",
@@ -20,6 +20,7 @@ pub(super) const LAYOUT_KEYS: [&str; 12] = [
     "data.split_values",
     "data.one_hot",
     "data.one_hot_rest",
+    "data.lists",
     "data.extension",
     "data.rename",
 ];

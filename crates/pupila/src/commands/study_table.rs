@@ -2,8 +2,8 @@
 //!
 //! Where it is narrow, names give way first, then the intervals, which the answer says too; what a verdict says goes on below its row.
 
-use super::tell_runs::printable;
 use crate::output::Output;
+use pupila::dataset::shown;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The longest name of a variant.
@@ -61,7 +61,7 @@ pub(super) fn table(rows: &[[String; 6]], width: usize) -> Vec<String> {
 /// Names of at most so many columns that can be told apart: their ends are cut, where that leaves two alike their middles, and where that
 /// does their common beginning.
 pub(super) fn shortened(names: &[String], width: usize) -> Vec<String> {
-    let names: Vec<String> = names.iter().map(|name| printable(name)).collect();
+    let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
     let long: Vec<&String> = names.iter().filter(|name| name.width() > width).collect();
     let common = common_beginning(&long);
     let rest = |name: &str| match name.width() > width {

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::output::{Output, percent};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pupila::backend::{Backend, MemoryBytes};
+use pupila::dataset::shown_path;
 use pupila::dataset::{
     Dataset, DuplicateGroup, Fit, Keep, OtherPictures, ResizeRule, Skipped, Split, conversion, list_pictures,
 };
@@ -169,7 +170,7 @@ fn other_pictures(output: Output, pictures: &[OtherPictures], path: &Path) {
 /// What a model is judged on.
 pub(crate) fn judged(output: Output, dataset: &Dataset, which: &[usize], split: Option<Split>) {
     let split = split.map_or(String::new(), |split| format!(", the {split} set"));
-    let root = dataset.root.display();
+    let root = shown_path(&dataset.root);
     output.heading(format_args!("Data: {root} ({}){split}: {}", dataset.form, images(which.len())));
     output.say(format_args!("  taken as {}", dataset.taken));
 }
@@ -199,8 +200,7 @@ fn groups(groups: &[DuplicateGroup]) -> String {
 
 fn show_groups(output: Output, dataset: &Dataset, groups: &[DuplicateGroup]) {
     for group in groups.iter().take(3) {
-        let paths: Vec<_> =
-            group.samples.iter().map(|&i| dataset.samples[i].path.display().to_string()).collect();
+        let paths: Vec<_> = group.samples.iter().map(|&i| shown_path(&dataset.samples[i].path)).collect();
         output.say(format_args!("    {}", paths.join(" = ")));
     }
     if groups.len() > 3 {

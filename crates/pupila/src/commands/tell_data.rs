@@ -1,9 +1,9 @@
 //! What a person reads of the training data: its classes before and after sampling, and what is unwise about it.
 
 use super::tell::SHOWN;
-use super::tell_runs::{printable, shortened};
+use super::tell_runs::shortened;
 use crate::output::{Output, percent};
-use pupila::dataset::{Dataset, PixelStatistics, Split};
+use pupila::dataset::{Dataset, PixelStatistics, Split, shown, shown_path};
 use pupila::recipe::Augment;
 use pupila::train::{DataWait, Images, MOST_COMPARED};
 use pupila::{EpochRecord, Prepared, Recipe, SmallerInput, TooFew, Views, count, images};
@@ -41,7 +41,7 @@ impl Column {
 
 /// What the scan found: classes, counts before and after they are sampled, sizes.
 pub(crate) fn dataset(output: Output, dataset: &Dataset, path: &Path, recipe: &Recipe) {
-    output.heading(format_args!("Data: {} ({})", path.display(), dataset.form));
+    output.heading(format_args!("Data: {} ({})", shown_path(path), dataset.form));
     output.say(format_args!("  taken as {}", dataset.taken));
     class_table(output, dataset, Some(recipe));
     output.say(format_args!("  {}", sizes(dataset)));
@@ -116,7 +116,7 @@ pub(super) fn class_table(output: Output, dataset: &Dataset, recipe: Option<&Rec
 pub(super) fn shown_names(classes: &[String], width: usize) -> Vec<String> {
     /// A name is not cut below this.
     const LEAST: usize = 12;
-    classes.iter().map(|class| shortened(&printable(class), width.max(LEAST))).collect()
+    classes.iter().map(|class| shortened(&shown(class), width.max(LEAST))).collect()
 }
 
 fn and_groups(dataset: &Dataset) -> &'static str {
@@ -236,7 +236,7 @@ pub(crate) fn near_copies(output: Output, all: &Images) {
     ));
     let below = |path: &str| {
         let path = Path::new(path);
-        printable(&path.strip_prefix(&all.dataset.root).unwrap_or(path).display().to_string())
+        shown_path(path.strip_prefix(&all.dataset.root).unwrap_or(path))
     };
     for (judged, trained) in near.iter().take(SHOWN) {
         output.say(format_args!("    {} = {}", below(judged), below(trained)));
@@ -255,7 +255,7 @@ pub(crate) fn shortcuts(output: Output, all: &Images, data: &Path) {
         others => format!(" (more: {})", others.iter().map(|of| of.fact).collect::<Vec<_>>().join(", ")),
     };
     let what = match (&first.given_away[..], first.mean_recall) {
-        ([class, ..], _) => format!("{} alone gives away {}", first.fact, printable(class)),
+        ([class, ..], _) => format!("{} alone gives away {}", first.fact, shown(class)),
         ([], Some((recall, ..))) => {
             format!(
                 "{} alone tells the class of {:.0} % where each class counts the same",
@@ -272,14 +272,14 @@ pub(crate) fn shortcuts(output: Output, all: &Images, data: &Path) {
     };
     output.warn(format_args!(
         "{what}{more}: a network may learn that instead of the content; pupila inspect {} says more",
-        printable(&data.display().to_string())
+        shown_path(data)
     ));
 }
 
 /// Classes of which so few images are left that no number about them means much.
 fn too_few(output: Output, prepared: &Prepared) {
     for TooFew { split, floor, classes } in prepared.too_few() {
-        let few: Vec<String> = classes.iter().map(|(class, n)| format!("{class} ({n})")).collect();
+        let few: Vec<String> = classes.iter().map(|(class, n)| format!("{} ({n})", shown(class))).collect();
         let (set, effect) = match split {
             Split::Train => ("training", "too few to learn much of them"),
             _ => (

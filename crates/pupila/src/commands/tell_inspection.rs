@@ -5,6 +5,7 @@ use super::tell_data::class_table;
 use super::tell_runs::wrapped;
 use super::tell_study::bytes;
 use crate::output::{Output, percent};
+use pupila::dataset::shown_path;
 use pupila::inspect::{Finding, Kind, Severity, Summary};
 use pupila::{Excluded, Inspected, count, images};
 use std::path::Path;
@@ -18,7 +19,7 @@ const DOUBTS: usize = 10;
 pub(crate) fn tell(output: Output, inspected: &Inspected, data: &Path, took: Duration) {
     let Inspected { dataset, looked, inspection, notes } = inspected;
     let summary = &inspection.summary;
-    output.heading(format_args!("Data: {} ({})", data.display(), dataset.form));
+    output.heading(format_args!("Data: {} ({})", shown_path(data), dataset.form));
     if dataset.classes.is_empty() {
         output.say("  no labels: folders inside it would be the classes");
     } else {
@@ -162,7 +163,7 @@ fn one(output: Output, inspected: &Inspected, finding: &Finding) {
     }
     let path = |place: usize| {
         let path = &inspected.dataset.samples[place].path;
-        path.strip_prefix(&inspected.dataset.root).unwrap_or(path).display().to_string()
+        shown_path(path.strip_prefix(&inspected.dataset.root).unwrap_or(path))
     };
     if !finding.files.is_empty() {
         for file in finding.files.iter().take(GROUPS) {

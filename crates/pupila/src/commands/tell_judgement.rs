@@ -1,8 +1,8 @@
 //! What a person reads of how well a model answers.
 
 use super::tell::SHOWN;
-use super::tell_runs::printable;
 use crate::output::{Output, percent};
+use pupila::dataset::shown;
 use pupila::metrics::{ClassificationReport, Predictions};
 use pupila::run_files::{Against, Interval, IntervalsOver, Leaks, LooksSummary, Named};
 use pupila::{count, images};
@@ -44,7 +44,7 @@ pub(crate) fn judgement(
         output.say(format_args!(
             "  without learning   {} by always answering {}",
             percent(share),
-            printable(name)
+            shown(name)
         ));
         let limits = intervals.get("accuracy").and_then(|&[low, high]| Some((low?, high?)));
         let clean = if leaks.is_some() { ", without the leaks" } else { "" };
@@ -126,7 +126,7 @@ pub(crate) fn tables(output: Output, predictions: &Predictions, classes: &[Strin
         };
         output.say(format_args!(
             "  0.00 also stands for what is undefined: never predicted or absent are {}{more}",
-            names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ")
+            shown(&names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", "))
         ));
     }
     output.heading("Confusion matrix (rows: true, columns: predicted)");

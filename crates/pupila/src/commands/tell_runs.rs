@@ -2,6 +2,7 @@
 
 use super::tell_study::bytes;
 use pupila::count;
+use pupila::dataset::shown;
 use pupila::runs::{
     Deleted, Deletion, Entry, Kind, Listing, RunStatus, SearchStatus, StudyStatus, ToDeleteKind, What,
 };
@@ -51,17 +52,17 @@ pub(crate) fn listed(listing: &Listing, now: SystemTime, width: usize) -> Lines 
         for (row, entry) in table.into_iter().zip(&listing.entries) {
             rows.push(row);
             if let Some(problem) = entry.problem() {
-                rows.extend(wrapped(&printable(problem), width, "    "));
+                rows.extend(wrapped(&shown(problem), width, "    "));
             }
         }
         rows.push(String::new());
         rows.extend(wrapped(&total(listing), width, ""));
     }
     if let Some(problem) = &listing.problem {
-        rows.extend(wrapped(&format!("no study can be read here: {}", printable(problem)), width, ""));
+        rows.extend(wrapped(&format!("no study can be read here: {}", shown(problem)), width, ""));
     }
     if !listing.others.is_empty() {
-        let named: Vec<String> = listing.others.iter().take(OTHERS).map(|name| printable(name)).collect();
+        let named: Vec<String> = listing.others.iter().take(OTHERS).map(|name| shown(name)).collect();
         let more = match listing.others.len() {
             n if n > OTHERS => format!(" and {} more", count(n - OTHERS)),
             _ => String::new(),
@@ -81,9 +82,9 @@ fn columns(listing: &Listing, now: SystemTime) -> Vec<Column> {
     };
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     vec![
-        column("name", false, 0, &|entry| printable(&entry.name)),
+        column("name", false, 0, &|entry| shown(&entry.name)),
         column("model", false, 3, &|entry| match &entry.kind {
-            Kind::Run(run) => or_dash(run.model.as_deref().map(printable)),
+            Kind::Run(run) => or_dash(run.model.as_deref().map(shown)),
             Kind::Study(_) => "study".to_owned(),
             Kind::Search(_) => "search".to_owned(),
         }),
@@ -219,12 +220,12 @@ pub(crate) fn before(deletion: &Deletion, width: usize) -> Vec<String> {
                 ToDeleteKind::Study { runs } => format!(", a study with {}", counted(*runs, "run", "runs")),
                 ToDeleteKind::Search { trials, elsewhere } => {
                     let stay = elsewhere.as_ref().filter(|_| deletion.what == What::Folders);
-                    let stay = stay.map(|place| format!("; its record in {} stays", printable(place)));
+                    let stay = stay.map(|place| format!("; its record in {} stays", shown(place)));
                     let trials = counted(*trials, "trial", "trials");
                     format!(", a search with {trials}{}", stay.unwrap_or_default())
                 }
             };
-            format!("  {}, {}{what}", printable(&item.name), bytes(item.bytes))
+            format!("  {}, {}{what}", shown(&item.name), bytes(item.bytes))
         })
         .collect();
     let first = match deletion.what {
@@ -293,11 +294,6 @@ pub(super) fn wrapped(text: &str, width: usize, indent: &str) -> Vec<String> {
         }
     }
     lines
-}
-
-/// A text in which nothing moves the cursor: names of folders may be anything.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A name without its middle, since numbers stand at the end.

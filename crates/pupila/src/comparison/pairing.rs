@@ -1,6 +1,7 @@
 //! Whether two runs were judged on the same images, and the second one's predictions in the order of the first one's.
 
 use crate::describe::images;
+use pupila_dataset::shown;
 use pupila_metrics::Predictions;
 use pupila_run::RunFiles;
 use std::collections::{BTreeSet, HashMap};
@@ -17,8 +18,8 @@ pub(super) fn in_order_of(first: &RunFiles, other: &RunFiles) -> Result<Predicti
     if first.classes != other.classes {
         return Err(format!(
             "the classes are {}, and {}",
-            first.classes.join(", "),
-            other.classes.join(", ")
+            shown(&first.classes.join(", ")),
+            shown(&other.classes.join(", "))
         ));
     }
     let (ours, theirs) = (short_paths(&first.paths), short_paths(&other.paths));

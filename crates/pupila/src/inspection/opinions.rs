@@ -5,6 +5,7 @@ use crate::error::{Error, Tried};
 use crate::session::Session;
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
+use pupila_dataset::shown;
 use pupila_dataset::{Cache, Dataset, Split};
 use pupila_inspect::Opinions;
 use pupila_run::{RunFiles, RunFolder};
@@ -251,8 +252,8 @@ fn columns(dataset: &Dataset, classes: &[String], run: &Path) -> Result<Vec<usiz
         Error::request(format_args!(
             "{} knows the classes {}, and the data have {}: name a run that was trained on this data",
             run.display(),
-            classes.join(", "),
-            dataset.classes.join(", ")
+            shown(&classes.join(", ")),
+            shown(&dataset.classes.join(", "))
         ))
     })
 }

@@ -4,6 +4,7 @@
 
 use crate::recipe::Fault;
 use pupila_dataset::nearest;
+use pupila_dataset::shown;
 use pupila_loader::Order;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -120,7 +121,7 @@ impl ClassWeights {
             ClassWeights::Listed(weights) => {
                 let mut faults: Vec<Fault> = weights.iter().filter_map(|&w| wrong(w)).map(fault).collect();
                 if let Some(classes) = classes.filter(|classes| classes.len() != weights.len()) {
-                    let (n, names) = (weights.len(), classes.join(", "));
+                    let (n, names) = (weights.len(), shown(&classes.join(", ")));
                     faults.push(fault(format!(
                         "has {n} weights, and there are {} classes: {names}",
                         classes.len()
@@ -163,7 +164,7 @@ fn check_named(key: &str, named: &NamedWeights, classes: Option<&[String]>) -> V
 /// The first names of many.
 fn shortened(classes: &[String]) -> String {
     const SHOWN: usize = 10;
-    let shown = classes.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let shown = classes.iter().take(SHOWN).map(|class| shown(class)).collect::<Vec<_>>().join(", ");
     match classes.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),

@@ -1,6 +1,7 @@
 //! A recipe in which nothing is wrong, with what was worked out of it while it was checked.
 
 use super::{Fault, Monitor, Origin, Recipe, RecipeErrors, schema};
+use pupila_dataset::shown;
 use pupila_image::{Framing, Image, ImageError};
 use pupila_loader::makes_inputs;
 use pupila_network::architectures;
@@ -240,8 +241,7 @@ impl CheckedRecipe {
 
 /// An origin on one line: a path or what was typed may hold a line break, behind which its rest would be keys.
 fn comment(origin: &Origin) -> String {
-    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    origin.to_string().chars().map(plain).collect()
+    shown(&origin.to_string())
 }
 
 #[cfg(test)]

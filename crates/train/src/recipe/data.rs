@@ -55,6 +55,10 @@ pub struct Data {
     /// The class of rows in which no such column is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub one_hot_rest: Option<String>,
+    /// Which of a folder's lists and tables are read, as patterns of their names: `"images_variant_*"`, or `["train1.txt", "test1.txt"]` where there
+    /// are those of several divisions. Left out, all of them.
+    #[serde(skip_serializing_if = "Names::is_empty")]
+    pub lists: Names,
     /// Extension that all files of a table have, such as `jpg`, whatever the table says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extension: Option<String>,
@@ -164,6 +168,7 @@ impl Default for Data {
             split_values: BTreeMap::new(),
             one_hot: Names::default(),
             one_hot_rest: None,
+            lists: Names::default(),
             extension: None,
             rename: BTreeMap::new(),
             exclude: scan.exclude,
@@ -199,6 +204,7 @@ impl Data {
             split_values: self.split_values.clone(),
             one_hot: self.one_hot.0.clone(),
             one_hot_rest: self.one_hot_rest.clone(),
+            lists: self.lists.0.clone(),
             extension: self.extension.clone(),
             rename: self.rename.clone(),
         }
@@ -213,6 +219,7 @@ impl Data {
             ("test", &self.test),
             ("images", &self.images),
             ("one_hot", &self.one_hot),
+            ("lists", &self.lists),
         ];
         let names = [
             ("path_column", &self.path_column),

@@ -45,6 +45,10 @@ pub struct Input {
     /// in arrays too. Left out, 65535, or 1, or in arrays 255.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub white: Option<u32>,
+    /// The value that is black in such files, such as -1 where they hold -1 to 1, or -1024 of computed tomography; smaller ones are black too.
+    /// Left out, 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub black: Option<i32>,
     /// The color that transparent pixels are laid over: `white`, `black`, or one such as `#c0c0c0`. Left out, transparency is
     /// dropped, and whatever color the file has there shows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +78,7 @@ impl Default for Input {
             decode: Decode::Full,
             damaged: Damaged::Refuse,
             white: None,
+            black: None,
             background: None,
             show: Show::All,
         }
@@ -101,7 +106,12 @@ impl Input {
             interpolation: self.interpolation,
             antialias: self.antialias,
             scaled_decoding: self.decode == Decode::Scaled,
-            reading: Reading { white: self.white, background, fill_damaged: self.damaged == Damaged::Fill },
+            reading: Reading {
+                white: self.white,
+                black: self.black,
+                background,
+                fill_damaged: self.damaged == Damaged::Fill,
+            },
             show: self.show,
             fit: self.fit(),
             keep: self.keep.map(|KeptSize(keep)| keep),
@@ -184,6 +194,11 @@ impl Input {
         }
         if self.white == Some(0) {
             refuse("white", "must be at least 1, such as 4095 for 12 bits, got 0".into());
+        }
+        if let (Some(white), Some(black)) = (self.white, self.black)
+            && i64::from(black) >= i64::from(white)
+        {
+            refuse("black", format!("must be below input.white, which is {white}, got {black}"));
         }
         if let Some(background) = self.background.as_deref().filter(|color| color_of(color).is_none()) {
             refuse(

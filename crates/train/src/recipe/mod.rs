@@ -293,6 +293,7 @@ impl Recipe {
         for key in data.empty_names() {
             let what = match key {
                 "train" | "val" | "test" | "images" => "a folder",
+                "lists" => "a list, or a pattern of such names",
                 "one_hot_rest" => "a class",
                 "extension" => "an extension, such as jpg",
                 _ => "a column",

@@ -1,5 +1,6 @@
 //! `train.monitor`: the metric that decides which epoch is the best.
 
+use pupila_dataset::shown;
 use pupila_metrics::{Direction, METRICS, UnknownMetric, metric};
 
 /// The metric that decides which epoch is the best.
@@ -135,7 +136,7 @@ impl Monitor {
                 true => "is undefined on this validation set".to_owned(),
                 false => format!(
                     "is undefined on this validation set, which has no image of {}",
-                    absent.join(", ")
+                    shown(&absent.join(", "))
                 ),
             });
         }

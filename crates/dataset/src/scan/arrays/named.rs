@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::labels::Label;
-use super::npy::Array;
+use super::npy::{Array, NoImages};
 use super::roles::{Role, Roles, role, without_split};
 use super::{Arrays, Contents, MAX_BYTES, Part};
 use crate::files;
@@ -137,8 +137,11 @@ impl Pair {
         if empty > 0 && !layout.rename.contains_key("") {
             return Err(failed(&self.labels, without_label("label of an image", empty, None)));
         }
-        let (count, images, said) =
-            self.images.read()?.images().map_err(|reason| failed(&self.images, reason))?;
+        let (count, images, said) = self
+            .images
+            .read()?
+            .images()
+            .map_err(|fault| failed(&self.images, scaled(&self.images, fault)))?;
         if labels.len() != count {
             let reason =
                 format!("it has {} labels for the {count} images of {}", labels.len(), self.images.name);
@@ -162,6 +165,42 @@ impl Pair {
         let contents = Contents::new(self.split, self.images.name.clone(), images, labels.into_iter());
         Ok(Contents { said, groups, notices: notice.into_iter().collect(), ..contents })
     }
+}
+
+/// Why an array holds no images, with the line that scales its values where that is why. All arrays of images beside it are scaled alike.
+fn scaled(array: &Named, fault: NoImages) -> String {
+    let NoImages { reason, range } = fault;
+    let (Some((low, high)), Ok(shape)) = (range, array.shape()) else { return reason };
+    let low = low.min(0.0);
+    // Whole numbers of more bits end where these do.
+    let bits = [255.0, 1023.0, 4095.0, 16383.0, 65535.0].into_iter().find(|&white| high <= white);
+    let high = if low < 0.0 || high < 255.0 { high } else { bits.unwrap_or(high) };
+    let rank = shape.len();
+    let each = |of: &str| {
+        format!("numpy.clip(({of} - {low:?}) * (255 / {:?}), 0, 255).round().astype('uint8')", high - low)
+    };
+    let (above, file) = (array.path.parent().unwrap_or(&array.path), &array.path);
+    let line = match is_array_file(above) {
+        true => format!(
+            "import numpy; d = numpy.load('{}'); numpy.savez('{}', **{{k: {} if d[k].ndim == {rank} else d[k] for k in d.files}})",
+            above.display(),
+            above.with_extension("8bit.npz").display(),
+            each("d[k]"),
+        ),
+        false => {
+            let folder =
+                file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let out = folder.join("8bit");
+            format!(
+                "import numpy, pathlib; o = pathlib.Path('{}'); o.mkdir(exist_ok=True); [numpy.save(o / p.name, {} if a.ndim == {rank} else a) for p \
+                 in pathlib.Path('{}').glob('*.npy') for a in [numpy.load(p)]]",
+                out.display(),
+                each("a"),
+                folder.display()
+            )
+        }
+    };
+    format!("{reason}, such as by\n  python3 -c \"{line}\"")
 }
 
 fn is_npy(path: &Path) -> bool {
@@ -200,7 +239,7 @@ pub(super) fn images(path: &Path) -> Result<Vec<Contents>, ScanError> {
         if read.shape.len() < 3 && array.name.starts_with("arr_") {
             continue;
         }
-        let (count, images, said) = read.images().map_err(failed)?;
+        let (count, images, said) = read.images().map_err(|fault| failed(scaled(&array, fault)))?;
         let labels = std::iter::repeat_n(Label::Number(0), count);
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let name = if is_npy(path) { file.into_owned() } else { format!("{file}/{}", array.name) };

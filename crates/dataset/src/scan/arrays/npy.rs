@@ -50,6 +50,20 @@ impl Kind {
     }
 }
 
+/// Why an array holds no images.
+#[derive(Debug)]
+pub(super) struct NoImages {
+    pub(super) reason: String,
+    /// The smallest and the largest of values that are pixels by another scale.
+    pub(super) range: Option<(f64, f64)>,
+}
+
+impl<T: Into<String>> From<T> for NoImages {
+    fn from(reason: T) -> NoImages {
+        NoImages { reason: reason.into(), range: None }
+    }
+}
+
 const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The value of a key in a header such as `{'descr': '|u1', 'fortran_order': False, 'shape': (3, 2), }`.
@@ -251,7 +265,7 @@ impl Array {
 
     /// The images of an array `[N, H, W]`, `[N, H, W, C]`, `[N, C, H, W]` or, square and gray, `[N, H * W]`; and how its
     /// values were made bytes, where they are others.
-    pub(super) fn images(self) -> Result<(usize, ArrayImages, Option<String>), String> {
+    pub(super) fn images(self) -> Result<(usize, ArrayImages, Option<String>), NoImages> {
         let is_color = |channels: usize| matches!(channels, 1 | 3);
         let (count, height, width, channels, first) = match self.shape[..] {
             [_, _, 1 | 3] => {
@@ -259,7 +273,8 @@ impl Array {
                     "its shape is {:?}, which may be one image in color or several in gray: save one as [1, height, width, 3], \
                      several as [N, height, width, 1]",
                     self.shape
-                ));
+                )
+                .into());
             }
             [n, h, w] => (n, h, w, 1, false),
             [n, h, w, c] if is_color(c) => (n, h, w, c, false),
@@ -271,21 +286,23 @@ impl Array {
                     "its shape is {:?}, flat images in color of {side}x{side}, of which the order cannot be told: save it by .reshape(-1, {side}, {side}, 3) \
                      where the three colors of a pixel stand side by side, or by .reshape(-1, 3, {side}, {side}) where all red values come first",
                     self.shape
-                ));
+                )
+                .into());
             }
             _ => {
                 return Err(format!(
                     "its shape is {:?}; images are [N, height, width], or with 1 or 3 channels last or second",
                     self.shape
-                ));
+                )
+                .into());
             }
         };
         let side = |side: usize| u32::try_from(side).ok().filter(|&side| side > 0);
         let (Some(width), Some(height)) = (side(width), side(height)) else {
-            return Err(format!("its shape is {:?}: an image has at least one pixel", self.shape));
+            return Err(format!("its shape is {:?}: an image has at least one pixel", self.shape).into());
         };
         if count == 0 {
-            return Err("it holds no image".to_owned());
+            return Err("it holds no image".into());
         }
         let (mut pixels, said) = self.bytes()?;
         if first && channels > 1 {
@@ -302,13 +319,13 @@ impl Array {
     }
 
     /// The values as bytes of 0 to 255, where that is what they can mean.
-    fn bytes(self) -> Result<(Vec<u8>, Option<String>), String> {
+    fn bytes(self) -> Result<(Vec<u8>, Option<String>), NoImages> {
         /// Above 1 by no more than interpolation leaves.
         const ABOUT_ONE: f64 = 1.001;
         /// Below, values that are no whole numbers may be of any scale.
         const SURE: f64 = 16.0;
         match self.kind {
-            Kind::Bytes(_) | Kind::Text(_) => return Err("its values are text, and no pixels".to_owned()),
+            Kind::Bytes(_) | Kind::Text(_) => return Err("its values are text, and no pixels".into()),
             Kind::Unsigned(1) => return Ok((self.data, None)),
             Kind::Bool => return Ok((self.data.iter().map(|&value| value * 255).collect(), None)),
             _ => {}
@@ -316,16 +333,20 @@ impl Array {
         let (mut low, mut high, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
         for value in self.numbers() {
             if !value.is_finite() {
-                return Err(format!("it holds {value}, which is no pixel"));
+                return Err(format!(
+                    "it holds {value}, which is no pixel: numpy.nan_to_num(ARRAY) makes numbers of it"
+                )
+                .into());
             }
             (low, high, whole) = (low.min(value), high.max(value), whole && value.fract() == 0.0);
         }
         let float = matches!(self.kind, Kind::Float(_));
         if low < 0.0 || high > 255.0 || (!whole && high > ABOUT_ONE && high < SURE) {
-            return Err(format!(
-                "its values go from {low} to {high}, and pixels from 0 to 255, or from 0 to 1: save it as it was before it was \
-                 normalised, and 16 bits scaled to 8"
-            ));
+            let reason = format!(
+                "its values go from {low} to {high}, and pixels from 0 to 255, or from 0 to 1; input.white is heeded within these alone: save it \
+                 as it was before it was normalised, or scaled"
+            );
+            return Err(NoImages { reason, range: Some((low, high)) });
         }
         if float && high <= ABOUT_ONE {
             let bytes = self.numbers().map(|value| (value * 255.0).round().min(255.0) as u8).collect();
@@ -376,7 +397,11 @@ mod tests {
         [MAGIC, &[1, 0], &len, header.as_bytes(), data].concat()
     }
 
-    fn images(descr: &str, shape: &str, data: &[u8]) -> Result<(usize, ArrayImages, Option<String>), String> {
+    fn images(
+        descr: &str,
+        shape: &str,
+        data: &[u8],
+    ) -> Result<(usize, ArrayImages, Option<String>), NoImages> {
         Array::parse(npy(descr, false, shape, data))?.images()
     }
 
@@ -419,7 +444,7 @@ mod tests {
         }
         for (descr, said) in [("|O", "pickled"), ("<f2", "float32"), ("<c8", "c8"), ("<U1", "text")] {
             let len = Kind::of(&descr[1..]).map_or(3, |kind| kind.bytes() * 3);
-            let error = images(descr, "(1, 1, 3, 1)", &vec![0; len]).unwrap_err();
+            let error = images(descr, "(1, 1, 3, 1)", &vec![0; len]).unwrap_err().reason;
             assert!(error.contains(said), "{descr}: {error}");
         }
     }

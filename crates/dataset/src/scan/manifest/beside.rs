@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::columns::{Columns, Wrong};
 use super::files::{Finder, Row};
+use super::label_lists::{is_text, texts_of};
 use super::lists::texts;
 use super::table::Table;
 use super::{Lists, Wanted, is_table, list_all};
@@ -90,13 +91,20 @@ fn tables_and_lists(
     (inner, above): (&[PathBuf], &[PathBuf]),
     wanted: &Wanted<'_>,
 ) -> Result<Found, ScanError> {
-    let tables: Vec<PathBuf> = inner.iter().flat_map(|folder| tables_of(folder)).collect();
+    let mut tables: Vec<PathBuf> = inner.iter().flat_map(|folder| tables_of(folder)).collect();
+    tables.retain(|path| wanted.layout.reads(path));
+    // Lists of files with their classes are tables, where the folders are no classes.
+    let mut labelled: Vec<PathBuf> = inner.iter().flat_map(|folder| texts_of(folder)).collect();
+    labelled.retain(|path| wanted.layout.reads(path) && Table::glance(path).is_some());
     let mut lists = texts(root, &[inner, above].concat(), wanted);
     lists.extend(tables_above(root, above, wanted));
-    if tables.is_empty() {
+    if tables.is_empty() && labelled.is_empty() {
         return Ok(Found::Folders { lists, beside: None, unread: Vec::new() });
     }
     let no_classes = wanted.layout.names_columns() || holds_no_classes(top);
+    if no_classes {
+        tables.extend(labelled);
+    }
     let splits = table_splits(&tables);
     let (mut naming, mut failed) = (Vec::new(), Vec::new());
     for (path, split) in tables.iter().zip(splits) {
@@ -110,7 +118,7 @@ fn tables_and_lists(
         }
     }
     match (&naming[..], &failed[..]) {
-        ([], [(path, wrong)]) if no_classes => {
+        ([], [(path, wrong), others @ ..]) if no_classes && (others.is_empty() || is_text(path)) => {
             let lines = vec![crate::BadLine { line: wrong.line, reason: wrong.reason.clone() }];
             Err(ScanError::Manifest { path: path.clone(), lines })
         }
@@ -187,7 +195,8 @@ fn folders_above(root: &Path) -> Vec<PathBuf> {
 
 /// The tables above that are called after splits and name images of this folder.
 fn tables_above(root: &Path, above: &[PathBuf], wanted: &Wanted<'_>) -> Lists {
-    let tables: Vec<PathBuf> = above.iter().flat_map(|folder| tables_of(folder)).collect();
+    let mut tables: Vec<PathBuf> = above.iter().flat_map(|folder| tables_of(folder)).collect();
+    tables.retain(|path| wanted.layout.reads(path));
     let splits = table_splits(&tables);
     let named = splits.into_iter().zip(tables).filter_map(|(split, path)| Some((split?, path)));
     named.filter(|(_, path)| !matches!(names_images(root, path, wanted.layout), Glance::Other)).collect()
@@ -230,6 +239,36 @@ fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
         Ok(_) => Glance::Labelled,
         Err(wrong) => Glance::Unlabelled(wrong),
     }
+}
+
+/// The images of a split's folder that holds no class folders, where a table or a list says their classes: one in that folder, or beside it and
+/// called after the split. And what was taken for what.
+pub(in crate::scan) fn of_split_folder(
+    root: &Path,
+    folder: &Path,
+    split: Split,
+    wanted: &Wanted<'_>,
+) -> Result<Option<(Vec<Listed>, String)>, ScanError> {
+    let in_folder = [tables_of(folder), texts_of(folder)].concat();
+    let beside = [tables_of(root), texts_of(root)].concat();
+    let splits = table_splits(&beside);
+    let beside = beside.into_iter().zip(splits).filter(|(_, of)| *of == Some(split)).map(|(path, _)| path);
+    for path in in_folder.into_iter().chain(beside).filter(|path| wanted.layout.reads(path)) {
+        match names_images(folder, &path, wanted.layout) {
+            Glance::Labelled => {
+                let listing = list_all(folder, &[(Some(split), path.clone())], wanted)?;
+                if listing.files.iter().all(|file| file.path.starts_with(folder)) {
+                    return Ok(Some((listing.files, listing.taken.what.join("; "))));
+                }
+            }
+            Glance::Unlabelled(wrong) => {
+                let lines = vec![crate::BadLine { line: wrong.line, reason: wrong.reason }];
+                return Err(ScanError::Manifest { path, lines });
+            }
+            Glance::Other => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Of several tables those that are called after the splits, of which each is one table's. Where none of these is the training set, the only other

@@ -57,6 +57,9 @@ pub(super) const LABELS: &[&str] = &[
     "y",
 ];
 
+/// Names of columns that hold the numbers of the classes, where no column has their names.
+pub(super) const LABEL_NUMBERS: &[&str] = &["classid", "labelid", "categoryid", "classindex", "targetid"];
+
 /// Names of columns that hold the splits; others than `split` only where each of their values is one.
 const SPLITS: &[&str] =
     &["split", "set", "subset", "partition", "usage", "phase", "dataset", "particion", "conjunto"];

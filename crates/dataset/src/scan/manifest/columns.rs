@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::column_names::{GROUP, LABELS, PATHS, is_split_name, names_groups, rank};
+use super::column_names::{GROUP, LABEL_NUMBERS, LABELS, PATHS, is_split_name, names_groups, rank};
 use super::one_hot;
 use super::split_values::{meaning, taken_for};
 use super::splits::{self, Flag, SplitColumn};
@@ -270,7 +270,10 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
     let mut known: Vec<(usize, usize)> =
         others.iter().filter_map(|&column| Some((rank(LABELS, &table.header[column])?, column))).collect();
     known.sort_unstable();
-    let known: Vec<usize> = known.into_iter().map(|(_, column)| column).collect();
+    let mut known: Vec<usize> = known.into_iter().map(|(_, column)| column).collect();
+    if known.is_empty() {
+        known.extend(others.iter().filter(|column| rank(LABEL_NUMBERS, &table.header[**column]).is_some()));
+    }
     match known[..] {
         [] => {}
         [label] => return Ok(Label::Column(label)),

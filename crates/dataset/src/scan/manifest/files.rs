@@ -1,6 +1,6 @@
 //! From what a table says of its files to the files: as it is written, or wherever below a folder a file has that name.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,8 @@ pub(super) struct Finder<'a> {
     search: Vec<PathBuf>,
     extension: Option<&'a str>,
     index: OnceCell<Index>,
+    /// How many names were those of several files of the same bytes.
+    copies: Cell<usize>,
 }
 
 /// Where the rows' files are.
@@ -40,6 +42,8 @@ pub(super) struct Resolved {
     pub(super) searched: bool,
     /// How many there are; more than [`Finder::FEW`] that are where the table says are not counted, and taken to be there.
     pub(super) found: usize,
+    /// How many names are those of several files of the same bytes.
+    pub(super) copies: usize,
 }
 
 /// What is known of a row besides the name of its file.
@@ -64,7 +68,7 @@ impl<'a> Finder<'a> {
         let bases = if given { images.clone() } else { vec![folder.to_owned()] };
         let search = if given { images } else { vec![root.to_owned()] };
         let extension = layout.extension.as_deref().map(|extension| extension.trim_start_matches('.'));
-        Ok(Finder { bases, search, extension, index: OnceCell::new() })
+        Ok(Finder { bases, search, extension, index: OnceCell::new(), copies: Cell::new(0) })
     }
 
     /// The files of all rows: where one of them is there as the table writes it, all are taken as they are written, so that a
@@ -84,7 +88,12 @@ impl<'a> Finder<'a> {
             let few = paths.len() <= Self::FEW;
             let found =
                 if few { paths.iter().filter(|path| files::exists(path)).count() } else { paths.len() };
-            return Resolved { paths: paths.into_iter().map(Ok).collect(), searched: false, found };
+            return Resolved {
+                paths: paths.into_iter().map(Ok).collect(),
+                searched: false,
+                found,
+                copies: 0,
+            };
         }
         let mut found = 0;
         let paths = rows.iter().zip(&written).map(|(row, written)| {
@@ -93,7 +102,9 @@ impl<'a> Finder<'a> {
             Ok(path.unwrap_or_else(|| self.bases[0].join(written)))
         });
         let paths: Vec<Result<PathBuf, String>> = paths.collect();
-        Resolved { searched: true, found: found + paths.iter().filter(|path| path.is_err()).count(), paths }
+        let copies = self.copies.take();
+        let found = found + paths.iter().filter(|path| path.is_err()).count();
+        Resolved { searched: true, found, paths, copies }
     }
 
     /// A name as a path of this system, with the extension that is asked for.
@@ -149,8 +160,9 @@ impl<'a> Finder<'a> {
         // The masks of pictures have their names.
         if files.len() > 1 {
             let is_mask = |path: &&PathBuf| {
-                let folder = path.parent().and_then(|folder| folder.file_name()?.to_str());
-                folder.is_some_and(names_masks)
+                let root = self.search.iter().find(|root| path.starts_with(root));
+                let below = root.and_then(|root| path.strip_prefix(root).ok()?.parent());
+                below.into_iter().flatten().filter_map(|part| part.to_str()).any(names_masks)
             };
             let pictures: Vec<&PathBuf> = files.iter().copied().filter(|path| !is_mask(path)).collect();
             if !pictures.is_empty() {
@@ -160,10 +172,15 @@ impl<'a> Finder<'a> {
         match files[..] {
             [] => Ok(None),
             [path] => Ok(Some(path.clone())),
+            // A set that was unpacked twice.
+            [first, ref others @ ..] if others.iter().all(|other| are_copies(first, other)) => {
+                self.copies.set(self.copies.get() + 1);
+                Ok(Some(first.clone()))
+            }
             [first, second, ..] => Err(format!(
                 "{written} may be {} or {}: say in which folder the files are, such as --set data.images={}",
-                first.display(),
-                second.display(),
+                crate::shown_path(first),
+                crate::shown_path(second),
                 self.folder_of(first)
             )),
         }
@@ -188,6 +205,15 @@ impl<'a> Finder<'a> {
             file.file_name()?.to_string_lossy()
         ))
     }
+}
+
+/// Whether two files hold the same bytes.
+fn are_copies(one: &Path, other: &Path) -> bool {
+    /// As much of a file is read first.
+    const START: u64 = 1 << 12;
+    let start = |path: &Path| files::read_start(path, START).ok();
+    let whole = |path: &Path| files::read_file(path).ok();
+    start(one).is_some() && start(one) == start(other) && whole(one) == whole(other)
 }
 
 /// All images below some folders, by their names in lower case.

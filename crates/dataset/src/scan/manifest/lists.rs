@@ -8,10 +8,13 @@ use super::Wanted;
 use super::beside::tables_of;
 use super::columns::path_only;
 use super::files::{Finder, Row};
+use super::label_lists::{is_text, texts_of};
 use super::splits::HOW_NONE;
-use super::table::Table;
+use super::table::{Table, text_of};
 use crate::files;
 use crate::scan::{Listed, Listing, split_of};
+use crate::shown_path;
+use crate::suggest::in_a_shell;
 use crate::{Notice, ScanError, Split};
 
 /// Such tables, each with its split.
@@ -41,9 +44,11 @@ impl Listing {
                 if let Some((_, other)) = other.filter(|(other, _)| other != split) {
                     let name = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
                     let reason = format!(
-                        "{} is in {} too: leave the lists of one division here, or read none of them: --set data.split_column=none",
-                        file.display(),
-                        name(other)
+                        "{} is in {} too: say which lists are of one division, such as by --set 'data.lists=[{}]', or read none of them: --set \
+                         data.split_column=none",
+                        shown_path(&file),
+                        name(other),
+                        of_one_division(path, &lists)
                     );
                     let lines = vec![crate::BadLine { line: 1, reason }];
                     return Err(ScanError::Manifest { path: path.clone(), lines });
@@ -131,6 +136,21 @@ impl Listing {
     }
 }
 
+/// The lists that are called as this one is but for the word of their split: of `train1.txt` those that end in this number.
+fn of_one_division(path: &Path, lists: &[(Split, PathBuf)]) -> String {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let number = |path: &Path| {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let bare = stem.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        stem[bare..].to_owned()
+    };
+    let alike = lists.iter().filter(|(_, other)| number(other) == number(path));
+    let mut names: Vec<(Split, String)> =
+        alike.map(|(split, other)| (*split, in_a_shell(&name(other)))).collect();
+    names.sort_unstable();
+    names.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(", ")
+}
+
 /// Without those of training and validation together, where both have lists of their own.
 fn without_unions(lists: &[(Split, PathBuf)]) -> Vec<(Split, PathBuf)> {
     let is_union = |path: &Path| {
@@ -181,31 +201,42 @@ fn listed(root: &Path, (split, path): (Split, &Path), wanted: &Wanted<'_>) -> Re
     Ok(names)
 }
 
-/// Whether a file is a text by its name.
-fn is_text(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| ["txt", "lst"].iter().any(|known| extension.eq_ignore_ascii_case(known)))
-}
-
 /// The lines of a text, each without what may stand behind a file's name, such as the number of its class.
 fn read_lines(path: &Path) -> Result<Vec<String>, ScanError> {
     let bytes = files::read_file(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
-    Ok(lines_of(&bytes))
+    Ok(names_of(&bytes))
 }
 
-fn lines_of(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes);
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
-    lines.map(|line| name_in(line).to_owned()).collect()
+fn names_of(bytes: &[u8]) -> Vec<String> {
+    let Ok((text, _)) = text_of(bytes) else { return Vec::new() };
+    let text = String::from_utf8_lossy(&text);
+    lines_of(&text).map(|(_, line)| unquoted(name_in(line)).to_owned()).collect()
 }
 
-/// The name of a file at the start of a line.
-fn name_in(line: &str) -> &str {
+/// The lines that say something, each with its number; `#` begins one that is for people.
+pub(super) fn lines_of(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let lines = (1..).zip(text.lines().map(str::trim));
+    lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// A field without quotes around it.
+pub(super) fn unquoted(field: &str) -> &str {
+    let within = |quote: char| field.strip_prefix(quote)?.strip_suffix(quote);
+    within('"').or_else(|| within('\'')).unwrap_or(field)
+}
+
+/// The name of a file at the start of a line, in quotes where it stands in quotes.
+pub(super) fn name_in(line: &str) -> &str {
     // Longer than a path can be.
     const LONGEST: usize = 8192;
     let separators = [' ', '\t', ','];
     if line.len() > LONGEST {
         return line;
+    }
+    if let Some(quote) = line.chars().next().filter(|c| matches!(c, '"' | '\''))
+        && let Some(end) = line[1..].find(quote)
+    {
+        return &line[..end + 2];
     }
     let ends = line.match_indices(separators).map(|(end, _)| end).chain([line.len()]);
     let with_extension = ends.map(|end| &line[..end]).find(|start| super::files::has_image_extension(start));
@@ -218,16 +249,15 @@ fn name_in(line: &str) -> &str {
 
 /// The texts among `texts` that are called after a split and of which most lines name an image of the data set in `root`.
 pub(super) fn texts(root: &Path, folders: &[PathBuf], wanted: &Wanted<'_>) -> Lists {
-    let entries = folders.iter().flat_map(|folder| files::entries(folder).into_iter().flatten().flatten());
-    let mut paths: Vec<PathBuf> =
-        entries.filter(|entry| !entry.is_folder && is_text(&entry.path)).map(|entry| entry.path).collect();
+    let mut paths: Vec<PathBuf> = folders.iter().flat_map(|folder| texts_of(folder)).collect();
+    paths.retain(|path| wanted.layout.reads(path));
     paths.sort_unstable();
     let splits = super::beside::table_splits(&paths);
     let named = splits.into_iter().zip(paths).filter_map(|(split, path)| Some((split?, path)));
     let names_images = |path: &Path| {
         const START: u64 = 1 << 16;
         let Ok(start) = files::read_start(path, START) else { return false };
-        let mut lines = lines_of(&start);
+        let mut lines = names_of(&start);
         lines.truncate(Finder::FEW);
         let Ok(finder) = Finder::new(root, path.parent().unwrap_or(root), wanted.layout) else {
             return false;

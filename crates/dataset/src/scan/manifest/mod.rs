@@ -7,6 +7,7 @@ mod beside;
 mod column_names;
 mod columns;
 mod files;
+mod label_lists;
 mod lists;
 mod one_hot;
 mod split_values;
@@ -26,7 +27,7 @@ use super::{Beside, Listed, Listing};
 use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
-pub(super) use beside::{Found, Tables, look, tables_of};
+pub(super) use beside::{Found, Tables, look, of_split_folder, tables_of};
 pub(super) use column_names::{
     GROUP, is_label_name, is_path_name, is_pixel_name, is_pixel_table, is_split_name, names_groups,
 };
@@ -161,7 +162,9 @@ fn rows(
     }
     // As a manifest's paths always were: what is left out need not be there.
     read.retain(|(_, row)| {
-        let excluded = wanted.patterns.exclude(Path::new(&row.name));
+        // By its file, and, as a class folder would be, by its class.
+        let excluded =
+            wanted.patterns.exclude(Path::new(&row.name)) | wanted.patterns.exclude(Path::new(&row.class));
         beside.excluded += usize::from(excluded);
         !excluded
     });
@@ -245,6 +248,12 @@ fn rows(
             folders => folders.join(", "),
         };
         said += &format!("; files found by their names below {among}");
+    }
+    if resolved.copies > 0 {
+        said += &format!(
+            "; of {} names several files are there, which are the same, and the first is taken",
+            resolved.copies
+        );
     }
     Ok(Rows { files, said, elsewhere })
 }

@@ -5,6 +5,7 @@ use csv::StringRecord;
 use super::columns::{Label, Wrong, asked_for};
 use super::table::Table;
 use crate::Layout;
+use crate::scan::names::words;
 
 /// What a cell says; `None` where it is neither 0 nor 1.
 fn bit(value: &str) -> Option<bool> {
@@ -29,7 +30,12 @@ fn bit(value: &str) -> Option<bool> {
 pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<Option<Label>, Wrong> {
     let is_bits =
         |&column: &usize| !table.rows.is_empty() && table.values(column).all(|value| bit(value).is_some());
-    let columns: Vec<usize> = others.iter().copied().filter(is_bits).collect();
+    // `score_weight` says how much an image counts.
+    let is_weight = |column: &usize| {
+        words(&table.header[*column]).iter().any(|word| matches!(word.as_str(), "weight" | "weights"))
+    };
+    let columns: Vec<usize> =
+        others.iter().copied().filter(is_bits).filter(|column| !is_weight(column)).collect();
     if columns.len() < 2 {
         return Ok(None);
     }

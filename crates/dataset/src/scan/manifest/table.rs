@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
-use super::western;
+use super::{label_lists, western};
 
 use crate::files::{read_file, read_start};
 use crate::{BadLine, ScanError};
@@ -37,6 +37,12 @@ impl Table {
     /// All of it.
     pub(super) fn read(path: &Path) -> Result<Table, ScanError> {
         let bytes = read_file(path).map_err(|source| ScanError::Read { path: path.to_owned(), source })?;
+        if label_lists::is_text(path) {
+            let reason = "it is no list of a file and its class on each line".to_owned();
+            let lines = vec![BadLine { line: 1, reason }];
+            let failed = || ScanError::Manifest { path: path.to_owned(), lines };
+            return label_lists::table(path, &bytes).ok_or_else(failed);
+        }
         Table::parse(path, &bytes)
     }
 
@@ -47,7 +53,10 @@ impl Table {
             // Not a row that was cut in two.
             bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
         }
-        Table::parse(path, &bytes).ok()
+        match label_lists::is_text(path) {
+            true => label_lists::table(path, &bytes),
+            false => Table::parse(path, &bytes).ok(),
+        }
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Table, ScanError> {

@@ -1,0 +1,137 @@
+//! Files of other programs that hold images in one piece: what they are, and the line of Python that makes of them what is read here.
+
+use std::path::{Path, PathBuf};
+
+use crate::files;
+
+/// What to type for such files.
+pub(crate) struct Conversion {
+    /// What they are.
+    pub(crate) what: String,
+    /// The line, with what it writes.
+    pub(crate) line: String,
+    pub(crate) out: PathBuf,
+}
+
+/// For the file at `path`, or what lies in the folder there, or in one below it; `None` where nothing there is known.
+pub(crate) fn conversion_of(path: &Path) -> Option<Conversion> {
+    if files::is_file(path) {
+        return of_file(path);
+    }
+    let entries: Vec<files::Entry> = files::entries(path).ok()?.flatten().collect();
+    of_folder(path).or_else(|| {
+        let mut folders: Vec<PathBuf> =
+            entries.into_iter().filter(|entry| entry.is_folder).map(|entry| entry.path).collect();
+        folders.sort_unstable();
+        folders.iter().find_map(|folder| of_folder(folder))
+    })
+}
+
+fn of_folder(folder: &Path) -> Option<Conversion> {
+    let is_there = |name: &str| files::is_file(&folder.join(name));
+    if is_there("data_batch_1") && is_there("test_batch") {
+        return Some(cifar(
+            folder,
+            "CIFAR-10",
+            "[f'data_batch_{i}' for i in range(1, 6) if (p / f'data_batch_{i}').exists()]",
+            "test_batch",
+            "labels",
+        ));
+    }
+    if ["train", "test", "meta"].into_iter().all(is_there) {
+        return Some(cifar(folder, "CIFAR-100", "['train']", "test", "fine_labels"));
+    }
+    if is_there("imagelabels.mat") && is_there("setid.mat") {
+        return Some(flowers(folder));
+    }
+    let mut paths: Vec<PathBuf> = files::entries(folder)
+        .ok()?
+        .flatten()
+        .filter(|entry| !entry.is_folder)
+        .map(|entry| entry.path)
+        .collect();
+    paths.sort_unstable();
+    paths.iter().find_map(|path| of_file(path))
+}
+
+fn python(program: &str) -> String {
+    format!("python3 -c \"{program}\"")
+}
+
+/// A path as a string of Python that stands between double quotes of a shell.
+fn literal(path: &Path) -> String {
+    let escape = |c: char| match c {
+        '\'' | '"' | '\\' | '$' | '`' => format!("\\\\x{:02x}", u32::from(c)),
+        c => crate::shown(&c.to_string()),
+    };
+    format!("'{}'", path.to_string_lossy().chars().map(escape).collect::<String>())
+}
+
+fn cifar(folder: &Path, what: &str, train: &str, test: &str, labels: &str) -> Conversion {
+    let out = folder.with_extension("npz");
+    let program = format!(
+        "import pickle, numpy, pathlib; p = pathlib.Path({}); r = lambda f: pickle.loads((p / f).read_bytes(), encoding='bytes'); x = lambda d: \
+         numpy.reshape(numpy.frombuffer(d[b'data'], 'uint8') if isinstance(d[b'data'], bytes) else d[b'data'], (-1, 3, 32, 32)); b = [r(f) for f in {train}]; \
+         t = r('{test}'); numpy.savez({}, x_train=numpy.concatenate([x(d) for d in b]), y_train=sum([list(d[b'{labels}']) for d in b], []), x_test=x(t), \
+         y_test=t[b'{labels}'])",
+        literal(folder),
+        literal(&out)
+    );
+    Conversion { what: format!("the files of {what} for Python"), line: python(&program), out }
+}
+
+/// Oxford's Flowers-102: the classes and the splits are those of files in the order of their numbers.
+fn flowers(folder: &Path) -> Conversion {
+    let out = folder.join("labels.csv");
+    let program = format!(
+        "import scipy.io, pathlib; p = pathlib.Path({}); c = scipy.io.loadmat(p / 'imagelabels.mat')['labels'].ravel(); s = scipy.io.loadmat(p / \
+         'setid.mat'); w = {{i: n for n, k in (('train', 'trnid'), ('val', 'valid'), ('test', 'tstid')) for i in s[k].ravel()}}; (p / \
+         'labels.csv').write_text('image,label,split\\n' + ''.join(f'image_{{i:05}}.jpg,{{l}},{{w[i]}}\\n' for i, l in enumerate(c, 1) if i in w))",
+        literal(folder)
+    );
+    Conversion { what: "MATLAB's files, which say the classes".to_owned(), line: python(&program), out }
+}
+
+fn of_file(path: &Path) -> Option<Conversion> {
+    let extension = path.extension()?.to_string_lossy().to_lowercase();
+    let out = path.with_extension("npz");
+    let (file, npz) = (literal(path), literal(&out));
+    let (what, program, out) = match extension.as_str() {
+        "mat" => (
+            "a file of MATLAB",
+            // Images one behind the other along the last side, as of SVHN.
+            format!(
+                "import scipy.io, numpy; d = scipy.io.loadmat({file}); numpy.savez({npz}, **{{k: numpy.moveaxis(v, -1, 0) if v.ndim == 4 and v.shape[2] == 3 else v \
+                 for k, v in d.items() if getattr(v, 'dtype', None) is not None and v.dtype.kind in 'biufU'}})"
+            ),
+            out,
+        ),
+        "h5" | "hdf5" => (
+            "a file of HDF5",
+            format!(
+                "import h5py, numpy; f = h5py.File({file}); numpy.savez({npz}, **{{k: v.asstr()[:] if v.dtype.kind == 'O' else v[:] for k, v in f.items() if \
+                 getattr(v, 'shape', ())}})"
+            ),
+            out,
+        ),
+        "pkl" | "pickle" => (
+            "a pickle, which is a program: run it only where you trust it",
+            format!(
+                "import pickle, numpy; d = pickle.load(open({file}, 'rb')); numpy.savez({npz}, **(d if isinstance(d, dict) else dict(zip(['images', 'labels'], d))))"
+            ),
+            out,
+        ),
+        "parquet" => {
+            let out = path.with_extension("");
+            let program = format!(
+                "import pandas, pathlib; d = pandas.read_parquet({file}); o = pathlib.Path({}); [(p.parent.mkdir(parents=True, exist_ok=True), \
+                 p.write_bytes(r['image']['bytes'])) for i, r in enumerate(d.to_dict('records')) for p in [o / str(r['label']) / f'{{i}}.png']]",
+                literal(&out)
+            );
+            ("a table of Parquet", program, out)
+        }
+        _ => return None,
+    };
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    Some(Conversion { what: format!("{}, {what}", crate::shown(&name)), line: python(&program), out })
+}
