@@ -124,7 +124,7 @@ fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions)
             Some(mask) => recipe
                 .varied_with_mask(&image, mask, key)
                 .map(|(image, mask)| (image, Some(mask)))
-                .map_err(|error| Error::request(error)),
+                .map_err(Error::request),
             None => Ok((recipe.varied(&image, key)?, None)),
         }
     };
