@@ -54,6 +54,7 @@ pub enum RunFileError {
 fn hint(file: &str) -> &'static str {
     match file {
         RunFolder::PREDICTIONS => "; `pupila eval RUN --out FOLDER` makes one that has",
+        RunFolder::SUMMARY => "; a run that was stopped, or has lost it, gets it by `pupila resume RUN`",
         _ => "",
     }
 }
@@ -61,7 +62,9 @@ fn hint(file: &str) -> &'static str {
 /// What to do about a damaged file of a run folder.
 fn remedy(path: &Path) -> &'static str {
     match path.file_name().and_then(std::ffi::OsStr::to_str) {
-        Some(RunFolder::RECIPE) => "; put the file back from a copy, or train the run again under another --name",
+        Some(RunFolder::RECIPE) => {
+            "; put the file back from a copy, or train the run again under another --name"
+        }
         Some(RunFolder::ENVIRONMENT) => {
             "; put the file back from a copy; `pupila eval RUN DATA`, `pupila predict` and `pupila verify RUN --data DATA` do without it"
         }
@@ -84,7 +87,9 @@ pub(crate) fn text(path: &Path) -> Result<Option<String>, RunFileError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         // A file as the folder of a run.
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(damaged(path, None, "is no text (UTF-8)")),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Err(damaged(path, None, "is no text (UTF-8)"))
+        }
         Err(source) => Err(RunFileError::Io { path: path.to_owned(), source }),
     }
 }

@@ -166,7 +166,9 @@ pub(crate) fn was_trained_on(text: &str) -> Result<impl Fn(u128) -> bool + Send 
     let mut digits = HashSet::new();
     for (number, line) in lines.lines().enumerate() {
         let number = number + 1 + usize::from(first.is_some());
-        digits.insert(of_line(line).ok_or_else(|| format!("line {number} is no content: 16 hexadecimal digits are"))?);
+        digits.insert(
+            of_line(line).ok_or_else(|| format!("line {number} is no content: 16 hexadecimal digits are"))?,
+        );
     }
     match first {
         _ if digits.is_empty() => Err(EMPTY.to_owned()),
@@ -231,11 +233,17 @@ mod tests {
         for end in 0..text.len() - 1 {
             assert!(is_wrong(&text[..end]).is_some(), "{:?}", &text[..end]);
         }
-        let without_one: String = text.lines().filter(|line| !line.ends_with('2')).flat_map(|line| [line, "\n"]).collect();
+        let without_one: String =
+            text.lines().filter(|line| !line.ends_with('2')).flat_map(|line| [line, "\n"]).collect();
         assert!(is_wrong(&without_one).unwrap().contains("its 2 contents are not those"));
         let other = text.replace("0000000000000002", "0000000000000004");
         assert!(is_wrong(&other).unwrap().contains("its 3 contents are not those"));
-        for (text, words) in [("", "is empty"), ("\n", "line 1 is no content"), ("nonsense\n", "line 1 is no content"), ("# 0\n", "is empty")] {
+        for (text, words) in [
+            ("", "is empty"),
+            ("\n", "line 1 is no content"),
+            ("nonsense\n", "line 1 is no content"),
+            ("# 0\n", "is empty"),
+        ] {
             assert!(is_wrong(text).unwrap().contains(words), "{text:?}");
         }
     }

@@ -4,6 +4,7 @@ use crate::environment::Environment;
 use crate::error::{EMPTY, RunFileError, damaged, text};
 use crate::folder::RunFolder;
 use crate::leaks::{leaked_paths, was_trained_on};
+use crate::lock::RunLock;
 use crate::predictions::PredictionsFile;
 use crate::record::{Record, StartRecord, read_records};
 use crate::run_end::RunEnd;
@@ -67,7 +68,9 @@ impl RunFiles {
             None => return Err(RunFileError::NoRun { path: path.to_owned(), file: RunFolder::PREDICTIONS }),
         };
         let mut lacks = Vec::new();
-        let mut lacking = |file: &str, what: &str| lacks.push(format!("{} is not there: {what}", folder.file(file).display()));
+        let mut lacking = |file: &str, what: &str| {
+            lacks.push(format!("{} is not there: {what}", folder.file(file).display()))
+        };
         let is_run = matches!(summary, Summary::Run(_));
         let environment = folder.environment()?;
         if environment.is_none() {
@@ -90,16 +93,25 @@ impl RunFiles {
             && epochs.len() < run.epochs_run
             && run.epochs_run > 0
         {
-            let message = format_args!("has {} epochs, and {} says that {} were run", epochs.len(), RunFolder::SUMMARY, run.epochs_run);
+            let message = format_args!(
+                "has {} epochs, and {} says that {} were run",
+                epochs.len(),
+                RunFolder::SUMMARY,
+                run.epochs_run
+            );
             return Err(damaged(&folder.file(RunFolder::METRICS), None, message));
         }
         // What was judged, by the file that says it.
         let (judged, by) = match &summary {
             Summary::Run(_) => (environment.data.val_images, RunFolder::ENVIRONMENT),
-            Summary::Evaluation(evaluation) => (Some(evaluation.images).filter(|&images| images > 0), RunFolder::SUMMARY),
+            Summary::Evaluation(evaluation) => {
+                (Some(evaluation.images).filter(|&images| images > 0), RunFolder::SUMMARY)
+            }
         };
-        if let Some(judged) = judged.filter(|&judged| !predictions.is_empty() && judged != predictions.len()) {
-            let message = format_args!("has {} images, and {by} says that {judged} were judged", predictions.len());
+        if let Some(judged) = judged.filter(|&judged| !predictions.is_empty() && judged != predictions.len())
+        {
+            let message =
+                format_args!("has {} images, and {by} says that {judged} were judged", predictions.len());
             return Err(damaged(&path_of, None, message));
         }
         let leaks = folder.file(RunFolder::LEAKS);
@@ -144,7 +156,7 @@ pub enum Ending {
     Whole,
     /// It has not ended, or was interrupted.
     Open,
-    /// It has ended, and a file of it is missing or damaged since; or it was killed while it wrote the last of them. Which, and what is wrong.
+    /// It has ended, and a file of it is missing or damaged since. Which, and what is wrong.
     Damaged(String),
 }
 
@@ -182,8 +194,13 @@ impl RunFolder {
         let recorded = self.start().ok().flatten().map(|start| start.recipe).unwrap_or_default();
         let missing: Vec<&String> = recorded.keys().filter(|key| !there.contains_key(*key)).collect();
         if let Some(first) = missing.first() {
-            let more = if missing.len() > 1 { format!(" and {} more keys", missing.len() - 1) } else { String::new() };
-            let message = format_args!("lacks {first}{more}, which the first line of {} has", RunFolder::METRICS);
+            let more = if missing.len() > 1 {
+                format!(" and {} more keys", missing.len() - 1)
+            } else {
+                String::new()
+            };
+            let message =
+                format_args!("lacks {first}{more}, which the first line of {} has", RunFolder::METRICS);
             return Err(damaged(&path, None, message));
         }
         Ok(Some(text))
@@ -207,7 +224,9 @@ impl RunFolder {
         let path = self.file(RunFolder::METRICS);
         let text = text(&path)?.unwrap_or_default();
         let part = usize::try_from(bytes).ok().and_then(|bytes| text.get(..bytes));
-        let part = part.ok_or_else(|| damaged(&path, None, format_args!("was cut or changed before its byte {bytes}")))?;
+        let part = part.ok_or_else(|| {
+            damaged(&path, None, format_args!("was cut or changed before its byte {bytes}"))
+        })?;
         if !part.is_empty() && !part.ends_with('\n') {
             return Err(damaged(&path, Some(part.lines().count() as u64), "ends in the middle of a line"));
         }
@@ -221,20 +240,29 @@ impl RunFolder {
     pub fn ending(&self) -> Result<Ending, RunFileError> {
         match self.judged_ending() {
             // A file that is gone, or torn.
-            Err(error @ (RunFileError::Missing(_) | RunFileError::NoRun { .. } | RunFileError::Damaged { .. })) => {
-                Ok(Ending::Damaged(error.to_string()))
-            }
+            Err(
+                error
+                @ (RunFileError::Missing(_) | RunFileError::NoRun { .. } | RunFileError::Damaged { .. }),
+            ) => Ok(Ending::Damaged(error.to_string())),
             ending => ending,
         }
     }
 
     fn judged_ending(&self) -> Result<Ending, RunFileError> {
-        let lacks = |file: &str, what: &str| Ok(Ending::Damaged(format!("{} {what}", self.file(file).display())));
+        // The lock stays where a process was killed: it had not written all of them yet.
+        let is_under_way = self.file(RunLock::NAME).exists();
+        let lacks = |file: &str, what: &str| match is_under_way {
+            true => Ok(Ending::Open),
+            false => Ok(Ending::Damaged(format!("{} {what}", self.file(file).display()))),
+        };
         let summary = match self.summary()? {
             Some(Summary::Run(summary)) => summary,
             _ => {
-                let ended = self.records()?.iter().any(|record| matches!(record, Record::End { status, .. } if *status != RunEnd::Interrupted));
-                return if ended { lacks(RunFolder::SUMMARY, "is not there, of a run that has ended") } else { Ok(Ending::Open) };
+                let is_end = |record: &Record| matches!(record, Record::End { status, .. } if *status != RunEnd::Interrupted);
+                return match self.records()?.iter().any(is_end) {
+                    true => lacks(RunFolder::SUMMARY, "is not there, of a run that has ended"),
+                    false => Ok(Ending::Open),
+                };
             }
         };
         if summary.status == RunEnd::Interrupted {
