@@ -56,7 +56,7 @@ fn printed(output: &Output) -> Option<Value> {
         match value {
             Value::Object(object) => {
                 object.retain(|key, value| {
-                    !VOLATILE.contains(&key.as_str()) && !(key == "images" && value.is_object())
+                    !(VOLATILE.contains(&key.as_str()) || key == "images" && value.is_object())
                 });
                 object.values_mut().for_each(strip);
             }
