@@ -575,14 +575,20 @@ mod tests {
         let (recipe, faults) = layers.resolve_what_is_known();
         assert_eq!((recipe.optimizer.lr, recipe.train.epochs, recipe.train.batch), (0.01, 7, 32));
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        for expected in ["[serving]", "optimizer.momentun", "train.batch must be", "augment.transforms[0]"] {
+        for expected in [
+            "[serving]",
+            "unknown key `port`",
+            "optimizer.momentun",
+            "train.batch must be",
+            "augment.transforms[0]",
+        ] {
             assert_eq!(
                 told.iter().filter(|fault| fault.contains(expected)).count(),
                 1,
                 "{expected}: {told:?}"
             );
         }
-        assert_eq!(told.len(), 4, "{told:?}");
+        assert_eq!(told.len(), 5, "{told:?}");
         let (same, faults) =
             Layers { file: None, settings: Vec::new(), learnt: None }.resolve_what_is_known();
         assert!(faults.is_empty() && same.recipe() == resolve("", &[]).unwrap().recipe());
