@@ -1,7 +1,7 @@
 //! A trained model, opened from its run folder or its file.
 
 use crate::error::Error;
-use crate::memory_need::{available_memory, held_bytes};
+use crate::memory_need::{available_bytes, held_bytes};
 use crate::session::{OnProgress, decode_images};
 use crate::stop_signal::StopSignal;
 use pupila_backend::{Backend, Explanation};
@@ -10,9 +10,10 @@ use pupila_engine::CpuBackend;
 use pupila_loader::Loader;
 use pupila_metrics::Predictions;
 use pupila_network::Network;
-use pupila_run::{FittedHead, RunFolder, Summary, near_run};
+use pupila_run::{FittedHead, RunFileError, RunFolder, Summary, near_run};
 use pupila_train::{
-    EvaluateError, HoldName, Images, Layers, ModelCard, ModelFile, Preparation, Views, evaluate_views,
+    EvaluateError, HoldName, Images, Layers, ModelCard, ModelFile, ModelFileError, Preparation, Views,
+    evaluate_views,
 };
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -102,7 +103,8 @@ pub(crate) fn without_model(folder: &RunFolder) -> String {
              for a model type --set transfer.head=probe"
         ),
         Ok(Some(Summary::Run(summary))) if summary.best_epoch.is_some() => format!(
-            "the model of {path} was removed (`pupila study --keep`, `pupila runs --delete-models`): train it again by `pupila train DATA --recipe {}`",
+            "{path} has no {} any more: it was removed (`pupila study --keep`, `pupila runs --delete-models`), or lost; train it again by `pupila train DATA --recipe {}`",
+            RunFolder::MODEL,
             folder.file(RunFolder::RECIPE).display()
         ),
         _ => format!(
@@ -145,7 +147,13 @@ impl Classifier {
                 "{} is a picture, and no model: the run comes first, such as runs/skin-mlp-1, and what it judges behind it",
                 file.display()
             )),
-            false => Error::ModelFile(error),
+            false => match (&folder, &error) {
+                (Some(folder), ModelFileError::SafeTensors { .. } | ModelFileError::NotAModel { .. }) => Error::request(format_args!(
+                    "{error}; put the file back from a copy, or train it again by `pupila train DATA --recipe {}`",
+                    folder.file(RunFolder::RECIPE).display()
+                )),
+                _ => Error::ModelFile(error),
+            },
         });
         let ModelFile { card, state } = read?;
         let damaged =
@@ -214,6 +222,33 @@ impl Classifier {
         &self.card
     }
 
+    /// Files of the run's folder that are missing or damaged, and what is not known without each, a sentence each. A folder with a model file alone
+    /// lacks nothing.
+    pub fn lacks(&self) -> Vec<String> {
+        let files = [RunFolder::RECIPE, RunFolder::ENVIRONMENT, RunFolder::SUMMARY, RunFolder::METRICS];
+        let Some(folder) =
+            self.folder.as_ref().filter(|run| files.iter().any(|file| run.file(file).exists()))
+        else {
+            return Vec::new();
+        };
+        let lack = |is_there: Result<bool, RunFileError>, file: &str, unknown: &str| match is_there {
+            Ok(true) => None,
+            Ok(false) => Some(format!("{} is not there: {unknown}", folder.file(file).display())),
+            Err(error) => Some(format!("{error}\n{unknown}")),
+        };
+        let recipe = lack(
+            folder.recipe().map(|recipe| recipe.is_some()),
+            RunFolder::RECIPE,
+            "how the run read and split its data, and whether it was a negative control, is not known",
+        );
+        let environment = lack(
+            folder.environment().map(|environment| environment.is_some()),
+            RunFolder::ENVIRONMENT,
+            "which data the run was trained on is not known",
+        );
+        recipe.into_iter().chain(environment).collect()
+    }
+
     /// The negative controls that it was trained with, a sentence each, as far as the model file and its run folder know; most models have
     /// none.
     pub fn negative_controls(&self) -> Vec<String> {
@@ -268,7 +303,7 @@ impl Classifier {
         judging: &Judging,
     ) -> Result<Images, Error> {
         let bytes = held_bytes(self.preparation.rule(), &dataset, which);
-        let hold = HoldName::Auto.resolved(bytes, available_memory());
+        let hold = HoldName::Auto.resolved(bytes, available_bytes());
         decode_images(
             dataset,
             which,

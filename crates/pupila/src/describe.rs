@@ -41,6 +41,14 @@ pub fn in_a_shell(path: &str) -> String {
     if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
+/// Bytes of memory, in words.
+pub(crate) fn memory(bytes: u64) -> String {
+    match bytes {
+        0..100_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

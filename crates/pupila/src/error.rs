@@ -1,5 +1,7 @@
 //! What can go wrong, and whose matter it is.
 
+use crate::describe::memory;
+use crate::memory_need::AvailableMemory;
 use pupila_dataset::shown_path;
 use pupila_dataset::{LoadError, ScanError, UnknownSplit};
 use pupila_image::{DecodeError, EncodeError, ImageError};
@@ -125,7 +127,7 @@ pub enum Error {
     #[error("cannot start the threads: {0}")]
     Threads(String),
     /// The run takes more memory than there is.
-    #[error("{}", too_much_memory(*needed, *network, *batch, *images, of_images, *available, fitting.as_deref()))]
+    #[error("{}", too_much_memory(*needed, *network, *batch, *images, of_images, available, fitting.as_deref()))]
     Memory {
         /// What it takes, in bytes; about.
         needed: u64,
@@ -137,8 +139,8 @@ pub enum Error {
         images: u64,
         /// How many, in words.
         of_images: String,
-        /// What there is, in bytes.
-        available: u64,
+        /// What there is, and why it is no more.
+        available: AvailableMemory,
         /// What to type for a run that fits, if a smaller batch or smaller images would.
         fitting: Option<String>,
     },
@@ -153,24 +155,24 @@ fn too_much_memory(
     batch: usize,
     images: u64,
     of_images: &str,
-    available: u64,
+    available: &AvailableMemory,
     fitting: Option<&str>,
 ) -> String {
-    let gb = |bytes: u64| match bytes {
-        0..100_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    };
     let remedy = match fitting {
         Some(fitting) => format!("{fitting} would fit"),
         None => "neither a smaller batch nor smaller images would fit; choose a smaller --model or fewer images (data.fraction)"
             .to_owned(),
     };
+    let because = match &available.limit {
+        Some(limit) => format!("; {limit} leaves no more, and can be raised"),
+        None => String::new(),
+    };
     format!(
-        "training takes about {} of memory ({} for the network and a batch of {batch}, {} for {of_images}), and {} are there: {remedy}",
-        gb(needed),
-        gb(network),
-        gb(images),
-        gb(available)
+        "training takes about {} of memory ({} for the network and a batch of {batch}, {} for {of_images}), and {} are there: {remedy}{because}",
+        memory(needed),
+        memory(network),
+        memory(images),
+        memory(available.bytes)
     )
 }
 

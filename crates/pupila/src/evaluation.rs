@@ -157,8 +157,11 @@ impl<'a> Evaluation<'a> {
         let cache = options.judging.cache.as_ref();
         let target = match (&options.data, own) {
             (None, None) => {
+                let without = model.folder().map_or(String::new(), |_| {
+                    format!(" (it has no {} that says it)", RunFolder::ENVIRONMENT)
+                });
                 return Err(Error::request(format_args!(
-                    "{} does not say which data it was trained on: give DATA",
+                    "{} does not say which data it was trained on{without}: give DATA",
                     run.display()
                 )));
             }
@@ -191,6 +194,8 @@ impl<'a> Evaluation<'a> {
             }
         };
         let Target { trained, dataset, which, split, mut warnings } = target;
+        warnings.extend(model.lacks());
+        warnings.extend(trained.warning());
         let is_known = |&sample: &usize| trained.copy_of(dataset.samples[sample].content).is_some();
         if split == Some(Split::Train) && which.iter().any(is_known) {
             warnings.push(
@@ -355,6 +360,7 @@ impl Judged<'_> {
         if let Some(png) = confusion_png(&self.predictions, &classes) {
             folder.write(RunFolder::CONFUSION, png)?;
         }
+        // Where it is damaged, that was told.
         let recipe = self.model.folder().and_then(|run| run.recipe().ok()?).unwrap_or_default();
         if !recipe.is_empty() {
             folder.write(RunFolder::RECIPE, &recipe)?;

@@ -95,7 +95,7 @@ pub use evaluation::{Evaluation, EvaluationOptions, Judged};
 pub use inspection::{Asked, Excluded, Inspected, InspectionOptions, check_inspection_files};
 #[doc(hidden)] // words for the terminal
 pub use inspection::{day, told as what_can_be_told};
-pub use memory_need::available_memory;
+pub use memory_need::{AvailableMemory, available_memory};
 pub use notices::{SmallerInput, TooFew};
 pub use pupila_image::{Image, encode_png};
 pub use pupila_run::{RunEnd, RunFiles, RunFolder, predictions_csv, write_whole};

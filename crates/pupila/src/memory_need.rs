@@ -69,13 +69,29 @@ pub(crate) fn held_bytes(rule: &ResizeRule, dataset: &Dataset, which: &[usize]) 
     which.iter().map(of_sample).sum()
 }
 
+/// Memory that this process may still take, and why it is no more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AvailableMemory {
+    /// Bytes.
+    pub bytes: u64,
+    /// The limit that leaves no more, in words; none where that is all that the machine has free.
+    pub limit: Option<String>,
+}
+
+impl From<u64> for AvailableMemory {
+    fn from(bytes: u64) -> Self {
+        AvailableMemory { bytes, limit: None }
+    }
+}
+
 /// Fails, on the threads that the run will have, where a run on a data set takes more than is there.
 pub(crate) fn check(
     recipe: &CheckedRecipe,
     network: &Network,
     dataset: &Dataset,
-    available: u64,
+    there: &AvailableMemory,
 ) -> Result<(), Error> {
+    let available = there.bytes;
     let need = Need::of(recipe, network, dataset);
     let images = dataset.indices(Split::Train).len() + dataset.indices(Split::Val).len();
     if need.bytes(recipe, available) <= available {
@@ -120,14 +136,14 @@ pub(crate) fn check(
         images: if held { need.images } else { 0 },
         batch: batch.min(images),
         of_images: describe::images(images),
-        available,
+        available: there.clone(),
         fitting,
     })
 }
 
-/// Memory that this process may still take, in bytes: what is free, and what its limits (`ulimit -v`, a container's of either
+/// Memory that this process may still take: what is free, and what its limits (`ulimit -v`, a container's of either
 /// version) leave; none where the system doesn't say. What only caches files counts as free: it is given back when it is needed.
-pub fn available_memory() -> Option<u64> {
+pub fn available_memory() -> Option<AvailableMemory> {
     let read = |path: &Path| std::fs::read_to_string(path).ok();
     let free = read(Path::new("/proc/meminfo")).and_then(|text| kilobytes(&text, "MemAvailable:"));
     let address_space = || {
@@ -142,10 +158,25 @@ pub fn available_memory() -> Option<u64> {
             folder.ancestors().take_while(|path| path.starts_with(root)).map(Path::to_owned).collect();
         folders.into_iter().filter_map(move |folder| {
             let stat = read(&folder.join("memory.stat")).unwrap_or_default();
-            left_in_group(&read(&folder.join(limit))?, &read(&folder.join(used))?, &stat)
+            let file = folder.join(limit);
+            let bytes = left_in_group(&read(&file)?, &read(&folder.join(used))?, &stat)?;
+            Some(AvailableMemory {
+                bytes,
+                limit: Some(format!("the limit of the container ({})", file.display())),
+            })
         })
     });
-    free.into_iter().chain(address_space()).chain(container).min()
+    // Of equal ones the first: a limit that leaves what is free anyway is no reason.
+    free.map(AvailableMemory::from)
+        .into_iter()
+        .chain(address_space())
+        .chain(container)
+        .min_by_key(|there| there.bytes)
+}
+
+/// Its bytes.
+pub(crate) fn available_bytes() -> Option<u64> {
+    available_memory().map(|there| there.bytes)
 }
 
 /// The number after a key of `/proc/meminfo` or `/proc/self/status`, in bytes.
@@ -156,16 +187,20 @@ fn kilobytes(text: &str, key: &str) -> Option<u64> {
 
 /// What a limit of the address space leaves, less what the allocator reserves for each thread and never uses: those that compute, and some six that
 /// read images, write and track.
-fn address_space_left(limits: &str, status: &str, threads: usize) -> Option<u64> {
+fn address_space_left(limits: &str, status: &str, threads: usize) -> Option<AvailableMemory> {
     const RESERVED: u64 = 64 << 20;
     const OTHERS: u64 = 6;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
     let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
-    Some(
-        limit
-            .saturating_sub(kilobytes(status, "VmSize:")?)
-            .saturating_sub(RESERVED * (threads as u64 + OTHERS)),
-    )
+    let (used, reserved) = (kilobytes(status, "VmSize:")?, RESERVED * (threads as u64 + OTHERS));
+    Some(AvailableMemory {
+        bytes: limit.saturating_sub(used).saturating_sub(reserved),
+        limit: Some(format!(
+            "the limit of the address space (ulimit -v {}), of which the program and its threads reserve {},",
+            limit / 1024,
+            describe::memory(used + reserved)
+        )),
+    })
 }
 
 /// The folders of the groups of `/proc/self/cgroup` that limit memory, with the files of the limit and of what is used.
@@ -209,7 +244,10 @@ mod tests {
         let limits =
             "Limit   Soft Limit  Hard Limit  Units\nMax address space     1228800000  unlimited  bytes\n";
         let status = "Name: pupila\nVmSize:  100000 kB\n";
-        assert_eq!(address_space_left(limits, status, 2), Some(1_228_800_000 - 102_400_000 - (512 << 20)));
+        let left = address_space_left(limits, status, 2).unwrap();
+        assert_eq!(left.bytes, 1_228_800_000 - 102_400_000 - (512 << 20));
+        let said = "the limit of the address space (ulimit -v 1200000), of which the program and its threads reserve 0.6 GB,";
+        assert_eq!(left.limit.as_deref(), Some(said));
         assert_eq!(address_space_left(&limits.replace("1228800000", "unlimited "), status, 2), None);
         let groups = group_folders("12:cpu,cpuacct:/a\n4:memory:/b/c\n0::/d\n");
         let folders: Vec<&Path> = groups.iter().map(|(folder, ..)| folder.as_path()).collect();
@@ -220,6 +258,6 @@ mod tests {
         let stat = "inactive_file 1\nactive_file 1\ntotal_inactive_file 500\ntotal_active_file 100\n";
         assert_eq!(left_in_group("1000\n", "950\n", stat), Some(650));
         assert_eq!(left_in_group("max\n", "950\n", ""), None);
-        assert!(!cfg!(target_os = "linux") || available_memory().is_some_and(|bytes| bytes > 0));
+        assert!(!cfg!(target_os = "linux") || available_bytes().is_some_and(|bytes| bytes > 0));
     }
 }

@@ -6,10 +6,12 @@
 use crate::checkpoints::newest;
 use crate::error::{Error, Tried};
 use crate::session::{GoingOn, Session, SessionBuilder, canonical};
-use crate::study::has_ended;
 use crate::transfer::Learnt;
 use pupila_engine::Isa;
-use pupila_run::{CheckpointFolder, Environment, RunEnd, RunFolder, RunLock, Summary, SystemDisk};
+use pupila_run::{
+    CheckpointFolder, Data, Ending, Environment, RunEnd, RunFileError, RunFolder, RunLock, Summary,
+    SystemDisk,
+};
 use pupila_trackers::mlflow::rewind;
 use pupila_train::{CheckedRecipe, Checkpoint, Fault, Layers, RecipeErrors, Setting, flat_recipe};
 use std::fs;
@@ -73,19 +75,17 @@ impl Resumption {
         if let Some(error) = holds_runs(&folder, "resume") {
             return Err(error);
         }
-        let text = match fs::read_to_string(folder.file(RunFolder::RECIPE)) {
-            Ok(text) => text,
-            Err(_) => return Err(not_begun(&folder)),
-        };
+        let text = folder.recipe()?.ok_or_else(|| without(&folder, RunFolder::RECIPE))?;
         let environment = folder.environment()?.filter(|environment| environment.data.train_images.is_some());
-        let environment = environment.ok_or_else(|| not_begun(&folder))?;
+        let environment = environment.ok_or_else(|| without(&folder, RunFolder::ENVIRONMENT))?;
         // The lock goes once all is written, the event file of TensorBoard's thread too.
         let was_killed = folder.file(RunLock::NAME).exists();
         let lock = RunLock::take(folder.path()).map_err(Error::io(Tried::Write, folder.path()))?;
         let mut lock = lock.ok_or_else(|| in_use(folder.path()))?;
         // Until it goes on, it is still one that was killed.
         lock.leave(was_killed);
-        let has_ended = !was_killed && has_ended(folder.path())?;
+        let ending = folder.ending()?;
+        let has_ended = !was_killed && ending == Ending::Whole;
         let before = resolve(&folder, &text, Vec::new())?;
         let mut settings = options.settings.clone();
         settings.extend(options.epochs.map(|epochs| Setting {
@@ -99,16 +99,14 @@ impl Resumption {
             lock.leave(false);
             return Ok(None);
         }
-        if let Some(checkpoint) = &found.checkpoint {
-            let metrics = folder.file(RunFolder::METRICS);
-            if fs::metadata(&metrics).map_or(0, |file| file.len()) < checkpoint.metrics_bytes {
-                return Err(Error::request(format_args!(
-                    "{} is gone or was cut, and with it the record of the epochs so far: put it back, or begin a run of its own from the weights: \
-                     pupila train DATA --init-from {}",
-                    metrics.display(),
-                    folder.path().display()
-                )));
-            }
+        if let Some(checkpoint) = &found.checkpoint
+            && let Some(damage) = damage_of_records(&folder, checkpoint)?
+        {
+            return Err(Error::request(format_args!(
+                "{damage}: the record of the epochs so far is not whole, and a run that goes on writes behind it: put the file back from a \
+                 copy, or begin a run of its own from the weights: pupila train DATA --init-from {}",
+                folder.path().display()
+            )));
         }
         // The recipe in the folder may have been edited since the state was kept.
         let learnt_by =
@@ -135,6 +133,9 @@ impl Resumption {
             _ => {}
         }
         notes.extend(found.checkpoint.as_ref().and_then(made_otherwise));
+        if let (Ending::Damaged(why), false) = (ending, was_killed) {
+            notes.push(format!("the run has ended before, and is made again from where it goes on: {why}"));
+        }
         let data = match &options.data {
             Some(data) => data.clone(),
             None => data_of(&environment),
@@ -184,7 +185,7 @@ impl GoingOn {
     pub(crate) fn find(folder: &Path, recipe: &CheckedRecipe) -> Result<GoingOn, String> {
         let folder = RunFolder::open(folder).map_err(|_| "its run is gone")?;
         let not_begun = || "it was stopped before its training had begun".to_owned();
-        let text = fs::read_to_string(folder.file(RunFolder::RECIPE)).map_err(|_| not_begun())?;
+        let text = folder.recipe().map_err(|error| error.to_string())?.ok_or_else(not_begun)?;
         let before = resolve(&folder, &text, Vec::new()).map_err(|error| error.to_string())?;
         if flat_recipe(&before) != flat_recipe(recipe) {
             return Err("its run was of another recipe".to_owned());
@@ -208,9 +209,9 @@ impl GoingOn {
                 of.instruction_set
             ));
         }
-        let recorded = fs::metadata(folder.file(RunFolder::METRICS)).map_or(0, |file| file.len());
-        if recorded < checkpoint.metrics_bytes {
-            return Err("the record of its epochs is gone, or was cut".to_owned());
+        let damage = damage_of_records(&folder, &checkpoint).map_err(|error| error.to_string())?;
+        if let Some(damage) = damage {
+            return Err(format!("the record of its epochs is not whole: {damage}"));
         }
         let lock = RunLock::take(folder.path()).map_err(|error| error.to_string())?;
         let lock = lock.ok_or("another process is running it")?;
@@ -257,15 +258,15 @@ impl GoingOn {
                 fs::remove_file(&path).map_err(Error::io(Tried::Write, &path))?;
             }
         }
-        // Begun anew it is made here and now; what was typed was typed then.
+        // Begun anew it is made here and now; what was typed was typed then. The data may have been moved since: the files that come say paths of now.
         let environment = match &checkpoint {
-            Some(_) => environment,
-            None => {
-                let anew = Environment { arguments: environment.arguments, ..now.clone() };
-                folder.write_environment(&anew)?;
-                anew
+            Some(_) => {
+                let (path, given) = (now.data.path.clone(), now.data.given.clone());
+                Environment { data: Data { path, given, ..environment.data }, ..environment }
             }
+            None => Environment { arguments: environment.arguments, ..now.clone() },
         };
+        folder.write_environment(&environment)?;
         Ok((folder, lock, environment, checkpoint))
     }
 }
@@ -277,6 +278,30 @@ pub(crate) fn clear(folder: &RunFolder, recipe: &CheckedRecipe) -> Result<(), Er
         removed.map_err(|(path, error)| Error::io(Tried::Write, path)(error))?;
     }
     Ok(())
+}
+
+/// Whether a folder of a run that has ended holds what only one that runs has: its process was killed when all was written.
+pub(crate) fn is_uncleared(folder: &Path) -> bool {
+    folder.join(RunLock::NAME).exists() || !CheckpointFolder::of(folder).files().is_empty()
+}
+
+/// The same as [`clear`], of a folder that no process has; and its lock goes too.
+pub(crate) fn clear_up(folder: &Path, recipe: &CheckedRecipe) -> Result<(), Error> {
+    let lock = RunLock::take(folder).map_err(Error::io(Tried::Write, folder))?;
+    let _lock = lock.ok_or_else(|| in_use(folder))?;
+    clear(&RunFolder::open(folder)?, recipe)
+}
+
+/// What is wrong with the record of the epochs behind which a run goes on, and where; nothing where it is whole.
+fn damage_of_records(folder: &RunFolder, checkpoint: &Checkpoint) -> Result<Option<String>, RunFileError> {
+    match folder.check_records(checkpoint.metrics_bytes) {
+        Ok(()) => Ok(None),
+        Err(RunFileError::Damaged { path, line, message }) => {
+            let line = line.map_or(String::new(), |line| format!(", line {line}:"));
+            Ok(Some(format!("{}{line} {message}", path.display())))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a file is one of TensorBoard's.
@@ -314,10 +339,18 @@ fn made_otherwise(checkpoint: &Checkpoint) -> Option<String> {
     })
 }
 
-fn not_begun(folder: &RunFolder) -> Error {
+/// That a file is missing without which a run cannot go on: it had not begun to train, or the file was taken away since.
+fn without(folder: &RunFolder, file: &str) -> Error {
+    let shown = folder.path().display();
+    if folder.file(RunFolder::METRICS).exists() || folder.file(RunFolder::SUMMARY).exists() {
+        return Error::request(format_args!(
+            "{} is not there, or is of no run: put it back from a copy; without it {shown} cannot go on, and a run of its own can begin from its \
+             weights: pupila train DATA --init-from {shown}",
+            folder.file(file).display()
+        ));
+    }
     Error::request(format_args!(
-        "{} holds no run that had begun to train: give the command of `pupila train` again, with another --name",
-        folder.path().display()
+        "{shown} holds no run that had begun to train: give the command of `pupila train` again, with another --name"
     ))
 }
 
@@ -495,7 +528,7 @@ pub(crate) fn weights_of(
 /// The folder cannot be read.
 pub fn can_be_trained_on(run: &Path) -> Result<bool, Error> {
     let folder = RunFolder::open(run)?;
-    let Ok(text) = fs::read_to_string(folder.file(RunFolder::RECIPE)) else { return Ok(false) };
+    let Some(text) = folder.recipe()? else { return Ok(false) };
     let recipe = resolve(&folder, &text, Vec::new())?;
     let status = match folder.summary()? {
         Some(Summary::Run(summary)) => summary.status,

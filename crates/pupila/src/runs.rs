@@ -18,7 +18,7 @@ use crate::study::{LOCK, has_ended};
 use contents::{Content, Measure, is_file, runs_of};
 pub(crate) use contents::{foreign_in_run, is_free};
 use pupila_metrics::{METRICS, Metric, metric};
-use pupila_run::{RunEnd, RunFolder, RunLock, StudyFile, Summary};
+use pupila_run::{Ending, RunEnd, RunFolder, RunLock, StudyFile, Summary};
 use serde_json::{Value, json};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -376,8 +376,11 @@ impl RunEntry {
                 model: Some(run.model),
             },
             // No evaluation is taken for a run, so there is none here.
-            Ok(_) => match folder.epochs() {
-                Ok(epochs) => RunEntry {
+            Ok(_) => match folder.ending().and_then(|ending| Ok((ending, folder.epochs()?))) {
+                Ok((Ending::Damaged(problem), _)) => {
+                    RunEntry { model, planned_epochs, ..unreadable(problem) }
+                }
+                Ok((_, epochs)) => RunEntry {
                     model,
                     score: None,
                     epochs: Some(epochs.len()),

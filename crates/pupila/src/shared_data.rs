@@ -1,7 +1,7 @@
 //! Data that several sessions share: one scan and one decoding for all that want the same.
 
 use crate::error::Error;
-use crate::memory_need::{available_memory, held_bytes};
+use crate::memory_need::{available_bytes, held_bytes};
 use crate::session::{OnProgress, decode_for_training, training_samples};
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Dataset, ResizeRule, ScanOptions};
@@ -133,7 +133,7 @@ impl SharedData {
                 let cache = self.cache.as_ref().filter(|_| recipe.data.cache);
                 let policy = recipe.data.on_bad_image;
                 let bytes = held_bytes(&rule, dataset, &which);
-                let hold = recipe.data.hold.resolved(bytes, available_memory());
+                let hold = recipe.data.hold.resolved(bytes, available_bytes());
                 let images = decode_for_training(
                     dataset.as_ref().clone(),
                     &rule,

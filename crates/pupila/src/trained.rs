@@ -1,9 +1,9 @@
 //! What a run was trained on, and which other images are the same or nearly so.
 
 use crate::classifier::{Classifier, Judging};
-use crate::error::{Error, Tried};
+use crate::error::Error;
 use pupila_dataset::{Dataset, Sample, Split};
-use pupila_run::{RunFolder, was_trained_on};
+use pupila_run::{RunFileError, RunFolder};
 use pupila_train::{Images, Layers, MOST_COMPARED, scan_for};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,12 @@ pub(crate) struct Trained {
     recorded: Option<Box<dyn Fn(u128) -> bool + Send + Sync>>,
     /// The files, where they were scanned.
     files: HashMap<u128, PathBuf>,
+    /// Why it is not known as the run recorded it, though it should be.
+    trouble: Option<String>,
+    /// Whether there is no record.
+    is_missing: bool,
+    /// Whether its data were scanned.
+    is_scanned: bool,
 }
 
 impl std::fmt::Debug for Trained {
@@ -47,18 +53,39 @@ impl std::fmt::Debug for Trained {
 }
 
 impl Trained {
-    /// As a run recorded it, and the files of a scan of its data. Runs of before recorded nothing; of these the scan tells.
+    /// As a run recorded it, and the files of a scan of its data. Runs of before recorded nothing; of these, and where the record is gone or
+    /// damaged, the scan tells.
     pub(crate) fn of(run: &RunFolder, scanned: Option<&Dataset>) -> Result<Trained, Error> {
-        let path = run.file(RunFolder::TRAINED);
-        let recorded = match pupila_run::read_regular_text(&path) {
-            Ok(text) => Some(Box::new(was_trained_on(&text)) as Box<dyn Fn(u128) -> bool + Send + Sync>),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(Error::io(Tried::Read, &path)(error)),
-        };
+        let mut trained = Trained { is_scanned: scanned.is_some(), ..Trained::default() };
+        match run.trained_on() {
+            Ok(Some(known)) => trained.recorded = Some(Box::new(known)),
+            Ok(None) => {
+                trained.is_missing = true;
+                trained.trouble = Some(format!("{} is not there", run.file(RunFolder::TRAINED).display()));
+            }
+            Err(error @ RunFileError::Damaged { .. }) => trained.trouble = Some(error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
         let samples = scanned.map_or(&[][..], |data| &data.samples);
         let training = samples.iter().filter(|sample| sample.split == Split::Train);
-        let files = training.map(|sample| (sample.content, sample.path.clone())).collect();
-        Ok(Trained { recorded, files })
+        trained.files = training.map(|sample| (sample.content, sample.path.clone())).collect();
+        Ok(trained)
+    }
+
+    /// What a person should know of how it is known; nothing where the run has recorded it.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let trouble = self.trouble.as_ref()?;
+        Some(match self.is_scanned {
+            // Runs of before have none, and nobody misses it.
+            true if self.is_missing => return None,
+            true => {
+                format!("{trouble}: which images the run was trained on is told by its data as they are now")
+            }
+            false => format!(
+                "{trouble}, and the data of the run are not to be found: which of these images it was trained on is not known, so the scores may count \
+                 some of them"
+            ),
+        })
     }
 
     /// Whether an image was trained on: the file of its copy, empty where that is not known.
@@ -126,6 +153,7 @@ pub(crate) fn trained_elsewhere(
     }
     match scan_again(&own.folder, &own.path, cache) {
         Ok((data, _)) => Trained::of(folder, Some(&data)),
+        // What is wrong with its recipe or data is no matter of the images that are judged.
         Err(_) => Ok(trained),
     }
 }
@@ -139,7 +167,7 @@ pub(crate) fn scan_again(
     let file = folder.file(RunFolder::RECIPE);
     let text = folder.recipe()?.ok_or_else(|| {
         Error::request(format_args!(
-            "{} is not there, which says how the data were split: give DATA",
+            "{} is not there, which says how the data were split: put it back from a copy, or give DATA",
             file.display()
         ))
     })?;

@@ -149,6 +149,114 @@ fn nearly_equal_pictures_are_priced_as_copies_are_in_train_and_in_eval_wherever_
     assert_eq!(&ran.json()["leaks"], leaks);
 }
 
+/// Test images are read before training for this alone.
+#[test]
+fn test_images_that_are_nearly_training_images_are_told_before_training() {
+    let sandbox = Sandbox::new();
+    let data = leaky(&sandbox, 0);
+    for class in ["melanoma", "nevus", "seborrheic_keratosis"] {
+        let to = data.join("test").join(class);
+        fs::create_dir_all(&to).unwrap();
+        let mut files: Vec<_> =
+            fs::read_dir(data.join("val").join(class)).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        for file in &files[..3] {
+            fs::rename(file, to.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let train = |name: &str, more: &[&str]| {
+        let arguments = ["train", data.to_str().unwrap(), "--name", name, "--epochs", "1", "--size", "32"];
+        let ran = sandbox.run(&[&arguments[..], more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stdout + &ran.stderr
+    };
+    assert!(!train("before", &[]).contains("test images"), "none is near");
+    let mut planted = 0;
+    for (class, all) in [("melanoma", 1), ("nevus", 2)] {
+        let files = fs::read_dir(data.join("test").join(class)).unwrap();
+        for file in files.take(all) {
+            mirrored(&file.unwrap().path(), &data.join("train").join(class).join(format!("m{planted}.png")));
+            planted += 1;
+        }
+    }
+    let told = train("near", &[]);
+    let line =
+        told.lines().find(|line| line.contains("of 9 test images are nearly the same as training images"));
+    let line = line.unwrap_or_else(|| panic!("{told}"));
+    assert!(
+        line.contains("3 of 9") && line.contains("--set data.exclude_list=FILE leaves them out"),
+        "{line}"
+    );
+    assert!(told.contains("pupila inspect ") && told.contains("--exclude-list FILE"), "{told}");
+    // What eval says.
+    let ran = sandbox.run(&["eval", "runs/near", "--split", "test", "--json"]);
+    assert_eq!(ran.json()["leaks"]["near"], 3, "{}", ran.stderr);
+    // And it is left out by what was said to do.
+    let listed =
+        sandbox.run(&["inspect", data.to_str().unwrap(), "--exclude-list", "list.txt", "--out", "i.html"]);
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+    let without = train("without", &["--set", "data.exclude_list=list.txt"]);
+    assert!(
+        !without.contains("test images are nearly") && !without.contains("test image is nearly"),
+        "{without}"
+    );
+}
+
+#[test]
+fn near_copies_that_a_drop_of_leaks_leaves_are_told_as_that() {
+    let sandbox = Sandbox::new();
+    let data = leaky(&sandbox, 2);
+    let file = fs::read_dir(data.join("val/nevus")).unwrap().next().unwrap().unwrap().path();
+    mirrored(&file, &data.join("train/nevus/mirrored.png"));
+    let said = "data.leaks=drop leaves out exact copies alone; pupila inspect ";
+    for (policy, is_said) in [("drop", true), ("keep", false)] {
+        let policy = format!("data.leaks={policy}");
+        let arguments = ["train", data.to_str().unwrap(), "--epochs", "1", "--size", "32", "--set", &policy];
+        let ran = sandbox.run(&arguments);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let told = ran.stdout + &ran.stderr;
+        assert!(told.contains("nearly the same as training images"), "{told}");
+        assert_eq!(told.contains(said), is_said, "{policy}: {told}");
+    }
+}
+
+#[test]
+fn a_record_of_what_was_trained_on_that_is_not_whole_is_told() {
+    let sandbox = Sandbox::new();
+    let data = leaky(&sandbox, 5);
+    assert_eq!(sandbox.train(&data, "run", &[]).code, Some(0));
+    let record = sandbox.path("runs/run/trained_on.txt");
+    let text = fs::read_to_string(&record).unwrap();
+    let half: String = text.lines().take(120).flat_map(|line| [line, "\n"]).collect();
+    fs::create_dir(sandbox.path("e")).unwrap();
+    for (place, of) in [Some(String::new()), Some(half), None].into_iter().enumerate() {
+        match &of {
+            Some(of) => fs::write(&record, of).unwrap(),
+            None => fs::remove_file(&record).unwrap(),
+        }
+        let eval = |name: &str| {
+            sandbox.run(&["eval", "runs/run", "leaky/val", "--out", &format!("e/{name}{place}"), "--json"])
+        };
+        // By the data themselves while they are there.
+        let there = eval("there");
+        assert_eq!(there.json()["leaks"]["images"], 15, "{}", there.stderr);
+        assert!(of.is_none() || there.stderr.contains("trained_on.txt"), "{}", there.stderr);
+        fs::rename(&data, sandbox.path("gone")).unwrap();
+        let gone =
+            sandbox.run(&["eval", "runs/run", "gone/val", "--out", &format!("e/gone{place}"), "--json"]);
+        assert!(
+            gone.stderr.contains("trained_on.txt")
+                && gone.stderr.contains("which of these images it was trained on is not known"),
+            "{}",
+            gone.stderr
+        );
+        fs::rename(sandbox.path("gone"), &data).unwrap();
+    }
+    fs::write(&record, text).unwrap();
+    let whole = sandbox.run(&["eval", "runs/run", "leaky/val", "--out", "e/whole", "--json"]);
+    assert!(!whole.stderr.contains("trained_on.txt"), "{}", whole.stderr);
+}
+
 #[test]
 fn a_validation_set_of_copies_alone_says_nothing() {
     let sandbox = Sandbox::new();

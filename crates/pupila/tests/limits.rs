@@ -13,8 +13,11 @@ fn opened(sandbox: &Sandbox, change: impl Fn(&mut Recipe), bytes: u64) -> Result
     let mut recipe = Recipe::default();
     recipe.data.cache = false;
     change(&mut recipe);
-    let session =
-        Session::builder(recipe, skin()).runs(sandbox.path("runs")).threads(1).memory(Some(bytes)).open();
+    let session = Session::builder(recipe, skin())
+        .runs(sandbox.path("runs"))
+        .threads(1)
+        .memory(Some(bytes.into()))
+        .open();
     session.map(|_| ())
 }
 
@@ -153,26 +156,31 @@ fn a_file_that_does_not_fit_into_memory_ends_the_scan_with_its_name() {
     assert!(!sandbox.path("runs").exists());
 }
 
+/// A run of one epoch where no more addresses are to be had.
+#[cfg(target_os = "linux")]
+fn under(sandbox: &Sandbox, kilobytes: u32, more: &[&str]) -> Ran {
+    let data = skin();
+    let arguments = ["train", data.to_str().unwrap(), "--epochs", "1"];
+    let plain = sandbox.command(&[&arguments[..], more].concat());
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", &format!("ulimit -v {kilobytes}; exec \"$0\" \"$@\"")]).arg(plain.get_program());
+    command.args(plain.get_args()).current_dir(plain.get_current_dir().unwrap());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.output().unwrap().into()
+}
+
 /// What is proposed under a limit of addresses is run under it: threads reserve more than they use.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_fits_a_limit_of_addresses_runs_under_it() {
     let sandbox = Sandbox::new();
-    let under = |kilobytes: u32, more: &[&str]| -> Ran {
-        let data = skin();
-        let arguments = ["train", data.to_str().unwrap(), "--epochs", "1", "--threads", "2"];
-        let plain = sandbox.command(&[&arguments[..], more].concat());
-        let mut command = std::process::Command::new("bash");
-        command.args(["-c", &format!("ulimit -v {kilobytes}; exec \"$0\" \"$@\"")]).arg(plain.get_program());
-        command.args(plain.get_args()).current_dir(plain.get_current_dir().unwrap());
-        for (name, value) in plain.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command.output().unwrap().into()
-    };
+    let under =
+        |kilobytes: u32, more: &[&str]| under(&sandbox, kilobytes, &[&["--threads", "2"], more].concat());
     // More cores may have more threads.
     let more = 65_536 * std::thread::available_parallelism().map_or(2, usize::from).saturating_sub(2) as u32;
     for kilobytes in [850_000 + more, 1_100_000 + more] {
@@ -184,5 +192,23 @@ fn what_fits_a_limit_of_addresses_runs_under_it() {
         let size = if line.contains("--size") { vec![] } else { vec!["--size", "192"] };
         let fits = under(kilobytes, &[&proposed[..], &size, &["--set", "data.hold=memory"]].concat());
         assert_eq!(fits.code, Some(0), "{line}: {}", fits.stderr);
+    }
+}
+
+/// A limit that the user has set is named as the reason, since the machine has more.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_the_address_space_is_named_as_the_reason() {
+    let sandbox = Sandbox::new();
+    for (kilobytes, size) in [(500_000u32, "64"), (700_000, "96"), (2_000_000, "256")] {
+        let ran = under(&sandbox, kilobytes, &["--size", size, "--threads", "1"]);
+        assert_eq!(ran.code, Some(1), "{kilobytes}: {}{}", ran.stdout, ran.stderr);
+        for words in [
+            &format!("the limit of the address space (ulimit -v {kilobytes}), of which"),
+            "leaves no more, and can be raised",
+        ] {
+            assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        }
+        assert!(!sandbox.path("runs").exists());
     }
 }

@@ -297,12 +297,21 @@ fn what_cannot_be_compared_is_refused() {
     fs::write(&b, lines.join("\n")).unwrap();
     refused(
         &["runs/a", "runs/b"],
+        &["predictions.csv: has 59 images, and environment.json says that 60 were judged"],
+    );
+    let environment = sandbox.read("runs/b/environment.json");
+    let fewer = environment.replace("\"val_images\": 60", "\"val_images\": 59");
+    assert_ne!(fewer, environment);
+    fs::write(sandbox.path("runs/b/environment.json"), fewer).unwrap();
+    refused(
+        &["runs/a", "runs/b"],
         &["were not judged on the same images", "60 images and 59 images", "--different-data"],
     );
     let told = sandbox.run(&["compare", "runs/a", "runs/b", "--different-data", "--json"]);
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     assert!(told.json()["tests"].as_array().unwrap().is_empty());
     assert!(told.json()["findings"][0].as_str().unwrap().contains("different images"));
+    fs::write(sandbox.path("runs/b/environment.json"), environment).unwrap();
     let line = predictions
         .lines()
         .find(|line| line.contains(".jpg,melanoma,") && !line.contains(",seborrheic_keratosis,"))

@@ -271,3 +271,66 @@ fn a_run_that_was_trained_on_is_verified() {
     let output = world.pupila(None, &["verify", "runs/short"]);
     assert!(output.status.code() == Some(3) && said(&output).contains("gradient/norm"), "{}", said(&output));
 }
+
+#[test]
+fn where_a_run_and_its_data_lie_is_no_difference() {
+    let world = World::new();
+    let settings = ["model.hidden=[8]", "data.on_bad_image=skip"];
+    // A copy and a bad image, so that paths stand in every file that can have them.
+    fs::copy(world.path("data/train/a/0.png"), world.path("data/val/a/0.png")).unwrap();
+    fs::write(world.path("data/train/b/bad.png"), "no picture").unwrap();
+    for (name, moves_run, moves_data) in [("r", true, false), ("s", false, true), ("t", true, true)] {
+        assert!(was_killed(&world.train("runs", name, &settings, 1, Some("abort@step:9"))));
+        let (mut run, mut data) = (format!("runs/{name}"), "data".to_owned());
+        if moves_run {
+            let to = format!("elsewhere-{name}");
+            fs::rename(world.path(&run), world.path(&to)).unwrap();
+            run = to;
+        }
+        if moves_data {
+            let to = "other place/pictures".to_owned();
+            fs::create_dir_all(world.path("other place")).unwrap();
+            fs::rename(world.path("data"), world.path(&to)).unwrap();
+            data = to;
+        }
+        is_ok(&world.pupila(None, &["resume", &run, "--data", &data, "--threads", "1"]), name);
+        is_ok(&world.pupila(None, &["verify", &run, "--threads", "1"]), name);
+        // And moved once more.
+        let to = format!("again-{name}");
+        fs::rename(world.path(&run), world.path(&to)).unwrap();
+        if moves_data {
+            fs::rename(world.path(&data), world.path("data")).unwrap();
+        }
+        is_ok(&world.pupila(None, &["verify", &to, "--data", "data", "--threads", "1"]), name);
+        // What was changed is still told.
+        let page = world.path(&to).join(RunFolder::PAGE);
+        let text = fs::read_to_string(&page).unwrap();
+        fs::write(&page, text.replace("validation", "other")).unwrap();
+        let told = world.pupila(None, &["verify", &to, "--data", "data", "--threads", "1"]);
+        assert!(told.status.code() == Some(3) && said(&told).contains("report.html"), "{}", said(&told));
+    }
+}
+
+#[test]
+fn a_run_that_got_a_key_of_no_result_on_the_way_is_verified() {
+    let world = World::new();
+    for (name, key) in [
+        ("r", "tracking.experiment=mine"),
+        ("s", "tracking.wait_s=1"),
+        ("t", "tracking.register=skin"),
+        ("u", "checkpoint.keep=7"),
+    ] {
+        assert!(was_killed(&world.train("runs", name, &["model.hidden=[8]"], 1, Some("abort@step:9"))));
+        let run = format!("runs/{name}");
+        is_ok(&world.pupila(None, &["resume", &run, "--set", key, "--threads", "1"]), key);
+        let recipe = fs::read_to_string(world.path(&run).join(RunFolder::RECIPE)).unwrap();
+        assert!(recipe.contains(key), "where it came from: {recipe}");
+        is_ok(&world.pupila(None, &["verify", &run, "--threads", "1"]), key);
+    }
+    // A key that results depend on is none of these.
+    let recipe = world.path("runs/r").join(RunFolder::RECIPE);
+    let text = fs::read_to_string(&recipe).unwrap();
+    fs::write(&recipe, text.replace("[early_stopping]", "[early_stopping]\npatience = 1")).unwrap();
+    let told = world.pupila(None, &["verify", "runs/r", "--threads", "1"]);
+    assert_eq!(told.status.code(), Some(3), "{}", said(&told));
+}

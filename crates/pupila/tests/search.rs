@@ -286,3 +286,22 @@ fn every_space_in_the_repository_can_be_searched() {
     }
     assert!(count >= 1);
 }
+
+#[test]
+fn keys_without_effect_are_told_before_the_first_trial() {
+    let sandbox = with_space(SPACE);
+    let settings = ["--set", "data.val_frac=0.3", "--set", "augment.mix_p=0.5"];
+    let ran = search(&sandbox, &[&["--trials", "1", "--seeds", "2"][..], &settings].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for words in ["data.val_frac = 0.3 changes nothing", "augment.mix_p changes nothing"] {
+        assert_eq!(ran.stderr.matches(words).count(), 1, "{words}: {}", ran.stderr);
+    }
+    // A look at the data is told of keys of the data.
+    let data = skin();
+    let ran = sandbox.run(&[&["inspect", data.to_str().unwrap(), "--out", "i.html"][..], &settings].concat());
+    let told = ran.stdout + &ran.stderr;
+    assert!(
+        told.contains("data.val_frac = 0.3 changes nothing") && !told.contains("mix_p changes"),
+        "{told}"
+    );
+}

@@ -173,7 +173,11 @@ fn a_trial_that_cannot_go_on_begins_anew_and_it_is_said() {
             |run| fs::remove_dir_all(run.join("checkpoints")).unwrap(),
             "stopped before its first checkpoint",
         ),
-        ("cut", |run| fs::write(run.join("metrics.jsonl"), "").unwrap(), "the record of its epochs is gone"),
+        (
+            "cut",
+            |run| fs::write(run.join("metrics.jsonl"), "").unwrap(),
+            "the record of its epochs is not whole",
+        ),
     ];
     for (runs, damage, told) in cases {
         let output = search(&world, runs, "none", None, Some("abort@step:6"));

@@ -4,9 +4,10 @@
 mod common;
 mod fake_mlflow;
 
+use common::killed::{World, is_ok, was_killed};
 use common::studies::{TWO, builder, models, plan, request, stop_after};
 use fake_mlflow::{Fake, Manner};
-use pupila::run_files::StudyFile;
+use pupila::run_files::{CheckpointFolder, StudyFile};
 use pupila::runs::{Deletion, Kind, Listing, StudyStatus, What};
 use pupila::study::{Place, Request, StudyObserver, StudyResult};
 use pupila::{RunFolder, StopSignal, Study};
@@ -229,4 +230,140 @@ fn a_limit_of_runs_hides_none_that_has_ended() {
     let other = "seeds = 2\n[crossed]\n\"model.dropout\" = [0.0, 0.5]\n";
     let told = builder(plan(other, &limited), folder.path()).open().unwrap_err().to_string();
     assert!(told.contains("2 are fewer than one of each of the 3 variants"), "{told}");
+}
+
+/// What only a run that is under way has, below a study's folder.
+fn left_over(study: &Path) -> Vec<String> {
+    let mut left = Vec::new();
+    for entry in std::fs::read_dir(study).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.contains(".claim") {
+            left.push(name.clone());
+        }
+        for of_run in ["checkpoints", "run.lock"] {
+            if path.join(of_run).exists() {
+                left.push(format!("{name}/{of_run}"));
+            }
+        }
+    }
+    left.sort();
+    left
+}
+
+/// The state by hand: a run that is whole, and what a process leaves that is killed right behind its last line.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_killed_process_has_left_of_a_whole_run_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    run(TWO, &request(&[]), folder.path());
+    let study = folder.path().join("s");
+    assert!(left_over(&study).is_empty());
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let runs = ["dropout-0.0-seed0", "dropout-0.0-seed1", "dropout-0.3-seed0"];
+    let summaries =
+        || runs.map(|name| std::fs::read_to_string(study.join(name).join(RunFolder::SUMMARY)).unwrap());
+    let before = summaries();
+    let leave = |name: &str, claimed: bool| {
+        let checkpoints = study.join(name).join("checkpoints");
+        std::fs::create_dir_all(&checkpoints).unwrap();
+        std::fs::write(checkpoints.join(CheckpointFolder::name(2, 3)), "state").unwrap();
+        std::fs::write(study.join(name).join("run.lock"), "").unwrap();
+        if claimed {
+            let claim = format!("{}\n{}\n{:020}\n", "a".repeat(32), boot.trim(), 3);
+            std::fs::write(study.join(format!("{name}.claim")), claim).unwrap();
+        }
+    };
+    leave(runs[0], true);
+    leave(runs[1], false);
+    std::fs::write(
+        study.join(format!("{}.claim", runs[2])),
+        format!("{}\n{}\n{:020}\n", "b".repeat(32), boot.trim(), 0),
+    )
+    .unwrap();
+    assert_eq!(left_over(&study).len(), 6);
+    let (_, ran) = run(TWO, &request(&[]), folder.path());
+    assert!(ran.is_empty(), "{ran:?}");
+    assert_eq!(left_over(&study), [""; 0]);
+    assert_eq!(summaries(), before);
+    // What a process of another machine may still have is left to it, and nobody waits for it.
+    let elsewhere = format!("{}\nanother machine\n{:020}\n", "c".repeat(32), 0);
+    leave(runs[0], false);
+    std::fs::write(study.join(format!("{}.claim", runs[0])), elsewhere).unwrap();
+    run(TWO, &request(&[]), folder.path());
+    assert_eq!(left_over(&study).len(), 3);
+}
+
+/// Each removal of a file is the last thing that a process does.
+#[test]
+fn killed_at_any_removal_a_study_that_goes_on_leaves_nothing_over() {
+    let world = World::new();
+    std::fs::write(world.path("two.toml"), "seeds = 2\n[crossed]\n\"model.dropout\" = [0.0, 0.3]\n").unwrap();
+    let mut killed = 0;
+    for place in 1..100 {
+        let runs = format!("runs-{place}");
+        let arguments = [
+            "study",
+            "two.toml",
+            "data",
+            "--runs",
+            &runs,
+            "--name",
+            "s",
+            "--size",
+            "8",
+            "--epochs",
+            "2",
+            "--jobs",
+            "1",
+            "--threads",
+            "1",
+            "--set",
+            "model.hidden=[4]",
+            "--set",
+            "checkpoint.steps=3",
+            "--set",
+            "checkpoint.keep=1",
+            "--batch",
+            "5",
+            "--set",
+            "tracking.report=false",
+            "--no-tensorboard",
+        ];
+        let output = world.pupila(Some(&format!("abort@unlink:{place}")), &arguments);
+        let is_over = !was_killed(&output);
+        let again = world.pupila(None, &arguments);
+        is_ok(&again, &format!("removal {place}"));
+        let study = world.path(&runs).join("s");
+        assert_eq!(left_over(&study), [""; 0], "removal {place}");
+        let done: Vec<PathBuf> = std::fs::read_dir(&study)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().join(RunFolder::SUMMARY))
+            .filter(|file| file.exists())
+            .collect();
+        assert_eq!(done.len(), 4, "removal {place}");
+        if is_over {
+            break;
+        }
+        killed += 1;
+    }
+    // Of each run a claim, the checkpoints before the last one, and that.
+    assert!((12..99).contains(&killed), "{killed}");
+}
+
+#[test]
+fn keys_without_effect_are_told_before_a_study_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = |settings: &[&str]| open(TWO, &request(settings), folder.path()).notes().join("\n");
+    let told = notes(&["data.val_frac=0.3", "augment.mix_p=0.5", "early_stopping.patience=9"]);
+    for words in [
+        "data.val_frac = 0.3 changes nothing",
+        "augment.mix_p changes nothing",
+        "early_stopping.patience = 9 changes nothing",
+    ] {
+        assert_eq!(told.matches(words).count(), 1, "{words}: {told}");
+    }
+    // The study's own seeds are nobody's setting.
+    assert!(!notes(&[]).contains("changes nothing"), "{}", notes(&[]));
+    assert!(notes(&["data.split_seed=7"]).contains("data.split_seed changes nothing"));
 }

@@ -128,3 +128,38 @@ fn standard_input_is_a_list_of_paths_or_an_image() {
         assert!(ran.code == Some(2) && ran.stderr.contains(words), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_key_that_is_typed_twice_hides_no_other_fault() {
+    let sandbox = Sandbox::new();
+    let skin = skin();
+    let data = skin.to_str().unwrap();
+    for command in [&["train"][..], &["search", "--space", "none.toml"], &["study", "grayscale"]] {
+        let arguments = [
+            command,
+            &[data, "--set", "lr=1", "--set", "optimizer.lr=2", "--epochs", "3", "--set", "train.epochs=4"],
+            &["--set", "model.dropout=7", "--set", "no_such_key=1"],
+        ]
+        .concat();
+        let ran = sandbox.run(&arguments);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        for words in [
+            "optimizer.lr is set twice, by --set lr=1 and by --set optimizer.lr=2: leave one out",
+            "train.epochs is set twice, by --set train.epochs=4 and by --epochs 3: leave one out",
+            "model.dropout must be at least 0 and below 1",
+            "unknown key `no_such_key`",
+        ] {
+            assert!(ran.stderr.contains(words), "{words:?} is not in: {}", ran.stderr);
+        }
+    }
+    // The same value twice is no fault, and a password is shown nowhere.
+    let ran = sandbox.run(&["train", data, "--set", "lr=1", "--set", "lr=1", "--set", "model.dropout=7"]);
+    assert!(!ran.stderr.contains("twice") && ran.stderr.contains("model.dropout"), "{}", ran.stderr);
+    let address = |password: &str| format!("tracking.mlflow=http://ana:{password}@h:1");
+    let ran = sandbox.run(&["train", data, "--set", &address("hush1"), "--set", &address("hush2")]);
+    assert!(
+        ran.stderr.contains("tracking.mlflow is set twice") && !ran.stderr.contains("hush"),
+        "{}",
+        ran.stderr
+    );
+}

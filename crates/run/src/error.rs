@@ -40,7 +40,7 @@ pub enum RunFileError {
         source: std::io::Error,
     },
     /// A file is damaged.
-    #[error("{}{}: {message}", path.display(), line.map_or(String::new(), |line| format!(", line {line}")))]
+    #[error("{}{}: {message}{}", path.display(), line.map_or(String::new(), |line| format!(", line {line}")), remedy(path))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -54,6 +54,24 @@ pub enum RunFileError {
 fn hint(file: &str) -> &'static str {
     match file {
         RunFolder::PREDICTIONS => "; `pupila eval RUN --out FOLDER` makes one that has",
+        RunFolder::SUMMARY => "; a run that was stopped, or has lost it, gets it by `pupila resume RUN`",
+        _ => "",
+    }
+}
+
+/// What to do about a damaged file of a run folder.
+fn remedy(path: &Path) -> &'static str {
+    match path.file_name().and_then(std::ffi::OsStr::to_str) {
+        Some(RunFolder::RECIPE) => {
+            "; put the file back from a copy, or train the run again under another --name"
+        }
+        Some(RunFolder::ENVIRONMENT) => {
+            "; put the file back from a copy; `pupila eval RUN DATA`, `pupila predict` and `pupila verify RUN --data DATA` do without it"
+        }
+        Some(RunFolder::SUMMARY | RunFolder::PREDICTIONS | RunFolder::LEAKS | RunFolder::METRICS) => {
+            "; put the file back from a copy, or make it again: of a run by `pupila resume RUN`, of an evaluation by `pupila eval`"
+        }
+        Some(RunFolder::TRAINED) => "; put the file back from a copy",
         _ => "",
     }
 }
@@ -69,9 +87,15 @@ pub(crate) fn text(path: &Path) -> Result<Option<String>, RunFileError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         // A file as the folder of a run.
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Err(damaged(path, None, "is no text (UTF-8)"))
+        }
         Err(source) => Err(RunFileError::Io { path: path.to_owned(), source }),
     }
 }
+
+/// Of a file in which something has to be.
+pub(crate) const EMPTY: &str = "is empty";
 
 /// What every version writes into its files, whatever else changes.
 #[derive(serde::Deserialize)]
@@ -99,6 +123,9 @@ pub(crate) fn refuse_newer(folder: &Path, text: &str) -> Result<(), RunFileError
 
 /// A JSON object as a type.
 pub(crate) fn object<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunFileError> {
+    if text.trim().is_empty() {
+        return Err(damaged(path, None, EMPTY));
+    }
     serde_json::from_str(text).map_err(|error| {
         let what = if error.is_data() { "" } else { "no JSON: " };
         damaged(path, Some(error.line() as u64), format_args!("{what}{error}"))

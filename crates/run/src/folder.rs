@@ -132,8 +132,11 @@ impl RunFolder {
         }
         let folder = RunFolder { path: path.to_owned() };
         for file in [Self::ENVIRONMENT, Self::SUMMARY] {
-            if let Some(text) = text(&folder.file(file))? {
-                refuse_newer(path, &text)?;
+            match text(&folder.file(file)) {
+                Ok(Some(text)) => refuse_newer(path, &text)?,
+                // What is no such file at all, its reader says.
+                Ok(None) | Err(RunFileError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         if let Some(line) = first_line(&folder.file(Self::METRICS))? {

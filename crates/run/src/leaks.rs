@@ -1,5 +1,6 @@
 //! Judged images that were trained on too: the scores without them and on them, and their list.
 
+use crate::error::EMPTY;
 use crate::intervals::Intervals;
 use crate::named::{Named, finite};
 use crate::predictions::field;
@@ -7,6 +8,8 @@ use crate::summary::{ClassIntervals, Interval};
 use pupila_metrics::{Predictions, summary};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write as _;
+use twox_hash::XxHash3_128;
 
 /// Metrics that are told of the parts.
 const TOLD: [&str; 4] = ["accuracy", "balanced_accuracy", "macro_f1", "loss"];
@@ -134,18 +137,51 @@ impl PartScores {
 }
 
 /// `trained_on.txt`: the first 16 hexadecimal digits of the content (XXH3-128) of each training image, a line each, in order. By these an
-/// evaluation knows what was trained on, wherever the images are now.
+/// evaluation knows what was trained on, wherever the images are now. The first line says how many they are, with a checksum, since a part of them
+/// would hide copies.
 pub fn trained_on(contents: impl IntoIterator<Item = u128>) -> String {
     let digits: BTreeSet<u64> = contents.into_iter().map(short).collect();
-    digits
-        .iter()
-        .fold(String::with_capacity(17 * digits.len()), |text, digits| text + &format!("{digits:016x}\n"))
+    let mut lines = String::with_capacity(17 * digits.len());
+    for digits in &digits {
+        let _ = writeln!(lines, "{digits:016x}");
+    }
+    heading(digits.len(), &lines) + &lines
 }
 
-/// Reads it: whether a content is among them. Lines that are no such number are passed over.
-pub fn was_trained_on(text: &str) -> impl Fn(u128) -> bool + use<> {
-    let digits: HashSet<u64> = text.lines().filter_map(|line| u64::from_str_radix(line, 16).ok()).collect();
-    move |content| digits.contains(&short(content))
+/// The first line, which readers of before pass over.
+fn heading(contents: usize, lines: &str) -> String {
+    format!("{HEADING} {contents} contents, XXH3-128 {:032x}\n", XxHash3_128::oneshot(lines.as_bytes()))
+}
+
+/// How the first line begins.
+const HEADING: &str = "#";
+
+/// Reads it: whether a content is among them; or what is wrong. Files of before there was a first line of this kind are read by their lines alone.
+pub(crate) fn was_trained_on(text: &str) -> Result<impl Fn(u128) -> bool + Send + Sync + use<>, String> {
+    let (first, lines) = match text.split_once('\n') {
+        Some((first, lines)) if first.starts_with(HEADING) => (Some(first), lines),
+        _ => (None, text),
+    };
+    let of_line = |line: &str| u64::from_str_radix(line, 16).ok().filter(|_| line.len() == 16);
+    let mut digits = HashSet::new();
+    for (number, line) in lines.lines().enumerate() {
+        let number = number + 1 + usize::from(first.is_some());
+        digits.insert(
+            of_line(line).ok_or_else(|| format!("line {number} is no content: 16 hexadecimal digits are"))?,
+        );
+    }
+    match first {
+        _ if digits.is_empty() => Err(EMPTY.to_owned()),
+        Some(first) if heading(digits.len(), lines).trim_end() != first => {
+            Err(format!("its {} contents are not those that its first line counts", digits.len()))
+        }
+        _ => Ok(move |content| digits.contains(&short(content))),
+    }
+}
+
+/// The file without the first line, which earlier versions did not write.
+pub fn without_heading(text: &str) -> &str {
+    text.split_once('\n').filter(|(first, _)| first.starts_with(HEADING)).map_or(text, |(_, lines)| lines)
 }
 
 /// Two of a million images share this by chance in one of 37 million data sets.
@@ -179,10 +215,37 @@ mod tests {
     fn what_was_trained_on_is_known_by_content() {
         let contents = [7u128 << 64 | 1, 3 << 64, u128::MAX, 7 << 64];
         let text = trained_on(contents);
-        assert_eq!(text, "0000000000000003\n0000000000000007\nffffffffffffffff\n");
-        let known = was_trained_on(&text);
-        assert!(contents.into_iter().all(&known) && !known(4 << 64) && !known(0));
-        assert!(!was_trained_on("nonsense\n")(0));
+        let lines = "0000000000000003\n0000000000000007\nffffffffffffffff\n";
+        assert!(text.starts_with("# 3 contents, XXH3-128 ") && without_heading(&text) == lines, "{text}");
+        // The second is what earlier versions have written.
+        for text in [&text[..], lines] {
+            let known = was_trained_on(text).unwrap();
+            assert!(contents.into_iter().all(&known) && !known(4 << 64) && !known(0));
+            assert_eq!(without_heading(text), lines);
+        }
+    }
+
+    #[test]
+    fn what_was_trained_on_is_refused_where_a_part_is_missing() {
+        let text = trained_on([1u128 << 64, 2 << 64, 3 << 64]);
+        let is_wrong = |text: &str| was_trained_on(text).err();
+        // Cut anywhere.
+        for end in 0..text.len() - 1 {
+            assert!(is_wrong(&text[..end]).is_some(), "{:?}", &text[..end]);
+        }
+        let without_one: String =
+            text.lines().filter(|line| !line.ends_with('2')).flat_map(|line| [line, "\n"]).collect();
+        assert!(is_wrong(&without_one).unwrap().contains("its 2 contents are not those"));
+        let other = text.replace("0000000000000002", "0000000000000004");
+        assert!(is_wrong(&other).unwrap().contains("its 3 contents are not those"));
+        for (text, words) in [
+            ("", "is empty"),
+            ("\n", "line 1 is no content"),
+            ("nonsense\n", "line 1 is no content"),
+            ("# 0\n", "is empty"),
+        ] {
+            assert!(is_wrong(text).unwrap().contains(words), "{text:?}");
+        }
     }
 
     #[test]

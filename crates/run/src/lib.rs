@@ -38,7 +38,7 @@ pub use finding::Finding;
 pub use folder::{RunFolder, RunFolderError};
 pub use head::FittedHead;
 pub use intervals::{Against, Intervals, with_interval};
-pub use leaks::{Leaks, PartScores, TrainingCopy, leaks_csv, trained_on, was_trained_on};
+pub use leaks::{Leaks, PartScores, TrainingCopy, leaks_csv, trained_on, without_heading};
 pub use learnt::LearntFrom;
 pub use lock::RunLock;
 pub use looks::{Look, Looks, StateFolder, note_look, read_looks};
@@ -49,7 +49,7 @@ pub use predictions::{PredictionsFile, is_of_a_run, may_hold_predictions, predic
 pub use record::{DataRecord, Group, Record, StartRecord, read_records};
 pub use regular::{open_regular, read_regular, read_regular_text};
 pub use run_end::RunEnd;
-pub use run_files::{EpochValues, RunFiles};
+pub use run_files::{Ending, EpochValues, RunFiles};
 pub use study_file::{StudyFile, StudyVariant};
 pub use summary::{
     ClassIntervals, EvaluationSummary, EvaluationTiming, ImagesRead, Interval, IntervalsOver, NOTICEABLE_GAP,

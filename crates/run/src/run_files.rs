@@ -1,11 +1,13 @@
 //! A run or an evaluation that has ended, read back from the files of its folder, which people may have edited.
 
 use crate::environment::Environment;
-use crate::error::{RunFileError, damaged, text};
+use crate::error::{EMPTY, RunFileError, damaged, text};
 use crate::folder::RunFolder;
-use crate::leaks::leaked_paths;
+use crate::leaks::{leaked_paths, was_trained_on};
+use crate::lock::RunLock;
 use crate::predictions::PredictionsFile;
 use crate::record::{Record, StartRecord, read_records};
+use crate::run_end::RunEnd;
 use crate::summary::Summary;
 use pupila_metrics::Predictions;
 use serde_json::{Map, Value};
@@ -37,6 +39,8 @@ pub struct RunFiles {
     pub leaked: Vec<usize>,
     /// The values of every epoch; empty where there is no `metrics.jsonl`.
     pub epochs: Vec<EpochValues>,
+    /// Files that are not there though such a folder has them, and what is not known without each.
+    pub lacks: Vec<String>,
 }
 
 impl RunFiles {
@@ -63,21 +67,72 @@ impl RunFiles {
             },
             None => return Err(RunFileError::NoRun { path: path.to_owned(), file: RunFolder::PREDICTIONS }),
         };
-        let environment = folder.environment()?.unwrap_or_default();
-        let recipe = match text(&folder.file(RunFolder::RECIPE))? {
+        let mut lacks = Vec::new();
+        let mut lacking = |file: &str, what: &str| {
+            lacks.push(format!("{} is not there: {what}", folder.file(file).display()))
+        };
+        let is_run = matches!(summary, Summary::Run(_));
+        let environment = folder.environment()?;
+        if environment.is_none() {
+            lacking(RunFolder::ENVIRONMENT, "which data and which machine its numbers are of is not known");
+        }
+        let environment = environment.unwrap_or_default();
+        let recipe = match folder.recipe()? {
             Some(text) => recipe(&folder.file(RunFolder::RECIPE), &text)?,
-            None => Map::new(),
+            None => {
+                if is_run {
+                    lacking(RunFolder::RECIPE, "what its recipe was is not known");
+                }
+                Map::new()
+            }
         };
         let epochs = folder.epochs()?;
-        let leaked = match text(&folder.file(RunFolder::LEAKS))? {
+        if is_run && !folder.file(RunFolder::METRICS).exists() {
+            lacking(RunFolder::METRICS, "the numbers of its epochs are not known");
+        } else if let Summary::Run(run) = &summary
+            && epochs.len() < run.epochs_run
+            && run.epochs_run > 0
+        {
+            let message = format_args!(
+                "has {} epochs, and {} says that {} were run",
+                epochs.len(),
+                RunFolder::SUMMARY,
+                run.epochs_run
+            );
+            return Err(damaged(&folder.file(RunFolder::METRICS), None, message));
+        }
+        // What was judged, by the file that says it.
+        let (judged, by) = match &summary {
+            Summary::Run(_) => (environment.data.val_images, RunFolder::ENVIRONMENT),
+            Summary::Evaluation(evaluation) => {
+                (Some(evaluation.images).filter(|&images| images > 0), RunFolder::SUMMARY)
+            }
+        };
+        if let Some(judged) = judged.filter(|&judged| !predictions.is_empty() && judged != predictions.len())
+        {
+            let message =
+                format_args!("has {} images, and {by} says that {judged} were judged", predictions.len());
+            return Err(damaged(&path_of, None, message));
+        }
+        let leaks = folder.file(RunFolder::LEAKS);
+        let leaked: Vec<usize> = match text(&leaks)? {
             None => Vec::new(),
             Some(text) => {
-                let of = leaked_paths(&text)
-                    .map_err(|error| damaged(&folder.file(RunFolder::LEAKS), None, error))?;
+                let of = leaked_paths(&text).map_err(|error| damaged(&leaks, None, error))?;
                 let of: std::collections::HashSet<String> = of.into_iter().collect();
                 (0..paths.len()).filter(|&place| of.contains(&paths[place])).collect()
             }
         };
+        let counted = summary.leaks().map_or(0, |leaks| leaks.images);
+        if counted != leaked.len() && !predictions.is_empty() {
+            let there = if leaks.exists() { "names" } else { "is not there, and so names" };
+            let message = format_args!(
+                "{there} {} of the judged images, and {} says that {counted} have a copy in the training set",
+                leaked.len(),
+                RunFolder::SUMMARY
+            );
+            return Err(damaged(&leaks, None, message));
+        }
         Ok(RunFiles {
             folder,
             summary,
@@ -89,8 +144,20 @@ impl RunFiles {
             predictions,
             leaked,
             epochs,
+            lacks,
         })
     }
+}
+
+/// How far a run is, by what is in its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It has ended, and has left all that it leaves.
+    Whole,
+    /// It has not ended, or was interrupted.
+    Open,
+    /// It has ended, and a file of it is missing or damaged since. Which, and what is wrong.
+    Damaged(String),
 }
 
 impl RunFolder {
@@ -115,9 +182,110 @@ impl RunFolder {
     /// The text of `recipe.toml`; none where it isn't there.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It cannot be read, or is not whole: a key that is missing would be taken for its default.
     pub fn recipe(&self) -> Result<Option<String>, RunFileError> {
-        text(&self.file(RunFolder::RECIPE))
+        let path = self.file(RunFolder::RECIPE);
+        let Some(text) = text(&path)? else { return Ok(None) };
+        let there = recipe(&path, &text)?;
+        if there.is_empty() {
+            return Err(damaged(&path, None, "has no key; every key of the recipe stands in it"));
+        }
+        // The record has every key of the recipe too. A run that goes on may get keys, and loses none.
+        let recorded = self.start().ok().flatten().map(|start| start.recipe).unwrap_or_default();
+        let missing: Vec<&String> = recorded.keys().filter(|key| !there.contains_key(*key)).collect();
+        if let Some(first) = missing.first() {
+            let more = if missing.len() > 1 {
+                format!(" and {} more keys", missing.len() - 1)
+            } else {
+                String::new()
+            };
+            let message =
+                format_args!("lacks {first}{more}, which the first line of {} has", RunFolder::METRICS);
+            return Err(damaged(&path, None, message));
+        }
+        Ok(Some(text))
+    }
+
+    /// Whether an image was trained on, by its content, from `trained_on.txt`; none where it isn't there.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not whole.
+    pub fn trained_on(&self) -> Result<Option<impl Fn(u128) -> bool + Send + Sync + use<>>, RunFileError> {
+        let path = self.file(RunFolder::TRAINED);
+        let Some(text) = text(&path)? else { return Ok(None) };
+        was_trained_on(&text).map(Some).map_err(|what| damaged(&path, None, what))
+    }
+
+    /// Whether the first bytes of `metrics.jsonl` are whole lines, each a record: what a run goes on behind.
+    ///
+    /// # Errors
+    /// It cannot be read, is shorter, or a line is damaged; which.
+    pub fn check_records(&self, bytes: u64) -> Result<(), RunFileError> {
+        let path = self.file(RunFolder::METRICS);
+        let text = text(&path)?.unwrap_or_default();
+        let part = usize::try_from(bytes).ok().and_then(|bytes| text.get(..bytes));
+        let part = part.ok_or_else(|| {
+            damaged(&path, None, format_args!("was cut or changed before its byte {bytes}"))
+        })?;
+        if !part.is_empty() && !part.ends_with('\n') {
+            return Err(damaged(&path, Some(part.lines().count() as u64), "ends in the middle of a line"));
+        }
+        read_records(&path, part).map(|_| ())
+    }
+
+    /// How far the run of the folder is.
+    ///
+    /// # Errors
+    /// A file cannot be read, or a newer program wrote it: it is not known then.
+    pub fn ending(&self) -> Result<Ending, RunFileError> {
+        match self.judged_ending() {
+            // A file that is gone, or torn.
+            Err(
+                error
+                @ (RunFileError::Missing(_) | RunFileError::NoRun { .. } | RunFileError::Damaged { .. }),
+            ) => Ok(Ending::Damaged(error.to_string())),
+            ending => ending,
+        }
+    }
+
+    fn judged_ending(&self) -> Result<Ending, RunFileError> {
+        // The lock stays where a process was killed: it had not written all of them yet.
+        let is_under_way = self.file(RunLock::NAME).exists();
+        let lacks = |file: &str, what: &str| match is_under_way {
+            true => Ok(Ending::Open),
+            false => Ok(Ending::Damaged(format!("{} {what}", self.file(file).display()))),
+        };
+        let summary = match self.summary()? {
+            Some(Summary::Run(summary)) => summary,
+            _ => {
+                let is_end = |record: &Record| matches!(record, Record::End { status, .. } if *status != RunEnd::Interrupted);
+                return match self.records()?.iter().any(is_end) {
+                    true => lacks(RunFolder::SUMMARY, "is not there, of a run that has ended"),
+                    false => Ok(Ending::Open),
+                };
+            }
+        };
+        if summary.status == RunEnd::Interrupted {
+            return Ok(Ending::Open);
+        }
+        // An empty object reads as a run without a class.
+        if summary.classes.is_empty() {
+            return lacks(RunFolder::SUMMARY, "names no class");
+        }
+        // The last line of the record is written last.
+        let is_last = |record: &Record| match summary.best_epoch {
+            Some(_) => matches!(record, Record::Model { .. }),
+            None => matches!(record, Record::End { .. }),
+        };
+        if !self.records()?.iter().any(is_last) {
+            return lacks(RunFolder::METRICS, "does not have the end of the run");
+        }
+        let Some(best) = summary.best_epoch else { return Ok(Ending::Whole) };
+        let epochs = RunFiles::read(self.path())?.epochs;
+        match epochs.iter().map(|(epoch, _)| *epoch).max() >= Some(best) {
+            true => Ok(Ending::Whole),
+            false => lacks(RunFolder::METRICS, "does not have the best epoch"),
+        }
     }
 
     /// The lines of `metrics.jsonl`; none where it isn't there.
@@ -158,9 +326,12 @@ impl RunFolder {
 
 /// The recipe as `section.key` and value.
 fn recipe(path: &Path, text: &str) -> Result<Map<String, Value>, RunFileError> {
+    if text.trim().is_empty() {
+        return Err(damaged(path, None, EMPTY));
+    }
     let table: toml::Table = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| text[..span.start].matches('\n').count() as u64 + 1);
-        damaged(path, line, error.message())
+        damaged(path, line, format_args!("not TOML: {}", error.message()))
     })?;
     let mut flat = Map::new();
     for (section, keys) in &table {

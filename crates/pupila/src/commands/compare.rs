@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &cli::Compare) -> Result<(), Failure> {
     };
     name_runs(&arguments.runs)?;
     let compared = Compared::of(&arguments.runs, &options)?;
+    compared.lacks.iter().for_each(|lack| output.warn(lack));
     tell(output, &compared.comparison);
     let written = compared.write();
     if written.is_ok() {

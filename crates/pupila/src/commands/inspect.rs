@@ -62,6 +62,10 @@ pub(crate) fn run(arguments: &cli::Inspect) -> Result<(), Failure> {
     });
     bar.finish_and_clear();
     let mut inspected = inspected?;
+    // What is trained is no matter here.
+    let of_data =
+        recipe.without_effect(&inspected.dataset).into_iter().filter(|said| said.starts_with("data."));
+    of_data.for_each(|said| output.warn(said));
     let looked = start.elapsed();
     let asked = match &arguments.run {
         Some(run) => Some(Asked::Runs(run.clone())),

@@ -175,6 +175,7 @@ pub(crate) fn run(arguments: &cli::Predict) -> Result<(), Failure> {
 fn predict(arguments: &cli::Predict, output: Output, judging: Judging) -> Result<(), Failure> {
     tell::check_csv(arguments.csv.as_deref())?;
     let mut model = Classifier::open(&arguments.run)?;
+    model.lacks().iter().for_each(|lack| output.warn(lack));
     tell::controls(output, &model.negative_controls());
     let given = Given::of(&arguments.images)?;
     let (judging, bar) = tell::reading(judging);

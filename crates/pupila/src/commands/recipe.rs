@@ -3,7 +3,7 @@
 use crate::cli::{RecipeChoice, Trackers};
 use crate::failure::Failure;
 use anyhow::Context;
-use pupila::recipe::{Layers, Setting, key_meant};
+use pupila::recipe::{Fault, Layers, Origin, RecipeErrors, Setting, key_meant};
 use pupila::{CheckedRecipe, Learnt};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -92,29 +92,27 @@ pub(super) fn chosen(
         flag("size", "input.size", &choice.size),
         flag("batch", "train.batch", &choice.batch),
     ];
-    let settings: Vec<Setting> = sets.chain(options.into_iter().chain(more).flatten()).collect();
-    once(&settings)?;
-    layers(choice.recipe.as_deref(), settings)
+    layers(choice.recipe.as_deref(), sets.chain(options.into_iter().chain(more).flatten()).collect())
 }
 
-/// Fails where one key was typed twice with different values: which is meant cannot be told.
-fn once(settings: &[Setting]) -> Result<(), Failure> {
+/// A fault for each key that was typed twice with different values: which is meant cannot be told.
+pub(super) fn twice(settings: &[Setting]) -> Vec<Fault> {
     let of = |setting: &Setting| -> Option<(String, String)> {
         let (key, value) = setting.assignment.split_once('=')?;
         let key = key_meant(key.trim()).unwrap_or_else(|| key.trim().to_owned());
         Some((key, value.trim().to_owned()))
     };
+    let mut faults = Vec::new();
     for (at, setting) in settings.iter().enumerate() {
         let Some((key, value)) = of(setting) else { continue };
         let same = |other: &&Setting| of(other).is_some_and(|(k, v)| k == key && v != value);
         if let Some(other) = settings[..at].iter().find(same) {
-            return Err(Failure::wrong(format_args!(
-                "{key} is set twice, by {} and by {}: leave one out",
-                other.option, setting.option
-            )));
+            let [other, this] = [other, setting].map(|of| Origin::CommandLine(of.option.clone()));
+            let message = format!("is set twice, by {other} and by {this}: leave one out");
+            faults.push(Fault { key, message, origin: None });
         }
     }
-    Ok(())
+    faults
 }
 
 /// The text of a recipe file. It may be a pipe, as `<(...)` of a shell is; what has no end is not read to it.
@@ -130,7 +128,7 @@ fn text_of(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// A recipe file under settings.
+/// A recipe file under settings, none of which was typed twice.
 pub(super) fn layers(file: Option<&Path>, settings: Vec<Setting>) -> Result<Layers, Failure> {
     let read = |path: &Path| -> Result<(PathBuf, String), Failure> {
         let text = text_of(path)
@@ -138,5 +136,12 @@ pub(super) fn layers(file: Option<&Path>, settings: Vec<Setting>) -> Result<Laye
             .map_err(Failure::Request)?;
         Ok((path.to_owned(), text))
     };
-    Ok(Layers { file: file.map(read).transpose()?, settings, learnt: None })
+    let twice = twice(&settings);
+    let layers = Layers { file: file.map(read).transpose()?, settings, learnt: None };
+    if !twice.is_empty() {
+        // With whatever else is wrong.
+        let others = layers.resolve().err().map_or(Vec::new(), |RecipeErrors(faults)| faults);
+        return Err(Failure::request(RecipeErrors(twice.into_iter().chain(others).collect())));
+    }
+    Ok(layers)
 }

@@ -1,12 +1,13 @@
 //! `pupila resume`: a run that was stopped or killed goes on.
 
+use super::recipe::{flag, twice};
 use super::tell;
 use super::train::go;
 use crate::cli;
 use crate::failure::Failure;
 use crate::interrupt::listen_saying;
 use crate::output::Output;
-use pupila::recipe::Setting;
+use pupila::recipe::{RecipeErrors, Setting};
 use pupila::run_files::Summary;
 use pupila::{Resumption, ResumptionOptions, RunFolder};
 use std::time::Instant;
@@ -14,11 +15,13 @@ use std::time::Instant;
 pub(crate) fn run(arguments: &cli::Resume, started: Instant) -> Result<(), Failure> {
     let output = Output::new(arguments.json.json);
     let setting = |text: &String| Setting { assignment: text.clone(), option: format!("--set {text}") };
-    let options = ResumptionOptions {
-        epochs: arguments.epochs,
-        settings: arguments.settings.iter().map(setting).collect(),
-        data: arguments.data.clone(),
-    };
+    let settings: Vec<Setting> = arguments.settings.iter().map(setting).collect();
+    let epochs = flag("epochs", "train.epochs", &arguments.epochs.map(|epochs| epochs.to_string()));
+    let twice = twice(&settings.iter().cloned().chain(epochs).collect::<Vec<_>>());
+    if !twice.is_empty() {
+        return Err(Failure::request(RecipeErrors(twice)));
+    }
+    let options = ResumptionOptions { epochs: arguments.epochs, settings, data: arguments.data.clone() };
     let Some(resumption) = Resumption::open(&arguments.run, &options)? else {
         return nothing_to_do(arguments, output);
     };

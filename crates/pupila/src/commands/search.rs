@@ -84,6 +84,7 @@ fn before(output: Output, search: &Search, arguments: &cli::Search) -> Result<()
         let when = if parameter.conditions.is_empty() { "" } else { " (under a condition)" };
         output.say(format_args!("  {:<28} {range}{when}", parameter.key));
     }
+    search.notes().iter().for_each(|note| output.warn(note));
     let known = search.trials()?;
     let ended = known.iter().filter(|trial| matches!(trial.state, State::Complete | State::Pruned)).count();
     let wanted = match (search.wanted(), arguments.minutes) {

@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &cli::Sync) -> Result<(), Failure> {
 
 fn send_run(folder: &RunFolder, target: Target, wait: Duration, output: Output) -> Result<(), Failure> {
     let uri = target.uri.clone();
+    tell_damage(folder, output);
     let sent = sync(folder.path(), target, wait).map_err(Failure::work)?;
     for skipped in &sent.skipped {
         output.warn(format_args!("not sent: {skipped}"));
@@ -96,6 +97,7 @@ fn send_each<'a>(
 ) -> (Vec<(String, Delivered)>, Vec<String>) {
     let (mut all, mut notes) = (Vec::new(), Vec::new());
     for folder in folders {
+        tell_damage(folder, output);
         let sent = send(folder, target, wait);
         // Where the server fails one folder it may fail all: each is still tried, without patience.
         wait = if sent.complete { wait } else { Duration::ZERO };
@@ -129,6 +131,23 @@ fn named((name, sent): &(String, Delivered)) -> Value {
     }
     run["reason"] = if sent.complete { Value::Null } else { reason(sent).into() };
     run
+}
+
+/// Says what is wrong with the files of a folder that can be sent all the same.
+fn tell_damage(folder: &RunFolder, output: Output) {
+    if let Err(error) = folder.records() {
+        output.warn(format_args!(
+            "{error}\nthe numbers of that line, and of any other that is damaged, are not sent"
+        ));
+    }
+    let is_empty = |file: &&&str| std::fs::metadata(folder.file(file)).is_ok_and(|file| file.len() == 0);
+    for file in RunFolder::RESULTS.iter().filter(is_empty) {
+        output.warn(format_args!(
+            "{} is empty, and is sent as it is: put it back from a copy before, or make it again by `pupila resume {}`",
+            folder.file(file).display(),
+            folder.path().display()
+        ));
+    }
 }
 
 /// Whether there is anything of a folder that can be sent.

@@ -5,7 +5,7 @@ use super::tell_runs::shortened;
 use crate::output::{Output, percent};
 use pupila::dataset::{Dataset, PixelStatistics, Split, shown, shown_path};
 use pupila::recipe::Augment;
-use pupila::train::{DataWait, Images, MOST_COMPARED};
+use pupila::train::{DataWait, Images, LeakPolicy, MOST_COMPARED};
 use pupila::{EpochRecord, Prepared, Recipe, SmallerInput, TooFew, Views, count, images};
 use pupila_loader::Order;
 use std::collections::BTreeSet;
@@ -210,7 +210,7 @@ pub(crate) fn in_memory(output: Output, prepared: &Prepared, recipe: &Recipe) {
 }
 
 /// Validation images that are nearly the same as training images. Exact copies are known from the scan.
-pub(crate) fn near_copies(output: Output, all: &Images) {
+pub(crate) fn near_copies(output: Output, all: &Images, leaks: LeakPolicy) {
     let judged = all.positions(Split::Val);
     let Some(copies) = all.near_copies_in_training(&judged) else {
         output.say(match all.len() > MOST_COMPARED {
@@ -234,6 +234,12 @@ pub(crate) fn near_copies(output: Output, all: &Images) {
         judged.len(),
         if near.len() == 1 { "is" } else { "are" },
     ));
+    if leaks == LeakPolicy::Drop {
+        output.say(format_args!(
+            "    data.leaks=drop leaves out exact copies alone; {}",
+            leave_out(&all.dataset.root)
+        ));
+    }
     let below = |path: &str| {
         let path = Path::new(path);
         shown_path(path.strip_prefix(&all.dataset.root).unwrap_or(path))
@@ -244,6 +250,28 @@ pub(crate) fn near_copies(output: Output, all: &Images) {
     if near.len() > SHOWN {
         output.say(format_args!("    and {} more, which leaks.csv will list", count(near.len() - SHOWN)));
     }
+}
+
+/// The same of test images, in one line: they are read for this alone, and judged by `pupila eval`.
+pub(crate) fn near_copies_in_test(output: Output, near: &[(String, String)], dataset: &Dataset, data: &Path) {
+    if near.is_empty() {
+        return;
+    }
+    output.warn(format_args!(
+        "{} of {} test images {} nearly the same as training images: `pupila eval RUN --split test` tells the score without them too; {}",
+        near.len(),
+        dataset.indices(Split::Test).len(),
+        if near.len() == 1 { "is" } else { "are" },
+        leave_out(data)
+    ));
+}
+
+/// What to type for data without near copies.
+fn leave_out(data: &Path) -> String {
+    format!(
+        "pupila inspect {} --exclude-list FILE lists them, and --set data.exclude_list=FILE leaves them out",
+        pupila::in_a_shell(&data.to_string_lossy())
+    )
 }
 
 /// Facts that tell the class, by the cheap part of `pupila inspect`: size and shape, border, brightness, color.

@@ -78,9 +78,14 @@ pub(super) fn go(
     tell::decoding(output, &prepared.images, &recipe.input.rule());
     tell::warnings(output, &prepared.images.dataset);
     tell_data::in_memory(output, prepared, recipe);
-    tell_data::near_copies(output, &prepared.images);
+    tell_data::near_copies(output, &prepared.images, recipe.data.leaks);
     tell_data::shortcuts(output, &prepared.images, data);
     let dataset = prepared.images.dataset.clone();
+    let near = session.near_copies_in_test();
+    bar.finish_and_clear();
+    if let Some(near) = near? {
+        tell_data::near_copies_in_test(output, &near, &dataset, data);
+    }
     let mut terminal =
         Terminal { output, recipe, dataset: &dataset, progress: ProgressBar::hidden(), folder: None, layers };
     let run = match session.run(&mut terminal) {

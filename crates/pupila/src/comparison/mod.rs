@@ -50,6 +50,8 @@ pub struct Compared {
     pub comparison: Comparison,
     /// Where the page goes.
     pub page: PathBuf,
+    /// Files of the runs that are not there, and what is not known without each.
+    pub lacks: Vec<String>,
 }
 
 impl Compared {
@@ -149,7 +151,8 @@ impl Compared {
             command,
             without_pictures,
         };
-        Ok(Compared { recipes, comparison, page })
+        let lacks = runs.iter().flat_map(|run| run.lacks.clone()).collect();
+        Ok(Compared { recipes, comparison, page, lacks })
     }
 
     /// Writes the page.

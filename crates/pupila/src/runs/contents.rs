@@ -57,7 +57,9 @@ impl Content {
         if (has(LOCK) || has(&format!("{}.partial", StudyFile::NAME))) && is_free(path) {
             return Content::Begun;
         }
-        if !has(RunFolder::RECIPE) || !(has(RunFolder::ENVIRONMENT) || has(RunFolder::METRICS)) {
+        // One of them may be gone.
+        let files = [RunFolder::RECIPE, RunFolder::ENVIRONMENT, RunFolder::METRICS, RunFolder::SUMMARY];
+        if files.into_iter().filter(|file| has(file)).count() < 2 {
             return Content::Other;
         }
         let folder = match RunFolder::open(path) {

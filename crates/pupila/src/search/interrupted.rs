@@ -8,11 +8,11 @@
 use super::Search;
 use super::trial::{Ended, INTERRUPTED, RETRIES, RUN, fail, is_run_name, outcome, run_name};
 use crate::error::Error;
-use crate::resume::{clear, resolve};
+use crate::resume::{clear_up, resolve};
 use crate::runs::remove_unfinished;
 use crate::session::GoingOn;
 use crate::study::has_ended;
-use pupila_run::{RunEnd, RunFolder, RunLock, Summary};
+use pupila_run::{RunEnd, RunFolder, Summary};
 use pupila_search::storage::{HEARTBEAT, Storage};
 use pupila_search::{State, Trial};
 use pupila_train::{CheckedRecipe, EpochRecord, flat_recipe};
@@ -117,14 +117,12 @@ pub(super) fn place(
 /// Removes what a run of this recipe has left that has ended and whose process was gone before it had cleared up; why it is not to be had.
 fn cleared(folder: &Path, recipe: &CheckedRecipe) -> Result<(), String> {
     let files = RunFolder::open(folder).map_err(|_| "its run is gone")?;
-    let text = std::fs::read_to_string(files.file(RunFolder::RECIPE)).map_err(|error| error.to_string())?;
+    let text = files.recipe().map_err(|error| error.to_string())?.ok_or("its recipe is gone")?;
     let before = resolve(&files, &text, Vec::new()).map_err(|error| error.to_string())?;
     if flat_recipe(&before) != flat_recipe(recipe) {
         return Err("its run was of another recipe".to_owned());
     }
-    let lock = RunLock::take(folder).map_err(|error| error.to_string())?;
-    let _lock = lock.ok_or("another process is running it")?;
-    clear(&files, recipe).map_err(|error| error.to_string())
+    clear_up(folder, recipe).map_err(|error| error.to_string())
 }
 
 /// How a trial ended whose run has left all that it leaves, and whose worker was gone before it could say so.

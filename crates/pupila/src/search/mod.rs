@@ -139,6 +139,8 @@ pub struct Search {
     study: String,
     /// Whether the data have a test split.
     has_test: bool,
+    /// What should be known before it starts.
+    notes: Vec<String>,
     /// By which trials are known as run in this folder.
     worker: Option<String>,
     /// Says to other processes that somebody works in this folder.
@@ -227,6 +229,7 @@ impl Search {
             .threads(options.threads.unwrap_or_else(available_threads))
             .open()?;
         let has_test = !first.dataset().indices(Split::Test).is_empty();
+        let notes = base.without_effect(first.dataset());
         std::fs::create_dir_all(&folder).map_err(Error::io(Tried::MakeFolder, &folder))?;
         let lock = record::Lock::take(&folder)?;
         let own = || format!("journal:{}", folder.join(JOURNAL).display());
@@ -255,6 +258,7 @@ impl Search {
             name,
             study,
             has_test,
+            notes,
         })
     }
 
@@ -286,6 +290,11 @@ impl Search {
     /// The recipe of all trials.
     pub fn base(&self) -> &CheckedRecipe {
         &self.base
+    }
+
+    /// What should be known before it starts: keys that were set and change nothing.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// What is tried.

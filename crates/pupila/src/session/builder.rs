@@ -2,7 +2,7 @@
 
 use super::{Beginning, GoingOn, OnProgress, Progress, Session, Stage, available_threads};
 use crate::error::{Error, Tried};
-use crate::memory_need;
+use crate::memory_need::{self, AvailableMemory};
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
 use crate::transfer::{Learnt, fitted_in_words};
@@ -30,7 +30,7 @@ pub struct SessionBuilder {
     pub(super) saves: bool,
     pub(super) durable: bool,
     pub(super) sends: bool,
-    pub(super) memory: Option<u64>,
+    pub(super) memory: Option<AvailableMemory>,
     pub(super) stop: StopSignal,
     pub(super) progress: Option<OnProgress>,
     pub(super) arguments: Vec<String>,
@@ -115,10 +115,10 @@ impl SessionBuilder {
         self
     }
 
-    /// How much memory there is, in bytes ([`available_memory`](crate::available_memory)): a run that takes more is refused before it makes
+    /// How much memory there is ([`available_memory`](crate::available_memory)): a run that takes more is refused before it makes
     /// anything, with what would fit. Nothing is checked if left out.
     #[must_use]
-    pub fn memory(mut self, available: Option<u64>) -> Self {
+    pub fn memory(mut self, available: Option<AvailableMemory>) -> Self {
         self.memory = available;
         self
     }
@@ -233,7 +233,7 @@ impl SessionBuilder {
                 if recipe.model.batch_norm { ", or --set model.batch_norm=false" } else { "" }
             )));
         }
-        if let Some(available) = self.memory {
+        if let Some(available) = &self.memory {
             pool.install(|| memory_need::check(&recipe, &network, &dataset, available))?;
         }
         // Before the long work: a place that cannot be written to is better known now.

@@ -6,6 +6,7 @@ mod environment;
 mod first_steps;
 mod naming;
 mod run;
+mod test_copies;
 
 pub use builder::SessionBuilder;
 pub use decoding::{cache_bound, user_cache};
@@ -21,7 +22,7 @@ use run::Times;
 
 use crate::checkpoints::Checkpoints;
 use crate::error::{Error, Tried};
-use crate::memory_need::{available_memory, held_bytes};
+use crate::memory_need::{available_bytes, held_bytes};
 use crate::page::{self, Collected};
 use crate::recorder::Recorder;
 use crate::resume::in_use;
@@ -256,7 +257,7 @@ impl Session {
                     .recipe
                     .data
                     .hold
-                    .resolved(held_bytes(&rule, &dataset, &training_samples(&dataset)), available_memory());
+                    .resolved(held_bytes(&rule, &dataset, &training_samples(&dataset)), available_bytes());
                 decode_for_training(dataset, &rule, cache, policy, hold, self.progress.as_ref(), &self.stop)
                     .map(Arc::new)
             }

@@ -2,7 +2,7 @@
 
 use super::{Forecast, Keep, StudyPlan};
 use crate::error::Error;
-use crate::memory_need::{self, Need, available_memory};
+use crate::memory_need::{self, AvailableMemory, Need, available_bytes, available_memory};
 use crate::shared_data::SharedData;
 use pupila_dataset::{Dataset, Split};
 use pupila_engine::thread_pool;
@@ -144,6 +144,16 @@ pub(super) fn check(
                 checked.classes = dataset.classes.iter().cloned().zip(counts).collect();
             }
             if split == 0 {
+                // The seeds are the study's own.
+                let is_own = |said: &String| {
+                    said.starts_with("data.subset_seed")
+                        || said.starts_with("data.split_seed") && plan.split_seed.is_none()
+                };
+                for said in recipe.without_effect(&dataset).into_iter().filter(|said| !is_own(said)) {
+                    if !checked.notes.contains(&said) {
+                        checked.notes.push(said);
+                    }
+                }
                 against_data(plan, &recipe, &dataset, &mut add);
                 let classes = dataset.classes.clone();
                 let normalization = Normalization::imagenet(usize::from(recipe.input.channels));
@@ -158,10 +168,12 @@ pub(super) fn check(
                         checked.parameters.push(network.parameter_count());
                         // A run of several side by side has one thread.
                         let (need, short) = one.install(|| {
-                            let check = |there| memory_need::check(&recipe, &network, &dataset, there);
+                            let check = |there: &AvailableMemory| {
+                                memory_need::check(&recipe, &network, &dataset, there)
+                            };
                             (
                                 Need::of(&recipe, &network, &dataset),
-                                memory.and_then(|there| check(there).err()),
+                                memory.as_ref().and_then(|there| check(there).err()),
                             )
                         });
                         if let Some(error) = short {
@@ -261,7 +273,7 @@ pub(super) fn forecast(
     // Side by side a run has one thread and nothing to wait for: faster in all than one after the other on all threads, as long as
     // there are runs enough.
     // Half of what is free, so that neither images nor other programs are pushed out.
-    let fit = available_memory().map_or(usize::MAX, |bytes| (bytes / 2 / checked.run_bytes.max(1)) as usize);
+    let fit = available_bytes().map_or(usize::MAX, |bytes| (bytes / 2 / checked.run_bytes.max(1)) as usize);
     let jobs = jobs.unwrap_or(threads.min(fit.max(1))).min(threads).min(left.max(1));
     let each = plan.seeds.len() as u64 * plan.splits.len() as u64;
     let model = |parameters: &usize| 4 * *parameters as u64;

@@ -4,12 +4,13 @@ use super::claims::{Claim, Claims, HEARTBEAT};
 use super::collect::{ImageGroups, collect};
 use super::{Keep, Place, RunFacts, RunOutcome, Study, StudyObserver, StudyPlan, Unfinished};
 use crate::error::{Error, ErrorKind, Tried};
+use crate::resume::{clear_up, is_uncleared};
 use crate::runs::{has_unfinished, remove_unfinished};
 use crate::session::{GoingOn, OnProgress, Session};
 use pupila_backend::Backend;
 use pupila_dataset::{Dataset, Show, Split};
 use pupila_engine::thread_pool;
-use pupila_run::{Record, RunEnd, RunFileError, RunFiles, RunFolder, Summary};
+use pupila_run::{Ending, RunEnd, RunFileError, RunFolder};
 use pupila_search::storage::{STALE_S, SystemClock};
 use pupila_study::Facts;
 use pupila_trackers::mlflow::set_aside;
@@ -28,28 +29,9 @@ use std::time::{Duration, Instant};
 /// # Errors
 /// The folder cannot be read, or a newer program wrote it: it is not known then.
 pub(crate) fn has_ended(folder: &Path) -> Result<bool, Error> {
-    let read = || -> Result<bool, RunFileError> {
-        let files = RunFolder::open(folder)?;
-        let Some(Summary::Run(summary)) = files.summary()? else { return Ok(false) };
-        let mut records = files.records()?.into_iter();
-        let whole = match summary.best_epoch {
-            Some(_) => records.any(|record| matches!(record, Record::Model { .. })),
-            None => records.any(|record| matches!(record, Record::End { .. })),
-        };
-        // An empty object reads as a run without a class.
-        let ended = whole && !summary.classes.is_empty() && summary.status != RunEnd::Interrupted;
-        let Some(best) = summary.best_epoch.filter(|_| ended) else { return Ok(ended) };
-        let all = RunFiles::read(folder)?;
-        let judged = all.environment.data.val_images;
-        let epochs = all.epochs.iter().map(|(epoch, _)| *epoch);
-        Ok(judged.is_none_or(|images| images == all.predictions.len()) && epochs.max() >= Some(best))
-    };
-    match read() {
-        Ok(ended) => Ok(ended),
-        // A file that is gone, or torn.
-        Err(RunFileError::Missing(_) | RunFileError::NoRun { .. } | RunFileError::Damaged { .. }) => {
-            Ok(false)
-        }
+    match RunFolder::open(folder).and_then(|folder| folder.ending()) {
+        Ok(ending) => Ok(ending == Ending::Whole),
+        Err(RunFileError::Missing(_) | RunFileError::Damaged { .. }) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -93,7 +75,7 @@ pub(super) fn run<'a>(
     let plan = &study.plan;
     let groups = image_groups(study)?;
     let mut facts = Facts::new(plan);
-    let mut queue = VecDeque::new();
+    let (mut queue, mut ended) = (VecDeque::new(), Vec::new());
     for (&place, done) in study.places.iter().zip(&study.done) {
         let folder = study.folder.join(plan.run_name(place));
         // What has ended since this was opened is not run again either.
@@ -102,6 +84,7 @@ pub(super) fn run<'a>(
             continue;
         }
         facts.set(place, collected(study, place, &groups));
+        ended.push(place);
     }
     if !study.can_run() {
         return Ok((facts, None));
@@ -122,6 +105,9 @@ pub(super) fn run<'a>(
         error: Mutex::new(None),
     };
     (0..plan.variants.len()).for_each(|variant| shared.remove_models(variant));
+    for place in ended {
+        shared.clear_ended(place)?;
+    }
     shared.read_images()?;
     let (done, ends) = channel::<()>();
     std::thread::scope(|scope| {
@@ -214,6 +200,7 @@ impl Shared<'_> {
             let _claim = match self.claim(&name) {
                 Ok(Next::Make(claim)) => claim,
                 Ok(Next::Made) => {
+                    self.clear(place);
                     self.came_out(place, &name, collected(self.study, place, &self.groups));
                     continue;
                 }
@@ -270,6 +257,32 @@ impl Shared<'_> {
         self.study.take_over();
         let Some(claim) = self.claims.take(name)? else { return Ok(Next::Elsewhere) };
         Ok(if has_ended(&self.study.folder.join(name))? { Next::Made } else { Next::Make(claim) })
+    }
+
+    /// Removes what a process has left of a run that it had made, where it was killed before it had cleared up. A run that another process has is
+    /// left to it: it may still be sending it.
+    fn clear_ended(&self, place: Place) -> Result<(), Error> {
+        let name = self.study.plan.run_name(place);
+        let folder = self.study.folder.join(&name);
+        if !is_uncleared(&folder) && !self.claims.is_claimed(&name) {
+            return Ok(());
+        }
+        // Given back at the end, and with it the claim of whoever is gone.
+        if let Some(_claim) = self.claims.take(&name)? {
+            self.clear(place);
+        }
+        Ok(())
+    }
+
+    /// The same of a run whose claim this process has.
+    fn clear(&self, place: Place) {
+        let folder = self.study.folder.join(self.study.plan.run_name(place));
+        let cleared =
+            self.study.plan.recipe(place).map_err(Error::from).and_then(|recipe| clear_up(&folder, &recipe));
+        // Nothing of a result depends on it.
+        if let Err(error) = cleared {
+            self.observer.warning(&error.to_string());
+        }
     }
 
     /// All runs that are left are made by others: they are waited for, since they may be gone, and their runs be left to make.

@@ -71,7 +71,12 @@ impl Verification {
         }
         let status = match folder.summary()? {
             Some(Summary::Run(summary)) => summary.status,
-            _ => return Err(Error::request(format_args!("{shown} holds no run that has ended"))),
+            _ => {
+                return Err(Error::request(format_args!(
+                    "{shown} holds no run that has ended: it has no {} of one; a run that was stopped, or has lost it, gets it by `pupila resume {shown}`",
+                    RunFolder::SUMMARY
+                )));
+            }
         };
         // What is wrong with its files is found by comparing them. The lock is left where a process was killed, or works on it.
         let goes_on = folder.file(RunLock::NAME).exists();
@@ -80,8 +85,12 @@ impl Verification {
                 "{shown} has not come to its own end, so nobody knows where to stop: go on with it by `pupila resume {shown}`, and verify it then"
             )));
         }
-        let path = folder.file(RunFolder::RECIPE);
-        let text = fs::read_to_string(&path).map_err(Error::io(Tried::Read, &path))?;
+        let text = folder.recipe()?.ok_or_else(|| {
+            Error::request(format_args!(
+                "{} is not there, and it says how the run was made: put it back from a copy",
+                folder.file(RunFolder::RECIPE).display()
+            ))
+        })?;
         let recipe = resolve(&folder, &text, Vec::new())?.with_text(text);
         let environment = folder.environment().ok().flatten().unwrap_or_default();
         if options.data.is_none() && environment.data.path.is_empty() {
@@ -170,15 +179,29 @@ fn begun_as(
 ) -> Option<CheckedRecipe> {
     let now = flat_recipe(recipe);
     let changed: Vec<&String> = first.keys().filter(|key| now.get(*key) != first.get(*key)).collect();
-    let may = |key: &&String| *key == "train.epochs" || MAY_CHANGE.iter().any(|may| key.starts_with(may));
+    let may_change = |key: &str| MAY_CHANGE.iter().any(|may| key.starts_with(may));
+    let may = |key: &&String| *key == "train.epochs" || may_change(key);
+    // Keys of no result that the run has got since; a later version may know more keys than the record has.
+    let mut table: toml::Table = text.parse().ok()?;
+    let mut has_more = false;
+    for (section, keys) in &mut table {
+        let Some(keys) = keys.as_table_mut() else { continue };
+        let before = keys.len();
+        keys.retain(|key, _| {
+            let key = format!("{section}.{key}");
+            !may_change(&key) || first.contains_key(&key)
+        });
+        has_more |= keys.len() < before;
+    }
     let epochs = first.get("train.epochs").and_then(Value::as_u64);
     // A run is trained on, and never back.
     let is_shorter = epochs.is_none_or(|epochs| epochs <= u64::from(recipe.train.epochs));
-    if changed.is_empty() || !is_shorter || !changed.iter().all(may) {
+    if (changed.is_empty() && !has_more) || !is_shorter || !changed.iter().all(may) {
         return None;
     }
     let setting =
         |key: &&String| Setting { assignment: format!("{key}={}", first[*key]), option: (*key).clone() };
+    let text = if has_more { &table.to_string() } else { text };
     let begun = resolve(folder, text, changed.iter().map(setting).collect()).ok()?;
     // TensorBoard has the recipe's text, with where its values came from: it is believed where it says the same as the record.
     let told = read_board(folder.path()).ok()?;

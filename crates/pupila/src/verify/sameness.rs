@@ -1,7 +1,7 @@
 //! Whether two run folders hold the same run: every byte of every file, but for what comes from the clock, the machine and the place. Those
 //! fields are named here and nowhere else.
 
-use pupila_run::RunFolder;
+use pupila_run::{RunFolder, without_heading};
 use pupila_trackers::{BoardEvent, read_board};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -52,13 +52,14 @@ const PAGE_ROWS: &[&str] = &[
     "architecture",
     "most memory in use",
 ];
+/// The name of a run on its page: that of its folder, which may be called otherwise since.
+const PAGE_NAMES: &[&str] = &["title", "h1"];
 /// Files that are compared byte by byte; paths of images in them begin with the data's, which may be elsewhere.
 const PLAIN: &[&str] = &[
     RunFolder::MODEL,
     RunFolder::RECIPE,
     RunFolder::PREDICTIONS,
     RunFolder::LEAKS,
-    RunFolder::TRAINED,
     RunFolder::REPORT,
     RunFolder::CONFUSION,
 ];
@@ -143,6 +144,10 @@ pub(super) fn compared(
         }
         false => of_lines(x, y),
     })?;
+    compare(RunFolder::TRAINED, &|x, y| {
+        let [x, y] = [x, y].map(String::from_utf8_lossy);
+        of_bytes(without_heading(&x).as_bytes(), without_heading(&y).as_bytes())
+    })?;
     for file in PLAIN {
         compare(file, &|x, y| shown(of_bytes(&without_root(x, &a), &without_root(y, &b))))?;
     }
@@ -212,6 +217,14 @@ fn without_times(page: &[u8]) -> Vec<u8> {
         && let Some(end) = text[at..].find("</section>")
     {
         text.replace_range(at..at + end, "");
+    }
+    for name in PAGE_NAMES {
+        let (start, end) = (format!("<{name}>"), format!("</{name}>"));
+        if let Some(at) = text.find(&start)
+            && let Some(length) = text[at..].find(&end)
+        {
+            text.replace_range(at..at + length, "");
+        }
     }
     for row in PAGE_ROWS {
         let start = format!("<tr><td>{row}</td>");

@@ -299,19 +299,27 @@ fn read_file(path: &std::path::Path, text: &str, entries: &mut Vec<Entry>, fault
             faults.push(fault(format!("{at}: `{section}` stands outside of any section; {hint}")));
             continue;
         };
+        let items = item.and_then(|(_, item)| item.as_table_like());
+        let span_of = |name: &str| {
+            items
+                .and_then(|items| items.get_key_value(name))
+                .and_then(|(key, item)| key.span().or(item.span()))
+        };
         if !schema::sections().contains(section) {
             let at = origin(item.and_then(|(key, item)| item.span().or(key.span())));
             faults.push(fault(format!(
                 "{at}: unknown section [{section}]; {}",
                 schema::sections_hint(section)
             )));
+            let meant = schema::suggestion(section, schema::sections());
+            for (name, value) in keys {
+                let said = words::where_it_belongs(name, value, meant);
+                faults.extend(said.map(|said| fault(format!("{}: {said}", origin(span_of(name))))));
+            }
             continue;
         }
-        let items = item.and_then(|(_, item)| item.as_table_like());
         for (name, value) in keys {
-            let span = items
-                .and_then(|items| items.get_key_value(name))
-                .and_then(|(key, item)| key.span().or(item.span()));
+            let span = span_of(name);
             entries.push(Entry {
                 key: format!("{section}.{name}"),
                 value: value.clone(),
@@ -460,6 +468,50 @@ mod tests {
     }
 
     #[test]
+    fn every_key_of_an_unknown_section_is_told_with_where_it_belongs() {
+        for (file, told) in [
+            (
+                "[training]\nepochs = 3\nbatch_size = 8\nlearning_rate = 0.1\nlr = 0.1\npatience = 3\nnonsense_at_all = 1\n",
+                &[
+                    "r.toml:1: unknown section [training]; did you mean [train]?",
+                    "r.toml:3: `batch_size` is `batch`, and belongs under [train]",
+                    "r.toml:4: `learning_rate` is `lr`, and belongs under [optimizer]",
+                    "r.toml:5: `lr` belongs under [optimizer]",
+                    "r.toml:6: unknown key `patience`; there are schedule.patience and early_stopping.patience",
+                    "r.toml:7: unknown key `nonsense_at_all`",
+                ][..],
+            ),
+            (
+                "[callbacks]\nmonitor = \"val_loss\"\nmin_delta = 0.1\nearly_stopping = 5\n",
+                &[
+                    "r.toml:1: unknown section [callbacks]",
+                    "r.toml:2: `monitor` belongs under [train]",
+                    "r.toml:3: `min_delta` belongs under [early_stopping]",
+                    "r.toml:4: `early_stopping` is `patience`, and belongs under [early_stopping]",
+                ],
+            ),
+            (
+                "[dataset]\nval_split = 0.2\nimage_size = 32\nnum_workers = 4\n[train]\nepochs = 2\n",
+                &[
+                    "r.toml:1: unknown section [dataset]",
+                    "r.toml:2: `val_split` is `val_frac`, and belongs under [data]",
+                    "r.toml:3: `image_size` is `size`, and belongs under [input]",
+                    "r.toml:4: unknown key `num_workers`; --threads N says on how many cores it works",
+                ],
+            ),
+        ] {
+            let errors = resolve(file, &["train.epochs=0"]).unwrap_err();
+            let all = errors.to_string();
+            for words in told {
+                assert!(all.contains(words), "{words:?} is not in:\n{all}");
+            }
+            // And what is wrong elsewhere.
+            assert!(all.contains("train.epochs must be at least 1"), "{all}");
+            assert_eq!(errors.0.len(), told.len() + 1, "{all}");
+        }
+    }
+
+    #[test]
     fn scaled_decoding_needs_the_interpolation_that_averages() {
         assert_eq!(resolve("", &["input.decode=scaled"]).unwrap().input.decode, Decode::Scaled);
         let errors = resolve("[input]\ndecode = \"scaled\"\ninterpolation = \"linear\"", &[]).unwrap_err();
@@ -523,14 +575,20 @@ mod tests {
         let (recipe, faults) = layers.resolve_what_is_known();
         assert_eq!((recipe.optimizer.lr, recipe.train.epochs, recipe.train.batch), (0.01, 7, 32));
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        for expected in ["[serving]", "optimizer.momentun", "train.batch must be", "augment.transforms[0]"] {
+        for expected in [
+            "[serving]",
+            "unknown key `port`",
+            "optimizer.momentun",
+            "train.batch must be",
+            "augment.transforms[0]",
+        ] {
             assert_eq!(
                 told.iter().filter(|fault| fault.contains(expected)).count(),
                 1,
                 "{expected}: {told:?}"
             );
         }
-        assert_eq!(told.len(), 4, "{told:?}");
+        assert_eq!(told.len(), 5, "{told:?}");
         let (same, faults) =
             Layers { file: None, settings: Vec::new(), learnt: None }.resolve_what_is_known();
         assert!(faults.is_empty() && same.recipe() == resolve("", &[]).unwrap().recipe());

@@ -113,3 +113,26 @@ pub(in super::super) fn about_key(key: &str, value: &Value) -> Option<String> {
     };
     answer(key, Some(&shown))
 }
+
+/// What to say of a key in a section that does not exist; nothing where it is right in the section that was meant.
+pub(in super::super) fn where_it_belongs(
+    name: &str,
+    value: &Value,
+    section_meant: Option<&str>,
+) -> Option<String> {
+    let known = schema::keys();
+    if section_meant.is_some_and(|section| known.contains(&format!("{section}.{name}"))) {
+        return None;
+    }
+    if let Some(key) = meant(name, value)
+        && let Some((section, ours)) = key.split_once('.')
+    {
+        return Some(match ours == name {
+            true => format!("`{name}` belongs under [{section}]"),
+            false => format!("`{name}` is `{ours}`, and belongs under [{section}]"),
+        });
+    }
+    let said = about_key(name, value)
+        .or_else(|| schema::suggestion(name, &known).map(|key| format!("did you mean `{key}`?")));
+    Some(format!("unknown key `{name}`{}", said.map_or_else(String::new, |said| format!("; {said}"))))
+}

@@ -15,7 +15,7 @@ mod spanish;
 mod transforms;
 mod values;
 
-pub(super) use keys::{about_key, same_elsewhere};
+pub(super) use keys::{about_key, same_elsewhere, where_it_belongs};
 pub use keys::{answer, key, meant};
 pub use proposal::{off, setting, value_of};
 pub(super) use values::{about_line, about_name, about_value, value};
