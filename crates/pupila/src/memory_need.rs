@@ -22,7 +22,7 @@ const SMALLEST: u32 = 16;
 pub(crate) struct Need {
     /// The decoded images.
     pub images: u64,
-    /// The network: values, gradients, moments, what lives for a step, the best values, and the model as it is written.
+    /// The network: values, gradients, moments, what lives for a step, the best values, and a checkpoint.
     pub network: u64,
 }
 
@@ -36,8 +36,10 @@ impl Need {
             CpuBackend::memory_needed(network, batch, &learns_at_most(recipe, network), &recipe.optimizer);
         let values = bytes.values as u64;
         let averaged = if recipe.train.ema_decay.is_some() { 2 * values } else { 0 };
-        // The best values, and half as much again for writing them.
-        let kept = values + values / 2 + averaged;
+        // The best values, and a checkpoint, which is put together whole before it is written: values, moments, best and averaged values.
+        // Writing the best values takes less, and at another time.
+        let checkpoint = 2 * values + bytes.moments as u64 + averaged;
+        let kept = values + averaged + checkpoint;
         let engine = (bytes.values + bytes.gradients + bytes.moments + bytes.step) as u64;
         let pixels = recipe.input.size.pixels() * u64::from(recipe.input.channels);
         // A batch that is used, one that is ready and one that is made, in floating point.
