@@ -118,7 +118,7 @@ fn mistakes_are_told() {
         (
             vec!["augment", "e\u{1b}[31m\u{7}.png", "--out", "x.png"],
             1,
-            "e [31m .png is no image that can be read",
+            "e\\u{1b}[31m\\u{7}.png is no image that can be read",
         ),
         (vec!["augment", "missing.png", "--out", "x.png"], 2, "cannot read missing.png"),
         (vec!["augment", ".", "--single", "--out", "x.png"], 2, "--single writes one transformed image"),

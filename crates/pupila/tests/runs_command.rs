@@ -77,7 +77,7 @@ fn no_line_is_wider_than_the_terminal() {
         let wide = |line: &&str| line.width() > columns && line.split_whitespace().count() > 1;
         assert_eq!(ran.stdout.lines().find(wide), None, "{columns}:\n{}", ran.stdout);
         assert!(
-            ran.stdout.contains("two lines") && ran.stdout.contains("unreadable") == (columns > 50),
+            ran.stdout.contains("two\\nlines") && ran.stdout.contains("unreadable") == (columns > 50),
             "{}",
             ran.stdout
         );

@@ -32,6 +32,8 @@ pub struct Request {
     pub minutes: Option<f64>,
     /// Instead of the definition's.
     pub runs: Option<usize>,
+    /// Whether one variant alone will do: nothing is compared then.
+    pub single: bool,
 }
 
 /// A study that can be run.

@@ -288,6 +288,7 @@ impl Planner<'_> {
             }
         }
         match named.len() {
+            1 if self.request.single => {}
             0 | 1 if self.faults.is_empty() => self.wrong(
                 "",
                 "a study needs two variants or more: add [variants.NAME], or values in [crossed] or [alone]",

@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &cli::Study) -> Result<(), Failure> {
         baseline: arguments.baseline.clone(),
         minutes: arguments.minutes,
         runs: arguments.max_runs,
+        single: false,
     };
     let definition = definition(&arguments.study).map_err(Failure::request)?;
     let plan = StudyPlan::new(&definition, &request).map_err(Failure::request)?;

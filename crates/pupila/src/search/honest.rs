@@ -111,7 +111,8 @@ pub(super) fn again(
         variants: named.collect(),
         ..Definition::default()
     };
-    let request = Request { layers: search.options.layers.clone(), ..Request::default() };
+    // Where one trial alone is complete, it is trained again by itself.
+    let request = Request { layers: search.options.layers.clone(), single: true, ..Request::default() };
     let plan = crate::study::StudyPlan::new(&definition, &request)?;
     let judges_test = search.has_test;
     let threads = search.options.threads.unwrap_or_else(crate::session::available_threads);
