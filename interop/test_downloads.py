@@ -7,10 +7,9 @@ import sys
 import numpy as np
 import pytest
 import scipy.io
-
 from conftest import PUPILA, SKIN
 
-NETWORK = ["--epochs", 1, "--size", 16, "--set", "model.hidden=[8]", "--json"]
+NETWORK = ["--size", 16, "--set", "model.hidden=[8]"]
 
 
 def refused(folder, data):
@@ -42,7 +41,7 @@ def test_cifar_for_python(program, tmp_path):
     run_line(refused(tmp_path, folder))
     arrays = np.load(tmp_path / "it's cifar-10-batches-py.npz")
     assert np.array_equal(arrays["x_train"], images[:16].reshape(-1, 3, 32, 32))
-    run = program.train(tmp_path / "it's cifar-10-batches-py.npz", "cifar", *NETWORK)
+    run = program.train(tmp_path / "it's cifar-10-batches-py.npz", tmp_path.name, *NETWORK)
     assert run.summary["classes"] == ["0", "1", "2"]
 
 
@@ -52,7 +51,7 @@ def test_svhn_of_matlab(program, tmp_path):
     scipy.io.savemat(tmp_path / "train_32x32.mat", {"X": np.moveaxis(images, 0, -1), "y": labels})
     run_line(refused(tmp_path, tmp_path / "train_32x32.mat"))
     assert np.array_equal(np.load(tmp_path / "train_32x32.npz")["X"], images)
-    assert program.train(tmp_path / "train_32x32.npz", "svhn", *NETWORK).summary["classes"] == ["1", "2", "3"]
+    assert program.train(tmp_path / "train_32x32.npz", tmp_path.name, *NETWORK).summary["classes"] == ["1", "2", "3"]
 
 
 def test_flowers(program, tmp_path):
@@ -64,8 +63,19 @@ def test_flowers(program, tmp_path):
     parts = {"trnid": [[1, 2, 3, 4]], "valid": [[5, 6, 7, 8]], "tstid": [[9, 10, 11, 12]]}
     scipy.io.savemat(tmp_path / "setid.mat", {name: np.array(ids) for name, ids in parts.items()})
     run_line(refused(tmp_path, tmp_path))
-    run = program.train(tmp_path / "labels.csv", "flowers", *NETWORK)
+    run = program.train(tmp_path / "labels.csv", tmp_path.name, *NETWORK)
     assert run.summary["classes"] == ["1", "2"]
+
+
+def test_cifar_100_for_python(program, tmp_path):
+    images = pictures(16, 3072)
+    for at, name in enumerate(["train", "test"]):
+        content = {b"data": images[8 * at:8 * at + 8], b"fine_labels": [i % 4 for i in range(8)], b"coarse_labels": [i % 2 for i in range(8)]}
+        (tmp_path / name).write_bytes(pickle.dumps(content))
+    (tmp_path / "meta").write_bytes(pickle.dumps({b"fine_label_names": [b"a", b"b", b"c", b"d"]}))
+    run_line(refused(tmp_path, tmp_path))
+    run = program.train(tmp_path.with_suffix(".npz"), tmp_path.name, *NETWORK)
+    assert run.summary["classes"] == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize("make", ["dict", "pair"])
@@ -74,7 +84,7 @@ def test_a_pickle(program, tmp_path, make):
     content = {"images": images, "labels": labels} if make == "dict" else (images, labels)
     (tmp_path / "data.pkl").write_bytes(pickle.dumps(content))
     run_line(refused(tmp_path, tmp_path / "data.pkl"))
-    assert program.train(tmp_path / "data.npz", "pickle", *NETWORK).summary["classes"] == ["0", "1"]
+    assert program.train(tmp_path / "data.npz", tmp_path.name, *NETWORK).summary["classes"] == ["0", "1"]
 
 
 @pytest.mark.parametrize("low, high, kind", [(0, 4000, "uint16"), (0, 65535, "uint16"), (-1024, 3071, "float32"), (-1, 1, "float32")])
@@ -94,4 +104,4 @@ def test_arrays_of_another_range(program, tmp_path, low, high, kind, one_file):
     run_line(refused(tmp_path, path))
     values = np.load(scaled)["images"] if one_file else np.load(scaled / "x.npy")
     assert values.dtype == np.uint8 and values.min() == 0 and values.max() >= 249 and len(np.unique(values)) >= 249
-    program.train(scaled, "scaled", *NETWORK)
+    program.train(scaled, tmp_path.name, *NETWORK)
