@@ -13,7 +13,16 @@ pub fn count(n: usize) -> String {
 
 /// "1 image", "2 images".
 pub fn images(n: usize) -> String {
-    format!("{} image{}", count(n), if n == 1 { "" } else { "s" })
+    counted(n, "image")
+}
+
+/// "1 trial", "2 trials".
+pub fn trials(n: usize) -> String {
+    counted(n, "trial")
+}
+
+fn counted(n: usize, one: &str) -> String {
+    format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
 /// How an epoch's images are chosen: how many of each class were found, used, and are shown.

@@ -89,7 +89,7 @@ pub use classifier::{Answers, Classifier, Judging, Prediction};
 pub use comparison::{Compared, ComparisonOptions};
 pub use describe::in_a_shell;
 #[doc(hidden)] // words for the terminal
-pub use describe::{count, images};
+pub use describe::{count, images, trials};
 pub use error::{Error, ErrorKind, Tried};
 pub use evaluation::{Evaluation, EvaluationOptions, Judged};
 pub use inspection::{Asked, Excluded, Inspected, InspectionOptions, check_inspection_files};

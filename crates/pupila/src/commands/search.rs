@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use pupila::search::{
     Choice, Distribution, Search, SearchObserver, SearchOptions, SearchResult, Space, State, Trial, short,
 };
-use pupila::user_cache;
+use pupila::{trials, user_cache};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,8 +70,8 @@ pub(crate) fn run(arguments: &cli::Search) -> Result<(), Failure> {
     output.object(&result.json);
     match result.stopped {
         true => Err(Failure::Interrupted(format!(
-            "interrupted; {} trials are complete and kept: the same command goes on",
-            result.trials.iter().filter(|trial| trial.state == State::Complete).count()
+            "interrupted; {} complete and kept: the same command goes on",
+            trials(result.trials.iter().filter(|trial| trial.state == State::Complete).count())
         ))),
         false => Ok(()),
     }
@@ -88,8 +88,10 @@ fn before(output: Output, search: &Search, arguments: &cli::Search) -> Result<()
     let known = search.trials()?;
     let ended = known.iter().filter(|trial| matches!(trial.state, State::Complete | State::Pruned)).count();
     let wanted = match (search.wanted(), arguments.minutes) {
-        (Some(trials), None) => format!("{trials} trials"),
-        (Some(trials), Some(minutes)) => format!("{trials} trials, none begun after {minutes} minutes"),
+        (Some(wanted), None) => trials(wanted as usize),
+        (Some(wanted), Some(minutes)) => {
+            format!("{}, none begun after {minutes} minutes", trials(wanted as usize))
+        }
         (None, minutes) => format!("trials are begun for {} minutes", minutes.unwrap_or_default()),
     };
     wrapped(
@@ -132,8 +134,8 @@ fn after(output: Output, search: &Search, result: &SearchResult, data: &Path) {
     wrapped(
         output,
         &format!(
-            "{} trials complete, {} ended early, {} failed",
-            count(State::Complete),
+            "{} complete, {} ended early, {} failed",
+            trials(count(State::Complete)),
             count(State::Pruned),
             pupila::search::failed(&result.trials).count()
         ),

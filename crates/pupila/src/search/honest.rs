@@ -237,11 +237,14 @@ impl Honest {
         };
         let winner = &self.winner;
         let mut words = vec![format!(
-            "Trial {} reached a {} of {} in the search, the best of {} complete trials; trained again with {} fresh seeds it reaches {} {} on the same validation images.",
+            "Trial {} reached a {} of {} in the search, {}; trained again with {} fresh seeds it reaches {} {} on the same validation images.",
             winner.number,
             self.metric,
             shown(winner.searched),
-            self.complete,
+            match self.complete {
+                1 => "the only complete trial".to_owned(),
+                complete => format!("the best of {complete} complete trials"),
+            },
             self.seeds.len(),
             shown(winner.mean),
             range(winner.interval)
