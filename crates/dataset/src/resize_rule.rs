@@ -7,6 +7,9 @@ use pupila_image::{
 
 use crate::{LoadError, Show};
 
+/// The most pixels that a picture is resized to on its way to an input: 200 MB in color.
+const MOST_COVERED: u64 = 1 << 26;
+
 /// At which size images to train on are kept, so that crops can be drawn from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Keep {
@@ -190,7 +193,26 @@ impl ResizeRule {
         }
     }
 
+    /// Fails where covering the input takes too many pixels: a picture of a few rows is as wide as it was a thousand times over.
+    fn check_cover(&self, bytes: &[u8]) -> Result<(), DecodeError> {
+        let Fit::Crop { .. } = self.fit else { return Ok(()) };
+        let header = probe(bytes)?;
+        let from = self.kept_size([header.height, header.width]);
+        let [to_height, to_width] = self.fit.scaled(from, self.size());
+        match u64::from(to_height) * u64::from(to_width) <= MOST_COVERED {
+            true => Ok(()),
+            false => Err(DecodeError::Elongated {
+                width: header.width,
+                height: header.height,
+                to_width,
+                to_height,
+                max_pixels: MOST_COVERED,
+            }),
+        }
+    }
+
     fn decoded(&self, bytes: &[u8], reading: &Reading, kept: bool) -> Result<Image, DecodeError> {
+        self.check_cover(bytes)?;
         let limits = Limits::default();
         let target = |width, height| {
             let [height, width] = self.first_size([height, width]);

@@ -174,6 +174,34 @@ fn bad_images_are_listed_and_a_file_that_is_gone_is_named() {
 }
 
 #[test]
+fn a_picture_that_takes_gigabytes_to_cover_an_input_is_a_bad_one() {
+    let data = Data::classes(&["a", "b"], 2);
+    for (name, width, height) in [("a/wide.png", 5000, 1), ("b/tall.png", 2, 9000)] {
+        let pixels = vec![7; 3 * width as usize * height as usize];
+        data.write(
+            name,
+            pupila_image::encode_png(&pupila_image::Image::new(width, height, 3, pixels).unwrap()).unwrap(),
+        );
+    }
+    let dataset = dataset(&data);
+    let crop = ResizeRule { fit: Fit::Crop { cover: [256, 256] }, ..ResizeRule::squash(224, 224, 3) };
+    for rule in [crop, ResizeRule { keep: Some(Keep::ShorterSide(256)), ..crop }] {
+        for hold in [Hold::Memory, Hold::Files] {
+            let loaded = held(&dataset, &rule, None, hold).unwrap();
+            let said: Vec<String> = loaded.skipped.iter().map(ToString::to_string).collect();
+            assert!(said.len() == 2 && loaded.kept.len() == 4, "{said:?}");
+            assert!(said[0].contains("wide.png") && said[0].contains("would be 1280000x256"), "{said:?}");
+            assert!(said[1].contains("tall.png") && said[1].contains("would be 256x1152000"), "{said:?}");
+        }
+    }
+    // Letterboxes and squares of them are small.
+    for fit in [Fit::Letterbox, Fit::Squash] {
+        let loaded = held(&dataset, &ResizeRule { fit, ..crop }, None, Hold::Memory).unwrap();
+        assert!(loaded.skipped.is_empty() && loaded.kept.len() == 6);
+    }
+}
+
+#[test]
 fn an_interruption_leaves_what_was_decoded() {
     let data = Data::classes(&["a", "b"], 12);
     let dataset = dataset(&data);

@@ -89,6 +89,23 @@ pub enum DecodeError {
         /// The limit.
         max_pixels: u64,
     },
+    /// So long and narrow that covering an input with it takes more pixels than any picture should.
+    #[error(
+        "its {width}x{height} pixels would be {to_width}x{to_height} before their middle is cut out, and the limit is {max_pixels} pixels: leave it out, \
+         or take another input.fit"
+    )]
+    Elongated {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Columns that it would be resized to.
+        to_width: u32,
+        /// Rows that it would be resized to.
+        to_height: u32,
+        /// The limit.
+        max_pixels: u64,
+    },
     /// The file ends before its image does.
     #[error("truncated {format}: {reason}")]
     Truncated {

@@ -6,7 +6,7 @@ use crate::session::available_threads;
 use crate::stop_signal::StopSignal;
 use pupila_dataset::{Cache, Loaded, Notice, OnBadImage, Place, Skipped, Split, is_data, load, read_file};
 use pupila_engine::thread_pool;
-use pupila_image::{Image, Limits, Reading, decode_as};
+use pupila_image::{Image, Limits, Reading, decode_as, stored};
 use pupila_loader::{Turn, turns};
 use pupila_train::{CheckedRecipe, Recipe, RecipeErrors, scan_for};
 use pupila_transforms::{SampleKey, Shape};
@@ -167,8 +167,21 @@ fn one_image(path: &Path, recipe: &CheckedRecipe, options: &AugmentationOptions)
 /// The mask of an image, from its file.
 fn mask_of(image: &Image, path: &Path) -> Result<Image, Error> {
     let bytes = read_file(path).map_err(Error::io(Tried::Read, path))?;
-    let mask = decode_as(&bytes, 1, &Limits::default(), &Reading::default())
-        .map_err(|source| Error::PictureFile { path: path.to_owned(), source })?;
+    let wrong = |source| Error::PictureFile { path: path.to_owned(), source };
+    let limits = Limits::default();
+    let colors = decode_as(&bytes, 3, &limits, &Reading::default()).map_err(wrong)?;
+    // As gray of 8 bits two classes could become one.
+    let has_colors = colors.data().chunks_exact(3).any(|pixel| pixel[0] != pixel[1] || pixel[0] != pixel[2]);
+    let is_deep = stored(&bytes, &limits).map_err(wrong)?.is_some();
+    if has_colors || is_deep {
+        return Err(Error::request(format_args!(
+            "--mask {}: a mask is a gray picture of 8 bits, whose values are moved as they are; this one has {}: store its numbers so, such as by \
+             `python3 -c \"from PIL import Image; import numpy; Image.fromarray(numpy.array(Image.open('MASK')).astype('uint8')).save('mask.png')\"`",
+            path.display(),
+            if is_deep { "more than 8 bits" } else { "colors" }
+        )));
+    }
+    let mask = colors.to_channels(1)?;
     if (mask.width(), mask.height()) != (image.width(), image.height()) {
         return Err(Error::request(format_args!(
             "--mask {}: a mask is as wide and as high as its image, {} x {} pixels; this one has {} x {}",

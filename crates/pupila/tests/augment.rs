@@ -213,6 +213,18 @@ fn a_mask_moves_with_its_image_to_the_input() {
     assert_eq!(grid.data()[plain], picture().data()[(3 * 20 + 3) * 3]);
 }
 
+/// A PNG file of 20 x 12 samples of 16 bits, all of them 3.
+fn deep() -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 20, 12);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::Sixteen);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[0, 3].repeat(240)).unwrap();
+    writer.finish().unwrap();
+    file
+}
+
 #[test]
 fn a_mask_that_cannot_be_meant_is_refused() {
     let sandbox = Sandbox::new();
@@ -220,12 +232,15 @@ fn a_mask_that_cannot_be_meant_is_refused() {
     let small = Image::new(12, 20, 1, vec![1; 240]).unwrap();
     std::fs::write(sandbox.path("small.png"), encode_png(&small).unwrap()).unwrap();
     std::fs::write(sandbox.path("text.png"), "no picture").unwrap();
+    std::fs::write(sandbox.path("deep.png"), deep()).unwrap();
     std::fs::write(sandbox.path("mine_mask.png"), "mine").unwrap();
     let skin = skin();
     let skin = skin.to_str().unwrap();
     for (what, mask, more, said) in [
         ("in.png", "small.png", &[][..], "20 x 12 pixels; this one has 12 x 20"),
         ("in.png", "text.png", &[], "text.png is no image"),
+        ("in.png", "in.png", &[], "this one has colors"),
+        ("in.png", "deep.png", &[], "this one has more than 8 bits"),
         ("in.png", "gone.png", &[], "gone.png"),
         (skin, "small.png", &[], "given with an image, not with data"),
         ("in.png", "in.png", &["--single"], "mine_mask.png is there already"),

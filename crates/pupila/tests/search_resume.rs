@@ -195,3 +195,27 @@ fn a_trial_that_cannot_go_on_begins_anew_and_it_is_said() {
     let trials = trials(&format!("journal:{}", journal(&world, "stuck").display()));
     assert_eq!(trials[0].state, State::Fail);
 }
+
+#[test]
+fn a_storage_that_has_lost_trials_is_told_before_any_is_drawn_anew() {
+    let world = world();
+    let done = search(&world, "lost", "none", None, None);
+    assert!(done.status.success(), "{}", said(&done));
+    let journal = journal(&world, "lost");
+    let (whole, best) = (fs::read(&journal).unwrap(), fs::read(world.path("lost/s/best.toml")).unwrap());
+    let lines: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] == b'\n').collect();
+    for (kept, known) in [(0, "knows 0 trials"), (lines[lines.len() / 2] + 1, "knows ")] {
+        fs::write(&journal, &whole[..kept]).unwrap();
+        let again = search(&world, "lost", "none", None, None);
+        let said = said(&again);
+        assert_eq!(again.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains(known) && said.contains("cut or emptied") && said.contains("such as trial-"),
+            "{said}"
+        );
+        assert!(fs::read(world.path("lost/s/best.toml")).unwrap() == best);
+    }
+    fs::write(&journal, &whole).unwrap();
+    let again = search(&world, "lost", "none", None, None);
+    assert!(again.status.success(), "{}", said(&again));
+}

@@ -241,6 +241,7 @@ impl Search {
         // Nobody else works in this folder, so whatever runs in it by the storage was left by a process that is gone.
         let worker = lock.worker(&folder);
         if lock.is_alone {
+            record::nothing_lost(&folder, storage.as_ref())?;
             interrupted::take_up_all(storage.as_ref(), options.storage.is_none(), worker.as_deref())?;
         }
         Ok(Search {

@@ -1,6 +1,8 @@
 //! What a search leaves in its folder: the journal, the best recipe, the trials as a table, `search.json` and the page.
 
+use super::trial::RUN_PREFIX;
 use super::{Search, SearchObserver, SearchResult, json_of, page};
+use crate::describe::trials;
 use crate::error::{Error, Tried};
 use crate::session::canonical;
 use crate::source;
@@ -74,6 +76,31 @@ pub(super) fn of_study(folder: &Path, study: &str) -> Result<(), Error> {
             folder.display()
         ))),
     }
+}
+
+/// Whether the storage knows every trial whose run is in the folder. Nobody else may work in it.
+///
+/// # Errors
+/// It lacks some: they would be drawn and counted anew, and another trial be the best.
+pub(super) fn nothing_lost(folder: &Path, storage: &dyn Storage) -> Result<(), Error> {
+    let known = storage.trials()?;
+    let entries = std::fs::read_dir(folder).map_err(Error::io(Tried::Read, folder))?;
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let number = |name: &str| name.strip_prefix(RUN_PREFIX)?.parse::<u64>().ok();
+    let mut lost: Vec<String> = names
+        .filter(|name| number(name).is_some_and(|number| known.iter().all(|trial| trial.number != number)))
+        .collect();
+    lost.sort();
+    let Some(first) = lost.first() else { return Ok(()) };
+    Err(Error::request(format_args!(
+        "{} knows {}, and {} holds {} more, such as {first}: it was cut or emptied, or is that of another search. Put it back from a copy, or \
+         move {} away, or choose another --name",
+        storage.address(),
+        trials(known.len()),
+        folder.display(),
+        lost.len(),
+        folder.display()
+    )))
 }
 
 /// The lock of a search's folder, while it is found out what others left there.

@@ -106,7 +106,7 @@ pub(super) fn fail(storage: &dyn Storage, number: u64, why: &str) -> Result<(), 
 }
 
 /// What the names of trials' runs begin with.
-const RUN_PREFIX: &str = "trial-";
+pub(super) const RUN_PREFIX: &str = "trial-";
 
 /// The folder of a trial's run.
 pub(super) fn run_name(number: u64) -> String {
