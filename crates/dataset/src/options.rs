@@ -98,6 +98,11 @@ impl Layout {
         self.lists.is_empty() || self.lists.iter().any(|pattern| crate::pattern::matches(pattern, &name))
     }
 
+    /// Whether it says where the classes stand in a table.
+    pub(crate) fn asks_classes(&self) -> bool {
+        self.label_column.is_some() || !self.one_hot.is_empty()
+    }
+
     /// Whether it says which folders are the splits.
     pub(crate) fn names_splits(&self) -> bool {
         Split::ALL.into_iter().any(|split| !self.of(split).is_empty())

@@ -311,7 +311,7 @@ fn a_class_that_is_called_as_a_split_is_told() {
     let told = |classes: &[&str]| {
         let data = Data::classes(classes, 6);
         let dataset = scan(data.path(), &ScanOptions::default(), None).unwrap();
-        let of = dataset.notices.iter().find(|notice| matches!(notice, Notice::ClassLikeSplit { .. }));
+        let of = dataset.notices.iter().find(|notice| matches!(notice, Notice::ClassesLikeSplits { .. }));
         of.map(ToString::to_string)
     };
     assert_eq!(

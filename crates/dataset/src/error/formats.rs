@@ -18,6 +18,11 @@ pub(crate) fn conversion_of(path: &Path) -> Option<Conversion> {
     if files::is_file(path) {
         return of_file(path);
     }
+    conversion_of_folder(path)
+}
+
+/// For what lies in the folder or the archive at `path`, or in a folder in it.
+pub(crate) fn conversion_of_folder(path: &Path) -> Option<Conversion> {
     let entries: Vec<files::Entry> = files::entries(path).ok()?.flatten().collect();
     of_folder(path).or_else(|| {
         let mut folders: Vec<PathBuf> =

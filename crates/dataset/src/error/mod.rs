@@ -111,6 +111,20 @@ pub enum ScanError {
         /// What the line writes.
         out: PathBuf,
     },
+    /// An archive of files of another program, which are turned into what is read once they are unpacked.
+    #[error(
+        "{path} holds {what}, which are not read from an archive: unpack it by `{command} {path}`, and give the folder that comes out: what makes \
+         arrays of them is said then",
+        path = shown_path(path)
+    )]
+    PackedFormat {
+        /// The archive.
+        path: PathBuf,
+        /// What is in it.
+        what: String,
+        /// What unpacks it.
+        command: &'static str,
+    },
     /// A folder or file cannot be opened.
     #[error("cannot read {path}: {source}", path = shown_path(path))]
     Read {
@@ -128,6 +142,16 @@ pub enum ScanError {
         got: String,
         /// What is allowed.
         expected: &'static str,
+    },
+    /// A key asks something of a table, and no table was read of a folder that has one, or whose folder above has.
+    #[error("data.{key} is {got}, but no table of the folder is read: {found}")]
+    NoTable {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        got: String,
+        /// What is there instead, and what to do.
+        found: String,
     },
     /// Not one usable image.
     #[error("no images in {path}: {found}; looked for .jpg .jpeg .png .bmp .gif .tif .tiff .webp", path = shown_path(path))]

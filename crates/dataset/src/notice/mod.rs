@@ -15,7 +15,7 @@ use crate::{Skipped, Split};
 
 pub use levels::Levels;
 pub use why_flat::WhyFlat;
-use words::{quoted_key, rename_line, set_words, similar_classes};
+use words::{like_splits, quoted_key, rename_line, set_words, similar_classes, table_beside};
 
 /// One thing worth saying.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub enum Notice {
     TableBeside {
         /// The table.
         path: PathBuf,
+        /// Its column that may be the class, if it is one column.
+        column: Option<String>,
     },
     /// Class names that are probably meant to be one.
     SimilarClasses {
@@ -82,14 +84,19 @@ pub enum Notice {
         /// All that is to be renamed to make them one.
         rename: BTreeMap<String, String>,
     },
-    /// A class that is called as a split is, beside others that are not.
-    ClassLikeSplit {
-        /// The class.
-        class: String,
-        /// The number of its images.
-        images: usize,
-        /// The split.
-        split: Split,
+    /// Classes that are called as splits are, beside others that are not.
+    ClassesLikeSplits {
+        /// Each class, the number of its images, and the split.
+        folders: Vec<(String, usize, Split)>,
+    },
+    /// Rows of a table that say again what a row before them says, and are counted once.
+    RepeatedRows {
+        /// The table.
+        table: PathBuf,
+        /// How many.
+        rows: usize,
+        /// The line of the first of them.
+        line: u64,
     },
     /// Classes of a table that are called as programs write missing values.
     MissingLabels {
@@ -327,24 +334,15 @@ impl fmt::Display for Words<'_> {
                     exclude_line(exclude)
                 )
             }
-            Notice::TableBeside { path } => write!(
-                f,
-                "{} beside the class folders names their images and is not used: give it instead of the folder to train on \
-                 its labels",
-                path.display()
-            ),
+            Notice::TableBeside { path, column } => table_beside(f, path, column.as_deref()),
             Notice::SimilarClasses { groups, rename } => similar_classes(f, groups, rename),
-            Notice::ClassLikeSplit { class, images, split } => {
-                let s = if *images == 1 { "" } else { "s" };
+            Notice::ClassesLikeSplits { folders } => like_splits(f, folders),
+            Notice::RepeatedRows { table, rows, line } => {
+                let (s, say) = if *rows == 1 { ("", "says") } else { ("s", "say") };
                 write!(
                     f,
-                    "the folder {} ({images} image{s}) is taken for a class as the others are; if it is the {split} set: --set \
-                     {}",
-                    quoted(class),
-                    match class.contains(|c: char| !c.is_alphanumeric() && c != '_') {
-                        true => format!("'data.{split}=\"{class}\"'"),
-                        false => format!("data.{split}={class}"),
-                    }
+                    "{rows} row{s} of {} {say} again what a row before says, and the image is taken once (the first is line {line})",
+                    table.display()
                 )
             }
             Notice::MissingLabels { classes } => {

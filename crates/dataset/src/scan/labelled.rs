@@ -67,7 +67,7 @@ fn labelled(
     let root = root_of(path)?;
     let path = root.as_path();
     let data = Data::at(path, &of_table)?;
-    check_layout(&data, layout)?;
+    check_layout(path, &data, layout)?;
     let (Labelled { mut dataset, split }, partial) = match data {
         Data::Arrays(arrays) => arrays.judge(path, classes, wanted, layout, &patterns)?,
         Data::Shards(shards) => of_files(shards.list_one(path, &patterns, layout, classes, wanted)?)?,
@@ -76,9 +76,9 @@ fn labelled(
             nothing_is_split(&mut listing.beside.notices);
             of_files(one_split_of(path, listing, wanted)?)?
         }
-        Data::Folder { lists, beside, .. } => {
+        Data::Folder(manifest::BesideClasses { lists, parting, notice, .. }) => {
             let list = |wanted| folders::list_one(path, &patterns, layout, classes, wanted);
-            let mut listing = match lists.is_empty() {
+            let mut listing = match lists.is_empty() && parting.is_none() {
                 true => list(wanted)?,
                 // As in training, lists may part what is in the folder of the training set, or in none.
                 false => {
@@ -96,11 +96,12 @@ fn labelled(
                         (None, listing) => listing?,
                     };
                     listing.part(path, &lists, &of_table)?;
+                    listing.part_by_column(path, parting.as_deref(), &of_table)?;
                     one_split_of(path, listing, wanted)?
                 }
             };
             masks::check_beside(path, &mut listing, layout)?;
-            listing.beside.notices.extend(beside.map(|path| Notice::TableBeside { path }));
+            listing.beside.notices.extend(notice);
             of_files(listing)?
         }
     };

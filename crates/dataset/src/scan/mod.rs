@@ -105,13 +105,8 @@ enum Data {
     Tables(manifest::Tables),
     Arrays(Arrays),
     Shards(Shards),
-    /// A folder, tables in it that say the splits of its images, and one that knows other classes.
-    Folder {
-        lists: manifest::Lists,
-        beside: Option<PathBuf>,
-        /// Files that are called as lists of splits are, and are none of them.
-        unread: Vec<PathBuf>,
-    },
+    /// A folder whose folders are the classes, and what tables and lists in it say.
+    Folder(manifest::BesideClasses),
 }
 
 impl Data {
@@ -125,7 +120,7 @@ impl Data {
             }
             return Ok(match manifest::look(path, wanted)? {
                 manifest::Found::Tables(tables) => Data::Tables(tables),
-                manifest::Found::Folders { lists, beside, unread } => Data::Folder { lists, beside, unread },
+                manifest::Found::Folders(beside) => Data::Folder(beside),
             });
         }
         if let Some(arrays) = Arrays::in_file(path, wanted)? {
@@ -140,13 +135,20 @@ impl Data {
 }
 
 /// Fails where a recipe says something of tables, folders or classes that this data has none of: it would be passed over.
-fn check_layout(data: &Data, layout: &Layout) -> Result<(), ScanError> {
+fn check_layout(path: &Path, data: &Data, layout: &Layout) -> Result<(), ScanError> {
     let wrong = match data {
         Data::Tables(_) => {
             layout.key_of_folders().map(|key| (key, "left out: the data is a table, and has no folders"))
         }
-        Data::Folder { .. } => {
-            layout.key_of_tables().map(|key| (key, "left out: there is no table in the folder"))
+        Data::Folder(beside) if beside.parting.is_some() => None,
+        Data::Folder(_) => {
+            let asked = layout.key_of_tables();
+            if let Some((key, got)) = &asked
+                && let Some(found) = manifest::unread_tables(path, layout)
+            {
+                return Err(ScanError::NoTable { key, got: got.clone(), found });
+            }
+            asked.map(|key| (key, "left out: there is no table in the folder"))
         }
         Data::Arrays(arrays) => arrays.wrong_key(layout),
         Data::Shards(_) => layout

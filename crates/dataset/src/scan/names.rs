@@ -304,14 +304,22 @@ pub(crate) fn splits_of_files(names: &[&str]) -> Vec<Option<Split>> {
         words.iter().filter(|word| !is_shared(word)).cloned().collect()
     };
     // One of them that has a word for what is judged beside words for other things, as `ISIC2018_Task3_Test_GroundTruth`, is of that.
-    let among_others = |words: &Vec<String>| {
-        let mut splits = words.iter().filter_map(|word| split_of_word(word));
-        splits.next().filter(|split| *split != Split::Train && splits.next().is_none() && all.len() > 1)
-    };
+    let among_others = |words: &Vec<String>| only_judged(words).filter(|_| all.len() > 1);
     let of = |(split, words): (Option<Split>, &Vec<String>)| {
         split.or_else(|| split_of_words(&own(words))).or_else(|| among_others(words))
     };
     splits_of(names).into_iter().zip(&all).map(of).collect()
+}
+
+/// The split of the only word for one, where that is none to train on.
+fn only_judged(words: &[String]) -> Option<Split> {
+    let mut splits = words.iter().filter_map(|word| split_of_word(word));
+    splits.next().filter(|split| *split != Split::Train && splits.next().is_none())
+}
+
+/// The split other than the training set that a table by itself is called after, also beside words for other things: `x_test_gt`.
+pub(super) fn judged_split(name: &str) -> Option<Split> {
+    split_of(name).filter(|split| *split != Split::Train).or_else(|| only_judged(&words(name)))
 }
 
 /// Whether a folder is a piece of a set, or a split's, by a name that has words for other things too: `HAM10000_images_part_1`,

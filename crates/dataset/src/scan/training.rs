@@ -8,7 +8,8 @@ use super::shards::or_why_none;
 use super::{
     Data, Listing, check_layout, folders, list_tables, manifest, masks, rename, root_of, similar_classes,
 };
-use crate::error::formats::{Conversion, conversion_of};
+use crate::error::formats::{Conversion, conversion_of, conversion_of_folder};
+use crate::files;
 use crate::pattern::Patterns;
 use crate::suggest::nearest;
 use crate::{
@@ -38,12 +39,26 @@ pub(super) fn or_other_format(path: &Path, error: ScanError) -> ScanError {
             | ScanError::OneClass { .. }
             | ScanError::EmptyClasses { .. }
     );
+    if let Some((what, command)) = packed(path).filter(|_| is_nothing) {
+        return ScanError::PackedFormat { path: path.to_owned(), what, command };
+    }
     match conversion_of(path).filter(|_| is_nothing) {
         Some(Conversion { what, line, out }) => {
             ScanError::OtherFormat { path: path.to_owned(), what, line, out }
         }
         None => error,
     }
+}
+
+/// What an archive holds of files of other programs, and what unpacks it.
+fn packed(path: &Path) -> Option<(String, &'static str)> {
+    let command = match files::archive_kind(path)? {
+        files::Kind::Zip => "unzip",
+        files::Kind::Tar | files::Kind::TarGz => "tar -xf",
+        files::Kind::Unread(..) => return None,
+    };
+    let conversion = conversion_of_folder(path)?;
+    Some((conversion.what, command))
 }
 
 fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<Dataset, ScanError> {
@@ -54,7 +69,7 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
     let root = root_of(path)?;
     let path = root.as_path();
     let data = Data::at(path, &of_table)?;
-    check_layout(&data, layout)?;
+    check_layout(path, &data, layout)?;
     let mut dataset = match data {
         Data::Tables(tables) => {
             let mut listing = list_tables(path, &tables, &of_table)?;
@@ -62,8 +77,7 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
                 let told = manifest::beside_named(path, &listing, &of_table);
                 listing.beside.notices.extend(told);
             } else if let [(None, table)] = &tables.labelled[..] {
-                let stem = table.file_stem().and_then(|stem| stem.to_str());
-                let split = stem.and_then(super::split_of).filter(|split| *split != Split::Train);
+                let split = table.file_stem().and_then(|stem| super::names::judged_split(stem.to_str()?));
                 // Lists may part it.
                 let split = split.filter(|_| listing.files.iter().all(|file| file.split.is_none()));
                 let told = split.map(|split| Notice::TableLikeSplit { table: table.clone(), split });
@@ -81,7 +95,7 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
         }
         Data::Arrays(arrays) => arrays.train(path, layout, &patterns)?,
         Data::Shards(shards) => from_files(path, shards.list(path, &patterns, layout)?, options, cache)?,
-        Data::Folder { lists, beside, unread } => {
+        Data::Folder(manifest::BesideClasses { lists, parting, notice, unread }) => {
             let mut listing = folders::list(path, &patterns, layout, &lists)?;
             if let Some(found) = masks::find(&listing).filter(|_| !layout.names_splits()) {
                 let masks::Masks { pictures, masks, example } = found;
@@ -89,19 +103,20 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
             }
             masks::check_beside(path, &mut listing, layout)?;
             listing.part(path, &lists, &of_table)?;
+            listing.part_by_column(path, parting.as_deref(), &of_table)?;
             // Where folders or lists say the splits, others have nothing to say.
             if !unread.is_empty() && listing.files.iter().all(|file| file.split.is_none()) {
                 let files = unread.iter().map(|file| file.strip_prefix(path).unwrap_or(file).to_owned());
                 listing.beside.notices.push(Notice::ListsNotRead { files: files.collect() });
             }
-            listing.beside.notices.extend(beside.map(|path| Notice::TableBeside { path }));
+            listing.beside.notices.extend(notice);
             from_files(path, listing, options, cache)?
         }
     };
     let taken = std::mem::take(&mut dataset.taken);
     dataset.taken = taken.with_classes(&dataset.classes);
     dataset.notices.extend(missing_labels(&dataset));
-    dataset.notices.extend(class_like_split(&dataset));
+    dataset.notices.extend(classes_like_splits(&dataset));
     dataset.notices.extend(super::unmatched(&patterns));
     finish(&mut dataset, options)?;
     dataset.notices.extend(super::warnings(cache));
@@ -220,8 +235,8 @@ fn with_inner_sets(error: ScanError, listing: &Listing) -> ScanError {
     ScanError::OneClass { path, class, suggestion: trains.then(|| settings.join(" ")) }
 }
 
-/// A class folder that may be a split without labels: `test` beside `cats` and `dogs`.
-fn class_like_split(dataset: &Dataset) -> Option<Notice> {
+/// Class folders that may be splits: `test` beside `cats` and `dogs`, or `test` and `validation`.
+fn classes_like_splits(dataset: &Dataset) -> Option<Notice> {
     // Beside one other, as `control`, or called `train`, as beside `bus`, it is as likely a class.
     if dataset.form != Form::ClassFolders || dataset.classes.len() < 3 {
         return None;
@@ -230,12 +245,13 @@ fn class_like_split(dataset: &Dataset) -> Option<Notice> {
     let named: Vec<(usize, Split)> = (dataset.classes.iter().enumerate())
         .filter_map(|(at, class)| Some((at, super::split_of(class)?)))
         .collect();
-    let [(at, split)] = named[..] else { return None };
-    if split == Split::Train {
+    // Whatever else is called so beside it, a train by itself is a thing to classify.
+    if named.iter().all(|(_, split)| *split == Split::Train) {
         return None;
     }
-    let images = counts.iter().map(|of| of[at]).sum();
-    Some(Notice::ClassLikeSplit { class: dataset.classes[at].clone(), images, split })
+    let images = |at: usize| counts.iter().map(|of| of[at]).sum();
+    let folders = named.iter().map(|&(at, split)| (dataset.classes[at].clone(), images(at), split));
+    Some(Notice::ClassesLikeSplits { folders: folders.collect() })
 }
 
 /// Classes that are called as programs write missing values, where a person did not name a folder so.

@@ -6,23 +6,37 @@ use std::path::{Path, PathBuf};
 use super::columns::{Columns, Wrong};
 use super::files::{Finder, Row};
 use super::label_lists::{is_text, texts_of};
+use super::lists::parting_column;
 use super::lists::texts;
+use super::splits::is_fold_name;
 use super::table::Table;
-use super::{Lists, Wanted, is_table, list_all};
+use super::{Lists, Wanted, column_names, is_table, list_all};
 use crate::files;
 use crate::scan::Listed;
 use crate::scan::folders::{self, Folder};
 use crate::scan::masks::names_masks;
 use crate::scan::names::{counted, is_generic, is_piece, split_of, splits_of, splits_of_files, words};
-use crate::{Layout, ScanError, Split};
+use crate::{Layout, Notice, ScanError, Split};
 
 /// What tables say of a folder.
 pub(in crate::scan) enum Found {
     /// What the classes are: its folders are no classes.
     Tables(Tables),
-    /// Its folders are classes by themselves. Tables may say of which split their images are; one of them may say something else of the
-    /// classes, which is not read; so are files that look like lists of a split.
-    Folders { lists: Lists, beside: Option<PathBuf>, unread: Vec<PathBuf> },
+    /// Its folders are classes by themselves.
+    Folders(Beside),
+}
+
+/// What tables and lists say beside folders that are the classes.
+#[derive(Default)]
+pub(in crate::scan) struct Beside {
+    /// Those of one split.
+    pub(in crate::scan) lists: Lists,
+    /// A table with a column that says of which split each image is.
+    pub(in crate::scan) parting: Option<PathBuf>,
+    /// That a table says something else of the classes, which is not read.
+    pub(in crate::scan) notice: Option<Notice>,
+    /// Files that are called as lists of splits are, and are none of them.
+    pub(in crate::scan) unread: Vec<PathBuf>,
 }
 
 /// Tables that are read together.
@@ -35,27 +49,22 @@ pub(in crate::scan) struct Tables {
 /// Looks for tables in the folder `root`.
 pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
     if wanted.layout.names_splits() {
-        return Ok(Found::Folders { lists: Vec::new(), beside: None, unread: Vec::new() });
+        return Ok(Found::Folders(Beside::default()));
     }
     let top = Folder::read(root, root, wanted.patterns)?;
     let (inner, above) = (folders_of_tables(root, &top), folders_above(root));
     let found = tables_and_lists(root, &top, (&inner, &above), wanted)?;
     Ok(match found {
-        Found::Folders { lists, beside, .. } if !wanted.layout.reads_no_split() => {
-            let unread = unread_lists(root, (inner, above), &lists, beside.as_deref());
-            Found::Folders { lists, beside, unread }
+        Found::Folders(found) if !wanted.layout.reads_no_split() => {
+            let unread = unread_lists(root, (inner, above), &found);
+            Found::Folders(Beside { unread, ..found })
         }
         found => found,
     })
 }
 
 /// Files in the folder, above it or in folders without images there that are called as lists of splits are, and are not read as such.
-fn unread_lists(
-    root: &Path,
-    (inner, above): (Vec<PathBuf>, Vec<PathBuf>),
-    lists: &Lists,
-    beside: Option<&Path>,
-) -> Vec<PathBuf> {
+fn unread_lists(root: &Path, (inner, above): (Vec<PathBuf>, Vec<PathBuf>), found: &Beside) -> Vec<PathBuf> {
     const ENDINGS: [&str; 14] =
         ["txt", "lst", "csv", "tsv", "tab", "json", "mat", "npy", "npz", "pkl", "pickle", "xlsx", "gz", ""];
     // Lists lie as deep as `ImageSets/Main/test.txt`.
@@ -70,11 +79,14 @@ fn unread_lists(
     let is_list = |path: &PathBuf| {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let is_read = lists.iter().any(|(_, list)| list == path) || beside == Some(path);
+        let is_told = matches!(&found.notice, Some(Notice::TableBeside { path: told, .. }) if told == path);
+        let is_read =
+            found.lists.iter().any(|(_, list)| list == path) || found.parting.as_ref() == Some(path);
         !stem.starts_with('.')
             && ENDINGS.contains(&ending.as_str())
             && words(&stem).iter().any(is_split)
             && !is_read
+            && !is_told
     };
     let entries = folders.iter().flat_map(|folder| files::entries(folder).into_iter().flatten().flatten());
     let mut unread: Vec<PathBuf> =
@@ -99,17 +111,27 @@ fn tables_and_lists(
     let mut lists = texts(root, &[inner, above].concat(), wanted);
     lists.extend(tables_above(root, above, wanted));
     if tables.is_empty() && labelled.is_empty() {
-        return Ok(Found::Folders { lists, beside: None, unread: Vec::new() });
+        return Ok(Found::Folders(Beside { lists, ..Beside::default() }));
     }
-    let no_classes = wanted.layout.names_columns() || holds_no_classes(top);
+    let are_classes = !holds_no_classes(top);
+    let no_classes = wanted.layout.names_columns() || !are_classes;
     if no_classes {
         tables.extend(labelled);
     }
     let splits = table_splits(&tables);
-    let (mut naming, mut failed) = (Vec::new(), Vec::new());
+    let (mut naming, mut failed, mut parting) = (Vec::new(), Vec::new(), None);
     for (path, split) in tables.iter().zip(splits) {
         match names_images(root, path, wanted.layout) {
             Glance::Labelled => naming.push((split, path.clone())),
+            // A column that says the split of each row says more than the table's name.
+            Glance::Unlabelled(_)
+                if are_classes
+                    && !wanted.layout.asks_classes()
+                    && parting.is_none()
+                    && parts(path, wanted) =>
+            {
+                parting = Some(path.clone());
+            }
             Glance::Unlabelled(wrong) => {
                 lists.extend(split.map(|split| (split, path.clone())));
                 failed.push((path.clone(), wrong));
@@ -118,28 +140,45 @@ fn tables_and_lists(
         }
     }
     match (&naming[..], &failed[..]) {
-        ([], [(path, wrong), others @ ..]) if no_classes && (others.is_empty() || is_text(path)) => {
+        ([], [(path, wrong), others @ ..])
+            if no_classes && parting.is_none() && (others.is_empty() || is_text(path)) =>
+        {
             let lines = vec![crate::BadLine { line: wrong.line, reason: wrong.reason.clone() }];
             Err(ScanError::Manifest { path: path.clone(), lines })
         }
-        ([], _) => Ok(Found::Folders { lists, beside: None, unread: Vec::new() }),
+        ([], _) => Ok(Found::Folders(Beside { lists, parting, ..Beside::default() })),
         _ if no_classes => Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists })),
         _ => {
-            let found: Vec<Found> =
-                naming.iter().map(|(_, path)| beside_classes(root, path, wanted)).collect();
-            if found.iter().any(|found| matches!(found, Found::Tables(_))) {
+            let says: Vec<Says> =
+                naming.iter().map(|(_, path)| beside_classes(root, top, path, wanted)).collect();
+            if says.iter().any(|says| matches!(says, Says::Classes)) {
                 return Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists }));
             }
+            if parting.is_none() {
+                let others = naming.iter().zip(&says).filter(|(_, says)| matches!(says, Says::Other(_)));
+                parting = others.map(|((_, path), _)| path).find(|path| parts(path, wanted)).cloned();
+            }
+            let is_parting = |path: &PathBuf| parting.as_ref() == Some(path);
             // The classes are the folders, and what is called after a split says which of their images are of it.
-            let named = naming.iter().filter_map(|(split, path)| Some(((*split)?, path.clone())));
-            lists.extend(named);
-            let beside = naming.iter().zip(found).find_map(|((split, _), found)| match found {
-                Found::Folders { beside, .. } if split.is_none() => beside,
+            let named = naming.iter().filter(|(_, path)| !is_parting(path));
+            lists.extend(named.filter_map(|(split, path)| Some(((*split)?, path.clone()))));
+            let other = naming.iter().zip(says).find_map(|((split, path), says)| match says {
+                Says::Other(column) if split.is_none() || is_parting(path) => Some((path.clone(), column)),
                 _ => None,
             });
-            Ok(Found::Folders { lists, beside, unread: Vec::new() })
+            let notice = other.map(|(path, column)| match column {
+                Some(column) if is_fold_name(&column) => Notice::Folds { column },
+                column => Notice::TableBeside { path, column },
+            });
+            Ok(Found::Folders(Beside { lists, parting, notice, unread: Vec::new() }))
         }
     }
+}
+
+/// Whether a column of a table says the splits.
+fn parts(path: &Path, wanted: &Wanted<'_>) -> bool {
+    // All of it: the first rows may be of one split.
+    Table::read(path).is_ok_and(|table| parting_column(&table, wanted.layout).is_some())
 }
 
 /// The splits that tables are called after.
@@ -218,7 +257,7 @@ fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
         return Glance::Other;
     }
     let Some(mut table) = Table::glance(path) else { return Glance::Other };
-    if table.rows.is_empty() || super::column_names::is_pixel_table(&table.header) {
+    if table.rows.is_empty() || column_names::is_pixel_table(&table.header) {
         return Glance::Other;
     }
     // What the whole table says of its columns decides later.
@@ -328,11 +367,20 @@ fn is_flat(folder: &Path, depth: usize) -> bool {
     }
 }
 
-/// What a table says that lies beside class folders: nothing where its classes are the folders; that it is the one that
-/// knows the classes where each of them is in several folders; else something else.
-fn beside_classes(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Found {
-    const NOTHING: Found = Found::Folders { lists: Vec::new(), beside: None, unread: Vec::new() };
-    let Ok(listing) = list_all(root, &[(None, path.to_owned())], wanted) else { return NOTHING };
+/// What a table says that lies beside class folders.
+enum Says {
+    /// Nothing that the folders do not say.
+    Nothing,
+    /// What the classes are, or which image is of which split or group.
+    Classes,
+    /// Something else than the folders, in this column, if it is one.
+    Other(Option<String>),
+}
+
+/// Nothing where its classes are the folders; that it is the one that knows the classes where each of them is in several folders and a column
+/// is called after them; else something else.
+fn beside_classes(root: &Path, top: &Folder, path: &Path, wanted: &Wanted<'_>) -> Says {
+    let Ok(listing) = list_all(root, &[(None, path.to_owned())], wanted) else { return Says::Nothing };
     let mut folders_of: HashMap<&str, HashSet<&Path>> = HashMap::new();
     let mut images_of: HashMap<&str, usize> = HashMap::new();
     let mut agree = 0;
@@ -346,17 +394,70 @@ fn beside_classes(root: &Path, path: &Path, wanted: &Wanted<'_>) -> Found {
         // It says the same of the classes, and more: which image is of which split, or belongs to which group.
         let says_more =
             |file: &Listed| file.split.is_some_and(|split| split != Split::Train) || file.group.is_some();
-        return match listing.files.iter().any(says_more) {
-            true => Found::Tables(Tables { labelled: vec![(None, path.to_owned())], lists: Vec::new() }),
-            false => NOTHING,
-        };
+        return if listing.files.iter().any(says_more) { Says::Classes } else { Says::Nothing };
     }
+    let label = Table::glance(path).and_then(|table| {
+        let columns = Columns::find(&table, wanted.layout, wanted.group).ok()?;
+        columns.label_name(&table)
+    });
+    // Any column may be the only one that is left, as `camera` and `sex`. Patients are no classes, whatever the column.
+    let are_groups = || {
+        top.folders
+            .iter()
+            .filter_map(|path| path.file_name()?.to_str())
+            .all(column_names::names_one_of_groups)
+    };
+    let is_class = match &label {
+        Some(name) => column_names::is_label_name(name) || are_groups(),
+        None => true,
+    };
     // A class of two images may be in one folder by chance.
     const ENOUGH: usize = 4;
     let large: Vec<_> =
         folders_of.iter().filter(|(class, _)| images_of.get(**class).is_some_and(|&n| n >= ENOUGH)).collect();
-    if !large.is_empty() && large.iter().all(|(_, folders)| folders.len() > 1) {
-        return Found::Tables(Tables { labelled: vec![(None, path.to_owned())], lists: Vec::new() });
+    if is_class && !large.is_empty() && large.iter().all(|(_, folders)| folders.len() > 1) {
+        return Says::Classes;
     }
-    Found::Folders { lists: Vec::new(), beside: Some(path.to_owned()), unread: Vec::new() }
+    Says::Other(label)
+}
+
+/// What there is of tables in a folder that none was read of, or above it, in words; `None` where there is nothing.
+pub(in crate::scan) fn unread_tables(root: &Path, layout: &Layout) -> Option<String> {
+    const OTHERS: [&str; 8] = ["txt", "lst", "xlsx", "xls", "ods", "json", "jsonl", "parquet"];
+    let is_other = |path: &PathBuf| {
+        path.extension().is_some_and(|of| OTHERS.iter().any(|other| of.eq_ignore_ascii_case(other)))
+    };
+    let names = |paths: &[PathBuf]| {
+        let names: Vec<String> =
+            paths.iter().take(3).map(|path| crate::shown_path(path).to_string()).collect();
+        names.join(", ")
+    };
+    let top = Folder::read(root, root, &crate::pattern::Patterns::new(&[])).ok()?;
+    let folders = folders_of_tables(root, &top);
+    let here: Vec<PathBuf> = folders.iter().flat_map(|folder| tables_of(folder)).collect();
+    let entries = folders.iter().flat_map(|folder| files::entries(folder).into_iter().flatten().flatten());
+    let mut others: Vec<PathBuf> =
+        entries.filter(|entry| !entry.is_folder).map(|entry| entry.path).filter(is_other).collect();
+    // Those that are asked for are meant.
+    let asked: Vec<PathBuf> =
+        others.iter().filter(|path| !layout.lists.is_empty() && layout.reads(path)).cloned().collect();
+    if !asked.is_empty() {
+        others = asked;
+    }
+    others.sort_unstable();
+    let above = root.parent().map(tables_of).unwrap_or_default();
+    match (&here[..], &others[..], &above[..]) {
+        ([_, ..], _, _) if here.iter().any(|path| layout.reads(path)) => Some(format!(
+            "{} is there, and no column of it names images that are there: --set data.path_column=NAME says which column does",
+            names(&here)
+        )),
+        (_, [_, ..], _) => Some(format!(
+            "{} is there, and is no table that is read here: write it as a CSV with a header such as path,label",
+            names(&others)
+        )),
+        (_, _, [_, ..]) => {
+            Some(format!("{} is in the folder above: give it instead of this folder", names(&above)))
+        }
+        _ => None,
+    }
 }

@@ -149,12 +149,21 @@ pub(in crate::scan) fn names_folds(name: &str) -> bool {
 /// text about it is no group.
 pub(in crate::scan) fn names_groups(name: &str) -> bool {
     let words = words(name);
-    // `PatientID` is one word, as `patientid` is.
-    let bare = |word: &str| word.strip_suffix("id").unwrap_or(word).to_owned();
-    let is_group = |word: &String| GROUP_WORDS.contains(&bare(word).as_str()) || word == "groups";
     let is_id = |word: &String| {
         matches!(word.as_str(), "id" | "ids" | "no" | "nr" | "num" | "number" | "code" | "uid" | "name")
     };
-    words.iter().filter(|word| is_group(word)).count() == 1
-        && words.iter().all(|word| is_group(word) || is_id(word))
+    words.iter().filter(|word| is_group_word(word)).count() == 1
+        && words.iter().all(|word| is_group_word(word) || is_id(word))
+}
+
+fn is_group_word(word: &str) -> bool {
+    // `PatientID` is one word, as `patientid` is.
+    GROUP_WORDS.contains(&word.strip_suffix("id").unwrap_or(word)) || word == "groups"
+}
+
+/// Whether a folder is that of one patient or the like: `patient_001`, `case_7_left`.
+pub(super) fn names_one_of_groups(name: &str) -> bool {
+    let words = words(name);
+    words.iter().any(|word| is_group_word(word))
+        && words.iter().any(|word| word.chars().all(char::is_numeric))
 }

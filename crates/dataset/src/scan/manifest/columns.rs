@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::column_names::{GROUP, LABEL_NUMBERS, LABELS, PATHS, is_split_name, names_groups, rank};
+use super::column_names::{GROUP, LABEL_NUMBERS, LABELS, PATHS, names_groups, rank};
 use super::one_hot;
-use super::split_values::{meaning, taken_for};
-use super::splits::{self, Flag, SplitColumn};
+use super::split_values::meaning;
+use super::splits::{self, SplitColumn};
 use super::table::Table;
 use crate::suggest::{nearest, toml_string};
 use crate::{BadLine, Layout, Notice};
@@ -90,27 +90,21 @@ impl Columns {
                 }
             }
         }
-        match &self.split {
-            Some(SplitColumn::Named(column)) => {
-                let values = taken_for(table.values(*column), layout);
-                text += &format!(", {} the splits{values}", name(*column));
-            }
-            Some(SplitColumn::Flags(flags)) => {
-                for Flag { column, split } in flags {
-                    text += &format!(", {} whether a row is {split}", name(*column));
-                }
-            }
-            None => {}
-        }
-        // What nobody calls so was guessed, and may be something else.
-        let is_called_so = |column: &usize| is_split_name(name(*column));
-        if self.split.as_ref().is_some_and(|split| !split.columns().iter().all(is_called_so)) {
-            text += splits::HOW_NONE;
+        if let Some(split) = &self.split {
+            text += &split.said(table, layout);
         }
         if let Some(column) = self.group {
             text += &format!(", {} the groups", name(column));
         }
         text
+    }
+
+    /// The column of the classes, if it is one.
+    pub(super) fn label_name(&self, table: &Table) -> Option<String> {
+        match self.label {
+            Label::Column(label) => Some(table.header[label].clone()),
+            Label::OneHot { .. } => None,
+        }
     }
 
     /// A column that seems to say which images belong together, with the number of its values: of several the one with

@@ -9,13 +9,14 @@ use super::beside::tables_of;
 use super::columns::path_only;
 use super::files::{Finder, Row};
 use super::label_lists::{is_text, texts_of};
-use super::splits::HOW_NONE;
+use super::split_values::meaning;
+use super::splits::{HOW_NONE, SplitColumn, find, odd, split_asked};
 use super::table::{Table, text_of};
 use crate::files;
 use crate::scan::{Listed, Listing, split_of};
 use crate::shown_path;
 use crate::suggest::in_a_shell;
-use crate::{Notice, ScanError, Split};
+use crate::{Layout, Notice, ScanError, Split};
 
 /// Such tables, each with its split.
 pub(in crate::scan) type Lists = Vec<(Split, PathBuf)>;
@@ -134,6 +135,91 @@ impl Listing {
         self.files.iter_mut().zip(splits).for_each(|(file, split)| file.split = split);
         self.taken.what.push(format!("the folders of the files the splits, {}{HOW_NONE}", all.join(", ")));
     }
+}
+
+impl Listing {
+    /// Gives the images of class folders the splits that a column of a table beside them says, where neither folders nor lists say any. Where it
+    /// has a training set, what it does not name is left out; else it is trained on.
+    pub(in crate::scan) fn part_by_column(
+        &mut self,
+        root: &Path,
+        path: Option<&Path>,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), ScanError> {
+        let Some(path) = path.filter(|_| self.files.iter().all(|file| file.split.is_none())) else {
+            return Ok(());
+        };
+        let (table, layout) = (Table::read(path)?, wanted.layout);
+        let (Some(names), Some(column)) = (path_only(&table, layout), parting_column(&table, layout)) else {
+            return Ok(());
+        };
+        let mut bad = Vec::new();
+        if let SplitColumn::Named(column) = &column {
+            bad.extend(odd(&table, *column, layout));
+        }
+        let mut rows: Vec<(u64, &str, Option<Split>)> = Vec::with_capacity(table.rows.len());
+        for (line, record) in &table.rows {
+            let field = |column: usize| record.get(column).unwrap_or_default();
+            // What says nothing is told once, above.
+            let named = |value: &str| Ok(meaning(value, layout).flatten());
+            match column.split(&table.header, field, named) {
+                Ok(split) => rows.push((*line, field(names), split)),
+                Err(reason) => bad.push(crate::BadLine { line: *line, reason }),
+            }
+        }
+        let finder = Finder::new(root, path.parent().unwrap_or(root), layout)?;
+        let asked: Vec<Row<'_>> = rows.iter().map(|&(_, name, split)| Row { name, split }).collect();
+        let mut said: HashMap<PathBuf, Option<Split>> = HashMap::new();
+        for ((line, _, split), found) in rows.iter().zip(finder.resolve(&asked, None).paths) {
+            let reason = match found {
+                Ok(file) => match said.insert(file.clone(), *split) {
+                    Some(other) if other != *split => {
+                        format!("{} is of another split on a line before", shown_path(&file))
+                    }
+                    _ => continue,
+                },
+                Err(reason) => reason,
+            };
+            bad.push(crate::BadLine { line: *line, reason });
+        }
+        if !bad.is_empty() {
+            bad.sort_by_key(|bad| bad.line);
+            return Err(ScanError::Manifest { path: path.to_owned(), lines: bad });
+        }
+        let of = |file: &Listed| said.get(&file.path).copied();
+        let judged = |file: &Listed| matches!(of(file), Some(Some(Split::Val | Split::Test)));
+        if !self.files.iter().any(judged) {
+            return Ok(());
+        }
+        let trains = self.files.iter().any(|file| of(file) == Some(Some(Split::Train)));
+        let rest = (!trains).then_some(Split::Train);
+        let unnamed = self.files.iter().filter(|file| of(file).is_none()).count();
+        let before = self.files.len();
+        for file in &mut self.files {
+            file.split = said.get(&file.path).copied().unwrap_or(rest);
+        }
+        self.files.retain(|file| file.split.is_some());
+        let header = &table.header[names];
+        let splits = column.said(&table, layout);
+        let mut text = format!("table {}: {header} names the files{splits}", table.name());
+        let left_out = before - self.files.len();
+        if left_out > 0 {
+            let s = if left_out == 1 { "" } else { "s" };
+            let not_named = if trains { unnamed } else { 0 };
+            text += &format!("; {left_out} image{s} left out ({not_named} that it does not name)");
+        }
+        self.taken.what.push(text);
+        Ok(())
+    }
+}
+
+/// What says the splits in a table that says no classes.
+pub(super) fn parting_column(table: &Table, layout: &Layout) -> Option<SplitColumn> {
+    if layout.reads_no_split() {
+        return None;
+    }
+    let path = path_only(table, layout)?;
+    split_asked(table, layout).or_else(|| find(table, Some(path), layout))
 }
 
 /// The lists that are called as this one is but for the word of their split: of `train1.txt` those that end in this number.

@@ -27,7 +27,9 @@ use super::{Beside, Listed, Listing};
 use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
-pub(super) use beside::{Found, Tables, look, of_split_folder, tables_of};
+pub(super) use beside::{
+    Beside as BesideClasses, Found, Tables, look, of_split_folder, tables_of, unread_tables,
+};
 pub(super) use column_names::{
     GROUP, is_label_name, is_path_name, is_pixel_name, is_pixel_table, is_split_name, names_groups,
 };
@@ -120,6 +122,8 @@ struct Seen {
     table: String,
     line: u64,
     class: String,
+    split: Option<Split>,
+    group: Option<Arc<str>>,
 }
 
 /// The files of a table, what was taken for what, and how many rows another table has.
@@ -189,6 +193,7 @@ fn rows(
         return Err(ScanError::NoImages { path: table.path.clone(), found });
     }
     let (mut files, mut elsewhere) = (Vec::with_capacity(read.len()), 0);
+    let (mut repeated, mut first_repeated) = (0, 0);
     for ((line, row), path) in read.into_iter().zip(resolved.paths) {
         let ReadRow { name: _, class, split, group } = row;
         match path {
@@ -203,6 +208,11 @@ fn rows(
             Ok(path) => {
                 if let Some(first) = seen.get(&path) {
                     let here = first.table == table.name();
+                    if here && first.class == class && first.split == split && first.group == group {
+                        first_repeated = if repeated == 0 { line } else { first_repeated };
+                        repeated += 1;
+                        continue;
+                    }
                     let of = if here { String::new() } else { format!(" of {}", first.table) };
                     let path = path.display();
                     // What another table has is not this one's, where this one is for the rest.
@@ -217,7 +227,9 @@ fn rows(
                     bad.push(BadLine { line, reason });
                     continue;
                 }
-                seen.insert(path.clone(), Seen { table: table.name(), line, class: class.clone() });
+                let (name, group_of) = (table.name(), group.clone());
+                let first = Seen { table: name, line, class: class.clone(), split, group: group_of };
+                seen.insert(path.clone(), first);
                 files.push(Listed { path, class, split: of_table.or(split), group });
             }
             Err(reason) => bad.push(BadLine { line, reason }),
@@ -226,6 +238,10 @@ fn rows(
     if !bad.is_empty() {
         bad.sort_by_key(|bad| bad.line);
         return Err(failed(bad));
+    }
+    if repeated > 0 {
+        let (table, line) = (table.path.clone(), first_repeated);
+        beside.notices.push(Notice::RepeatedRows { table, rows: repeated, line });
     }
     if let Some((column, groups)) = columns.looks_like_group(table) {
         let images = table.rows.len();

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::column_names::{is_label_name, is_split_name, names_folds};
-use super::split_values::{Values, are_few, by_name, meaning, mixes_empty, said, say_splits, truth};
+use super::split_values::{
+    Values, are_few, by_name, meaning, mixes_empty, said, say_splits, taken_for, truth,
+};
 use super::table::Table;
 use crate::scan::names::{flagged_split, plain};
 use crate::{BadLine, Layout, Notice, Split};
@@ -53,6 +55,25 @@ impl SplitColumn {
     pub(in crate::scan) fn names(&self, header: &[String]) -> String {
         let names: Vec<&str> = self.columns().into_iter().map(|column| header[column].as_str()).collect();
         names.join(", ")
+    }
+
+    /// What was taken for what, in words that follow others.
+    pub(super) fn said(&self, table: &Table, layout: &Layout) -> String {
+        let name = |column: usize| table.header[column].as_str();
+        let mut text = match self {
+            SplitColumn::Named(column) => {
+                format!(", {} the splits{}", name(*column), taken_for(table.values(*column), layout))
+            }
+            SplitColumn::Flags(flags) => {
+                let one = |flag: &Flag| format!(", {} whether a row is {}", name(flag.column), flag.split);
+                flags.iter().map(one).collect()
+            }
+        };
+        // What nobody calls so was guessed, and may be something else.
+        if !self.columns().into_iter().all(|column| is_split_name(name(column))) {
+            text += HOW_NONE;
+        }
+        text
     }
 
     /// The split of a row; `field` gives its value in a column, `named` the split of a name, or none where the row is left out.
