@@ -17,6 +17,7 @@ mod values;
 
 pub(super) use keys::{about_key, same_elsewhere, where_it_belongs};
 pub use keys::{answer, key, meant};
+pub(super) use proposal::set;
 pub use proposal::{off, setting, value_of};
 pub(super) use values::{about_line, about_name, about_value, value};
 
