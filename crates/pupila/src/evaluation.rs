@@ -196,6 +196,11 @@ impl<'a> Evaluation<'a> {
         let Target { trained, dataset, which, split, mut warnings } = target;
         warnings.extend(model.lacks());
         warnings.extend(trained.warning());
+        if model.card().learnt_from.as_ref().is_some_and(|from| from.images_unknown) {
+            warnings.push(
+                "which images the weights that the run began from were trained on is not known, so the scores may count some of them".to_owned(),
+            );
+        }
         let is_known = |&sample: &usize| trained.copy_of(dataset.samples[sample].content).is_some();
         if split == Some(Split::Train) && which.iter().any(is_known) {
             warnings.push(

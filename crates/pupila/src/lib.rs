@@ -106,8 +106,8 @@ pub use pupila_train::{
 pub use resume::{Resumption, ResumptionOptions, can_be_trained_on};
 pub use search::Search;
 pub use session::{
-    Beginning, FirstStep, IntoChecked, Prepared, Progress, Run, Session, SessionBuilder, cache_bound,
-    user_cache,
+    Beginning, FirstStep, IntoChecked, Prepared, Progress, Run, SeenBefore, Session, SessionBuilder,
+    cache_bound, user_cache,
 };
 pub use shared_data::SharedData;
 pub use stop_signal::StopSignal;

@@ -3,7 +3,7 @@
 use crate::classifier::{Classifier, Judging};
 use crate::error::Error;
 use pupila_dataset::{Dataset, Sample, Split};
-use pupila_run::{RunFileError, RunFolder};
+use pupila_run::{RunFileError, RunFolder, TrainedOn};
 use pupila_train::{Images, Layers, MOST_COMPARED, scan_for};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -31,11 +31,16 @@ pub(crate) fn own_data(folder: &RunFolder) -> Result<Option<OwnData>, Error> {
     }))
 }
 
+/// That a run has no record of what it was trained on.
+pub(crate) fn no_record(run: &RunFolder) -> String {
+    format!("{} is not there", run.file(RunFolder::TRAINED).display())
+}
+
 /// What a run was trained on.
 #[derive(Default)]
 pub(crate) struct Trained {
-    /// By content, as the run recorded it.
-    recorded: Option<Box<dyn Fn(u128) -> bool + Send + Sync>>,
+    /// As the run recorded it.
+    recorded: Option<TrainedOn>,
     /// The files, where they were scanned.
     files: HashMap<u128, PathBuf>,
     /// Why it is not known as the run recorded it, though it should be.
@@ -58,10 +63,10 @@ impl Trained {
     pub(crate) fn of(run: &RunFolder, scanned: Option<&Dataset>) -> Result<Trained, Error> {
         let mut trained = Trained { is_scanned: scanned.is_some(), ..Trained::default() };
         match run.trained_on() {
-            Ok(Some(known)) => trained.recorded = Some(Box::new(known)),
+            Ok(Some(known)) => trained.recorded = Some(known),
             Ok(None) => {
                 trained.is_missing = true;
-                trained.trouble = Some(format!("{} is not there", run.file(RunFolder::TRAINED).display()));
+                trained.trouble = Some(no_record(run));
             }
             Err(error @ RunFileError::Damaged { .. }) => trained.trouble = Some(error.to_string()),
             Err(error) => return Err(error.into()),
@@ -92,7 +97,7 @@ impl Trained {
     pub(crate) fn copy_of(&self, content: u128) -> Option<String> {
         let file = self.files.get(&content).map(|path| path.to_string_lossy().into_owned());
         match &self.recorded {
-            Some(was_trained_on) => was_trained_on(content).then(|| file.unwrap_or_default()),
+            Some(recorded) => recorded.contains(content).then(|| file.unwrap_or_default()),
             None => file,
         }
     }

@@ -2,8 +2,9 @@
 
 use crate::classifier::without_model;
 use crate::error::Error;
+use crate::trained::no_record;
 use pupila_network::{Network, StateDict};
-use pupila_run::{LearntFrom, RunFolder};
+use pupila_run::{LearntFrom, RunFolder, TrainedOn};
 use pupila_train::{Fault, LearntKeys, ModelCard, ModelFile, RecipeErrors, Transfer};
 use pupila_weights::{
     Classes, FitError, Fitted, Format, Head, Pretrained, Resemblance, Weights, by_sha256, recognized,
@@ -213,6 +214,23 @@ impl Learnt {
         }
     }
 
+    /// The images that they were trained on, as far as their run recorded them, and why these are not all; none are known of weights of others, which
+    /// have no record.
+    pub(crate) fn trained_on(&self) -> (TrainedOn, Option<String>) {
+        let Kind::Ours(card, folder) = &self.kind else { return Default::default() };
+        let began = card.learnt_from.as_ref().is_some_and(|before| before.images_unknown);
+        let began =
+            began.then(|| format!("{} began from weights without such a record", self.path.display()));
+        let Some(folder) = folder else {
+            return (TrainedOn::default(), Some(format!("{} lies in no run's folder", self.path.display())));
+        };
+        match folder.trained_on() {
+            Ok(Some(known)) => (known, began),
+            Ok(None) => (TrainedOn::default(), Some(no_record(folder))),
+            Err(error) => (TrainedOn::default(), Some(error.to_string())),
+        }
+    }
+
     /// What the run's records say of them.
     pub fn record(&self, fitted: &Fitted) -> LearntFrom {
         let (name, trained_on, licence, before) = match &self.kind {
@@ -239,6 +257,7 @@ impl Learnt {
             sha256: self.weights.sha256.clone(),
             trained_on,
             licence,
+            images_unknown: self.trained_on().1.is_some(),
             learnt_from: before.map(Box::new),
             fitted: fitted_in_words(fitted).remove(0),
         }

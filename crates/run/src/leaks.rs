@@ -7,7 +7,7 @@ use crate::predictions::field;
 use crate::summary::{ClassIntervals, Interval};
 use pupila_metrics::{Predictions, summary};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use twox_hash::XxHash3_128;
 
@@ -136,16 +136,64 @@ impl PartScores {
     }
 }
 
-/// `trained_on.txt`: the first 16 hexadecimal digits of the content (XXH3-128) of each training image, a line each, in order. By these an
-/// evaluation knows what was trained on, wherever the images are now. The first line says how many they are, with a checksum, since a part of them
-/// would hide copies.
-pub fn trained_on(contents: impl IntoIterator<Item = u128>) -> String {
-    let digits: BTreeSet<u64> = contents.into_iter().map(short).collect();
-    let mut lines = String::with_capacity(17 * digits.len());
-    for digits in &digits {
-        let _ = writeln!(lines, "{digits:016x}");
+/// The images that a run and those whose weights it began from were trained on, by their content: `trained_on.txt`, the first 16 hexadecimal
+/// digits of the content (XXH3-128) of each image, a line each, in order. By these an evaluation knows what was trained on, wherever the images
+/// are now. The first line says how many they are, with a checksum, since a part of them would hide copies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TrainedOn {
+    digits: BTreeSet<u64>,
+}
+
+impl TrainedOn {
+    /// Of the contents of images.
+    pub fn of(contents: impl IntoIterator<Item = u128>) -> Self {
+        TrainedOn { digits: contents.into_iter().map(short).collect() }
     }
-    heading(digits.len(), &lines) + &lines
+
+    /// These and others.
+    #[must_use]
+    pub fn with(mut self, others: &TrainedOn) -> Self {
+        self.digits.extend(&others.digits);
+        self
+    }
+
+    /// Whether an image is among them, by its content.
+    pub fn contains(&self, content: u128) -> bool {
+        self.digits.contains(&short(content))
+    }
+
+    /// The file.
+    pub fn to_text(&self) -> String {
+        let mut lines = String::with_capacity(17 * self.digits.len());
+        for digits in &self.digits {
+            let _ = writeln!(lines, "{digits:016x}");
+        }
+        heading(self.digits.len(), &lines) + &lines
+    }
+
+    /// Reads it; or what is wrong. Files of before there was a first line of this kind are read by their lines alone.
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
+        let (first, lines) = match text.split_once('\n') {
+            Some((first, lines)) if first.starts_with(HEADING) => (Some(first), lines),
+            _ => (None, text),
+        };
+        let of_line = |line: &str| u64::from_str_radix(line, 16).ok().filter(|_| line.len() == 16);
+        let mut digits = BTreeSet::new();
+        for (number, line) in lines.lines().enumerate() {
+            let number = number + 1 + usize::from(first.is_some());
+            digits.insert(
+                of_line(line)
+                    .ok_or_else(|| format!("line {number} is no content: 16 hexadecimal digits are"))?,
+            );
+        }
+        match first {
+            _ if digits.is_empty() => Err(EMPTY.to_owned()),
+            Some(first) if heading(digits.len(), lines).trim_end() != first => {
+                Err(format!("its {} contents are not those that its first line counts", digits.len()))
+            }
+            _ => Ok(TrainedOn { digits }),
+        }
+    }
 }
 
 /// The first line, which readers of before pass over.
@@ -155,29 +203,6 @@ fn heading(contents: usize, lines: &str) -> String {
 
 /// How the first line begins.
 const HEADING: &str = "#";
-
-/// Reads it: whether a content is among them; or what is wrong. Files of before there was a first line of this kind are read by their lines alone.
-pub(crate) fn was_trained_on(text: &str) -> Result<impl Fn(u128) -> bool + Send + Sync + use<>, String> {
-    let (first, lines) = match text.split_once('\n') {
-        Some((first, lines)) if first.starts_with(HEADING) => (Some(first), lines),
-        _ => (None, text),
-    };
-    let of_line = |line: &str| u64::from_str_radix(line, 16).ok().filter(|_| line.len() == 16);
-    let mut digits = HashSet::new();
-    for (number, line) in lines.lines().enumerate() {
-        let number = number + 1 + usize::from(first.is_some());
-        digits.insert(
-            of_line(line).ok_or_else(|| format!("line {number} is no content: 16 hexadecimal digits are"))?,
-        );
-    }
-    match first {
-        _ if digits.is_empty() => Err(EMPTY.to_owned()),
-        Some(first) if heading(digits.len(), lines).trim_end() != first => {
-            Err(format!("its {} contents are not those that its first line counts", digits.len()))
-        }
-        _ => Ok(move |content| digits.contains(&short(content))),
-    }
-}
 
 /// The file without the first line, which earlier versions did not write.
 pub fn without_heading(text: &str) -> &str {
@@ -214,21 +239,32 @@ mod tests {
     #[test]
     fn what_was_trained_on_is_known_by_content() {
         let contents = [7u128 << 64 | 1, 3 << 64, u128::MAX, 7 << 64];
-        let text = trained_on(contents);
+        let text = TrainedOn::of(contents).to_text();
         let lines = "0000000000000003\n0000000000000007\nffffffffffffffff\n";
         assert!(text.starts_with("# 3 contents, XXH3-128 ") && without_heading(&text) == lines, "{text}");
         // The second is what earlier versions have written.
         for text in [&text[..], lines] {
-            let known = was_trained_on(text).unwrap();
-            assert!(contents.into_iter().all(&known) && !known(4 << 64) && !known(0));
+            let known = TrainedOn::read(text).unwrap();
+            assert!(contents.into_iter().all(|content| known.contains(content)));
+            assert!(!known.contains(4 << 64) && !known.contains(0));
             assert_eq!(without_heading(text), lines);
         }
     }
 
     #[test]
+    fn what_was_trained_on_in_several_steps_is_one_record() {
+        let [first, second] = [[7u128 << 64, 3 << 64], [5 << 64, 3 << 64]].map(TrainedOn::of);
+        let both = second.clone().with(&first);
+        assert!([3, 5, 7].into_iter().all(|content: u128| both.contains(content << 64)));
+        assert!(!both.contains(4 << 64) && both != second);
+        assert!(both.to_text().starts_with("# 3 contents, "));
+        assert_eq!(TrainedOn::read(&both.to_text()), Ok(both));
+    }
+
+    #[test]
     fn what_was_trained_on_is_refused_where_a_part_is_missing() {
-        let text = trained_on([1u128 << 64, 2 << 64, 3 << 64]);
-        let is_wrong = |text: &str| was_trained_on(text).err();
+        let text = TrainedOn::of([1u128 << 64, 2 << 64, 3 << 64]).to_text();
+        let is_wrong = |text: &str| TrainedOn::read(text).err();
         // Cut anywhere.
         for end in 0..text.len() - 1 {
             assert!(is_wrong(&text[..end]).is_some(), "{:?}", &text[..end]);

@@ -20,9 +20,17 @@ pub struct LearntFrom {
     /// What these were made from in their turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learnt_from: Option<Box<LearntFrom>>,
+    /// Whether it is not known which images they were trained on, though they are of a run of this program, or of one that began from such.
+    #[serde(skip_serializing_if = "is_false")]
+    pub images_unknown: bool,
     /// What fitted, in a sentence.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub fitted: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl LearntFrom {

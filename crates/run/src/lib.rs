@@ -38,7 +38,7 @@ pub use finding::Finding;
 pub use folder::{RunFolder, RunFolderError};
 pub use head::FittedHead;
 pub use intervals::{Against, Intervals, with_interval};
-pub use leaks::{Leaks, PartScores, TrainingCopy, leaks_csv, trained_on, without_heading};
+pub use leaks::{Leaks, PartScores, TrainedOn, TrainingCopy, leaks_csv, without_heading};
 pub use learnt::LearntFrom;
 pub use lock::RunLock;
 pub use looks::{Look, Looks, StateFolder, note_look, read_looks};

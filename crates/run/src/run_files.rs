@@ -3,7 +3,7 @@
 use crate::environment::Environment;
 use crate::error::{EMPTY, RunFileError, damaged, text};
 use crate::folder::RunFolder;
-use crate::leaks::{leaked_paths, was_trained_on};
+use crate::leaks::{TrainedOn, leaked_paths};
 use crate::lock::RunLock;
 use crate::predictions::PredictionsFile;
 use crate::record::{Record, StartRecord, read_records};
@@ -206,14 +206,14 @@ impl RunFolder {
         Ok(Some(text))
     }
 
-    /// Whether an image was trained on, by its content, from `trained_on.txt`; none where it isn't there.
+    /// The images that were trained on, by their content, from `trained_on.txt`; none where it isn't there.
     ///
     /// # Errors
     /// It cannot be read, or is not whole.
-    pub fn trained_on(&self) -> Result<Option<impl Fn(u128) -> bool + Send + Sync + use<>>, RunFileError> {
+    pub fn trained_on(&self) -> Result<Option<TrainedOn>, RunFileError> {
         let path = self.file(RunFolder::TRAINED);
         let Some(text) = text(&path)? else { return Ok(None) };
-        was_trained_on(&text).map(Some).map_err(|what| damaged(&path, None, what))
+        TrainedOn::read(&text).map(Some).map_err(|what| damaged(&path, None, what))
     }
 
     /// Whether the first bytes of `metrics.jsonl` are whole lines, each a record: what a run goes on behind.

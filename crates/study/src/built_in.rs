@@ -81,6 +81,15 @@ pub fn find(name: &str) -> Option<&'static BuiltIn> {
     ALL.iter().find(|study| study.name == name)
 }
 
+/// What is about a word of a name, such as `he-vs-xavier`; nothing is of the name of a file.
+fn about_a_word(name: &str) -> Option<&'static (&'static str, &'static [&'static str])> {
+    if name.contains(['/', '\\', '.']) {
+        return None;
+    }
+    let words: Vec<&str> = name.split(['-', '_', ' ', '+', ',']).collect();
+    ABOUT.iter().find(|(study, about)| words.iter().any(|word| study == word || about.contains(word)))
+}
+
 /// A study by its name or file: the text of a file, where `what` is one.
 ///
 /// # Errors
@@ -99,9 +108,11 @@ pub fn definition(what: &str) -> Result<Definition, StudyErrors> {
             let names: Vec<String> = ALL.iter().map(|study| study.name.to_owned()).collect();
             let lower = what.to_lowercase();
             let meant = ABOUT.iter().find(|(_, about)| about.contains(&lower.as_str()));
+            let similar = did_you_mean(what, &names);
+            let meant = meant.or_else(|| similar.is_empty().then(|| about_a_word(&lower)).flatten());
             let hint = match meant {
                 Some((study, _)) => format!("; `{study}` compares that"),
-                None => did_you_mean(what, &names),
+                None => similar,
             };
             let message = match error.kind() {
                 std::io::ErrorKind::NotFound => format!(
@@ -130,6 +141,23 @@ mod tests {
                 let told = definition(name).unwrap_err().to_string();
                 assert!(told.contains(&format!("no file `{name}`; `{study}` compares that")), "{told}");
             }
+        }
+    }
+
+    #[test]
+    fn a_word_of_a_name_leads_to_the_study_about_it() {
+        for (name, study) in [
+            ("he-vs-xavier", "initialization"),
+            ("Relu_vs_Tanh", "activation"),
+            ("sgd-against-adam", "optimizer"),
+            ("mlp or cnn", "architecture"),
+        ] {
+            let told = definition(name).unwrap_err().to_string();
+            assert!(told.contains(&format!("`{study}` compares that")), "{told}");
+        }
+        for name in ["mine-batch.toml", "studies/he-vs-xavier", "one-two"] {
+            let told = definition(name).unwrap_err().to_string();
+            assert!(!told.contains("compares that"), "{told}");
         }
     }
 

@@ -10,8 +10,17 @@ const OPTIONS: &[(&[&str], &str)] = &[
     (&["gpu", "cuda"], "it trains on the processor; --threads N says on how many of its cores"),
     (&["num-workers", "workers", "n-jobs", "jobs"], "--threads N says on how many cores it works"),
     (
-        &["pretrained", "weights"],
-        "--init-from WEIGHTS begins with learnt ones; pupila list pretrained has those that are known",
+        &[
+            "pretrained",
+            "weights",
+            "transfer",
+            "transfer-from",
+            "transfer-learning",
+            "finetune",
+            "fine-tune",
+            "from",
+        ],
+        "--init-from RUN_OR_FILE begins with learnt ones; pupila list pretrained has those that are known",
     ),
     (&["config", "cfg", "yaml", "params", "receta"], "a recipe is a file in TOML: type --recipe FILE"),
     (&["run-name", "exp-name", "nombre"], "the name of a run's folder is --name NAME"),
@@ -24,6 +33,28 @@ const OPTIONS: &[(&[&str], &str)] = &[
         "nothing is sent to MLflow unless --mlflow URI is typed or MLFLOW_TRACKING_URI is set: leave it out",
     ),
     (&["hilos"], "--threads N says on how many cores it works"),
+];
+
+/// What `search` tries, where that was not typed.
+const SPACE: &str = "what is tried is a file with lines such as [space] and \"optimizer.lr\" = { float = [1e-4, 1e-2], log = true }; one that is ready to use is \
+                     --space recipes/spaces/course.toml";
+
+/// What `list` has under another name, by what people type for it.
+const LISTED: &[(&[&str], &str)] = &[
+    (
+        &["loss", "losses", "criterion", "criteria", "perdidas"],
+        "the loss is cross-entropy, and there is no other; its keys are among those of: pupila list keys",
+    ),
+    (&["architectures", "networks", "backbones", "modelos", "redes"], "type pupila list models"),
+    (&["augmentations", "augmentation", "augment", "transformaciones"], "type pupila list transforms"),
+    (&["optimisers", "optimizadores"], "type pupila list optimizers"),
+    (&["schedulers", "lr-schedulers"], "type pupila list schedules"),
+    (&["inits", "init", "initialisers", "initializations"], "type pupila list initializers"),
+    (&["weights", "checkpoints"], "type pupila list pretrained"),
+    (&["scores", "metricas"], "type pupila list metrics"),
+    (&["experiments", "estudios"], "type pupila list studies"),
+    (&["options", "settings", "recipe", "activations", "samplers", "claves"], "type pupila list keys"),
+    (&["runs", "ejecuciones"], "type pupila runs"),
 ];
 
 /// What other programs call the place of their results.
@@ -111,8 +142,24 @@ fn hint(error: &clap::Error, typed: &[String]) -> Option<String> {
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(unknown))) => {
             unknown_argument(unknown, typed)
         }
+        (ErrorKind::MissingRequiredArgument, _, Some(ContextValue::Strings(missing)))
+            if missing.iter().any(|argument| argument.starts_with("--space")) =>
+        {
+            Some(SPACE.to_owned())
+        }
+        (ErrorKind::InvalidValue, _, _) => {
+            let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
+            let is_list = typed.iter().find(|word| !word.starts_with('-')).is_some_and(|word| word == "list");
+            is_list.then(|| listed(value)).flatten()
+        }
         _ => None,
     }
+}
+
+/// What to type for something that `list` has under another name.
+fn listed(what: &str) -> Option<String> {
+    let what = what.to_lowercase().replace('_', "-");
+    LISTED.iter().find(|(names, _)| names.contains(&what.as_str())).map(|(_, said)| (*said).to_owned())
 }
 
 fn unknown_argument(unknown: &str, typed: &[String]) -> Option<String> {
@@ -245,7 +292,7 @@ mod tests {
             ("train d --shuffle", "leave it out"),
             ("predict r x.jpg --device cpu", "how many of its cores"),
             ("eval r --num-workers 2", "leave the key out"),
-            ("train d --loss focal", "([loss] has label_smoothing, class_weights)"),
+            ("train d --loss focal", "--set loss.class_weights=balanced"),
             ("train d --test-size 0.2", "(--set data.test=FOLDER)"),
             ("train d --horizontal-flip 0.5", "(all in one list, with those that are there)"),
             ("train d --gpu", "how many of its cores"),
@@ -308,6 +355,40 @@ mod tests {
         }
         for line in ["train d --nonsense 5", "runs d --dropout 0.5", "train d e"] {
             assert_eq!(said(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_called_otherwise_is_answered_with_its_name_here() {
+        let hint_of = |line: &str| {
+            let typed: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let error = Cli::try_parse_from(std::iter::once("pupila").chain(line.split(' '))).unwrap_err();
+            hint(&error, &typed)
+        };
+        for (line, words) in [
+            ("list losses", "the loss is cross-entropy"),
+            ("list architectures", "pupila list models"),
+            ("list lr_schedulers", "pupila list schedules"),
+            ("search d", "--space recipes/spaces/course.toml"),
+            ("search d --trials 3", "--space recipes/spaces/course.toml"),
+            ("train d --transfer runs/a", "--init-from RUN_OR_FILE"),
+            ("train d --finetune runs/a", "--init-from RUN_OR_FILE"),
+            ("study s d --transfer-from=runs/a", "--init-from RUN_OR_FILE"),
+        ] {
+            let said = hint_of(line).unwrap_or_else(|| panic!("{line} is not answered"));
+            assert!(said.contains(words), "{line}: {said}");
+        }
+        for line in ["list nonsense", "search", "runs --trials many"] {
+            assert!(hint_of(line).is_none_or(|said| !said.contains("pupila list")), "{line}");
+        }
+        for (names, said) in LISTED {
+            if let Some(command) = said.strip_prefix("type pupila ") {
+                let line = std::iter::once("pupila").chain(command.split(' '));
+                assert!(Cli::try_parse_from(line).is_ok(), "{said}");
+            }
+            for name in *names {
+                assert!(Cli::try_parse_from(["pupila", "list", name]).is_err(), "{name} is there");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::output::{Output, percent};
 use pupila::dataset::{Dataset, PixelStatistics, Split, shown, shown_path};
 use pupila::recipe::Augment;
 use pupila::train::{DataWait, Images, LeakPolicy, MOST_COMPARED};
-use pupila::{EpochRecord, Prepared, Recipe, SmallerInput, TooFew, Views, count, images};
+use pupila::{EpochRecord, Prepared, Recipe, Session, SmallerInput, TooFew, Views, count, images};
 use pupila_loader::Order;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -252,7 +252,32 @@ pub(crate) fn near_copies(output: Output, all: &Images, leaks: LeakPolicy) {
     }
 }
 
-/// The same of test images, in one line: they are read for this alone, and judged by `pupila eval`.
+/// Images to judge that the weights which the run begins from were trained on, in one line; or that this is not known.
+pub(crate) fn seen_before(output: Output, session: &Session) {
+    let Some(learnt) = session.learnt() else { return };
+    let seen = session.seen_before();
+    let parts: Vec<String> = [(seen.val, Split::Val, "validation"), (seen.test, Split::Test, "test")]
+        .into_iter()
+        .filter(|(seen, ..)| *seen > 0)
+        .map(|(seen, split, name)| {
+            format!("{seen} of {} {name} images", session.dataset().indices(split).len())
+        })
+        .collect();
+    if !parts.is_empty() {
+        output.warn(format_args!(
+            "{} were trained on by the run that the weights come from, {}: the scores are told without them too",
+            parts.join(" and "),
+            learnt.record.path
+        ));
+    }
+    if let Some(why) = &learnt.images_unknown {
+        output.warn(format_args!(
+            "{why}: which images the weights were trained on is not known, so the scores may count some of them"
+        ));
+    }
+}
+
+/// Test images that are nearly the same as training images, in one line: they are read for this alone, and judged by `pupila eval`.
 pub(crate) fn near_copies_in_test(output: Output, near: &[(String, String)], dataset: &Dataset, data: &Path) {
     if near.is_empty() {
         return;

@@ -71,6 +71,7 @@ pub(super) fn go(
         tell::learnt(output, learnt);
     }
     tell_data::dataset(output, session.dataset(), data, recipe);
+    tell_data::seen_before(output, &session);
     recipe.without_effect(session.dataset()).iter().for_each(|said| output.warn(said));
     let decoded = session.decode();
     bar.finish_and_clear();

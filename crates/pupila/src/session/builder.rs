@@ -5,10 +5,9 @@ use crate::error::{Error, Tried};
 use crate::memory_need::{self, AvailableMemory};
 use crate::shared_data::SharedData;
 use crate::stop_signal::StopSignal;
-use crate::transfer::{Learnt, fitted_in_words};
+use crate::transfer::Learnt;
 use pupila_dataset::{Cache, Split};
 use pupila_engine::thread_pool;
-use pupila_network::Network;
 use pupila_run::{Group, RunFolder};
 use pupila_train::{CheckedRecipe, Fault, ModelCard, RecipeErrors, check_freeze, scan_for};
 use pupila_transforms::Normalization;
@@ -224,7 +223,8 @@ impl SessionBuilder {
             Some(learnt) => recipe.with_sha256(learnt.path().to_owned(), learnt.sha256().to_owned()),
             None => recipe,
         };
-        let learnt = learnt.map(|learnt| begin(&recipe, &network, &dataset.classes, &learnt)).transpose()?;
+        let learnt =
+            learnt.map(|learnt| Beginning::of(&recipe, &network, &dataset.classes, &learnt)).transpose()?;
         let train_images = dataset.indices(Split::Train).len();
         if recipe.train.batch.min(train_images) == 1 && network.normalizes_over_batch_alone() {
             return Err(Error::request(format_args!(
@@ -264,21 +264,4 @@ impl SessionBuilder {
             ran: false,
         })
     }
-}
-
-/// The values that a run begins from: learnt ones where they fit, first values where not.
-fn begin(
-    recipe: &CheckedRecipe,
-    network: &Network,
-    classes: &[String],
-    learnt: &Learnt,
-) -> Result<Beginning, Error> {
-    let initial = recipe.model.init.state(network, recipe.train.seed);
-    let fitted = learnt.fit(network, initial, classes, &recipe.transfer)?;
-    Ok(Beginning {
-        record: learnt.record(&fitted),
-        fitted: fitted_in_words(&fitted),
-        taken: learnt.taken(),
-        values: fitted.state,
-    })
 }

@@ -1,5 +1,6 @@
 //! A recipe with its data, checked, that can be run.
 
+mod beginning;
 mod builder;
 mod decoding;
 mod environment;
@@ -8,6 +9,7 @@ mod naming;
 mod run;
 mod test_copies;
 
+pub use beginning::{Beginning, SeenBefore};
 pub use builder::SessionBuilder;
 pub use decoding::{cache_bound, user_cache};
 pub(crate) use decoding::{decode_for_training, decode_images, training_samples};
@@ -32,10 +34,10 @@ use crate::{describe, source};
 use pupila_dataset::{Cache, Dataset, PixelStatistics, Split};
 use pupila_engine::{CpuBackend, Isa};
 use pupila_loader::{Loader, Order};
-use pupila_network::{Network, StateDict};
+use pupila_network::Network;
 use pupila_run::{
-    Data, Environment, Group, Intervals, Leaks, LearntFrom, RunEnd, RunFolder, RunFolderError, RunLock,
-    RunSummary, Summary, TrainingCopy, leaks_csv, predictions_csv, trained_on,
+    Data, Environment, Group, Intervals, Leaks, RunEnd, RunFolder, RunFolderError, RunLock, RunSummary,
+    Summary, TrainedOn, TrainingCopy, leaks_csv, predictions_csv,
 };
 use pupila_trackers::{DataRecord, RunInfo};
 use pupila_train::{
@@ -127,19 +129,6 @@ impl fmt::Debug for Session {
             .field("recipe", &self.recipe)
             .finish_non_exhaustive()
     }
-}
-
-/// Learnt weights that the run begins from.
-#[derive(Debug, Clone)]
-pub struct Beginning {
-    /// The values of every tensor of the network.
-    pub values: StateDict,
-    /// What is known of them.
-    pub record: LearntFrom,
-    /// What fitted, what did not and why, a sentence each.
-    pub fitted: Vec<String>,
-    /// What was taken as what, a sentence each.
-    pub taken: Vec<String>,
 }
 
 /// A run that goes on in its folder.
@@ -352,7 +341,8 @@ impl Session {
             folder.write_environment(&environment)?;
             let trained = images.samples(&images.positions(Split::Train));
             let contents = trained.iter().map(|&sample| images.dataset.samples[sample].content);
-            folder.write(RunFolder::TRAINED, trained_on(contents))?;
+            let trained = self.with_before(TrainedOn::of(contents));
+            folder.write(RunFolder::TRAINED, trained.to_text())?;
         }
 
         let contents = images.contents();
@@ -456,7 +446,7 @@ impl Session {
         let groups = images.groups(&val_positions);
         let intervals = outcome.predictions.as_ref().map(|of| Intervals::of(of, &classes, groups.as_deref()));
         let near = images.near_copies_in_training(&val_positions).unwrap_or_default();
-        let copies = TrainingCopy::of_each(images.copies_in_training(&val_positions), near);
+        let copies = TrainingCopy::of_each(self.exact_copies(images, &val_positions), near);
         let leaks =
             outcome.predictions.as_ref().and_then(|of| Leaks::of(of, &classes, groups.as_deref(), &copies));
         let summary = self.summary(images, &outcome, (intervals.as_ref(), leaks), &times, memory);

@@ -47,15 +47,19 @@ impl Recipe {
     /// # Errors
     /// All faults.
     pub fn checked(self) -> Result<CheckedRecipe, RecipeErrors> {
-        let default = Recipe::default();
-        let (mine, theirs) = (Value::try_from(&self).ok(), Value::try_from(&default).ok());
+        let changed = self.changed().into_iter();
+        let origins = changed.map(|key| (key, Origin::Code)).collect();
+        CheckedRecipe::new(self, origins, |_| false)
+    }
+
+    /// The keys whose values are not the defaults.
+    pub(super) fn changed(&self) -> Vec<String> {
+        let (mine, theirs) = (Value::try_from(self).ok(), Value::try_from(Recipe::default()).ok());
         let value = |all: &Option<Value>, key: &str| {
             let (section, name) = key.split_once('.')?;
             all.as_ref()?.get(section)?.get(name).cloned()
         };
-        let changed = schema::keys().into_iter().filter(|key| value(&mine, key) != value(&theirs, key));
-        let origins = changed.map(|key| (key, Origin::Code)).collect();
-        CheckedRecipe::new(self, origins, |_| false)
+        schema::keys().into_iter().filter(|key| value(&mine, key) != value(&theirs, key)).collect()
     }
 }
 

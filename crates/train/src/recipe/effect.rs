@@ -6,7 +6,10 @@ use pupila_dataset::{Dataset, Split};
 impl CheckedRecipe {
     /// The keys that were set and have no effect on a run over some data, a sentence each: why, and what to type instead, where anything would.
     pub fn without_effect(&self, dataset: &Dataset) -> Vec<String> {
-        let is_set = |key: &str| self.origin(key) != Origin::Default;
+        // A recipe that the program wrote spells out every default too, and nobody has set those.
+        let changed = self.recipe().changed();
+        let is_set =
+            |key: &str| self.origin(key) != Origin::Default && changed.iter().any(|changed| changed == key);
         let data = &self.data;
         let samples = data.fraction < 1.0 || data.max_per_class.is_some();
         let given = !dataset.val_from_train && data.folds.is_none();
@@ -82,9 +85,27 @@ fn in_words(epochs: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::recipe::{Layers, Setting};
+    use crate::recipe::{CheckedRecipe, Layers, Setting};
     use crate::scan_for;
     use std::path::Path;
+
+    /// The recipe as a run writes it, read again.
+    fn spelled_out(recipe: &CheckedRecipe) -> CheckedRecipe {
+        let file = Some(("recipe.toml".into(), recipe.to_toml()));
+        Layers { file, settings: Vec::new(), learnt: None }.resolve().unwrap()
+    }
+
+    #[test]
+    fn a_value_that_is_the_default_is_not_told() {
+        let given = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/skin");
+        let recipe = CheckedRecipe::default();
+        let text = spelled_out(&recipe).to_toml();
+        for key in ["val_frac", "warmup_start", "mix_p"] {
+            assert!(text.contains(&format!("\n{key} = ")), "{key} is not spelled out: {text}");
+        }
+        let (dataset, _) = scan_for(&recipe, &given, None).unwrap();
+        assert!(spelled_out(&recipe).without_effect(&dataset).is_empty());
+    }
 
     #[test]
     fn what_is_set_and_changes_nothing_is_said() {
@@ -124,6 +145,7 @@ mod tests {
             let recipe = Layers { file: None, settings: settings_of, learnt: None }.resolve().unwrap();
             let (dataset, _) = scan_for(&recipe, data, None).unwrap();
             let said = recipe.without_effect(&dataset);
+            assert_eq!(spelled_out(&recipe).without_effect(&dataset), said, "{settings}");
             assert_eq!(said.len(), usize::from(!words.is_empty()), "{settings}: {said:?}");
             assert!(said.concat().contains(words), "{settings}: {said:?}");
         }

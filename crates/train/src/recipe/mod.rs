@@ -38,7 +38,9 @@ use pupila_backend::OptimizerConfig;
 use pupila_dataset::ScanOptions;
 use pupila_loader::Mixing;
 use pupila_network::ModelConfig;
-use pupila_transforms::{NormalizationError, Pipeline, TransformConfig};
+use pupila_transforms::{
+    NormalizationError, Pipeline, RandomResizedCrop, Shape, Transform as _, TransformConfig,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -341,7 +343,7 @@ impl Recipe {
                         refuse(format!("augment.transforms[{place}].{name}"), why);
                     }
                     if pipeline.output_shape(shape) != Some(shape) {
-                        refuse("augment.transforms".into(), "must give images of the size they take".into());
+                        refuse("augment.transforms".into(), other_size(&pipeline, augment, shape));
                     }
                 }
             }
@@ -478,6 +480,34 @@ impl Recipe {
 /// More images in a step than any memory plan here is made for.
 const MAX_BATCH: usize = 1 << 16;
 
+/// What is wrong with transforms that give images of another size than that of the input, and which change makes them give it.
+fn other_size(pipeline: &Pipeline, augment: &Augment, shape: Shape) -> String {
+    let size = |shape: Shape| Size { height: shape.height as u32, width: shape.width as u32 };
+    let mut said = "must give images of the size they take".to_owned();
+    let made = pipeline.output_shape(shape);
+    if let Some(made) = made {
+        said += &format!(": of size {} they make {}", size(shape), size(made));
+    }
+    let mut remedies = Vec::new();
+    let mut without = augment.transforms.clone();
+    let crops = without.iter_mut().filter(|of| of.name == RandomResizedCrop::NAME);
+    let had_size = crops.filter_map(|crop| crop.parameters.remove("size")).count() > 0;
+    let gives = |pipeline: &Pipeline, shape: Shape| pipeline.output_shape(shape) == Some(shape);
+    if had_size && Pipeline::from_config(&without).is_ok_and(|without| gives(&without, shape)) {
+        remedies.push(format!(
+            "leave `size` out of {}, which then keeps the size of the input",
+            RandomResizedCrop::NAME
+        ));
+    }
+    if let Some(made) = made.filter(|made| gives(pipeline, *made) && pipeline.misfits(*made).is_empty()) {
+        remedies.push(format!("type {}", words::set("input.size", &size(made).to_string())));
+    }
+    if !remedies.is_empty() {
+        said += &format!("; {}", remedies.join(", or "));
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -502,5 +532,52 @@ mod tests {
         let constant = fault("val/top5_accuracy", &[20, 7, 3]).unwrap();
         assert!(constant.contains("is always 1 with 3 classes"), "{constant}");
         assert_eq!(fault("val/macro_auc", &[20, 7]), None);
+    }
+
+    #[test]
+    fn transforms_that_give_another_size_are_refused_with_what_makes_it_fit() {
+        let told = |settings: &str| {
+            let setting = |s: &str| Setting { assignment: s.to_owned(), option: String::new() };
+            let settings = settings.split(';').map(setting).collect();
+            Layers { file: None, settings, learnt: None }.resolve().map_err(|errors| errors.to_string())
+        };
+        let crop = "augment.transforms=[{ random_resized_crop = { size = [48, 40] } }]";
+        for (settings, words) in [
+            (
+                format!("input.size=32;{crop}"),
+                "of size 32 they make [48, 40]; leave `size` out of random_resized_crop, which then keeps the size of the input, or type --set \
+                 'input.size=[48, 40]'",
+            ),
+            (
+                "input.size=64;augment.transforms=[{ center_crop = { height = 28, width = 28 } }]".to_owned(),
+                "of size 64 they make 28; type --set input.size=28",
+            ),
+            (
+                "input.size=32;augment.transforms=[{ pad_if_needed = { min_height = 32, min_width = 32 } }, { random_crop = { height = 28, width = \
+                 28 } }]"
+                    .to_owned(),
+                "of size 32 they make 28; type --set input.size=28",
+            ),
+        ] {
+            let told = told(&settings).unwrap_err();
+            assert!(told.contains(words), "{settings}: {told}");
+        }
+        // What is said to be typed is taken.
+        assert!(told(&format!("input.size=[48, 40];{crop}")).is_ok());
+        assert!(told("input.size=32;augment.transforms=[{ random_resized_crop = {} }]").is_ok());
+    }
+
+    #[test]
+    fn recipes_of_this_repository_can_be_run_at_another_size() {
+        for name in ["caltech_95", "caltech_few", "caltech_gray", "label_errors"] {
+            let path = format!("{}/../../recipes/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&path).unwrap();
+            for size in [32, 64, 96] {
+                let of_size = Setting { assignment: format!("input.size={size}"), option: String::new() };
+                let file = Some((path.clone().into(), text.clone()));
+                let recipe = Layers { file, settings: vec![of_size], learnt: None }.resolve();
+                recipe.unwrap_or_else(|errors| panic!("{name} at {size}: {errors}"));
+            }
+        }
     }
 }

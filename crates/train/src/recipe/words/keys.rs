@@ -1,6 +1,7 @@
 //! Keys by other names, and what to say of names that no key has.
 
 use super::super::schema;
+use super::said::Said;
 use super::spanish::SPANISH;
 use super::{elsewhere, near, only, plain, transforms};
 use toml::Value;
@@ -68,11 +69,25 @@ pub fn answer(name: &str, value: Option<&str>) -> Option<String> {
         return Some(said.told(value));
     }
     let whole = plain(name);
-    if matches!(whole.as_str(), "loss" | "lossname" | "losstype" | "lossfunction" | "lossfn" | "criterion") {
+    if matches!(
+        whole.as_str(),
+        "loss"
+            | "lossname"
+            | "losstype"
+            | "lossfunction"
+            | "lossfn"
+            | "criterion"
+            | "perdida"
+            | "perdidas"
+            | "funcionperdida"
+            | "funciondeperdida"
+    ) {
         return Some(
-            "the loss is cross-entropy, that of classification, and there is no other: leave it out ([loss] has \
-             label_smoothing, class_weights)"
-                .to_owned(),
+            Said(
+                "the loss is cross-entropy, that of classification, and there is no other: leave it out; it is changed by [loss.label_smoothing]=0.1 and \
+                 [loss.class_weights]=balanced",
+            )
+            .told(None),
         );
     }
     let transform = transforms::transform(&bare)?;

@@ -17,6 +17,7 @@ mod values;
 
 pub(super) use keys::{about_key, same_elsewhere, where_it_belongs};
 pub use keys::{answer, key, meant};
+pub(super) use proposal::set;
 pub use proposal::{off, setting, value_of};
 pub(super) use values::{about_line, about_name, about_value, value};
 
@@ -137,6 +138,12 @@ mod tests {
             ("input.channels=gray", "input.channels=1"),
             ("channels=RGB", "input.channels=3"),
             ("size=32x32", "input.size=32"),
+            ("data.k=5", "data.folds=5"),
+            ("data.sampler=WeightedRandomSampler", "data.sampler=\"balanced\""),
+            ("sampler=weighted", "data.sampler=\"balanced\""),
+            ("gradient_clipping=0.5", "train.clip_norm=0.5"),
+            ("train.grad_clipping=2.0", "train.clip_norm=2.0"),
+            ("input.channels=grises", "input.channels=1"),
             ("k_folds=5", "data.folds=5"),
             ("units=64", "model.hidden=[64]"),
             ("val=0.3", "data.val_frac=0.3"),
@@ -238,6 +245,26 @@ mod tests {
             ("train.monitor=nonsense", "such as val/loss or val/macro_f1, got `nonsense`"),
             ("loss.name=mse", "the loss is cross-entropy"),
             ("loss=focal", "the loss is cross-entropy"),
+            ("perdida=mse", "the loss is cross-entropy"),
+            ("loss.name=hinge", "--set loss.label_smoothing=0.1 and --set loss.class_weights=balanced"),
+            ("callbacks=EarlyStopping", "--set early_stopping.patience=5 ends a run early"),
+            ("train.callbacks=[\"ReduceLROnPlateau\"]", "--set schedule.name=plateau lowers"),
+            (
+                "augment.policy=imagenet",
+                "--set augment.transforms=trivial_augment or --set augment.transforms=rand_augment",
+            ),
+            ("model.conv_layers=3", "--set model.name=cnn --set model.filters=16,32,64"),
+            ("n_conv_layers=3", "--set model.name=cnn --set model.filters=16,32,64"),
+            (
+                "data.normalize=zscore",
+                "of the training images by --set data.normalize=data, of each image by",
+            ),
+            ("normalize=StandardScaler", "of ImageNet by --set data.normalize=imagenet"),
+            ("data.normalize=rescale", "from 0 to 1 by --set data.normalize=none"),
+            ("grises=true", "--set input.channels=1 is gray"),
+            ("gradient_clipping=true", "needs a value: type --set train.clip_norm=1.0"),
+            ("pos_weight=3", "--set loss.class_weights=balanced"),
+            ("loss.pos_weight=[1, 3]", "--set loss.class_weights=balanced"),
             ("train.epochs=-5", "train.epochs = -5: must not be negative"),
             ("epochs=-5", "train.epochs = -5: must not be negative"),
             ("model.dropout", "expected KEY=VALUE: type --set model.dropout=VALUE"),

@@ -34,6 +34,11 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("loss.class_weights", "auto", "balanced"),
     ("loss.class_weights", "inverse", "balanced"),
     ("data.sampler", "random", "shuffle"),
+    ("data.sampler", "weightedrandomsampler", "balanced"),
+    ("data.sampler", "weightedrandom", "balanced"),
+    ("data.sampler", "weighted", "balanced"),
+    ("data.sampler", "classbalanced", "balanced"),
+    ("data.sampler", "randomsampler", "shuffle"),
     ("data.sampler", "oversampling", "oversample"),
     ("data.sampler", "undersampling", "undersample"),
     ("model.activation", "swish", "silu"),
@@ -42,6 +47,8 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("input.channels", "grayscale", "1"),
     ("input.channels", "greyscale", "1"),
     ("input.channels", "gris", "1"),
+    ("input.channels", "grises", "1"),
+    ("input.channels", "escaladegrises", "1"),
     ("input.channels", "color", "3"),
     ("input.channels", "colour", "3"),
     ("input.channels", "rgb", "3"),
@@ -108,6 +115,17 @@ const ABSENT: &[(&str, &[&str], &str)] = &[
         "optimizer.name",
         &["nesterov", "nag"],
         "it is a key of sgd: [optimizer.name]=sgd [optimizer.momentum]=0.9 [optimizer.nesterov]=true",
+    ),
+    (
+        "data.normalize",
+        &["zscore", "standard", "standardscaler", "standardize", "meanstd", "zscoring"],
+        "mean and deviation are those of the training images by [data.normalize]=data, of each image by [data.normalize]=image, of ImageNet by \
+         [data.normalize]=imagenet",
+    ),
+    (
+        "data.normalize",
+        &["minmaxscaler", "unit", "rescale", "rescaling"],
+        "pixels are from 0 to 1 by [data.normalize]=none, and from the lowest value of each image to its highest by [data.normalize]=min_max",
     ),
     (
         "model.name",

@@ -126,7 +126,18 @@ const NEAR: &[(&[&str], &str)] = &[
         "both stand in one key: [data.normalize]={ mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] }",
     ),
     (
-        &["colormode", "grayscale", "gray", "greyscale", "color", "rgb"],
+        &[
+            "colormode",
+            "grayscale",
+            "gray",
+            "greyscale",
+            "color",
+            "rgb",
+            "gris",
+            "grises",
+            "escaladegrises",
+            "escaladegris",
+        ],
         "[input.channels]=1 is gray, 3 is color",
     ),
     (
@@ -189,7 +200,33 @@ const NEAR: &[(&[&str], &str)] = &[
     ),
     (&["verbose", "loglevel", "verbosity"], "--verbose shows more"),
     (
-        &["logger", "reportto", "wandb", "usewandb", "callbacks"],
+        &["callbacks", "callback"],
+        "what callbacks do are keys: [early_stopping.patience]=5 ends a run early, [schedule.name]=plateau lowers the learning rate, the best epoch's model is \
+         always kept, by [train.monitor]=val/loss, and [tracking.mlflow]=http://HOST:5000 records a run",
+    ),
+    (
+        &["policy", "augpolicy", "augmentpolicy"],
+        "a policy is a transform: [augment.transforms]=trivial_augment or [augment.transforms]=rand_augment",
+    ),
+    (
+        &[
+            "convlayers",
+            "nconvlayers",
+            "numconvlayers",
+            "nconv",
+            "convs",
+            "convolutions",
+            "convchannels",
+            "convfilters",
+        ],
+        "each number in a list is a convolution with so many channels: [model.name]=cnn [model.filters]=16,32,64",
+    ),
+    (
+        &["posweight", "scaleposweight", "weightperclass", "minorityweight"],
+        "the errors of rare classes count for more by [loss.class_weights]=balanced, or by a table with the weight of each class",
+    ),
+    (
+        &["logger", "reportto", "wandb", "usewandb"],
         "where a run is recorded: [tracking.tensorboard]=true, [tracking.mlflow]=http://HOST:5000, [tracking.report]=true",
     ),
     (

@@ -51,7 +51,7 @@ const NEEDS: &[(&str, &[&str])] = &[
 ];
 
 /// A setting as it is typed: in quotes where a shell would read its signs.
-pub(super) fn set(key: &str, value: &str) -> String {
+pub(in super::super) fn set(key: &str, value: &str) -> String {
     let setting = format!("{key}={value}");
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./=:,-+%".contains(c);
     match setting.chars().all(is_plain) {

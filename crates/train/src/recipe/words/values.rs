@@ -166,6 +166,9 @@ pub(in super::super) fn about_name(key: &str, value: &Value) -> Option<String> {
 
 /// What to say of a value that a key does not take, with the line to type.
 pub(in super::super) fn about_value(key: &str, value: &Value) -> Option<String> {
+    if let Some(said) = about_name(key, value) {
+        return Some(said);
+    }
     let type_it = |value: &str| format!("type --set '{key}={value}'");
     match (key, value) {
         (key, off) if is_off(off) && !key.starts_with("model.init") => {
