@@ -146,6 +146,34 @@ fn augment_shows_inputs_of_what_is_kept() {
 }
 
 #[test]
+fn a_crop_that_kept_images_are_too_small_for_is_told_before_training() {
+    let sandbox = Sandbox::new();
+    let data = data(&sandbox);
+    let train = |side: u32, keep: &str, more: &str| {
+        let crop =
+            format!("augment.transforms=[{{ random_crop = {{ height = {side}, width = 50{more} }} }}]");
+        let keep = format!("input.keep={keep}");
+        let name = format!("{side}{keep}{}", more.len());
+        sandbox.run(&typed(
+            &["train", data.to_str().unwrap(), "--model", "cnn", "--name", &name],
+            &[&crop, &keep],
+        ))
+    };
+    // 70, 83, 96, 109 and 122 rows in turn: of 28 images 12 have fewer than 90. At 48 pixels on the shorter side all are smaller.
+    for (side, keep, count) in [(90, "whole", 12), (130, "whole", 28), (90, "48", 28)] {
+        let ran = train(side, keep, "");
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let said = format!("of {count} of 28 training images as they are kept");
+        assert!(ran.stderr.contains(&said) && ran.stderr.contains("pad_if_needed = true"), "{}", ran.stderr);
+        assert!(!sandbox.path("runs").exists());
+    }
+    for (side, keep, more) in [(40, "whole", ""), (90, "whole", ", pad_if_needed = true")] {
+        let ran = train(side, keep, more);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_bound_of_the_cache_that_is_no_number_is_told() {
     let sandbox = Sandbox::new();
     for bound in ["abc", "0,02", "-1", "nan"] {

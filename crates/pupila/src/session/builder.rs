@@ -205,6 +205,7 @@ impl SessionBuilder {
             ));
         }
         let mut faults: Vec<Fault> = recipe.check_classes(&dataset.classes);
+        faults.extend(recipe.check_kept(&dataset));
         faults.extend(recipe.check_monitor(&dataset.classes, &dataset.class_counts(Split::Val)));
         if !faults.is_empty() {
             return Err(RecipeErrors(faults).into());

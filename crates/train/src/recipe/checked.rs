@@ -2,13 +2,16 @@
 
 use super::{Fault, Monitor, Origin, Recipe, RecipeErrors, schema};
 use pupila_dataset::shown;
+use pupila_dataset::{Dataset, Split, shown_path};
 use pupila_image::{Framing, Image, ImageError};
 use pupila_loader::makes_inputs;
 use pupila_network::architectures;
-use pupila_transforms::{MaskError, Pipeline, RandomResizedCrop, SampleKey, Transform, TransformConfig};
+use pupila_transforms::{
+    MaskError, Pipeline, RandomResizedCrop, SampleKey, Shape, Transform, TransformConfig,
+};
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Value;
 
@@ -73,7 +76,7 @@ impl CheckedRecipe {
         // Spelled out, so that a later change of a default does not alter what this recipe means.
         recipe.model = architectures::resolve(&recipe.model).unwrap_or(recipe.model);
         if recipe.input.rule().keeps() {
-            let pupila_transforms::Shape { height, width, .. } = recipe.input.shape();
+            let Shape { height, width, .. } = recipe.input.shape();
             for transform in
                 recipe.augment.transforms.iter_mut().filter(|t| t.name == RandomResizedCrop::NAME)
             {
@@ -192,6 +195,34 @@ impl CheckedRecipe {
             Some(framing) => (framing.input(&image), framing.mask(&mask)),
             None => (image, mask),
         })
+    }
+
+    /// Transforms that training images are too small for, at the size at which they are kept: each with how many, and the first of them.
+    pub fn check_kept(&self, dataset: &Dataset) -> Vec<Fault> {
+        let rule = self.input.rule();
+        if !rule.keeps() {
+            return Vec::new();
+        }
+        let train = dataset.indices(Split::Train);
+        let mut found: BTreeMap<usize, (String, usize, &Path)> = BTreeMap::new();
+        for sample in train.iter().map(|&at| &dataset.samples[at]) {
+            let [height, width] = rule.kept_size([sample.height, sample.width]).map(|side| side as usize);
+            let shape = Shape { height, width, channels: usize::from(rule.channels) };
+            // Of a bad image no size is known.
+            for (place, why) in if height * width > 0 { self.pipeline.misfits(shape) } else { Vec::new() } {
+                found.entry(place).or_insert((why, 0, &sample.path)).1 += 1;
+            }
+        }
+        let fault = |(place, (why, count, first)): (usize, (String, usize, &Path))| {
+            let name = self.augment.transforms.get(place).map_or("", |of| of.name.as_str());
+            let message = format!(
+                "{why}; so it is of {count} of {} training images as they are kept (input.keep), such as {}",
+                train.len(),
+                shown_path(first)
+            );
+            Fault::new(format!("augment.transforms[{place}].{name}"), message)
+        };
+        found.into_iter().map(fault).collect()
     }
 
     /// What makes an input of a varied image; none where it is one already.
