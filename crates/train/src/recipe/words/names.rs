@@ -36,7 +36,6 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("data.sampler", "random", "shuffle"),
     ("data.sampler", "weightedrandomsampler", "balanced"),
     ("data.sampler", "weightedrandom", "balanced"),
-    ("data.sampler", "weighted", "balanced"),
     ("data.sampler", "classbalanced", "balanced"),
     ("data.sampler", "randomsampler", "shuffle"),
     ("data.sampler", "oversampling", "oversample"),
