@@ -8,7 +8,7 @@ use pupila_train::MOST_COMPARED;
 
 impl Session {
     /// The test images that are nearly the same as training images and no exact copies, each with the training image. None where the data have no test
-    /// images, or these are not compared (see [`Images::near_copies_of`]). The test images are read for it; nothing is judged by them.
+    /// images, or these are not compared (see [`near_copies_of`](pupila_train::Images::near_copies_of)). The test images are read for it; nothing is judged by them.
     ///
     /// # Errors
     /// The images are not decoded yet, or the stop signal.
