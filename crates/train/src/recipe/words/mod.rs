@@ -140,7 +140,7 @@ mod tests {
             ("size=32x32", "input.size=32"),
             ("data.k=5", "data.folds=5"),
             ("data.sampler=WeightedRandomSampler", "data.sampler=\"balanced\""),
-            ("sampler=weighted", "data.sampler=\"balanced\""),
+            ("sampler=WeightedRandomSampler", "data.sampler=\"balanced\""),
             ("gradient_clipping=0.5", "train.clip_norm=0.5"),
             ("train.grad_clipping=2.0", "train.clip_norm=2.0"),
             ("input.channels=grises", "input.channels=1"),
