@@ -90,7 +90,7 @@ def test_a_pickle(program, tmp_path, make):
 @pytest.mark.parametrize("low, high, kind", [(0, 4000, "uint16"), (0, 65535, "uint16"), (-1024, 3071, "float32"), (-1, 1, "float32")])
 @pytest.mark.parametrize("one_file", [True, False])
 def test_arrays_of_another_range(program, tmp_path, low, high, kind, one_file):
-    folder = tmp_path / "my arrays"
+    folder = tmp_path / "it's my arrays"
     folder.mkdir()
     images = np.linspace(low, high, 12 * 64).reshape(12, 8, 8).astype(kind)
     labels = np.arange(12) % 2

@@ -64,7 +64,7 @@ fn python(program: &str) -> String {
 }
 
 /// A path as a string of Python that stands between double quotes of a shell.
-fn literal(path: &Path) -> String {
+pub(crate) fn literal(path: &Path) -> String {
     let escape = |c: char| match c {
         '\'' | '"' | '\\' | '$' | '`' => format!("\\\\x{:02x}", u32::from(c)),
         c => crate::shown(&c.to_string()),

@@ -9,6 +9,7 @@ use super::super::labels::Label;
 use super::npy::{Array, NoImages};
 use super::roles::{Role, Roles, role, without_split};
 use super::{Arrays, Contents, MAX_BYTES, Part};
+use crate::error::formats::literal;
 use crate::files;
 use crate::scan::manifest::{HOW_NONE, Wanted, without_label};
 use crate::{Form, Layout, Notice, ScanError, Split, Taken};
@@ -182,9 +183,9 @@ fn scaled(array: &Named, fault: NoImages) -> String {
     let (above, file) = (array.path.parent().unwrap_or(&array.path), &array.path);
     let line = match is_array_file(above) {
         true => format!(
-            "import numpy; d = numpy.load('{}'); numpy.savez('{}', **{{k: {} if d[k].ndim == {rank} else d[k] for k in d.files}})",
-            above.display(),
-            above.with_extension("8bit.npz").display(),
+            "import numpy; d = numpy.load({}); numpy.savez({}, **{{k: {} if d[k].ndim == {rank} else d[k] for k in d.files}})",
+            literal(above),
+            literal(&above.with_extension("8bit.npz")),
             each("d[k]"),
         ),
         false => {
@@ -192,11 +193,11 @@ fn scaled(array: &Named, fault: NoImages) -> String {
                 file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let out = folder.join("8bit");
             format!(
-                "import numpy, pathlib; o = pathlib.Path('{}'); o.mkdir(exist_ok=True); [numpy.save(o / p.name, {} if a.ndim == {rank} else a) for p \
-                 in pathlib.Path('{}').glob('*.npy') for a in [numpy.load(p)]]",
-                out.display(),
+                "import numpy, pathlib; o = pathlib.Path({}); o.mkdir(exist_ok=True); [numpy.save(o / p.name, {} if a.ndim == {rank} else a) for p \
+                 in pathlib.Path({}).glob('*.npy') for a in [numpy.load(p)]]",
+                literal(&out),
                 each("a"),
-                folder.display()
+                literal(folder)
             )
         }
     };

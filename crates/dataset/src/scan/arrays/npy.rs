@@ -343,7 +343,7 @@ impl Array {
         let float = matches!(self.kind, Kind::Float(_));
         if low < 0.0 || high > 255.0 || (!whole && high > ABOUT_ONE && high < SURE) {
             let reason = format!(
-                "its values go from {low} to {high}, and pixels from 0 to 255, or from 0 to 1; input.white is heeded within these alone: save it \
+                "its values go from {low} to {high}, and pixels from 0 to 255, or from 0 to 1; input.white applies to files alone: save it \
                  as it was before it was normalised, or scaled"
             );
             return Err(NoImages { reason, range: Some((low, high)) });
