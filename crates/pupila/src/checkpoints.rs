@@ -10,6 +10,7 @@ use pupila_train::{
 };
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -236,6 +237,12 @@ impl Checkpoints {
         self.folder.bytes()
     }
 
+    /// Removes those before the newest: a full disk has no room for what matters more. Whether there were any.
+    pub(crate) fn make_room(&mut self) -> bool {
+        self.wait();
+        self.folder.thin(&SystemDisk)
+    }
+
     /// Removes all of them.
     pub(crate) fn remove(&mut self) {
         self.wait();
@@ -288,7 +295,6 @@ impl StateSize {
             moments: (0..self.moments).map(|_| values()).collect(),
             ..OptimizerState::default()
         });
-        state.best.values.trained = values();
         if self.has_average {
             state.average.trained = values();
         }
@@ -301,6 +307,8 @@ impl Job {
     fn write(self, folder: &CheckpointFolder) -> (Result<u64, Failure>, LoopState) {
         let Job { mut checkpoint, positions, keep } = self;
         let written = Job::write_to(folder, &mut checkpoint, positions, keep);
+        // The loop's own, whose memory it uses again once nobody else has them.
+        checkpoint.state.best.values = Arc::default();
         (written, checkpoint.state)
     }
 

@@ -103,7 +103,7 @@ pub use pupila_train::{
     Begin, CheckedRecipe, EpochRecord, Finding, Look, Observer, Outcome, Preparation, Ready, Recipe,
     StepRecord, Stop, Views,
 };
-pub use resume::{Resumption, ResumptionOptions, can_be_trained_on};
+pub use resume::{Resumption, ResumptionOptions, can_be_trained_on, lost_files};
 pub use search::Search;
 pub use session::{
     Beginning, FirstStep, IntoChecked, Prepared, Progress, Run, SeenBefore, Session, SessionBuilder,

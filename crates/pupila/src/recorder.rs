@@ -98,6 +98,24 @@ impl<'a> Recorder<'a> {
         written
     }
 
+    /// The same at the end, where the model is worth more than the checkpoints before the last.
+    pub(crate) fn save_last(&mut self, engine: &dyn Backend, epoch: u32) -> Result<(), ModelFileError> {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let full = match self.save(engine, epoch) {
+            Err(ModelFileError::Io { path, source })
+                if matches!(source.kind(), StorageFull | QuotaExceeded) =>
+            {
+                ModelFileError::Io { path, source }
+            }
+            saved => return saved,
+        };
+        if !self.checkpoints.make_room() {
+            return Err(full);
+        }
+        self.observer.note(&format!("{full}: the checkpoints before the last were removed for it"));
+        self.save(engine, epoch)
+    }
+
     /// Writes the best model so far, if there is a better one than on disk and it is time. A failure is told at the end, when it
     /// is final.
     fn save_best(&mut self, look: &mut Look<'_>) {

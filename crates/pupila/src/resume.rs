@@ -9,11 +9,11 @@ use crate::session::{GoingOn, Session, SessionBuilder, canonical};
 use crate::transfer::Learnt;
 use pupila_engine::Isa;
 use pupila_run::{
-    CheckpointFolder, Data, Ending, Environment, RunEnd, RunFileError, RunFolder, RunLock, Summary,
-    SystemDisk,
+    CheckpointFolder, Data, Ending, Environment, FittedHead, RunEnd, RunFileError, RunFolder, RunLock,
+    Summary, SystemDisk,
 };
 use pupila_trackers::mlflow::rewind;
-use pupila_train::{CheckedRecipe, Checkpoint, Fault, Layers, RecipeErrors, Setting, flat_recipe};
+use pupila_train::{CheckedRecipe, Checkpoint, Fault, Layers, ModelFile, RecipeErrors, Setting, flat_recipe};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -537,4 +537,29 @@ pub fn can_be_trained_on(run: &Path) -> Result<bool, Error> {
     let is_planned = matches!(recipe.schedule.name.as_str(), "cosine" | "one_cycle");
     let is_kept = !CheckpointFolder::of(folder.path()).files().is_empty();
     Ok(status == RunEnd::Completed && !is_planned && !recipe.transfer.fits_head() && is_kept)
+}
+
+/// What is gone or damaged of the files that a run has left that has ended: a sentence for each.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn lost_files(run: &Path) -> Result<Vec<String>, Error> {
+    let folder = RunFolder::open(run)?;
+    let Some(Summary::Run(summary)) = folder.summary()? else { return Ok(Vec::new()) };
+    let (model, mut lost) = (folder.file(RunFolder::MODEL), Vec::new());
+    // Neighbours vote without a network.
+    if summary.best_epoch.is_some() && !matches!(summary.head, Some(FittedHead::Knn { .. })) {
+        match ModelFile::read(&model) {
+            Ok(_) => {}
+            Err(_) if !model.exists() => {
+                lost.push(format!(
+                    "it has no model any more ({}): what was trained is gone",
+                    RunFolder::MODEL
+                ));
+            }
+            Err(error) => lost.push(format!("its model cannot be read: {error}")),
+        }
+    }
+    lost.extend(folder.lost()?.into_iter().map(|(path, what)| format!("{} {what}", path.display())));
+    Ok(lost)
 }

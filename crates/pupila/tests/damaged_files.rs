@@ -247,3 +247,69 @@ fn what_is_sent_of_a_damaged_folder_is_told() {
         assert!(told.contains(words), "{words}: {told}");
     }
 }
+
+#[test]
+fn a_run_that_has_ended_says_what_is_gone_of_it_when_it_is_to_go_on() {
+    let world = world();
+    let (run, intact) = (world.path("runs/x"), world.path("intact"));
+    fs::rename(&run, &intact).unwrap();
+    copy(&intact, &run);
+    let whole = said(&world.resume("runs/x", 1, None));
+    assert!(whole.contains("has ended") && !whole.contains("another --name"), "{whole}");
+    let mut files: Vec<String> = fs::read_dir(&intact)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| RunFolder::RESULTS.contains(&name.as_str()) || name.starts_with(RunFolder::EVENTS))
+        .collect();
+    assert!(files.len() >= 8, "{files:?}");
+    files.push(RunFolder::MODEL.to_owned());
+    let mut told = 0;
+    for file in &files {
+        for how in ["missing", "empty"] {
+            // Which names TensorBoard's files had is in no other.
+            if how == "missing" && file.starts_with(RunFolder::EVENTS) {
+                continue;
+            }
+            copy(&intact, &run);
+            damage(&run.join(file), how);
+            let output = world.resume("runs/x", 1, None);
+            let said = said(&output);
+            assert!(said.contains(file.as_str()), "{file} {how}:\n{said}");
+            told += usize::from(output.status.success() && said.contains("another --name"));
+        }
+    }
+    assert!(told > 10, "{told}");
+}
+
+#[test]
+fn a_study_says_which_damaged_runs_it_makes_again() {
+    let world = World::new();
+    let study = || {
+        let file =
+            ["study", "study.toml", "data", "--name", "s", "--runs", "runs", "--seeds", "2", "--jobs", "1"];
+        let small =
+            ["--epochs", "1", "--size", "8", "--set", "model.hidden=[4]", "--set", "tracking.report=false"];
+        world.pupila(None, &[&file[..], &small].concat())
+    };
+    fs::write(
+        world.path("study.toml"),
+        "baseline = \"a\"\n[variants.a]\n\"model.dropout\" = 0.0\n[variants.b]\n\"model.dropout\" = 0.3\n",
+    )
+    .unwrap();
+    is_ok(&study(), "whole");
+    let whole = said(&study());
+    assert!(!whole.contains("made again"), "{whole}");
+    let entries = fs::read_dir(world.path("runs/s")).unwrap().map(|entry| entry.unwrap().path());
+    let mut runs: Vec<_> = entries.filter(|path| path.join(RunFolder::SUMMARY).is_file()).collect();
+    runs.sort();
+    assert_eq!(runs.len(), 4);
+    for (run, file) in [(&runs[0], RunFolder::SUMMARY), (&runs[3], RunFolder::METRICS)] {
+        damage(&run.join(file), "empty");
+        let output = study();
+        is_ok(&output, file);
+        let said = said(&output);
+        let line = said.lines().find(|line| line.contains("it is made again")).unwrap_or_default();
+        let name = run.file_name().unwrap().to_str().unwrap();
+        assert!(line.contains(name) && line.contains(file), "{said}");
+    }
+}

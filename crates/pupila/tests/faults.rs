@@ -40,12 +40,28 @@ impl World {
 
     /// Trains `RUNS/tiny` anew.
     fn train(&self, runs: &str, cache: &str, fault: Option<&str>) -> (Output, String) {
+        let options =
+            ["--epochs", "2", "--batch", "4", "--set", "model.hidden=[4]", "--set", "checkpoint.steps=2"];
+        self.train_with(runs, cache, fault, &options)
+    }
+
+    /// The same, with these options.
+    fn train_with(&self, runs: &str, cache: &str, fault: Option<&str>, more: &[&str]) -> (Output, String) {
         let _ = fs::remove_dir_all(self.path(runs).join("tiny"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_pupila"));
         command.args([
-            "train", "data", "--runs", runs, "--name", "tiny", "--epochs", "2", "--size", "8", "--batch", "4",
+            "train",
+            "data",
+            "--runs",
+            runs,
+            "--name",
+            "tiny",
+            "--size",
+            "8",
+            "--set",
+            "model.name=mlp",
         ]);
-        command.args(["--set", "model.name=mlp", "--set", "model.hidden=[4]", "--set", "checkpoint.steps=2"]);
+        command.args(more);
         command.current_dir(&self.folder).env("PUPILA_CACHE_DIR", self.path(cache));
         command.env("PUPILA_STATE_DIR", self.path("state")).env_remove("MLFLOW_TRACKING_URI");
         command.env_remove("PUPILA_TEST_FAULT");
@@ -161,4 +177,39 @@ fn a_full_disk_is_told_and_a_full_cache_costs_time_alone() {
             output.status
         );
     }
+}
+
+#[test]
+fn on_a_full_disk_the_model_takes_the_room_of_old_checkpoints() {
+    let world = World::new("room");
+    // A single epoch: no model is written before the end.
+    let options: Vec<&str> =
+        "--epochs 1 --batch 1 --set model.hidden=[512] --set checkpoint.steps=1 --set tracking.report=false \
+         --set tracking.tensorboard=false"
+            .split_whitespace()
+            .collect();
+    let kept = [&options[..], &["--set", "checkpoint.keep_final=true"]].concat();
+    let (output, said) = world.train_with("runs", "cache", None, &kept);
+    assert!(output.status.success(), "{said}");
+    let run = world.path("runs/tiny");
+    let model = fs::read(run.join("best.safetensors")).unwrap();
+    let last = fs::read_dir(run.join("checkpoints")).unwrap().next().unwrap().unwrap().path();
+    // The best values are in none before the epoch's end.
+    let checkpoint = fs::metadata(last).unwrap().len() as usize - model.len();
+    // Two checkpoints have room, a third has none, nor has the model.
+    let room = 2 * checkpoint + model.len() / 2;
+    let Some(_runs) = Small::mount(world.path("full-runs"), &format!("{}k", room / 1024)) else {
+        println!("skipped: only root may mount a small file system");
+        return;
+    };
+    let (output, said) = world.train_with("full-runs", "cache", None, &options);
+    assert!(output.status.success(), "{said}");
+    for words in [
+        "a checkpoint could not be written",
+        "No space left on device",
+        "the checkpoints before the last were removed",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(fs::read(world.path("full-runs/tiny/best.safetensors")).unwrap(), model);
 }

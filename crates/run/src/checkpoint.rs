@@ -290,6 +290,14 @@ impl CheckpointFolder {
         Ok(bytes)
     }
 
+    /// Removes all but the newest, where that is whole. Whether any was removed.
+    pub fn thin(&self, disk: &dyn Disk) -> bool {
+        let mut files = self.files();
+        let is_whole = files.pop().is_some_and(|newest| CheckpointFile::read(&newest).is_ok());
+        let removed = files.iter().filter(|file| is_whole && disk.remove(file).is_ok());
+        removed.count() > 0
+    }
+
     /// Removes all of them, what a killed process has left of one too, and the folder.
     ///
     /// # Errors

@@ -11,7 +11,8 @@ use crate::run_end::RunEnd;
 use crate::summary::Summary;
 use pupila_metrics::Predictions;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// An epoch, from 1, and its values by tags such as `val/loss`; NaN where undefined.
 pub type EpochValues = (u32, Vec<(String, f64)>);
@@ -286,6 +287,32 @@ impl RunFolder {
             true => Ok(Ending::Whole),
             false => lacks(RunFolder::METRICS, "does not have the best epoch"),
         }
+    }
+
+    /// The files that the run has left by its record, and are empty or not there since, and what is wrong with each. Its model is none of them.
+    ///
+    /// # Errors
+    /// `metrics.jsonl` cannot be read.
+    pub fn lost(&self) -> Result<Vec<(PathBuf, &'static str)>, RunFileError> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        for record in self.records()? {
+            if let Record::Artifact { path, .. } = record {
+                files.push(self.file(&path));
+            }
+        }
+        let entries = fs::read_dir(self.path()).into_iter().flatten().flatten();
+        let is_of_board =
+            |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(RunFolder::EVENTS);
+        files.extend(entries.filter(is_of_board).map(|entry| entry.path()));
+        files.sort();
+        // A run that went on has written its record's end again.
+        files.dedup();
+        let wrong = |path: PathBuf| match fs::metadata(&path) {
+            Ok(file) if file.len() > 0 => None,
+            Ok(_) => Some((path, "is empty")),
+            Err(_) => Some((path, "is not there any more")),
+        };
+        Ok(files.into_iter().filter_map(wrong).collect())
     }
 
     /// The lines of `metrics.jsonl`; none where it isn't there.

@@ -2,6 +2,7 @@
 
 use crate::recipe::{EarlyStopping, Monitor};
 use pupila_backend::{Backend, Snapshot};
+use std::sync::Arc;
 
 /// Keeps the values of the best epoch by a monitored metric.
 #[derive(Debug)]
@@ -22,14 +23,14 @@ pub struct BestState {
     pub reference: f64,
     /// Epochs without an improvement.
     pub waited: u32,
-    /// The best epoch's values.
-    pub values: Snapshot<f32>,
+    /// The best epoch's values. A checkpoint shares them: they change at the end of an epoch alone.
+    pub values: Arc<Snapshot<f32>>,
 }
 
 impl Default for BestState {
     /// Before the first epoch.
     fn default() -> Self {
-        BestState { best: None, reference: f64::NAN, waited: 0, values: Snapshot::default() }
+        BestState { best: None, reference: f64::NAN, waited: 0, values: Arc::default() }
     }
 }
 
@@ -60,7 +61,10 @@ impl Best {
         let better = self.state.best.is_none_or(|(_, best)| self.monitor.improves(metric, best, 0.0));
         if better {
             self.state.best = Some((epoch, metric));
-            engine.save_to(&mut self.state.values);
+            // A checkpoint that is still being written keeps those before.
+            let mut values = Arc::get_mut(&mut self.state.values).map(std::mem::take).unwrap_or_default();
+            engine.save_to(&mut values);
+            self.state.values = Arc::new(values);
         }
         better
     }
@@ -148,6 +152,23 @@ mod tests {
         behind.resume(before.state());
         assert!(!behind.exhausted() && !behind.offer(3, &[("loss", 1.5)], &engine));
         assert!(behind.exhausted() && behind.state().best == Some((1, 1.0)));
+    }
+
+    #[test]
+    fn a_state_keeps_the_best_values_of_its_time() {
+        let config = ModelConfig { hidden: Some(vec![]), ..ModelConfig::default() };
+        let network = architectures::build(&config, Shape::Vector(1), 2).unwrap();
+        let mut engine = CpuBackend::new(&network, 1, false);
+        let mut best =
+            Best::new(Monitor::parse("val/loss").unwrap(), &EarlyStopping { patience: None, min_delta: 0.0 });
+        let mut offered = |value, loss| {
+            engine.engine_mut().values_mut()[0] = value;
+            best.offer(1, &[("loss", loss)], &engine);
+            best.state().clone()
+        };
+        let (early, worse, better) = (offered(1.0, 3.0), offered(2.0, 4.0), offered(3.0, 2.0));
+        assert_eq!([&early, &worse, &better].map(|state| state.values.trained[0]), [1.0, 1.0, 3.0]);
+        assert!(Arc::ptr_eq(&early.values, &worse.values));
     }
 
     #[test]

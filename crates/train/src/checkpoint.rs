@@ -321,7 +321,7 @@ impl Checkpoint {
                 best: header.best.map(|(epoch, value)| (epoch, value.0)),
                 reference: header.reference.0,
                 waited: header.waited,
-                values: best_values,
+                values: Arc::new(best_values),
             },
             diagnosis: DiagnosisState::new(sample, header.predicted, header.actual, grades, header.findings),
             epochs,

@@ -21,6 +21,7 @@ use pupila_metrics::{Predictions, PredictionsError, summary};
 use pupila_network::{Network, StateDict, StateError};
 use pupila_run::FittedHead;
 use pupila_trackers::{Event, RunEnd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What to train on what.
@@ -252,7 +253,7 @@ impl<'a> Training<'a> {
         state.average.clone_from(&self.average);
         let BestState { best, reference, waited, values } = self.best.state();
         (state.best.best, state.best.reference, state.best.waited) = (*best, *reference, *waited);
-        state.best.values.clone_from(values);
+        state.best.values = Arc::clone(values);
         state.diagnosis.clone_from(&self.diagnosis.state);
         state.epochs.clone_from(&self.epochs);
         state.schedule = self.schedule.state();

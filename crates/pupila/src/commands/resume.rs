@@ -53,11 +53,9 @@ fn nothing_to_do(arguments: &cli::Resume, output: Output) -> Result<(), Failure>
         };
         let status = summary.status.name();
         output.say(format_args!("{shown} has ended ({status}), so there is nothing to go on with{more}"));
-        if !folder.file(RunFolder::MODEL).exists() && summary.best_epoch.is_some() {
+        for lost in pupila::lost_files(&arguments.run)? {
             output.warn(format_args!(
-                "it has no model any more ({}): what was trained is gone, and the same command of `pupila train` with another --name trains it \
-                 again, to the same bytes",
-                RunFolder::MODEL
+                "{lost}; the same command of `pupila train` with another --name makes it again, to the same bytes"
             ));
         }
         let mut object = summary.to_json();

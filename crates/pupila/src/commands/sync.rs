@@ -143,9 +143,8 @@ fn tell_damage(folder: &RunFolder, output: Output) {
     let is_empty = |file: &&&str| std::fs::metadata(folder.file(file)).is_ok_and(|file| file.len() == 0);
     for file in RunFolder::RESULTS.iter().filter(is_empty) {
         output.warn(format_args!(
-            "{} is empty, and is sent as it is: put it back from a copy before, or make it again by `pupila resume {}`",
+            "{} is empty, and is sent as it is: put it back from a copy before, or train the run again by its command with another --name",
             folder.file(file).display(),
-            folder.path().display()
         ));
     }
 }

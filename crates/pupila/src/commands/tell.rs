@@ -287,9 +287,11 @@ pub(crate) fn plan(
         return;
     }
     output.heading(format_args!(
-        "Training: {} epochs of {} steps, batch {}, {} at lr {}, seed {}, {} thread{}",
+        "Training: {} epoch{} of {} step{}, batch {}, {} at lr {}, seed {}, {} thread{}",
         train.epochs,
+        if train.epochs == 1 { "" } else { "s" },
         count(steps),
+        if steps == 1 { "" } else { "s" },
         train.batch,
         optimizer.name,
         optimizer.lr,

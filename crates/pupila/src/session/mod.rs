@@ -431,7 +431,7 @@ impl Session {
         // Votes are in no network.
         let votes = recipe.transfer.head == Head::Knn;
         let model_saved = match outcome.best_epoch.filter(|_| !votes) {
-            Some(epoch) => recorder.save(&engine, epoch),
+            Some(epoch) => recorder.save_last(&engine, epoch),
             None => Ok(()),
         };
         let times = Times {

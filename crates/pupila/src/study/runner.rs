@@ -302,6 +302,10 @@ impl Shared<'_> {
         let recipe = study.plan.recipe(place)?;
         let going_on = GoingOn::of(&folder, &recipe).filter(|_| !has_ended(&folder).unwrap_or(true));
         if going_on.is_none() && has_unfinished(&folder)? {
+            if let Ok(Ending::Damaged(what)) = RunFolder::open(&folder).and_then(|folder| folder.ending()) {
+                self.observer
+                    .note(&format!("{name} has ended, and cannot be used: {what}; it is made again"));
+            }
             set_aside(&folder, &study.folder).map_err(Error::io(Tried::Write, &study.folder))?;
             remove_unfinished(&folder)?;
         }
