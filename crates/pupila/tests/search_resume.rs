@@ -158,6 +158,32 @@ fn a_trial_in_a_shared_storage_keeps_its_number_where_it_was_killed_in_this_fold
     assert!(killed("successive_halving", address, &moments) >= 2);
 }
 
+#[test]
+fn a_trial_that_another_machine_has_given_up_goes_on_under_a_new_number() {
+    let world = world();
+    assert!(search(&world, "whole", "none", None, None).status.success());
+    let address = |runs: &str| format!("journal:{}", journal(&world, runs).display());
+    let whole = &plain(trials(&address("whole")))[0];
+    for (runs, step) in [("early", 4), ("middle", 8)] {
+        let output = search(&world, runs, "none", None, Some(&format!("abort@step:{step}")));
+        assert!(output.status.code().is_none(), "{}", said(&output));
+        // What a worker elsewhere does of one that it has not heard of for long.
+        open(&address(runs), "s", Direction::Minimize).unwrap().retry(0, 3, &[]).unwrap();
+        let output = search(&world, runs, "none", None, None);
+        assert!(output.status.success() && said(&output).contains(" goes on from "), "{}", said(&output));
+        let trials = plain(trials(&address(runs)));
+        let (lost, again) = (&trials[0], &trials[1]);
+        assert_eq!(lost.state, State::Fail);
+        assert_eq!(again.system_attributes["retry_history"], serde_json::json!([0]));
+        assert_eq!((&again.params, &again.values), (&whole.params, &whole.values), "{runs}");
+        assert_eq!(again.intermediate, whole.intermediate, "{runs}: each epoch once");
+        let side = |runs: &str| Side { folder: world.path(runs).join("s/trial-0000"), data: "data".into() };
+        let (found, files) = differences(&side(runs), &side("whole")).unwrap();
+        assert!(found.is_empty() && files.len() >= 8, "{runs}: {found:?} {files:?}");
+        assert!(!world.path(runs).join("s/trial-0001").exists(), "{runs}");
+    }
+}
+
 /// What becomes of a run's folder.
 type Damage = fn(PathBuf);
 
