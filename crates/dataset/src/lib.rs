@@ -37,7 +37,7 @@ mod units;
 
 pub use cache::Cache;
 pub use dataset::{Dataset, DuplicateGroup, Form, Purpose};
-pub use error::{BadLine, IdxError, LoadError, ScanError, Skipped, UnknownClass};
+pub use error::{BadLine, IdxError, LayoutError, LoadError, ScanError, Skipped, UnknownClass};
 pub use files::{exists, is_file, read_file, real};
 pub use held::{Gone, Hold, Pixels, Place};
 pub use load::{Loaded, load, load_held};

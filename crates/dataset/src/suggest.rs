@@ -1,5 +1,6 @@
 //! "Did you mean": the known name that a wrong one was probably meant to be.
 
+use crate::Split;
 use crate::similar::quoted;
 
 /// The candidate that is nearest to `name`, if one is near: equal but for case, spaces and punctuation, or within one
@@ -30,6 +31,20 @@ pub(crate) fn toml_string(text: &str) -> String {
     }
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\'', "\\u0027");
     format!("\"{escaped}\"")
+}
+
+/// The setting that names the folders of a split, with `--set` before it; empty where there are none.
+pub(crate) fn folders_line(split: Split, names: &[&str]) -> String {
+    let is_plain = |name: &str| name.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
+    match names {
+        [] => String::new(),
+        [name] if is_plain(name) => format!("--set data.{split}={name}"),
+        [name] => format!("--set 'data.{split}={}'", in_a_shell(name)),
+        names => {
+            let names: Vec<String> = names.iter().map(|name| in_a_shell(name)).collect();
+            format!("--set 'data.{split}=[{}]'", names.join(", "))
+        }
+    }
 }
 
 #[cfg(test)]

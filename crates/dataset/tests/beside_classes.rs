@@ -73,8 +73,11 @@ fn any_number_of_class_folders_that_are_called_as_splits_is_told() {
         data.add_classes(split, &["x", "y"], 3);
     }
     let layout = Layout { val: vec!["validation".into()], test: vec!["test".into()], ..Layout::default() };
-    let before = data.scan().unwrap();
-    assert!(before.notices.iter().any(|notice| matches!(notice, Notice::ClassesLikeSplits { .. })));
+    let text = data.scan().unwrap_err().to_string();
+    assert!(
+        text.contains("for validation or test: --set data.val=validation --set data.test=test; "),
+        "{text}"
+    );
     let dataset = data.scan_by(&by(layout)).unwrap();
     assert_eq!(Split::ALL.map(|split| count(&dataset, split)), [12, 6, 6]);
 }
@@ -86,7 +89,6 @@ fn a_column_that_is_not_called_after_classes_does_not_replace_the_folders() {
         ("image,camera", "camera", ["canon", "nikon"]),
         ("image,quality", "quality", ["good", "bad"]),
         ("image,date", "date", ["2019-01-01", "2020-01-01"]),
-        ("path,patient_id", "patient_id", ["p1", "p2"]),
     ] {
         let data = with_table("metadata.csv", header, |_, i| values[i as usize % 2].to_owned());
         let dataset = data.scan().unwrap();

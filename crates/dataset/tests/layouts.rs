@@ -371,10 +371,4 @@ fn splits_within_the_classes_are_those_of_one_set() {
     things.add_classes("wooden", &["train", "bus"], 4);
     things.add_classes("plastic", &["train", "bus"], 4);
     assert_eq!(things.scan().unwrap().form, Form::ClassFolders);
-    let sites = Data::new();
-    for site in ["site A", "site B"] {
-        sites.add_classes(&format!("{site}/train"), &["x", "y"], 4);
-        sites.add_classes(&format!("{site}/test"), &["x", "y"], 4);
-    }
-    assert_eq!(sites.scan().unwrap().form, Form::ClassFolders);
 }

@@ -247,7 +247,7 @@ fn files_called_as_lists_of_splits_that_are_not_read_are_told() {
         data.add_classes(folder, &["a", "b"], 8);
         data.write(file, "1 0\n2 1\n");
         let dataset = scan(&data.join(folder), &ScanOptions::default(), None).unwrap();
-        let told = |notice: &Notice| matches!(notice, Notice::ListsNotRead { files } if files.len() == 1);
+        let told = |notice: &Notice| matches!(notice, Notice::ListsNotRead { files, .. } if files.len() == 1);
         assert!(dataset.notices.iter().any(told), "{file}: {:?}", dataset.notices);
         assert!(!scan(&data.join(folder), &none(), None).unwrap().notices.iter().any(told));
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod formats;
 mod idx;
+mod layout;
 mod words;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use idx::IdxError;
+pub use layout::LayoutError;
 pub(crate) use words::exclude_line;
 use words::{bad_images, did_you_mean, first_lines, list, no_classes, none_usable, of_classes, split_advice};
 
@@ -431,6 +433,14 @@ pub enum ScanError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The levels of the folders cannot be meant as they would be read.
+    #[error("{path}: {source}", path = shown_path(path))]
+    Layout {
+        /// The root.
+        path: PathBuf,
+        /// What is wrong with them.
+        source: Box<LayoutError>,
     },
     /// An IDX file is wrong.
     #[error("{path}: {source}", path = shown_path(path))]

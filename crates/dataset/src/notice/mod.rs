@@ -15,7 +15,10 @@ use crate::{Skipped, Split};
 
 pub use levels::Levels;
 pub use why_flat::WhyFlat;
-use words::{like_splits, quoted_key, rename_line, set_words, similar_classes, table_beside};
+use words::{
+    group_does, like_splits, lists_not_read, quoted_key, rename_line, set_words, shared_folders,
+    similar_classes, table_beside,
+};
 
 /// One thing worth saying.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +52,30 @@ pub enum Notice {
     SharedFolders {
         /// The folders that were taken for classes.
         folders: Vec<String>,
-        /// The names inside of all of them.
+        /// The folders within that hold those of the same names; each is one of `folders`, or `images` in it and the like.
+        sets: Vec<String>,
+        /// The names inside of most of them.
         shared: Vec<String>,
+    },
+    /// Folders within class folders that are called after validation or test, and are trained on.
+    SplitBelow {
+        /// One of them, below the data's folder.
+        folder: PathBuf,
+        /// Its split.
+        split: Split,
+        /// How many images all such folders hold.
+        images: usize,
+    },
+    /// Folders within class folders that seem to say which images belong together, such as those of patients, and are not used so.
+    FoldersLikeGroups {
+        /// One of them, below the data's folder.
+        folder: PathBuf,
+        /// How many there are, folders of one name counted once.
+        groups: usize,
+        /// How many images they hold.
+        images: usize,
+        /// Whether the data brings its splits, which no group changes.
+        split_given: bool,
     },
     /// Class folders that hold nothing but a folder of another name, beside others that hold their images.
     OneLevelDown {
@@ -214,6 +239,17 @@ pub enum Notice {
     ListsNotRead {
         /// They, as they are called.
         files: Vec<PathBuf>,
+        /// The command that makes a list that is read of one of them, with what it does.
+        line: Option<String>,
+    },
+    /// A table beside the folders of the splits says other splits, and is not read.
+    TableAgainstFolders {
+        /// The table.
+        table: PathBuf,
+        /// How many images it has in another split than their folder.
+        images: usize,
+        /// Of them, how many it has for validation or test and are trained on.
+        trained: usize,
     },
     /// A folder beside `train` that is no split.
     IgnoredFolder {
@@ -300,18 +336,24 @@ impl fmt::Display for Words<'_> {
                 };
                 write!(f, "{images} image{s} directly in {} {verbs} not used", path.display())
             }
-            Notice::SharedFolders { folders, shared } => {
-                let list: Vec<String> = folders.iter().map(|folder| format!("\"{folder}\"")).collect();
+            Notice::SharedFolders { folders, sets, shared } => shared_folders(f, (folders, sets), shared),
+            Notice::SplitBelow { folder, split, images } => {
+                let (s, is) = if *images == 1 { ("", "is") } else { ("s", "are") };
                 write!(
                     f,
-                    "{} were taken for the classes, and all hold the folders {1}; if {1} are the classes \
-                     of one set: --set 'data.train=[{2}]'; if {0} are splits, say which is which: --set data.train=FOLDER \
-                     --set data.val=FOLDER; if {1} are patients or the like, a table with a column group keeps each on one side",
-                    folders.join(", "),
-                    shared.join(", "),
-                    list.join(", ")
+                    "{} is called after the {split} set and lies in a class folder: its image{s} and those of others like it ({images} in all) {is} taken \
+                     as all others of the class are; if they are the {split} set, move them to a folder {split} beside the class folders, each \
+                     in a folder of its class",
+                    folder.display()
                 )
             }
+            Notice::FoldersLikeGroups { folder, groups, images, split_given } => write!(
+                f,
+                "the class folders hold folders that look like groups, such as patients ({groups} for {images} images, such as {}): --set \
+                 data.group=folder {}",
+                folder.display(),
+                group_does(*split_given)
+            ),
             Notice::OneLevelDown { classes, rename } => {
                 for (class, inner) in classes {
                     write!(
@@ -404,13 +446,7 @@ impl fmt::Display for Words<'_> {
             }
             Notice::LooksLikeGroup { column, groups, images, split_given } => {
                 let quoted = quoted_key(column);
-                let what = match split_given {
-                    true => {
-                        "judges by groups, and keeps each on one side of what is split off here; splits that the data brings \
-                         stay as they are"
-                    }
-                    false => "keeps the images of each on one side of the split",
-                };
+                let what = group_does(*split_given);
                 write!(
                     f,
                     "the column {column} looks like a group ({groups} values for {images} images): --set data.group={quoted} \
@@ -470,22 +506,16 @@ impl fmt::Display for Words<'_> {
                     folder.display()
                 )
             }
-            Notice::ListsNotRead { files } => {
-                let shown: Vec<String> =
-                    files.iter().take(3).map(|file| file.display().to_string()).collect();
-                let more = match files.len().saturating_sub(3) {
-                    0 => String::new(),
-                    n => format!(" and {n} more"),
-                };
-                let (look, are) = match files.len() {
-                    1 => ("looks like the list of a split, and is", "is"),
-                    _ => ("look like lists of a split, and are", "are"),
-                };
+            Notice::ListsNotRead { files, line } => lists_not_read(f, files, line.as_deref()),
+            Notice::TableAgainstFolders { table, images, trained } => {
+                let (s, are) = if *images == 1 { ("", "is") } else { ("s", "are") };
                 write!(
                     f,
-                    "{}{more} {look} not read: images that {are} to be kept apart by that may be trained on; what is read is a text test.txt with the path of an \
-                     image on each line, or a table with a column split",
-                    shown.join(", ")
+                    "{images} image{s} {are} of another split by a column of {} than by {}, and the folders are taken ({trained} of these are trained on and \
+                     are for validation or test by the table): move the images, or write a table with the columns path,label,split and give it \
+                     instead of the folder",
+                    table.display(),
+                    if *images == 1 { "its folder" } else { "their folders" }
                 )
             }
             Notice::IgnoredFolder { path, given: true } => {

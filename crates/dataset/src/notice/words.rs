@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Split;
 use crate::similar::{code_points, quoted, seen};
-use crate::suggest::in_a_shell;
+use crate::suggest::{folders_line, in_a_shell};
 
 /// What begins a setting; a trained model takes no other reading than its own.
 pub(super) fn set_words(by_recipe: bool) -> &'static str {
@@ -76,19 +76,67 @@ pub(super) fn like_splits(f: &mut fmt::Formatter<'_>, folders: &[(String, usize,
     for split in Split::ALL {
         let names: Vec<&str> =
             folders.iter().filter(|(_, _, of)| *of == split).map(|(class, _, _)| class.as_str()).collect();
-        match names[..] {
-            [] => {}
-            [name] if name.contains(|c: char| !c.is_alphanumeric() && c != '_') => {
-                write!(f, " --set 'data.{split}={}'", in_a_shell(name))?;
-            }
-            [name] => write!(f, " --set data.{split}={name}")?,
-            _ => {
-                let names: Vec<String> = names.into_iter().map(in_a_shell).collect();
-                write!(f, " --set 'data.{split}=[{}]'", names.join(", "))?;
-            }
+        if !names.is_empty() {
+            write!(f, " {}", folders_line(split, &names))?;
         }
     }
     Ok(())
+}
+
+/// What `data.group` does.
+pub(super) fn group_does(split_given: bool) -> &'static str {
+    match split_given {
+        true => {
+            "judges by groups, and keeps each on one side of what is split off here; splits that the data brings \
+             stay as they are"
+        }
+        false => "keeps the images of each on one side of the split",
+    }
+}
+
+/// Files that look like lists of splits and are not read.
+pub(super) fn lists_not_read(
+    f: &mut fmt::Formatter<'_>,
+    files: &[PathBuf],
+    line: Option<&str>,
+) -> fmt::Result {
+    let shown: Vec<String> = files.iter().take(3).map(|file| file.display().to_string()).collect();
+    let more = match files.len().saturating_sub(3) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let (look, are) = match files.len() {
+        1 => ("looks like the list of a split, and is", "is"),
+        _ => ("look like lists of a split, and are", "are"),
+    };
+    write!(
+        f,
+        "{}{more} {look} not read: images that {are} to be kept apart by that may be trained on; what is read is a text test.txt with the path of an \
+         image on each line, or a table with a column split",
+        shown.join(", ")
+    )?;
+    if let Some(line) = line {
+        write!(f, "; {line}")?;
+    }
+    write!(f, "; --set data.split_column=none says that there are no splits")
+}
+
+/// Folders that were taken for the classes and hold folders of the same names, with what to type for each meaning.
+pub(super) fn shared_folders(
+    f: &mut fmt::Formatter<'_>,
+    (folders, sets): (&[String], &[String]),
+    shared: &[String],
+) -> fmt::Result {
+    let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+    write!(
+        f,
+        "{} were taken for the classes, and all hold the folders {1}; if {1} are the classes of one set: {2}; if {0} are splits, say \
+         which is which: --set data.train=FOLDER --set data.val=FOLDER; if {1} are patients or the like: --set data.group=folder \
+         keeps each on one side",
+        folders.join(", "),
+        shared.join(", "),
+        folders_line(Split::Train, &sets)
+    )
 }
 
 /// A table beside class folders whose classes are not read, with what to type to read them.

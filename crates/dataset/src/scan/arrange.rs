@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::folders::{Folder, files_below, folders_only, name_of};
 use super::names::{Counted, class_in_splits, counted, is_generic, splits_of};
+use super::tops::{self, Tops};
 use crate::files;
 use crate::pattern::Patterns;
-use crate::{Layout, Notice, ScanError, Split, Taken};
+use crate::suggest::folders_line;
+use crate::{Layout, LayoutError, Notice, ScanError, Split, Taken};
 
 /// The keys that say which folder is what.
 const KEYS: [&str; 3] = ["data.train", "data.val", "data.test"];
@@ -18,6 +20,10 @@ pub(super) struct Arrangement {
     pub(super) sets: Vec<(Option<Split>, PathBuf)>,
     /// Whether the sets are within class folders, as `cats/train`: each holds the images of one class.
     pub(super) within_classes: bool,
+    /// Whether each set is that of a patient or the like.
+    pub(super) groups: bool,
+    /// Whether a recipe names the sets.
+    pub(super) given: bool,
     pub(super) notices: Vec<Notice>,
 }
 
@@ -34,13 +40,13 @@ impl Arrangement {
         }
         let splits = splits_in(root, top, known)?;
         let sets = splits.into_iter().map(|(split, path)| (Some(split), inner_set(path, split)));
-        let mut found = Arrangement { sets: sets.collect(), within_classes: false, notices: Vec::new() };
+        let mut found = Arrangement::new(sets.collect());
         let is_known = |path: &PathBuf| is_class(path, known);
         if !found.sets.is_empty() || top.folders.len() < 2 {
             return Ok(found);
         }
         if let Some(sets) = within_classes(top) {
-            return Ok(Arrangement { sets, within_classes: true, notices: Vec::new() });
+            return Ok(Arrangement { within_classes: true, ..Arrangement::new(sets) });
         }
         if top.folders.iter().any(is_known) {
             return Ok(found);
@@ -55,14 +61,31 @@ impl Arrangement {
             let (path, train, other) = (root.to_owned(), name(train), name(other));
             return Err(ScanError::ClassInSplits { path, train, other, class, split });
         }
+        match tops::look(root, &top.folders)? {
+            None => {}
+            Some(Tops::Splits(sets)) => {
+                let sets = sets.into_iter().map(|(split, path)| match split {
+                    Some(of) => (split, inner_set(path, of)),
+                    None => (split, path),
+                });
+                return Ok(Arrangement::new(sets.collect()));
+            }
+            Some(Tops::Classes(sets)) => {
+                return Ok(Arrangement { within_classes: true, ..Arrangement::new(sets) });
+            }
+            Some(Tops::Groups(sets)) => {
+                let sets = sets.into_iter().map(|path| (None, path)).collect();
+                return Ok(Arrangement { groups: true, ..Arrangement::new(sets) });
+            }
+            Some(Tops::Told(notice)) => found.notices.push(notice),
+        }
         let inner: Option<Vec<Vec<PathBuf>>> = top.folders.iter().map(|path| folders_only(path)).collect();
         let inner = inner.filter(|inner| inner.iter().all(|folders| !folders.is_empty()));
         match (counted(&names), inner) {
-            (None, None) => {}
-            (None, Some(inner)) => found.notices.extend(shared_folders(&names, &inner)),
             (Some(Counted::Parts), Some(_)) => {
                 found.sets = top.folders.iter().map(|path| (None, path.clone())).collect();
             }
+            (None, _) => {}
             (Some(kind), inner) => {
                 let folders = names.iter().map(|name| (*name).to_owned()).collect();
                 let (folds, with_classes) = (kind == Counted::Folds, inner.is_some());
@@ -70,6 +93,22 @@ impl Arrangement {
             }
         }
         Ok(found)
+    }
+
+    fn new(sets: Vec<(Option<Split>, PathBuf)>) -> Arrangement {
+        Arrangement { sets, within_classes: false, groups: false, given: false, notices: Vec::new() }
+    }
+
+    /// The lines that name the same sets, so that they are taken as they are.
+    pub(super) fn typed(&self, root: &Path) -> String {
+        let lines = Split::ALL.into_iter().map(|split| {
+            let of_split = |of: Option<Split>| of == Some(split) || (of.is_none() && split == Split::Train);
+            let sets = self.sets.iter().filter(|(of, _)| of_split(*of));
+            let names: Vec<String> = sets.map(|(_, path)| below(root, path)).collect();
+            folders_line(split, &names.iter().map(String::as_str).collect::<Vec<_>>())
+        });
+        let lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+        if lines.is_empty() { folders_line(Split::Train, &["."]) } else { lines.join(" ") }
     }
 
     /// The splits that there are.
@@ -92,13 +131,12 @@ impl Arrangement {
             let names: Vec<String> = names.collect();
             return Taken::new(format!("splits within each class folder {}", names.join(", ")), &KEYS[..0]);
         }
-        let name = |path: &Path| match path.strip_prefix(root) {
-            Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
-            Ok(below) => below.display().to_string(),
-            Err(_) => path.display().to_string(),
-        };
         let of = |wanted: Option<Split>| -> Vec<String> {
-            self.sets.iter().filter(|(split, _)| *split == wanted).map(|(_, path)| name(path)).collect()
+            self.sets
+                .iter()
+                .filter(|(split, _)| *split == wanted)
+                .map(|(_, path)| below(root, path))
+                .collect()
         };
         let splits = Split::ALL.into_iter().map(|split| (split, of(Some(split))));
         let splits: Vec<String> = splits
@@ -108,6 +146,9 @@ impl Arrangement {
         let what = match (&splits[..], &of(None)[..]) {
             ([], []) => "class folders".to_owned(),
             ([], [only]) => format!("class folders in {only}"),
+            ([], [first, ..]) if self.groups => {
+                format!("class folders in {} folders such as {first}, each a group", self.sets.len())
+            }
             ([], parts) => format!("parts of one set {}", parts.join(" + ")),
             (splits, _) => format!("splits {}", splits.join(", ")),
         };
@@ -205,21 +246,40 @@ fn given(
         }
         sets.splice(0..0, train.into_iter().map(|path| (Some(Split::Train), path)));
     }
-    Ok(Arrangement { sets, within_classes: false, notices: Vec::new() })
+    for (split, path) in &sets {
+        holds_no_splits(root, path, split.unwrap_or(Split::Train))?;
+    }
+    Ok(Arrangement { given: true, ..Arrangement::new(sets) })
 }
 
-/// Folders that all hold folders of the same names: those may be the classes.
-fn shared_folders(names: &[&str], inner: &[Vec<PathBuf>]) -> Option<Notice> {
-    let of = |folders: &Vec<PathBuf>| -> Vec<String> {
-        folders.iter().filter_map(|path| name_of(path)).map(str::to_owned).collect()
+/// A folder below the root as a recipe names it.
+fn below(root: &Path, path: &Path) -> String {
+    match path.strip_prefix(root) {
+        Ok(below) if below.as_os_str().is_empty() => ".".to_owned(),
+        Ok(below) => below.display().to_string(),
+        Err(_) => path.display().to_string(),
+    }
+}
+
+/// Fails where a folder that a recipe names holds nothing but the folders of splits: those would be the classes. The root itself is named to
+/// say so.
+fn holds_no_splits(root: &Path, path: &Path, split: Split) -> Result<(), ScanError> {
+    let folders = folders_only(path).filter(|_| path != root).unwrap_or_default();
+    let names: Vec<&str> = folders.iter().filter_map(|path| name_of(path)).collect();
+    let splits: Option<Vec<Split>> = splits_of(&names).into_iter().collect();
+    let Some(splits) = splits.filter(|splits| splits.len() > 1 && splits.contains(&Split::Train)) else {
+        return Ok(());
     };
-    let all: Vec<Vec<String>> = inner.iter().map(of).collect();
-    let (first, others) = all.split_first()?;
-    let shared: Vec<String> =
-        first.iter().filter(|name| others.iter().all(|folders| folders.contains(name))).cloned().collect();
-    let most = all.iter().map(Vec::len).max().unwrap_or(0);
+    let lines = Split::ALL.into_iter().map(|of| {
+        let of_split = splits.iter().zip(&folders).filter(|(split, _)| **split == of);
+        let names: Vec<String> = of_split.map(|(_, path)| below(root, path)).collect();
+        folders_line(of, &names.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    let lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
     let folders = names.iter().map(|name| (*name).to_owned()).collect();
-    (shared.len() >= 2 && shared.len() * 2 >= most).then_some(Notice::SharedFolders { folders, shared })
+    let source =
+        LayoutError::SplitsGiven { split, folder: below(root, path), folders, lines: lines.join(" ") };
+    Err(ScanError::Layout { path: root.to_owned(), source: Box::new(source) })
 }
 
 /// The folders of the splits, in their order; none where `top` holds the classes themselves.

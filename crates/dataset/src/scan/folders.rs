@@ -12,9 +12,10 @@ use pupila_image::{Format, UnreadKind};
 use rayon::prelude::*;
 
 use super::arrange::Arrangement;
+use super::below::{Below, ClassFolder};
 use super::labelled::choose;
 use super::labels::label_in;
-use super::manifest::{Wanted, of_split_folder};
+use super::manifest::{Groups, Wanted, is_called_list, of_split_folder};
 use super::names::{is_generic, is_system_folder, splits_of};
 use super::{Beside, Listed, Listing};
 use crate::files::{self, Entry};
@@ -28,6 +29,7 @@ pub(super) fn list(
     patterns: &Patterns<'_>,
     layout: &Layout,
     lists: &[(Split, PathBuf)],
+    groups: &Groups,
 ) -> Result<Listing, ScanError> {
     let top = Folder::read(root, root, patterns)?;
     let arrangement = Arrangement::of(root, &top, layout, None)?;
@@ -58,7 +60,7 @@ pub(super) fn list(
         }
         form_of(&arrangement)
     };
-    let Walk { mut files, mut beside, mut empty_classes, said, .. } = walk;
+    let Walk { mut files, mut beside, mut empty_classes, mut said, classes, .. } = walk;
     if !said.is_empty() {
         as_trained(&mut files);
     }
@@ -75,6 +77,11 @@ pub(super) fn list(
     if !empty_classes.is_empty() {
         return Err(no_images_of(root, empty_classes, &beside));
     }
+    let below = Below { root, arrangement: &arrangement, folders: &classes };
+    beside.notices.extend(below.check(&files)?);
+    let (grouped, told) = below.group(&mut files, groups)?;
+    said.extend(grouped);
+    beside.notices.extend(told);
     beside.notices.extend(arrangement.notices.iter().cloned());
     let mut taken = arrangement.taken(root);
     taken.what.extend(said);
@@ -111,6 +118,7 @@ pub(super) fn list_one(
     layout: &Layout,
     classes: &[String],
     wanted: Option<Split>,
+    groups: &Groups,
 ) -> Result<Listing, ScanError> {
     let top = Folder::read(root, root, patterns)?;
     let arrangement = Arrangement::of(root, &top, layout, Some(classes))?;
@@ -135,7 +143,7 @@ pub(super) fn list_one(
         }
         form_of(&arrangement)
     };
-    let Walk { mut files, mut beside, said, .. } = walk;
+    let Walk { mut files, mut beside, mut said, classes: folders, .. } = walk;
     if !said.is_empty() {
         call_as(&mut files, classes);
     }
@@ -144,6 +152,10 @@ pub(super) fn list_one(
         let path = arrangement.sets.iter().find(|(split, _)| *split == chosen).map_or(root, |(_, path)| path);
         return Err(no_images(path, &Folder::read(root, path, patterns)?, &beside));
     }
+    let below = Below { root, arrangement: &arrangement, folders: &folders };
+    let (grouped, told) = below.group(&mut files, groups)?;
+    said.extend(grouped);
+    beside.notices.extend(told);
     beside.notices.extend(arrangement.notices.iter().cloned());
     let mut taken = arrangement.taken(root);
     taken.what.extend(said);
@@ -298,6 +310,8 @@ pub(super) struct Folder {
     pub(super) folders: Vec<PathBuf>,
     pub(super) images: Vec<PathBuf>,
     pub(super) other_files: usize,
+    /// Of them those that are called as lists of splits are.
+    pub(super) lists: Vec<PathBuf>,
     pub(super) other_pictures: Tally,
     pub(super) system_folders: Vec<String>,
     pub(super) excluded: usize,
@@ -320,6 +334,7 @@ impl Folder {
             let other = if is_folder || is_image(&path) { None } else { Some(unread_extension(&path)) };
             if let Some(None) = other {
                 folder.other_files += 1;
+                folder.lists.extend(is_called_list(&path).then_some(path));
             } else if patterns.exclude(path.strip_prefix(root).unwrap_or(&path)) {
                 folder.excluded += 1;
                 folder.excluded_folders += usize::from(is_folder);
@@ -363,12 +378,14 @@ struct Walk<'a> {
     empty_classes: Vec<PathBuf>,
     /// What was read of lists and tables.
     said: Vec<String>,
+    classes: Vec<ClassFolder>,
 }
 
 impl<'a> Walk<'a> {
     fn new(root: &'a Path, patterns: &'a Patterns<'a>, arrangement: &'a Arrangement, given: bool) -> Self {
         let (files, beside, empty_classes) = (Vec::new(), Beside::default(), Vec::new());
-        Walk { root, patterns, arrangement, given, files, beside, empty_classes, said: Vec::new() }
+        let (said, classes) = (Vec::new(), Vec::new());
+        Walk { root, patterns, arrangement, given, files, beside, empty_classes, said, classes }
     }
 
     /// Notes what is beside the folders of the splits.
@@ -428,7 +445,7 @@ impl<'a> Walk<'a> {
         let listed: Vec<(Folder, Vec<Notice>)> =
             classes.par_iter().map(|path| self.below(path)).collect::<Result<_, ScanError>>()?;
         for (path, listed) in classes.into_iter().zip(listed) {
-            self.add_class(path, listed, split)?;
+            self.add_class(path, path, listed, split)?;
         }
         Ok(())
     }
@@ -436,7 +453,7 @@ impl<'a> Walk<'a> {
     /// Lists the images of one class and one split, below a folder in the class folder.
     fn set_of_class(&mut self, path: &Path, split: Option<Split>) -> Result<(), ScanError> {
         let listed = self.below(path)?;
-        self.add_class(path.parent().unwrap_or(path), listed, split)
+        self.add_class(path, path.parent().unwrap_or(path), listed, split)
     }
 
     fn below(&self, path: &Path) -> Result<(Folder, Vec<Notice>), ScanError> {
@@ -445,9 +462,10 @@ impl<'a> Walk<'a> {
         Ok((all, notices))
     }
 
-    /// Adds images to the class that a folder is called after.
+    /// Adds the images below `folder` to the class that the folder `path` is called after.
     fn add_class(
         &mut self,
+        folder: &Path,
         path: &Path,
         (all, notices): (Folder, Vec<Notice>),
         split: Option<Split>,
@@ -460,7 +478,9 @@ impl<'a> Walk<'a> {
         self.beside.notices.extend(notices);
         let files =
             all.images.into_iter().map(|path| Listed { path, class: class.to_owned(), split, group: None });
+        let start = self.files.len();
         self.files.extend(files);
+        self.classes.push(ClassFolder { path: folder.to_owned(), files: start..self.files.len() });
         Ok(())
     }
 }
@@ -483,6 +503,7 @@ fn descend(
     let folder = Folder::read(root, path, patterns)?;
     all.images.extend(folder.images);
     all.other_files += folder.other_files;
+    all.lists.extend(folder.lists);
     folder
         .other_pictures
         .into_iter()

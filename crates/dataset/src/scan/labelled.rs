@@ -76,8 +76,9 @@ fn labelled(
             nothing_is_split(&mut listing.beside.notices);
             of_files(one_split_of(path, listing, wanted)?)?
         }
-        Data::Folder(manifest::BesideClasses { lists, parting, notice, .. }) => {
-            let list = |wanted| folders::list_one(path, &patterns, layout, classes, wanted);
+        Data::Folder(manifest::BesideClasses { lists, parting, notice, groups, .. }) => {
+            groups.check(options.group.as_deref())?;
+            let list = |wanted| folders::list_one(path, &patterns, layout, classes, wanted, &groups);
             let mut listing = match lists.is_empty() && parting.is_none() {
                 true => list(wanted)?,
                 // As in training, lists may part what is in the folder of the training set, or in none.
@@ -101,6 +102,8 @@ fn labelled(
                 }
             };
             masks::check_beside(path, &mut listing, layout)?;
+            listing.group_by_table(path, &groups, &of_table)?;
+            nothing_is_split(&mut listing.beside.notices);
             listing.beside.notices.extend(notice);
             of_files(listing)?
         }
@@ -119,7 +122,9 @@ fn labelled(
 /// Nothing is split here: groups say what the intervals are over.
 pub(super) fn nothing_is_split(notices: &mut [Notice]) {
     for notice in notices {
-        if let Notice::LooksLikeGroup { split_given, .. } = notice {
+        if let Notice::LooksLikeGroup { split_given, .. } | Notice::FoldersLikeGroups { split_given, .. } =
+            notice
+        {
             *split_given = true;
         }
     }

@@ -142,12 +142,20 @@ pub(super) fn find_beside(listing: &Listing) -> Option<MasksBeside> {
         stems.entry(folder).or_default().insert(stem);
     }
     let (mut patterns, mut masks, mut others) = (BTreeSet::new(), 0, Vec::new());
+    let mut folders: BTreeSet<&str> = BTreeSet::new();
     let mut example = None;
+    let in_folders = in_folders_beside(listing);
     for file in &listing.files {
         let name = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some((folder, picture)) = in_folders.get(file.path.as_path()) {
+            masks += 1;
+            folders.insert(folder);
+            example.get_or_insert_with(|| (format!("{folder}/{name}"), picture.clone()));
+            continue;
+        }
         let found = file.path.parent().and_then(|folder| picture_of(stem(&file.path)?, &stems[folder]));
         let Some((picture, pattern)) = found else {
-            others.push(name);
+            others.push((name, &file.path));
             continue;
         };
         masks += 1;
@@ -160,11 +168,50 @@ pub(super) fn find_beside(listing: &Listing) -> Option<MasksBeside> {
     }
     let mut exclude: Vec<String> = patterns.into_iter().collect();
     let matching = Patterns::new(&exclude);
-    let is_too_wide = others.iter().any(|name| matching.exclude(Path::new(name)));
+    // A folder's name leaves out every folder of that name.
+    let has_part = |path: &Path| {
+        let below = path.strip_prefix(&listing.base).unwrap_or(path);
+        below.iter().any(|part| part.to_str().is_some_and(|part| folders.contains(part)))
+    };
+    let is_too_wide = others.iter().any(|(name, path)| matching.exclude(Path::new(name)) || has_part(path));
+    exclude.extend(folders.iter().map(|folder| (*folder).to_owned()));
     if is_too_wide || exclude.len() > MOST_PATTERNS {
         exclude.clear();
     }
     Some(MasksBeside { masks, files: listing.files.len(), example: example?, exclude })
+}
+
+/// The masks that lie in a folder of their own within a class folder, beside the pictures or a folder of them, as `cat/images/1.png` and
+/// `cat/masks/1.png`: each with the name of its folder and its picture.
+fn in_folders_beside(listing: &Listing) -> HashMap<&Path, (&str, String)> {
+    let name = |folder: &Path| folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    // The class folder itself may be called so.
+    let masks_of = |file: &super::Listed| {
+        let name = file.path.parent().and_then(name)?;
+        (name != file.class && names_masks(&name)).then_some(name)
+    };
+    let mut pictures: HashMap<&Path, HashSet<&str>> = HashMap::new();
+    for file in listing.files.iter().filter(|file| masks_of(file).is_none()) {
+        let (Some(folder), Some(stem)) = (file.path.parent(), stem(&file.path)) else { continue };
+        pictures.entry(folder).or_default().insert(stem);
+        // A class folder lies beside other classes, and no masks of this one do.
+        if let Some(above) = folder.parent().filter(|_| name(folder).is_some_and(|name| name != file.class)) {
+            pictures.entry(above).or_default().insert(stem);
+        }
+    }
+    let of = |file: &'_ super::Listed| -> Option<String> {
+        masks_of(file)?;
+        let stem = stem(&file.path)?;
+        let stems = pictures.get(file.path.parent()?.parent()?)?;
+        let ends = stem.char_indices().filter(|(_, c)| !c.is_alphanumeric()).map(|(at, _)| at);
+        let mut starts = ends.map(|at| &stem[..at]).chain([stem]);
+        starts.find(|start| stems.contains(start)).map(str::to_owned)
+    };
+    let all = listing.files.iter().filter_map(|file| {
+        let folder = file.path.parent()?.file_name()?.to_str()?;
+        Some((file.path.as_path(), (folder, of(file)?)))
+    });
+    all.collect()
 }
 
 fn stem(path: &Path) -> Option<&str> {

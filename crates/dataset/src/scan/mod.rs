@@ -7,6 +7,7 @@
 
 mod arrange;
 mod arrays;
+mod below;
 mod examine;
 mod folders;
 mod images;
@@ -16,6 +17,7 @@ mod manifest;
 mod masks;
 mod names;
 mod shards;
+mod tops;
 mod training;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +69,8 @@ struct Beside {
     system_folders: Vec<String>,
     excluded: usize,
     excluded_folders: usize,
+    /// Files in class folders that are called as lists of splits are.
+    lists: Vec<PathBuf>,
     notices: Vec<Notice>,
 }
 
@@ -77,6 +81,7 @@ impl Beside {
         self.excluded += folder.excluded;
         self.excluded_folders += folder.excluded_folders;
         add_pictures(&mut self.other_pictures, &folder.other_pictures, class);
+        self.lists.extend(folder.lists.iter().filter(|_| class.is_some()).cloned());
         self.note_system_folders(&folder.system_folders);
     }
 
@@ -127,8 +132,8 @@ impl Data {
             return Ok(Data::Arrays(arrays));
         }
         if manifest::is_table(path) {
-            let labelled = vec![(None, path.to_owned())];
-            return Ok(Data::Tables(manifest::Tables { labelled, lists: Vec::new() }));
+            let (labelled, lists) = (vec![(None, path.to_owned())], Vec::new());
+            return Ok(Data::Tables(manifest::Tables { labelled, lists, unread: Vec::new() }));
         }
         Err(ScanError::NotData { path: path.to_owned() })
     }
@@ -140,7 +145,11 @@ fn check_layout(path: &Path, data: &Data, layout: &Layout) -> Result<(), ScanErr
         Data::Tables(_) => {
             layout.key_of_folders().map(|key| (key, "left out: the data is a table, and has no folders"))
         }
-        Data::Folder(beside) if beside.parting.is_some() => None,
+        Data::Folder(beside)
+            if beside.parting.is_some() || matches!(beside.groups, manifest::Groups::Table { .. }) =>
+        {
+            None
+        }
         Data::Folder(_) => {
             let asked = layout.key_of_tables();
             if let Some((key, got)) = &asked

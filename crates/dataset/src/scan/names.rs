@@ -383,6 +383,28 @@ pub(super) fn counted(names: &[&str]) -> Option<Counted> {
     }
 }
 
+/// Words of the names of classes that are numbered.
+const CLASS_WORDS: &[&str] = &[
+    "class", "clase", "classe", "klasse", "label", "category", "cat", "grade", "stage", "type", "level",
+    "score",
+];
+
+/// Whether names differ in numbers alone and the rest of them is no word for a class: `40X`, `100X`; `view1`, `view2`; `hospital 1`, `hospital 2`.
+pub(super) fn numbered(names: &[&str]) -> bool {
+    let parts = |name: &&str| -> (Vec<String>, bool) {
+        let all = words(name);
+        let rest: Vec<String> = all.iter().filter(|word| !is_number(word)).cloned().collect();
+        let has_number = rest.len() < all.len();
+        (rest, has_number)
+    };
+    let Some((rest, _)) = names.first().map(parts) else { return false };
+    let is_class = rest.iter().any(|word| CLASS_WORDS.contains(&word.as_str()));
+    names.len() > 1
+        && !rest.is_empty()
+        && !is_class
+        && names.iter().all(|name| parts(name) == (rest.clone(), true))
+}
+
 /// Whether a name says no more than that there are images, or data.
 pub(super) fn is_generic(name: &str) -> bool {
     let words = words(name);

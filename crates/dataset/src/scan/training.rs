@@ -1,7 +1,7 @@
 //! Data to train on: the classes are found here, and so is a validation set where none is given.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::examine::{Candidate, Examined, Memory, samples, several_pages};
 use super::shards::or_why_none;
@@ -73,6 +73,7 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
     let mut dataset = match data {
         Data::Tables(tables) => {
             let mut listing = list_tables(path, &tables, &of_table)?;
+            tell_unread(path, &mut listing, tables.unread.clone(), layout);
             if manifest::is_table(path) {
                 let told = manifest::beside_named(path, &listing, &of_table);
                 listing.beside.notices.extend(told);
@@ -88,15 +89,17 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
         Data::Arrays(arrays) if options.group.is_none() || arrays.knows_groups() => {
             arrays.train(path, layout, &patterns)?
         }
-        _ if options.group.is_some() => {
+        Data::Arrays(_) | Data::Shards(_) if options.group.is_some() => {
             let got = options.group.clone().unwrap_or_default();
-            let expected = "left out: only tables and NumPy's arrays say which images belong together";
+            let expected =
+                "left out: only tables, NumPy's arrays and class folders say which images belong together";
             return Err(ScanError::Option { key: "group", got, expected });
         }
         Data::Arrays(arrays) => arrays.train(path, layout, &patterns)?,
         Data::Shards(shards) => from_files(path, shards.list(path, &patterns, layout)?, options, cache)?,
-        Data::Folder(manifest::BesideClasses { lists, parting, notice, unread }) => {
-            let mut listing = folders::list(path, &patterns, layout, &lists)?;
+        Data::Folder(manifest::BesideClasses { lists, parting, notice, unread, groups }) => {
+            groups.check(options.group.as_deref())?;
+            let mut listing = folders::list(path, &patterns, layout, &lists, &groups)?;
             if let Some(found) = masks::find(&listing).filter(|_| !layout.names_splits()) {
                 let masks::Masks { pictures, masks, example } = found;
                 return Err(ScanError::Masks { path: path.to_owned(), pictures, masks, example });
@@ -104,11 +107,10 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
             masks::check_beside(path, &mut listing, layout)?;
             listing.part(path, &lists, &of_table)?;
             listing.part_by_column(path, parting.as_deref(), &of_table)?;
-            // Where folders or lists say the splits, others have nothing to say.
-            if !unread.is_empty() && listing.files.iter().all(|file| file.split.is_none()) {
-                let files = unread.iter().map(|file| file.strip_prefix(path).unwrap_or(file).to_owned());
-                listing.beside.notices.push(Notice::ListsNotRead { files: files.collect() });
-            }
+            listing.group_by_table(path, &groups, &of_table)?;
+            let of_classes = std::mem::take(&mut listing.beside.lists);
+            let of_classes = of_classes.into_iter().filter(|list| lists.iter().all(|(_, read)| read != list));
+            tell_unread(path, &mut listing, unread.into_iter().chain(of_classes).collect(), layout);
             listing.beside.notices.extend(notice);
             from_files(path, listing, options, cache)?
         }
@@ -166,6 +168,16 @@ fn from_files(
     beside.add_to(&mut dataset);
     dataset.notices.extend(pages.map(several_pages));
     Ok(dataset)
+}
+
+/// Tells of files that are called as lists of splits are and are not read. Where folders, tables or lists say the splits, others have nothing to say.
+fn tell_unread(root: &Path, listing: &mut Listing, unread: Vec<PathBuf>, layout: &Layout) {
+    if unread.is_empty() || layout.reads_no_split() || listing.files.iter().any(|file| file.split.is_some()) {
+        return;
+    }
+    let of_numbers = unread.iter().find_map(|list| manifest::parting_line(root, list));
+    let files = unread.iter().map(|file| file.strip_prefix(root).unwrap_or(file).to_owned());
+    listing.beside.notices.push(Notice::ListsNotRead { files: files.collect(), line: of_numbers });
 }
 
 /// Classes whose images are all in one folder of another name within, where those of others are in the class folder itself.

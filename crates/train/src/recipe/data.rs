@@ -90,7 +90,8 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fold: Option<usize>,
     /// Column of a table, or of NumPy's arrays one, such as `patient`: images with the same value are never on two sides of a
-    /// split. Left out, the column or array `group`, if there is one.
+    /// split. `folder`: the folders in the class folders, where no table has such a
+    /// column. Left out, the column or array `group`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// The number that the split follows from: which images are set aside for validation, into which fold an image comes, which

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::columns::{Columns, Wrong};
 use super::files::{Finder, Row};
+use super::groups::Groups;
 use super::label_lists::{is_text, texts_of};
 use super::lists::parting_column;
 use super::lists::texts;
@@ -16,7 +17,7 @@ use crate::scan::Listed;
 use crate::scan::folders::{self, Folder};
 use crate::scan::masks::names_masks;
 use crate::scan::names::{counted, is_generic, is_piece, split_of, splits_of, splits_of_files, words};
-use crate::{Layout, Notice, ScanError, Split};
+use crate::{Layout, LayoutError, Notice, ScanError, Split};
 
 /// What tables say of a folder.
 pub(in crate::scan) enum Found {
@@ -37,6 +38,8 @@ pub(in crate::scan) struct Beside {
     pub(in crate::scan) notice: Option<Notice>,
     /// Files that are called as lists of splits are, and are none of them.
     pub(in crate::scan) unread: Vec<PathBuf>,
+    /// What says which images belong together.
+    pub(in crate::scan) groups: Groups,
 }
 
 /// Tables that are read together.
@@ -44,53 +47,85 @@ pub(in crate::scan) struct Tables {
     /// Each with the split that its name says. Beside such as have one, the one that has none is for what the others leave of it.
     pub(in crate::scan) labelled: Vec<(Option<Split>, PathBuf)>,
     pub(in crate::scan) lists: Lists,
+    /// As of [`Beside::unread`].
+    pub(in crate::scan) unread: Vec<PathBuf>,
 }
 
 /// Looks for tables in the folder `root`.
 pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, ScanError> {
-    if wanted.layout.names_splits() {
-        return Ok(Found::Folders(Beside::default()));
-    }
     let top = Folder::read(root, root, wanted.patterns)?;
+    let groups = || {
+        let mut tables: Vec<PathBuf> =
+            folders_of_tables(root, &top).iter().flat_map(|folder| tables_of(folder)).collect();
+        tables.retain(|path| {
+            wanted.layout.reads(path) && !matches!(names_images(root, path, wanted.layout), Glance::Other)
+        });
+        Groups::of(&tables, wanted)
+    };
+    if wanted.layout.names_splits() {
+        return Ok(Found::Folders(Beside { groups: groups(), ..Beside::default() }));
+    }
     let (inner, above) = (folders_of_tables(root, &top), folders_above(root));
     let found = tables_and_lists(root, &top, (&inner, &above), wanted)?;
     Ok(match found {
-        Found::Folders(found) if !wanted.layout.reads_no_split() => {
-            let unread = unread_lists(root, (inner, above), &found);
-            Found::Folders(Beside { unread, ..found })
+        Found::Folders(mut found) => {
+            if !wanted.layout.reads_no_split() {
+                let told = match &found.notice {
+                    Some(Notice::TableBeside { path, .. }) => Some(path),
+                    _ => None,
+                };
+                let lists = found.lists.iter().map(|(_, list)| list);
+                let read: Vec<PathBuf> = lists.chain(&found.parting).chain(told).cloned().collect();
+                found.unread = unread_lists(root, (inner, above), &read);
+            }
+            found.groups = groups();
+            // A column of patients is no column of classes.
+            let is_group = |notice: &Notice| matches!(notice, Notice::TableBeside { path, column: Some(column) } if found.groups.is(path, column));
+            found.notice = found.notice.take().filter(|notice| !is_group(notice));
+            Found::Folders(found)
         }
-        found => found,
+        Found::Tables(mut found) => {
+            if !wanted.layout.reads_no_split() {
+                let read = found.labelled.iter().map(|(_, path)| path.clone());
+                let read: Vec<PathBuf> =
+                    read.chain(found.lists.iter().map(|(_, path)| path.clone())).collect();
+                found.unread = unread_lists(root, (inner, above), &read);
+            }
+            Found::Tables(found)
+        }
     })
 }
 
-/// Files in the folder, above it or in folders without images there that are called as lists of splits are, and are not read as such.
-fn unread_lists(root: &Path, (inner, above): (Vec<PathBuf>, Vec<PathBuf>), found: &Beside) -> Vec<PathBuf> {
-    const ENDINGS: [&str; 14] =
-        ["txt", "lst", "csv", "tsv", "tab", "json", "mat", "npy", "npz", "pkl", "pickle", "xlsx", "gz", ""];
+/// Whether a file is called as a list of splits is.
+pub(in crate::scan) fn is_called_list(path: &Path) -> bool {
+    const ENDINGS: [&str; 17] = [
+        "txt", "lst", "csv", "tsv", "tab", "json", "jsonl", "yaml", "yml", "mat", "npy", "npz", "pkl",
+        "pickle", "xlsx", "gz", "",
+    ];
+    const WORDS: [&str; 6] = ["split", "splits", "trainval", "partition", "eval", "evaluation"];
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let is_split = |word: &String| split_of(word).is_some() || WORDS.contains(&word.as_str());
+    !stem.starts_with('.') && ENDINGS.contains(&ending.as_str()) && words(&stem).iter().any(is_split)
+}
+
+/// Files in the folder, above it or in folders without images there that are called as lists of splits are, and are not among those that are `read`.
+fn unread_lists(root: &Path, (inner, above): (Vec<PathBuf>, Vec<PathBuf>), read: &[PathBuf]) -> Vec<PathBuf> {
+    // What a recipe leaves out of the images says their splits all the same.
+    let excluded = Folder::read(root, root, &crate::pattern::Patterns::new(&[])).unwrap_or_default();
+    let inner: Vec<PathBuf> = inner.into_iter().chain(folders_of_tables(root, &excluded)).collect();
     // Lists lie as deep as `ImageSets/Main/test.txt`.
     let mut folders = [inner, above].concat();
     let without_images = |folder: &PathBuf| folders::folders_only(folder).unwrap_or_default();
     let deeper: Vec<PathBuf> =
         folders.iter().filter(|folder| *folder != root).flat_map(without_images).collect();
     folders.extend(deeper.into_iter().filter(|folder| folders::folders_only(folder).is_some()));
-    let is_split = |word: &String| {
-        split_of(word).is_some() || matches!(word.as_str(), "split" | "splits" | "trainval" | "partition")
-    };
-    let is_list = |path: &PathBuf| {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let is_told = matches!(&found.notice, Some(Notice::TableBeside { path: told, .. }) if told == path);
-        let is_read =
-            found.lists.iter().any(|(_, list)| list == path) || found.parting.as_ref() == Some(path);
-        !stem.starts_with('.')
-            && ENDINGS.contains(&ending.as_str())
-            && words(&stem).iter().any(is_split)
-            && !is_read
-            && !is_told
-    };
     let entries = folders.iter().flat_map(|folder| files::entries(folder).into_iter().flatten().flatten());
-    let mut unread: Vec<PathBuf> =
-        entries.filter(|entry| !entry.is_folder).map(|entry| entry.path).filter(is_list).collect();
+    let mut unread: Vec<PathBuf> = entries
+        .filter(|entry| !entry.is_folder)
+        .map(|entry| entry.path)
+        .filter(|path| is_called_list(path) && !read.contains(path))
+        .collect();
     unread.sort_unstable();
     unread.dedup();
     unread
@@ -120,17 +155,14 @@ fn tables_and_lists(
     }
     let splits = table_splits(&tables);
     let (mut naming, mut failed, mut parting) = (Vec::new(), Vec::new(), None);
+    let mut several: Vec<String> = Vec::new();
     for (path, split) in tables.iter().zip(splits) {
         match names_images(root, path, wanted.layout) {
             Glance::Labelled => naming.push((split, path.clone())),
             // A column that says the split of each row says more than the table's name.
-            Glance::Unlabelled(_)
-                if are_classes
-                    && !wanted.layout.asks_classes()
-                    && parting.is_none()
-                    && parts(path, wanted) =>
-            {
-                parting = Some(path.clone());
+            Glance::Unlabelled(_) if are_classes && !wanted.layout.asks_classes() && parts(path, wanted) => {
+                several.push(path.strip_prefix(root).unwrap_or(path).display().to_string());
+                parting.get_or_insert_with(|| path.clone());
             }
             Glance::Unlabelled(wrong) => {
                 lists.extend(split.map(|split| (split, path.clone())));
@@ -138,6 +170,14 @@ fn tables_and_lists(
             }
             Glance::Other => {}
         }
+    }
+    if several.len() > 1 {
+        let source = LayoutError::SeveralSplits { tables: several };
+        return Err(ScanError::Layout { path: root.to_owned(), source: Box::new(source) });
+    }
+    if no_classes && naming.len() + failed.len() > 1 {
+        // What says the splits in numbers says no classes, beside a table that may.
+        naming.retain(|(_, path)| !says_splits_alone(path, wanted));
     }
     match (&naming[..], &failed[..]) {
         ([], [(path, wrong), others @ ..])
@@ -147,12 +187,18 @@ fn tables_and_lists(
             Err(ScanError::Manifest { path: path.clone(), lines })
         }
         ([], _) => Ok(Found::Folders(Beside { lists, parting, ..Beside::default() })),
-        _ if no_classes => Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists })),
+        _ if no_classes => {
+            Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists, unread: Vec::new() }))
+        }
         _ => {
             let says: Vec<Says> =
                 naming.iter().map(|(_, path)| beside_classes(root, top, path, wanted)).collect();
             if says.iter().any(|says| matches!(says, Says::Classes)) {
-                return Ok(Found::Tables(Tables { labelled: choose(root, naming)?, lists }));
+                return Ok(Found::Tables(Tables {
+                    labelled: choose(root, naming)?,
+                    lists,
+                    unread: Vec::new(),
+                }));
             }
             if parting.is_none() {
                 let others = naming.iter().zip(&says).filter(|(_, says)| matches!(says, Says::Other(_)));
@@ -170,9 +216,17 @@ fn tables_and_lists(
                 Some(column) if is_fold_name(&column) => Notice::Folds { column },
                 column => Notice::TableBeside { path, column },
             });
-            Ok(Found::Folders(Beside { lists, parting, notice, unread: Vec::new() }))
+            Ok(Found::Folders(Beside { lists, parting, notice, ..Beside::default() }))
         }
     }
+}
+
+/// Whether the only column of a table besides the files is called after splits, and would be the class.
+fn says_splits_alone(path: &Path, wanted: &Wanted<'_>) -> bool {
+    let table = Table::glance(path);
+    let label =
+        table.as_ref().and_then(|table| Columns::find(table, wanted.layout, None).ok()?.label_name(table));
+    !wanted.layout.asks_classes() && label.is_some_and(|name| column_names::is_split_name(&name))
 }
 
 /// Whether a column of a table says the splits.
@@ -191,12 +245,21 @@ pub(super) fn table_splits(tables: &[PathBuf]) -> Vec<Option<Split>> {
 /// The tables directly in a folder.
 pub(in crate::scan) fn tables_of(folder: &Path) -> Vec<PathBuf> {
     let entries = files::entries(folder).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path).filter(|path| is_table(path) && files::is_file(path));
+    let paths = entries.filter(|entry| !entry.is_folder).map(|entry| entry.path);
+    let paths = paths.filter(|path| (is_table(path) || is_bare_table(path)) && files::is_file(path));
     let visible =
         |path: &PathBuf| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
     let mut tables: Vec<PathBuf> = paths.filter(visible).collect();
     tables.sort_unstable();
     tables
+}
+
+/// Whether a file without an extension is a table by its content, as `HAM10000_metadata` is: its header has a name for files and another column.
+fn is_bare_table(path: &Path) -> bool {
+    path.extension().is_none()
+        && Table::glance(path).is_some_and(|table| {
+            table.header.len() > 1 && table.header.iter().any(|name| column_names::is_path_name(name))
+        })
 }
 
 /// A folder, and its folders that have no images of their own. Class folders hold images, and reading them all would take as long as the scan.

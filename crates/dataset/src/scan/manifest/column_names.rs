@@ -162,7 +162,7 @@ fn is_group_word(word: &str) -> bool {
 }
 
 /// Whether a folder is that of one patient or the like: `patient_001`, `case_7_left`.
-pub(super) fn names_one_of_groups(name: &str) -> bool {
+pub(in crate::scan) fn names_one_of_groups(name: &str) -> bool {
     let words = words(name);
     words.iter().any(|word| is_group_word(word))
         && words.iter().any(|word| word.chars().all(char::is_numeric))

@@ -146,9 +146,8 @@ impl Listing {
         path: Option<&Path>,
         wanted: &Wanted<'_>,
     ) -> Result<(), ScanError> {
-        let Some(path) = path.filter(|_| self.files.iter().all(|file| file.split.is_none())) else {
-            return Ok(());
-        };
+        let Some(path) = path else { return Ok(()) };
+        let are_parted = self.files.iter().any(|file| file.split.is_some());
         let (table, layout) = (Table::read(path)?, wanted.layout);
         let (Some(names), Some(column)) = (path_only(&table, layout), parting_column(&table, layout)) else {
             return Ok(());
@@ -182,11 +181,24 @@ impl Listing {
             };
             bad.push(crate::BadLine { line: *line, reason });
         }
+        let of = |file: &Listed| said.get(&file.path).copied();
+        if are_parted {
+            let others = self
+                .files
+                .iter()
+                .filter(|file| of(file).flatten().is_some_and(|split| Some(split) != file.split));
+            let (images, trained) = others.fold((0, 0), |(images, trained), file| {
+                (images + 1, trained + usize::from(file.split == Some(Split::Train)))
+            });
+            let table = path.strip_prefix(root).unwrap_or(path).to_owned();
+            let told = (images > 0).then_some(Notice::TableAgainstFolders { table, images, trained });
+            self.beside.notices.extend(told);
+            return Ok(());
+        }
         if !bad.is_empty() {
             bad.sort_by_key(|bad| bad.line);
             return Err(ScanError::Manifest { path: path.to_owned(), lines: bad });
         }
-        let of = |file: &Listed| said.get(&file.path).copied();
         let judged = |file: &Listed| matches!(of(file), Some(Some(Split::Val | Split::Test)));
         if !self.files.iter().any(judged) {
             return Ok(());
@@ -352,6 +364,42 @@ pub(super) fn texts(root: &Path, folders: &[PathBuf], wanted: &Wanted<'_>) -> Li
         !rows.is_empty() && finder.resolve(&rows, None).found * 2 > rows.len()
     };
     named.filter(|(_, path)| names_images(path)).collect()
+}
+
+/// The command that makes a list of the test images of a file whose lines are a name and a number of its split, 2 for the test set, or the word
+/// `test`; none of other files.
+pub(in crate::scan) fn parting_line(root: &Path, path: &Path) -> Option<String> {
+    const START: u64 = 1 << 16;
+    const LEAST: usize = 4;
+    let bytes = files::read_start(path, START).ok()?;
+    let cut = if bytes.len() as u64 == START {
+        bytes.iter().rposition(|&byte| byte == b'\n')?
+    } else {
+        bytes.len()
+    };
+    let text = std::str::from_utf8(&bytes[..cut]).ok()?;
+    let is_between = |c: char| c == ',' || c == ' ' || c == '\t';
+    let fields: Vec<Vec<&str>> = lines_of(text).map(|(_, line)| line.split(is_between).collect()).collect();
+    // The first line may be a header.
+    let rows = fields.get(1..).filter(|rows| rows.len() >= LEAST)?;
+    let pairs: Vec<&str> = rows
+        .iter()
+        .map(|row| if let [_, split] = row[..] { Some(split) } else { None })
+        .collect::<Option<_>>()?;
+    let values: BTreeSet<&str> = pairs.into_iter().collect();
+    let are_numbers = values.iter().all(|value| ["0", "1", "2"].contains(value)) && values.contains("2");
+    let are_words = values.iter().all(|value| split_of(value).is_some());
+    let test = match (are_numbers, values.iter().find(|value| split_of(value) == Some(Split::Test))) {
+        (true, _) => "2",
+        (false, Some(word)) if are_words => word,
+        _ => return None,
+    };
+    let quoted = |path: &Path| shown_path(path).to_string().replace('\'', "'\\''");
+    Some(format!(
+        "awk -F'[, \\t]' '$2 == \"{test}\" {{ print $1 }}' '{}' > '{}' makes a list of those that have {test}",
+        quoted(path),
+        quoted(&root.join("test.txt"))
+    ))
 }
 
 /// What tables beside the one that was named say of its images: those of validation and test are trained on, which is told.

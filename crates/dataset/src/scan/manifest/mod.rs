@@ -7,6 +7,7 @@ mod beside;
 mod column_names;
 mod columns;
 mod files;
+mod groups;
 mod label_lists;
 mod lists;
 mod one_hot;
@@ -28,13 +29,15 @@ use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
 pub(super) use beside::{
-    Beside as BesideClasses, Found, Tables, look, of_split_folder, tables_of, unread_tables,
+    Beside as BesideClasses, Found, Tables, is_called_list, look, of_split_folder, tables_of, unread_tables,
 };
 pub(super) use column_names::{
     GROUP, is_label_name, is_path_name, is_pixel_name, is_pixel_table, is_split_name, names_groups,
+    names_one_of_groups,
 };
 pub(super) use columns::{Wrong, without_label};
-pub(super) use lists::{Lists, beside_named};
+pub(super) use groups::Groups;
+pub(super) use lists::{Lists, beside_named, parting_line};
 pub(super) use one_hot::{class as one_hot_class, find_one_hot};
 pub(super) use split_values::{meaning, say_splits, shown};
 pub(super) use splits::{
