@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::numpy::{labels, npy, npy_of, npz};
 use common::{Data, files};
 use pupila_dataset::{Dataset, Layout, LayoutError, Notice, ScanError, ScanOptions, Split};
 
@@ -151,4 +152,86 @@ fn a_table_without_an_extension_is_known_by_its_header() {
     let data = Data::classes(&["x", "y"], 6);
     data.write("README", "image, and other words\nof a person\n");
     assert_eq!(data.scan().unwrap().classes, ["x", "y"]);
+}
+
+/// As DomainNet has it: domains with all classes, and two lists for each.
+#[test]
+fn lists_beside_domains_are_read_with_the_line_that_is_proposed() {
+    for domains in [&["clipart"][..], &["clipart", "sketch"]] {
+        let classes = ["bear", "cup", "owl"];
+        let data = Data::new();
+        for domain in domains {
+            data.add_classes(domain, &classes, 6);
+            for (split, range) in [("train", 0..4), ("test", 4..6)] {
+                let row =
+                    |(class, at): (usize, u32)| format!("{domain}/{}/{at:03}.png {class}\n", classes[class]);
+                let rows = (0..3).flat_map(|class| range.clone().map(move |at| (class, at))).map(row);
+                data.write(format!("{domain}_{split}.txt"), rows.collect::<String>());
+            }
+        }
+        let text = data.scan().unwrap_err().to_string();
+        let (line, train) = match domains {
+            [only] => (format!("--set data.train={only}"), vec![(*only).to_owned()]),
+            all => {
+                let quoted: Vec<String> = all.iter().map(|name| format!("\"{name}\"")).collect();
+                (
+                    format!("--set 'data.train=[{}]'", quoted.join(", ")),
+                    all.iter().map(|name| (*name).to_owned()).collect(),
+                )
+            }
+        };
+        assert!(text.contains(&line), "{text}");
+        let dataset = data.scan_by(&by(Layout { train, ..Layout::default() })).unwrap();
+        let n = domains.len();
+        assert_eq!(
+            (&dataset.classes[..], dataset.class_counts(Split::Test)),
+            (&classes.map(str::to_owned)[..], vec![2 * n; 3])
+        );
+        let judged = pupila_dataset::LabelledOptions {
+            split: Some(Split::Test),
+            layout: Layout {
+                train: domains.iter().map(|name| (*name).to_owned()).collect(),
+                ..Layout::default()
+            },
+            ..Default::default()
+        };
+        let judged = pupila_dataset::scan_labelled(data.path(), &dataset.classes, &judged, None).unwrap();
+        assert_eq!(judged.dataset.samples.len(), 6 * n);
+    }
+}
+
+#[test]
+fn files_of_other_programs_for_each_split_are_turned_into_one() {
+    for (files, keys) in [
+        (&["train_32x32.mat", "test_32x32.mat", "extra_32x32.mat"][..], &["'train'", "'test'"][..]),
+        (&["digits_valid.h5", "digits_train.h5"], &["'val'", "'train'"]),
+        (&["train.pkl", "test.pkl"], &["'train'", "'test'"]),
+    ] {
+        let data = Data::new();
+        for file in files {
+            data.write(format!("set/{file}"), file.as_bytes());
+        }
+        let text =
+            pupila_dataset::scan(&data.join("set"), &ScanOptions::default(), None).unwrap_err().to_string();
+        let line = text.lines().nth(1).unwrap();
+        assert!(
+            keys.iter()
+                .zip(files)
+                .all(|(key, file)| line.contains(&format!("({key}, '")) && line.contains(file)),
+            "{text}"
+        );
+        assert!(text.ends_with("set.npz") && !line.contains("extra"), "{text}");
+    }
+}
+
+#[test]
+fn archives_of_arrays_for_each_split_are_read_together() {
+    let data = Data::new();
+    for (name, n) in [("train_32x32.npz", 12usize), ("test_32x32.npz", 4)] {
+        let pixels: Vec<u8> = (0..n * 64).map(|at| (at * n) as u8).collect();
+        let arrays = [("X", npy_of("|u1", &[n, 8, 8], &pixels)), ("y", npy(&[n], &labels(n, 2)))];
+        data.write(name, npz(&arrays));
+    }
+    let dataset = data.scan().unwrap();
+    assert_eq!(dataset.indices(Split::Test).len(), 4, "{}", dataset.taken);
 }

@@ -1,7 +1,9 @@
 //! Files of other programs that hold images in one piece: what they are, and the line of Python that makes of them what is read here.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::Split;
 use crate::files;
 
 /// What to type for such files.
@@ -56,7 +58,7 @@ fn of_folder(folder: &Path) -> Option<Conversion> {
         .map(|entry| entry.path)
         .collect();
     paths.sort_unstable();
-    paths.iter().find_map(|path| of_file(path))
+    of_splits(folder, &paths).or_else(|| paths.iter().find_map(|path| of_file(path)))
 }
 
 fn python(program: &str) -> String {
@@ -97,36 +99,84 @@ fn flowers(folder: &Path) -> Conversion {
     Conversion { what: "MATLAB's files, which say the classes".to_owned(), line: python(&program), out }
 }
 
-fn of_file(path: &Path) -> Option<Conversion> {
-    let extension = path.extension()?.to_string_lossy().to_lowercase();
-    let out = path.with_extension("npz");
-    let (file, npz) = (literal(path), literal(&out));
-    let (what, program, out) = match extension.as_str() {
-        "mat" => (
-            "a file of MATLAB",
+/// A form whose files become arrays of NumPy.
+struct Arrays {
+    what: &'static str,
+    imports: &'static str,
+    /// A dictionary of the arrays of the file `f`.
+    read: &'static str,
+}
+
+const ARRAYS: [(&[&str], Arrays); 3] = [
+    (
+        &["mat"],
+        Arrays {
+            what: "a file of MATLAB",
+            imports: "scipy.io, numpy",
             // Images one behind the other along the last side, as of SVHN.
-            format!(
-                "import scipy.io, numpy; d = scipy.io.loadmat({file}); numpy.savez({npz}, **{{k: numpy.moveaxis(v, -1, 0) if v.ndim == 4 and v.shape[2] == 3 else v \
-                 for k, v in d.items() if getattr(v, 'dtype', None) is not None and v.dtype.kind in 'biufU'}})"
-            ),
-            out,
-        ),
-        "h5" | "hdf5" => (
-            "a file of HDF5",
-            format!(
-                "import h5py, numpy; f = h5py.File({file}); numpy.savez({npz}, **{{k: v.asstr()[:] if v.dtype.kind == 'O' else v[:] for k, v in f.items() if \
-                 getattr(v, 'shape', ())}})"
-            ),
-            out,
-        ),
-        "pkl" | "pickle" => (
-            "a pickle, which is a program: run it only where you trust it",
-            format!(
-                "import pickle, numpy; d = pickle.load(open({file}, 'rb')); numpy.savez({npz}, **(d if isinstance(d, dict) else dict(zip(['images', 'labels'], d))))"
-            ),
-            out,
-        ),
-        "parquet" => {
+            read: "{k: numpy.moveaxis(v, -1, 0) if v.ndim == 4 and v.shape[2] == 3 else v for k, v in scipy.io.loadmat(f).items() if \
+                   getattr(v, 'dtype', None) is not None and v.dtype.kind in 'biufU'}",
+        },
+    ),
+    (
+        &["h5", "hdf5"],
+        Arrays {
+            what: "a file of HDF5",
+            imports: "h5py, numpy",
+            read: "{k: v.asstr()[:] if v.dtype.kind == 'O' else v[:] for k, v in h5py.File(f).items() if getattr(v, 'shape', ())}",
+        },
+    ),
+    (
+        &["pkl", "pickle"],
+        Arrays {
+            what: "a pickle, which is a program: run it only where you trust it",
+            imports: "pickle, numpy",
+            read: "(lambda d: d if isinstance(d, dict) else dict(zip(['images', 'labels'], d)))(pickle.load(open(f, 'rb')))",
+        },
+    ),
+];
+
+fn arrays_of(path: &Path) -> Option<&'static Arrays> {
+    let extension = path.extension()?.to_string_lossy().to_lowercase();
+    ARRAYS.iter().find(|(extensions, _)| extensions.contains(&extension.as_str())).map(|(_, arrays)| arrays)
+}
+
+/// Several files of one form that are called after splits, one of them after the training set, as `train_32x32.mat` and `test_32x32.mat`: one line
+/// for all of them, since what is made of one by itself has one split.
+fn of_splits(folder: &Path, paths: &[PathBuf]) -> Option<Conversion> {
+    let first = paths.iter().find_map(|path| arrays_of(path))?;
+    let alike: Vec<&PathBuf> =
+        paths.iter().filter(|path| arrays_of(path).is_some_and(|of| of.what == first.what)).collect();
+    let stems: Vec<&str> = alike.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    let splits = crate::scan::splits_of_files(&stems);
+    let named: Vec<(Split, &PathBuf)> =
+        splits.into_iter().zip(alike).filter_map(|(split, path)| Some((split?, path))).collect();
+    let different: BTreeSet<Split> = named.iter().map(|(split, _)| *split).collect();
+    if named.len() < 2 || different.len() < named.len() || !different.contains(&Split::Train) {
+        return None;
+    }
+    let out = folder.with_extension("npz");
+    let files: Vec<String> =
+        named.iter().map(|(split, path)| format!("('{split}', {})", literal(path))).collect();
+    let Arrays { what, imports, read } = first;
+    let program = format!(
+        "import {imports}; r = lambda f: {read}; numpy.savez({}, **{{s + '_' + k: v for s, f in [{}] for k, v in r(f).items()}})",
+        literal(&out),
+        files.join(", ")
+    );
+    let names: Vec<String> = stems.iter().map(|stem| crate::shown(stem)).collect();
+    Some(Conversion { what: format!("{}, {what} each", names.join(", ")), line: python(&program), out })
+}
+
+fn of_file(path: &Path) -> Option<Conversion> {
+    let file = literal(path);
+    let (what, program, out) = match arrays_of(path) {
+        Some(Arrays { what, imports, read }) => {
+            let out = path.with_extension("npz");
+            let npz = literal(&out);
+            (*what, format!("import {imports}; r = lambda f: {read}; numpy.savez({npz}, **r({file}))"), out)
+        }
+        None if path.extension()?.eq_ignore_ascii_case("parquet") => {
             let out = path.with_extension("");
             let program = format!(
                 "import pandas, pathlib; d = pandas.read_parquet({file}); o = pathlib.Path({}); [(p.parent.mkdir(parents=True, exist_ok=True), \
@@ -135,7 +185,7 @@ fn of_file(path: &Path) -> Option<Conversion> {
             );
             ("a table of Parquet", program, out)
         }
-        _ => return None,
+        None => return None,
     };
     let name = path.file_name()?.to_string_lossy().into_owned();
     Some(Conversion { what: format!("{}, {what}", crate::shown(&name)), line: python(&program), out })

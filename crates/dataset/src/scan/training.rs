@@ -11,7 +11,7 @@ use super::{
 use crate::error::formats::{Conversion, conversion_of, conversion_of_folder};
 use crate::files;
 use crate::pattern::Patterns;
-use crate::suggest::nearest;
+use crate::suggest::{folders_line, nearest};
 use crate::{
     Cache, Dataset, Form, Layout, Notice, OnBadImage, Purpose, ScanError, ScanOptions, Split, UnknownClass,
     folds, split,
@@ -112,7 +112,7 @@ fn scanned(path: &Path, options: &ScanOptions, cache: Option<&Cache>) -> Result<
             let of_classes = of_classes.into_iter().filter(|list| lists.iter().all(|(_, read)| read != list));
             tell_unread(path, &mut listing, unread.into_iter().chain(of_classes).collect(), layout);
             listing.beside.notices.extend(notice);
-            from_files(path, listing, options, cache)?
+            from_files(path, listing, options, cache).map_err(|error| with_lists(error, &lists))?
         }
     };
     let taken = std::mem::take(&mut dataset.taken);
@@ -172,7 +172,9 @@ fn from_files(
 
 /// Tells of files that are called as lists of splits are and are not read. Where folders, tables or lists say the splits, others have nothing to say.
 fn tell_unread(root: &Path, listing: &mut Listing, unread: Vec<PathBuf>, layout: &Layout) {
-    if unread.is_empty() || layout.reads_no_split() || listing.files.iter().any(|file| file.split.is_some()) {
+    let says_all = |split: Split| split != Split::Train || !layout.names_splits();
+    let is_said = listing.files.iter().filter_map(|file| file.split).any(says_all);
+    if unread.is_empty() || layout.reads_no_split() || is_said {
         return;
     }
     let of_numbers = unread.iter().find_map(|list| manifest::parting_line(root, list));
@@ -245,6 +247,20 @@ fn with_inner_sets(error: ScanError, listing: &Listing) -> ScanError {
     }
     let trains = settings.first().is_some_and(|line| line.starts_with("--set 'data.train="));
     ScanError::OneClass { path, class, suggestion: trains.then(|| settings.join(" ")) }
+}
+
+/// Of data of one class the line that takes the folders in it for the classes, where lists beside it say the splits: what is named by itself has none.
+fn with_lists(error: ScanError, lists: &[(Split, PathBuf)]) -> ScanError {
+    match error {
+        ScanError::OneClass { path, class, suggestion: Some(inner) } if !lists.is_empty() => {
+            let below = Path::new(&inner)
+                .strip_prefix(&path)
+                .map_or(class.clone(), |below| below.display().to_string());
+            let line = folders_line(Split::Train, &[&below]);
+            ScanError::OneClass { path, class, suggestion: Some(line) }
+        }
+        other => other,
+    }
 }
 
 /// Class folders that may be splits: `test` beside `cats` and `dogs`, or `test` and `validation`.

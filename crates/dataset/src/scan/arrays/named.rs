@@ -271,9 +271,30 @@ pub(super) fn in_folder(root: &Path, wanted: &Wanted<'_>) -> Result<Option<Found
             in_file(one, wanted).map(Some)
         }
         _ => {
-            let all: Vec<Vec<Named>> = paths.iter().map(|path| arrays_of(path)).collect::<Result<_, _>>()?;
+            let mut all: Vec<Vec<Named>> =
+                paths.iter().map(|path| arrays_of(path)).collect::<Result<_, _>>()?;
+            name_by_files(&paths, &mut all);
             pair(root, all.concat(), wanted).map(Some)
         }
+    }
+}
+
+/// Puts the word of its file's split before the names of arrays, where several `.npz` files are called after different splits and their arrays say none:
+/// `X` of `train_32x32.npz` and of `test_32x32.npz`.
+fn name_by_files(paths: &[PathBuf], all: &mut [Vec<Named>]) {
+    let stems: Vec<&str> = paths.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
+    let splits = crate::scan::splits_of_files(&stems);
+    let named: Vec<Split> = splits.iter().copied().flatten().collect();
+    let are_different = named.iter().enumerate().all(|(at, split)| !named[..at].contains(split));
+    let say_none =
+        all.iter().flatten().all(|array| role(&array.name).is_none_or(|(_, split)| split.is_none()));
+    let are_archives = paths.iter().all(|path| !is_npy(path));
+    if stems.len() < paths.len() || named.len() < 2 || !(are_different && say_none && are_archives) {
+        return;
+    }
+    for (split, arrays) in splits.into_iter().zip(all) {
+        let Some(split) = split else { continue };
+        arrays.iter_mut().for_each(|array| array.name = format!("{split}_{}", array.name));
     }
 }
 

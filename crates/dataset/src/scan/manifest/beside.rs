@@ -62,10 +62,19 @@ pub(in crate::scan) fn look(root: &Path, wanted: &Wanted<'_>) -> Result<Found, S
         });
         Groups::of(&tables, wanted)
     };
-    if wanted.layout.names_splits() {
-        return Ok(Found::Folders(Beside { groups: groups(), ..Beside::default() }));
-    }
     let (inner, above) = (folders_of_tables(root, &top), folders_above(root));
+    if wanted.layout.names_splits() {
+        let mut found = Beside { groups: groups(), ..Beside::default() };
+        // Lists say which of the images to train on are for testing, where the recipe does not.
+        if wanted.layout.val.is_empty() && wanted.layout.test.is_empty() && !wanted.layout.reads_no_split() {
+            let folders = [&inner[..], &above[..]].concat();
+            found.lists = texts(root, &folders, wanted);
+            found.lists.extend(tables_above(root, &folders, wanted));
+            let read: Vec<PathBuf> = found.lists.iter().map(|(_, path)| path.clone()).collect();
+            found.unread = unread_lists(root, (inner, above), &read);
+        }
+        return Ok(Found::Folders(found));
+    }
     let found = tables_and_lists(root, &top, (&inner, &above), wanted)?;
     Ok(match found {
         Found::Folders(mut found) => {
@@ -295,7 +304,7 @@ fn folders_above(root: &Path) -> Vec<PathBuf> {
     std::iter::once(above.to_owned()).chain(others).collect()
 }
 
-/// The tables above that are called after splits and name images of this folder.
+/// The tables in folders, or above, that are called after splits and name images of this folder.
 fn tables_above(root: &Path, above: &[PathBuf], wanted: &Wanted<'_>) -> Lists {
     let mut tables: Vec<PathBuf> = above.iter().flat_map(|folder| tables_of(folder)).collect();
     tables.retain(|path| wanted.layout.reads(path));
