@@ -212,7 +212,7 @@ fn a_class_folder_that_holds_the_other_classes_is_refused() {
         for under in ["", "train"] {
             let data = Data::new();
             data.add_classes(under, classes, 6);
-            data.add_classes(&format!("{under}/{copy}").trim_start_matches('/'), classes, 6);
+            data.add_classes(format!("{under}/{copy}").trim_start_matches('/'), classes, 6);
             if !under.is_empty() {
                 data.add_classes("test", classes, 2);
             }
