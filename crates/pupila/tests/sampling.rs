@@ -131,7 +131,7 @@ fn mistakes_are_named_before_any_work() {
     refused(&["train", data, "--set", "data.sampler=weighted"], &["needs its weights: { weighted = "]);
     refused(
         &["train", data, "--set", "data.group=patient"],
-        &["data.group is patient", "only tables and NumPy's arrays"],
+        &["data.group is patient", "a column of a table in the folder that names its images, or folder"],
     );
     let list = manifest(&sandbox, ",patient", |i| format!(",p{}", i / 2));
     let list = list.to_str().unwrap();
