@@ -29,13 +29,18 @@ impl TrackingUri {
         }
         let rest = self.0.strip_prefix("http://").or_else(|| self.0.strip_prefix("https://"));
         let why = match rest.map(|rest| rest.rsplit_once('@').unwrap_or(("", rest))) {
-            None => {
-                "it begins with http:// or https://; MLflow's databases and folders are written by its server only"
-            }
+            // Its scheme, if it has one, is what the server takes too.
+            None => format!(
+                "it begins with http:// or https://; MLflow's databases and folders are written by its server, which is started by: mlflow server \
+                 --backend-store-uri '{}' --port 5000",
+                self.0.replace('\'', "'\\''")
+            ),
             Some((user_info, _)) if user_info.contains(['/', ' ']) => {
-                "in a user or a password / is written %2F, and a blank %20"
+                "in a user or a password / is written %2F, and a blank %20".to_owned()
             }
-            Some((_, host)) if !is_host(host) => "a host, perhaps a port, perhaps a path, and nothing else",
+            Some((_, host)) if !is_host(host) => {
+                "a host, perhaps a port, perhaps a path, and nothing else".to_owned()
+            }
             Some(_) => return None,
         };
         Some(format!(
