@@ -32,9 +32,25 @@ pub(crate) fn toml_string(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
+/// The option that sets a key to a text, as it is typed into a shell.
+pub(crate) fn setting(key: &str, value: &str) -> String {
+    let is_plain = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
+    match is_plain {
+        true => format!("--set {key}={value}"),
+        false => format!("--set '{key}={}'", in_a_shell(value)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{nearest, toml_string};
+    use super::{nearest, setting, toml_string};
+
+    #[test]
+    fn a_setting_is_one_word_of_a_shell() {
+        assert_eq!(setting("data.group", "lesion_id"), "--set data.group=lesion_id");
+        assert_eq!(setting("data.group", "a b"), "--set 'data.group=\"a b\"'");
+        assert_eq!(setting("data.group", "a'b"), "--set 'data.group=\"a\\u0027b\"'");
+    }
 
     #[test]
     fn only_a_near_name_is_suggested() {
