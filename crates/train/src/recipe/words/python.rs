@@ -97,7 +97,7 @@ impl Read {
         });
         let p = named(arguments, "p").or_else(|| named(arguments, "prob"));
         match (name, inner) {
-            (_, None) if PREPARED.contains(&name) => self.prepared.push(name.to_owned()),
+            _ if PREPARED.contains(&name) => self.prepared.push(name.to_owned()),
             ("Compose" | "ReplayCompose" | "Sequential" | "ImageOnlyTransform", Some((_, items)))
                 if p.is_none() =>
             {
