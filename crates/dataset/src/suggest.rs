@@ -35,11 +35,9 @@ pub(crate) fn toml_string(text: &str) -> String {
 
 /// The setting that names the folders of a split, with `--set` before it; empty where there are none.
 pub(crate) fn folders_line(split: Split, names: &[&str]) -> String {
-    let is_plain = |name: &str| name.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
     match names {
         [] => String::new(),
-        [name] if is_plain(name) => format!("--set data.{split}={name}"),
-        [name] => format!("--set 'data.{split}={}'", in_a_shell(name)),
+        [name] => setting(&format!("data.{split}"), name),
         names => {
             let names: Vec<String> = names.iter().map(|name| in_a_shell(name)).collect();
             format!("--set 'data.{split}=[{}]'", names.join(", "))
@@ -47,9 +45,25 @@ pub(crate) fn folders_line(split: Split, names: &[&str]) -> String {
     }
 }
 
+/// The option that sets a key to a text, as it is typed into a shell.
+pub(crate) fn setting(key: &str, value: &str) -> String {
+    let is_plain = !value.is_empty() && value.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c));
+    match is_plain {
+        true => format!("--set {key}={value}"),
+        false => format!("--set '{key}={}'", in_a_shell(value)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{nearest, toml_string};
+    use super::{nearest, setting, toml_string};
+
+    #[test]
+    fn a_setting_is_one_word_of_a_shell() {
+        assert_eq!(setting("data.group", "lesion_id"), "--set data.group=lesion_id");
+        assert_eq!(setting("data.group", "a b"), "--set 'data.group=\"a b\"'");
+        assert_eq!(setting("data.group", "a'b"), "--set 'data.group=\"a\\u0027b\"'");
+    }
 
     #[test]
     fn only_a_near_name_is_suggested() {

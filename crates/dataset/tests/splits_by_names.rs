@@ -88,7 +88,7 @@ fn a_list_whose_names_may_be_several_files_is_refused_and_what_it_lacks_is_told(
     data.write("test.txt", "001.png\n002.png\n");
     let error = data.scan().unwrap_err().to_string();
     assert!(error.contains("may be") && error.contains("--set data.split_column=none"), "{error}");
-    assert_eq!(data.scan_by(&none()).unwrap().indices(Split::Test), []);
+    assert!(data.scan_by(&none()).unwrap().indices(Split::Test).is_empty());
     data.write("test.txt", "cats/001.png\ndogs/002.png\ndogs/999.png\n");
     let dataset = data.scan().unwrap();
     assert_eq!(dataset.indices(Split::Test).len(), 2);

@@ -71,7 +71,7 @@ fn all_bad_lines_are_reported_with_their_numbers() {
 fn a_manifest_that_cannot_be_one_is_explained() {
     let data = files(4);
     let message = |text: &str| scan_manifest(&data, text).unwrap_err().to_string();
-    assert!(message("where,what,why\nimages/0,a,b\n").contains("it is \"where,what,why\""));
+    assert!(message("where,what,why\nphotos/x0,a,b\n").contains("it is \"where,what,why\""));
     assert!(message("").contains("must name the columns path and label"));
     assert!(message("path,label\n").contains("it has no rows"));
     assert!(message("path,label\nx.png,a\ny.png,b\n").contains("none of its 2 files exist"));
@@ -213,7 +213,7 @@ fn only_the_training_pair_is_enough_and_many_classes_keep_their_order() {
     let dataset = data.scan().unwrap();
     assert_eq!(dataset.classes[..3], ["00", "01", "02"]);
     assert_eq!(dataset.classes[11], "11");
-    assert_eq!(dataset.indices(Split::Test), []);
+    assert!(dataset.indices(Split::Test).is_empty());
 }
 
 #[test]

@@ -110,3 +110,59 @@ fn weights_of_which_it_is_not_known_what_they_were_trained_on_are_told() {
     let known = began(&sandbox, "runs/a", "known");
     assert!(!known.stderr.contains("is not known"), "{}", known.stderr);
 }
+
+#[test]
+fn studies_and_searches_tell_it_once_before_they_start() {
+    let sandbox = Sandbox::new();
+    let data = others(&sandbox);
+    assert_eq!(sandbox.train(&skin(), "a", &[]).code, Some(0));
+    fs::copy(sandbox.path("runs/a/best.safetensors"), sandbox.path("alone.safetensors")).unwrap();
+    let study = "question = \"Which rate?\"\nseeds = 2\n[crossed]\n\"optimizer.lr\" = [0.001, 0.01]\n";
+    fs::write(sandbox.path("rate.toml"), study).unwrap();
+    fs::write(
+        sandbox.path("space.toml"),
+        "[space]\n\"optimizer.lr\" = { float = [1e-3, 1e-2], log = true }\n",
+    )
+    .unwrap();
+    let data = data.to_str().unwrap();
+    let known = "9 of 21 validation images and 6 of 18 test images were trained on by the run that the weights come from, runs/a";
+    let unknown =
+        "alone.safetensors lies in no run's folder: which images the weights were trained on is not known";
+    for (from, words) in [("runs/a", known), ("alone.safetensors", unknown)] {
+        let name = from.split('.').next().unwrap().replace('/', "-");
+        let study = sandbox.run(&[
+            "study",
+            "rate.toml",
+            data,
+            "--init-from",
+            from,
+            "--epochs",
+            "1",
+            "--dry-run",
+            "--name",
+            &format!("study-{name}"),
+        ]);
+        let search = sandbox.run(&[
+            "search",
+            data,
+            "--space",
+            "space.toml",
+            "--init-from",
+            from,
+            "--epochs",
+            "1",
+            "--trials",
+            "1",
+            "--seeds",
+            "0",
+            "--name",
+            &format!("search-{name}"),
+        ]);
+        for ran in [study, search] {
+            assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+            // Wrapped lines are one sentence.
+            let text = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(text.matches(words).count(), 1, "{}", ran.stderr);
+        }
+    }
+}

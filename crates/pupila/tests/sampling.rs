@@ -166,7 +166,7 @@ fn the_table_tells_what_an_epoch_shows_and_warns_of_few_images() {
         "cat        10       8         8       2",
         "dog         5       5         8       1",
         "total      18      16        24       4",
-        "epochs of 1 steps",
+        "of 1 step,",
     ] {
         assert!(over.contains(row), "{row:?} is not in {over}");
     }

@@ -51,6 +51,15 @@ fn of_folder(folder: &Path) -> Option<Conversion> {
     if is_there("imagelabels.mat") && is_there("setid.mat") {
         return Some(flowers(folder));
     }
+    if is_there("train_X.bin") && is_there("train_y.bin") {
+        return Some(stl(folder));
+    }
+    if is_there("cars_annos.mat") {
+        return Some(cars(folder, "cars_annos.mat", "car_ims"));
+    }
+    if is_there("devkit/cars_train_annos.mat") {
+        return Some(cars(folder, "devkit/cars_train_annos.mat", "cars_train"));
+    }
     let mut paths: Vec<PathBuf> = files::entries(folder)
         .ok()?
         .flatten()
@@ -96,7 +105,32 @@ fn flowers(folder: &Path) -> Conversion {
          'labels.csv').write_text('image,label,split\\n' + ''.join(f'image_{{i:05}}.jpg,{{l}},{{w[i]}}\\n' for i, l in enumerate(c, 1) if i in w))",
         literal(folder)
     );
-    Conversion { what: "MATLAB's files, which say the classes".to_owned(), line: python(&program), out }
+    Conversion { what: "the classes in files of MATLAB".to_owned(), line: python(&program), out }
+}
+
+/// STL-10: color by color, each from the left column to the right.
+fn stl(folder: &Path) -> Conversion {
+    let out = folder.with_extension("npz");
+    let program = format!(
+        "import numpy, pathlib; p = pathlib.Path({}); r = lambda f: numpy.fromfile(p / f, 'uint8'); n = (p / 'class_names.txt').read_text().split(); x = \
+         lambda s: r(s + '_X.bin').reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1); y = lambda s: [n[i - 1] for i in r(s + '_y.bin')]; numpy.savez({}, **{{k + s: \
+         f(s) for s in ('train', 'test') if (p / (s + '_X.bin')).exists() for k, f in (('x_', x), ('y_', y))}})",
+        literal(folder),
+        literal(&out)
+    );
+    Conversion { what: "the binary files of STL-10".to_owned(), line: python(&program), out }
+}
+
+/// Stanford's cars: which picture is of which class, and with all pictures in one folder also of which split.
+fn cars(folder: &Path, annotations: &str, images: &str) -> Conversion {
+    let out = folder.join("labels.csv");
+    let program = format!(
+        "import scipy.io, pathlib; p = pathlib.Path({}); a = scipy.io.loadmat(p / '{annotations}', squeeze_me=True)['annotations']; h = 'test' in \
+         a.dtype.names; f = 'relative_im_path' if h else 'fname'; (p / 'labels.csv').write_text('path,label' + ',split' * h + '\\n' + ''.join('{images}/' + \
+         str(r[f]).split('/')[-1] + ',' + str(r['class']) + (',test' if h and r['test'] else ',train') * h + '\\n' for r in a))",
+        literal(folder)
+    );
+    Conversion { what: "the classes in files of MATLAB".to_owned(), line: python(&program), out }
 }
 
 /// A form whose files become arrays of NumPy.

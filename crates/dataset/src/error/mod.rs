@@ -1,5 +1,6 @@
 //! Everything that can be wrong with the data, in words for the person whose data it is.
 
+mod flat;
 pub(crate) mod formats;
 mod idx;
 mod layout;
@@ -275,8 +276,8 @@ pub enum ScanError {
         folders: bool,
     },
     /// A folder of images has no class folders.
-    #[error("{path} has no class folders: a class is a folder with its images, such as {path}/cat/1.jpg",
-        path = shown_path(path))]
+    #[error("{path} has no class folders: a class is a folder with its images, such as {path}/cat/1.jpg{hint}",
+        path = shown_path(path), hint = flat::classes_in_names(path))]
     NoClassFolders {
         /// The folder.
         path: PathBuf,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Skipped;
 use crate::Split;
 use crate::shown::{shown, shown_path};
-use crate::suggest::{in_a_shell, toml_string};
+use crate::suggest::{in_a_shell, setting, toml_string};
 use crate::taken::OtherPictures;
 
 pub(super) fn of_classes(pictures: &[OtherPictures]) -> String {
@@ -42,9 +42,17 @@ pub(super) fn archives_inside(path: &Path, archives: &[PathBuf]) -> String {
         // Where the archives lie then, which is what holds the data.
         let inner = archives.first().and_then(|archive| archive.parent()?.strip_prefix(outer).ok());
         let inner = inner.map_or_else(|| folder.clone(), |below| folder.join(below));
+        // Arrays are read as they come out.
+        let are_arrays = archives
+            .iter()
+            .all(|archive| archive.extension().is_some_and(|of| of.eq_ignore_ascii_case("npz")));
+        let then = if are_arrays {
+            String::new()
+        } else {
+            format!("then what is in {}, and ", shown_path(&inner).trim_end_matches('/'))
+        };
         return format!(
-            "no images in {}, but {what} in it ({shown}), which is not looked into: unpack it, such as by\n  {}\nand then what is in {inner}, and \
-             name the folder {inner}",
+            "no images in {}, but {what} in it ({shown}), which is not looked into: unpack it, such as by\n  {}\nand {then}name the folder {inner}",
             shown_path(path),
             unpacking(outer, &folder),
             inner = shown_path(&inner).trim_end_matches('/')
@@ -106,10 +114,10 @@ pub(super) fn train_advice(folders: bool, others: &[String]) -> String {
             // What is named by a key alone is used: the others are named too.
             let rest = others.iter().skip(1).filter_map(|other| {
                 let split: Split = other.parse().ok().filter(|split| *split != Split::Train)?;
-                Some(format!(" --set {}", setting(&format!("data.{split}"), other)))
+                Some(format!(" {}", setting(&format!("data.{split}"), other)))
             });
             format!(
-                "call what is trained on \"train\"; if {first} is to be trained on: --set {}{}; if they are the classes: --set data.train=.",
+                "call what is trained on \"train\"; if {first} is to be trained on: {}{}; if they are the classes: --set data.train=.",
                 setting("data.train", first),
                 rest.collect::<String>()
             )
@@ -213,14 +221,6 @@ pub(crate) fn exclude_line(exclude: &[String]) -> String {
 pub(super) fn without_classes(classes: &[super::UnknownClass]) -> String {
     let quoted: Vec<String> = classes.iter().map(|unknown| in_a_shell(&unknown.class)).collect();
     format!("--set 'data.exclude=[{}]'", quoted.join(", "))
-}
-
-/// A key and its value as a word of a shell.
-fn setting(key: &str, value: &str) -> String {
-    match value.chars().all(|c| c.is_alphanumeric() || "_-./".contains(c)) {
-        true => format!("{key}={value}"),
-        false => format!("'{key}=\"{value}\"'"),
-    }
 }
 
 /// Where the other class of a data set of one may be.

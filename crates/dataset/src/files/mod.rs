@@ -219,7 +219,7 @@ pub(crate) fn repeated_in(path: &Path) -> io::Result<Option<String>> {
 fn archive_at(path: &Path) -> io::Result<Arc<Archive>> {
     let archive = open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotADirectory => {
-            io::Error::other("archives in archives are not read: unpack the outer one")
+            io::Error::other("it lies in an archive, and archives in archives are not read")
         }
         _ => error,
     })?;

@@ -123,6 +123,15 @@ pub enum Notice {
         /// The line of the first of them.
         line: u64,
     },
+    /// Rows of a table that name several classes, of which each combination is a class since the recipe names the column.
+    SeveralClasses {
+        /// How many.
+        rows: usize,
+        /// One of them.
+        example: String,
+        /// The option that leaves them out.
+        exclude: String,
+    },
     /// Classes of a table that are called as programs write missing values.
     MissingLabels {
         /// Their names, each with the number of its images.
@@ -326,6 +335,13 @@ impl fmt::Display for Words<'_> {
                 write!(
                     f,
                     "the data's own validation set ({val} image{s}) is pooled with its training set and cut into folds"
+                )
+            }
+            Notice::SeveralClasses { rows, example, exclude } => {
+                let s = if *rows == 1 { " has" } else { "s have" };
+                write!(
+                    f,
+                    "{rows} row{s} several classes, such as {example}, and each combination is a class of its own: {exclude} leaves them out"
                 )
             }
             Notice::LooseImages { path, images } => {

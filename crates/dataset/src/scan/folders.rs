@@ -290,7 +290,7 @@ pub(super) fn name_of(path: &Path) -> Option<&str> {
     path.file_name().and_then(OsStr::to_str)
 }
 
-pub(super) fn is_image(path: &Path) -> bool {
+pub(crate) fn is_image(path: &Path) -> bool {
     let Some(extension) = path.extension().and_then(OsStr::to_str) else { return false };
     Format::ALL
         .iter()
@@ -405,7 +405,7 @@ impl<'a> Walk<'a> {
         self.beside.notices.extend(others.map(|path| Notice::IgnoredFolder { path: path.clone(), given }));
     }
 
-    /// Lists a folder of a split that is not trained on and has no class folders, where a table or a list says its classes; whether one does.
+    /// Lists a folder of a split that has no class folders, where a table or a list says its classes; whether one does.
     fn labelled_set(
         &mut self,
         path: &Path,
@@ -413,7 +413,7 @@ impl<'a> Walk<'a> {
         split: Option<Split>,
         layout: &Layout,
     ) -> Result<bool, ScanError> {
-        let Some(split) = split.filter(|split| *split != Split::Train && folder.has_no_classes()) else {
+        let Some(split) = split.filter(|_| folder.has_no_classes()) else {
             return Ok(false);
         };
         let wanted = Wanted::without_group(self.patterns, layout);

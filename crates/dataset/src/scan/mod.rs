@@ -38,6 +38,7 @@ pub use images::{leave_out, list_images, scan_images};
 pub use labelled::{Labelled, scan_labelled};
 pub use training::scan;
 
+pub(crate) use folders::is_image;
 pub(crate) use names::{split_of, splits_of_files};
 
 /// A file with what its place or its row says of it.
@@ -150,6 +151,7 @@ fn check_layout(path: &Path, data: &Data, layout: &Layout) -> Result<(), ScanErr
         {
             None
         }
+        Data::Folder(_) if manifest::has_tables_of_splits(path) => None,
         Data::Folder(_) => {
             let asked = layout.key_of_tables();
             if let Some((key, got)) = &asked

@@ -39,10 +39,13 @@ pub(super) fn or_other_format(path: &Path, error: ScanError) -> ScanError {
             | ScanError::OneClass { .. }
             | ScanError::EmptyClasses { .. }
     );
+    // Folders that a table of the set speaks of are no classes.
+    let says_classes = |conversion: &Conversion| conversion.out.extension().is_some_and(|of| of == "csv");
     if let Some((what, command)) = packed(path).filter(|_| is_nothing) {
         return ScanError::PackedFormat { path: path.to_owned(), what, command };
     }
-    match conversion_of(path).filter(|_| is_nothing) {
+    let is_split = matches!(error, ScanError::ClassInSplits { .. });
+    match conversion_of(path).filter(|of| is_nothing || is_split && says_classes(of)) {
         Some(Conversion { what, line, out }) => {
             ScanError::OtherFormat { path: path.to_owned(), what, line, out }
         }

@@ -300,6 +300,10 @@ mod tests {
             ("train d --mixup", "--set augment.mixup=0.2"),
             ("train --mixup d", "--set augment.mixup=0.2"),
             ("train d --augment", "type --set augment.transforms=horizontal_flip,rotate"),
+            (
+                "train d --augment A.Compose([A.HorizontalFlip(p=0.5),A.RandomBrightnessContrast()])",
+                "type --set 'augment.transforms=[{ horizontal_flip = { p = 0.5 } }, { random_brightness_contrast = {} }]'",
+            ),
             ("train d --no-dropout", "type --set model.dropout=0.0"),
             ("train d --no-early-stopping", "leave it out"),
             ("train d --no-cache", "type --set data.cache=false"),

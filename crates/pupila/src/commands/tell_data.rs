@@ -254,27 +254,7 @@ pub(crate) fn near_copies(output: Output, all: &Images, leaks: LeakPolicy) {
 
 /// Images to judge that the weights which the run begins from were trained on, in one line; or that this is not known.
 pub(crate) fn seen_before(output: Output, session: &Session) {
-    let Some(learnt) = session.learnt() else { return };
-    let seen = session.seen_before();
-    let parts: Vec<String> = [(seen.val, Split::Val, "validation"), (seen.test, Split::Test, "test")]
-        .into_iter()
-        .filter(|(seen, ..)| *seen > 0)
-        .map(|(seen, split, name)| {
-            format!("{seen} of {} {name} images", session.dataset().indices(split).len())
-        })
-        .collect();
-    if !parts.is_empty() {
-        output.warn(format_args!(
-            "{} were trained on by the run that the weights come from, {}: the scores are told without them too",
-            parts.join(" and "),
-            learnt.record.path
-        ));
-    }
-    if let Some(why) = &learnt.images_unknown {
-        output.warn(format_args!(
-            "{why}: which images the weights were trained on is not known, so the scores may count some of them"
-        ));
-    }
+    session.seen_before_in_words().iter().for_each(|said| output.warn(said));
 }
 
 /// Test images that are nearly the same as training images, in one line: they are read for this alone, and judged by `pupila eval`.

@@ -229,7 +229,8 @@ impl Search {
             .threads(options.threads.unwrap_or_else(available_threads))
             .open()?;
         let has_test = !first.dataset().indices(Split::Test).is_empty();
-        let notes = base.without_effect(first.dataset());
+        let mut notes = base.without_effect(first.dataset());
+        notes.extend(first.seen_before_in_words());
         std::fs::create_dir_all(&folder).map_err(Error::io(Tried::MakeFolder, &folder))?;
         let lock = record::Lock::take(&folder)?;
         let own = || format!("journal:{}", folder.join(JOURNAL).display());
@@ -293,7 +294,7 @@ impl Search {
         &self.base
     }
 
-    /// What should be known before it starts: keys that were set and change nothing.
+    /// What should be known before it starts: keys that were set and change nothing, images that the weights to begin from were trained on.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

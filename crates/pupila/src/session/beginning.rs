@@ -3,10 +3,11 @@
 use super::Session;
 use crate::error::Error;
 use crate::transfer::{Learnt, fitted_in_words};
-use pupila_dataset::Split;
+use pupila_dataset::{Dataset, Split};
 use pupila_network::{Network, StateDict};
 use pupila_run::{LearntFrom, TrainedOn};
 use pupila_train::{CheckedRecipe, Images};
+use std::path::Path;
 
 /// Learnt weights that the run begins from.
 #[derive(Debug, Clone)]
@@ -47,6 +48,48 @@ impl Beginning {
     }
 }
 
+/// What should be said before training of images that weights were trained on: which of those to be judged are among them, or why that is not known.
+pub(crate) fn trained_before(
+    path: &str,
+    (trained_on, unknown): (&TrainedOn, Option<&str>),
+    dataset: &Dataset,
+) -> Vec<String> {
+    let seen = seen(trained_on, dataset);
+    let parts: Vec<String> = [(seen.val, Split::Val, "validation"), (seen.test, Split::Test, "test")]
+        .into_iter()
+        .filter(|(seen, ..)| *seen > 0)
+        .map(|(seen, split, name)| format!("{seen} of {} {name} images", dataset.indices(split).len()))
+        .collect();
+    let known = (!parts.is_empty()).then(|| {
+        format!(
+            "{} were trained on by the run that the weights come from, {path}: the scores are told without them too",
+            parts.join(" and ")
+        )
+    });
+    let unknown = unknown.map(|why| {
+        format!("{why}: which images the weights were trained on is not known, so the scores may count some of them")
+    });
+    known.into_iter().chain(unknown).collect()
+}
+
+/// The same of weights that runs will begin from.
+///
+/// # Errors
+/// There are no such weights.
+pub(crate) fn trained_before_by(from: &Path, dataset: &Dataset) -> Result<Vec<String>, Error> {
+    let learnt = Learnt::open(from)?;
+    let (trained_on, unknown) = learnt.trained_on();
+    Ok(trained_before(&learnt.path().to_string_lossy(), (&trained_on, unknown.as_deref()), dataset))
+}
+
+fn seen(trained_on: &TrainedOn, dataset: &Dataset) -> SeenBefore {
+    let of = |split: Split| {
+        let seen = |image: &usize| trained_on.contains(dataset.samples[*image].content);
+        dataset.indices(split).iter().filter(|image| seen(image)).count()
+    };
+    SeenBefore { val: of(Split::Val), test: of(Split::Test) }
+}
+
 /// How many of the images that are to be judged the weights were trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenBefore {
@@ -59,14 +102,14 @@ pub struct SeenBefore {
 impl Session {
     /// How many validation and test images the weights that the run begins from were trained on, as far as that is known.
     pub fn seen_before(&self) -> SeenBefore {
-        let dataset = self.dataset();
-        let of = |split: Split| {
-            let seen = |image: &usize| {
-                self.before().is_some_and(|before| before.contains(dataset.samples[*image].content))
-            };
-            dataset.indices(split).iter().filter(|image| seen(image)).count()
-        };
-        SeenBefore { val: of(Split::Val), test: of(Split::Test) }
+        self.before().map_or(SeenBefore { val: 0, test: 0 }, |before| seen(before, self.dataset()))
+    }
+
+    /// What should be said of them before training, a sentence each; nothing where it is known that there are none.
+    pub fn seen_before_in_words(&self) -> Vec<String> {
+        let Some(learnt) = self.learnt() else { return Vec::new() };
+        let known = (&learnt.trained_on, learnt.images_unknown.as_deref());
+        trained_before(&learnt.record.path, known, self.dataset())
     }
 
     /// What is trained on, with what the weights that the run begins from were trained on.

@@ -9,6 +9,7 @@ mod naming;
 mod run;
 mod test_copies;
 
+pub(crate) use beginning::trained_before_by;
 pub use beginning::{Beginning, SeenBefore};
 pub use builder::SessionBuilder;
 pub use decoding::{cache_bound, user_cache};

@@ -3,6 +3,7 @@
 use super::{Forecast, Keep, StudyPlan};
 use crate::error::Error;
 use crate::memory_need::{self, AvailableMemory, Need, available_bytes, available_memory};
+use crate::session::trained_before_by;
 use crate::shared_data::SharedData;
 use pupila_dataset::{Dataset, Split};
 use pupila_engine::thread_pool;
@@ -108,6 +109,7 @@ pub(super) fn check(
     };
     let memory = available_memory();
     let one = thread_pool(1).map_err(|error| Error::Threads(error.to_string()))?;
+    let mut begun_from: Vec<PathBuf> = Vec::new();
     let mut judged_on: Vec<Option<String>> = vec![None; plan.splits.len()];
     let fingerprinted = before.map(|before| before.fingerprinted.clone()).filter(|name| !name.is_empty());
     for (place, variant) in plan.variants.iter().enumerate() {
@@ -153,6 +155,14 @@ pub(super) fn check(
                     if !checked.notes.contains(&said) {
                         checked.notes.push(said);
                     }
+                }
+                // Of weights that several variants begin from it is told once.
+                if let Some(from) =
+                    recipe.transfer.source().filter(|from| !begun_from.contains(&from.to_path_buf()))
+                {
+                    begun_from.push(from.to_path_buf());
+                    // Weights that are gone are told by the runs that need them: a study that has ended needs none.
+                    checked.notes.extend(trained_before_by(from, &dataset).unwrap_or_default());
                 }
                 against_data(plan, &recipe, &dataset, &mut add);
                 let classes = dataset.classes.clone();

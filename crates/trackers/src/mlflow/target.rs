@@ -29,18 +29,31 @@ impl TrackingUri {
         }
         let rest = self.0.strip_prefix("http://").or_else(|| self.0.strip_prefix("https://"));
         let why = match rest.map(|rest| rest.rsplit_once('@').unwrap_or(("", rest))) {
-            None => {
-                "it begins with http:// or https://; MLflow's databases and folders are written by its server only"
-            }
+            // A database's address may hold a password, which is shown as `self` shows it.
+            None if self.is_store() => format!(
+                "it begins with http:// or https://; MLflow's databases and folders are written by its server, which is started by: mlflow server \
+                 --backend-store-uri '{}' --port 5000",
+                self.to_string().replace('\'', "'\\''")
+            ),
+            None => "it begins with http:// or https://".to_owned(),
             Some((user_info, _)) if user_info.contains(['/', ' ']) => {
-                "in a user or a password / is written %2F, and a blank %20"
+                "in a user or a password / is written %2F, and a blank %20".to_owned()
             }
-            Some((_, host)) if !is_host(host) => "a host, perhaps a port, perhaps a path, and nothing else",
+            Some((_, host)) if !is_host(host) => {
+                "a host, perhaps a port, perhaps a path, and nothing else".to_owned()
+            }
             Some(_) => return None,
         };
         Some(format!(
             "must be the address of an MLflow server, such as http://localhost:5000, or off; got `{self}` ({why})"
         ))
+    }
+
+    /// Whether it is where a server keeps runs: a folder or a database.
+    fn is_store(&self) -> bool {
+        let schemes = ["file:", "sqlite:", "postgresql:", "mysql:", "mssql:"];
+        let is_folder = |text: &str| text.starts_with(['.', '/', '~']) || !text.contains([':', '@']);
+        schemes.iter().any(|scheme| self.0.starts_with(scheme)) || is_folder(&self.0)
     }
 
     /// The address without credentials and trailing slash, and the credentials in it.
@@ -266,6 +279,23 @@ mod tests {
         assert_eq!(resolve(Some("off"), &environment), Ok(None));
         let error = resolve(None, &[("MLFLOW_TRACKING_URI", "postgresql://u:secret@h/db")]).unwrap_err();
         assert!(error.contains("postgresql://***@h/db") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_or_a_database_is_told_with_the_line_that_serves_it() {
+        for (typed, line) in [
+            ("./mlruns", "mlflow server --backend-store-uri './mlruns' --port 5000"),
+            ("mlruns", "mlflow server --backend-store-uri 'mlruns' --port 5000"),
+            ("sqlite:///mlflow.db", "mlflow server --backend-store-uri 'sqlite:///mlflow.db' --port 5000"),
+            ("mysql://u:secret@h/db", "mlflow server --backend-store-uri 'mysql://***@h/db' --port 5000"),
+        ] {
+            let told = TrackingUri::new(typed).check().unwrap();
+            assert!(told.contains(line) && !told.contains("secret"), "{told}");
+        }
+        for typed in ["h:5000", "hush@h:5000", "ftp://h"] {
+            let told = TrackingUri::new(typed).check().unwrap();
+            assert!(!told.contains("mlflow server"), "{told}");
+        }
     }
 
     #[test]

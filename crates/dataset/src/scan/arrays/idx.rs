@@ -2,6 +2,7 @@
 //!
 //! Format: LeCun, Cortes and Burges, "The MNIST database": big-endian `00 00 08 rank`, one u32 for each dimension, bytes.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::super::labels::Label;
 use super::{Contents, MAX_BYTES};
 use crate::files;
+use crate::shown_path;
 use crate::{ArrayImages, IdxError, ScanError, Split, Taken};
 
 /// The two files of a split.
@@ -43,7 +45,45 @@ pub(super) fn find(root: &Path) -> Result<Option<Vec<Pair>>, ScanError> {
             (None, None) => {}
         }
     }
-    Ok((!pairs.is_empty()).then_some(pairs))
+    if pairs.is_empty() {
+        return find_prefixed(root);
+    }
+    Ok(Some(pairs))
+}
+
+/// Those of which each is called after a set and a split, such as `emnist-letters-train-images-idx3-ubyte.gz`.
+fn find_prefixed(root: &Path) -> Result<Option<Vec<Pair>>, ScanError> {
+    const IMAGES: &str = "-images-idx3-ubyte";
+    const LABELS: &str = "-labels-idx1-ubyte";
+    let entries = files::entries(root).into_iter().flatten().flatten().filter(|entry| !entry.is_folder);
+    let mut found: BTreeMap<String, Vec<(Split, PathBuf)>> = BTreeMap::new();
+    for entry in entries {
+        let name = entry.name.to_string_lossy().into_owned();
+        let stem = name.strip_suffix(".gz").unwrap_or(&name).strip_suffix(IMAGES);
+        let Some((set, word)) = stem.and_then(|stem| stem.rsplit_once('-')) else { continue };
+        let Some(split) = crate::scan::split_of(word) else { continue };
+        found.entry(set.to_owned()).or_default().push((split, entry.path));
+    }
+    let several: Vec<&str> = found.keys().map(String::as_str).collect();
+    if let [first, _, ..] = several[..] {
+        let (from, to) = (shown_path(root), shown_path(&root.join(first)).to_string());
+        let reason = format!(
+            "it holds the files of {}, and one set is read at a time: move one into a folder of its own, such as by\n  mkdir '{to}' && mv '{from}'/'{first}'-* \
+             '{to}'\nand name {to}",
+            several.join(", ")
+        );
+        return Err(ScanError::Array { path: root.to_owned(), reason });
+    }
+    let Some((_, mut images)) = found.pop_first() else { return Ok(None) };
+    images.sort();
+    let pair = |(split, images): (Split, PathBuf)| {
+        let labels = images.with_file_name(name_of(&images).replacen(IMAGES, LABELS, 1));
+        match files::is_file(&labels) {
+            true => Ok(Pair { split, images, labels }),
+            false => Err(ScanError::Idx { path: images, source: IdxError::Unpaired("labels-idx1-ubyte") }),
+        }
+    };
+    images.into_iter().map(pair).collect::<Result<Vec<_>, _>>().map(Some)
 }
 
 impl Pair {

@@ -305,6 +305,9 @@ fn arrays_of(path: &Path) -> Result<Vec<Named>, ScanError> {
         return Ok(vec![Named { name: stem, path: path.to_owned() }]);
     }
     let failed = |reason: String| ScanError::Array { path: path.to_owned(), reason };
+    if let Some(outer) = path.ancestors().skip(1).find(|outer| outer.is_file()) {
+        return Err(ScanError::ArchivesInside { path: outer.to_owned(), archives: vec![path.to_owned()] });
+    }
     let names = files::names_in(path).map_err(|error| failed(format!("it is no .npz file: {error}")))?;
     let mut arrays: Vec<Named> = names
         .into_iter()

@@ -332,6 +332,9 @@ fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
     if table.rows.is_empty() || column_names::is_pixel_table(&table.header) {
         return Glance::Other;
     }
+    let folder = path.parent().unwrap_or(root);
+    let Ok(finder) = Finder::new(root, folder, layout) else { return Glance::Labelled };
+    finder.find_path(&mut table, layout);
     // What the whole table says of its columns decides later.
     let columns = Columns::find(&table, layout, None);
     table.rows.truncate(Finder::FEW);
@@ -340,8 +343,6 @@ fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
         Err(_) => super::columns::path_only(&table, layout),
     };
     let Some(column) = column else { return Glance::Other };
-    let folder = path.parent().unwrap_or(root);
-    let Ok(finder) = Finder::new(root, folder, layout) else { return Glance::Labelled };
     let rows: Vec<Row<'_>> = table.values(column).map(|name| Row { name, split: None }).collect();
     if finder.resolve(&rows, None).found * 2 < rows.len() {
         return Glance::Other;
@@ -350,6 +351,14 @@ fn names_images(root: &Path, path: &Path, layout: &Layout) -> Glance {
         Ok(_) => Glance::Labelled,
         Err(wrong) => Glance::Unlabelled(wrong),
     }
+}
+
+/// Whether folders that are called after splits hold tables beside their images, as `train/metadata.csv`.
+pub(in crate::scan) fn has_tables_of_splits(root: &Path) -> bool {
+    let entries = files::entries(root).into_iter().flatten().flatten();
+    let mut sets =
+        entries.filter(|entry| entry.is_folder && split_of(&entry.name.to_string_lossy()).is_some());
+    sets.any(|set| !tables_of(&set.path).is_empty())
 }
 
 /// The images of a split's folder that holds no class folders, where a table or a list says their classes: one in that folder, or beside it and
@@ -468,7 +477,9 @@ fn beside_classes(root: &Path, top: &Folder, path: &Path, wanted: &Wanted<'_>) -
             |file: &Listed| file.split.is_some_and(|split| split != Split::Train) || file.group.is_some();
         return if listing.files.iter().any(says_more) { Says::Classes } else { Says::Nothing };
     }
-    let label = Table::glance(path).and_then(|table| {
+    let label = Table::glance(path).and_then(|mut table| {
+        let finder = Finder::new(root, path.parent().unwrap_or(root), wanted.layout).ok()?;
+        finder.find_path(&mut table, wanted.layout);
         let columns = Columns::find(&table, wanted.layout, wanted.group).ok()?;
         columns.label_name(&table)
     });
@@ -495,7 +506,7 @@ fn beside_classes(root: &Path, top: &Folder, path: &Path, wanted: &Wanted<'_>) -
 
 /// What there is of tables in a folder that none was read of, or above it, in words; `None` where there is nothing.
 pub(in crate::scan) fn unread_tables(root: &Path, layout: &Layout) -> Option<String> {
-    const OTHERS: [&str; 8] = ["txt", "lst", "xlsx", "xls", "ods", "json", "jsonl", "parquet"];
+    const OTHERS: [&str; 7] = ["txt", "lst", "xlsx", "xls", "ods", "json", "parquet"];
     let is_other = |path: &PathBuf| {
         path.extension().is_some_and(|of| OTHERS.iter().any(|other| of.eq_ignore_ascii_case(other)))
     };

@@ -94,6 +94,11 @@ const GROUP_WORDS: &[&str] = &[
     "donante",
 ];
 
+/// Whether the last word of a column's name says that it is the class.
+pub(super) fn is_label_word(word: &str) -> bool {
+    matches!(word, "label" | "labels" | "tags" | "class" | "category" | "diagnosis" | "breed" | "species")
+}
+
 /// The place of a column's name in a list of names.
 pub(super) fn rank(list: &[&str], name: &str) -> Option<usize> {
     let name = plain(name);

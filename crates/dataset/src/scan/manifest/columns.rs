@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::column_names::{GROUP, LABEL_NUMBERS, LABELS, PATHS, names_groups, rank};
+use super::column_names::{GROUP, LABEL_NUMBERS, LABELS, PATHS, is_label_word, names_groups, rank};
 use super::one_hot;
 use super::split_values::meaning;
 use super::splits::{self, SplitColumn};
 use super::table::Table;
-use crate::suggest::{nearest, toml_string};
+use crate::scan::names::{plain, words};
+use crate::suggest::{nearest, setting, toml_string};
 use crate::{BadLine, Layout, Notice};
 
 /// What is wrong with the columns, or with a row that shows it. A bare reason is of the header.
@@ -224,6 +225,9 @@ fn names(header: &[String]) -> String {
 }
 
 fn path_column(table: &Table) -> Result<usize, String> {
+    if let Some(column) = table.path_by_files {
+        return Ok(column);
+    }
     let known =
         (0..table.header.len()).filter_map(|column| Some((rank(PATHS, &table.header[column])?, column)));
     if let Some((_, column)) = known.min() {
@@ -261,12 +265,22 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
         return Ok(Label::Column(label));
     }
     let others: Vec<usize> = (0..table.header.len()).filter(|column| !taken.contains(column)).collect();
+    // Beside x it is a place in the picture.
+    let is_place = |column: usize| plain(&table.header[column]) == "y" && table.column("x").is_some();
+    let known = others.iter().filter(|&&column| !is_place(column));
     let mut known: Vec<(usize, usize)> =
-        others.iter().filter_map(|&column| Some((rank(LABELS, &table.header[column])?, column))).collect();
+        known.filter_map(|&column| Some((rank(LABELS, &table.header[column])?, column))).collect();
     known.sort_unstable();
     let mut known: Vec<usize> = known.into_iter().map(|(_, column)| column).collect();
     if known.is_empty() {
         known.extend(others.iter().filter(|column| rank(LABEL_NUMBERS, &table.header[**column]).is_some()));
+    }
+    if known.is_empty() {
+        // `Finding Labels`, `true_class`, where one alone is called so.
+        let is_label =
+            |column: &&usize| words(&table.header[**column]).last().is_some_and(|last| is_label_word(last));
+        let named: Vec<usize> = others.iter().filter(is_label).copied().collect();
+        known.extend(named.iter().take(1).filter(|_| named.len() == 1));
     }
     match known[..] {
         [] => {}
@@ -310,7 +324,7 @@ fn label_column(table: &Table, taken: &[usize], layout: &Layout) -> Result<Label
 fn which_label(table: &Table, columns: &[usize], why: &str) -> String {
     let columns: Vec<String> = columns.iter().map(|&column| table.header[column].clone()).collect();
     let first = columns.first().map_or("", String::as_str);
-    format!("{why}: {}; say which, such as --set data.label_column={first}", names(&columns))
+    format!("{why}: {}; say which, such as {}", names(&columns), setting("data.label_column", first))
 }
 
 /// Whether each value of one column stands beside one value of the other.

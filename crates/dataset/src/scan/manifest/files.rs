@@ -1,16 +1,19 @@
 //! From what a table says of its files to the files: as it is written, or wherever below a folder a file has that name.
 
 use std::cell::{Cell, OnceCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use pupila_image::{Format, UnreadKind};
 use unicode_normalization::UnicodeNormalization;
 
+use super::columns::path_only;
+use super::table::Table;
 use crate::files;
 use crate::scan::folders::files_below;
 use crate::scan::masks::names_masks;
 use crate::scan::names::split_of;
+use crate::suggest::setting;
 use crate::{Layout, ScanError, Split};
 
 /// Whether a name ends as that of an image file does.
@@ -29,6 +32,8 @@ pub(super) struct Finder<'a> {
     /// Where files are searched by their names.
     search: Vec<PathBuf>,
     extension: Option<&'a str>,
+    /// Whether a number is taken for a file with other zeros before it.
+    numbers: bool,
     index: OnceCell<Index>,
     /// How many names were those of several files of the same bytes.
     copies: Cell<usize>,
@@ -44,6 +49,8 @@ pub(super) struct Resolved {
     pub(super) found: usize,
     /// How many names are those of several files of the same bytes.
     pub(super) copies: usize,
+    /// A name and the file that it was taken for, where the files are called otherwise: with other zeros, or another extension.
+    pub(super) renamed: Option<(String, String)>,
 }
 
 /// What is known of a row besides the name of its file.
@@ -68,7 +75,12 @@ impl<'a> Finder<'a> {
         let bases = if given { images.clone() } else { vec![folder.to_owned()] };
         let search = if given { images } else { vec![root.to_owned()] };
         let extension = layout.extension.as_deref().map(|extension| extension.trim_start_matches('.'));
-        Ok(Finder { bases, search, extension, index: OnceCell::new(), copies: Cell::new(0) })
+        Ok(Finder { bases, search, extension, numbers: true, index: OnceCell::new(), copies: Cell::new(0) })
+    }
+
+    /// For lists without a header, where a number may say anything: whether an image is trained on, or a class.
+    pub(super) fn without_numbers(self) -> Finder<'a> {
+        Finder { numbers: false, ..self }
     }
 
     /// The files of all rows: where one of them is there as the table writes it, all are taken as they are written, so that a
@@ -93,18 +105,79 @@ impl<'a> Finder<'a> {
                 searched: false,
                 found,
                 copies: 0,
+                renamed: None,
             };
         }
-        let mut found = 0;
-        let paths = rows.iter().zip(&written).map(|(row, written)| {
-            let path = self.by_name(written, row.split.or(hint))?;
-            found += usize::from(path.is_some());
-            Ok(path.unwrap_or_else(|| self.bases[0].join(written)))
+        let all: Vec<(&str, Option<Split>)> =
+            rows.iter().zip(&written).map(|(row, written)| (&**written, row.split.or(hint))).collect();
+        let is_found = |path: &Result<Option<PathBuf>, String>| !matches!(path, Ok(None));
+        let mut paths = self.by_names(&all, &|name| self.index().named(name));
+        // Only where no file is called as the table says: else another file of the name may be something else.
+        if self.extension.is_none() && !paths.iter().any(is_found) {
+            paths = self.by_names(&all, &|name| self.index().called_otherwise(name, self.numbers));
+        }
+        let found = paths.iter().filter(|path| is_found(path)).count();
+        let renamed = paths.iter().zip(&written).find_map(|(path, written)| {
+            let file = text(path.as_ref().ok()?.as_ref()?.file_name());
+            let name = written.rsplit('/').next()?;
+            let stem = file.rsplit_once('.').map_or(&*file, |(stem, _)| stem);
+            let is_same = [&*file, stem].iter().any(|of| folded(of) == folded(name));
+            (!is_same).then(|| (name.to_owned(), file))
         });
-        let paths: Vec<Result<PathBuf, String>> = paths.collect();
-        let copies = self.copies.take();
-        let found = found + paths.iter().filter(|path| path.is_err()).count();
-        Resolved { searched: true, found, paths, copies }
+        let or_written = |(path, written): (Result<Option<PathBuf>, String>, &String)| {
+            path.map(|path| path.unwrap_or_else(|| self.bases[0].join(written)))
+        };
+        let paths = paths.into_iter().zip(&written).map(or_written).collect();
+        Resolved { searched: true, found, paths, copies: self.copies.take(), renamed }
+    }
+
+    /// Whether the first values of a column name any file.
+    fn names_any(&self, table: &Table, column: usize) -> bool {
+        let rows: Vec<Row<'_>> =
+            table.values(column).take(Self::FEW).map(|name| Row { name, split: None }).collect();
+        let found = self.resolve(&rows, None).found;
+        self.copies.set(0);
+        found > 0
+    }
+
+    fn by_names<'b>(
+        &'b self,
+        all: &[(&str, Option<Split>)],
+        find: &dyn Fn(&str) -> Vec<&'b PathBuf>,
+    ) -> Vec<Result<Option<PathBuf>, String>> {
+        all.iter().map(|(written, split)| self.by_name(written, *split, find)).collect()
+    }
+
+    /// Looks which column of a table names files, where that is not said, and the one that is called so names none: the one of which most values do.
+    pub(super) fn find_path(&self, table: &mut Table, layout: &Layout) {
+        if layout.path_column.is_some() {
+            return;
+        }
+        let rows = table.rows.len().min(Self::FEW);
+        let count = |column: usize| {
+            let values: Vec<&str> =
+                table.values(column).take(rows).filter(|value| !value.is_empty()).collect();
+            // A class is on many rows.
+            if values.iter().collect::<HashSet<_>>().len() * 2 <= rows {
+                return 0;
+            }
+            // As it is written alone: any number is that of some file with other zeros.
+            let is_file = |name: &&&str| {
+                let written = self.written(name);
+                let is_there = || self.bases.iter().any(|base| files::exists(&base.join(&written)));
+                let by_name = || self.by_name(&written, None, &|name| self.index().named(name));
+                is_there() || matches!(by_name(), Ok(Some(_)))
+            };
+            values.iter().filter(is_file).count()
+        };
+        let known = path_only(table, layout);
+        if known.is_some_and(|column| self.names_any(table, column)) {
+            return;
+        }
+        let others = (0..table.header.len()).filter(|column| Some(*column) != known);
+        let best = others.map(|column| (count(column), std::cmp::Reverse(column))).max();
+        let found = best.filter(|(found, _)| found * 2 > rows).map(|(_, column)| column.0);
+        table.path_by_files = found;
     }
 
     /// A name as a path of this system, with the extension that is asked for.
@@ -112,6 +185,12 @@ impl<'a> Finder<'a> {
         // Names that were written on Windows; a file may also have a backslash in its name here.
         let there = || self.bases.iter().any(|base| files::exists(&base.join(name)));
         let name = if name.contains('\\') && !there() { name.replace('\\', "/") } else { name.to_owned() };
+        // Lists such as those of Places365 begin each path at the set's own root.
+        let name = if name.starts_with('/') && !files::exists(Path::new(&name)) {
+            name.trim_start_matches('/').to_owned()
+        } else {
+            name
+        };
         match self.extension {
             None => name,
             Some(extension) => {
@@ -131,10 +210,15 @@ impl<'a> Finder<'a> {
 
     /// The file of a name, or of a name without its extension. Of several the one whose folders are those that are written,
     /// else the one in a folder that is called after the split.
-    fn by_name(&self, written: &str, split: Option<Split>) -> Result<Option<PathBuf>, String> {
+    fn by_name<'b>(
+        &'b self,
+        written: &str,
+        split: Option<Split>,
+        find: &dyn Fn(&str) -> Vec<&'b PathBuf>,
+    ) -> Result<Option<PathBuf>, String> {
         let parts: Vec<&str> = written.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
         let Some((name, folders)) = parts.split_last() else { return Ok(None) };
-        let mut files = self.index().named(name);
+        let mut files = find(name);
         if files.len() > 1 {
             let shared = |path: &Path| {
                 let above = path.parent().into_iter().flat_map(Path::components).rev();
@@ -178,10 +262,10 @@ impl<'a> Finder<'a> {
                 Ok(Some(first.clone()))
             }
             [first, second, ..] => Err(format!(
-                "{written} may be {} or {}: say in which folder the files are, such as --set data.images={}",
+                "{written} may be {} or {}: say in which folder the files are, such as {}",
                 crate::shown_path(first),
                 crate::shown_path(second),
-                self.folder_of(first)
+                setting("data.images", &self.folder_of(first))
             )),
         }
     }
@@ -221,18 +305,23 @@ struct Index {
     files: Vec<PathBuf>,
     by_name: HashMap<String, Vec<usize>>,
     by_stem: HashMap<String, Vec<usize>>,
+    /// Of stems that are numbers, without the zeros before them.
+    by_number: HashMap<String, Vec<usize>>,
 }
 
 impl Index {
     fn of(folders: &[PathBuf]) -> Index {
         let files: Vec<PathBuf> = folders.iter().flat_map(|folder| files_below(folder)).collect();
-        let (mut by_name, mut by_stem) = (HashMap::new(), HashMap::new());
+        let (mut by_name, mut by_stem, mut by_number) = (HashMap::new(), HashMap::new(), HashMap::new());
         for (at, file) in files.iter().enumerate() {
             let (name, stem) = (text(file.file_name()), text(file.file_stem()));
             by_name.entry(folded(&name)).or_insert_with(Vec::new).push(at);
+            if let Some(number) = number(&stem) {
+                by_number.entry(number.to_owned()).or_insert_with(Vec::new).push(at);
+            }
             by_stem.entry(folded(&stem)).or_insert_with(Vec::new).push(at);
         }
-        Index { files, by_name, by_stem }
+        Index { files, by_name, by_stem, by_number }
     }
 
     /// The files of a name, with its extension or without; those in the same case, if there are any.
@@ -250,6 +339,34 @@ impl Index {
         let places = self.by_stem.get(&folded(stem)).into_iter().flatten();
         places.map(|&at| &self.files[at]).collect()
     }
+
+    /// The files that have another extension than a name has, or, of a name that is a number, other zeros before it, which spreadsheets leave out, where one alone has that
+    /// number.
+    fn called_otherwise(&self, name: &str, numbers: bool) -> Vec<&PathBuf> {
+        let stem = if has_image_extension(name) {
+            name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+        } else {
+            name
+        };
+        let files = self.of_stem(stem);
+        if !files.is_empty() {
+            return files;
+        }
+        match number(stem)
+            .filter(|_| numbers)
+            .and_then(|number| self.by_number.get(number))
+            .map(Vec::as_slice)
+        {
+            Some(&[only]) => vec![&self.files[only]],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The digits of a name that is a whole number, without zeros before them.
+fn number(stem: &str) -> Option<&str> {
+    let is_number = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| stem.trim_start_matches('0'))
 }
 
 /// A name in lower case, and with accents written in one way: macOS keeps them apart from their letters.

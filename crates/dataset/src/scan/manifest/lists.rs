@@ -148,7 +148,9 @@ impl Listing {
     ) -> Result<(), ScanError> {
         let Some(path) = path else { return Ok(()) };
         let are_parted = self.files.iter().any(|file| file.split.is_some());
-        let (table, layout) = (Table::read(path)?, wanted.layout);
+        let (mut table, layout) = (Table::read(path)?, wanted.layout);
+        let finder = Finder::new(root, path.parent().unwrap_or(root), layout)?;
+        finder.find_path(&mut table, layout);
         let (Some(names), Some(column)) = (path_only(&table, layout), parting_column(&table, layout)) else {
             return Ok(());
         };
@@ -166,7 +168,6 @@ impl Listing {
                 Err(reason) => bad.push(crate::BadLine { line: *line, reason }),
             }
         }
-        let finder = Finder::new(root, path.parent().unwrap_or(root), layout)?;
         let asked: Vec<Row<'_>> = rows.iter().map(|&(_, name, split)| Row { name, split }).collect();
         let mut said: HashMap<PathBuf, Option<Split>> = HashMap::new();
         for ((line, _, split), found) in rows.iter().zip(finder.resolve(&asked, None).paths) {
@@ -270,18 +271,20 @@ struct Names {
 
 /// The images that a table or a text names; fails where a name may be one of several.
 fn listed(root: &Path, (split, path): (Split, &Path), wanted: &Wanted<'_>) -> Result<Names, ScanError> {
-    let (table, lines);
+    let (mut table, lines);
+    let finder = Finder::new(root, path.parent().unwrap_or(root), wanted.layout)?;
+    let finder = if is_text(path) { finder.without_numbers() } else { finder };
     let rows: Vec<Row<'_>> = if is_text(path) {
         lines = read_lines(path)?;
         lines.iter().map(|name| Row { name, split: None }).collect()
     } else {
         table = Table::read(path)?;
+        finder.find_path(&mut table, wanted.layout);
         let Some(column) = path_only(&table, wanted.layout) else {
             return Ok(Names { files: Vec::new(), lost: 0 });
         };
         table.values(column).map(|name| Row { name, split: None }).collect()
     };
-    let finder = Finder::new(root, path.parent().unwrap_or(root), wanted.layout)?;
     let mut names = Names { files: Vec::new(), lost: 0 };
     for (at, found) in finder.resolve(&rows, Some(split)).paths.into_iter().enumerate() {
         match found {
@@ -361,7 +364,7 @@ pub(super) fn texts(root: &Path, folders: &[PathBuf], wanted: &Wanted<'_>) -> Li
             return false;
         };
         let rows: Vec<Row<'_>> = lines.iter().map(|name| Row { name, split: None }).collect();
-        !rows.is_empty() && finder.resolve(&rows, None).found * 2 > rows.len()
+        !rows.is_empty() && finder.without_numbers().resolve(&rows, None).found * 2 > rows.len()
     };
     named.filter(|(_, path)| names_images(path)).collect()
 }

@@ -8,9 +8,12 @@ mod column_names;
 mod columns;
 mod files;
 mod groups;
+mod groups_beside;
+mod json_lines;
 mod label_lists;
 mod lists;
 mod one_hot;
+mod several;
 mod split_values;
 mod splits;
 mod table;
@@ -23,13 +26,15 @@ use std::sync::Arc;
 use columns::{Columns, Label};
 use csv::StringRecord;
 use files::{Finder, Row};
+use groups_beside::GroupsBeside;
 
 use super::{Beside, Listed, Listing};
 use crate::pattern::Patterns;
 use crate::{BadLine, Form, Layout, Notice, ScanError, Split, Taken};
 
 pub(super) use beside::{
-    Beside as BesideClasses, Found, Tables, is_called_list, look, of_split_folder, tables_of, unread_tables,
+    Beside as BesideClasses, Found, Tables, has_tables_of_splits, is_called_list, look, of_split_folder,
+    tables_of, unread_tables,
 };
 pub(super) use column_names::{
     GROUP, is_label_name, is_path_name, is_pixel_name, is_pixel_table, is_split_name, names_groups,
@@ -43,12 +48,12 @@ pub(super) use split_values::{meaning, say_splits, shown};
 pub(super) use splits::{
     ColumnSplits, HOW_NONE, SplitColumn, find_split, is_fold_name, odd as odd_split, of_columns, split_asked,
 };
-pub(super) use table::{Lines, Table, reason_of as table_reason, text_of as table_text};
+pub(super) use table::{Lines, Table, reason_of as table_reason, text_of as table_text, wrong_length};
 
 /// Whether a file is a table by its name.
 pub(super) fn is_table(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
-    ["csv", "tsv", "tab"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+    ["csv", "tsv", "tab", "jsonl"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 /// What is asked of a table.
@@ -86,8 +91,10 @@ pub(super) fn list_all(
     let (named, whole): (Vec<_>, Vec<_>) = tables.iter().partition(|(split, _)| split.is_some());
     let of_rest = !named.is_empty();
     for (split, path) in named.into_iter().chain(whole) {
-        let table = Table::read(path)?;
-        let rows = rows(root, &table, *split, wanted, &mut beside, &mut seen, of_rest)?;
+        let mut table = Table::read(path)?;
+        let finder = Finder::new(root, folder_of(path), wanted.layout)?;
+        finder.find_path(&mut table, wanted.layout);
+        let rows = rows((root, &finder), &table, *split, wanted, &mut beside, &mut seen, of_rest)?;
         let unsaid = split.is_none() && of_rest;
         files.extend(rows.files.into_iter().map(|file| match file.split {
             None if unsaid => Listed { split: Some(Split::Train), ..file },
@@ -137,7 +144,7 @@ struct Rows {
 }
 
 fn rows(
-    root: &Path,
+    (root, finder): (&Path, &Finder<'_>),
     table: &Table,
     of_table: Option<Split>,
     wanted: &Wanted<'_>,
@@ -146,7 +153,12 @@ fn rows(
     of_rest: bool,
 ) -> Result<Rows, ScanError> {
     let failed = |lines| ScanError::Manifest { path: table.path.clone(), lines };
-    let columns = Columns::find(table, wanted.layout, wanted.group).map_err(|Wrong { line, reason }| {
+    let other = wanted.group.filter(|name| table.column(name).is_none()).and_then(|name| {
+        let columns = Columns::find(table, wanted.layout, None).ok()?;
+        GroupsBeside::of(table, columns.path, name)
+    });
+    let group = wanted.group.filter(|_| other.is_none());
+    let columns = Columns::find(table, wanted.layout, group).map_err(|Wrong { line, reason }| {
         // What the rows that are left seem to say of the columns says little where others cannot be used.
         let mut lines = table.bad.clone();
         if lines.is_empty() || !table.rows.is_empty() {
@@ -161,7 +173,12 @@ fn rows(
     bad.extend(columns.unlabelled(table, wanted.layout));
     for (line, record) in &table.rows {
         match read_row(table, record, &columns, wanted.layout) {
-            Ok(Some(row)) => read.push((*line, row)),
+            Ok(Some(mut row)) => {
+                if let Some(other) = &other {
+                    row.group = other.group(&row.name);
+                }
+                read.push((*line, row));
+            }
             // Left out by its split, or told with all of its kind.
             Ok(None) => beside.excluded += 1,
             Err(reason) => bad.push(BadLine { line: *line, reason }),
@@ -175,8 +192,7 @@ fn rows(
         beside.excluded += usize::from(excluded);
         !excluded
     });
-    let folder = table.path.parent().unwrap_or(Path::new(""));
-    let finder = Finder::new(root, folder, wanted.layout)?;
+    bad.extend(several_classes(&read, &columns, table, wanted, beside));
     let asked: Vec<Row<'_>> = read.iter().map(|(_, row)| Row { name: &row.name, split: row.split }).collect();
     let hint = of_table.or_else(|| super::names::split_of(&table.path.file_stem()?.to_string_lossy()));
     let resolved = finder.resolve(&asked, hint);
@@ -246,27 +262,28 @@ fn rows(
         let (table, line) = (table.path.clone(), first_repeated);
         beside.notices.push(Notice::RepeatedRows { table, rows: repeated, line });
     }
+    let split_given = of_table.is_some() || columns.split.is_some();
     if let Some((column, groups)) = columns.looks_like_group(table) {
-        let images = table.rows.len();
-        let split_given = of_table.is_some() || columns.split.is_some();
-        beside.notices.push(Notice::LooksLikeGroup {
-            column: column.to_owned(),
-            groups,
-            images,
-            split_given,
-        });
+        let (column, images) = (column.to_owned(), table.rows.len());
+        beside.notices.push(Notice::LooksLikeGroup { column, groups, images, split_given });
+    } else if columns.group.is_none() && other.is_none() {
+        beside.notices.extend(groups_beside::notice(table, columns.path, split_given));
     }
     beside.notices.extend(columns.unread_splits(table, wanted.layout));
     if let Some(column) = columns.folds(table) {
         beside.notices.push(Notice::Folds { column: column.to_owned() });
     }
     let mut said = columns.said(table, wanted.layout);
+    said += other.as_ref().map_or("", |other| &other.said);
     if resolved.searched {
         let among = match &wanted.layout.images[..] {
             [] => root.display().to_string(),
             folders => folders.join(", "),
         };
         said += &format!("; files found by their names below {among}");
+    }
+    if let Some((name, file)) = &resolved.renamed {
+        said += &format!("; {name} is {file}, and the others likewise");
     }
     if resolved.copies > 0 {
         said += &format!(
@@ -275,6 +292,43 @@ fn rows(
         );
     }
     Ok(Rows { files, said, elsewhere })
+}
+
+/// Tells once of rows that are of several classes: why they are not read, or, where the recipe names the column, that each combination is a class.
+fn several_classes(
+    read: &[(u64, ReadRow)],
+    columns: &Columns,
+    table: &Table,
+    wanted: &Wanted<'_>,
+    beside: &mut Beside,
+) -> Option<BadLine> {
+    let classes = || read.iter().map(|(_, row)| &*row.class);
+    let (separator, reason): (char, Box<dyn Fn(usize, &str) -> String>) = match &columns.label {
+        Label::OneHot { columns, rest } => (
+            several::JOINED,
+            Box::new(|rows, example| one_hot::several(table, columns, rest.as_deref(), (rows, example))),
+        ),
+        Label::Column(label) => {
+            let column = &table.header[*label];
+            let separator = several::separator(column, classes())?;
+            (separator, Box::new(move |rows, example| several::refusal(column, rows, example, separator)))
+        }
+    };
+    let is_several = |class: &str| match &columns.label {
+        // A column may have the sign in its name.
+        Label::OneHot { columns, rest } => {
+            rest.as_deref() != Some(class) && columns.iter().all(|&column| table.header[column] != class)
+        }
+        Label::Column(_) => class.split(separator).filter(|part| !part.trim().is_empty()).count() > 1,
+    };
+    let (line, first) = read.iter().find(|(_, row)| is_several(&row.class))?;
+    let rows = classes().filter(|class| is_several(class)).count();
+    if wanted.layout.label_column.is_some() {
+        let (example, exclude) = (first.class.clone(), several::left_out(separator, &[]));
+        beside.notices.push(Notice::SeveralClasses { rows, example, exclude });
+        return None;
+    }
+    Some(BadLine { line: *line, reason: reason(rows, &first.class) })
 }
 
 /// A row, before its file is looked for.
@@ -313,12 +367,16 @@ fn read_row(
         }
         None => None,
     };
+    let joined;
     let class = match &columns.label {
         Label::Column(label) => match record.get(*label).unwrap_or_default() {
             "" if !layout.rename.contains_key("") => return Ok(None),
             class => class,
         },
-        Label::OneHot { columns, rest } => one_hot::class(&table.header, record, columns, rest.as_deref())?,
+        Label::OneHot { columns, rest } => {
+            joined = one_hot::classes(&table.header, record, columns, rest.as_deref())?;
+            &joined
+        }
     };
     // A row without a group is a group of its own.
     let group = columns.group.and_then(|column| record.get(column)).filter(|name| !name.is_empty());

@@ -3,9 +3,14 @@
 use csv::StringRecord;
 
 use super::columns::{Label, Wrong, asked_for};
+use super::several::{JOINED, left_out};
 use super::table::Table;
 use crate::Layout;
 use crate::scan::names::words;
+use crate::suggest::in_a_shell;
+
+/// The class of rows of none, in the line that leaves them out.
+const NONE: &str = "none-of-them";
 
 /// What a cell says; `None` where it is neither 0 nor 1.
 fn bit(value: &str) -> Option<bool> {
@@ -51,7 +56,16 @@ pub(super) fn find(table: &Table, others: &[usize], layout: &Layout) -> Result<O
     let rest = layout.one_hot_rest.clone();
     for (line, row) in &table.rows {
         let class = class(&table.header, row, &columns, rest.as_deref());
-        class.map_err(|reason| Wrong { line: *line, reason: refusal(table, row, &columns, reason) })?;
+        class.map_err(|reason| {
+            let rows = table.rows.iter().filter(|(_, row)| ones(row, &columns).len() > 1).count();
+            let several = |row| joined(&table.header, &ones(row, &columns));
+            let first = table.rows.iter().map(|(_, row)| row).find(|row| ones(row, &columns).len() > 1);
+            let reason = match first {
+                Some(row) => self::several(table, &columns, rest.as_deref(), (rows, &several(row))),
+                None => reason,
+            };
+            Wrong { line: *line, reason: refusal(table, row, &columns, reason) }
+        })?;
     }
     Ok(Some(Label::OneHot { columns, rest }))
 }
@@ -159,6 +173,50 @@ pub(super) fn shares(table: &Table, others: &[usize]) -> Option<String> {
     ))
 }
 
+/// The class of a row; of several the names of all.
+pub(super) fn classes(
+    header: &[String],
+    row: &StringRecord,
+    columns: &[usize],
+    rest: Option<&str>,
+) -> Result<String, String> {
+    match &ones(row, columns)[..] {
+        several @ [_, _, ..] => Ok(joined(header, several)),
+        _ => class(header, row, columns, rest).map(str::to_owned),
+    }
+}
+
+fn joined(header: &[String], columns: &[usize]) -> String {
+    let names: Vec<&str> = columns.iter().map(|&column| header[column].as_str()).collect();
+    names.join(&JOINED.to_string())
+}
+
+/// Why rows in which several columns are 1 are not read, with the line that leaves them out, and with them those in which none is.
+pub(super) fn several(
+    table: &Table,
+    columns: &[usize],
+    rest: Option<&str>,
+    (rows, example): (usize, &str),
+) -> String {
+    let quoted: Vec<String> = columns.iter().map(|&column| in_a_shell(&table.header[column])).collect();
+    let none = table.rows.iter().filter(|(_, row)| ones(row, columns).is_empty()).count();
+    let (others, without) = match rest.is_none() && none > 0 {
+        // A class of that name may be there.
+        true => (vec![NONE], format!(" --set data.one_hot_rest={NONE}")),
+        false => (Vec::new(), String::new()),
+    };
+    let and_none =
+        if others.is_empty() { String::new() } else { format!(", and the {none} in which none is") };
+    let s = if rows == 1 { "" } else { "s" };
+    format!(
+        "in {rows} row{s} several columns are 1, such as {}, and an image has one class here: --set 'data.one_hot=[{}]'{without} {} leaves them \
+         out{and_none}; columns that are no classes are left out of data.one_hot",
+        example.replace(JOINED, ", "),
+        quoted.join(", "),
+        left_out(JOINED, &others)
+    )
+}
+
 /// The class of a row.
 pub(in crate::scan) fn class<'a>(
     header: &'a [String],
@@ -176,8 +234,9 @@ pub(in crate::scan) fn class<'a>(
         (&[column], _) => Ok(name(column)),
         ([], Some(rest)) => Ok(rest),
         ([], None) => Err(format!(
-            "none of {} is 1; --set data.one_hot_rest=NAME says which class such rows are of",
-            list(columns)
+            "none of {} is 1; --set data.one_hot_rest=NAME says which class such rows are of, and {} beside it leaves them out",
+            list(columns),
+            "--set 'data.exclude=[\"NAME\"]'"
         )),
         (several, _) => {
             let quoted: Vec<String> = columns.iter().map(|&column| format!("\"{}\"", name(column))).collect();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 
+use super::json_lines::{self, is_json_lines};
 use super::{label_lists, western};
 
 use crate::files::{read_file, read_start};
@@ -26,12 +27,14 @@ pub(in crate::scan) struct Table {
     pub(super) bad: Vec<BadLine>,
     /// The first word that shows it, where its text was read as Windows-1252.
     pub(super) western: Option<String>,
+    /// The column that names files that are there, where no column that is called so does.
+    pub(super) path_by_files: Option<usize>,
 }
 
 impl Table {
     /// One of columns that were read otherwise.
     pub(in crate::scan) fn of(path: &Path, header: Vec<String>, rows: Vec<(u64, StringRecord)>) -> Table {
-        Table { path: path.to_owned(), header, rows, bad: Vec::new(), western: None }
+        Table { path: path.to_owned(), header, rows, bad: Vec::new(), western: None, path_by_files: None }
     }
 
     /// All of it.
@@ -42,6 +45,12 @@ impl Table {
             let lines = vec![BadLine { line: 1, reason }];
             let failed = || ScanError::Manifest { path: path.to_owned(), lines };
             return label_lists::table(path, &bytes).ok_or_else(failed);
+        }
+        if is_json_lines(path) {
+            return json_lines::table(path, &bytes).map_err(|reason| ScanError::Manifest {
+                path: path.to_owned(),
+                lines: vec![BadLine { line: 1, reason }],
+            });
         }
         Table::parse(path, &bytes)
     }
@@ -55,6 +64,7 @@ impl Table {
         }
         match label_lists::is_text(path) {
             true => label_lists::table(path, &bytes),
+            false if is_json_lines(path) => json_lines::table(path, &bytes).ok(),
             false => Table::parse(path, &bytes).ok(),
         }
     }
@@ -116,7 +126,7 @@ impl Table {
         };
         let is_utf16 = matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
         let western = (!is_utf16).then(|| western::decoded(bytes)).flatten().and_then(shown);
-        Ok(Table { path: path.to_owned(), header, rows, bad, western })
+        Ok(Table { path: path.to_owned(), header, rows, bad, western, path_by_files: None })
     }
 
     /// The column of this name, in any case.
@@ -162,7 +172,7 @@ pub(in crate::scan) fn text_of(bytes: &[u8]) -> Result<(Cow<'_, [u8]>, u8), Stri
     Ok((text, separator))
 }
 
-fn wrong_length(record: &StringRecord, expected: usize) -> String {
+pub(in crate::scan) fn wrong_length(record: &StringRecord, expected: usize) -> String {
     let got = record.len();
     let s = if got == 1 { "" } else { "s" };
     // `1,0,0,5` are two numbers with commas for points.

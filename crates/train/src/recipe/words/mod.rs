@@ -1,8 +1,8 @@
 //! Words that people type for what a recipe calls otherwise: names of other libraries, lists without brackets, keys without their
 //! section. What can mean one thing only is taken as that, and said; the rest is answered with what to type.
 //!
-//! [`keys`] knows keys, by the tables of [`elsewhere`], [`spanish`] and [`near`], whose sentences are [`said`]; [`values`] knows values, [`names`], [`numbers`] and
-//! [`transforms`] among them; [`proposal`] makes lines to type that the parser takes.
+//! [`keys`] knows keys, by the tables of [`elsewhere`], [`spanish`] and [`near`], whose sentences are [`said`]; [`values`] knows values, [`names`], [`numbers`],
+//! [`transforms`] and [`python`] among them; [`proposal`] makes lines to type that the parser takes.
 
 mod elsewhere;
 mod keys;
@@ -10,6 +10,7 @@ mod names;
 mod near;
 mod numbers;
 mod proposal;
+mod python;
 mod said;
 mod spanish;
 mod transforms;

@@ -2,6 +2,7 @@
 
 use super::super::layers::{parse_value, type_of};
 use super::super::{Layers, Setting, schema};
+use super::python;
 use super::values::switched_off;
 use crate::schedule::SCHEDULES;
 use pupila_backend::optimizer;
@@ -66,7 +67,7 @@ pub(super) fn default_of(key: &str) -> Option<String> {
 }
 
 /// Whether a recipe of these settings, and no others, is right as far as it can be told without data.
-fn is_right(settings: &[String]) -> bool {
+pub(super) fn is_right(settings: &[String]) -> bool {
     let setting = |s: &String| Setting { assignment: s.clone(), option: String::new() };
     Layers { file: None, settings: settings.iter().map(setting).collect(), learnt: None }.resolve().is_ok()
 }
@@ -117,6 +118,11 @@ fn example(key: &str, typed: Option<&str>) -> Option<(String, Vec<String>)> {
 
 /// A value as the recipe will have it, such as 0.3 for `0,3`; lists as they were typed.
 fn understood(key: &str, typed: &str) -> String {
+    if let Some(list) =
+        python::list(typed).filter(|_| key == "augment.transforms" && python::is_python(typed))
+    {
+        return list;
+    }
     let meant = super::value(key, &parse_value(typed), &|value| type_of(key, value));
     match meant {
         Some(Value::Array(_) | Value::Table(_)) | None => typed.to_owned(),

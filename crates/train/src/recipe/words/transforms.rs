@@ -29,6 +29,13 @@ const TRANSFORMS: &[(&str, &str)] = &[
     ("randaug", "rand_augment"),
     ("randaugment", "rand_augment"),
     ("trivialaugmentwide", "trivial_augment"),
+    ("randomgrayscale", "to_gray"),
+    ("randominvert", "invert_img"),
+    ("randomequalize", "equalize"),
+    ("randomperspective", "perspective"),
+    ("randomaffine", "affine"),
+    ("randomsolarize", "solarize"),
+    ("randomposterize", "posterize"),
 ];
 
 /// The name of a transform that a name means.

@@ -4,7 +4,7 @@ use super::super::layers::parse_value;
 use super::super::{Monitor, monitor};
 use super::names::{absent, named_elsewhere, names};
 use super::numbers::{paired, percent, thousands, with_points};
-use super::{only, plain, proposal, transforms};
+use super::{only, plain, proposal, python, transforms};
 use toml::Value;
 
 /// What a key is set to where it is turned off, or on, as if it were a switch; in TOML.
@@ -154,6 +154,12 @@ pub(in super::super) fn about_line(line: &str) -> Option<String> {
     if let Some(list) = list_with_commas(line) {
         return Some(format!("items of a list are separated by commas: {list}"));
     }
+    if let Some((key, text)) = line.split_once('=')
+        && key.trim().trim_start_matches("augment.") == "transforms"
+        && let Some(list) = python::list(text).filter(|_| python::is_python(text))
+    {
+        return Some(format!("this is Python; the same is: transforms = {list}"));
+    }
     let with = with_points(line.split('#').next().unwrap_or_default())?;
     let parses = toml::from_str::<toml::Table>(&with).is_ok();
     parses.then(|| format!("decimals have a point: {}", with.trim()))
@@ -211,6 +217,7 @@ pub(in super::super) fn about_value(key: &str, value: &Value) -> Option<String> 
                 None => format!("is no initialiser; there are {}", initialisers()),
             })
         }
+        ("augment.transforms", Value::String(text)) if python::is_python(text) => python::answer(text),
         ("augment.transforms", _) => Some(format!(
             "expected a list of transforms (`pupila list transforms`): {}",
             type_it("[{ horizontal_flip = { p = 0.5 } }, { rotate = {} }]")

@@ -8,7 +8,7 @@ use crate::files;
 use crate::scan::labels::Label;
 use crate::scan::manifest::{
     GROUP, Lines, Table, Wanted, Wrong, find_one_hot, find_split, is_label_name, is_path_name, is_pixel_name,
-    is_pixel_table, meaning, names_groups, odd_split, one_hot_class, split_asked, table_text,
+    is_pixel_table, meaning, names_groups, odd_split, one_hot_class, split_asked, table_text, wrong_length,
 };
 use crate::scan::names::words;
 use crate::{BadLine, Layout, Notice, ScanError, Split};
@@ -102,8 +102,7 @@ impl Columns {
         layout: &Layout,
     ) -> Result<Option<Row>, WrongRow> {
         if Some(record.len()) != columns {
-            let (got, first) = (record.len(), columns.unwrap_or(0));
-            return Err(format!("it has {got} fields, and the first line has {first}").into());
+            return Err(wrong_length(record, columns.unwrap_or(0)).into());
         }
         let field = |column: usize| record.get(column).unwrap_or_default();
         let split = match &self.split {
