@@ -20,7 +20,8 @@ pub(super) fn is_json_lines(path: &Path) -> bool {
 pub(super) fn table(path: &Path, bytes: &[u8]) -> Result<Table, String> {
     let (text, _) = text_of(bytes)?;
     let text = String::from_utf8_lossy(&text);
-    let (mut objects, mut bad): (Vec<(u64, Map<String, Value>)>, Vec<BadLine>) = Default::default();
+    let mut objects: Vec<(u64, Map<String, Value>)> = Vec::new();
+    let mut bad = Vec::new();
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
     for (line, text) in lines {
         match serde_json::from_str(text) {

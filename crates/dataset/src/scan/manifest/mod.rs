@@ -303,16 +303,9 @@ fn several_classes(
     beside: &mut Beside,
 ) -> Option<BadLine> {
     let classes = || read.iter().map(|(_, row)| &*row.class);
-    let (separator, reason): (char, Box<dyn Fn(usize, &str) -> String>) = match &columns.label {
-        Label::OneHot { columns, rest } => (
-            several::JOINED,
-            Box::new(|rows, example| one_hot::several(table, columns, rest.as_deref(), (rows, example))),
-        ),
-        Label::Column(label) => {
-            let column = &table.header[*label];
-            let separator = several::separator(column, classes())?;
-            (separator, Box::new(move |rows, example| several::refusal(column, rows, example, separator)))
-        }
+    let separator = match &columns.label {
+        Label::OneHot { .. } => several::JOINED,
+        Label::Column(label) => several::separator(&table.header[*label], classes())?,
     };
     let is_several = |class: &str| match &columns.label {
         // A column may have the sign in its name.
@@ -328,7 +321,12 @@ fn several_classes(
         beside.notices.push(Notice::SeveralClasses { rows, example, exclude });
         return None;
     }
-    Some(BadLine { line: *line, reason: reason(rows, &first.class) })
+    let example = &*first.class;
+    let reason = match &columns.label {
+        Label::OneHot { columns, rest } => one_hot::several(table, columns, rest.as_deref(), (rows, example)),
+        Label::Column(label) => several::refusal(&table.header[*label], rows, example, separator),
+    };
+    Some(BadLine { line: *line, reason })
 }
 
 /// A row, before its file is looked for.
