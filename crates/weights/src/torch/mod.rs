@@ -97,11 +97,24 @@ type Stored<'p> = Vec<(&'p str, &'p StoredTensor<'p>)>;
 fn state_dict<'p>(pickle: &'p Pickle<'p>) -> Result<(Stored<'p>, Option<&'p str>), Fault> {
     let tensors = |value: &'p Value<'p>| -> Stored<'p> {
         let Value::Dict(items) = value else { return Vec::new() };
-        let tensor = |&(key, value): &(usize, usize)| match pickle.get(value) {
-            Value::Tensor(tensor) => Some((pickle.text(key)?, &**tensor)),
+        let mut places = BTreeMap::new();
+        let mut values: Vec<(&str, &Value<'_>)> = Vec::new();
+        for &(key, value) in items {
+            let Some(name) = pickle.text(key) else { continue };
+            // A name that comes again replaces what it had, in its place, as in Python.
+            match places.get(name) {
+                Some(&place) => values[place] = (name, pickle.get(value)),
+                None => {
+                    places.insert(name, values.len());
+                    values.push((name, pickle.get(value)));
+                }
+            }
+        }
+        let tensor = |(name, value): (&'p str, &'p Value<'p>)| match value {
+            Value::Tensor(tensor) => Some((name, &**tensor)),
             _ => None,
         };
-        items.iter().filter_map(tensor).collect()
+        values.into_iter().filter_map(tensor).collect()
     };
     let root = pickle.root();
     let Value::Dict(items) = root else {
@@ -112,7 +125,7 @@ fn state_dict<'p>(pickle: &'p Pickle<'p>) -> Result<(Stored<'p>, Option<&'p str>
         return Ok((own, None));
     }
     for wrapper in WRAPPERS {
-        let entry = items.iter().find(|&&(key, _)| pickle.text(key) == Some(wrapper));
+        let entry = items.iter().rev().find(|&&(key, _)| pickle.text(key) == Some(wrapper));
         let inner = entry.map(|&(_, value)| tensors(pickle.get(value))).unwrap_or_default();
         if !inner.is_empty() {
             return Ok((inner, Some(wrapper)));
