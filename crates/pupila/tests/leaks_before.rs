@@ -161,8 +161,9 @@ fn studies_and_searches_tell_it_once_before_they_start() {
         for ran in [study, search] {
             assert_eq!(ran.code, Some(0), "{}", ran.stderr);
             // Wrapped lines are one sentence.
-            let text = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert_eq!(text.matches(words).count(), 1, "{}", ran.stderr);
+            let said = format!("{}\n{}", ran.stdout, ran.stderr);
+            let text = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(text.matches(words).count(), 1, "{words}: {said}");
         }
     }
 }

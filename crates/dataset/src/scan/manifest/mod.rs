@@ -207,7 +207,7 @@ fn rows(
              name"
                 .to_owned()
         });
-        let (n, first) = (read.len(), first.display());
+        let (n, first) = (read.len(), first.strip_prefix(".").unwrap_or(first).display());
         let found = format!("none of its {n} files exist (the first is {first}); {hint}");
         return Err(ScanError::NoImages { path: table.path.clone(), found });
     }
