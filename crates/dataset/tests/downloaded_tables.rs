@@ -186,6 +186,17 @@ fn rows_of_several_classes_are_refused_with_two_lines_that_work() {
 }
 
 #[test]
+fn a_cell_of_a_header_that_is_cut_at_its_comma_is_no_class() {
+    for cell in ["Spacing[x,y]", "bbox [x, y]"] {
+        let data = tabled("images", "labels.csv", &format!("Image Index,Finding Labels,{cell}"), 24, &|i| {
+            let class = ["Edema", "Effusion"][i % 2];
+            (format!("{i:03}.png"), format!("{i:03}.png,{class},0.{},0.{}", i % 3, i % 5))
+        });
+        assert_eq!(data.scan().unwrap().classes, ["Edema", "Effusion"], "{cell}");
+    }
+}
+
+#[test]
 fn a_column_with_a_space_in_its_name_is_quoted_in_the_line() {
     let data = tabled("images", "labels.csv", "image,Skin tone,Body site", 12, &|i| {
         (format!("{i}.png"), format!("{i}.png,t{},s{}", i % 2, i % 3))

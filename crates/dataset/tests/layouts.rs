@@ -317,6 +317,26 @@ fn a_key_that_would_be_passed_over_is_refused() {
 }
 
 #[test]
+fn a_folder_around_splits_or_around_folders_of_folders_is_told() {
+    let splits =
+        |data: &Data| ["wrap/train", "wrap/test"].iter().for_each(|of| data.add_classes(of, &["a", "b"], 3));
+    let below = |data: &Data| {
+        ["lc/colon", "lc/lung"].iter().for_each(|of| data.add_classes(of, &["aca", "n"], 3));
+    };
+    let beside = |data: &Data| {
+        data.add_classes("food/images", &["pie", "cake"], 3);
+        data.write("food/meta/labels.json", "{}");
+    };
+    for (make, inner) in [(&splits as &dyn Fn(&Data), "wrap"), (&below, "lc"), (&beside, "food/images")] {
+        let data = Data::new();
+        make(&data);
+        let text = data.scan().unwrap_err().to_string();
+        assert!(text.contains(&format!("did you mean {}?", data.join(inner).display())), "{inner}: {text}");
+        assert!(pupila_dataset::scan(&data.join(inner), &Default::default(), None).is_ok(), "{inner}");
+    }
+}
+
+#[test]
 fn a_root_that_is_too_high_is_told() {
     for depth in 1..=3 {
         let inner = ["data", "images", "x"][..depth].join("/");

@@ -47,6 +47,8 @@ fn class_folders_that_are_the_sets_of_one_class_are_refused() {
         ["train_cats", "test_cats", "train_dogs", "test_dogs"],
         ["gato entrenamiento", "gato prueba", "perro entrenamiento", "perro prueba"],
         ["A-training", "A-validation", "B-training", "B-validation"],
+        ["cats", "cats_test", "dogs", "dogs_test"],
+        ["cats", "dogs", "birds", "val_dogs"],
     ] {
         let data = Data::classes(&folders, 6);
         let error = data.scan().unwrap_err();
@@ -56,7 +58,12 @@ fn class_folders_that_are_the_sets_of_one_class_are_refused() {
         assert_eq!(data.scan_by(&options).unwrap().classes.len(), 4);
     }
     // Things that are tests, or trains, and no other one of the same.
-    for folders in [["test_tube", "crash_test"], ["train", "bus"], ["steam_train", "trains_and_buses"]] {
+    for folders in [
+        ["test_tube", "crash_test"],
+        ["train", "bus"],
+        ["steam_train", "trains_and_buses"],
+        ["tube", "crash_test"],
+    ] {
         assert_eq!(Data::classes(&folders, 6).scan().unwrap().classes.len(), 2, "{folders:?}");
     }
 }

@@ -38,7 +38,8 @@ struct Folder {
 impl Below<'_> {
     /// Fails where the class folders can be none. What a recipe names is meant.
     pub(super) fn check(&self, files: &[Listed]) -> Result<Option<Notice>, ScanError> {
-        if self.arrangement.given {
+        // A single class folder is refused, with the folder in it that is to be named.
+        if self.arrangement.given || self.folders.len() < 2 {
             return Ok(None);
         }
         let failed = |source| ScanError::Layout { path: self.root.to_owned(), source: Box::new(source) };

@@ -205,12 +205,13 @@ pub(super) fn folders_only(path: &Path) -> Option<Vec<PathBuf>> {
 }
 
 /// The folder below `path` that looks like the root of a data set, where a person gave one that is too high: the first one,
-/// down a row of folders that hold nothing but another, with a training set or with two folders of images.
+/// down a row of folders that hold the images in another one alone, with a training set or with two folders that hold images.
 pub(super) fn inner_root(path: &Path) -> Option<PathBuf> {
     const DEEPEST: usize = 4;
     let mut path = path.to_owned();
     for _ in 0..DEEPEST {
-        let folders = folders_only(&path)?;
+        let mut folders = folders_only(&path)?;
+        folders.retain(|folder| !files_below(folder).is_empty());
         let names: Vec<&str> = folders.iter().filter_map(|path| name_of(path)).collect();
         let trains = splits_of(&names).contains(&Some(Split::Train));
         let of_images = folders.iter().filter(|path| folders_only(path).is_none()).count();
@@ -218,8 +219,9 @@ pub(super) fn inner_root(path: &Path) -> Option<PathBuf> {
             return Some(path);
         }
         match &folders[..] {
+            [] => return None,
             [only] => path = only.clone(),
-            _ => return None,
+            _ => return Some(path),
         }
     }
     None

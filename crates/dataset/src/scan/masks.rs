@@ -64,8 +64,11 @@ pub(super) fn find(listing: &Listing) -> Option<Masks> {
         let stem = file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         stems.entry(&file.class).or_default().insert(stem);
     }
-    let (masks, pictures): (Vec<_>, Vec<_>) = stems.iter().partition(|(class, _)| names_masks(class));
-    if masks.is_empty() || pictures.is_empty() || !pictures.iter().all(|(class, _)| names_pictures(class)) {
+    let of_classes = masks_of_classes(stems.keys().copied());
+    let (masks, pictures): (Vec<_>, Vec<_>) =
+        stems.iter().partition(|(class, _)| names_masks(class) || of_classes.contains(**class));
+    let are_pictures = || !of_classes.is_empty() || pictures.iter().all(|(class, _)| names_pictures(class));
+    if masks.is_empty() || pictures.is_empty() || !are_pictures() {
         return None;
     }
     // `1_mask.png` is the mask of `1.png`.
@@ -83,6 +86,18 @@ pub(super) fn find(listing: &Listing) -> Option<Masks> {
         folders.iter().map(|(class, _)| (**class).to_owned()).collect::<Vec<_>>().join(", ")
     };
     Some(Masks { pictures: list(&pictures), masks: list(&masks), example: paired.first()?.clone() })
+}
+
+/// The classes that are called as the masks of others, `benign_mask` beside `benign`, where two or more are: `face` and `face mask` may be two things.
+fn masks_of_classes<'a>(classes: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    const WORDS: [&str; 6] = ["mask", "masks", "mascara", "mascaras", "segmentation", "segmentations"];
+    let classes: Vec<(&str, Vec<String>)> = classes.map(|class| (class, words(class))).collect();
+    let is_mask = |(_, all): &&(&str, Vec<String>)| {
+        let rest: Vec<&String> = all.iter().filter(|word| !WORDS.contains(&word.as_str())).collect();
+        rest.len() < all.len() && classes.iter().any(|(_, other)| other.iter().eq(rest.iter().copied()))
+    };
+    let masks: BTreeSet<&str> = classes.iter().filter(is_mask).map(|(class, _)| *class).collect();
+    if masks.len() < 2 { BTreeSet::new() } else { masks }
 }
 
 /// Masks that lie beside their pictures in one folder, as `1.png` and `1_mask.png`.
@@ -256,6 +271,14 @@ fn picture_of<'a>(stem: &'a str, stems: &HashSet<&str>) -> Option<(&'a str, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn masks_of_several_classes_are_known_by_the_classes() {
+        let of = |classes: &[&'static str]| masks_of_classes(classes.iter().copied()).len();
+        assert_eq!(of(&["benign", "benign_mask", "malignant", "malignant_mask"]), 2);
+        assert_eq!(of(&["cat", "dog", "cat masks", "dog masks"]), 2);
+        assert_eq!(of(&["face", "face_mask", "with_mask", "without_mask"]), 0);
+    }
 
     #[test]
     fn folders_of_masks_are_known_by_any_common_name() {

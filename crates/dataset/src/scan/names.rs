@@ -344,7 +344,15 @@ pub(super) fn class_in_splits(names: &[&str]) -> Option<(usize, usize, String, S
         (!rest.is_empty() && !rest.iter().all(|word| is_number(word) || is_filler(word)))
             .then_some((split, rest.join("_")))
     };
-    let all: Vec<Option<(Split, String)>> = names.iter().map(parted).collect();
+    let mut all: Vec<Option<(Split, String)>> = names.iter().map(parted).collect();
+    // `cats` beside `cats_test` is its training set, where each name of a split has one beside it.
+    let others: Vec<&String> = all.iter().flatten().map(|(_, class)| class).collect();
+    let bare: Vec<String> = names.iter().map(|name| words(name).join("_")).collect();
+    if !others.is_empty() && others.iter().all(|class| bare.contains(class)) {
+        for (of, class) in all.iter_mut().zip(&bare).filter(|(of, _)| of.is_none()) {
+            *of = Some((Split::Train, class.clone()));
+        }
+    }
     all.iter().enumerate().find_map(|(train, of)| {
         let (Split::Train, class) = of.as_ref()? else { return None };
         all.iter().enumerate().find_map(|(other, of)| {

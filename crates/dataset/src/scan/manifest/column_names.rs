@@ -101,6 +101,10 @@ pub(super) fn is_label_word(word: &str) -> bool {
 
 /// The place of a column's name in a list of names.
 pub(super) fn rank(list: &[&str], name: &str) -> Option<usize> {
+    // `Size[x,y]` without quotes is two cells, `Size[x` and `y]`.
+    if name.contains('[') != name.contains(']') {
+        return None;
+    }
     let name = plain(name);
     list.iter().position(|known| *known == name)
 }

@@ -146,7 +146,12 @@ const NEAR: &[(&[&str], &str)] = &[
     ),
     (&["padtoaspectratio", "rect"], "[input.fit]=letterbox keeps the shape, with gray at its sides"),
     (
-        &["pretrained", "weights", "initialcheckpoint", "pretrainedweights", "initfrom"],
+        // What stands there is the name of a data set or nothing, and no file.
+        &["pretrained", "pretrainedweights", "weights"],
+        "learnt weights are named: [transfer.from]=RUN_OR_FILE (`pupila list pretrained` has those that are known, and how to get them)",
+    ),
+    (
+        &["initialcheckpoint", "initfrom"],
         "learnt weights are named: [transfer.from]=<RUN_OR_FILE> (`pupila list pretrained` has those that are known)",
     ),
     (
