@@ -90,7 +90,7 @@ mod tests {
             ("seeds", "5", "--seeds 5`"),
             ("pretrained", "true", "--set transfer.from=RUN_OR_FILE"),
             ("pretrained", "imagenet", "--set transfer.from=RUN_OR_FILE"),
-            ("initial_checkpoint", "runs/a", "--set transfer.from=runs/a"),
+            ("initialcheckpoint", "runs/a", "--set transfer.from=runs/a"),
         ] {
             let told = near(name).unwrap().told(Some(typed));
             assert!(told.contains(words), "{name}={typed}: {told}");
