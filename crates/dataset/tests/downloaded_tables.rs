@@ -472,3 +472,18 @@ fn groups_of_another_table_are_told_and_read() {
         assert!(text.contains("data.group asks for the column `patient`"), "{text}");
     }
 }
+
+#[test]
+fn what_names_the_images_of_two_tables_is_no_group() {
+    for name in ["patientId", "case_id"] {
+        let data = tabled("images", "labels.csv", &format!("{name},label"), 12, &|i| {
+            (format!("c{i}.png"), format!("c{i},{}", ["a", "b"][i % 2]))
+        });
+        // As of RSNA: a row of each box.
+        let boxes: String = (0..24).map(|i| format!("c{},{i}\n", i / 2)).collect();
+        data.write("boxes.csv", format!("{name},width\n{boxes}"));
+        let dataset = scan_at(&data.join("labels.csv")).unwrap();
+        let told = dataset.notices.iter().any(|notice| matches!(notice, Notice::LooksLikeGroup { .. }));
+        assert!(!told && dataset.classes == ["a", "b"], "{name}: {:?}", dataset.notices);
+    }
+}

@@ -42,8 +42,9 @@ impl GroupsBeside {
 pub(super) fn notice(table: &Table, path: usize, split_given: bool) -> Option<Notice> {
     let images: HashSet<&str> = table.values(path).collect();
     others(table, path).find_map(|(other, key)| {
-        let columns =
-            (0..other.header.len()).filter(|&column| column_names::names_groups(&other.header[column]));
+        // What names the images groups none of them, even where a table has several rows of an image.
+        let columns = (0..other.header.len())
+            .filter(|&column| column != key && column_names::names_groups(&other.header[column]));
         let counted = columns.filter_map(|column| {
             let pairs = other.values(key).zip(other.values(column));
             let filled: Vec<&str> = pairs
