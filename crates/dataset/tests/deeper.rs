@@ -96,6 +96,47 @@ fn splits_below_folders_that_are_no_classes_are_read() {
 }
 
 #[test]
+fn folders_in_those_of_splits_that_hold_the_same_names_are_told() {
+    for (tops, shared) in [
+        (&["hospA", "hospB"][..], &["benign", "malignant"][..]),
+        (&["amazon", "dslr", "webcam"], &["bike", "desk", "mug", "pen", "phone"]),
+        (&["site 1", "site 2"], &["nevus", "melanoma", "keratosis"]),
+    ] {
+        let data = Data::new();
+        for top in tops {
+            data.add_classes(&format!("train/{top}"), shared, 4);
+            data.add_classes(&format!("test/{top}"), shared, 2);
+        }
+        let dataset = data.scan().unwrap();
+        assert_eq!(dataset.classes, *tops);
+        let told = dataset.notices.iter().find(|notice| matches!(notice, Notice::SharedInSplits { .. }));
+        let options = typed(&told.unwrap().to_string(), "are the classes: ");
+        let inner = data.scan_by(&options).unwrap();
+        let mut classes = shared.to_vec();
+        classes.sort_unstable();
+        assert_eq!(inner.classes, classes);
+        assert_eq!(inner.class_counts(Split::Test), vec![2 * tops.len(); shared.len()]);
+    }
+    // Kinds of each class, and views of one thing.
+    for (tops, inner) in [
+        (["cats", "dogs"], [["siamese", "persian"], ["poodle", "terrier"]]),
+        (["x", "y"], [["view1", "view2"], ["view1", "view2"]]),
+    ] {
+        let data = Data::new();
+        for (top, inner) in tops.iter().zip(&inner) {
+            data.add_classes(&format!("train/{top}"), inner, 4);
+            data.add_classes(&format!("test/{top}"), inner, 2);
+        }
+        let dataset = data.scan().unwrap();
+        assert!(
+            !dataset.notices.iter().any(|notice| matches!(notice, Notice::SharedInSplits { .. })),
+            "{:?}",
+            dataset.notices
+        );
+    }
+}
+
+#[test]
 fn divisions_of_the_same_images_are_refused() {
     for (tops, by_image) in [(["fold0", "fold1"], false), (["cv_1", "cv_2"], false), (["one", "two"], true)] {
         let data = Data::new();

@@ -17,7 +17,7 @@ pub use levels::Levels;
 pub use why_flat::WhyFlat;
 use words::{
     group_does, like_splits, lists_not_read, quoted_key, rename_line, set_words, shared_folders,
-    similar_classes, table_beside,
+    shared_in_splits, similar_classes, split_below, table_beside,
 };
 
 /// One thing worth saying.
@@ -47,6 +47,15 @@ pub enum Notice {
         path: PathBuf,
         /// How many.
         images: usize,
+    },
+    /// The same within the folders of splits, as hospitals that each have all classes.
+    SharedInSplits {
+        /// The folders in that of the training set, which were taken for classes.
+        folders: Vec<String>,
+        /// The names inside of most of them.
+        shared: Vec<String>,
+        /// The line that takes those for the classes.
+        lines: String,
     },
     /// Folders with the same folders inside of them, which were taken for classes and may be parts of the data.
     SharedFolders {
@@ -353,16 +362,8 @@ impl fmt::Display for Words<'_> {
                 write!(f, "{images} image{s} directly in {} {verbs} not used", path.display())
             }
             Notice::SharedFolders { folders, sets, shared } => shared_folders(f, (folders, sets), shared),
-            Notice::SplitBelow { folder, split, images } => {
-                let (s, is) = if *images == 1 { ("", "is") } else { ("s", "are") };
-                write!(
-                    f,
-                    "{} is called after the {split} set and lies in a class folder: its image{s} and those of others like it ({images} in all) {is} taken \
-                     as all others of the class are; if they are the {split} set, move them to a folder {split} beside the class folders, each \
-                     in a folder of its class",
-                    folder.display()
-                )
-            }
+            Notice::SharedInSplits { folders, shared, lines } => shared_in_splits(f, folders, shared, lines),
+            Notice::SplitBelow { folder, split, images } => split_below(f, folder, *split, *images),
             Notice::FoldersLikeGroups { folder, groups, images, split_given } => write!(
                 f,
                 "the class folders hold folders that look like groups, such as patients ({groups} for {images} images, such as {}): --set \

@@ -139,6 +139,36 @@ pub(super) fn shared_folders(
     )
 }
 
+/// The same of folders in those of the splits, with the line that reads the inner ones.
+pub(super) fn shared_in_splits(
+    f: &mut fmt::Formatter<'_>,
+    folders: &[String],
+    shared: &[String],
+    lines: &str,
+) -> fmt::Result {
+    let (folders, shared) = (folders.join(", "), shared.join(", "));
+    write!(
+        f,
+        "{folders} were taken for the classes, and all hold the folders {shared}; if {shared} are the classes: {lines}"
+    )
+}
+
+/// A folder of a split in a class folder, all of whose images are of the class.
+pub(super) fn split_below(
+    f: &mut fmt::Formatter<'_>,
+    folder: &Path,
+    split: Split,
+    images: usize,
+) -> fmt::Result {
+    let (s, is) = if images == 1 { ("", "is") } else { ("s", "are") };
+    write!(
+        f,
+        "{} is called after the {split} set and lies in a class folder: its image{s} and those of others like it ({images} in all) {is} taken as all \
+         others of the class are; if they are the {split} set, move them to a folder {split} beside the class folders, each in a folder of its class",
+        folder.display()
+    )
+}
+
 /// A table beside class folders whose classes are not read, with what to type to read them.
 pub(super) fn table_beside(f: &mut fmt::Formatter<'_>, path: &Path, column: Option<&str>) -> fmt::Result {
     let path = path.display();

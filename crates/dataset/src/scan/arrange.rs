@@ -43,6 +43,7 @@ impl Arrangement {
         let mut found = Arrangement::new(sets.collect());
         let is_known = |path: &PathBuf| is_class(path, known);
         if !found.sets.is_empty() || top.folders.len() < 2 {
+            found.notices.extend(found.shared_in_splits(root));
             return Ok(found);
         }
         if let Some(sets) = within_classes(top) {
@@ -109,6 +110,18 @@ impl Arrangement {
         });
         let lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
         if lines.is_empty() { folders_line(Split::Train, &["."]) } else { lines.join(" ") }
+    }
+
+    /// What is to be told where the folders in those of the splits hold folders of the same names, as hospitals that each have all classes.
+    fn shared_in_splits(&self, root: &Path) -> Option<Notice> {
+        let (_, train) = self.sets.iter().find(|(split, _)| *split == Some(Split::Train))?;
+        let (folders, shared) = tops::shared_folders(train, &folders_only(train)?)?;
+        let inner = |(split, set): &(Option<Split>, PathBuf)| {
+            let within = folders_only(set).unwrap_or_default();
+            within.into_iter().map(|path| (*split, path)).collect::<Vec<_>>()
+        };
+        let lines = Arrangement::new(self.sets.iter().flat_map(inner).collect()).typed(root);
+        Some(Notice::SharedInSplits { folders, shared, lines })
     }
 
     /// The splits that there are.

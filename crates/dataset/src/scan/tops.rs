@@ -80,6 +80,18 @@ pub(super) fn look(root: &Path, top: &[PathBuf]) -> Result<Option<Tops>, ScanErr
     of_classes(&holding, all_hold).map_err(failed)
 }
 
+/// The folders in the folder of a split that hold folders of the same names, and these names.
+pub(super) fn shared_folders(set: &Path, inner: &[PathBuf]) -> Option<(Vec<String>, Vec<String>)> {
+    match look(set, inner) {
+        Ok(Some(Tops::Told(Notice::SharedFolders { folders, shared, .. }))) => Some((folders, shared)),
+        Err(ScanError::Layout { source, .. }) => match *source {
+            LayoutError::FoldersOfClasses { folders, shared, .. } => Some((folders, shared)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Folders that hold nothing but splits.
 fn of_splits(root: &Path, tops: &[Top], splits: &[Vec<Split>]) -> Result<Option<Tops>, LayoutError> {
     let sets = tops.iter().zip(splits).flat_map(|(top, splits)| splits.iter().copied().zip(&top.folders));
